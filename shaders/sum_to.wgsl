@@ -1,0 +1,70 @@
+// result[o] = sum of source over the dimensions along which o was broadcast.
+//
+// One workgroup makes one output. Each invocation adds every 64th term in order, then the 64 sums
+// are added as a fixed tree. Shapes are padded to six dimensions; a dimension is either kept (its
+// size is in KEEP) or summed (in SUM), the other of the two being one.
+@group(0) @binding(0) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+
+const OUTPUTS: u32 = 1u; // shape
+const COUNT: u32 = 64u; // shape
+const KEEP_1: u32 = 1u; // shape
+const KEEP_2: u32 = 1u; // shape
+const KEEP_3: u32 = 1u; // shape
+const KEEP_4: u32 = 1u; // shape
+const KEEP_5: u32 = 1u; // shape
+const SUM_1: u32 = 1u; // shape
+const SUM_2: u32 = 1u; // shape
+const SUM_3: u32 = 1u; // shape
+const SUM_4: u32 = 1u; // shape
+const SUM_5: u32 = 64u; // shape
+const STRIDE_0: u32 = 0u; // shape
+const STRIDE_1: u32 = 0u; // shape
+const STRIDE_2: u32 = 0u; // shape
+const STRIDE_3: u32 = 0u; // shape
+const STRIDE_4: u32 = 0u; // shape
+const STRIDE_5: u32 = 1u; // shape
+
+var<workgroup> partial: array<f32, 64>;
+
+fn kept_index(i: u32) -> u32 {
+    return i % KEEP_5 * STRIDE_5
+        + i / KEEP_5 % KEEP_4 * STRIDE_4
+        + i / (KEEP_5 * KEEP_4) % KEEP_3 * STRIDE_3
+        + i / (KEEP_5 * KEEP_4 * KEEP_3) % KEEP_2 * STRIDE_2
+        + i / (KEEP_5 * KEEP_4 * KEEP_3 * KEEP_2) % KEEP_1 * STRIDE_1
+        + i / (KEEP_5 * KEEP_4 * KEEP_3 * KEEP_2 * KEEP_1) * STRIDE_0;
+}
+
+fn summed_index(i: u32) -> u32 {
+    return i % SUM_5 * STRIDE_5
+        + i / SUM_5 % SUM_4 * STRIDE_4
+        + i / (SUM_5 * SUM_4) % SUM_3 * STRIDE_3
+        + i / (SUM_5 * SUM_4 * SUM_3) % SUM_2 * STRIDE_2
+        + i / (SUM_5 * SUM_4 * SUM_3 * SUM_2) % SUM_1 * STRIDE_1
+        + i / (SUM_5 * SUM_4 * SUM_3 * SUM_2 * SUM_1) * STRIDE_0;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let output = group_number(group, groups);
+    if (output >= OUTPUTS) {
+        return;
+    }
+    let base = kept_index(output);
+    var sum = 0.0;
+    for (var i = lane; i < COUNT; i += 64u) {
+        sum += source[base + summed_index(i)];
+    }
+    partial[lane] = sum;
+    workgroupBarrier();
+    for (var width = 32u; width > 0u; width /= 2u) {
+        if (lane < width) {
+            partial[lane] += partial[lane + width];
+        }
+        workgroupBarrier();
+    }
+    if (lane == 0u) {
+        result[output] = partial[0];
+    }
+}

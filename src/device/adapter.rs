@@ -1,0 +1,137 @@
+//! Choosing and opening an adapter, and what is known of it.
+
+use super::ADAPTER_VARIABLE;
+use crate::error::{Error, Result};
+use crate::plan::{AdapterKind, Caps};
+use std::fmt;
+
+/// An adapter's name and nature, for people and reports.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AdapterSummary {
+    /// The adapter's own name.
+    pub name: String,
+    /// Vulkan, Metal, Dx12 or BrowserWebGpu.
+    pub backend: String,
+    /// Driver and version, as the driver gives them.
+    pub driver: String,
+    /// Whether it runs kernels on the processor.
+    pub software: bool,
+}
+
+impl AdapterSummary {
+    pub(super) fn of(info: &wgpu::AdapterInfo) -> Self {
+        AdapterSummary {
+            name: info.name.clone(),
+            backend: format!("{:?}", info.backend),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            software: is_software(info),
+        }
+    }
+}
+
+impl fmt::Display for AdapterSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)?;
+        if self.software {
+            write!(f, ", a software adapter: kernels run on the processor")?;
+        }
+        Ok(())
+    }
+}
+
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    let name = info.name.to_lowercase();
+    info.device_type == wgpu::DeviceType::Cpu
+        || ["llvmpipe", "lavapipe", "swiftshader"].iter().any(|s| name.contains(s))
+}
+
+/// Finds and opens an adapter.
+pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        flags: wgpu::InstanceFlags::empty().with_env(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
+    });
+    let from_environment = std::env::var(ADAPTER_VARIABLE).ok().filter(|n| !n.is_empty());
+    let wanted = name.map(str::to_owned).or(from_environment);
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    if adapters.is_empty() {
+        // A browser offers one adapter and no list.
+        adapters.extend(instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.ok());
+    }
+    // The processor last; among GPUs, one with its own memory first.
+    adapters.sort_by_key(|a| rank(&a.get_info()));
+    let list = adapters.iter().map(|a| format!("\"{}\"", a.get_info().name)).collect::<Vec<_>>().join(", ");
+    if adapters.is_empty() {
+        return Err(Error::Adapter(
+            "none was found; install a graphics driver, or a software one \
+             (Debian, Ubuntu: apt-get install mesa-vulkan-drivers)"
+                .into(),
+        ));
+    }
+    let adapter = match wanted {
+        None => adapters.swap_remove(0),
+        Some(wanted) => {
+            let matches =
+                |a: &wgpu::Adapter| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase());
+            match adapters.iter().position(matches) {
+                Some(i) => adapters.swap_remove(i),
+                None => {
+                    return Err(Error::Adapter(format!(
+                        "none is named \"{wanted}\"; there are {list}; name one of them in --adapter or {ADAPTER_VARIABLE}"
+                    )));
+                }
+            }
+        }
+    };
+    let offered = adapter.features();
+    let useful = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+    let (device, queue) = adapter
+        .request_device(&wgpu::DeviceDescriptor {
+            label: Some("wgrad"),
+            required_features: offered & useful,
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        })
+        .await
+        .map_err(|e| Error::Adapter(format!("\"{}\" can't be opened: {e}", adapter.get_info().name)))?;
+    Ok((adapter, device, queue))
+}
+
+fn rank(info: &wgpu::AdapterInfo) -> u32 {
+    if is_software(info) {
+        return 4;
+    }
+    match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        _ => 3,
+    }
+}
+
+pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
+    let limits = device.limits();
+    let kind = if is_software(info) {
+        AdapterKind::Software
+    } else if info.backend == wgpu::Backend::Metal {
+        AdapterKind::Apple
+    } else if info.device_type == wgpu::DeviceType::IntegratedGpu {
+        AdapterKind::Integrated
+    } else {
+        AdapterKind::Discrete
+    };
+    let fixed = info.subgroup_min_size == info.subgroup_max_size;
+    Caps {
+        kind,
+        max_binding_bytes: u64::from(limits.max_storage_buffer_binding_size),
+        max_buffer_bytes: limits.max_buffer_size,
+        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        max_invocations: limits.max_compute_invocations_per_workgroup,
+        max_workgroups: limits.max_compute_workgroups_per_dimension,
+        offset_alignment: limits.min_storage_buffer_offset_alignment,
+        subgroups: device.features().contains(wgpu::Features::SUBGROUP),
+        subgroup_size: if fixed { info.subgroup_min_size } else { 0 },
+    }
+}

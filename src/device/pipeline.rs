@@ -1,0 +1,143 @@
+//! Compiles kernels: each distinct text once, several at a time.
+
+use super::Device;
+use crate::error::{Error, Result};
+use crate::shader::{Access, Kernel};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Compiled kernels of a plan.
+#[derive(Debug)]
+pub(crate) struct Pipelines {
+    pipelines: Vec<Compiled>,
+    /// Pipeline of each kernel that was asked for, in that order.
+    of_kernel: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+struct Request {
+    name: &'static str,
+    source: String,
+    bindings: Vec<(u32, Access)>,
+}
+
+impl Pipelines {
+    /// Compiles `kernels`, on as many threads as the machine has processors.
+    pub fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
+        let mut requests: Vec<Request> = Vec::new();
+        let mut by_source: HashMap<String, usize> = HashMap::new();
+        let mut of_kernel = Vec::with_capacity(kernels.len());
+        for kernel in kernels {
+            let source = kernel.source()?;
+            let index = match by_source.get(&source) {
+                Some(&index) => index,
+                None => {
+                    requests.push(Request {
+                        name: kernel.name(),
+                        source: source.clone(),
+                        bindings: kernel.bindings()?,
+                    });
+                    by_source.insert(source, requests.len() - 1);
+                    requests.len() - 1
+                }
+            };
+            of_kernel.push(index);
+        }
+        let pipelines = compile_all(device, &requests)?;
+        Ok(Pipelines { pipelines, of_kernel })
+    }
+
+    pub fn pipeline(&self, kernel: usize) -> &wgpu::ComputePipeline {
+        &self.pipelines[self.of_kernel[kernel]].pipeline
+    }
+
+    pub fn layout(&self, kernel: usize) -> &wgpu::BindGroupLayout {
+        &self.pipelines[self.of_kernel[kernel]].layout
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(requests.len()).max(1);
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::new(Vec::with_capacity(requests.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(request) = requests.get(i) else { break };
+                    let result = compile_one(device, request);
+                    done.lock().expect("no thread panics while it holds the list").push((i, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no thread panics while it holds the list");
+    done.sort_by_key(|(i, _)| *i);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
+    requests.iter().map(|request| compile_one(device, request)).collect()
+}
+
+fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
+    let compiled = device.guarded(|raw| {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(request.name),
+            source: wgpu::ShaderSource::Wgsl(request.source.as_str().into()),
+        };
+        // SAFETY: kernels are this crate's own. Each bounds its own accesses by the shapes that
+        // are baked into it, ends its loops by constants, and divides by sizes that are not zero;
+        // the tests run every kernel with the checks that are left out here.
+        let module =
+            unsafe { raw.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+        let entries: Vec<wgpu::BindGroupLayoutEntry> = request
+            .bindings
+            .iter()
+            .map(|&(binding, access)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Storage { read_only: access == Access::Read },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(request.name),
+            entries: &entries,
+        });
+        let pipeline_layout = raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(request.name),
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+        let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(request.name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Compiled { pipeline, layout }
+    });
+    compiled.map_err(|e| match e {
+        Error::Device { message, .. } => Error::Shader { shader: request.name.to_owned(), message },
+        other => other,
+    })
+}

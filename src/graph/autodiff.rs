@@ -1,0 +1,172 @@
+//! Reverse-mode differentiation: appends the nodes that compute gradients.
+//!
+//! The rules themselves stand with the operators (`Operator::backward`).
+
+use super::{Graph, NodeId, Source, Value};
+use crate::error::{Error, Result};
+use crate::ops::Operator;
+use crate::ops::elementwise::Add;
+use crate::tensor::{DType, HostTensor, Shape};
+use std::sync::Arc;
+
+/// What an operator's backward rule sees and does.
+pub struct Backward<'g> {
+    graph: &'g mut Graph,
+    node: NodeId,
+    output_gradients: Vec<Option<Value>>,
+    wanted: Vec<bool>,
+    input_gradients: Vec<Option<Value>>,
+}
+
+impl Backward<'_> {
+    /// Input `i` of the node.
+    pub fn input(&self, i: usize) -> Value {
+        self.graph.nodes[self.node.0].inputs[i]
+    }
+
+    /// Output `i` of the node.
+    pub fn output(&self, i: usize) -> Value {
+        self.graph.nodes[self.node.0].outputs[i]
+    }
+
+    /// Shape of a value.
+    pub fn shape(&self, value: Value) -> Shape {
+        self.graph.shape(value).clone()
+    }
+
+    /// Gradient of the loss by output `i`.
+    ///
+    /// # Errors
+    /// If nothing that leads to the loss reads that output.
+    pub fn output_gradient(&self, i: usize) -> Result<Value> {
+        self.output_gradients[i].ok_or_else(|| self.error(&format!("output {i} has no gradient")))
+    }
+
+    /// Whether the gradient of input `i` leads to a value that was asked for.
+    pub fn wants(&self, i: usize) -> bool {
+        self.wanted[i]
+    }
+
+    /// Appends a node named after this one and returns its outputs.
+    ///
+    /// # Errors
+    /// The operator's shape rule.
+    pub fn apply(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
+        let name = self.graph.nodes[self.node.0].name.clone();
+        self.graph.apply_named(name, Arc::new(operator), inputs)
+    }
+
+    /// Like [`Backward::apply`], for an operator with one output.
+    ///
+    /// # Errors
+    /// The operator's shape rule.
+    pub fn apply1(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Value> {
+        Ok(self.apply(operator, inputs)?[0])
+    }
+
+    /// States the gradient of input `i`.
+    pub fn set(&mut self, i: usize, gradient: Value) {
+        self.input_gradients[i] = Some(gradient);
+    }
+
+    /// An error that names the node.
+    pub fn error(&self, message: &str) -> Error {
+        let node = &self.graph.nodes[self.node.0];
+        Error::Node {
+            operator: node.operator.name().to_owned(),
+            node: node.name.clone(),
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl Graph {
+    /// Appends the nodes that compute the gradients of the scalar `loss` by each of `by`.
+    /// The answer holds `None` for a value that the loss does not depend on.
+    ///
+    /// # Errors
+    /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
+    pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
+        let info = self.value(loss);
+        if info.kind.dtype != DType::F32 || info.kind.shape.elements() != 1 {
+            return Err(Error::Graph(format!(
+                "the loss must be one f32 number; \"{}\" is {}",
+                info.name, info.kind
+            )));
+        }
+        let seed = HostTensor::filled(info.kind.shape.clone(), 1.0);
+        let seed = self.constant(seed)?;
+        self.gradients_from(&[(loss, seed)], by)
+    }
+
+    /// Like [`Graph::gradients`], from given gradients of several outputs.
+    ///
+    /// # Errors
+    /// A gradient whose shape differs from its value's; an operator that has no gradient.
+    pub fn gradients_from(&mut self, outputs: &[(Value, Value)], by: &[Value]) -> Result<Vec<Option<Value>>> {
+        let mut depends = vec![false; self.values.len()];
+        for &value in by {
+            depends[value.0] = true;
+        }
+        for node in &self.nodes {
+            if node.inputs.iter().any(|v| depends[v.0]) {
+                for output in &node.outputs {
+                    depends[output.0] = true;
+                }
+            }
+        }
+        let mut gradients: Vec<Option<Value>> = vec![None; self.values.len()];
+        for &(value, gradient) in outputs {
+            let (expected, found) = (self.value(value), self.value(gradient));
+            if expected.kind != found.kind {
+                return Err(Error::Graph(format!(
+                    "the gradient of \"{}\" must be {}, not {}",
+                    expected.name, expected.kind, found.kind
+                )));
+            }
+            gradients[value.0] = Some(gradient);
+        }
+        for index in (0..self.nodes.len()).rev() {
+            let node = &self.nodes[index];
+            let wanted: Vec<bool> = node.inputs.iter().map(|v| depends[v.0]).collect();
+            let output_gradients: Vec<Option<Value>> = node.outputs.iter().map(|v| gradients[v.0]).collect();
+            if !wanted.contains(&true) || output_gradients.iter().all(Option::is_none) {
+                continue;
+            }
+            let (operator, inputs) = (Arc::clone(&node.operator), node.inputs.clone());
+            let mut cx = Backward {
+                node: NodeId(index),
+                output_gradients,
+                wanted,
+                input_gradients: vec![None; inputs.len()],
+                graph: self,
+            };
+            operator.backward(&mut cx)?;
+            let found = cx.input_gradients;
+            let name = self.nodes[index].name.clone();
+            for (input, gradient) in inputs.into_iter().zip(found) {
+                let Some(gradient) = gradient else { continue };
+                gradients[input.0] = Some(match gradients[input.0] {
+                    None => gradient,
+                    Some(earlier) => self.apply_named(name.clone(), Arc::new(Add), &[earlier, gradient])?[0],
+                });
+            }
+        }
+        Ok(by.iter().map(|v| gradients[v.0]).collect())
+    }
+
+    /// The parameters that `loss` depends on, in the order they were declared.
+    pub fn parameters_of(&self, loss: Value) -> Vec<Value> {
+        let mut reached = vec![false; self.values.len()];
+        let mut open = vec![loss];
+        while let Some(value) = open.pop() {
+            if std::mem::replace(&mut reached[value.0], true) {
+                continue;
+            }
+            if let Source::Node { node, .. } = self.values[value.0].source {
+                open.extend(&self.nodes[node.0].inputs);
+            }
+        }
+        self.parameters().into_iter().filter(|v| reached[v.0]).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! The graph as text: one line a node, in order.
+
+use super::{Graph, Source};
+use std::fmt;
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (value, info) in self.values() {
+            let source = match &info.source {
+                Source::Input => "input",
+                Source::StepCounter => "step counter",
+                Source::Constant(_) => "constant",
+                Source::Parameter(_) => "parameter",
+                Source::State { .. } => "state",
+                Source::Node { .. } => continue,
+            };
+            writeln!(f, "%{} = {source} \"{}\" {}", value.0, info.name, info.kind)?;
+        }
+        for (_, node) in self.nodes() {
+            let list = |values: &[super::Value]| {
+                values.iter().map(|v| format!("%{}", v.0)).collect::<Vec<_>>().join(", ")
+            };
+            let kinds =
+                node.outputs.iter().map(|&v| self.value(v).kind.to_string()).collect::<Vec<_>>().join(", ");
+            writeln!(
+                f,
+                "{} = {} \"{}\" ({}) -> {kinds}",
+                list(&node.outputs),
+                node.operator.name(),
+                node.name,
+                list(&node.inputs)
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! Addition with broadcasting, its gradient's sum over broadcast dimensions, and a plain copy.
+//!
+//! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
+//! stretches.
+
+use super::Operator;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, elementwise as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static ADD: ShaderFile = shader_file!("add");
+static SUM_TO: ShaderFile = shader_file!("sum_to");
+static COPY: ShaderFile = shader_file!("copy");
+
+/// Dimensions that the kernels index with; shapes of fewer are padded with ones.
+const RANK: usize = 6;
+
+/// `lhs + rhs`, broadcast to a common shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Add;
+
+impl Operator for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (lhs, rhs) = (inputs[0], inputs[1]);
+        if lhs.dtype != rhs.dtype || lhs.dtype != crate::DType::F32 {
+            return Err(format!("adds f32 to f32, found {lhs} and {rhs}"));
+        }
+        Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        for i in 0..2 {
+            if cx.wants(i) {
+                let shape = cx.shape(cx.input(i));
+                let reduced = if shape == cx.shape(gradient) {
+                    gradient
+                } else {
+                    cx.apply1(SumTo { shape }, &[gradient])?
+                };
+                cx.set(i, reduced);
+            }
+        }
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let shape = &cx.output_type(0).shape;
+        let elements = shape.elements();
+        let sizes = padded(shape);
+        let (l, r) = (strides_to(&cx.input_type(0).shape, shape), strides_to(&cx.input_type(1).shape, shape));
+        let kernel = Kernel::new(&[&GROUP, &ADD])
+            .with("ELEMENTS", cx.index(elements)?)
+            .with("SIZE_1", sizes[1])
+            .with("SIZE_2", sizes[2])
+            .with("SIZE_3", sizes[3])
+            .with("SIZE_4", sizes[4])
+            .with("SIZE_5", sizes[5])
+            .with("LHS_0", l[0])
+            .with("LHS_1", l[1])
+            .with("LHS_2", l[2])
+            .with("LHS_3", l[3])
+            .with("LHS_4", l[4])
+            .with("LHS_5", l[5])
+            .with("RHS_0", r[0])
+            .with("RHS_1", r[1])
+            .with("RHS_2", r[2])
+            .with("RHS_3", r[3])
+            .with("RHS_4", r[4])
+            .with("RHS_5", r[5]);
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch(kernel, &operands, elements.div_ceil(64));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::add(inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        broadcast(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| s.elements() as u64)
+    }
+}
+
+/// Sums over the dimensions along which `shape` was stretched: the gradient of broadcasting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SumTo {
+    /// The shape before broadcasting.
+    pub shape: Shape,
+}
+
+impl Operator for SumTo {
+    fn name(&self) -> &'static str {
+        "sum_to"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let from = &inputs[0].shape;
+        match broadcast(&self.shape, from) {
+            Ok(shape) if shape == *from => Ok(vec![TensorType::f32(self.shape.clone())]),
+            _ => Err(format!("{} does not broadcast to {from}", self.shape)),
+        }
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let from = &cx.input_type(0).shape;
+        let source = strides_to(from, from);
+        let target = padded(&self.shape);
+        let full = padded(from);
+        // Dimensions kept index the workgroups, the stretched ones are summed within one.
+        let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
+        let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
+        let kernel = Kernel::new(&[&GROUP, &SUM_TO])
+            .with("OUTPUTS", cx.index(self.shape.elements())?)
+            .with("COUNT", cx.index(from.elements() / self.shape.elements())?)
+            .with("KEEP_1", keep[1])
+            .with("KEEP_2", keep[2])
+            .with("KEEP_3", keep[3])
+            .with("KEEP_4", keep[4])
+            .with("KEEP_5", keep[5])
+            .with("SUM_1", sum[1])
+            .with("SUM_2", sum[2])
+            .with("SUM_3", sum[3])
+            .with("SUM_4", sum[4])
+            .with("SUM_5", sum[5])
+            .with("STRIDE_0", source[0])
+            .with("STRIDE_1", source[1])
+            .with("STRIDE_2", source[2])
+            .with("STRIDE_3", source[3])
+            .with("STRIDE_4", source[4])
+            .with("STRIDE_5", source[5]);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(kernel, &operands, self.shape.elements());
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::sum_to(inputs[0], &self.shape)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// The input, again: gives a value storage of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy;
+
+impl Operator for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let elements = cx.output_type(0).shape.elements();
+        let kernel = Kernel::new(&[&GROUP, &COPY]).with("ELEMENTS", cx.index(elements)?);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(kernel, &operands, elements.div_ceil(64));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![inputs[0].clone()]
+    }
+}
+
+impl Graph {
+    /// `lhs + rhs`, broadcast as NumPy and PyTorch do.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast.
+    pub fn add(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Add, &[lhs, rhs])
+    }
+}
+
+/// The common shape of two shapes, aligned at the last dimension.
+pub(crate) fn broadcast(lhs: &Shape, rhs: &Shape) -> Result<Shape, String> {
+    let rank = lhs.len().max(rhs.len());
+    if rank > RANK {
+        return Err(format!("at most {RANK} dimensions, found {lhs} and {rhs}"));
+    }
+    let size =
+        |shape: &Shape, d: usize| if d + shape.len() < rank { 1 } else { shape[d + shape.len() - rank] };
+    (0..rank)
+        .map(|d| match (size(lhs, d), size(rhs, d)) {
+            (a, b) if a == b || b == 1 => Ok(a),
+            (1, b) => Ok(b),
+            (a, b) => Err(format!(
+                "shapes {lhs} and {rhs} do not broadcast: sizes {a} and {b} differ and neither is 1"
+            )),
+        })
+        .collect::<Result<Vec<usize>, String>>()
+        .map(Shape::from)
+}
+
+/// The shape with ones on the left up to [`RANK`]. Sizes fit: the graph refuses larger tensors.
+fn padded(shape: &Shape) -> [u32; RANK] {
+    let mut sizes = [1; RANK];
+    for (d, &size) in shape.iter().enumerate() {
+        sizes[RANK - shape.len() + d] = size as u32;
+    }
+    sizes
+}
+
+/// Row-major strides of `shape` seen through `target`: zero along stretched dimensions.
+fn strides_to(shape: &Shape, target: &Shape) -> [u32; RANK] {
+    let (sizes, full) = (padded(shape), padded(target));
+    let mut strides = [0; RANK];
+    let mut stride = 1;
+    for d in (0..RANK).rev() {
+        strides[d] = if sizes[d] == full[d] { stride } else { 0 };
+        stride *= sizes[d];
+    }
+    strides
+}

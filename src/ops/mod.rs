@@ -1,0 +1,78 @@
+//! Operators: attributes, shape rule, backward rule and the kernels they become.
+//!
+//! One file a family. What an operator computes stands twice more, on purpose: as WGSL in
+//! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
+
+pub mod elementwise;
+
+use crate::error::Result;
+use crate::graph::Backward;
+use crate::plan::{Caps, Lower};
+use crate::reference::Array;
+use crate::tensor::TensorType;
+use std::fmt::Debug;
+
+/// One operation on tensors: a node of the graph applies it to values.
+///
+/// Backward kernels and optimizer updates are operators like any other.
+pub trait Operator: Debug + Send + Sync {
+    /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
+    fn name(&self) -> &'static str;
+
+    /// Types of the outputs for inputs of these types.
+    ///
+    /// # Errors
+    /// The message says expected and found; the graph adds operator and node.
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String>;
+
+    /// Appends the nodes that compute the gradients of the inputs.
+    ///
+    /// # Errors
+    /// By default that the operator has no gradient.
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        Err(cx.error("has no gradient"))
+    }
+
+    /// Names of the kernel variants that can compute this shape on such an adapter, never empty.
+    /// Which of them is taken is the plan's choice (`plan/choice.rs`).
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        vec!["default"]
+    }
+
+    /// Records the dispatches of the variant that was chosen.
+    ///
+    /// # Errors
+    /// An index that does not fit 32 bits, or a constant that a shader does not have.
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()>;
+
+    /// The outputs in f64. State that is updated in place comes as input with its old value and
+    /// as output with its new one.
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array>;
+
+    /// Pairs (output, input) that share storage: the output is the input's new value.
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        Vec::new()
+    }
+
+    /// Whether the only output is the first input under another shape, at no cost.
+    fn is_view(&self) -> bool {
+        false
+    }
+
+    /// For an optimizer's update: runs of inputs that must lie in one arena each, all in the same
+    /// order (parameters, gradients, state). Each run is a range of input indices.
+    fn arenas(&self) -> Vec<std::ops::Range<usize>> {
+        Vec::new()
+    }
+
+    /// Largest difference from the reference, over the reference's largest magnitude, that f32
+    /// rounding explains.
+    fn tolerance(&self) -> f64 {
+        1e-5
+    }
+
+    /// Floating-point operations of one run, a multiply-add counted as two.
+    fn flops(&self, _inputs: &[&TensorType]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,137 @@
+//! Where parameters, their gradients and optimizer state lie: each kind in an arena, in one order,
+//! so that an optimizer's step is one dispatch and a checkpoint one copy.
+//!
+//! An arena is one buffer, or several pages where the adapter can't bind it whole. The layout
+//! follows from the graph alone, so that weights and plans made from one graph agree.
+
+use super::lower::ARENA_ALIGNMENT;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId, Source, Value};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What a buffer holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum BufferKind {
+    /// Trained tensors.
+    Parameters,
+    /// Their gradients.
+    Gradients,
+    /// Running statistics and optimizer state.
+    State,
+    /// Values between nodes, and scratch memory.
+    Activations,
+    /// What the user writes before a step.
+    Inputs,
+    /// Fixed contents.
+    Constants,
+}
+
+impl BufferKind {
+    /// The kind's name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            BufferKind::Parameters => "parameters",
+            BufferKind::Gradients => "gradients",
+            BufferKind::State => "state",
+            BufferKind::Activations => "activations",
+            BufferKind::Inputs => "inputs",
+            BufferKind::Constants => "constants",
+        }
+    }
+}
+
+/// One page of an arena.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Page {
+    pub kind: BufferKind,
+    pub bytes: u64,
+}
+
+/// The layout of all arenas of a graph.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arenas {
+    pub pages: Vec<Page>,
+    /// By storage: page and offset in bytes.
+    pub places: BTreeMap<Value, (usize, u64)>,
+    /// For each optimizer update: which tensors of its runs share a page.
+    pub runs: BTreeMap<NodeId, Vec<Range<usize>>>,
+}
+
+impl Arenas {
+    /// Lays out the arenas of `graph` with pages of at most `page_bytes`.
+    pub fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
+        let mut arenas = Arenas::default();
+        for (id, node) in graph.nodes() {
+            let runs = node.operator.arenas();
+            let Some(first) = runs.first() else { continue };
+            let pages = split(graph, &node.inputs[first.clone()], page_bytes);
+            for run in &runs {
+                for page in &pages {
+                    let values = &node.inputs[run.start + page.start..run.start + page.end];
+                    let roots: Vec<Value> = values.iter().map(|&v| graph.storage(v)).collect();
+                    let kind = match graph.value(roots[0]).source {
+                        Source::Parameter(_) => BufferKind::Parameters,
+                        Source::State { .. } => BufferKind::State,
+                        _ => BufferKind::Gradients,
+                    };
+                    arenas.add_page(graph, kind, &roots)?;
+                }
+            }
+            arenas.runs.insert(id, pages);
+        }
+        for kind in [BufferKind::Parameters, BufferKind::State] {
+            let rest: Vec<Value> = graph
+                .values()
+                .filter(|(value, info)| {
+                    let matches = match info.source {
+                        Source::Parameter(_) => kind == BufferKind::Parameters,
+                        Source::State { .. } => kind == BufferKind::State,
+                        _ => false,
+                    };
+                    matches && !arenas.places.contains_key(value)
+                })
+                .map(|(value, _)| value)
+                .collect();
+            for page in split(graph, &rest, page_bytes) {
+                arenas.add_page(graph, kind, &rest[page])?;
+            }
+        }
+        Ok(arenas)
+    }
+
+    fn add_page(&mut self, graph: &Graph, kind: BufferKind, values: &[Value]) -> Result<()> {
+        let mut offset = 0;
+        for &value in values {
+            let info = graph.value(value);
+            if self.places.insert(value, (self.pages.len(), offset)).is_some() {
+                return Err(Error::Graph(format!(
+                    "\"{}\" is updated by more than one optimizer step; give each parameter to one",
+                    info.name
+                )));
+            }
+            offset += info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        }
+        self.pages.push(Page { kind, bytes: offset });
+        Ok(())
+    }
+}
+
+/// Cuts a list of tensors into pages. A tensor larger than a page gets one of its own, which the
+/// plan's limits then refuse by name.
+fn split(graph: &Graph, values: &[Value], page_bytes: u64) -> Vec<Range<usize>> {
+    let mut pages = Vec::new();
+    let (mut start, mut filled) = (0, 0u64);
+    for (i, &value) in values.iter().enumerate() {
+        let bytes = graph.value(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        if i > start && filled + bytes > page_bytes {
+            pages.push(start..i);
+            (start, filled) = (i, 0);
+        }
+        filled += bytes;
+    }
+    if start < values.len() {
+        pages.push(start..values.len());
+    }
+    pages
+}

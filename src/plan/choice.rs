@@ -1,0 +1,37 @@
+//! Which kernel variant computes a node: one table by operator and kind of adapter.
+//!
+//! An operator says which of its variants can compute a shape (`Operator::variants`); the first of
+//! the row below that is among them is taken. Operators without a row have one variant.
+
+use super::caps::AdapterKind;
+
+/// Operator, preference on GPUs, preference on software adapters.
+///
+/// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
+/// load from workgroup memory costs what any load costs, so there registers are the better tile.
+const PREFERENCE: &[(&str, &[&str], &[&str])] = &[];
+
+/// The variant to take among `offered`, and why.
+pub(crate) fn choose(
+    operator: &str,
+    kind: AdapterKind,
+    offered: &[&'static str],
+) -> (&'static str, &'static str) {
+    let Some((_, gpu, software)) = PREFERENCE.iter().find(|row| row.0 == operator) else {
+        return (offered[0], "the only one");
+    };
+    let row = if kind == AdapterKind::Software { software } else { gpu };
+    for (rank, name) in row.iter().enumerate() {
+        if let Some(&variant) = offered.iter().find(|v| *v == name) {
+            return (
+                variant,
+                if rank == 0 {
+                    "first choice for this kind of adapter"
+                } else {
+                    "first choice that computes this shape"
+                },
+            );
+        }
+    }
+    (offered[0], "none of the preferred ones computes this shape")
+}

@@ -1,0 +1,149 @@
+//! What an operator sees when it becomes dispatches.
+
+use super::caps::Caps;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, Value};
+use crate::shader::Kernel;
+use crate::tensor::TensorType;
+
+/// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
+pub(crate) const ARENA_ALIGNMENT: u64 = 256;
+
+/// Something a dispatch binds, before it has a place in memory.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Operand {
+    /// A value of the graph.
+    Value(Value),
+    /// Scratch memory that lives within the node, by number.
+    Temporary(usize),
+    /// Values that lie one after the other in an arena.
+    Run(Vec<Value>),
+}
+
+/// A dispatch before its operands have places.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub kernel: Kernel,
+    pub operands: Vec<Operand>,
+    pub workgroups: u64,
+    pub flops: u64,
+}
+
+/// An operator's view of the plan while it records its dispatches.
+pub struct Lower<'p> {
+    pub(crate) graph: &'p Graph,
+    pub(crate) node: &'p Node,
+    pub(crate) caps: &'p Caps,
+    pub(crate) variant: &'static str,
+    pub(crate) read: &'p [bool],
+    pub(crate) pages: &'p [std::ops::Range<usize>],
+    pub(crate) drafts: Vec<Draft>,
+    /// Bytes of each temporary.
+    pub(crate) temporaries: Vec<u64>,
+}
+
+impl Lower<'_> {
+    /// Limits and traits of the adapter.
+    pub fn caps(&self) -> &Caps {
+        self.caps
+    }
+
+    /// The variant that was chosen, one of the operator's own list.
+    pub fn variant(&self) -> &'static str {
+        self.variant
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.node.inputs.len()
+    }
+
+    /// Type of input `i`.
+    pub fn input_type(&self, i: usize) -> &TensorType {
+        &self.graph.value(self.node.inputs[i]).kind
+    }
+
+    /// Type of output `i`.
+    pub fn output_type(&self, i: usize) -> &TensorType {
+        &self.graph.value(self.node.outputs[i]).kind
+    }
+
+    /// Input `i`, to be bound.
+    pub fn input(&self, i: usize) -> Operand {
+        Operand::Value(self.node.inputs[i])
+    }
+
+    /// Output `i`, to be bound.
+    pub fn output(&self, i: usize) -> Operand {
+        Operand::Value(self.node.outputs[i])
+    }
+
+    /// Whether anything reads output `i`.
+    pub fn is_read(&self, i: usize) -> bool {
+        self.read[i]
+    }
+
+    /// Scratch memory for this many four-byte elements, alive during this node.
+    pub fn temporary(&mut self, elements: usize) -> Operand {
+        self.temporaries.push(4 * elements as u64);
+        Operand::Temporary(self.temporaries.len() - 1)
+    }
+
+    /// For operators with arenas: the runs of tensors (indices into each arena's range) that
+    /// share a page. One dispatch covers one page.
+    pub fn pages(&self) -> Vec<std::ops::Range<usize>> {
+        self.pages.to_vec()
+    }
+
+    /// The inputs of this range as one run in their arena.
+    pub fn run(&self, inputs: std::ops::Range<usize>) -> Operand {
+        Operand::Run(self.node.inputs[inputs].to_vec())
+    }
+
+    /// Elements of a run, gaps between its tensors included.
+    pub fn run_elements(&self, inputs: std::ops::Range<usize>) -> usize {
+        run_bytes(self.graph, &self.node.inputs[inputs]) as usize / 4
+    }
+
+    /// Records a dispatch. `operands` come in the order of the kernel's binding numbers.
+    /// `workgroups` are counted in one dimension; counts past the adapter's limit are folded into
+    /// the others, and `shared/group` finds the number again.
+    pub fn dispatch(&mut self, kernel: Kernel, operands: &[Operand], workgroups: usize) {
+        self.drafts.push(Draft {
+            kernel,
+            operands: operands.to_vec(),
+            workgroups: workgroups as u64,
+            flops: 0,
+        });
+    }
+
+    /// Adds floating-point operations to the last dispatch, for benches and profiles.
+    pub fn flops(&mut self, flops: u64) {
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.flops += flops;
+        }
+    }
+
+    /// Converts a size to the 32 bits that kernels index with.
+    ///
+    /// # Errors
+    /// A size past `i32::MAX`.
+    pub fn index(&self, size: usize) -> Result<u32> {
+        u32::try_from(size).ok().filter(|&s| s <= i32::MAX as u32).ok_or_else(|| Error::Limit {
+            operator: self.node.operator.name().to_owned(),
+            node: self.node.name.clone(),
+            message: format!("an index of {size} does not fit the 31 bits that kernels index with"),
+            largest_batch: None,
+        })
+    }
+}
+
+/// Bytes from the start of the first tensor to the end of the last, when they lie in a run; the
+/// last is padded too, so that kernels can walk a run four elements at a time.
+pub(crate) fn run_bytes(graph: &Graph, values: &[Value]) -> u64 {
+    let mut end = 0u64;
+    for &value in values {
+        end += graph.value(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+    }
+    end
+}

@@ -1,0 +1,474 @@
+//! The plan: a graph turned into a flat list of dispatches over buffers, checked against an
+//! adapter's limits. Made without a GPU.
+
+mod arena;
+mod caps;
+mod choice;
+mod limits;
+mod lower;
+mod print;
+mod slots;
+
+pub(crate) use arena::Arenas;
+pub use arena::BufferKind;
+pub use caps::{AdapterKind, Caps};
+pub(crate) use lower::ARENA_ALIGNMENT;
+pub use lower::{Lower, Operand};
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId, Source, Value};
+use crate::shader::{Access, Kernel};
+use lower::{Draft, run_bytes};
+use slots::Lifetime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What a plan is to do otherwise than by default.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    variants: Vec<(String, String)>,
+}
+
+impl PlanOptions {
+    /// Takes kernel variant `variant` for nodes of this operator or this name, whatever the table
+    /// would choose. Later calls go before earlier ones.
+    #[must_use]
+    pub fn variant(mut self, operator_or_node: &str, variant: &str) -> Self {
+        self.variants.push((operator_or_node.to_owned(), variant.to_owned()));
+        self
+    }
+}
+
+/// A buffer that the plan owns.
+#[derive(Clone, Debug)]
+pub struct BufferPlan {
+    /// What it holds.
+    pub kind: BufferKind,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// For inputs and constants, the value it holds.
+    pub value: Option<Value>,
+}
+
+/// Where an operand lies.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Place {
+    /// In a buffer of the plan.
+    Owned {
+        /// Number of the buffer.
+        buffer: usize,
+        /// Start, in bytes.
+        offset: u64,
+        /// Length, in bytes.
+        bytes: u64,
+    },
+    /// In the weights, from the start of this parameter or state on.
+    Stored {
+        /// The first tensor.
+        value: Value,
+        /// Length, in bytes.
+        bytes: u64,
+    },
+}
+
+impl Place {
+    /// Length, in bytes.
+    pub fn bytes(&self) -> u64 {
+        match *self {
+            Place::Owned { bytes, .. } | Place::Stored { bytes, .. } => bytes,
+        }
+    }
+}
+
+/// What one binding of a dispatch gets.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Binding {
+    /// Number in the shader.
+    pub index: u32,
+    /// How the shader uses it.
+    pub access: Access,
+    /// Where it lies.
+    pub place: Place,
+    /// For a run in an arena: the tensors it holds, in order.
+    pub run: Vec<Value>,
+}
+
+/// One launch of a kernel.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What it binds, by binding number.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+    /// Floating-point operations.
+    pub flops: u64,
+}
+
+/// A node and its dispatches.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The node.
+    pub node: NodeId,
+    /// The kernel variant.
+    pub variant: &'static str,
+    /// Why it was chosen.
+    pub why: &'static str,
+    /// Its part of [`Plan::dispatches`]. Empty for a view.
+    pub dispatches: Range<usize>,
+}
+
+/// A graph as dispatches over buffers.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) arenas: Arenas,
+    pub(crate) places: BTreeMap<Value, Place>,
+    caps: Caps,
+    outputs: Vec<Value>,
+    steps: Vec<Step>,
+    dispatches: Vec<Dispatch>,
+    buffers: Vec<BufferPlan>,
+    activation_bound: u64,
+}
+
+impl Plan {
+    /// Plans the nodes that `outputs` and all updates in place (running statistics, optimizer
+    /// steps) need.
+    ///
+    /// # Errors
+    /// A binding, buffer or workgroup count past the adapter's limits, with the node's name and
+    /// the largest batch that fits.
+    pub fn new(graph: &Graph, outputs: &[Value], caps: &Caps) -> Result<Plan> {
+        Plan::with_options(graph, outputs, caps, &PlanOptions::default())
+    }
+
+    /// [`Plan::new`] with options.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; a variant that does not apply.
+    pub fn with_options(
+        graph: &Graph,
+        outputs: &[Value],
+        caps: &Caps,
+        options: &PlanOptions,
+    ) -> Result<Plan> {
+        let graph = Arc::new(graph.clone());
+        let arenas = Arenas::new(&graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
+        let live = live_nodes(&graph, outputs);
+        let read: BTreeSet<Value> = live
+            .iter()
+            .flat_map(|&id| graph.node(id).inputs.iter().copied())
+            .chain(outputs.iter().copied())
+            .collect();
+
+        let mut builder = Builder::new(&graph, &arenas);
+        let mut steps = Vec::new();
+        for id in live {
+            let node = graph.node(id);
+            let start = builder.drafts.len();
+            let (variant, why) = pick(&graph, id, caps, options)?;
+            if !node.operator.is_view() {
+                let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
+                let mut lower = Lower {
+                    graph: &graph,
+                    node,
+                    caps,
+                    variant,
+                    read: &read,
+                    pages: arenas.runs.get(&id).map_or(&[], Vec::as_slice),
+                    drafts: Vec::new(),
+                    temporaries: Vec::new(),
+                };
+                node.operator.lower(&mut lower)?;
+                let (drafts, temporaries) = (lower.drafts, lower.temporaries);
+                builder.add_node(drafts, &temporaries);
+            }
+            steps.push(Step { node: id, variant, why, dispatches: start..builder.drafts.len() });
+        }
+        builder.pin(outputs);
+        let activation_bound = slots::lower_bound(&builder.lifetimes, builder.drafts.len());
+        let (buffers, places, temporaries) = builder.place(outputs);
+        let mut plan = Plan {
+            caps: caps.clone(),
+            outputs: outputs.to_vec(),
+            steps,
+            dispatches: Vec::new(),
+            buffers,
+            activation_bound,
+            places,
+            arenas: arenas.clone(),
+            graph: Arc::clone(&graph),
+        };
+        plan.dispatches = builder.finish(&plan, &temporaries)?;
+        limits::check(&plan)?;
+        Ok(plan)
+    }
+
+    /// The graph that was planned.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The adapter it was planned for.
+    pub fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    /// The values that can be read after a step.
+    pub fn outputs(&self) -> &[Value] {
+        &self.outputs
+    }
+
+    /// The nodes in order, with their kernel variants.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// All dispatches of a step, in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// The buffers that the plan owns. Parameters and state are the weights' own.
+    pub fn buffers(&self) -> &[BufferPlan] {
+        &self.buffers
+    }
+
+    /// Device memory by kind, in bytes, weights included; kinds without memory are left out.
+    pub fn device_bytes(&self) -> BTreeMap<BufferKind, u64> {
+        let mut bytes = BTreeMap::new();
+        for buffer in &self.buffers {
+            *bytes.entry(buffer.kind).or_default() += buffer.bytes;
+        }
+        for page in self.arenas.pages.iter().filter(|page| page.kind != BufferKind::Gradients) {
+            *bytes.entry(page.kind).or_default() += page.bytes;
+        }
+        bytes
+    }
+
+    /// The least memory that activations and scratch could take: the most bytes alive at once.
+    pub fn activation_lower_bound(&self) -> u64 {
+        self.activation_bound
+    }
+
+    /// Where a value lies, views and updates in place resolved; `None` for a value that no
+    /// dispatch touches.
+    pub fn place(&self, value: Value) -> Option<Place> {
+        self.places.get(&self.graph.storage(value)).copied()
+    }
+}
+
+fn live_nodes(graph: &Graph, outputs: &[Value]) -> Vec<NodeId> {
+    let mut wanted: BTreeSet<Value> = outputs.iter().copied().collect();
+    let nodes: Vec<_> = graph.nodes().collect();
+    let mut live = Vec::new();
+    for (id, node) in nodes.into_iter().rev() {
+        if !node.operator.in_place().is_empty() || node.outputs.iter().any(|v| wanted.contains(v)) {
+            wanted.extend(&node.inputs);
+            live.push(id);
+        }
+    }
+    live.reverse();
+    live
+}
+
+fn pick(
+    graph: &Graph,
+    id: NodeId,
+    caps: &Caps,
+    options: &PlanOptions,
+) -> Result<(&'static str, &'static str)> {
+    let node = graph.node(id);
+    let kinds: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).kind).collect();
+    let offered = node.operator.variants(&kinds, caps);
+    let operator = node.operator.name();
+    let asked = options.variants.iter().rev().find(|(key, _)| key == operator || *key == node.name);
+    match asked {
+        None => Ok(choice::choose(operator, caps.kind, &offered)),
+        Some((_, variant)) => match offered.iter().find(|v| *v == variant) {
+            Some(&found) => Ok((found, "asked for by name")),
+            None => Err(Error::Variant {
+                operator: operator.to_owned(),
+                node: node.name.clone(),
+                variant: variant.clone(),
+                offered: offered.join(", "),
+            }),
+        },
+    }
+}
+
+/// Collects dispatches and the lifetimes of what they touch.
+struct Builder<'g> {
+    graph: &'g Graph,
+    arenas: &'g Arenas,
+    drafts: Vec<Draft>,
+    /// Memory that needs a slot: values by storage, and temporaries.
+    lifetimes: Vec<Lifetime>,
+    of_value: BTreeMap<Value, usize>,
+    /// For each dispatch, the lifetimes of its node's temporaries.
+    temporaries: Vec<Vec<usize>>,
+    touched: BTreeSet<Value>,
+}
+
+impl<'g> Builder<'g> {
+    fn new(graph: &'g Graph, arenas: &'g Arenas) -> Self {
+        Builder {
+            graph,
+            arenas,
+            drafts: Vec::new(),
+            lifetimes: Vec::new(),
+            of_value: BTreeMap::new(),
+            temporaries: Vec::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    fn add_node(&mut self, drafts: Vec<Draft>, temporaries: &[u64]) {
+        let base = self.lifetimes.len();
+        let first = self.drafts.len();
+        for &bytes in temporaries {
+            self.lifetimes.push(Lifetime { bytes, first: usize::MAX, last: 0 });
+        }
+        let mine: Vec<usize> = (base..self.lifetimes.len()).collect();
+        for (i, draft) in drafts.iter().enumerate() {
+            let now = first + i;
+            for operand in &draft.operands {
+                match operand {
+                    Operand::Temporary(t) => self.touch(base + t, now),
+                    Operand::Value(value) => self.touch_value(*value, now),
+                    Operand::Run(values) => values.iter().for_each(|&v| self.touch_value(v, now)),
+                }
+            }
+            self.temporaries.push(mine.clone());
+        }
+        self.drafts.extend(drafts);
+    }
+
+    fn touch_value(&mut self, value: Value, now: usize) {
+        let root = self.graph.storage(value);
+        self.touched.insert(root);
+        let info = self.graph.value(root);
+        if !matches!(info.source, Source::Node { .. }) || self.arenas.places.contains_key(&root) {
+            return;
+        }
+        let lifetimes = &mut self.lifetimes;
+        let index = *self.of_value.entry(root).or_insert_with(|| {
+            lifetimes.push(Lifetime { bytes: info.kind.bytes(), first: usize::MAX, last: 0 });
+            lifetimes.len() - 1
+        });
+        self.touch(index, now);
+    }
+
+    fn touch(&mut self, index: usize, now: usize) {
+        let lifetime = &mut self.lifetimes[index];
+        lifetime.first = lifetime.first.min(now);
+        lifetime.last = lifetime.last.max(now);
+    }
+
+    /// Keeps what the user may read alive to the end.
+    fn pin(&mut self, outputs: &[Value]) {
+        for &output in outputs {
+            if let Some(&index) = self.of_value.get(&self.graph.storage(output)) {
+                self.lifetimes[index].last = self.drafts.len();
+            }
+        }
+    }
+
+    /// Gives everything a place: buffers, places of values, places of temporaries by lifetime.
+    fn place(&mut self, outputs: &[Value]) -> (Vec<BufferPlan>, BTreeMap<Value, Place>, Vec<Place>) {
+        // A temporary that no dispatch binds takes no memory.
+        for lifetime in &mut self.lifetimes {
+            if lifetime.first == usize::MAX {
+                *lifetime = Lifetime { bytes: 4, first: 0, last: 0 };
+            }
+        }
+        self.touched.extend(outputs.iter().map(|&v| self.graph.storage(v)));
+        let packing = slots::pack(&self.lifetimes);
+        let mut buffers: Vec<BufferPlan> = packing
+            .bytes
+            .iter()
+            .map(|&bytes| BufferPlan { kind: BufferKind::Activations, bytes, value: None })
+            .collect();
+        let by_lifetime: Vec<Place> = self
+            .lifetimes
+            .iter()
+            .zip(&packing.slot)
+            .map(|(lifetime, &buffer)| Place::Owned { buffer, offset: 0, bytes: lifetime.bytes })
+            .collect();
+        let mut gradient_page = BTreeMap::new();
+        for (i, page) in self.arenas.pages.iter().enumerate() {
+            if page.kind == BufferKind::Gradients {
+                gradient_page.insert(i, buffers.len());
+                buffers.push(BufferPlan { kind: page.kind, bytes: page.bytes, value: None });
+            }
+        }
+        let mut places = BTreeMap::new();
+        for &value in &self.touched {
+            let info = self.graph.value(value);
+            let bytes = info.kind.bytes();
+            let place = match &info.source {
+                Source::Parameter(_) | Source::State { .. } => Place::Stored { value, bytes },
+                Source::Node { .. } => match self.arenas.places.get(&value) {
+                    Some(&(page, offset)) => Place::Owned { buffer: gradient_page[&page], offset, bytes },
+                    None => by_lifetime[self.of_value[&value]],
+                },
+                source => {
+                    let kind = match source {
+                        Source::Constant(_) => BufferKind::Constants,
+                        _ => BufferKind::Inputs,
+                    };
+                    buffers.push(BufferPlan { kind, bytes, value: Some(value) });
+                    Place::Owned { buffer: buffers.len() - 1, offset: 0, bytes }
+                }
+            };
+            places.insert(value, place);
+        }
+        (buffers, places, by_lifetime)
+    }
+
+    /// Binds every dispatch.
+    fn finish(self, plan: &Plan, by_lifetime: &[Place]) -> Result<Vec<Dispatch>> {
+        let mut dispatches = Vec::with_capacity(self.drafts.len());
+        for (draft, temporaries) in self.drafts.into_iter().zip(&self.temporaries) {
+            let declared = draft.kernel.bindings()?;
+            if declared.len() != draft.operands.len() {
+                return Err(Error::Shader {
+                    shader: draft.kernel.name().to_owned(),
+                    message: format!(
+                        "declares {} bindings, the operator binds {}",
+                        declared.len(),
+                        draft.operands.len()
+                    ),
+                });
+            }
+            let bindings = declared
+                .into_iter()
+                .zip(draft.operands)
+                .map(|((index, access), operand)| {
+                    let (place, run) = match operand {
+                        Operand::Temporary(t) => (by_lifetime[temporaries[t]], Vec::new()),
+                        Operand::Value(value) => {
+                            (plan.place(value).expect("every operand has a place"), Vec::new())
+                        }
+                        Operand::Run(values) => {
+                            let bytes = run_bytes(self.graph, &values);
+                            let first = plan.place(values[0]).expect("every operand has a place");
+                            let place = match first {
+                                Place::Owned { buffer, offset, .. } => Place::Owned { buffer, offset, bytes },
+                                Place::Stored { value, .. } => Place::Stored { value, bytes },
+                            };
+                            (place, values)
+                        }
+                    };
+                    Binding { index, access, place, run }
+                })
+                .collect();
+            let workgroups = limits::fold(draft.workgroups, plan.caps.max_workgroups);
+            dispatches.push(Dispatch { kernel: draft.kernel, bindings, workgroups, flops: draft.flops });
+        }
+        Ok(dispatches)
+    }
+}

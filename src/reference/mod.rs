@@ -1,0 +1,48 @@
+//! The CPU reference: every operator as scalar loops in f64, written to be read and to be right.
+//!
+//! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
+//! Class labels and counters are held as f64 too, which is exact for them.
+
+pub mod elementwise;
+
+use crate::tensor::Shape;
+
+/// A tensor of the reference: row-major f64.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Array {
+    /// Sizes, outermost first.
+    pub shape: Shape,
+    /// `shape.elements()` numbers.
+    pub data: Vec<f64>,
+}
+
+impl Array {
+    /// An array of the given shape and elements.
+    ///
+    /// # Panics
+    /// If `data` does not hold `shape.elements()` numbers.
+    pub fn new(shape: impl Into<Shape>, data: Vec<f64>) -> Self {
+        let shape = shape.into();
+        assert_eq!(shape.elements(), data.len(), "an array of shape {shape} holds its product of elements");
+        Array { shape, data }
+    }
+
+    /// An array of zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        let data = vec![0.0; shape.elements()];
+        Array { shape, data }
+    }
+
+    /// The same shape with `f` applied to every element.
+    pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
+        Array { shape: self.shape.clone(), data: self.data.iter().map(|&x| f(x)).collect() }
+    }
+
+    /// Elements of two arrays of one shape combined by `f`.
+    pub fn zip(&self, other: &Array, f: impl Fn(f64, f64) -> f64) -> Self {
+        assert_eq!(self.shape, other.shape, "zip needs equal shapes");
+        let data = self.data.iter().zip(&other.data).map(|(&a, &b)| f(a, b)).collect();
+        Array { shape: self.shape.clone(), data }
+    }
+}

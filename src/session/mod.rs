@@ -1,0 +1,365 @@
+//! The session: a plan on a device. Builds everything once; a step writes inputs, encodes the
+//! prebuilt dispatches and submits once. With `device/`, the only place that names `wgpu`.
+
+mod upload;
+mod verify;
+
+pub use verify::{Verified, difference};
+
+use crate::device::{Buffer, Device, Pipelines};
+use crate::error::{Error, Result};
+use crate::graph::{Source, Value, ValueInfo};
+use crate::plan::{Place, Plan};
+use crate::tensor::{HostSlice, HostTensor};
+use crate::weights::Weights;
+use std::collections::VecDeque;
+use std::ops::Range;
+use upload::Uploads;
+
+/// Submissions that may wait for the GPU at a time; a step past it waits for the oldest.
+const IN_FLIGHT: usize = 3;
+
+/// What a session has done since it was made.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counters {
+    /// Steps run.
+    pub steps: u64,
+    /// Kernel launches.
+    pub dispatches: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Bytes uploaded.
+    pub bytes_uploaded: u64,
+}
+
+/// A plan that runs on a device.
+#[derive(Debug)]
+pub struct Session {
+    device: Device,
+    plan: Plan,
+    weights: Weights,
+    buffers: Vec<Buffer>,
+    pipelines: Pipelines,
+    bind_groups: Vec<wgpu::BindGroup>,
+    uploads: Uploads,
+    records: Vec<Record>,
+    in_flight: VecDeque<wgpu::SubmissionIndex>,
+    step: u32,
+    counters: Counters,
+}
+
+/// A ring of the last values of one output, filled on the device.
+#[derive(Debug)]
+struct Record {
+    value: Value,
+    ring: Buffer,
+    capacity: u64,
+    count: u64,
+}
+
+impl Session {
+    /// Compiles the plan's kernels, allocates its buffers and binds them. `weights` hold the
+    /// parameters by name, and several sessions may share them.
+    ///
+    /// # Errors
+    /// A parameter that the weights lack or hold with another shape; a kernel that the driver
+    /// refuses; not enough device memory.
+    pub fn new(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
+        let kernels: Vec<_> = plan.dispatches().iter().map(|d| &d.kernel).collect();
+        let pipelines = Pipelines::compile(device, &kernels)?;
+        let mut buffers = Vec::with_capacity(plan.buffers().len());
+        for buffer in plan.buffers() {
+            let made = device.buffer(buffer.kind.name(), buffer.bytes)?;
+            if let Some(value) = buffer.value
+                && let Source::Constant(tensor) = &plan.graph().value(value).source
+            {
+                device.write(&made, 0, HostSlice::from(tensor).bytes());
+            }
+            buffers.push(made);
+        }
+        let mut bind_groups = Vec::with_capacity(plan.dispatches().len());
+        for (i, dispatch) in plan.dispatches().iter().enumerate() {
+            let mut entries = Vec::with_capacity(dispatch.bindings.len());
+            for binding in &dispatch.bindings {
+                let (buffer, offset) = match binding.place {
+                    Place::Owned { buffer, offset, .. } => (&buffers[buffer], offset),
+                    Place::Stored { value, .. } if binding.run.is_empty() => {
+                        weights.place(plan.graph(), &[value])?
+                    }
+                    Place::Stored { .. } => {
+                        let roots: Vec<Value> =
+                            binding.run.iter().map(|&v| plan.graph().storage(v)).collect();
+                        weights.place(plan.graph(), &roots)?
+                    }
+                };
+                entries.push(wgpu::BindGroupEntry {
+                    binding: binding.index,
+                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer: &buffer.raw,
+                        offset,
+                        size: wgpu::BufferSize::new(binding.place.bytes()),
+                    }),
+                });
+            }
+            bind_groups.push(device.guarded(|raw| {
+                raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(dispatch.kernel.name()),
+                    layout: pipelines.layout(i),
+                    entries: &entries,
+                })
+            })?);
+        }
+        let uploads = Uploads::new(device, &plan);
+        Ok(Session {
+            device: device.clone(),
+            weights: weights.clone(),
+            buffers,
+            pipelines,
+            bind_groups,
+            uploads,
+            records: Vec::new(),
+            in_flight: VecDeque::with_capacity(IN_FLIGHT + 1),
+            step: 0,
+            counters: Counters::default(),
+            plan,
+        })
+    }
+
+    /// The plan that this session runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What the session has done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The number that the next step will have; dropout goes by it.
+    pub fn step_number(&self) -> u32 {
+        self.step
+    }
+
+    /// Sets the number of the next step, to go on where an earlier run ended.
+    pub fn set_step_number(&mut self, step: u32) {
+        self.step = step;
+    }
+
+    /// Gives an input its contents for the coming steps, until it is written again.
+    ///
+    /// # Errors
+    /// A value that is no input; another element type or number of elements; a class label that
+    /// is out of range.
+    pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
+        let data = data.into();
+        let info = self.plan.graph().value(value);
+        check_contents(info, data)?;
+        // An input that no kernel reads has no buffer.
+        if let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value) {
+            self.counters.bytes_uploaded += data.bytes().len() as u64;
+            self.uploads.write(&self.device, &self.buffers[buffer], offset, data.bytes());
+        }
+        Ok(())
+    }
+
+    /// Gives a scalar input, such as the learning rate, its contents for the coming steps.
+    ///
+    /// # Errors
+    /// As [`Session::write`].
+    pub fn write_scalar(&mut self, value: Value, number: f32) -> Result<()> {
+        self.write(value, &[number])
+    }
+
+    /// Runs the step: one encoder, one submit, nothing read back. Returns before the GPU is done.
+    ///
+    /// # Errors
+    /// A fault of the device, possibly of an earlier step.
+    pub fn step(&mut self) -> Result<()> {
+        self.begin()?;
+        self.encode(0..self.plan.dispatches().len());
+        self.encode_records();
+        self.submit()?;
+        self.finish_step();
+        Ok(())
+    }
+
+    /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
+    ///
+    /// # Errors
+    /// A value that is kept nowhere after a step: ask for it among the plan's outputs.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn read(&mut self, value: Value) -> Result<HostTensor> {
+        let graph = self.plan.graph();
+        let info = graph.value(value);
+        let root = graph.storage(value);
+        let kept = self.plan.outputs().iter().any(|&o| graph.storage(o) == root);
+        if !kept && matches!(graph.value(root).source, Source::Node { .. }) {
+            return Err(Error::Value {
+                name: info.name.clone(),
+                message: "is not kept after the step; name it among the plan's outputs".into(),
+            });
+        }
+        let kind = info.kind.clone();
+        let (buffer, offset) = self.locate(value)?;
+        let bytes = self.device.read(&[(buffer, offset, kind.bytes())])?;
+        Ok(HostTensor::from_bytes(&kind, &bytes[0]))
+    }
+
+    /// From now on keeps the last `capacity` contents of a one-element output on the device, to be
+    /// read together by [`Session::recorded`]: following the loss costs no readback per step.
+    ///
+    /// # Errors
+    /// A value that is not a one-element output of the plan.
+    pub fn record(&mut self, value: Value, capacity: usize) -> Result<()> {
+        let info = self.plan.graph().value(value);
+        if info.kind.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
+            return Err(Error::Value {
+                name: info.name.clone(),
+                message: format!(
+                    "only a one-element output of the plan can be recorded, with a capacity of at least 1; this is {}",
+                    info.kind
+                ),
+            });
+        }
+        let ring = self.device.buffer("record", 4 * capacity as u64)?;
+        self.records.retain(|r| r.value != value);
+        self.records.push(Record { value, ring, capacity: capacity as u64, count: 0 });
+        Ok(())
+    }
+
+    /// Downloads and forgets what was recorded of `value` since the last call, oldest first. Where
+    /// more steps ran than the capacity, the oldest are lost.
+    ///
+    /// # Errors
+    /// A value that is not being recorded; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
+        let info = self.plan.graph().value(value);
+        let mut kind = info.kind.clone();
+        let Some(record) = self.records.iter_mut().find(|r| r.value == value) else {
+            return Err(Error::Value {
+                name: info.name.clone(),
+                message: "is not being recorded; call record first".into(),
+            });
+        };
+        let kept = record.count.min(record.capacity);
+        kind.shape = crate::Shape::from([kept as usize]);
+        if kept == 0 {
+            return Ok(HostTensor::from_bytes(&kind, &[]));
+        }
+        let mut bytes = self.device.read(&[(&record.ring, 0, 4 * kept)])?.remove(0);
+        if record.count > record.capacity {
+            bytes.rotate_left(4 * (record.count % record.capacity) as usize);
+        }
+        record.count = 0;
+        Ok(HostTensor::from_bytes(&kind, &bytes))
+    }
+
+    /// Waits until the GPU has finished every step.
+    ///
+    /// # Errors
+    /// A fault of the device.
+    pub fn wait(&mut self) -> Result<()> {
+        self.in_flight.clear();
+        self.device.wait()
+    }
+
+    fn locate(&self, value: Value) -> Result<(&Buffer, u64)> {
+        match self.plan.place(value) {
+            Some(Place::Owned { buffer, offset, .. }) => Ok((&self.buffers[buffer], offset)),
+            Some(Place::Stored { value, .. }) => self.weights.place(self.plan.graph(), &[value]),
+            None => {
+                let root = self.plan.graph().storage(value);
+                let info = self.plan.graph().value(root);
+                if matches!(info.source, Source::Parameter(_) | Source::State { .. }) {
+                    return self.weights.place(self.plan.graph(), &[root]);
+                }
+                Err(Error::Value { name: info.name.clone(), message: "takes no part in this plan".into() })
+            }
+        }
+    }
+
+    /// Waits for room and writes the step's number.
+    fn begin(&mut self) -> Result<()> {
+        self.device.check()?;
+        if self.in_flight.len() >= IN_FLIGHT
+            && let Some(oldest) = self.in_flight.pop_front()
+        {
+            self.device
+                .wgpu()
+                .poll(wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None })
+                .map_err(|e| self.device.error(e.to_string()))?;
+        }
+        let counter = self.plan.graph().values().find(|(_, info)| matches!(info.source, Source::StepCounter));
+        if let Some((value, _)) = counter
+            && let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value)
+        {
+            self.counters.bytes_uploaded += 4;
+            self.uploads.write(&self.device, &self.buffers[buffer], offset, bytemuck::bytes_of(&self.step));
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, dispatches: Range<usize>) {
+        self.counters.dispatches += dispatches.len() as u64;
+        let encoder = self.uploads.encoder(&self.device);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for i in dispatches {
+            let [x, y, z] = self.plan.dispatches()[i].workgroups;
+            pass.set_pipeline(self.pipelines.pipeline(i));
+            pass.set_bind_group(0, &self.bind_groups[i], &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    fn encode_records(&mut self) {
+        for record in &mut self.records {
+            let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(record.value) else { continue };
+            let at = 4 * (record.count % record.capacity);
+            let encoder = self.uploads.encoder(&self.device);
+            encoder.copy_buffer_to_buffer(&self.buffers[buffer].raw, offset, &record.ring.raw, at, 4);
+            record.count += 1;
+        }
+    }
+
+    fn submit(&mut self) -> Result<()> {
+        let index = self.uploads.submit(&self.device);
+        self.counters.submits += 1;
+        self.in_flight.push_back(index);
+        self.device.check()
+    }
+
+    fn finish_step(&mut self) {
+        self.counters.steps += 1;
+        self.step = self.step.wrapping_add(1);
+    }
+}
+
+fn check_contents(info: &ValueInfo, data: HostSlice<'_>) -> Result<()> {
+    let error = |message: String| Err(Error::Value { name: info.name.clone(), message });
+    if !matches!(info.source, Source::Input) {
+        return error("is not an input; only inputs can be written".into());
+    }
+    if data.dtype() != info.kind.dtype {
+        return error(format!("holds {}, found {} data", info.kind, data.dtype()));
+    }
+    if data.len() != info.kind.shape.elements() {
+        return error(format!(
+            "shape {} has {} elements, found {}",
+            info.kind.shape,
+            info.kind.shape.elements(),
+            data.len()
+        ));
+    }
+    if let (Some(range), HostSlice::I32(labels)) = (info.labels, data) {
+        let fits =
+            |label: i32| label == range.ignored || usize::try_from(label).is_ok_and(|l| l < range.classes);
+        if let Some(i) = labels.iter().position(|&label| !fits(label)) {
+            return error(format!(
+                "label {} at position {i} is outside 0..{} (and is not {}, the ignored label); check the data set's classes",
+                labels[i], range.classes, range.ignored
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Uploads that travel in the step's own command buffer, from staging memory that is used again.
+
+use crate::device::{Buffer, Device};
+use crate::graph::Source;
+use crate::plan::Plan;
+use std::fmt;
+use wgpu::util::StagingBelt;
+
+/// The open command encoder and the staging memory behind it.
+pub(super) struct Uploads {
+    belt: StagingBelt,
+    encoder: Option<wgpu::CommandEncoder>,
+}
+
+impl Uploads {
+    pub fn new(device: &Device, plan: &Plan) -> Uploads {
+        // One step's inputs fit one chunk, each aligned.
+        let inputs = plan
+            .graph()
+            .values()
+            .filter(|(_, info)| matches!(info.source, Source::Input | Source::StepCounter));
+        let bytes: u64 = inputs.map(|(_, info)| info.kind.bytes().next_multiple_of(16)).sum();
+        Uploads { belt: StagingBelt::new(device.wgpu().clone(), bytes.max(256)), encoder: None }
+    }
+
+    pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
+        self.encoder.get_or_insert_with(|| {
+            device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
+        })
+    }
+
+    pub fn write(&mut self, device: &Device, target: &Buffer, offset: u64, bytes: &[u8]) {
+        let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return };
+        let encoder = self.encoder.get_or_insert_with(|| {
+            device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
+        });
+        self.belt.write_buffer(encoder, &target.raw, offset, size).copy_from_slice(bytes);
+    }
+
+    pub fn submit(&mut self, device: &Device) -> wgpu::SubmissionIndex {
+        self.belt.finish();
+        let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
+        let index = device.queue().submit(commands);
+        self.belt.recall();
+        index
+    }
+}
+
+impl fmt::Debug for Uploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uploads").finish_non_exhaustive()
+    }
+}

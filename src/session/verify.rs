@@ -1,0 +1,125 @@
+//! Shadow-runs a step: each node's own GPU inputs go to the CPU reference, and its GPU outputs
+//! are compared with the answer.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::graph::Value;
+use crate::plan::Step;
+use crate::reference::Array;
+use crate::tensor::HostTensor;
+
+/// What verifying found of one node that agreed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verified {
+    /// Operator.
+    pub operator: &'static str,
+    /// The node's name.
+    pub node: String,
+    /// The kernel variant that ran.
+    pub variant: &'static str,
+    /// The largest difference over the reference's largest magnitude, of the worst output.
+    pub error: f64,
+    /// The operator's tolerance.
+    pub tolerance: f64,
+}
+
+impl Session {
+    /// Runs one step node by node and compares every node with the reference. It is a real step:
+    /// weights change as by [`Session::step`]. Slow: the reference is scalar code.
+    ///
+    /// # Errors
+    /// The first node beyond its tolerance; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn verify(&mut self) -> Result<Vec<Verified>> {
+        self.begin()?;
+        self.submit()?;
+        let mut verified = Vec::new();
+        for step in self.plan.steps().to_vec() {
+            if step.dispatches.is_empty() {
+                continue;
+            }
+            verified.push(self.verify_node(&step)?);
+        }
+        self.encode_records();
+        self.submit()?;
+        self.finish_step();
+        Ok(verified)
+    }
+
+    fn verify_node(&mut self, step: &Step) -> Result<Verified> {
+        let node = self.plan.graph().node(step.node).clone();
+        let inputs = self.download(&node.inputs)?;
+        self.encode(step.dispatches.clone());
+        self.submit()?;
+        // An output that nothing reads need not be written.
+        let read: Vec<usize> =
+            (0..node.outputs.len()).filter(|&i| self.plan.place(node.outputs[i]).is_some()).collect();
+        let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>())?;
+        let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
+        let expected = node.operator.reference(&inputs.iter().collect::<Vec<_>>());
+        let tolerance = node.operator.tolerance();
+        let mut worst: f64 = 0.0;
+        for (&output, found) in read.iter().zip(&outputs) {
+            let (error, element) = difference(&expected[output], &found.to_f64());
+            worst = worst.max(error);
+            // Written so that a NaN fails too.
+            if !(error <= tolerance) {
+                return Err(Error::Verify {
+                    operator: node.operator.name().to_owned(),
+                    node: node.name.clone(),
+                    variant: step.variant.to_owned(),
+                    output,
+                    element,
+                    found: found.to_f64()[element],
+                    expected: expected[output].data[element],
+                    error,
+                    tolerance,
+                });
+            }
+        }
+        Ok(Verified {
+            operator: node.operator.name(),
+            node: node.name,
+            variant: step.variant,
+            error: worst,
+            tolerance,
+        })
+    }
+
+    fn download(&self, values: &[Value]) -> Result<Vec<HostTensor>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut parts = Vec::with_capacity(values.len());
+        for &value in values {
+            let (buffer, offset) = self.locate(value)?;
+            parts.push((buffer, offset, self.plan.graph().value(value).kind.bytes()));
+        }
+        let bytes = self.device.read(&parts)?;
+        Ok(values
+            .iter()
+            .zip(bytes)
+            .map(|(&v, b)| HostTensor::from_bytes(&self.plan.graph().value(v).kind, &b))
+            .collect())
+    }
+}
+
+/// The largest difference over the largest finite magnitude expected, and where it is. Infinities
+/// agree with themselves only; a NaN agrees with nothing but a NaN.
+pub fn difference(expected: &Array, found: &[f64]) -> (f64, usize) {
+    let scale = expected.data.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()));
+    let mut worst = (0.0, 0);
+    for (i, (&e, &f)) in expected.data.iter().zip(found).enumerate() {
+        let error = if e == f || (e.is_nan() && f.is_nan()) {
+            0.0
+        } else if !e.is_finite() || !f.is_finite() {
+            f64::INFINITY
+        } else {
+            (e - f).abs() / if scale > 0.0 { scale } else { 1.0 }
+        };
+        if error > worst.0 {
+            worst = (error, i);
+        }
+    }
+    worst
+}

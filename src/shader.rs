@@ -1,0 +1,210 @@
+//! Finds, joins and parametrises WGSL.
+//!
+//! A kernel is a list of files whose texts are concatenated, and values for their constants.
+//! A constant that may be set stands alone on a line and ends in a comment that says so:
+//!
+//! ```wgsl
+//! const TILE_M: u32 = 64u; // tunable
+//! const CHANNELS: u32 = 1u; // shape
+//! ```
+//!
+//! Only the right-hand side is rewritten, so every file reads and validates as it stands.
+//! Tensor shapes are baked in like tunables: divisions by them cost a multiplication, loops over
+//! them unroll, and no uniform buffer has to be bound.
+
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// A WGSL file of the crate.
+#[derive(Debug)]
+pub struct ShaderFile {
+    /// Path below `shaders/`, without the ending: `shared/philox`.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// Names a file below `shaders/` and takes in its text when the crate is built.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! shader_file {
+    ($name:literal) => {
+        $crate::shader::ShaderFile {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+        }
+    };
+}
+
+/// Value of a constant in a shader.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Constant {
+    /// `u32`
+    U32(u32),
+    /// `i32`
+    I32(i32),
+    /// `f32`, kept as bits so that a kernel can be compared and hashed.
+    F32(u32),
+    /// `bool`
+    Bool(bool),
+}
+
+impl From<u32> for Constant {
+    fn from(value: u32) -> Self {
+        Constant::U32(value)
+    }
+}
+impl From<i32> for Constant {
+    fn from(value: i32) -> Self {
+        Constant::I32(value)
+    }
+}
+impl From<f32> for Constant {
+    fn from(value: f32) -> Self {
+        Constant::F32(value.to_bits())
+    }
+}
+impl From<bool> for Constant {
+    fn from(value: bool) -> Self {
+        Constant::Bool(value)
+    }
+}
+
+impl Constant {
+    fn wgsl_type(self) -> &'static str {
+        match self {
+            Constant::U32(_) => "u32",
+            Constant::I32(_) => "i32",
+            Constant::F32(_) => "f32",
+            Constant::Bool(_) => "bool",
+        }
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Constant::U32(value) => write!(f, "{value}u"),
+            Constant::I32(value) => write!(f, "i32({value})"),
+            // Bits, so that the kernel computes with exactly this number.
+            Constant::F32(bits) => write!(f, "bitcast<f32>({bits}u)"),
+            Constant::Bool(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    Write,
+}
+
+/// A kernel: joined files and the values of their constants.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    files: Vec<&'static ShaderFile>,
+    constants: Vec<(&'static str, Constant)>,
+}
+
+impl Kernel {
+    /// A kernel from these files; the one with `main` comes last and gives the kernel its name.
+    pub fn new(files: &[&'static ShaderFile]) -> Self {
+        assert!(!files.is_empty(), "a kernel has at least one file");
+        Kernel { files: files.to_vec(), constants: Vec::new() }
+    }
+
+    /// Sets a constant.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Self {
+        self.constants.push((name, value.into()));
+        self
+    }
+
+    /// Name of the file with `main`.
+    pub fn name(&self) -> &'static str {
+        self.files.last().expect("a kernel has at least one file").name
+    }
+
+    /// The WGSL text as the driver gets it.
+    ///
+    /// # Errors
+    /// A constant that no file declares as settable, declares with another type, or that is set twice.
+    pub fn source(&self) -> Result<String> {
+        let error = |message: String| Error::Shader { shader: self.name().to_owned(), message };
+        let mut text = String::new();
+        let mut used = vec![0usize; self.constants.len()];
+        for file in &self.files {
+            for line in file.text.lines() {
+                match settable(line) {
+                    Some((name, kind)) => match self.constants.iter().position(|(n, _)| *n == name) {
+                        Some(i) => {
+                            let value = self.constants[i].1;
+                            if value.wgsl_type() != kind {
+                                return Err(error(format!(
+                                    "constant {name} is {kind}, not {}",
+                                    value.wgsl_type()
+                                )));
+                            }
+                            used[i] += 1;
+                            text.push_str(&format!("const {name}: {kind} = {value};\n"));
+                        }
+                        None => {
+                            text.push_str(line);
+                            text.push('\n');
+                        }
+                    },
+                    None => {
+                        text.push_str(line);
+                        text.push('\n');
+                    }
+                }
+            }
+        }
+        match used.iter().position(|&count| count != 1) {
+            None => Ok(text),
+            Some(i) => Err(error(format!(
+                "constant {} is declared {} times, expected once",
+                self.constants[i].0, used[i]
+            ))),
+        }
+    }
+
+    /// The storage bindings that the text declares: number and access, by number.
+    ///
+    /// # Errors
+    /// As [`Kernel::source`]; a binding declared twice.
+    pub fn bindings(&self) -> Result<Vec<(u32, Access)>> {
+        let mut bindings: Vec<(u32, Access)> =
+            self.files.iter().flat_map(|f| f.text.lines()).filter_map(binding).collect();
+        bindings.sort_by_key(|&(index, _)| index);
+        if let Some(pair) = bindings.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(Error::Shader {
+                shader: self.name().to_owned(),
+                message: format!("binding {} is declared twice", pair[0].0),
+            });
+        }
+        Ok(bindings)
+    }
+}
+
+/// Name and type of a constant that may be set, if the line declares one.
+fn settable(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_end();
+    if !(line.ends_with("// tunable") || line.ends_with("// shape")) {
+        return None;
+    }
+    let (name, rest) = line.strip_prefix("const ")?.split_once(':')?;
+    let (kind, _) = rest.split_once('=')?;
+    Some((name.trim(), kind.trim()))
+}
+
+/// Number and access of a storage binding, if the line declares one.
+fn binding(line: &str) -> Option<(u32, Access)> {
+    let rest = line.strip_prefix("@group(0) @binding(")?;
+    let (index, rest) = rest.split_once(')')?;
+    let access = if rest.contains("var<storage, read_write>") { Access::Write } else { Access::Read };
+    Some((index.parse().ok()?, access))
+}

@@ -1,0 +1,266 @@
+//! Shapes, element types and tensors in host memory.
+//!
+//! Tensors on the GPU have no type of their own: they are values of a graph, placed by a plan.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// Sizes of a tensor's dimensions, outermost first (row-major; NCHW for images).
+///
+/// A scalar has the empty shape and one element.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Shape(Vec<usize>);
+
+impl Shape {
+    /// A shape of the given sizes.
+    pub fn new(sizes: impl Into<Vec<usize>>) -> Self {
+        Shape(sizes.into())
+    }
+
+    /// The shape of a single number.
+    pub fn scalar() -> Self {
+        Shape(Vec::new())
+    }
+
+    /// Number of elements: the product of the sizes, saturating.
+    pub fn elements(&self) -> usize {
+        self.0.iter().fold(1usize, |product, &size| product.saturating_mul(size))
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Self {
+        Shape(sizes.to_vec())
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Self {
+        Shape(sizes.to_vec())
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(sizes: Vec<usize>) -> Self {
+        Shape(sizes)
+    }
+}
+
+impl From<usize> for Shape {
+    fn from(size: usize) -> Self {
+        Shape(vec![size])
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// Element type. Each takes four bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DType {
+    /// 32-bit float.
+    F32,
+    /// 32-bit signed integer: class labels.
+    I32,
+    /// 32-bit unsigned integer: counters.
+    U32,
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::I32 => "i32",
+            DType::U32 => "u32",
+        })
+    }
+}
+
+/// Shape and element type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TensorType {
+    /// Sizes, outermost first.
+    pub shape: Shape,
+    /// Element type.
+    pub dtype: DType,
+}
+
+impl TensorType {
+    /// A float tensor of this shape.
+    pub fn f32(shape: impl Into<Shape>) -> Self {
+        TensorType { shape: shape.into(), dtype: DType::F32 }
+    }
+
+    /// A signed-integer tensor of this shape.
+    pub fn i32(shape: impl Into<Shape>) -> Self {
+        TensorType { shape: shape.into(), dtype: DType::I32 }
+    }
+
+    /// An unsigned-integer tensor of this shape.
+    pub fn u32(shape: impl Into<Shape>) -> Self {
+        TensorType { shape: shape.into(), dtype: DType::U32 }
+    }
+
+    /// Size in bytes.
+    pub fn bytes(&self) -> u64 {
+        4 * self.shape.elements() as u64
+    }
+}
+
+impl fmt::Display for TensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.dtype, self.shape)
+    }
+}
+
+/// A slice of numbers that can be uploaded to a value of the matching element type.
+#[derive(Clone, Copy, Debug)]
+pub enum HostSlice<'a> {
+    /// Floats.
+    F32(&'a [f32]),
+    /// Signed integers.
+    I32(&'a [i32]),
+    /// Unsigned integers.
+    U32(&'a [u32]),
+}
+
+impl<'a> HostSlice<'a> {
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            HostSlice::F32(_) => DType::F32,
+            HostSlice::I32(_) => DType::I32,
+            HostSlice::U32(_) => DType::U32,
+        }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            HostSlice::F32(data) => data.len(),
+            HostSlice::I32(data) => data.len(),
+            HostSlice::U32(data) => data.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements as they lie in memory.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            HostSlice::F32(data) => bytemuck::cast_slice(data),
+            HostSlice::I32(data) => bytemuck::cast_slice(data),
+            HostSlice::U32(data) => bytemuck::cast_slice(data),
+        }
+    }
+}
+
+macro_rules! host_slice_from {
+    ($($element:ty => $variant:ident),*) => {$(
+        impl<'a> From<&'a [$element]> for HostSlice<'a> {
+            fn from(data: &'a [$element]) -> Self { HostSlice::$variant(data) }
+        }
+        impl<'a> From<&'a Vec<$element>> for HostSlice<'a> {
+            fn from(data: &'a Vec<$element>) -> Self { HostSlice::$variant(data) }
+        }
+        impl<'a, const N: usize> From<&'a [$element; N]> for HostSlice<'a> {
+            fn from(data: &'a [$element; N]) -> Self { HostSlice::$variant(data) }
+        }
+    )*};
+}
+host_slice_from!(f32 => F32, i32 => I32, u32 => U32);
+
+impl<'a> From<&'a HostTensor> for HostSlice<'a> {
+    fn from(tensor: &'a HostTensor) -> Self {
+        match &tensor.data {
+            HostData::F32(data) => HostSlice::F32(data),
+            HostData::I32(data) => HostSlice::I32(data),
+            HostData::U32(data) => HostSlice::U32(data),
+        }
+    }
+}
+
+/// Elements of a [`HostTensor`].
+#[derive(Clone, PartialEq, Debug)]
+pub enum HostData {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Signed integers.
+    I32(Vec<i32>),
+    /// Unsigned integers.
+    U32(Vec<u32>),
+}
+
+/// A tensor in host memory, row-major.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HostTensor {
+    /// Sizes, outermost first.
+    pub shape: Shape,
+    /// `shape.elements()` numbers.
+    pub data: HostData,
+}
+
+impl HostTensor {
+    /// A float tensor. `data` holds `shape.elements()` numbers.
+    pub fn f32(shape: impl Into<Shape>, data: Vec<f32>) -> Self {
+        HostTensor { shape: shape.into(), data: HostData::F32(data) }
+    }
+
+    /// A float tensor with every element the same.
+    pub fn filled(shape: impl Into<Shape>, value: f32) -> Self {
+        let shape = shape.into();
+        let data = vec![value; shape.elements()];
+        HostTensor::f32(shape, data)
+    }
+
+    /// A tensor of the given type from the bytes that a GPU buffer held.
+    pub fn from_bytes(kind: &TensorType, bytes: &[u8]) -> Self {
+        let data = match kind.dtype {
+            DType::F32 => HostData::F32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::I32 => HostData::I32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::U32 => HostData::U32(bytemuck::pod_collect_to_vec(bytes)),
+        };
+        HostTensor { shape: kind.shape.clone(), data }
+    }
+
+    /// Shape and element type.
+    pub fn kind(&self) -> TensorType {
+        TensorType { shape: self.shape.clone(), dtype: HostSlice::from(self).dtype() }
+    }
+
+    /// The floats, if it is a float tensor.
+    pub fn as_f32(&self) -> Option<&[f32]> {
+        match &self.data {
+            HostData::F32(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Every element as `f64`, exactly.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.data {
+            HostData::F32(data) => data.iter().map(|&x| f64::from(x)).collect(),
+            HostData::I32(data) => data.iter().map(|&x| f64::from(x)).collect(),
+            HostData::U32(data) => data.iter().map(|&x| f64::from(x)).collect(),
+        }
+    }
+}

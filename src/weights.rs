@@ -1,0 +1,264 @@
+//! Parameters and state on the device, shared by name between sessions; files of them.
+//!
+//! Files are safetensors with PyTorch's names and layouts: what `state_dict` holds. Optimizer
+//! state is not in them.
+
+use crate::device::{Buffer, Device};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Source, Value};
+use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
+use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
+use rand::RngExt;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Parameters, running statistics and optimizer state of a graph, in arenas on the device.
+///
+/// Cheap to clone; clones share the memory.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    device: Device,
+    pages: Arc<Vec<Buffer>>,
+    entries: Arc<BTreeMap<String, Entry>>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    shape: Shape,
+    page: usize,
+    offset: u64,
+    in_file: bool,
+}
+
+/// Names that PyTorch's files hold and this library has no use for.
+const IGNORED_SUFFIX: &str = ".num_batches_tracked";
+
+impl Weights {
+    /// Memory for every parameter and state of `graph`, with their first contents. The same seed
+    /// and names give the same numbers, whatever else the graph holds.
+    ///
+    /// Make them from the training graph: it lays parameters, gradients and optimizer state out
+    /// alike. Sessions of other graphs then find what they need by name.
+    ///
+    /// # Errors
+    /// Not enough device memory.
+    pub fn init(device: &Device, graph: &Graph, seed: u64) -> Result<Weights> {
+        let caps = device.caps();
+        let arenas = Arenas::new(graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
+        let mut contents: Vec<Vec<f32>> = Vec::new();
+        let mut page_of = BTreeMap::new();
+        for (i, page) in arenas.pages.iter().enumerate() {
+            if page.kind != BufferKind::Gradients {
+                page_of.insert(i, contents.len());
+                contents.push(vec![0.0; page.bytes as usize / 4]);
+            }
+        }
+        let mut entries = BTreeMap::new();
+        for (&value, &(page, offset)) in &arenas.places {
+            let info = graph.value(value);
+            let (init, in_file) = match &info.source {
+                Source::Parameter(init) => (init, true),
+                Source::State { init, in_state_dict } => (init, *in_state_dict),
+                _ => continue,
+            };
+            let page = page_of[&page];
+            let start = offset as usize / 4;
+            let elements = info.kind.shape.elements();
+            fill(init, seed, &info.name, &mut contents[page][start..start + elements]);
+            entries
+                .insert(info.name.clone(), Entry { shape: info.kind.shape.clone(), page, offset, in_file });
+        }
+        let mut pages = Vec::with_capacity(contents.len());
+        for content in &contents {
+            let buffer = device.buffer("weights", 4 * content.len() as u64)?;
+            device.write(&buffer, 0, bytemuck::cast_slice(content));
+            pages.push(buffer);
+        }
+        Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Downloads one tensor.
+    ///
+    /// # Errors
+    /// A name that is not there; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn read(&self, name: &str) -> Result<HostTensor> {
+        let entry = self.entry(name)?;
+        let kind = TensorType::f32(entry.shape.clone());
+        let bytes = self.device.read(&[(&self.pages[entry.page], entry.offset, kind.bytes())])?;
+        Ok(HostTensor::from_bytes(&kind, &bytes[0]))
+    }
+
+    /// Uploads one tensor.
+    ///
+    /// # Errors
+    /// A name that is not there, or another number of elements.
+    pub fn write(&self, name: &str, data: &[f32]) -> Result<()> {
+        let entry = self.entry(name)?;
+        if data.len() != entry.shape.elements() {
+            return Err(Error::Value {
+                name: name.to_owned(),
+                message: format!(
+                    "shape {} has {} elements, found {}",
+                    entry.shape,
+                    entry.shape.elements(),
+                    data.len()
+                ),
+            });
+        }
+        self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(data).bytes());
+        Ok(())
+    }
+
+    /// Writes parameters and running statistics to a safetensors file: to a temporary name beside
+    /// it first, then renamed.
+    ///
+    /// # Errors
+    /// A path that can't be written; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, e)| e.in_file).collect();
+        let parts: Vec<_> = kept
+            .iter()
+            .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
+            .collect();
+        let data = self.device.read(&parts)?;
+        let views = kept
+            .iter()
+            .zip(&data)
+            .map(|((name, entry), bytes)| {
+                TensorView::new(Dtype::F32, entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
+            })
+            .collect::<Result<Vec<_>, _>>();
+        let error = |e: safetensors::SafeTensorError| Error::Weights {
+            path: path.to_owned(),
+            message: e.to_string(),
+        };
+        let bytes = safetensors::serialize(views.map_err(error)?, None).map_err(error)?;
+        crate::file::write_whole(path, &bytes)
+    }
+
+    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless
+    /// every tensor fits.
+    ///
+    /// # Errors
+    /// A file that can't be read or is damaged; a tensor that is missing, extra, of another shape
+    /// or not f32.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| Error::File {
+            action: "reading",
+            path: path.to_owned(),
+            source,
+        })?;
+        let error = |message: String| Error::Weights { path: path.to_owned(), message };
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|e| error(format!("is not a whole safetensors file: {e}")))?;
+        let mut found = Vec::new();
+        for (name, entry) in self.entries.iter().filter(|(_, e)| e.in_file) {
+            let tensor = file.tensor(name).map_err(|_| {
+                error(format!(
+                    "tensor \"{name}\" {} is missing; the file holds {}",
+                    entry.shape,
+                    listed(&file)
+                ))
+            })?;
+            if tensor.dtype() != Dtype::F32 {
+                return Err(error(format!("tensor \"{name}\" is {:?}, expected F32", tensor.dtype())));
+            }
+            if tensor.shape() != &entry.shape[..] {
+                return Err(error(format!(
+                    "tensor \"{name}\" has shape {:?}, expected {}",
+                    tensor.shape(),
+                    entry.shape
+                )));
+            }
+            found.push((entry, bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())));
+        }
+        for name in file.names() {
+            let known = self.entries.get(name).is_some_and(|e| e.in_file);
+            if !known && !name.ends_with(IGNORED_SUFFIX) {
+                return Err(error(format!(
+                    "tensor \"{name}\" is extra: the network has no such parameter; load the file into the network it was saved from"
+                )));
+            }
+        }
+        for (entry, data) in found {
+            self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(&data).bytes());
+        }
+        Ok(())
+    }
+
+    /// The buffer and start of a run of tensors, which must lie one after the other.
+    pub(crate) fn place(&self, graph: &Graph, run: &[Value]) -> Result<(&Buffer, u64)> {
+        let mut expected: Option<(usize, u64, u64)> = None;
+        for &value in run {
+            let info = graph.value(value);
+            let entry = self.entry(&info.name)?;
+            let error = |message: String| Error::Value { name: info.name.clone(), message };
+            if entry.shape != info.kind.shape {
+                return Err(error(format!(
+                    "the weights hold it with shape {}, the graph has {}",
+                    entry.shape, info.kind.shape
+                )));
+            }
+            if expected.is_some_and(|(page, _, next)| page != entry.page || next != entry.offset) {
+                return Err(error(
+                    "the weights were laid out for another optimizer; make them from the training graph"
+                        .into(),
+                ));
+            }
+            let start = expected.map_or(entry.offset, |(_, start, _)| start);
+            expected =
+                Some((entry.page, start, entry.offset + info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT)));
+        }
+        let (page, start, _) = expected.expect("a run has at least one tensor");
+        Ok((&self.pages[page], start))
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.entries.get(name).ok_or_else(|| Error::Value {
+            name: name.to_owned(),
+            message: "the weights hold no tensor of this name; make them from the graph that trains it"
+                .into(),
+        })
+    }
+}
+
+fn listed(file: &SafeTensors<'_>) -> String {
+    let mut names = file.names();
+    names.sort_unstable();
+    let shown = names.iter().take(12).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > 12 { format!("{shown}, and {} more", names.len() - 12) } else { shown }
+}
+
+/// First contents of a tensor. The stream of random numbers goes by the tensor's name.
+fn fill(init: &Init, seed: u64, name: &str, data: &mut [f32]) {
+    match *init {
+        Init::Constant(value) => data.fill(value),
+        Init::Uniform(bound) => {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(fnv1a(name.as_bytes()));
+            for x in data {
+                *x = (rng.random::<f32>() * 2.0 - 1.0) * bound;
+            }
+        }
+    }
+}
+
+/// 64-bit FNV-1a, a hash that is the same everywhere and for ever.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

@@ -1,0 +1,160 @@
+//! Runs one operator on the GPU and compares it with the reference. Shared by tests and benches.
+
+#![allow(dead_code, reason = "each test and bench uses its part")]
+
+pub mod fixture;
+
+use std::sync::{Arc, LazyLock};
+use wgrad::graph::Init;
+use wgrad::ops::Operator;
+use wgrad::ops::elementwise::Copy;
+use wgrad::reference::Array;
+use wgrad::{
+    Device, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights,
+};
+
+/// One problem for one operator. Tests run it on every variant, benches time it.
+pub struct Case {
+    /// Why this case is in the table.
+    pub name: String,
+    pub operator: Arc<dyn Operator>,
+    pub inputs: Vec<HostTensor>,
+}
+
+impl Case {
+    pub fn new(name: impl Into<String>, operator: impl Operator + 'static, inputs: Vec<HostTensor>) -> Case {
+        Case { name: name.into(), operator: Arc::new(operator), inputs }
+    }
+
+    pub fn kinds(&self) -> Vec<TensorType> {
+        self.inputs.iter().map(HostTensor::kind).collect()
+    }
+
+    pub fn variants(&self) -> Vec<&'static str> {
+        let kinds = self.kinds();
+        self.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps())
+    }
+}
+
+/// The adapter that all tests of a program share. Without one they fail, with the fix in the message.
+pub fn device() -> &'static Device {
+    static DEVICE: LazyLock<Device> = LazyLock::new(|| Device::open().unwrap_or_else(|e| panic!("{e}")));
+    &DEVICE
+}
+
+/// An operator built into a session, its inputs written.
+pub struct Prepared {
+    pub session: Session,
+    pub outputs: Vec<Value>,
+}
+
+/// Builds `case` into a plan of one node. Inputs that the operator updates in place are state;
+/// gradients that must lie in an arena are copied there by a node of their own.
+pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
+    let mut graph = Graph::new();
+    let mut values = Vec::new();
+    let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
+    let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
+    let mut written = Vec::new();
+    let mut stored = Vec::new();
+    for (i, tensor) in case.inputs.iter().enumerate() {
+        let name = format!("input{i}");
+        let shape = tensor.shape.clone();
+        let value = match &tensor.data {
+            HostData::F32(data) if in_place.contains(&i) => {
+                stored.push((name.clone(), data.clone()));
+                graph.state(&name, shape, Init::Constant(0.0), false)?
+            }
+            HostData::F32(_) => graph.input(&name, shape)?,
+            HostData::I32(_) => graph.labels(&name, shape.elements())?,
+            HostData::U32(_) => graph.step_counter(),
+        };
+        if !in_place.contains(&i) {
+            written.push((value, tensor));
+        }
+        let placed =
+            if arenas.contains(&i) && !in_place.contains(&i) { graph.apply1(Copy, &[value])? } else { value };
+        values.push(placed);
+    }
+    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &values)?;
+    let options = PlanOptions::default().variant(case.operator.name(), variant);
+    let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    for (name, data) in &stored {
+        weights.write(name, data)?;
+    }
+    let mut session = Session::new(device(), plan, &weights)?;
+    for (value, tensor) in written {
+        match &tensor.data {
+            HostData::U32(step) => session.set_step_number(step[0]),
+            _ => session.write(value, tensor)?,
+        }
+    }
+    Ok(Prepared { session, outputs })
+}
+
+/// Runs `case` once with one variant and downloads all outputs.
+pub fn run(case: &Case, variant: &str) -> Result<Vec<HostTensor>, Error> {
+    let Prepared { mut session, outputs } = prepare(case, variant)?;
+    session.step()?;
+    outputs.iter().map(|&o| session.read(o)).collect()
+}
+
+pub fn array(tensor: &HostTensor) -> Array {
+    Array::new(tensor.shape.clone(), tensor.to_f64())
+}
+
+/// Largest difference over the largest magnitude expected.
+pub fn relative_error(expected: &Array, found: &HostTensor) -> f64 {
+    assert_eq!(expected.shape, found.shape, "shapes differ");
+    wgrad::session::difference(expected, &found.to_f64()).0
+}
+
+/// Compares every variant of every case with the reference; returns the failures, one line each.
+pub fn failures(cases: &[Case]) -> Vec<String> {
+    let mut failures = Vec::new();
+    for case in cases {
+        let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
+        let expected = case.operator.reference(&inputs.iter().collect::<Vec<_>>());
+        for variant in case.variants() {
+            let label = format!("{} [{}] {}", case.operator.name(), variant, case.name);
+            match run(case, variant) {
+                Err(e) => failures.push(format!("{label}: {e}")),
+                Ok(found) => {
+                    for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
+                        let error = relative_error(expected, found);
+                        if !(error <= case.operator.tolerance()) {
+                            failures.push(format!("{label}: output {i} is off by {error:.2e}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    failures
+}
+
+/// Deterministic numbers in (-1, 1), different for each `seed`.
+pub fn numbers(shape: impl Into<Shape>, seed: u64) -> HostTensor {
+    let shape = shape.into();
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
+    let data = (0..shape.elements())
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect();
+    HostTensor::f32(shape, data)
+}
+
+/// Class labels in `0..classes`.
+pub fn labels(count: usize, classes: usize, seed: u64) -> HostTensor {
+    let data = numbers([count], seed)
+        .to_f64()
+        .iter()
+        .map(|x| (((x + 1.0) / 2.0 * classes as f64) as i32).min(classes as i32 - 1))
+        .collect();
+    HostTensor { shape: Shape::from([count]), data: HostData::I32(data) }
+}
