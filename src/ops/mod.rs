@@ -4,6 +4,8 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod elementwise;
+pub(crate) mod gemm;
+pub mod matmul;
 
 use crate::error::Result;
 use crate::graph::Backward;
