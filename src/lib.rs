@@ -1,5 +1,6 @@
 //! Train convolutional neural networks on any GPU that WebGPU reaches.
 
+pub mod data;
 pub mod device;
 mod error;
 pub mod file;
