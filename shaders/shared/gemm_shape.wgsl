@@ -5,7 +5,7 @@
 //   lhs_block(z, m, k): rows m to m + 3 of A, each a vec4 along k to k + 3
 //   rhs_block(z, k, n): rows k to k + 3 of B, each a vec4 along n to n + 3
 //   store(z, m, n, values): row m of C, columns n to n + 3
-//   epilogue(values, m, n): what happens to them before they are stored
+//   epilogue(values, row, n): what happens to them before they are stored; row = z M + m
 // Blocks may reach past M and N: what they hold there is not used. Past K they hold zeros.
 //
 // A long K is cut into SPLITS parts of K_PER_SPLIT; with more than one, store is split_store,

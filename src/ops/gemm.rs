@@ -45,6 +45,15 @@ impl Part {
         self.constants.push((name, value.into()));
         self
     }
+
+    pub fn files(&self) -> &[&'static ShaderFile] {
+        &self.files
+    }
+
+    /// Sets this part's constants in a kernel that has its files.
+    pub fn set(&self, kernel: Kernel) -> Kernel {
+        self.constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value))
+    }
 }
 
 /// What is added to the product before it is stored.
@@ -159,8 +168,5 @@ fn join(shape: &[(&'static str, u32)], common: Option<&Part>, parts: &[Option<&P
     for &(name, value) in shape {
         kernel = kernel.with(name, value);
     }
-    for &(name, value) in parts.iter().flat_map(|p| &p.constants) {
-        kernel = kernel.with(name, value);
-    }
-    kernel
+    parts.iter().fold(kernel, |kernel, part| part.set(kernel))
 }
