@@ -15,7 +15,8 @@ const TOLERANCE: f64 = 1e-5;
 /// Runs `case` with every variant and compares its first output with a tensor of the fixture.
 fn check(fixture: &Fixture, tensor: &str, case: Case) {
     for variant in case.variants() {
-        let outputs = run(&case, variant).unwrap_or_else(|e| panic!("{} {tensor} [{variant}]: {e}", fixture.name));
+        let outputs =
+            run(&case, variant).unwrap_or_else(|e| panic!("{} {tensor} [{variant}]: {e}", fixture.name));
         assert_close(fixture, tensor, &outputs[0], TOLERANCE);
     }
 }
@@ -29,7 +30,8 @@ fn conv2d_and_its_gradients_give_pytorchs_numbers() {
             dilation: fixture.pair("dilation"),
             groups: fixture.number("groups", 1.0) as usize,
         };
-        let (input, weight, gradient) = (fixture.f32("input"), fixture.f32("weight"), fixture.f32("grad_output"));
+        let (input, weight, gradient) =
+            (fixture.f32("input"), fixture.f32("weight"), fixture.f32("grad_output"));
         let (input_shape, weight_shape) = (input.shape.clone(), weight.shape.clone());
         let mut forward = vec![input.clone(), weight.clone()];
         if fixture.attributes["bias"] == true {

@@ -42,51 +42,56 @@ pub fn device() -> &'static Device {
     &DEVICE
 }
 
+/// A graph of one operator.
+pub struct Built {
+    pub graph: Graph,
+    pub outputs: Vec<Value>,
+    inputs: Vec<Value>,
+    stored: Vec<Option<String>>,
+}
+
+/// Builds `case` into a graph. Inputs that the operator updates in place are state; gradients that
+/// must lie in an arena are copied there by a node of their own.
+pub fn build(case: &Case) -> Result<Built, Error> {
+    let mut graph = Graph::new();
+    let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
+    let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
+    let (mut inputs, mut placed, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, tensor) in case.inputs.iter().enumerate() {
+        let name = format!("input{i}");
+        let shape = tensor.shape.clone();
+        let kept = in_place.contains(&i);
+        let value = match &tensor.data {
+            HostData::F32(_) if kept => graph.state(&name, shape, Init::Constant(0.0), false)?,
+            HostData::F32(_) => graph.input(&name, shape)?,
+            HostData::I32(_) => graph.labels(&name, shape.elements())?,
+            HostData::U32(_) => graph.step_counter(),
+        };
+        inputs.push(value);
+        placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
+        stored.push(kept.then_some(name));
+    }
+    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &placed)?;
+    Ok(Built { graph, outputs, inputs, stored })
+}
+
 /// An operator built into a session, its inputs written.
 pub struct Prepared {
     pub session: Session,
     pub outputs: Vec<Value>,
 }
 
-/// Builds `case` into a plan of one node. Inputs that the operator updates in place are state;
-/// gradients that must lie in an arena are copied there by a node of their own.
+/// Builds `case` into a session that runs one variant.
 pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
-    let mut graph = Graph::new();
-    let mut values = Vec::new();
-    let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
-    let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
-    let mut written = Vec::new();
-    let mut stored = Vec::new();
-    for (i, tensor) in case.inputs.iter().enumerate() {
-        let name = format!("input{i}");
-        let shape = tensor.shape.clone();
-        let value = match &tensor.data {
-            HostData::F32(data) if in_place.contains(&i) => {
-                stored.push((name.clone(), data.clone()));
-                graph.state(&name, shape, Init::Constant(0.0), false)?
-            }
-            HostData::F32(_) => graph.input(&name, shape)?,
-            HostData::I32(_) => graph.labels(&name, shape.elements())?,
-            HostData::U32(_) => graph.step_counter(),
-        };
-        if !in_place.contains(&i) {
-            written.push((value, tensor));
-        }
-        let placed =
-            if arenas.contains(&i) && !in_place.contains(&i) { graph.apply1(Copy, &[value])? } else { value };
-        values.push(placed);
-    }
-    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &values)?;
+    let Built { graph, outputs, inputs, stored } = build(case)?;
     let options = PlanOptions::default().variant(case.operator.name(), variant);
     let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
     let weights = Weights::init(device(), &graph, 0)?;
-    for (name, data) in &stored {
-        weights.write(name, data)?;
-    }
     let mut session = Session::new(device(), plan, &weights)?;
-    for (value, tensor) in written {
-        match &tensor.data {
-            HostData::U32(step) => session.set_step_number(step[0]),
+    for ((value, stored), tensor) in inputs.into_iter().zip(stored).zip(&case.inputs) {
+        match (&tensor.data, stored) {
+            (HostData::F32(data), Some(name)) => weights.write(&name, data)?,
+            (HostData::U32(step), _) => session.set_step_number(step[0]),
             _ => session.write(value, tensor)?,
         }
     }
@@ -167,7 +172,8 @@ pub fn check_gradients(case: &Case) {
     let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
     let output = |inputs: &[Array]| case.operator.reference(&inputs.iter().collect::<Vec<_>>()).remove(0);
     let weights = numbers(output(&inputs).shape, 99);
-    let loss = |inputs: &[Array]| output(inputs).data.iter().zip(weights.to_f64()).map(|(y, w)| y * w).sum::<f64>();
+    let loss =
+        |inputs: &[Array]| output(inputs).data.iter().zip(weights.to_f64()).map(|(y, w)| y * w).sum::<f64>();
 
     let mut graph = Graph::new();
     let mut values = Vec::new();
@@ -179,7 +185,8 @@ pub fn check_gradients(case: &Case) {
         };
         values.push(input.expect("inputs are valid"));
     }
-    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &values).expect("the case is valid");
+    let outputs =
+        graph.apply_named("case".into(), Arc::clone(&case.operator), &values).expect("the case is valid");
     let seed = graph.constant(weights.clone()).expect("weights are valid");
     let float: Vec<usize> =
         (0..values.len()).filter(|&i| matches!(case.inputs[i].data, HostData::F32(_))).collect();
