@@ -83,9 +83,17 @@ pub struct Prepared {
 
 /// Builds `case` into a session that runs one variant.
 pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
+    prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant))
+}
+
+/// Builds `case` into a session that runs the variant of the plan's choice.
+pub fn prepare_default(case: &Case) -> Result<Prepared, Error> {
+    prepare_with(case, &PlanOptions::default())
+}
+
+fn prepare_with(case: &Case, options: &PlanOptions) -> Result<Prepared, Error> {
     let Built { graph, outputs, inputs, stored } = build(case)?;
-    let options = PlanOptions::default().variant(case.operator.name(), variant);
-    let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
+    let plan = Plan::with_options(&graph, &outputs, device().caps(), options)?;
     let weights = Weights::init(device(), &graph, 0)?;
     let mut session = Session::new(device(), plan, &weights)?;
     for ((value, stored), tensor) in inputs.into_iter().zip(stored).zip(&case.inputs) {
