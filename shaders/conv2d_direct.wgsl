@@ -47,8 +47,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                     let weight_high = packed[at + 1u];
                     at += BLOCKS * 2u;
                     for (var t = 0u; t < TILE_W; t++) {
-                        low[t] = fma(vec4(row[t * SW + kw * DW]), weight_low, low[t]);
-                        high[t] = fma(vec4(row[t * SW + kw * DW]), weight_high, high[t]);
+                        low[t] = fma(vec4(row[t * SW]), weight_low, low[t]);
+                        high[t] = fma(vec4(row[t * SW]), weight_high, high[t]);
+                    }
+                    // Shifting the row keeps every index a constant, so that it stays in registers.
+                    for (var j = 0u; j + DW < SPAN; j++) {
+                        row[j] = row[j + DW];
                     }
                 }
             }

@@ -30,6 +30,9 @@ static STORE: ShaderFile = shader_file!("conv2d_store");
 static STORE_VEC4: ShaderFile = shader_file!("conv2d_store_vec4");
 static IM2COL: ShaderFile = shader_file!("conv2d_im2col");
 static PACK: ShaderFile = shader_file!("conv2d_pack");
+static CHANNELS_LAST: ShaderFile = shader_file!("channels_last");
+static GRAD_WEIGHT_DIRECT: ShaderFile = shader_file!("conv2d_grad_weight_direct");
+static GRAD_WEIGHT_SUM: ShaderFile = shader_file!("conv2d_grad_weight_sum");
 static DIRECT: ShaderFile = shader_file!("conv2d_direct");
 
 /// Attributes of a convolution, each per axis (height, width), with PyTorch's meaning and defaults.
@@ -263,6 +266,69 @@ impl Geometry {
     }
 }
 
+impl Geometry {
+    /// Records the sliding-window kernel of the weight's gradient: both operands packed, partial
+    /// sums over images, and their sum.
+    fn lower_grad_weight_direct(
+        &self,
+        cx: &mut Lower<'_>,
+        gradient: Operand,
+        input: Operand,
+        result: Operand,
+    ) -> Result<()> {
+        let groups = self.attributes.groups;
+        let (result_blocks, channel_blocks) = (self.results.div_ceil(8) * 2, self.channels.div_ceil(4));
+        let gradient = self.pack(cx, gradient, self.results, result_blocks, self.pixels())?;
+        let input = self.pack(cx, input, self.channels, channel_blocks, self.size[0] * self.size[1])?;
+        let chunks = self.kernel[1].div_ceil(MOST_TAPS);
+        let taps = self.kernel[1].div_ceil(chunks);
+        let chunks = self.kernel[1].div_ceil(taps);
+        let per_split = result_blocks / 2 * chunks * self.kernel[0] * channel_blocks * groups;
+        let wanted = if cx.caps().kind == AdapterKind::Software { 1024 } else { 16384 };
+        let splits = (wanted / per_split).clamp(1, self.images);
+        let images_per_split = self.images.div_ceil(splits);
+        let splits = self.images.div_ceil(images_per_split);
+        let vectors = groups * self.channels * self.taps() * result_blocks;
+        cx.index(4 * splits * vectors)?;
+        let parts = cx.temporary(4 * splits * vectors);
+        let kernel = self
+            .kernel(cx, false, &[&GRAD_WEIGHT_DIRECT])?
+            .with("TAPS", cx.index(taps)?)
+            .with("IMAGES_PER_SPLIT", cx.index(images_per_split)?);
+        cx.dispatch(kernel, &[gradient, input, parts.clone()], (per_split * splits).div_ceil(32));
+        cx.flops(self.flops());
+        let sum = self.kernel(cx, false, &[&GRAD_WEIGHT_SUM])?.with("SPLITS", cx.index(splits)?);
+        cx.dispatch(sum, &[parts, result], vectors.div_ceil(64));
+        Ok(())
+    }
+
+    /// Records a copy of an (image, channel, pixel) tensor with four channels of a pixel together.
+    fn pack(
+        &self,
+        cx: &mut Lower<'_>,
+        source: Operand,
+        channels: usize,
+        blocks: usize,
+        pixels: usize,
+    ) -> Result<Operand> {
+        let groups = self.attributes.groups;
+        let vectors = self.images * groups * blocks * pixels;
+        cx.index(4 * vectors)?;
+        let packed = cx.temporary(4 * vectors);
+        let kernel = Kernel::new(&[&GROUP, &CHANNELS_LAST])
+            .with("IMAGES", cx.index(self.images)?)
+            .with("GROUPS", cx.index(groups)?)
+            .with("CHANNELS", cx.index(channels)?)
+            .with("BLOCKS", cx.index(blocks)?)
+            .with("PIXELS", cx.index(pixels)?);
+        cx.dispatch(kernel, &[source, packed.clone()], vectors.div_ceil(64));
+        Ok(packed)
+    }
+}
+
+/// Taps of a window's row that one invocation of the weight's gradient makes at most.
+const MOST_TAPS: usize = 5;
+
 /// Columns of the output that one invocation of the sliding-window kernel makes at most.
 const MOST_TILE_W: usize = 16;
 
@@ -486,7 +552,7 @@ impl Operator for Conv2dGradWeight {
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec!["gemm", "register"]
+        vec!["gemm", "direct", "register"]
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -494,6 +560,10 @@ impl Operator for Conv2dGradWeight {
             .attributes
             .geometry(&cx.input_type(1).shape, &self.weight)
             .expect("the graph has checked the shapes");
+        let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
+        if cx.variant() == "direct" {
+            return geometry.lower_grad_weight_direct(cx, gradient, input, result);
+        }
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
         let gemm = Gemm {
@@ -508,7 +578,6 @@ impl Operator for Conv2dGradWeight {
             common: Some(geometry.constants(cx, false)?),
             epilogue: Epilogue::None,
         };
-        let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
         gemm.lower(cx, gradient, input, result)
     }
 

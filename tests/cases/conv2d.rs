@@ -76,3 +76,22 @@ pub fn passes(problem: &Problem) -> Vec<Case> {
 pub fn cases() -> Vec<Case> {
     problems().iter().flat_map(passes).collect()
 }
+
+/// The seed network's layers and a ResNet's, all passes.
+pub fn large() -> Vec<Case> {
+    let plain = Conv2d::default();
+    let problems: [Problem; 5] = [
+        ("64x1x28x28, 8 of 3x3", [64, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
+        ("64x8x14x14, 32 of 5x5", [64, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
+        ("8x64x56x56, 64 of 3x3", [8, 64, 56, 56], [64, 64, 3, 3], plain.padding([1, 1])),
+        (
+            "2x3x224x224, 64 of 7x7 stride 2",
+            [2, 3, 224, 224],
+            [64, 3, 7, 7],
+            plain.stride([2, 2]).padding([3, 3]),
+        ),
+        ("8x256x14x14, 256 of 3x3", [8, 256, 14, 14], [256, 256, 3, 3], plain.padding([1, 1])),
+    ];
+    // The bias costs nothing to speak of, so the case without one stands for both.
+    problems.iter().flat_map(|p| passes(p).into_iter().filter(|c| !c.name.ends_with("with a bias"))).collect()
+}

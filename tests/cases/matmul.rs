@@ -52,3 +52,28 @@ pub fn cases() -> Vec<Case> {
     }
     cases
 }
+
+/// The seed network's linear layers, forward and both gradients, and squares.
+pub fn large() -> Vec<Case> {
+    let product = |m: usize, k: usize, n: usize, transpose_lhs: bool, transpose_rhs: bool| {
+        let a = if transpose_lhs { [k, m] } else { [m, k] };
+        let b = if transpose_rhs { [n, k] } else { [k, n] };
+        let mark = |t: bool| if t { "^T" } else { "" };
+        let name = format!("{m}x{k}{} by {k}x{n}{}", mark(transpose_lhs), mark(transpose_rhs));
+        Case::new(name, MatMul { transpose_lhs, transpose_rhs }, vec![numbers(a, 1), numbers(b, 2)])
+    };
+    let linear = |batch: usize, from: usize, to: usize| {
+        let inputs = vec![numbers([batch, from], 5), numbers([to, from], 6), numbers([to], 7)];
+        Case::new(format!("{batch}x{from} to {to}"), Linear, inputs)
+    };
+    vec![
+        product(512, 512, 512, false, false),
+        product(1024, 1024, 1024, false, false),
+        linear(64, 1568, 600),
+        product(64, 600, 1568, false, false),
+        product(600, 64, 1568, true, false),
+        linear(64, 600, 10),
+        product(64, 10, 600, false, false),
+        product(10, 64, 600, true, false),
+    ]
+}
