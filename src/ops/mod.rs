@@ -4,6 +4,7 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod elementwise;
+pub mod pool2d;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -4,6 +4,7 @@
 //! Class labels and counters are held as f64 too, which is exact for them.
 
 pub mod elementwise;
+pub mod pool2d;
 
 use crate::tensor::Shape;
 
