@@ -60,9 +60,11 @@ fn no_dispatch_reads_and_writes_one_buffer() {
             let plan = Plan::new(&built.graph, &built.outputs, &software()).expect("the case fits");
             for dispatch in plan.dispatches() {
                 let buffers = |access: Access| {
-                    dispatch.bindings.iter().filter(move |b| b.access == access).filter_map(|b| match b.place {
-                        Place::Owned { buffer, .. } => Some(buffer),
-                        Place::Stored { .. } => None,
+                    dispatch.bindings.iter().filter(move |b| b.access == access).filter_map(|b| {
+                        match b.place {
+                            Place::Owned { buffer, .. } => Some(buffer),
+                            Place::Stored { .. } => None,
+                        }
                     })
                 };
                 for written in buffers(Access::Write) {
@@ -83,8 +85,11 @@ fn the_table_of_choices_speaks_of_every_operator_with_variants() {
     for (_, cases) in cases::all() {
         for case in cases {
             let built = harness::build(&case).expect("the case is valid");
-            for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
-                let plan = Plan::new(&built.graph, &built.outputs, &Caps::webgpu_defaults(kind)).expect("it fits");
+            for kind in
+                [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software]
+            {
+                let plan =
+                    Plan::new(&built.graph, &built.outputs, &Caps::webgpu_defaults(kind)).expect("it fits");
                 for step in plan.steps() {
                     assert_ne!(step.why, "no preference is stated", "{} on {kind}", case.operator.name());
                 }
@@ -138,7 +143,9 @@ fn a_weight_past_a_limit_leaves_no_batch() {
     let w = graph.parameter("w", [2, 400], wgrad::graph::Init::Constant(0.0)).expect("the weight is valid");
     let y = graph.scoped("wide", |g| g.linear(x, w, None)).expect("the sizes fit");
     match Plan::new(&graph, &[y], &caps) {
-        Err(e @ Error::Limit { largest_batch: None, .. }) => assert!(e.to_string().contains("\"wide\""), "{e}"),
+        Err(e @ Error::Limit { largest_batch: None, .. }) => {
+            assert!(e.to_string().contains("\"wide\""), "{e}")
+        }
         other => panic!("expected the limit to be found, found {other:?}"),
     }
 }

@@ -7,6 +7,7 @@ pub mod conv2d;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
+pub mod pool2d;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -6,6 +6,7 @@
 pub mod conv2d;
 pub mod elementwise;
 pub mod matmul;
+pub mod pool2d;
 
 use crate::tensor::Shape;
 

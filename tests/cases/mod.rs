@@ -5,15 +5,31 @@
 pub mod conv2d;
 pub mod elementwise;
 pub mod matmul;
+pub mod pool2d;
 
 use crate::harness::Case;
 
-/// Every case of every operator.
-pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![("conv2d", conv2d::cases()), ("elementwise", elementwise::cases()), ("matmul", matmul::cases())]
+/// A family's small cases, for tests, and those of real networks' sizes, for benches.
+pub struct Family {
+    pub name: &'static str,
+    pub cases: fn() -> Vec<Case>,
+    pub large: fn() -> Vec<Case>,
 }
 
-/// Cases of real networks' sizes, for benches: the seed network's and a ResNet's.
+/// Every family.
+pub const FAMILIES: &[Family] = &[
+    Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
+    Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
+    Family { name: "matmul", cases: matmul::cases, large: matmul::large },
+    Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+];
+
+/// Every small case of every operator.
+pub fn all() -> Vec<(&'static str, Vec<Case>)> {
+    FAMILIES.iter().map(|family| (family.name, (family.cases)())).collect()
+}
+
+/// Every large case.
 pub fn large() -> Vec<Case> {
-    [conv2d::large(), elementwise::large(), matmul::large()].into_iter().flatten().collect()
+    FAMILIES.iter().flat_map(|family| (family.large)()).collect()
 }
