@@ -1,10 +1,11 @@
 //! The case tables: one file an operator family, used by tests and benches alike.
 
+pub mod activation;
 pub mod elementwise;
 
 use crate::harness::Case;
 
 /// Every case of every operator.
 pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![("elementwise", elementwise::cases())]
+    vec![("activation", activation::cases()), ("elementwise", elementwise::cases())]
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
+pub mod finite;
 pub mod fixture;
 
 use std::sync::{Arc, LazyLock};
@@ -157,4 +158,11 @@ pub fn labels(count: usize, classes: usize, seed: u64) -> HostTensor {
         .map(|x| (((x + 1.0) / 2.0 * classes as f64) as i32).min(classes as i32 - 1))
         .collect();
     HostTensor { shape: Shape::from([count]), data: HostData::I32(data) }
+}
+
+/// Numbers as of [`numbers`], times `scale`.
+pub fn scaled(shape: impl Into<Shape>, seed: u64, scale: f32) -> HostTensor {
+    let tensor = numbers(shape, seed);
+    let data = tensor.to_f64().iter().map(|&x| x as f32 * scale).collect();
+    HostTensor::f32(tensor.shape, data)
 }
