@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod elementwise;
+pub mod reshape;
 
 use crate::error::Result;
 use crate::graph::Backward;

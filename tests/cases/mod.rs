@@ -2,10 +2,15 @@
 
 pub mod activation;
 pub mod elementwise;
+pub mod reshape;
 
 use crate::harness::Case;
 
 /// Every case of every operator.
 pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![("activation", activation::cases()), ("elementwise", elementwise::cases())]
+    vec![
+        ("activation", activation::cases()),
+        ("elementwise", elementwise::cases()),
+        ("reshape", reshape::cases()),
+    ]
 }
