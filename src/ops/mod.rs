@@ -4,8 +4,11 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod activation;
+pub mod correct;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod reshape;
+pub mod softmax;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -1,6 +1,7 @@
 //! The case tables: one file an operator family, used by tests and benches alike.
 
 pub mod activation;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod reshape;
 
@@ -10,6 +11,7 @@ use crate::harness::Case;
 pub fn all() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("activation", activation::cases()),
+        ("cross_entropy", cross_entropy::cases()),
         ("elementwise", elementwise::cases()),
         ("reshape", reshape::cases()),
     ]
