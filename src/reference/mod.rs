@@ -3,9 +3,13 @@
 //! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
 //! Class labels and counters are held as f64 too, which is exact for them.
 
+pub mod activation;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
+pub mod pool2d;
+pub mod reshape;
 
 use crate::tensor::Shape;
 

@@ -2,18 +2,41 @@
 
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
+pub mod activation;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
+pub mod pool2d;
+pub mod reshape;
 
 use crate::harness::Case;
 
-/// Every case of every operator.
-pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![("conv2d", conv2d::cases()), ("elementwise", elementwise::cases()), ("matmul", matmul::cases())]
+/// A family's small cases, for tests, and those of real networks' sizes, for benches.
+pub struct Family {
+    pub name: &'static str,
+    pub cases: fn() -> Vec<Case>,
+    pub large: fn() -> Vec<Case>,
 }
 
-/// Cases of real networks' sizes, for benches: the seed network's and a ResNet's.
+/// Every family.
+pub const FAMILIES: &[Family] = &[
+    Family { name: "activation", cases: activation::cases, large: activation::large },
+    Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
+    Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
+    Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
+    Family { name: "matmul", cases: matmul::cases, large: matmul::large },
+    Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+    // A view costs nothing: there is nothing to time.
+    Family { name: "reshape", cases: reshape::cases, large: Vec::new },
+];
+
+/// Every small case of every operator.
+pub fn all() -> Vec<(&'static str, Vec<Case>)> {
+    FAMILIES.iter().map(|family| (family.name, (family.cases)())).collect()
+}
+
+/// Every large case.
 pub fn large() -> Vec<Case> {
-    [conv2d::large(), elementwise::large(), matmul::large()].into_iter().flatten().collect()
+    FAMILIES.iter().flat_map(|family| (family.large)()).collect()
 }

@@ -1,0 +1,21 @@
+// dx[i] = dy[i] * slope at the input whose output is y[i]. `activate_grad` and the width of
+// `Element` come from joined files.
+//
+// One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
+@group(0) @binding(0) var<storage, read> y: array<Element>;
+@group(0) @binding(1) var<storage, read> dy: array<Element>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Element>;
+
+const ELEMENTS: u32 = 64u; // shape
+const ITEMS: u32 = 4u; // tunable
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let start = group_number(group, groups) * (64u * ITEMS) + lane;
+    for (var item = 0u; item < ITEMS; item++) {
+        let i = start + item * 64u;
+        if (i < ELEMENTS) {
+            dx[i] = activate_grad(y[i], dy[i]);
+        }
+    }
+}

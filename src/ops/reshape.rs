@@ -1,0 +1,80 @@
+//! Reshape and flatten: the same numbers in the same order under another shape. Views, so they
+//! cost nothing: no kernel, no memory.
+
+use super::Operator;
+use crate::error::{Error, Result};
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, reshape as reference};
+use crate::tensor::{Shape, TensorType};
+
+/// The input's elements, row-major as they are, under another shape.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reshape {
+    /// The output's shape, of as many elements as the input's.
+    pub shape: Shape,
+}
+
+impl Operator for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (from, to) = (inputs[0].shape.elements(), self.shape.elements());
+        if from != to {
+            return Err(format!(
+                "input {} has {from} elements, shape {} has {to}",
+                inputs[0].shape, self.shape
+            ));
+        }
+        Ok(vec![TensorType { shape: self.shape.clone(), dtype: inputs[0].dtype }])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let shape = cx.shape(cx.input(0));
+        let gradient = cx.apply1(Reshape { shape }, &[gradient])?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn lower(&self, _cx: &mut Lower<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::reshape(inputs[0], &self.shape)]
+    }
+
+    fn is_view(&self) -> bool {
+        true
+    }
+}
+
+impl Graph {
+    /// The same elements in the same order under another shape.
+    ///
+    /// # Errors
+    /// A shape of another number of elements.
+    pub fn reshape(&mut self, x: Value, shape: impl Into<Shape>) -> Result<Value> {
+        self.apply1(Reshape { shape: shape.into() }, &[x])
+    }
+
+    /// `[n, c, h, w]`, or anything with a first dimension, as `[n, c * h * w]`.
+    ///
+    /// # Errors
+    /// A scalar, which has no first dimension.
+    pub fn flatten(&mut self, x: Value) -> Result<Value> {
+        let shape = self.shape(x);
+        let Some((&first, rest)) = shape.split_first() else {
+            return Err(Error::Node {
+                operator: "flatten".into(),
+                node: self.value(x).name.clone(),
+                message: "expects an input with at least 1 dimension, found a scalar".into(),
+            });
+        };
+        let shape = [first, rest.iter().product()];
+        self.reshape(x, shape)
+    }
+}

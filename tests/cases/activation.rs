@@ -1,0 +1,43 @@
+//! ReLU, sigmoid and tanh, and their gradients.
+
+use crate::harness::{Case, numbers, scaled};
+use wgrad::HostTensor;
+use wgrad::ops::activation::{Activation, ActivationGrad};
+
+const ALL: [Activation; 3] = [Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for function in ALL {
+        let extreme =
+            HostTensor::f32([11], vec![-1e30, -1e4, -100.0, -30.0, -1e-6, 0.0, 1e-6, 30.0, 100.0, 1e4, 1e30]);
+        cases.push(Case::new("extremes", function, vec![extreme]));
+        for (name, shape) in [
+            ("one element", &[1][..]),
+            ("a prime", &[3, 37]),
+            ("four by four past a workgroup", &[4, 3, 5, 20]),
+            ("several workgroups, the last one part full", &[2, 6, 11, 32]),
+            ("several workgroups of single elements", &[7, 11, 13]),
+        ] {
+            cases.push(Case::new(name, function, vec![scaled(shape, 1, 6.0)]));
+            // An output of the function, as in a network.
+            let y = numbers(shape, 2);
+            cases.push(Case::new(name, ActivationGrad { function }, vec![y, numbers(shape, 3)]));
+        }
+    }
+    cases
+}
+
+/// The seed network's activations, forward and backward.
+pub fn large() -> Vec<Case> {
+    let shape = [64, 32, 14, 14];
+    ALL.iter()
+        .flat_map(|&function| {
+            let backward = ActivationGrad { function };
+            [
+                Case::new("64x32x14x14", function, vec![numbers(shape, 1)]),
+                Case::new("64x32x14x14", backward, vec![numbers(shape, 2), numbers(shape, 3)]),
+            ]
+        })
+        .collect()
+}

@@ -1,0 +1,126 @@
+//! Activations, losses and optimizers against PyTorch's answers, and their backward rules against
+//! finite differences of the references.
+
+mod harness;
+
+use harness::finite::check_gradients;
+use harness::fixture::{Fixture, assert_close};
+use harness::{Case, device, labels, numbers, scaled};
+use wgrad::ops::activation::Activation;
+use wgrad::ops::cross_entropy::CrossEntropy;
+use wgrad::ops::reshape::Reshape;
+use wgrad::{Graph, HostData, Plan, Result, Session, Shape, Value, Weights};
+
+/// Runs `build` on the case's input and compares the output and the gradient of the input.
+fn compare_unary(fixture: &Fixture, build: impl Fn(&mut Graph, Value) -> Result<Value>) -> Result<()> {
+    let mut graph = Graph::new();
+    let input = graph.input("input", fixture.array("input").shape.clone())?;
+    let upstream = graph.input("grad_output", fixture.array("grad_output").shape.clone())?;
+    let output = build(&mut graph, input)?;
+    let gradient = graph.gradients_from(&[(output, upstream)], &[input])?[0].expect("depends on the input");
+    let plan = Plan::new(&graph, &[output, gradient], device().caps())?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write(input, &fixture.f32("input"))?;
+    session.write(upstream, &fixture.f32("grad_output"))?;
+    session.step()?;
+    assert_close(fixture, "output", &session.read(output)?, 1e-5);
+    assert_close(fixture, "grad_input", &session.read(gradient)?, 1e-5);
+    Ok(())
+}
+
+#[test]
+fn activations_agree_with_pytorch() -> Result<()> {
+    for fixture in Fixture::of("activation", "relu") {
+        compare_unary(&fixture, Graph::relu)?;
+    }
+    for fixture in Fixture::of("activation", "sigmoid") {
+        compare_unary(&fixture, Graph::sigmoid)?;
+    }
+    for fixture in Fixture::of("activation", "tanh") {
+        compare_unary(&fixture, Graph::tanh)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn cross_entropy_agrees_with_pytorch() -> Result<()> {
+    for name in ["cross_entropy", "cross_entropy_ignore_index", "cross_entropy_large_logits"] {
+        let fixture = Fixture::all("loss").into_iter().find(|f| f.name == name).expect("the case is there");
+        let mut graph = Graph::new();
+        let shape = fixture.array("input").shape.clone();
+        let logits = graph.input("logits", shape.clone())?;
+        let labels = graph.labels("labels", shape[0])?;
+        let ignore_index = fixture.number("ignore_index", -100.0) as i32;
+        let loss = graph.cross_entropy_with(logits, labels, CrossEntropy { ignore_index })?;
+        let gradient = graph.gradients(loss, &[logits])?[0].expect("depends on the logits");
+        let plan = Plan::new(&graph, &[loss, gradient], device().caps())?;
+        assert_eq!(plan.dispatches().len(), 2, "a small loss takes one dispatch each way");
+        let weights = Weights::init(device(), &graph, 0)?;
+        let mut session = Session::new(device(), plan, &weights)?;
+        session.write(logits, &fixture.f32("input"))?;
+        session.write(labels, &fixture.i32("target"))?;
+        session.step()?;
+        assert_close(&fixture, "output", &session.read(loss)?, 1e-5);
+        assert_close(&fixture, "grad_input", &session.read(gradient)?, 1e-5);
+    }
+    Ok(())
+}
+
+#[test]
+fn labels_are_checked_in_number_and_range() -> Result<()> {
+    let mut graph = Graph::new();
+    let logits = graph.input("logits", [4, 3])?;
+    let few = graph.labels("few", 3)?;
+    let error = graph.cross_entropy(logits, few).expect_err("4 rows have 4 labels");
+    assert_eq!(
+        error.to_string(),
+        "cross_entropy \"cross_entropy\": logits [4, 3] have 4 rows, found 3 labels"
+    );
+    let labels = graph.labels("labels", 4)?;
+    let loss = graph.cross_entropy(logits, labels)?;
+    let correct = graph.correct_predictions(logits, labels)?;
+    let plan = Plan::new(&graph, &[loss, correct], device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(labels, &[0, 1, -100, 2])?;
+    let error = session.write(labels, &[0, 1, 3, 2]).expect_err("there are 3 classes");
+    assert!(error.to_string().contains("label 3 at position 2"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn labels_that_no_session_checked_do_no_harm() -> Result<()> {
+    // Labels of a node, as of an augmentation, reach the kernels unchecked.
+    let mut graph = Graph::new();
+    let logits = graph.input("logits", [3, 2])?;
+    let raw = graph.labels("raw", 3)?;
+    let labels = graph.apply1(wgrad::ops::elementwise::Copy, &[raw])?;
+    let loss = graph.cross_entropy(logits, labels)?;
+    let correct = graph.correct_predictions(logits, labels)?;
+    let gradient = graph.gradients(loss, &[logits])?[0].expect("depends on the logits");
+    let plan = Plan::new(&graph, &[loss, correct, gradient], device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(logits, &[0.0, 0.0, 5.0, 1.0, 2.0, 7.0])?;
+    session.write(raw, &[1, i32::MAX, i32::MIN])?;
+    session.step()?;
+    let loss = session.read(loss)?.to_f64()[0];
+    assert!((loss - std::f64::consts::LN_2).abs() < 1e-6, "{loss}");
+    assert_eq!(session.read(correct)?.to_f64(), [0.0]);
+    assert_eq!(session.read(gradient)?.to_f64()[2..], [0.0; 4]);
+    Ok(())
+}
+
+#[test]
+fn backward_rules_agree_with_finite_differences() {
+    for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+        check_gradients(&Case::new("a prime", function, vec![scaled([23], 5, 3.0)]), &[0]);
+    }
+    let shape = Shape::from([5, 6]);
+    check_gradients(&Case::new("a view", Reshape { shape }, vec![numbers([3, 2, 5], 1)]), &[0]);
+    let mut ignoring = labels(7, 5, 2);
+    if let HostData::I32(data) = &mut ignoring.data {
+        data[3] = -100;
+    }
+    let inputs = vec![scaled([7, 5], 1, 2.0), ignoring];
+    check_gradients(&Case::new("one ignored", CrossEntropy::default(), inputs), &[0]);
+}
