@@ -5,6 +5,7 @@ pub mod device;
 mod error;
 pub mod file;
 pub mod graph;
+pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
