@@ -3,6 +3,7 @@
 //! One file a family. What an operator computes stands twice more, on purpose: as WGSL in
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
+pub mod batch_norm;
 pub mod elementwise;
 pub mod pool2d;
 

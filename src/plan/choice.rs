@@ -9,7 +9,10 @@ use super::caps::AdapterKind;
 ///
 /// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
-const PREFERENCE: &[(&str, &[&str], &[&str])] = &[];
+const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
+    ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
+    ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
+];
 
 /// The variant to take among `offered`, and why.
 pub(crate) fn choose(

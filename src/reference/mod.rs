@@ -3,6 +3,7 @@
 //! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
 //! Class labels and counters are held as f64 too, which is exact for them.
 
+pub mod batch_norm;
 pub mod elementwise;
 pub mod pool2d;
 
