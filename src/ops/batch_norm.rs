@@ -9,7 +9,7 @@
 use super::Operator;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Mode, Value};
-use crate::plan::{AdapterKind, Caps, Lower};
+use crate::plan::{Caps, Lower};
 use crate::reference::{Array, batch_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -28,6 +28,10 @@ static TRAIN_GRAD: ShaderFile = shader_file!("batch_norm_grad");
 static EVAL: ShaderFile = shader_file!("batch_norm_eval");
 static EVAL_GRAD: ShaderFile = shader_file!("batch_norm_eval_grad");
 static EVAL_GRAD_PARAMETERS: ShaderFile = shader_file!("batch_norm_eval_grad_parameters");
+
+/// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones; a software
+/// adapter pays for each, and for each step of a wide one's tree.
+const VARIANTS: [&str; 2] = ["wide", "narrow"];
 
 /// Attributes of batch normalisation, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -85,16 +89,12 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(shape: &Shape, caps: &Caps) -> Cut {
+    fn new(shape: &Shape, variant: &str) -> Cut {
         let channels = shape[1];
         let plane: usize = shape[2..].iter().product();
         let (pack, width) = if plane % 4 == 0 { (&PACK_4, 4) } else { (&PACK_1, 1) };
         let packs = shape[0] * plane / width;
-        // A software adapter pays for every workgroup, a GPU wants them all at once.
-        let (lanes, wanted) = match caps.kind {
-            AdapterKind::Software => (64, 16),
-            _ => (if packs > 256 { 256 } else { 64 }, 512),
-        };
+        let (lanes, wanted) = if variant == "wide" { (256, 512) } else { (64, 16) };
         // Channels that lie side by side go to lanes side by side, so that loads coalesce.
         let lanes_c = if plane == 1 { channels.next_power_of_two().min(16) } else { 1 };
         let blocks = channels.div_ceil(lanes_c);
@@ -169,8 +169,12 @@ impl Operator for BatchNormTrain {
         Ok(())
     }
 
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let cut = Cut::new(&cx.input_type(0).shape, cx.caps());
+        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
         let partial = cx.temporary(cut.pairs());
         let moments = cut.kernel(cx, &[&MOMENTS], &TRAIN_MOMENTS)?;
         let operands = [cx.input(0), partial.clone()];
@@ -226,8 +230,12 @@ impl Operator for BatchNormGrad {
         Ok(vec![inputs[0].clone(), each.clone(), each])
     }
 
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let cut = Cut::new(&cx.input_type(0).shape, cx.caps());
+        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
         let partial = cx.temporary(cut.pairs());
         let sums = cut.kernel(cx, &[&CHANNEL_SUMS], &TRAIN_GRAD_SUMS)?;
         let operands = [cx.input(0), cx.input(1), cx.input(3), partial.clone()];
@@ -282,8 +290,12 @@ impl Operator for BatchNormEval {
         Ok(())
     }
 
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let cut = Cut::new(&cx.input_type(0).shape, cx.caps());
+        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
         let kernel = cut.kernel(cx, &[], &EVAL)?.with("EPSILON", self.0.eps);
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.input(4), cx.output(0)];
         cx.dispatch(kernel, &operands, cut.workgroups());
@@ -317,8 +329,12 @@ impl Operator for BatchNormEvalGrad {
         Ok(vec![inputs[0].clone(), each.clone(), each])
     }
 
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let cut = Cut::new(&cx.input_type(0).shape, cx.caps());
+        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
         let partial = cx.temporary(cut.pairs());
         let kernel = cut.kernel(cx, &[&CHANNEL_SUMS], &EVAL_GRAD)?.with("EPSILON", self.0.eps);
         let operands =

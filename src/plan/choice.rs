@@ -10,6 +10,10 @@ use super::caps::AdapterKind;
 /// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
 const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
+    ("batch_norm", &["wide"], &["narrow"]),
+    ("batch_norm_grad", &["wide"], &["narrow"]),
+    ("batch_norm_eval", &["wide"], &["narrow"]),
+    ("batch_norm_eval_grad", &["wide"], &["narrow"]),
     ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
     ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
 ];
