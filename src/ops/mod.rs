@@ -7,6 +7,7 @@ pub mod activation;
 pub mod correct;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod optimizer;
 pub mod reshape;
 pub mod softmax;
 

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod optimizer;
 pub mod reshape;
 
 use crate::tensor::Shape;

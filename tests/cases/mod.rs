@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod optimizer;
 pub mod reshape;
 
 use crate::harness::Case;
@@ -13,6 +14,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("activation", activation::cases()),
         ("cross_entropy", cross_entropy::cases()),
         ("elementwise", elementwise::cases()),
+        ("optimizer", optimizer::cases()),
         ("reshape", reshape::cases()),
     ]
 }
