@@ -128,6 +128,11 @@ impl Kernel {
         self.files.last().expect("a kernel has at least one file").name
     }
 
+    /// The files, in the order they are joined.
+    pub fn files(&self) -> &[&'static ShaderFile] {
+        &self.files
+    }
+
     /// The WGSL text as the driver gets it.
     ///
     /// # Errors

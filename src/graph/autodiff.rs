@@ -19,6 +19,11 @@ pub struct Backward<'g> {
 }
 
 impl Backward<'_> {
+    /// Number of inputs of the node.
+    pub fn inputs(&self) -> usize {
+        self.graph.nodes[self.node.0].inputs.len()
+    }
+
     /// Input `i` of the node.
     pub fn input(&self, i: usize) -> Value {
         self.graph.nodes[self.node.0].inputs[i]

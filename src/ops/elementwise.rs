@@ -112,35 +112,8 @@ impl Operator for SumTo {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let from = &cx.input_type(0).shape;
-        let source = strides_to(from, from);
-        let target = padded(&self.shape);
-        let full = padded(from);
-        // Dimensions kept index the workgroups, the stretched ones are summed within one.
-        let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
-        let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
-        let kernel = Kernel::new(&[&GROUP, &SUM_TO])
-            .with("OUTPUTS", cx.index(self.shape.elements())?)
-            .with("COUNT", cx.index(from.elements() / self.shape.elements())?)
-            .with("KEEP_1", keep[1])
-            .with("KEEP_2", keep[2])
-            .with("KEEP_3", keep[3])
-            .with("KEEP_4", keep[4])
-            .with("KEEP_5", keep[5])
-            .with("SUM_1", sum[1])
-            .with("SUM_2", sum[2])
-            .with("SUM_3", sum[3])
-            .with("SUM_4", sum[4])
-            .with("SUM_5", sum[5])
-            .with("STRIDE_0", source[0])
-            .with("STRIDE_1", source[1])
-            .with("STRIDE_2", source[2])
-            .with("STRIDE_3", source[3])
-            .with("STRIDE_4", source[4])
-            .with("STRIDE_5", source[5]);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, self.shape.elements());
-        Ok(())
+        let from = cx.input_type(0).shape.clone();
+        lower_sum(cx, &from, &self.shape)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -150,6 +123,38 @@ impl Operator for SumTo {
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
+}
+
+/// Records the sum of the first input, of shape `from`, down to `to`, into the first output.
+pub(crate) fn lower_sum(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> {
+    let source = strides_to(from, from);
+    let target = padded(to);
+    let full = padded(from);
+    // Dimensions kept index the workgroups, the stretched ones are summed within one.
+    let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
+    let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
+    let kernel = Kernel::new(&[&GROUP, &SUM_TO])
+        .with("OUTPUTS", cx.index(to.elements())?)
+        .with("COUNT", cx.index(from.elements() / to.elements())?)
+        .with("KEEP_1", keep[1])
+        .with("KEEP_2", keep[2])
+        .with("KEEP_3", keep[3])
+        .with("KEEP_4", keep[4])
+        .with("KEEP_5", keep[5])
+        .with("SUM_1", sum[1])
+        .with("SUM_2", sum[2])
+        .with("SUM_3", sum[3])
+        .with("SUM_4", sum[4])
+        .with("SUM_5", sum[5])
+        .with("STRIDE_0", source[0])
+        .with("STRIDE_1", source[1])
+        .with("STRIDE_2", source[2])
+        .with("STRIDE_3", source[3])
+        .with("STRIDE_4", source[4])
+        .with("STRIDE_5", source[5]);
+    let operands = [cx.input(0), cx.output(0)];
+    cx.dispatch(kernel, &operands, to.elements());
+    Ok(())
 }
 
 /// The input, again: gives a value storage of its own.

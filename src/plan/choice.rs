@@ -9,7 +9,13 @@ use super::caps::AdapterKind;
 ///
 /// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
-const PREFERENCE: &[(&str, &[&str], &[&str])] = &[];
+const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
+    ("conv2d", &["gemm"], &["direct"]),
+    ("conv2d_grad_input", &["gemm"], &["direct", "register"]),
+    ("conv2d_grad_weight", &["gemm"], &["direct"]),
+    ("linear", &["tiled"], &["register"]),
+    ("matmul", &["tiled"], &["register"]),
+];
 
 /// The variant to take among `offered`, and why.
 pub(crate) fn choose(
@@ -17,21 +23,18 @@ pub(crate) fn choose(
     kind: AdapterKind,
     offered: &[&'static str],
 ) -> (&'static str, &'static str) {
+    if let [only] = offered {
+        return (only, "the only one");
+    }
     let Some((_, gpu, software)) = PREFERENCE.iter().find(|row| row.0 == operator) else {
-        return (offered[0], "the only one");
+        return (offered[0], "no preference is stated");
     };
     let row = if kind == AdapterKind::Software { software } else { gpu };
     for (rank, name) in row.iter().enumerate() {
         if let Some(&variant) = offered.iter().find(|v| *v == name) {
-            return (
-                variant,
-                if rank == 0 {
-                    "first choice for this kind of adapter"
-                } else {
-                    "first choice that computes this shape"
-                },
-            );
+            let why = ["first choice for this kind of adapter", "first choice that computes this shape"];
+            return (variant, why[rank.min(1)]);
         }
     }
-    (offered[0], "none of the preferred ones computes this shape")
+    (offered[0], "no preferred one computes this shape")
 }

@@ -26,3 +26,13 @@ pub fn cases() -> Vec<Case> {
         Case::new("a prime", Copy, vec![numbers([131], 4)]),
     ]
 }
+
+/// A bias' gradient, a residual addition.
+pub fn large() -> Vec<Case> {
+    let activation = [64, 32, 14, 14];
+    vec![
+        Case::new("64x32x14x14", Add, vec![numbers(activation, 1), numbers(activation, 2)]),
+        Case::new("64x600 to 600", SumTo { shape: Shape::from([600]) }, vec![numbers([64, 600], 3)]),
+        Case::new("64x32x14x14", Copy, vec![numbers(activation, 4)]),
+    ]
+}

@@ -43,51 +43,64 @@ pub fn device() -> &'static Device {
     &DEVICE
 }
 
+/// A graph of one operator.
+pub struct Built {
+    pub graph: Graph,
+    pub outputs: Vec<Value>,
+    inputs: Vec<Value>,
+    stored: Vec<Option<String>>,
+}
+
+/// Builds `case` into a graph. Inputs that the operator updates in place are state; gradients that
+/// must lie in an arena are copied there by a node of their own.
+pub fn build(case: &Case) -> Result<Built, Error> {
+    let mut graph = Graph::new();
+    let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
+    let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
+    let (mut inputs, mut placed, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, tensor) in case.inputs.iter().enumerate() {
+        let name = format!("input{i}");
+        let shape = tensor.shape.clone();
+        let kept = in_place.contains(&i);
+        let value = match &tensor.data {
+            HostData::F32(_) if kept => graph.state(&name, shape, Init::Constant(0.0), false)?,
+            HostData::F32(_) => graph.input(&name, shape)?,
+            HostData::I32(_) => graph.labels(&name, shape.elements())?,
+            HostData::U32(_) => graph.step_counter(),
+        };
+        inputs.push(value);
+        placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
+        stored.push(kept.then_some(name));
+    }
+    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &placed)?;
+    Ok(Built { graph, outputs, inputs, stored })
+}
+
 /// An operator built into a session, its inputs written.
 pub struct Prepared {
     pub session: Session,
     pub outputs: Vec<Value>,
 }
 
-/// Builds `case` into a plan of one node. Inputs that the operator updates in place are state;
-/// gradients that must lie in an arena are copied there by a node of their own.
+/// Builds `case` into a session that runs one variant.
 pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
-    let mut graph = Graph::new();
-    let mut values = Vec::new();
-    let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
-    let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
-    let mut written = Vec::new();
-    let mut stored = Vec::new();
-    for (i, tensor) in case.inputs.iter().enumerate() {
-        let name = format!("input{i}");
-        let shape = tensor.shape.clone();
-        let value = match &tensor.data {
-            HostData::F32(data) if in_place.contains(&i) => {
-                stored.push((name.clone(), data.clone()));
-                graph.state(&name, shape, Init::Constant(0.0), false)?
-            }
-            HostData::F32(_) => graph.input(&name, shape)?,
-            HostData::I32(_) => graph.labels(&name, shape.elements())?,
-            HostData::U32(_) => graph.step_counter(),
-        };
-        if !in_place.contains(&i) {
-            written.push((value, tensor));
-        }
-        let placed =
-            if arenas.contains(&i) && !in_place.contains(&i) { graph.apply1(Copy, &[value])? } else { value };
-        values.push(placed);
-    }
-    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &values)?;
-    let options = PlanOptions::default().variant(case.operator.name(), variant);
-    let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
+    prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant))
+}
+
+/// Builds `case` into a session that runs the variant of the plan's choice.
+pub fn prepare_default(case: &Case) -> Result<Prepared, Error> {
+    prepare_with(case, &PlanOptions::default())
+}
+
+fn prepare_with(case: &Case, options: &PlanOptions) -> Result<Prepared, Error> {
+    let Built { graph, outputs, inputs, stored } = build(case)?;
+    let plan = Plan::with_options(&graph, &outputs, device().caps(), options)?;
     let weights = Weights::init(device(), &graph, 0)?;
-    for (name, data) in &stored {
-        weights.write(name, data)?;
-    }
     let mut session = Session::new(device(), plan, &weights)?;
-    for (value, tensor) in written {
-        match &tensor.data {
-            HostData::U32(step) => session.set_step_number(step[0]),
+    for ((value, stored), tensor) in inputs.into_iter().zip(stored).zip(&case.inputs) {
+        match (&tensor.data, stored) {
+            (HostData::F32(data), Some(name)) => weights.write(&name, data)?,
+            (HostData::U32(step), _) => session.set_step_number(step[0]),
             _ => session.write(value, tensor)?,
         }
     }
@@ -160,9 +173,64 @@ pub fn labels(count: usize, classes: usize, seed: u64) -> HostTensor {
     HostTensor { shape: Shape::from([count]), data: HostData::I32(data) }
 }
 
+<<<<<<< HEAD
 /// Numbers as of [`numbers`], times `scale`.
 pub fn scaled(shape: impl Into<Shape>, seed: u64, scale: f32) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|&x| x as f32 * scale).collect();
     HostTensor::f32(tensor.shape, data)
+=======
+/// Compares the operator's backward rule, run on the GPU, with central differences of its f64
+/// reference: the loss is the sum of the first output weighted by fixed numbers.
+pub fn check_gradients(case: &Case) {
+    const STEP: f64 = 1e-4;
+    let name = format!("{} {}", case.operator.name(), case.name);
+    let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
+    let output = |inputs: &[Array]| case.operator.reference(&inputs.iter().collect::<Vec<_>>()).remove(0);
+    let weights = numbers(output(&inputs).shape, 99);
+    let loss =
+        |inputs: &[Array]| output(inputs).data.iter().zip(weights.to_f64()).map(|(y, w)| y * w).sum::<f64>();
+
+    let mut graph = Graph::new();
+    let mut values = Vec::new();
+    for (i, tensor) in case.inputs.iter().enumerate() {
+        let input = match &tensor.data {
+            HostData::F32(_) => graph.input(&format!("input{i}"), tensor.shape.clone()),
+            HostData::I32(_) => graph.labels(&format!("input{i}"), tensor.shape.elements()),
+            HostData::U32(_) => Ok(graph.step_counter()),
+        };
+        values.push(input.expect("inputs are valid"));
+    }
+    let outputs =
+        graph.apply_named("case".into(), Arc::clone(&case.operator), &values).expect("the case is valid");
+    let seed = graph.constant(weights.clone()).expect("weights are valid");
+    let float: Vec<usize> =
+        (0..values.len()).filter(|&i| matches!(case.inputs[i].data, HostData::F32(_))).collect();
+    let by: Vec<Value> = float.iter().map(|&i| values[i]).collect();
+    let gradients = graph.gradients_from(&[(outputs[0], seed)], &by).expect("the operator has a gradient");
+    let wanted: Vec<Value> = gradients.iter().map(|g| g.expect("every float input has a gradient")).collect();
+    let plan = Plan::new(&graph, &wanted, device().caps()).expect("the case fits");
+    let weights = Weights::init(device(), &graph, 0).expect("weights fit");
+    let mut session = Session::new(device(), plan, &weights).expect("the case compiles");
+    for (value, tensor) in values.iter().zip(&case.inputs) {
+        if !matches!(tensor.data, HostData::U32(_)) {
+            session.write(*value, tensor).expect("inputs are valid");
+        }
+    }
+    session.step().expect("the step runs");
+    for (&i, gradient) in float.iter().zip(wanted) {
+        let found = session.read(gradient).expect("gradients are outputs");
+        let mut expected = Array::zeros(inputs[i].shape.clone());
+        for element in 0..expected.data.len() {
+            let mut moved = inputs.clone();
+            moved[i].data[element] += STEP;
+            let above = loss(&moved);
+            moved[i].data[element] -= 2.0 * STEP;
+            expected.data[element] = (above - loss(&moved)) / (2.0 * STEP);
+        }
+        let error = relative_error(&expected, &found);
+        // Central differences err by the step squared times the third derivative; f32 adds 1e-6.
+        assert!(error < 2e-5, "{name}: the gradient of input {i} is off by {error:.1e}");
+    }
+>>>>>>> main
 }

@@ -1,0 +1,62 @@
+//! Wall time whose throughput reads as FLOP/s and bytes/s.
+
+use criterion::Throughput;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use std::time::Duration;
+
+/// Wall time; elements count as floating-point operations.
+pub struct GpuTime;
+
+struct Formatter;
+
+impl Measurement for GpuTime {
+    type Intermediate = <WallTime as Measurement>::Intermediate;
+    type Value = Duration;
+
+    fn start(&self) -> Self::Intermediate {
+        WallTime.start()
+    }
+
+    fn end(&self, start: Self::Intermediate) -> Duration {
+        WallTime.end(start)
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        &Formatter
+    }
+}
+
+impl ValueFormatter for Formatter {
+    fn scale_values(&self, typical: f64, values: &mut [f64]) -> &'static str {
+        WallTime.formatter().scale_values(typical, values)
+    }
+
+    fn scale_throughputs(&self, _typical: f64, throughput: &Throughput, values: &mut [f64]) -> &'static str {
+        // Values are nanoseconds, so work over value is in thousand millions a second.
+        let (work, unit) = match *throughput {
+            Throughput::Bytes(bytes) => (bytes as f64, "GB/s"),
+            Throughput::Elements(flops) => (flops as f64, "GFLOP/s"),
+            _ => (1e9, "runs/s"),
+        };
+        for value in values {
+            *value = work / *value;
+        }
+        unit
+    }
+
+    fn scale_for_machines(&self, values: &mut [f64]) -> &'static str {
+        WallTime.formatter().scale_for_machines(values)
+    }
+}

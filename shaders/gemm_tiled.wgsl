@@ -1,0 +1,71 @@
+// Matrix product with tiles in workgroup memory; see shared/gemm_shape.
+//
+// 64 invocations make a tile of 64 x 64; each makes 8 x 8 of it, as four 4 x 4 blocks that lie 32
+// apart, so that neighbours read neighbouring vec4s. Steps of 16 along k: every invocation loads
+// one 4 x 4 block of each operand. The sum over k runs in order.
+var<workgroup> lhs_tile: array<vec4<f32>, 256>; // [k][m / 4], vec4 along m
+var<workgroup> rhs_tile: array<vec4<f32>, 256>; // [k][n / 4], vec4 along n
+
+// c[i] += a[i] b, for one k.
+fn outer(c: mat4x4<f32>, a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(fma(vec4(a.x), b, c[0]), fma(vec4(a.y), b, c[1]), fma(vec4(a.z), b, c[2]), fma(vec4(a.w), b, c[3]));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    const TILES_N = (N + 63u) / 64u;
+    const TILES_M = (M + 63u) / 64u;
+    let tile = group_number(group, groups);
+    let tile_n = tile % TILES_N * 64u;
+    let tile_m = tile / TILES_N % TILES_M * 64u;
+    let split = tile / (TILES_N * TILES_M) % SPLITS;
+    let z = tile / (TILES_N * TILES_M * SPLITS);
+    if (z >= BATCHES) {
+        return;
+    }
+    // Along k the blocks of lhs are 4 side by side, those of rhs along n 16.
+    let lhs_k = lane % 4u;
+    let lhs_m = lane / 4u;
+    let rhs_n = lane % 16u;
+    let rhs_k = lane / 16u;
+    let column = lane % 8u;
+    let row = lane / 8u;
+    var c00 = mat4x4<f32>();
+    var c01 = mat4x4<f32>();
+    var c10 = mat4x4<f32>();
+    var c11 = mat4x4<f32>();
+    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    for (var k = split * K_PER_SPLIT; k < end; k += 16u) {
+        var a = mat4x4<f32>();
+        if (k + lhs_k * 4u < end) {
+            a = transpose(lhs_block(z, tile_m + lhs_m * 4u, k + lhs_k * 4u));
+        }
+        var b = mat4x4<f32>();
+        if (k + rhs_k * 4u < end) {
+            b = rhs_block(z, k + rhs_k * 4u, tile_n + rhs_n * 4u);
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < 4u; i++) {
+            lhs_tile[(lhs_k * 4u + i) * 16u + lhs_m] = a[i];
+            rhs_tile[(rhs_k * 4u + i) * 16u + rhs_n] = b[i];
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < 16u; i++) {
+            let a0 = lhs_tile[i * 16u + row];
+            let a1 = lhs_tile[i * 16u + 8u + row];
+            let b0 = rhs_tile[i * 16u + column];
+            let b1 = rhs_tile[i * 16u + 8u + column];
+            c00 = outer(c00, a0, b0);
+            c01 = outer(c01, a0, b1);
+            c10 = outer(c10, a1, b0);
+            c11 = outer(c11, a1, b1);
+        }
+    }
+    let part = z * SPLITS + split;
+    let m = tile_m + row * 4u;
+    let n = tile_n + column * 4u;
+    store_block(part, m, n, c00);
+    store_block(part, m, n + 32u, c01);
+    store_block(part, m + 32u, n, c10);
+    store_block(part, m + 32u, n + 32u, c11);
+}

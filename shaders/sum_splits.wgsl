@@ -1,0 +1,22 @@
+// Adds the parts of a split sum in order, and stores the result as the unsplit kernel would.
+//
+// parts is (BATCHES x SPLITS x M x N rounded up to 4). An invocation makes four columns of a row.
+@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    const COLUMNS = (N + 3u) / 4u;
+    let i = group_number(group, groups) * 64u + lane;
+    if (i >= BATCHES * M * COLUMNS) {
+        return;
+    }
+    let z = i / (M * COLUMNS);
+    let first = z * (SPLITS * M * COLUMNS) + i % (M * COLUMNS);
+    var sum = parts[first];
+    for (var s = 1u; s < SPLITS; s++) {
+        sum += parts[first + s * (M * COLUMNS)];
+    }
+    let m = i / COLUMNS % M;
+    let n = i % COLUMNS * 4u;
+    store(z, m, n, epilogue(sum, z * M + m, n));
+}

@@ -1,0 +1,172 @@
+//! The matrix-product kernels that matmul and every convolution pass are made of.
+//!
+//! A kernel is a body (how the product is tiled) joined with loaders for the two operands, a store
+//! and an epilogue; see `shaders/shared/gemm_shape.wgsl`. This file puts them together and
+//! decides about splitting the sum. What the operands mean is the operators' business.
+
+use crate::error::Result;
+use crate::plan::{AdapterKind, Lower, Operand};
+use crate::shader::{Constant, Kernel, ShaderFile};
+use crate::shader_file;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static SHAPE: ShaderFile = shader_file!("shared/gemm_shape");
+static STORE_BLOCK: ShaderFile = shader_file!("shared/gemm_store");
+static TILED: ShaderFile = shader_file!("gemm_tiled");
+static REGISTER: ShaderFile = shader_file!("gemm_register");
+static SPLIT_STORE: ShaderFile = shader_file!("split_store");
+static SUM_SPLITS: ShaderFile = shader_file!("sum_splits");
+static EPILOGUE_NONE: ShaderFile = shader_file!("shared/epilogue_none");
+static EPILOGUE_BIAS_ROWS: ShaderFile = shader_file!("shared/epilogue_bias_rows");
+static EPILOGUE_BIAS_COLUMNS: ShaderFile = shader_file!("shared/epilogue_bias_columns");
+
+/// How the product is tiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Body {
+    /// 64 x 64 tiles in workgroup memory, 8 x 8 an invocation.
+    Tiled,
+    /// 8 x 16 an invocation in registers, no workgroup memory.
+    Register,
+}
+
+/// A WGSL file that supplies one of the body's holes, with its constants.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    files: Vec<&'static ShaderFile>,
+    constants: Vec<(&'static str, Constant)>,
+}
+
+impl Part {
+    pub fn new(file: &'static ShaderFile) -> Part {
+        Part { files: vec![file], constants: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Part {
+        self.constants.push((name, value.into()));
+        self
+    }
+
+    pub fn files(&self) -> &[&'static ShaderFile] {
+        &self.files
+    }
+
+    /// Sets this part's constants in a kernel that has its files.
+    pub fn set(&self, kernel: Kernel) -> Kernel {
+        self.constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value))
+    }
+}
+
+/// What is added to the product before it is stored.
+#[derive(Clone, Debug)]
+pub(crate) enum Epilogue {
+    None,
+    /// One number a row.
+    BiasRows(Operand),
+    /// One number a column.
+    BiasColumns(Operand),
+}
+
+/// A matrix problem: C (m x n) = A (m x k) B (k x n), `batches` times.
+#[derive(Clone, Debug)]
+pub(crate) struct Gemm {
+    pub body: Body,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub batches: usize,
+    pub lhs: Part,
+    pub rhs: Part,
+    pub store: Part,
+    /// Files and constants that several parts use, such as a convolution's shape.
+    pub common: Option<Part>,
+    pub epilogue: Epilogue,
+}
+
+impl Gemm {
+    /// Records the dispatches: one, or two where the sum is split.
+    pub fn lower(&self, cx: &mut Lower<'_>, lhs: Operand, rhs: Operand, result: Operand) -> Result<()> {
+        let kind = cx.caps().kind;
+        let (rows, columns, lanes) = match self.body {
+            Body::Tiled => (64, 64, None),
+            Body::Register => {
+                let total = if kind == AdapterKind::Software { 8 } else { 64 };
+                let lanes_n = self.n.div_ceil(16).next_power_of_two().min(8);
+                let lanes_m = self.m.div_ceil(8).next_power_of_two().min(total / lanes_n);
+                (8 * lanes_m, 16 * lanes_n, Some((lanes_m, lanes_n)))
+            }
+        };
+        let tiles = self.m.div_ceil(rows) * self.n.div_ceil(columns);
+        let splits = split_count(tiles * self.batches, self.k, kind);
+        let k_per_split = self.k.div_ceil(splits).next_multiple_of(16);
+        let splits = self.k.div_ceil(k_per_split);
+
+        let shape = [
+            ("M", cx.index(self.m)?),
+            ("N", cx.index(self.n)?),
+            ("K", cx.index(self.k)?),
+            ("BATCHES", cx.index(self.batches)?),
+            ("SPLITS", cx.index(splits)?),
+            ("K_PER_SPLIT", cx.index(k_per_split)?),
+        ];
+        let plain = Part::new(&EPILOGUE_NONE);
+        let (epilogue, bias) = match &self.epilogue {
+            Epilogue::None => (plain.clone(), None),
+            Epilogue::BiasRows(bias) => (Part::new(&EPILOGUE_BIAS_ROWS), Some(bias.clone())),
+            Epilogue::BiasColumns(bias) => (Part::new(&EPILOGUE_BIAS_COLUMNS), Some(bias.clone())),
+        };
+        let whole = splits == 1;
+        let body = match self.body {
+            Body::Tiled => Part::new(&TILED),
+            Body::Register => {
+                let (lanes_m, lanes_n) = lanes.expect("the register body has lanes");
+                Part::new(&REGISTER).with("LANES_M", lanes_m as u32).with("LANES_N", lanes_n as u32)
+            }
+        };
+        let split_store = Part::new(&SPLIT_STORE);
+        let (store, first_epilogue) = if whole { (&self.store, &epilogue) } else { (&split_store, &plain) };
+        let block = Part::new(&STORE_BLOCK);
+        let parts =
+            [Some(first_epilogue), Some(store), Some(&block), Some(&self.lhs), Some(&self.rhs), Some(&body)];
+        let kernel = join(&shape, self.common.as_ref(), &parts);
+        let flops = 2 * (self.m * self.n * self.k * self.batches) as u64;
+        if whole {
+            let mut operands = vec![lhs, rhs, result];
+            operands.extend(bias);
+            cx.dispatch(kernel, &operands, tiles * self.batches);
+            cx.flops(flops);
+            return Ok(());
+        }
+        let columns = self.n.div_ceil(4);
+        let partial = cx.temporary(self.batches * splits * self.m * columns * 4);
+        cx.dispatch(kernel, &[lhs, rhs, partial.clone()], tiles * self.batches * splits);
+        cx.flops(flops);
+        let sum = Part::new(&SUM_SPLITS);
+        let kernel = join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store), Some(&sum)]);
+        let mut operands = vec![partial, result];
+        operands.extend(bias);
+        cx.dispatch(kernel, &operands, (self.batches * self.m * columns).div_ceil(64));
+        Ok(())
+    }
+}
+
+/// How many parts the sum over k is cut into, so that there are workgroups enough for the adapter
+/// and still a good stretch of k for each.
+fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
+    let (wanted, least_k) = match kind {
+        AdapterKind::Software => (8, 256),
+        AdapterKind::Integrated | AdapterKind::Apple => (64, 128),
+        AdapterKind::Discrete => (256, 128),
+    };
+    (wanted / tiles.max(1)).clamp(1, (k / least_k).max(1))
+}
+
+fn join(shape: &[(&'static str, u32)], common: Option<&Part>, parts: &[Option<&Part>]) -> Kernel {
+    let parts: Vec<&Part> = std::iter::once(common).chain(parts.iter().copied()).flatten().collect();
+    let mut files: Vec<&'static ShaderFile> = vec![&GROUP, &SHAPE];
+    files.extend(parts.iter().flat_map(|p| p.files.iter().copied()));
+    let mut kernel = Kernel::new(&files);
+    for &(name, value) in shape {
+        kernel = kernel.with(name, value);
+    }
+    parts.iter().fold(kernel, |kernel, part| part.set(kernel))
+}

@@ -1,0 +1,274 @@
+//! Matrix products: batched, with either operand transposed; and the linear layer.
+
+use super::Operator;
+use super::elementwise::SumTo;
+use super::gemm::{Body, Epilogue, Gemm, Part};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, matmul as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static LHS_ROWS: ShaderFile = shader_file!("matmul_lhs_rows");
+static LHS_COLUMNS: ShaderFile = shader_file!("matmul_lhs_columns");
+static LHS_ANY: ShaderFile = shader_file!("matmul_lhs_any");
+static RHS_ROWS: ShaderFile = shader_file!("matmul_rhs_rows");
+static RHS_COLUMNS: ShaderFile = shader_file!("matmul_rhs_columns");
+static RHS_ANY: ShaderFile = shader_file!("matmul_rhs_any");
+static STORE: ShaderFile = shader_file!("matmul_store");
+static STORE_VEC4: ShaderFile = shader_file!("matmul_store_vec4");
+
+const VARIANTS: [&str; 2] = ["tiled", "register"];
+
+/// The body that a variant's name stands for.
+pub(crate) fn body(variant: &str) -> Body {
+    if variant == "register" { Body::Register } else { Body::Tiled }
+}
+
+/// Loads A, stored (m x k), or (k x m) where `transposed`, batch after batch.
+pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Part {
+    match transposed {
+        false if k.is_multiple_of(4) => Part::new(&LHS_ROWS),
+        true if m.is_multiple_of(4) => Part::new(&LHS_COLUMNS),
+        false => Part::new(&LHS_ANY).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
+        true => Part::new(&LHS_ANY).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
+    }
+}
+
+/// Loads B, stored (k x n), or (n x k) where `transposed`, batch after batch.
+pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Part {
+    match transposed {
+        false if n.is_multiple_of(4) => Part::new(&RHS_ROWS),
+        true if k.is_multiple_of(4) => Part::new(&RHS_COLUMNS),
+        false => Part::new(&RHS_ANY).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
+        true => Part::new(&RHS_ANY).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
+    }
+}
+
+/// Stores C as (m x n), batch after batch.
+pub(crate) fn store(n: u32) -> Part {
+    Part::new(if n.is_multiple_of(4) { &STORE_VEC4 } else { &STORE })
+}
+
+/// `op(lhs) op(rhs)` over the last two dimensions, where `op` transposes or does nothing. Leading
+/// dimensions are batches and must be equal.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct MatMul {
+    /// Whether `lhs` is stored as (.., k, m) instead of (.., m, k).
+    pub transpose_lhs: bool,
+    /// Whether `rhs` is stored as (.., n, k) instead of (.., k, n).
+    pub transpose_rhs: bool,
+}
+
+struct Sizes {
+    batches: usize,
+    m: usize,
+    n: usize,
+    k: usize,
+}
+
+impl MatMul {
+    fn sizes(&self, lhs: &Shape, rhs: &Shape) -> Result<Sizes, String> {
+        let rank = lhs.len();
+        if rank < 2 || rhs.len() != rank || lhs[..rank - 2] != rhs[..rank - 2] {
+            return Err(format!(
+                "operands need two dimensions and equal batches before them, found {lhs} and {rhs}"
+            ));
+        }
+        let pair = |shape: &Shape, transposed: bool| {
+            let (a, b) = (shape[rank - 2], shape[rank - 1]);
+            if transposed { (b, a) } else { (a, b) }
+        };
+        let (m, k) = pair(lhs, self.transpose_lhs);
+        let (k_rhs, n) = pair(rhs, self.transpose_rhs);
+        if k != k_rhs {
+            let mark = |t: bool| if t { " (transposed)" } else { "" };
+            return Err(format!(
+                "inner sizes differ: lhs {lhs}{} has {k}, rhs {rhs}{} has {k_rhs}",
+                mark(self.transpose_lhs),
+                mark(self.transpose_rhs)
+            ));
+        }
+        Ok(Sizes { batches: lhs[..rank - 2].iter().product(), m, n, k })
+    }
+}
+
+impl Operator for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let lhs = &inputs[0].shape;
+        let sizes = self.sizes(lhs, &inputs[1].shape)?;
+        let mut shape = lhs[..lhs.len() - 2].to_vec();
+        shape.extend([sizes.m, sizes.n]);
+        Ok(vec![TensorType::f32(shape)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let (lhs, rhs) = (cx.input(0), cx.input(1));
+        let product = |transpose_lhs, transpose_rhs| MatMul { transpose_lhs, transpose_rhs };
+        if cx.wants(0) {
+            // dA = dC op(B)^T, and its transpose where A is stored transposed.
+            let value = if self.transpose_lhs {
+                cx.apply1(product(self.transpose_rhs, true), &[rhs, gradient])?
+            } else {
+                cx.apply1(product(false, !self.transpose_rhs), &[gradient, rhs])?
+            };
+            cx.set(0, value);
+        }
+        if cx.wants(1) {
+            // dB = op(A)^T dC, and its transpose where B is stored transposed.
+            let value = if self.transpose_rhs {
+                cx.apply1(product(true, self.transpose_lhs), &[gradient, lhs])?
+            } else {
+                cx.apply1(product(!self.transpose_lhs, false), &[lhs, gradient])?
+            };
+            cx.set(1, value);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let sizes = self
+            .sizes(&cx.input_type(0).shape, &cx.input_type(1).shape)
+            .expect("the graph has checked the shapes");
+        let (m, n, k) = (cx.index(sizes.m)?, cx.index(sizes.n)?, cx.index(sizes.k)?);
+        let gemm = Gemm {
+            body: body(cx.variant()),
+            m: sizes.m,
+            n: sizes.n,
+            k: sizes.k,
+            batches: sizes.batches,
+            lhs: lhs(self.transpose_lhs, m, k),
+            rhs: rhs(self.transpose_rhs, k, n),
+            store: store(n),
+            common: None,
+            epilogue: Epilogue::None,
+        };
+        let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
+        gemm.lower(cx, a, b, c)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::matmul(inputs[0], inputs[1], self.transpose_lhs, self.transpose_rhs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
+        sizes.map_or(0, |s| 2 * (s.batches * s.m * s.n * s.k) as u64)
+    }
+}
+
+/// `x W^T + b`: x is (batch, in), the weight (out, in) as PyTorch has it, the bias (out).
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Linear;
+
+impl Operator for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let (x, weight) = (&inputs[0].shape, &inputs[1].shape);
+        if x.len() != 2 || weight.len() != 2 {
+            return Err(format!("input must be (batch, in) and weight (out, in), found {x} and {weight}"));
+        }
+        if x[1] != weight[1] {
+            return Err(format!("input {x} has {} features, weight {weight} expects {}", x[1], weight[1]));
+        }
+        if let Some(bias) = inputs.get(2)
+            && bias.shape != Shape::from([weight[0]])
+        {
+            return Err(format!("bias must be [{}] for weight {weight}, found {}", weight[0], bias.shape));
+        }
+        Ok(vec![TensorType::f32([x[0], weight[0]])])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let (x, weight) = (cx.input(0), cx.input(1));
+        if cx.wants(0) {
+            let value = cx.apply1(MatMul::default(), &[gradient, weight])?;
+            cx.set(0, value);
+        }
+        if cx.wants(1) {
+            let value = cx.apply1(MatMul { transpose_lhs: true, transpose_rhs: false }, &[gradient, x])?;
+            cx.set(1, value);
+        }
+        if cx.inputs() > 2 && cx.wants(2) {
+            let shape = cx.shape(cx.input(2));
+            let value = cx.apply1(SumTo { shape }, &[gradient])?;
+            cx.set(2, value);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
+        let (m, k, n) = (x[0], x[1], weight[0]);
+        let gemm = Gemm {
+            body: body(cx.variant()),
+            m,
+            n,
+            k,
+            batches: 1,
+            lhs: lhs(false, cx.index(m)?, cx.index(k)?),
+            rhs: rhs(true, cx.index(k)?, cx.index(n)?),
+            store: store(cx.index(n)?),
+            common: None,
+            epilogue: if cx.inputs() > 2 { Epilogue::BiasColumns(cx.input(2)) } else { Epilogue::None },
+        };
+        let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
+        gemm.lower(cx, a, b, c)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        2 * (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
+    }
+}
+
+/// Says so unless every input is f32.
+pub(crate) fn require_f32(inputs: &[&TensorType]) -> Result<(), String> {
+    match inputs.iter().position(|kind| kind.dtype != DType::F32) {
+        None => Ok(()),
+        Some(i) => Err(format!("input {i} must be f32, found {}", inputs[i])),
+    }
+}
+
+impl Graph {
+    /// `lhs rhs` over the last two dimensions: (.., m, k) by (.., k, n) gives (.., m, n).
+    ///
+    /// # Errors
+    /// Inner sizes or batches that differ.
+    pub fn matmul(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(MatMul::default(), &[lhs, rhs])
+    }
+
+    /// `x W^T + b`: x (batch, in), weight (out, in), bias (out), as PyTorch's `linear`.
+    ///
+    /// # Errors
+    /// Sizes that do not fit each other.
+    pub fn linear(&mut self, x: Value, weight: Value, bias: Option<Value>) -> Result<Value> {
+        let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
+        self.apply1(Linear, &inputs)
+    }
+}

@@ -1,0 +1,96 @@
+//! Cross-correlation and its gradients, as loops over every pair of an output and a tap.
+
+use super::Array;
+use crate::ops::conv2d::Conv2d;
+use crate::tensor::Shape;
+
+/// Calls `f(output index, input index, weight index)` for every product in the sum
+/// `output[n, o, oh, ow] = sum input[n, i, oh s + kh d - p, ow s + kw d - p] weight[o, i, kh, kw]`.
+fn products(
+    attributes: &Conv2d,
+    input: &Shape,
+    weight: &Shape,
+    output: &Shape,
+    mut f: impl FnMut(usize, usize, usize),
+) {
+    let place = |out: usize, tap: usize, axis: usize| {
+        (out * attributes.stride[axis] + tap * attributes.dilation[axis])
+            .checked_sub(attributes.padding[axis])
+    };
+    let results_per_group = weight[0] / attributes.groups;
+    for n in 0..output[0] {
+        for o in 0..output[1] {
+            let first_channel = o / results_per_group * weight[1];
+            for oh in 0..output[2] {
+                for ow in 0..output[3] {
+                    let at_output = ((n * output[1] + o) * output[2] + oh) * output[3] + ow;
+                    for i in 0..weight[1] {
+                        for kh in 0..weight[2] {
+                            let Some(h) = place(oh, kh, 0).filter(|&h| h < input[2]) else { continue };
+                            for kw in 0..weight[3] {
+                                let Some(w) = place(ow, kw, 1).filter(|&w| w < input[3]) else { continue };
+                                let at_input =
+                                    ((n * input[1] + first_channel + i) * input[2] + h) * input[3] + w;
+                                let at_weight = ((o * weight[1] + i) * weight[2] + kh) * weight[3] + kw;
+                                f(at_output, at_input, at_weight);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn output_shape(attributes: &Conv2d, input: &Shape, weight: &Shape) -> Shape {
+    let size = |axis: usize| {
+        let reach = attributes.dilation[axis] * (weight[2 + axis] - 1);
+        (input[2 + axis] + 2 * attributes.padding[axis] - reach - 1) / attributes.stride[axis] + 1
+    };
+    Shape::from([input[0], weight[0], size(0), size(1)])
+}
+
+/// The forward pass.
+pub fn conv2d(attributes: &Conv2d, input: &Array, weight: &Array, bias: Option<&Array>) -> Array {
+    let shape = output_shape(attributes, &input.shape, &weight.shape);
+    let mut output = Array::zeros(shape.clone());
+    if let Some(bias) = bias {
+        let plane = shape[2] * shape[3];
+        for (i, y) in output.data.iter_mut().enumerate() {
+            *y = bias.data[i / plane % shape[1]];
+        }
+    }
+    products(attributes, &input.shape, &weight.shape, &shape, |y, x, w| {
+        output.data[y] += input.data[x] * weight.data[w];
+    });
+    output
+}
+
+/// Gradient of the input, whose shape is `input`.
+pub fn grad_input(attributes: &Conv2d, input: &Shape, gradient: &Array, weight: &Array) -> Array {
+    let mut result = Array::zeros(input.clone());
+    products(attributes, input, &weight.shape, &gradient.shape, |y, x, w| {
+        result.data[x] += gradient.data[y] * weight.data[w];
+    });
+    result
+}
+
+/// Gradient of the weight, whose shape is `weight`.
+pub fn grad_weight(attributes: &Conv2d, weight: &Shape, gradient: &Array, input: &Array) -> Array {
+    let mut result = Array::zeros(weight.clone());
+    products(attributes, &input.shape, weight, &gradient.shape, |y, x, w| {
+        result.data[w] += gradient.data[y] * input.data[x];
+    });
+    result
+}
+
+/// Gradient of the bias: the sum over images and pixels.
+pub fn grad_bias(gradient: &Array) -> Array {
+    let channels = gradient.shape[1];
+    let plane = gradient.shape[2] * gradient.shape[3];
+    let mut result = Array::zeros([channels]);
+    for (i, g) in gradient.data.iter().enumerate() {
+        result.data[i / plane % channels] += g;
+    }
+    result
+}

@@ -1,0 +1,97 @@
+//! Convolution, its three gradients, every attribute alone and together.
+
+use crate::harness::{Case, numbers};
+use wgrad::Shape;
+use wgrad::ops::Operator;
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
+
+/// Name, input, weight, attributes.
+pub type Problem = (&'static str, [usize; 4], [usize; 4], Conv2d);
+
+pub fn problems() -> Vec<Problem> {
+    let plain = Conv2d::default();
+    vec![
+        ("one pixel", [1, 1, 1, 1], [1, 1, 1, 1], plain),
+        ("valid, odd sizes", [2, 3, 7, 6], [4, 3, 3, 3], plain),
+        ("half padding", [2, 3, 7, 5], [5, 3, 3, 3], plain.padding([1, 1])),
+        ("full padding", [1, 2, 5, 5], [3, 2, 3, 3], plain.padding([2, 2])),
+        ("padding past full", [1, 2, 3, 4], [3, 2, 2, 2], plain.padding([3, 2])),
+        (
+            "a kernel of 2 x 5, asymmetric attributes",
+            [3, 2, 10, 7],
+            [5, 2, 5, 2],
+            plain.stride([2, 1]).padding([3, 1]),
+        ),
+        ("stride over kernel", [2, 2, 11, 11], [3, 2, 2, 2], plain.stride([3, 3])),
+        ("stride 2 that leaves a rest", [2, 3, 9, 8], [4, 3, 3, 3], plain.stride([2, 2]).padding([1, 1])),
+        ("dilation", [2, 3, 12, 11], [4, 3, 3, 3], plain.padding([2, 3]).dilation([2, 3])),
+        (
+            "dilation and stride",
+            [1, 2, 13, 14],
+            [9, 2, 3, 2],
+            plain.stride([2, 3]).padding([1, 0]).dilation([2, 3]),
+        ),
+        ("groups", [2, 6, 7, 7], [9, 2, 3, 3], plain.padding([1, 1]).groups(3)),
+        (
+            "depthwise with a multiplier",
+            [2, 5, 9, 9],
+            [10, 1, 3, 3],
+            plain.padding([1, 1]).stride([2, 2]).groups(5),
+        ),
+        ("pointwise", [3, 17, 5, 5], [13, 17, 1, 1], plain),
+        ("rows in fours", [2, 4, 8, 8], [8, 4, 3, 3], plain.padding([1, 1])),
+        ("a row longer than a tile", [1, 1, 3, 37], [2, 1, 3, 3], plain.padding([1, 1])),
+        ("one row of one image, wide kernel", [1, 1, 1, 31], [1, 1, 1, 7], plain.padding([0, 3])),
+        ("more images than channels", [37, 1, 6, 6], [3, 1, 3, 3], plain),
+        ("the seed network's first layer", [4, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
+        ("the seed network's second layer", [4, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
+        ("a stem of stride 2", [1, 3, 23, 23], [11, 3, 7, 7], plain.stride([2, 2]).padding([3, 3])),
+    ]
+}
+
+/// The forward pass and all gradients of one problem.
+pub fn passes(problem: &Problem) -> Vec<Case> {
+    let &(name, input, weight, attributes) = problem;
+    let (x, w, b) = (numbers(input, 1), numbers(weight, 2), numbers([weight[0]], 3));
+    let kinds = [x.kind(), w.kind()];
+    let output = attributes.infer(&[&kinds[0], &kinds[1]]).expect("the problem is valid")[0].shape.clone();
+    let gradient = numbers(output, 4);
+    vec![
+        Case::new(name, attributes, vec![x.clone(), w.clone()]),
+        Case::new(format!("{name}, with a bias"), attributes, vec![x.clone(), w.clone(), b]),
+        Case::new(
+            name,
+            Conv2dGradInput { attributes, input: Shape::from(input) },
+            vec![gradient.clone(), w.clone()],
+        ),
+        Case::new(
+            name,
+            Conv2dGradWeight { attributes, weight: Shape::from(weight) },
+            vec![gradient.clone(), x],
+        ),
+        Case::new(name, Conv2dGradBias, vec![gradient]),
+    ]
+}
+
+pub fn cases() -> Vec<Case> {
+    problems().iter().flat_map(passes).collect()
+}
+
+/// The seed network's layers and a ResNet's, all passes.
+pub fn large() -> Vec<Case> {
+    let plain = Conv2d::default();
+    let problems: [Problem; 5] = [
+        ("64x1x28x28, 8 of 3x3", [64, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
+        ("64x8x14x14, 32 of 5x5", [64, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
+        ("8x64x56x56, 64 of 3x3", [8, 64, 56, 56], [64, 64, 3, 3], plain.padding([1, 1])),
+        (
+            "2x3x224x224, 64 of 7x7 stride 2",
+            [2, 3, 224, 224],
+            [64, 3, 7, 7],
+            plain.stride([2, 2]).padding([3, 3]),
+        ),
+        ("8x256x14x14, 256 of 3x3", [8, 256, 14, 14], [256, 256, 3, 3], plain.padding([1, 1])),
+    ];
+    // The bias costs nothing to speak of, so the case without one stands for both.
+    problems.iter().flat_map(|p| passes(p).into_iter().filter(|c| !c.name.ends_with("with a bias"))).collect()
+}

@@ -1,0 +1,79 @@
+//! Matrix products of every orientation, and the linear layer.
+
+use crate::harness::{Case, numbers};
+use wgrad::ops::matmul::{Linear, MatMul};
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let sizes: &[(&str, usize, usize, usize)] = &[
+        ("one by one", 1, 1, 1),
+        ("odd everywhere", 7, 5, 13),
+        ("a row", 1, 67, 129),
+        ("a column", 70, 1, 131),
+        ("a short sum", 65, 33, 3),
+        ("a tile exactly", 64, 64, 16),
+        ("one past a tile", 65, 129, 17),
+        ("multiples of four that no tile divides", 68, 76, 36),
+        ("a long sum that is split", 12, 20, 2052),
+        ("a long odd sum that is split", 3, 5, 1031),
+    ];
+    for &(name, m, n, k) in sizes {
+        for (transpose_lhs, transpose_rhs) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = if transpose_lhs { [k, m] } else { [m, k] };
+            let b = if transpose_rhs { [n, k] } else { [k, n] };
+            let name = format!("{name} {m}x{k}x{n} transposed {transpose_lhs} {transpose_rhs}");
+            let operator = MatMul { transpose_lhs, transpose_rhs };
+            cases.push(Case::new(name, operator, vec![numbers(a, 1), numbers(b, 2)]));
+        }
+    }
+    cases.push(Case::new(
+        "batches",
+        MatMul::default(),
+        vec![numbers([2, 3, 5, 7], 3), numbers([2, 3, 7, 9], 4)],
+    ));
+    cases.push(Case::new(
+        "batches in fours, split",
+        MatMul { transpose_lhs: false, transpose_rhs: true },
+        vec![numbers([2, 8, 512], 3), numbers([2, 4, 512], 4)],
+    ));
+    for (name, batch, from, to) in
+        [("the classifier", 64, 600, 10), ("odd", 3, 11, 7), ("split with a bias", 4, 1568, 24)]
+    {
+        cases.push(Case::new(
+            name,
+            Linear,
+            vec![numbers([batch, from], 5), numbers([to, from], 6), numbers([to], 7)],
+        ));
+        cases.push(Case::new(
+            format!("{name}, no bias"),
+            Linear,
+            vec![numbers([batch, from], 5), numbers([to, from], 6)],
+        ));
+    }
+    cases
+}
+
+/// The seed network's linear layers, forward and both gradients, and squares.
+pub fn large() -> Vec<Case> {
+    let product = |m: usize, k: usize, n: usize, transpose_lhs: bool, transpose_rhs: bool| {
+        let a = if transpose_lhs { [k, m] } else { [m, k] };
+        let b = if transpose_rhs { [n, k] } else { [k, n] };
+        let mark = |t: bool| if t { "^T" } else { "" };
+        let name = format!("{m}x{k}{} by {k}x{n}{}", mark(transpose_lhs), mark(transpose_rhs));
+        Case::new(name, MatMul { transpose_lhs, transpose_rhs }, vec![numbers(a, 1), numbers(b, 2)])
+    };
+    let linear = |batch: usize, from: usize, to: usize| {
+        let inputs = vec![numbers([batch, from], 5), numbers([to, from], 6), numbers([to], 7)];
+        Case::new(format!("{batch}x{from} to {to}"), Linear, inputs)
+    };
+    vec![
+        product(512, 512, 512, false, false),
+        product(1024, 1024, 1024, false, false),
+        linear(64, 1568, 600),
+        product(64, 600, 1568, false, false),
+        product(600, 64, 1568, true, false),
+        linear(64, 600, 10),
+        product(64, 10, 600, false, false),
+        product(10, 64, 600, true, false),
+    ]
+}

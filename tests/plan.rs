@@ -1,0 +1,168 @@
+//! Plans as committed text, memory by lifetime, limits, choices. No GPU is needed.
+
+mod cases;
+mod harness;
+
+use wgrad::ops::conv2d::Conv2d;
+use wgrad::plan::{AdapterKind, BufferKind, Place};
+use wgrad::shader::Access;
+use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Value};
+
+fn software() -> Caps {
+    Caps::webgpu_defaults(AdapterKind::Software)
+}
+
+/// A chain of unpadded convolutions of one channel, the input `size` square.
+fn chain(batch: usize, size: usize, layers: usize) -> Result<(Graph, Value), Error> {
+    let mut graph = Graph::new();
+    let mut x = graph.input("x", [batch, 1, size, size])?;
+    let w = graph.input("w", [1, 1, 3, 3])?;
+    for layer in 0..layers {
+        let attributes = Conv2d::default().padding([1, 1]);
+        x = graph.scoped(&format!("layer{layer}"), |g| g.conv2d(x, w, None, attributes))?;
+    }
+    Ok((graph, x))
+}
+
+#[test]
+fn a_plan_reads_as_committed() {
+    let (graph, output) = chain(2, 8, 2).expect("the chain is valid");
+    let plan = Plan::new(&graph, &[output], &software()).expect("the chain fits");
+    assert_eq!(plan.to_string(), include_str!("plan/chain.txt"));
+}
+
+#[test]
+fn the_same_graph_gives_the_same_plan() {
+    let text = || {
+        let (graph, output) = chain(4, 16, 5).expect("the chain is valid");
+        Plan::new(&graph, &[output], &software()).expect("the chain fits").to_string()
+    };
+    assert_eq!(text(), text());
+}
+
+#[test]
+fn values_that_are_not_alive_together_share_memory() {
+    let (graph, output) = chain(2, 16, 9).expect("the chain is valid");
+    let options = PlanOptions::default().variant("conv2d", "gemm");
+    let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the chain fits");
+    let activations: Vec<u64> =
+        plan.buffers().iter().filter(|b| b.kind == BufferKind::Activations).map(|b| b.bytes).collect();
+    let one = 2 * 16 * 16 * 4;
+    assert_eq!(activations, [one, one], "nine equal values one after the other need two slots");
+    assert_eq!(plan.activation_lower_bound(), 2 * one);
+}
+
+#[test]
+fn no_dispatch_reads_and_writes_one_buffer() {
+    for (_, cases) in cases::all() {
+        for case in cases {
+            let built = harness::build(&case).expect("the case is valid");
+            let plan = Plan::new(&built.graph, &built.outputs, &software()).expect("the case fits");
+            for dispatch in plan.dispatches() {
+                let buffers = |access: Access| {
+                    dispatch.bindings.iter().filter(move |b| b.access == access).filter_map(|b| {
+                        match b.place {
+                            Place::Owned { buffer, .. } => Some(buffer),
+                            Place::Stored { .. } => None,
+                        }
+                    })
+                };
+                for written in buffers(Access::Write) {
+                    assert!(
+                        buffers(Access::Read).all(|read| read != written),
+                        "{}: kernel {} reads and writes buffer {written}",
+                        case.name,
+                        dispatch.kernel.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_choices_speaks_of_every_operator_with_variants() {
+    for (_, cases) in cases::all() {
+        for case in cases {
+            let built = harness::build(&case).expect("the case is valid");
+            for kind in
+                [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software]
+            {
+                let plan =
+                    Plan::new(&built.graph, &built.outputs, &Caps::webgpu_defaults(kind)).expect("it fits");
+                for step in plan.steps() {
+                    assert_ne!(step.why, "no preference is stated", "{} on {kind}", case.operator.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_variant_can_be_asked_for_by_operator_or_by_node() {
+    let (graph, output) = chain(1, 8, 2).expect("the chain is valid");
+    let options = PlanOptions::default().variant("conv2d", "gemm").variant("layer1", "im2col");
+    let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the variants exist");
+    let variants: Vec<_> = plan.steps().iter().map(|s| s.variant).collect();
+    assert_eq!(variants, ["gemm", "im2col"]);
+    let options = PlanOptions::default().variant("layer0", "quantum");
+    match Plan::with_options(&graph, &[output], &software(), &options) {
+        Err(e @ Error::Variant { .. }) => {
+            let text = e.to_string();
+            assert!(text.contains("\"layer0\"") && text.contains("gemm, direct"), "{text}");
+        }
+        other => panic!("expected an unknown variant to be refused, found {other:?}"),
+    }
+}
+
+#[test]
+fn past_a_limit_the_layer_is_named_with_the_largest_batch_that_fits() {
+    // One image is 64 x 64 floats, 16 KiB; the adapter binds 100 of them.
+    let mut caps = software();
+    caps.max_binding_bytes = 100 * 64 * 64 * 4;
+    let plan = |batch: usize| {
+        let (graph, output) = chain(batch, 64, 1).expect("the chain is valid");
+        Plan::new(&graph, &[output], &caps)
+    };
+    match plan(101) {
+        Err(Error::Limit { operator, node, message, largest_batch }) => {
+            assert_eq!((operator.as_str(), node.as_str(), largest_batch), ("conv2d", "layer0", Some(100)));
+            assert!(message.contains("1654784") && message.contains("1638400"), "{message}");
+        }
+        other => panic!("expected the limit to be found, found {other:?}"),
+    }
+    plan(100).expect("the batch that was named fits");
+}
+
+#[test]
+fn a_weight_past_a_limit_leaves_no_batch() {
+    let mut caps = software();
+    caps.max_binding_bytes = 1 << 10;
+    let mut graph = Graph::new();
+    let x = graph.input("x", [1, 400]).expect("the input is valid");
+    let w = graph.parameter("w", [2, 400], wgrad::graph::Init::Constant(0.0)).expect("the weight is valid");
+    let y = graph.scoped("wide", |g| g.linear(x, w, None)).expect("the sizes fit");
+    match Plan::new(&graph, &[y], &caps) {
+        Err(e @ Error::Limit { largest_batch: None, .. }) => {
+            assert!(e.to_string().contains("\"wide\""), "{e}")
+        }
+        other => panic!("expected the limit to be found, found {other:?}"),
+    }
+}
+
+#[test]
+fn long_rows_of_workgroups_fold_into_three_dimensions() {
+    let mut caps = software();
+    caps.max_workgroups = 5;
+    let mut graph = Graph::new();
+    let (a, b) = (graph.input("a", [64 * 101]), graph.input("b", [64 * 101]));
+    let sum = graph.add(a.expect("valid"), b.expect("valid")).expect("equal shapes add");
+    let plan = Plan::new(&graph, &[sum], &caps).expect("101 workgroups fold into 5 x 5 x 5");
+    let groups = plan.dispatches()[0].workgroups;
+    assert!(groups.iter().all(|&n| n <= 5) && groups.iter().product::<u32>() >= 101, "{groups:?}");
+    let mut graph = Graph::new();
+    let (a, b) = (graph.input("a", [64 * 126]), graph.input("b", [64 * 126]));
+    let sum = graph.add(a.expect("valid"), b.expect("valid")).expect("equal shapes add");
+    let error = Plan::new(&graph, &[sum], &caps).expect_err("126 do not fit");
+    assert!(error.to_string().contains("workgroups"), "{error}");
+}

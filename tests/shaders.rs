@@ -1,0 +1,146 @@
+//! Every kernel that any operator, case, variant and kind of adapter leads to, as naga and tint see
+//! it; and the boundary of what may name the GPU library.
+
+mod cases;
+mod harness;
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wgrad::plan::AdapterKind;
+use wgrad::{Caps, Plan, PlanOptions};
+
+const KINDS: [AdapterKind; 4] =
+    [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Texts of all kernels by name, and the shader files they are made of.
+fn kernels() -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
+    let (mut texts, mut files) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
+    for (_, cases) in cases::all() {
+        for case in cases {
+            let built = harness::build(&case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let kinds = case.kinds();
+            for kind in KINDS {
+                let mut plain = Caps::webgpu_defaults(kind);
+                let mut subgroups = plain.clone();
+                (subgroups.subgroups, subgroups.subgroup_size) = (true, 8);
+                for caps in [&mut plain, &mut subgroups] {
+                    for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps) {
+                        let options = PlanOptions::default().variant(case.operator.name(), variant);
+                        let plan = Plan::with_options(&built.graph, &built.outputs, caps, &options)
+                            .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                        for dispatch in plan.dispatches() {
+                            let source = dispatch.kernel.source().expect("a planned kernel joins");
+                            texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
+                            files.extend(dispatch.kernel.files().iter().map(|f| f.name));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (texts, files)
+}
+
+fn validate(name: &str, source: &str) -> naga::Module {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    module
+}
+
+#[test]
+fn every_kernel_passes_naga_within_webgpus_default_limits() {
+    let (texts, used) = kernels();
+    for (name, sources) in &texts {
+        for source in sources {
+            let module = validate(name, source);
+            let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
+            assert!(
+                invocations <= 256,
+                "{name} has {invocations} invocations a workgroup, WebGPU allows 256"
+            );
+            let shared: u32 = module
+                .global_variables
+                .iter()
+                .filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup)
+                .map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx()))
+                .sum();
+            assert!(
+                shared <= 16 << 10,
+                "{name} takes {shared} bytes of workgroup memory, WebGPU allows 16384"
+            );
+        }
+    }
+    let all: BTreeSet<String> = files_below(&root().join("shaders"), "wgsl")
+        .iter()
+        .map(|path| {
+            let below = path.strip_prefix(root().join("shaders")).expect("the file is below shaders");
+            below.with_extension("").to_string_lossy().replace('\\', "/")
+        })
+        .collect();
+    let unused: Vec<&String> = all.iter().filter(|name| !used.contains(name.as_str())).collect();
+    assert!(unused.is_empty(), "no case of any operator reaches {unused:?}");
+}
+
+/// Chrome's compiler, which enforces uniform control flow around barriers. Where it is not
+/// installed naga's check above stands alone, and this says so.
+#[test]
+fn every_kernel_passes_tint_where_it_is_installed() {
+    if Command::new("tint").arg("--help").output().is_err() {
+        eprintln!("tint is not installed: kernels were checked by naga only");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (texts, _) = kernels();
+    for (name, sources) in &texts {
+        // One text for each way of joining: texts that differ in constants alone count once.
+        let mut shapes = BTreeMap::new();
+        for source in sources {
+            let shape: String = source.lines().filter(|line| !line.starts_with("const ")).collect();
+            shapes.entry(shape).or_insert(source);
+        }
+        for source in shapes.values() {
+            let path = folder.path().join("kernel.wgsl");
+            std::fs::write(&path, source).expect("the temporary folder can be written");
+            let output =
+                Command::new("tint").args(["--format", "wgsl"]).arg(&path).output().expect("tint runs");
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn only_device_and_session_name_the_gpu_library() {
+    for path in files_below(&root().join("src"), "rs") {
+        let below = path.strip_prefix(root().join("src")).expect("the file is below src");
+        if below.starts_with("device") || below.starts_with("session") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("sources can be read");
+        if let Some(line) = text.lines().position(|line| line.contains("wgpu")) {
+            panic!("{}:{} names the GPU library; only device/ and session/ may", path.display(), line + 1);
+        }
+    }
+}
+
+fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.expect("the folder can be listed").path();
+        if path.is_dir() {
+            found.extend(files_below(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
