@@ -3,21 +3,17 @@
 //! One file a family. What an operator computes stands twice more, on purpose: as WGSL in
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
-<<<<<<< HEAD
 pub mod activation;
+pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;
 pub mod elementwise;
-pub mod optimizer;
-pub mod reshape;
-pub mod softmax;
-=======
-pub mod conv2d;
-pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
->>>>>>> main
+pub mod reshape;
+pub mod softmax;
 
 use crate::error::Result;
 use crate::graph::Backward;

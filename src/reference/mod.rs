@@ -3,18 +3,14 @@
 //! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
 //! Class labels and counters are held as f64 too, which is exact for them.
 
-<<<<<<< HEAD
 pub mod activation;
+pub mod conv2d;
 pub mod cross_entropy;
 pub mod elementwise;
-pub mod optimizer;
-pub mod reshape;
-=======
-pub mod conv2d;
-pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
->>>>>>> main
+pub mod reshape;
 
 use crate::tensor::Shape;
 

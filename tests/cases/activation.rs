@@ -27,3 +27,16 @@ pub fn cases() -> Vec<Case> {
     }
     cases
 }
+
+/// After a network's first convolution, and after a linear layer.
+pub fn large() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for function in ALL {
+        for (name, shape) in [("64x32x28x28", &[64, 32, 28, 28][..]), ("64x600", &[64, 600])] {
+            cases.push(Case::new(name, function, vec![numbers(shape, 1)]));
+            let inputs = vec![numbers(shape, 2), numbers(shape, 3)];
+            cases.push(Case::new(name, ActivationGrad { function }, inputs));
+        }
+    }
+    cases
+}

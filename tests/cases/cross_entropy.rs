@@ -27,8 +27,8 @@ pub fn cases() -> Vec<Case> {
         let arrays: Vec<_> = inputs.iter().map(crate::harness::array).collect();
         let count = forward.operator.reference(&arrays.iter().collect::<Vec<_>>())[1].data[0] as f32;
         let mut inputs = inputs;
-        inputs.push(HostTensor::filled([0; 0], count));
-        inputs.push(HostTensor::filled([0; 0], -1.75));
+        inputs.push(HostTensor::filled(Shape::scalar(), count));
+        inputs.push(HostTensor::filled(Shape::scalar(), -1.75));
         cases.push(Case::new(name, CrossEntropyGrad { forward: attributes }, inputs));
         cases.push(forward);
         cases.push(correct);
@@ -56,5 +56,20 @@ pub fn cases() -> Vec<Case> {
     add("every label ignored", default, scaled([6, 5], 5, 2.0), given(&[-100; 6]));
     add("a class ignored", CrossEntropy { ignore_index: 2 }, scaled([7, 4], 6, 2.0), labels(7, 4, 6));
     add("ties", default, HostTensor::filled([4, 67], 1.0), given(&[0, 1, 66, 0]));
+    cases
+}
+
+/// Ten digits, a thousand classes.
+pub fn large() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (rows, classes) in [(128, 10), (256, 1000)] {
+        let name = format!("{rows}x{classes}");
+        let mut inputs = vec![scaled([rows, classes], 1, 3.0), labels(rows, classes, 2)];
+        cases.push(Case::new(name.clone(), CrossEntropy::default(), inputs.clone()));
+        cases.push(Case::new(name.clone(), CorrectPredictions, inputs.clone()));
+        inputs.push(HostTensor::filled(Shape::scalar(), rows as f32));
+        inputs.push(HostTensor::filled(Shape::scalar(), 1.0));
+        cases.push(Case::new(name, CrossEntropyGrad { forward: CrossEntropy::default() }, inputs));
+    }
     cases
 }

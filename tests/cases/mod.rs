@@ -1,30 +1,15 @@
 //! The case tables: one file an operator family, used by tests and benches alike.
 
-<<<<<<< HEAD
-pub mod activation;
-pub mod cross_entropy;
-pub mod elementwise;
-pub mod optimizer;
-pub mod reshape;
-
-use crate::harness::Case;
-
-/// Every case of every operator.
-pub fn all() -> Vec<(&'static str, Vec<Case>)> {
-    vec![
-        ("activation", activation::cases()),
-        ("cross_entropy", cross_entropy::cases()),
-        ("elementwise", elementwise::cases()),
-        ("optimizer", optimizer::cases()),
-        ("reshape", reshape::cases()),
-    ]
-=======
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
+pub mod activation;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
+pub mod reshape;
 
 use crate::harness::Case;
 
@@ -37,10 +22,14 @@ pub struct Family {
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
+    Family { name: "activation", cases: activation::cases, large: activation::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
+    Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
+    Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+    Family { name: "reshape", cases: reshape::cases, large: Vec::new },
 ];
 
 /// Every small case of every operator.
@@ -51,5 +40,4 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
 /// Every large case.
 pub fn large() -> Vec<Case> {
     FAMILIES.iter().flat_map(|family| (family.large)()).collect()
->>>>>>> main
 }

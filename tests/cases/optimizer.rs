@@ -64,3 +64,20 @@ pub fn cases() -> Vec<Case> {
     add("decoupled weight decay".into(), AdamUpdate { weight_decay: 0.4, decoupled: true, ..adam }, 3);
     cases
 }
+
+/// A million parameters in two layers.
+pub fn large() -> Vec<Case> {
+    let run = |seed| [numbers([1000, 1000], seed), numbers([1000], seed + 1)];
+    let mut momentum: Vec<_> = [run(1), run(3), run(5)].into_iter().flatten().collect();
+    momentum.extend(scalars(1e-3, 5));
+    let squares = run(7).map(|tensor| {
+        let data = tensor.to_f64().iter().map(|&x| (x * x) as f32).collect();
+        HostTensor::f32(tensor.shape, data)
+    });
+    let mut adam: Vec<_> = [run(1), run(3), run(5), squares].into_iter().flatten().collect();
+    adam.extend(scalars(1e-3, 5));
+    let sgd = SgdUpdate { parameters: 2, momentum: 0.9, dampening: 0.0, weight_decay: 1e-4, nesterov: false };
+    let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
+    let update = AdamUpdate { parameters: 2, beta1, beta2, eps, weight_decay: 0.01, decoupled: true };
+    vec![Case::new("a million", sgd, momentum), Case::new("a million", update, adam)]
+}

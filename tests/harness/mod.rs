@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
-pub mod finite;
 pub mod fixture;
 
 use std::sync::{Arc, LazyLock};
@@ -173,13 +172,13 @@ pub fn labels(count: usize, classes: usize, seed: u64) -> HostTensor {
     HostTensor { shape: Shape::from([count]), data: HostData::I32(data) }
 }
 
-<<<<<<< HEAD
 /// Numbers as of [`numbers`], times `scale`.
 pub fn scaled(shape: impl Into<Shape>, seed: u64, scale: f32) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|&x| x as f32 * scale).collect();
     HostTensor::f32(tensor.shape, data)
-=======
+}
+
 /// Compares the operator's backward rule, run on the GPU, with central differences of its f64
 /// reference: the loss is the sum of the first output weighted by fixed numbers.
 pub fn check_gradients(case: &Case) {
@@ -232,5 +231,4 @@ pub fn check_gradients(case: &Case) {
         // Central differences err by the step squared times the third derivative; f32 adds 1e-6.
         assert!(error < 2e-5, "{name}: the gradient of input {i} is off by {error:.1e}");
     }
->>>>>>> main
 }
