@@ -13,8 +13,11 @@ const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
     ("conv2d", &["gemm"], &["direct"]),
     ("conv2d_grad_input", &["gemm"], &["direct", "register"]),
     ("conv2d_grad_weight", &["gemm"], &["direct"]),
+    ("cross_entropy", &["whole", "rows"], &["whole", "rows"]),
     ("linear", &["tiled"], &["register"]),
     ("matmul", &["tiled"], &["register"]),
+    ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
+    ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
 ];
 
 /// The variant to take among `offered`, and why.

@@ -29,6 +29,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
     Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+    // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
 ];
 

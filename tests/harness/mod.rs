@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
+pub mod finite;
 pub mod fixture;
 
 use std::sync::{Arc, LazyLock};
@@ -177,58 +178,4 @@ pub fn scaled(shape: impl Into<Shape>, seed: u64, scale: f32) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|&x| x as f32 * scale).collect();
     HostTensor::f32(tensor.shape, data)
-}
-
-/// Compares the operator's backward rule, run on the GPU, with central differences of its f64
-/// reference: the loss is the sum of the first output weighted by fixed numbers.
-pub fn check_gradients(case: &Case) {
-    const STEP: f64 = 1e-4;
-    let name = format!("{} {}", case.operator.name(), case.name);
-    let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
-    let output = |inputs: &[Array]| case.operator.reference(&inputs.iter().collect::<Vec<_>>()).remove(0);
-    let weights = numbers(output(&inputs).shape, 99);
-    let loss =
-        |inputs: &[Array]| output(inputs).data.iter().zip(weights.to_f64()).map(|(y, w)| y * w).sum::<f64>();
-
-    let mut graph = Graph::new();
-    let mut values = Vec::new();
-    for (i, tensor) in case.inputs.iter().enumerate() {
-        let input = match &tensor.data {
-            HostData::F32(_) => graph.input(&format!("input{i}"), tensor.shape.clone()),
-            HostData::I32(_) => graph.labels(&format!("input{i}"), tensor.shape.elements()),
-            HostData::U32(_) => Ok(graph.step_counter()),
-        };
-        values.push(input.expect("inputs are valid"));
-    }
-    let outputs =
-        graph.apply_named("case".into(), Arc::clone(&case.operator), &values).expect("the case is valid");
-    let seed = graph.constant(weights.clone()).expect("weights are valid");
-    let float: Vec<usize> =
-        (0..values.len()).filter(|&i| matches!(case.inputs[i].data, HostData::F32(_))).collect();
-    let by: Vec<Value> = float.iter().map(|&i| values[i]).collect();
-    let gradients = graph.gradients_from(&[(outputs[0], seed)], &by).expect("the operator has a gradient");
-    let wanted: Vec<Value> = gradients.iter().map(|g| g.expect("every float input has a gradient")).collect();
-    let plan = Plan::new(&graph, &wanted, device().caps()).expect("the case fits");
-    let weights = Weights::init(device(), &graph, 0).expect("weights fit");
-    let mut session = Session::new(device(), plan, &weights).expect("the case compiles");
-    for (value, tensor) in values.iter().zip(&case.inputs) {
-        if !matches!(tensor.data, HostData::U32(_)) {
-            session.write(*value, tensor).expect("inputs are valid");
-        }
-    }
-    session.step().expect("the step runs");
-    for (&i, gradient) in float.iter().zip(wanted) {
-        let found = session.read(gradient).expect("gradients are outputs");
-        let mut expected = Array::zeros(inputs[i].shape.clone());
-        for element in 0..expected.data.len() {
-            let mut moved = inputs.clone();
-            moved[i].data[element] += STEP;
-            let above = loss(&moved);
-            moved[i].data[element] -= 2.0 * STEP;
-            expected.data[element] = (above - loss(&moved)) / (2.0 * STEP);
-        }
-        let error = relative_error(&expected, &found);
-        // Central differences err by the step squared times the third derivative; f32 adds 1e-6.
-        assert!(error < 2e-5, "{name}: the gradient of input {i} is off by {error:.1e}");
-    }
 }
