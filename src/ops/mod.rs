@@ -11,6 +11,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;

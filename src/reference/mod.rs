@@ -9,6 +9,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 

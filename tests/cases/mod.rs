@@ -8,6 +8,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 
@@ -28,6 +29,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
+    Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
