@@ -102,6 +102,7 @@ fn windows_that_do_not_fit_are_refused() {
     );
     refused(two, [1, 1, 1, 4], "kernel reaches over 2 along the height, the padded input has 1");
     refused(two.stride([usize::MAX, 1]), [1, 1, 4, 4], "out of range");
+    refused(Pool2d::new([1, 1]).dilation([1, 1 << 32]), [1, 1, 4, 4], "out of range");
     refused(two.padding([1, 0]).dilation([5, 1]), [1, 1, 4, 4], "a window has no tap in the input of 4");
     let mut graph = Graph::new();
     let x = graph.input("x", [4, 4]).expect("a plain shape");

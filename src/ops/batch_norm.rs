@@ -92,7 +92,7 @@ impl Cut {
     fn new(shape: &Shape, variant: &str) -> Cut {
         let channels = shape[1];
         let plane: usize = shape[2..].iter().product();
-        let (pack, width) = if plane % 4 == 0 { (&PACK_4, 4) } else { (&PACK_1, 1) };
+        let (pack, width) = if plane.is_multiple_of(4) { (&PACK_4, 4) } else { (&PACK_1, 1) };
         let packs = shape[0] * plane / width;
         let (lanes, wanted) = if variant == "wide" { (256, 512) } else { (64, 16) };
         // Channels that lie side by side go to lanes side by side, so that loads coalesce.
