@@ -5,6 +5,7 @@ mod error;
 pub mod file;
 pub mod graph;
 pub mod ops;
+pub mod optim;
 pub mod plan;
 pub mod reference;
 pub mod session;
