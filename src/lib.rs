@@ -7,6 +7,7 @@ pub mod file;
 pub mod graph;
 pub mod nn;
 pub mod ops;
+pub mod optim;
 pub mod plan;
 pub mod reference;
 pub mod session;

@@ -4,12 +4,14 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;
