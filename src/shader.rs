@@ -86,7 +86,8 @@ impl fmt::Display for Constant {
         match *self {
             Constant::U32(value) => write!(f, "{value}u"),
             Constant::I32(value) => write!(f, "i32({value})"),
-            // The shortest decimal that reads back as exactly this number.
+            // The shortest decimal that reads back as exactly this number: naga evaluates no
+            // bitcast in a constant.
             Constant::F32(bits) => write!(f, "{:?}f", f32::from_bits(bits)),
             Constant::Bool(value) => write!(f, "{value}"),
         }

@@ -4,6 +4,7 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;

@@ -16,6 +16,10 @@ const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
     ("cross_entropy", &["whole", "rows"], &["whole", "rows"]),
     ("linear", &["tiled"], &["register"]),
     ("matmul", &["tiled"], &["register"]),
+    ("batch_norm", &["wide"], &["narrow"]),
+    ("batch_norm_grad", &["wide"], &["narrow"]),
+    ("batch_norm_eval", &["wide"], &["narrow"]),
+    ("batch_norm_eval_grad", &["wide"], &["narrow"]),
     ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
     ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
 ];

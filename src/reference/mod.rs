@@ -4,6 +4,7 @@
 //! Class labels and counters are held as f64 too, which is exact for them.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod elementwise;

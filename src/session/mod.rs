@@ -4,7 +4,7 @@
 mod upload;
 mod verify;
 
-pub use verify::{Verified, difference};
+pub use verify::{Verified, difference, tolerance};
 
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::{Error, Result};

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod elementwise;
@@ -23,6 +24,7 @@ pub struct Family {
 /// Every family.
 pub const FAMILIES: &[Family] = &[
     Family { name: "activation", cases: activation::cases, large: activation::large },
+    Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },

@@ -10,6 +10,7 @@ use wgrad::graph::Init;
 use wgrad::ops::Operator;
 use wgrad::ops::elementwise::Copy;
 use wgrad::reference::Array;
+use wgrad::session::tolerance;
 use wgrad::{
     Device, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights,
 };
@@ -137,7 +138,8 @@ pub fn failures(cases: &[Case]) -> Vec<String> {
                 Ok(found) => {
                     for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
                         let error = relative_error(expected, found);
-                        if !(error <= case.operator.tolerance()) {
+                        let tolerance = tolerance(case.operator.as_ref(), found.kind().dtype);
+                        if !(error <= tolerance) {
                             failures.push(format!("{label}: output {i} is off by {error:.2e}"));
                         }
                     }
