@@ -12,6 +12,7 @@ pub mod matmul;
 pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
+pub mod softmax;
 
 use crate::tensor::Shape;
 

@@ -11,6 +11,7 @@ pub mod matmul;
 pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
+pub mod softmax;
 
 use crate::harness::Case;
 
@@ -33,6 +34,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
+    Family { name: "softmax", cases: softmax::cases, large: softmax::large },
 ];
 
 /// Every small case of every operator.
