@@ -6,7 +6,8 @@ use harness::{device, labels, numbers};
 use wgrad::graph::Init;
 use wgrad::ops::elementwise::SumTo;
 use wgrad::optim::{Adam, AdamW, Sgd};
-use wgrad::plan::AdapterKind;
+use wgrad::plan::{AdapterKind, Place};
+use wgrad::shader::Access;
 use wgrad::{Caps, Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 
 fn kernels(plan: &Plan) -> Vec<&'static str> {
@@ -60,6 +61,40 @@ fn shared_gradients_get_storage_of_their_own_and_every_node_verifies() -> Result
         assert!(last < 0.7 * first, "the loss fell from {first} to {last} only");
         session.verify()?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_gradient_of_two_parameters_that_nothing_else_reads_is_copied_for_both() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [6, 5])?;
+    let y = graph.labels("y", 6)?;
+    let b = graph.parameter("b", [6, 5], Init::Uniform(1.0))?;
+    let c = graph.parameter("c", [6, 5], Init::Uniform(1.0))?;
+    let hidden = graph.add(x, b)?;
+    let logits = graph.add(hidden, c)?;
+    let loss = graph.cross_entropy(logits, y)?;
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).minimize(&mut graph, loss)?;
+    let plan = Plan::new(&graph, &[loss], device().caps())?;
+    for dispatch in plan.dispatches() {
+        let buffers = |access| {
+            let bound = dispatch.bindings.iter().filter(move |b| b.access == access);
+            bound.filter_map(|b| match b.place {
+                Place::Owned { buffer, .. } => Some(buffer),
+                Place::Stored { .. } => None,
+            })
+        };
+        let mut written = buffers(Access::Write);
+        let clash = written.find(|w| buffers(Access::Read).any(|r| r == *w));
+        assert_eq!(clash, None, "{} reads a buffer that it writes", dispatch.kernel.name());
+    }
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(x, &numbers([6, 5], 1))?;
+    session.write(y, &labels(6, 5, 1))?;
+    session.write_scalar(rate, 0.1)?;
+    session.step()?;
+    session.verify()?;
     Ok(())
 }
 
