@@ -7,6 +7,7 @@ pub mod activation;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;

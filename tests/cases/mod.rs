@@ -6,6 +6,7 @@ pub mod activation;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
@@ -28,6 +29,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
+    Family { name: "dropout", cases: dropout::cases, large: dropout::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
     Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
