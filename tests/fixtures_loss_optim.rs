@@ -10,6 +10,7 @@ use wgrad::graph::Init;
 use wgrad::ops::activation::Activation;
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::reshape::Reshape;
+use wgrad::ops::softmax::Softmax;
 use wgrad::optim::{Adam, AdamW, Sgd};
 use wgrad::{Graph, HostData, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 
@@ -41,6 +42,12 @@ fn activations_agree_with_pytorch() -> Result<()> {
     }
     for fixture in Fixture::of("activation", "tanh") {
         compare_unary(&fixture, Graph::tanh)?;
+    }
+    for fixture in Fixture::of("activation", "softmax") {
+        compare_unary(&fixture, |graph, x| graph.softmax(x, 1))?;
+    }
+    for fixture in Fixture::of("activation", "log_softmax") {
+        compare_unary(&fixture, |graph, x| graph.log_softmax(x, 1))?;
     }
     Ok(())
 }
@@ -170,6 +177,10 @@ fn optimizers_agree_with_pytorch() -> Result<()> {
 fn backward_rules_agree_with_finite_differences() {
     for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
         check_gradients(&Case::new("a prime", function, vec![scaled([23], 5, 3.0)]), &[0]);
+    }
+    for log in [false, true] {
+        let case = Case::new("the middle axis", Softmax { axis: 1, log }, vec![scaled([2, 5, 3], 6, 2.0)]);
+        check_gradients(&case, &[0]);
     }
     let shape = Shape::from([5, 6]);
     check_gradients(&Case::new("a view", Reshape { shape }, vec![numbers([3, 2, 5], 1)]), &[0]);

@@ -8,6 +8,7 @@ pub mod batch_norm;
 pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
@@ -21,12 +22,13 @@ use crate::graph::Backward;
 use crate::plan::{Caps, Lower};
 use crate::reference::Array;
 use crate::tensor::TensorType;
+use std::any::Any;
 use std::fmt::Debug;
 
 /// One operation on tensors: a node of the graph applies it to values.
 ///
 /// Backward kernels and optimizer updates are operators like any other.
-pub trait Operator: Debug + Send + Sync {
+pub trait Operator: Any + Debug + Send + Sync {
     /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
     fn name(&self) -> &'static str;
 

@@ -35,8 +35,13 @@ fn gradients(graph: &mut Graph, loss: Value) -> Result<Vec<(Value, Value)>> {
 fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
     check(graph, pairs)?;
     let roots: Vec<Value> = pairs.iter().map(|&(_, gradient)| graph.storage(gradient)).collect();
-    let among: HashSet<Value> = roots.iter().copied().collect();
-    let mut taken = HashSet::new();
+    let (mut among, mut taken) = (HashSet::new(), HashSet::new());
+    for &root in &roots {
+        // Not even the first of several may stay: the others are copied from it.
+        if !among.insert(root) {
+            taken.insert(root);
+        }
+    }
     for (_, node) in graph.nodes() {
         // What an earlier optimizer has placed lies in its arena.
         for i in node.operator.arenas().into_iter().flatten() {
@@ -50,7 +55,7 @@ fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
     let mut gradients = Vec::with_capacity(pairs.len());
     for (&(parameter, gradient), root) in pairs.iter().zip(roots) {
         let own = matches!(graph.value(root).source, Source::Node { .. });
-        if own && taken.insert(root) {
+        if own && !taken.contains(&root) {
             gradients.push(gradient);
         } else {
             let name = graph.value(parameter).name.clone();

@@ -7,11 +7,13 @@ pub mod activation;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
+pub mod softmax;
 
 use crate::tensor::Shape;
 
