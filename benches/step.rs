@@ -6,27 +6,12 @@ mod harness;
 mod measurement;
 
 use criterion::{Criterion, Throughput};
+use harness::network::{Training, network, training};
 use harness::{device, labels, numbers};
 use measurement::{Elements, GpuTime};
 use std::time::{Duration, Instant};
-use wgrad::nn::{self, Layer};
-use wgrad::{Error, Graph, HostTensor, Mode, Plan, Session, Value, Weights, optim};
-
-fn network() -> nn::Sequential {
-    nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10))
-}
+use wgrad::nn::Layer;
+use wgrad::{Error, Graph, HostTensor, Mode, Plan, Session, Value, Weights};
 
 struct Step {
     session: Session,
@@ -34,21 +19,19 @@ struct Step {
 }
 
 fn build(batch: usize, mode: Mode) -> Result<Step, Error> {
-    let mut g = Graph::new();
-    let images = g.input("images", [batch, 1, 28, 28])?;
-    let logits = network().forward(&mut g, images, mode)?;
-    let mut inputs = vec![(images, numbers([batch, 1, 28, 28], 1))];
-    let mut output = logits;
-    if mode == Mode::Train {
-        let targets = g.labels("labels", batch)?;
-        output = g.cross_entropy(logits, targets)?;
-        let rate = g.scalar("learning_rate")?;
-        optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, output)?;
-        inputs.push((targets, labels(batch, 10, 2)));
-        inputs.push((rate, HostTensor::filled([0; 0], 0.01)));
-    }
-    let weights = Weights::init(device(), &g, 0)?;
-    let session = Session::new(device(), Plan::new(&g, &[output], device().caps())?, &weights)?;
+    let pixels = numbers([batch, 1, 28, 28], 1);
+    let (graph, output, inputs) = if mode == Mode::Train {
+        let Training { graph, images, labels: targets, rate, loss } = training(batch)?;
+        let rates = HostTensor::filled([0; 0], 0.01);
+        (graph, loss, vec![(images, pixels), (targets, labels(batch, 10, 2)), (rate, rates)])
+    } else {
+        let mut graph = Graph::new();
+        let images = graph.input("images", [batch, 1, 28, 28])?;
+        let logits = network().forward(&mut graph, images, mode)?;
+        (graph, logits, vec![(images, pixels)])
+    };
+    let weights = Weights::init(device(), &graph, 0)?;
+    let session = Session::new(device(), Plan::new(&graph, &[output], device().caps())?, &weights)?;
     Ok(Step { session, inputs })
 }
 

@@ -166,3 +166,13 @@ fn long_rows_of_workgroups_fold_into_three_dimensions() {
     let error = Plan::new(&graph, &[sum], &caps).expect_err("126 do not fit");
     assert!(error.to_string().contains("workgroups"), "{error}");
 }
+
+#[test]
+fn the_seed_network_trains_within_webgpus_default_limits() {
+    for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
+        let training = harness::network::training(64).expect("the network is valid");
+        let plan = Plan::new(&training.graph, &[training.loss], &Caps::webgpu_defaults(kind));
+        let plan = plan.unwrap_or_else(|e| panic!("{kind}: {e}"));
+        assert!(plan.dispatches().iter().all(|d| d.bindings.len() <= 8), "{kind}");
+    }
+}

@@ -194,3 +194,19 @@ fn trained_weights_evaluate_as_they_did() {
     let again = accuracy("c.json", &["--epochs", "0", "--load", "w.safetensors", "--batch-size", "7"]);
     assert_eq!(again, trained);
 }
+
+#[test]
+fn without_any_adapter_the_fix_is_in_the_message() {
+    let work = TempDir::new().unwrap();
+    let output = Command::new(program())
+        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+        // A list of drivers that holds none; elsewhere than on Vulkan the adapter is refused by name.
+        .env("VK_DRIVER_FILES", "/nonexistent")
+        .env("VK_ICD_FILENAMES", "/nonexistent")
+        .env("WGRAD_ADAPTER", "no adapter has this name")
+        .current_dir(work.path())
+        .output()
+        .expect("the trainer can be started");
+    let part = if cfg!(target_os = "linux") { "mesa-vulkan-drivers" } else { "no adapter has this name" };
+    assert_refused(&output, 1, &["no usable GPU adapter", part]);
+}

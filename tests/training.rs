@@ -5,30 +5,15 @@ mod harness;
 
 use harness::device;
 use harness::fixture::{Fixture, assert_close};
+use harness::network::network;
 use std::path::Path;
 use wgrad::data::{Dataset, Split};
-use wgrad::nn::{self, Layer};
+use wgrad::nn::Layer;
 use wgrad::{Graph, HostTensor, Mode, Plan, Session, Weights, optim};
 
 const BATCH: usize = 32;
 const STEPS: usize = 20;
 const EVALUATED: usize = 64;
-
-fn network() -> nn::Sequential {
-    nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10))
-}
 
 fn mnist(split: Split) -> Dataset {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist");

@@ -119,6 +119,13 @@ impl Device {
         }
     }
 
+    /// Live allocations of device memory and their bytes, staging memory included, where the
+    /// backend tells.
+    pub fn allocations(&self) -> Option<(usize, u64)> {
+        let report = self.wgpu().generate_allocator_report()?;
+        Some((report.allocations.len(), report.total_allocated_bytes))
+    }
+
     pub(crate) fn wgpu(&self) -> &wgpu::Device {
         &self.inner.device
     }

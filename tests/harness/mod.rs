@@ -5,6 +5,7 @@
 pub mod files;
 pub mod finite;
 pub mod fixture;
+pub mod network;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;

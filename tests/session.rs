@@ -1,0 +1,78 @@
+//! The step as a session runs it: one submit, nothing allocated, recorded losses, the same bits.
+
+mod harness;
+
+use harness::network::{Training, training};
+use harness::{device, labels, numbers};
+use wgrad::{Device, Plan, Session, Value, Weights};
+
+const BATCH: usize = 16;
+
+fn session(device: &Device, seed: u64) -> (Session, Value) {
+    let build = || {
+        let Training { graph, images, labels: targets, rate, loss } = training(BATCH)?;
+        let weights = Weights::init(device, &graph, seed)?;
+        let mut session = Session::new(device, Plan::new(&graph, &[loss], device.caps())?, &weights)?;
+        session.write(images, &numbers([BATCH, 1, 28, 28], 1))?;
+        session.write(targets, &labels(BATCH, 10, 2))?;
+        session.write_scalar(rate, 0.01)?;
+        Ok((session, loss))
+    };
+    build().unwrap_or_else(|e: wgrad::Error| panic!("{e}"))
+}
+
+#[test]
+fn a_step_is_one_submit_and_allocates_nothing() {
+    // A device of its own, so that other tests' memory is not counted.
+    let device = Device::open().unwrap_or_else(|e| panic!("{e}"));
+    let (mut session, _) = session(&device, 1);
+    let images = session.plan().graph().find("images").expect("the graph has images");
+    let batch = numbers([BATCH, 1, 28, 28], 3);
+    let run = |session: &mut Session, steps: usize| {
+        for _ in 0..steps {
+            session.write(images, &batch).expect("the batch fits");
+            session.step().expect("the step runs");
+        }
+        session.wait().expect("the device answers");
+    };
+    run(&mut session, 10);
+    let (before, memory) = (session.counters(), device.allocations());
+    run(&mut session, 50);
+    let after = session.counters();
+    assert_eq!(after.steps - before.steps, 50);
+    assert_eq!(after.submits - before.submits, 50, "one submit a step");
+    assert_eq!(after.dispatches - before.dispatches, 50 * session.plan().dispatches().len() as u64);
+    assert_eq!(after.bytes_uploaded - before.bytes_uploaded, 50 * 4 * (BATCH as u64 * 28 * 28 + 1));
+    if memory.is_none() {
+        eprintln!("this backend does not tell what it has allocated");
+    }
+    assert_eq!(device.allocations(), memory, "steady state allocates nothing");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_does_not() {
+    let losses = |seed: u64| {
+        let (mut session, loss) = session(device(), seed);
+        session.record(loss, 8).expect("the loss is one number");
+        for _ in 0..8 {
+            session.step().expect("the step runs");
+        }
+        session.recorded(loss).expect("the losses come back")
+    };
+    let first = losses(5);
+    assert_eq!(first, losses(5));
+    assert_ne!(first, losses(6));
+}
+
+#[test]
+fn recording_keeps_the_last_values_in_order() {
+    let (mut session, loss) = session(device(), 2);
+    session.record(loss, 3).expect("the loss is one number");
+    let mut read = Vec::new();
+    for _ in 0..5 {
+        session.step().expect("the step runs");
+        read.extend(session.read(loss).expect("the loss is an output").to_f64());
+    }
+    assert_eq!(session.recorded(loss).expect("the losses come back").to_f64(), read[2..]);
+    assert!(session.recorded(loss).expect("nothing is an answer").to_f64().is_empty());
+}
