@@ -130,7 +130,7 @@ pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
     let fixed = info.subgroup_min_size == info.subgroup_max_size;
     Caps {
         kind,
-        max_binding_bytes: u64::from(limits.max_storage_buffer_binding_size),
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
         max_workgroup_bytes: limits.max_compute_workgroup_storage_size,

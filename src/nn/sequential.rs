@@ -37,7 +37,6 @@ impl Sequential {
 
     /// Appends a layer. Layers with parameters need names of their own.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "it adds to a list")]
     pub fn add(mut self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
         self.layers.push((name.into(), Box::new(layer)));
         self

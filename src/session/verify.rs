@@ -67,8 +67,8 @@ impl Session {
             let scale = terms.unwrap_or(0.0).max(expected[output].largest());
             let (error, element) = difference_by(scale, &expected[output], &found.to_f64());
             worst = worst.max(error);
-            // Written so that a NaN fails too.
-            if !(error <= tolerance) {
+            // A NaN fails too.
+            if error.is_nan() || error > tolerance {
                 return Err(Error::Verify {
                     operator: node.operator.name().to_owned(),
                     node: node.name.clone(),

@@ -141,7 +141,7 @@ pub fn failures(cases: &[Case]) -> Vec<String> {
                     for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
                         let error = relative_error(expected, found);
                         let tolerance = tolerance(case.operator.as_ref(), found.kind().dtype);
-                        if !(error <= tolerance) {
+                        if error.is_nan() || error > tolerance {
                             failures.push(format!("{label}: output {i} is off by {error:.2e}"));
                         }
                     }
