@@ -13,6 +13,7 @@ pub mod matmul;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;
+pub(crate) mod sum;
 
 use crate::error::Result;
 use crate::graph::Backward;

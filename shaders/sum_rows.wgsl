@@ -1,0 +1,24 @@
+// result[i] = sum over k of source[i + k * PERIOD], for the k that stay below COUNT.
+//
+// Source is a matrix in row-major order, taken as rows of PERIOD elements whose last may be cut short.
+// Where PERIOD is several rows of the matrix long, result holds as many partial rows, which a further
+// run adds up. An element is one number or four neighbours. One invocation makes one element of the
+// result, in the order of k, so that invocations side by side load side by side.
+@group(0) @binding(0) var<storage, read> source: array<Element>;
+@group(0) @binding(1) var<storage, read_write> result: array<Element>;
+
+const COUNT: u32 = 128u; // shape
+const PERIOD: u32 = 64u; // shape
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let i = group_number(group, groups) * 64u + lane;
+    if (i >= PERIOD) {
+        return;
+    }
+    var sum = source[i];
+    for (var at = i + PERIOD; at < COUNT; at += PERIOD) {
+        sum += source[at];
+    }
+    result[i] = sum;
+}
