@@ -1,13 +1,23 @@
-//! Wall time whose throughput reads as FLOP/s and bytes/s.
+//! Wall time whose throughput reads as FLOP/s, bytes/s or images/s.
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use std::time::Duration;
 
-/// Wall time; elements count as floating-point operations.
-pub struct GpuTime;
+/// Wall time. Elements count as what `elements` says.
+pub struct GpuTime {
+    pub elements: Elements,
+}
 
-struct Formatter;
+/// What criterion's elements stand for.
+#[allow(dead_code, reason = "each bench counts one of them")]
+pub enum Elements {
+    Flops,
+    Images,
+}
+
+/// A unit and how many of it a nanosecond's one is.
+struct Formatter(&'static str, f64);
 
 impl Measurement for GpuTime {
     type Intermediate = <WallTime as Measurement>::Intermediate;
@@ -34,7 +44,10 @@ impl Measurement for GpuTime {
     }
 
     fn formatter(&self) -> &dyn ValueFormatter {
-        &Formatter
+        match self.elements {
+            Elements::Flops => &Formatter("GFLOP/s", 1.0),
+            Elements::Images => &Formatter("images/s", 1e9),
+        }
     }
 }
 
@@ -47,7 +60,7 @@ impl ValueFormatter for Formatter {
         // Values are nanoseconds, so work over value is in thousand millions a second.
         let (work, unit) = match *throughput {
             Throughput::Bytes(bytes) => (bytes as f64, "GB/s"),
-            Throughput::Elements(flops) => (flops as f64, "GFLOP/s"),
+            Throughput::Elements(elements) => (elements as f64 * self.1, self.0),
             _ => (1e9, "runs/s"),
         };
         for value in values {

@@ -10,7 +10,7 @@ mod measurement;
 
 use criterion::{Criterion, Throughput};
 use harness::{Case, Prepared};
-use measurement::GpuTime;
+use measurement::{Elements, GpuTime};
 use std::time::{Duration, Instant};
 
 /// Bytes that the case reads and writes at the least: each input once, each output once.
@@ -51,7 +51,7 @@ fn bench(criterion: &mut Criterion<GpuTime>, case: &Case, variant: Option<&'stat
 fn main() {
     println!("adapter: {}", harness::device().summary());
     let mut criterion = Criterion::default()
-        .with_measurement(GpuTime)
+        .with_measurement(GpuTime { elements: Elements::Flops })
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(700))

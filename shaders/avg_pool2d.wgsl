@@ -1,7 +1,8 @@
 // result[n,c,oy,ox] = (sum over the window's taps in the input) / divisor, where the divisor counts
 // the window's taps in the padded input, or in the input alone.
 //
-// Layouts NCHW. One invocation makes one output and adds the taps in row-major order.
+// Layouts NCHW. One invocation makes one output and adds the taps in row-major order. Taps outside
+// are clamped and not counted, which costs less than branches.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -33,9 +34,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let y = top + ky;
         for (var kx = 0; kx < KERNEL_W; kx++) {
             let x = left + kx;
-            if (INSIDE || (y >= 0 && y < IN_H && x >= 0 && x < IN_W)) {
-                sum += source[plane + y * IN_W + x];
-            }
+            let within = INSIDE || (y >= 0 && y < IN_H && x >= 0 && x < IN_W);
+            let tap = source[plane + clamp(y, 0, IN_H - 1) * IN_W + clamp(x, 0, IN_W - 1)];
+            sum += select(0.0, tap, within);
         }
     }
     var divisor = KERNEL_H * KERNEL_W;

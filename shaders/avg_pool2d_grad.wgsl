@@ -2,7 +2,7 @@
 // the divisor as in avg_pool2d.
 //
 // Layouts NCHW. One invocation makes one input element: it visits the windows that can cover it,
-// the last first.
+// the last first. Windows outside are clamped and not counted, which costs less than branches.
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -42,19 +42,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (i >= ELEMENTS) {
         return;
     }
-    let x = i32(i) % IN_W + PADDING_W;
-    let y = i32(i) / IN_W % IN_H + PADDING_H;
-    let plane = i32(i) / (IN_H * IN_W) * (OUT_H * OUT_W);
+    let row = i / u32(IN_W);
+    let x = i32(i - row * u32(IN_W)) + PADDING_W;
+    let image = row / u32(IN_H);
+    let y = i32(row - image * u32(IN_H)) + PADDING_H;
+    let plane = i32(image) * (OUT_H * OUT_W);
     var sum = 0.0;
     for (var a = 0; a < WINDOWS_H; a++) {
-        let oy = y / STRIDE_H - a;
+        let oy = i32(u32(y) / u32(STRIDE_H)) - a;
         let hits_row = oy >= 0 && oy < OUT_H && y - oy * STRIDE_H < KERNEL_H;
         for (var b = 0; b < WINDOWS_W; b++) {
-            let ox = x / STRIDE_W - b;
+            let ox = i32(u32(x) / u32(STRIDE_W)) - b;
             let hits_column = ox >= 0 && ox < OUT_W && x - ox * STRIDE_W < KERNEL_W;
-            if (hits_row && hits_column) {
-                sum += gradient[plane + oy * OUT_W + ox] / f32(divisor(oy, ox));
-            }
+            let down = clamp(oy, 0, OUT_H - 1);
+            let right = clamp(ox, 0, OUT_W - 1);
+            let term = gradient[plane + down * OUT_W + right] / f32(divisor(down, right));
+            sum += select(0.0, term, hits_row && hits_column);
         }
     }
     result[i] = sum;

@@ -1,5 +1,6 @@
-// loss = mean over rows n that count of log(sum_c exp(x[n, c] - m)) + m - x[n, label[n]],
-// with m the row's maximum. logits [n, c] are row-major.
+// loss = mean over rows n that count of log(1 + rest) + m - x[n, label[n]], with m the row's first
+// maximum and rest = sum over the other classes c of exp(x[n, c] - m): both parts are positive, so
+// that a loss near zero keeps its digits. logits [n, c] are row-major.
 //
 // One workgroup, one dispatch: for few logits. An invocation takes every 256th row, a row's terms
 // in order; rows are added in order, then the 256 sums as a fixed tree (shared/mean_loss).
@@ -11,14 +12,21 @@ const ROWS: u32 = 128u; // shape
 fn row_loss(n: u32, label: u32) -> f32 {
     let base = n * CLASSES;
     var m = logits[base];
+    var first = 0u;
     for (var c = 1u; c < CLASSES; c++) {
-        m = max(m, logits[base + c]);
+        let x = logits[base + c];
+        if (x > m) {
+            m = x;
+            first = c;
+        }
     }
-    var sum = 0.0;
+    var rest = 0.0;
     for (var c = 0u; c < CLASSES; c++) {
-        sum += exp(logits[base + c] - m);
+        if (c != first) {
+            rest += exp(logits[base + c] - m);
+        }
     }
-    return log(sum) + (m - logits[base + label]);
+    return log1p(rest) + (m - logits[base + label]);
 }
 
 @compute @workgroup_size(256)

@@ -1,5 +1,6 @@
-// dlogits[n, c] = (softmax(x[n])[c] - (c == label[n])) * dloss / count; 0 in rows whose label does
-// not count. logits [n, c] are row-major.
+// dlogits[n, c] = softmax(x[n])[c] * dloss / count, at the label less dloss / count; 0 in rows whose
+// label does not count. At the label softmax - 1 is taken as minus the sum of all others, so that a
+// small gradient keeps its digits. logits [n, c] are row-major.
 //
 // A team of TEAM invocations makes one row, each every TEAM-th class; the row's sum is added in
 // order by each, then as a fixed tree (shared/team).
@@ -17,23 +18,33 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     // Teams past the end go along, for the barriers' sake.
     let n = min(row, ROWS - 1u);
     let base = n * CLASSES;
+    let label = labels[n];
     var m = -3.4e38;
     for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
         m = max(m, logits[base + c]);
     }
     m = team_max(m, lane);
-    var sum = 0.0;
+    var hot = 0.0;
+    var others = 0.0;
     for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-        sum += exp(logits[base + c] - m);
+        let e = exp(logits[base + c] - m);
+        if (i32(c) == label) {
+            hot = e;
+        } else {
+            others += e;
+        }
     }
-    sum = team_sum(sum, lane);
+    others = team_sum(others, lane);
+    hot = team_sum(hot, lane);
     if (row >= ROWS) {
         return;
     }
-    let label = labels[n];
-    let scale = select(0.0, dloss[0] / max(count[0], 1.0), counts(label));
+    let scale = select(0.0, dloss[0] / max(count[0], 1.0), counts(label)) / (others + hot);
     for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-        let hot = select(0.0, 1.0, i32(c) == label);
-        dlogits[base + c] = (exp(logits[base + c] - m) / sum - hot) * scale;
+        if (i32(c) == label) {
+            dlogits[base + c] = -others * scale;
+        } else {
+            dlogits[base + c] = exp(logits[base + c] - m) * scale;
+        }
     }
 }

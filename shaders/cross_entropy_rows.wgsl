@@ -1,5 +1,6 @@
-// losses[n] = log(sum_c exp(x[n, c] - m)) + m - x[n, label[n]], with m the row's maximum;
-// 0 where the label does not count. logits [n, c] are row-major.
+// losses[n] = log(1 + rest) + m - x[n, label[n]], with m the row's maximum and rest = sum over all
+// classes but one maximal c of exp(x[n, c] - m); 0 where the label does not count. logits [n, c]
+// are row-major.
 //
 // A team of TEAM invocations makes one row: each adds every TEAM-th term in order, then the sums
 // are added as a fixed tree (shared/team).
@@ -20,16 +21,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         m = max(m, logits[base + c]);
     }
     m = team_max(m, lane);
-    var sum = 0.0;
+    // Terms below the maximum, and how many reach it: their difference must not round away.
+    var below = 0.0;
+    var maximal = 0.0;
     for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-        sum += exp(logits[base + c] - m);
+        let x = logits[base + c];
+        if (x < m) {
+            below += exp(x - m);
+        } else {
+            maximal += 1.0;
+        }
     }
-    sum = team_sum(sum, lane);
+    below = team_sum(below, lane);
+    maximal = team_sum(maximal, lane);
     if (lane % TEAM == 0u && row < ROWS) {
         let label = labels[n];
         var loss = 0.0;
         if (counts(label)) {
-            loss = log(sum) + (m - logits[base + u32(label)]);
+            loss = log1p(below + (maximal - 1.0)) + (m - logits[base + u32(label)]);
         }
         losses[n] = loss;
     }

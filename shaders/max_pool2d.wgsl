@@ -2,8 +2,8 @@
 //     source[n, c, oy * STRIDE_H - PADDING_H + ky * DILATION_H, ox * STRIDE_W - PADDING_W + kx * DILATION_W]
 // taps holds ky * KERNEL_W + kx of the first largest, TAPS_PER_WORD of them a word, lowest first.
 //
-// Layouts NCHW. One invocation makes the outputs of one word, taps in row-major order; taps
-// outside the input are left out, and the shape rule leaves at least one inside.
+// Layouts NCHW. One invocation makes the outputs of one word, taps in row-major order. Taps
+// outside the input are clamped and left out; the shape rule leaves at least one inside.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 @group(0) @binding(2) var<storage, read_write> taps: array<u32>;
@@ -44,14 +44,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 let y = top + ky * DILATION_H;
                 for (var kx = 0; kx < KERNEL_W; kx++) {
                     let x = left + kx * DILATION_W;
-                    if (INSIDE || (y >= 0 && y < IN_H && x >= 0 && x < IN_W)) {
-                        let candidate = source[plane + y * IN_W + x];
-                        if (!found || candidate > best) {
-                            best = candidate;
-                            tap = u32(ky * KERNEL_W + kx);
-                            found = true;
-                        }
-                    }
+                    let within = INSIDE || (y >= 0 && y < IN_H && x >= 0 && x < IN_W);
+                    let candidate = source[plane + clamp(y, 0, IN_H - 1) * IN_W + clamp(x, 0, IN_W - 1)];
+                    let wins = within && (!found || candidate > best);
+                    best = select(best, candidate, wins);
+                    tap = select(tap, u32(ky * KERNEL_W + kx), wins);
+                    found = found || within;
                 }
             }
             result[o] = best;

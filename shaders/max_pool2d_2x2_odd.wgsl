@@ -1,4 +1,4 @@
-// max_pool2d for 2x2 windows that tile the input, for any number of output columns.
+// max_pool2d for 2x2 windows that tile the input, with an odd number of output columns.
 //
 // A window is one vec2 of the upper input row and one of the lower. One invocation makes four
 // outputs, which may run on into the next row, and the word of their taps.

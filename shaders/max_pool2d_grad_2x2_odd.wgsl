@@ -1,4 +1,4 @@
-// max_pool2d_grad for 2x2 windows that tile the input, for any number of output columns.
+// max_pool2d_grad for 2x2 windows that tile the input, with an odd number of output columns.
 //
 // One invocation spreads four outputs' gradients over their windows, each a vec2 of the upper
 // input row and one of the lower.

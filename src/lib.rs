@@ -1,10 +1,13 @@
 //! Train convolutional neural networks on any GPU that WebGPU reaches.
 
+pub mod data;
 pub mod device;
 mod error;
 pub mod file;
 pub mod graph;
+pub mod nn;
 pub mod ops;
+pub mod optim;
 pub mod plan;
 pub mod reference;
 pub mod session;

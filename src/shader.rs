@@ -86,8 +86,9 @@ impl fmt::Display for Constant {
         match *self {
             Constant::U32(value) => write!(f, "{value}u"),
             Constant::I32(value) => write!(f, "i32({value})"),
-            // Bits, so that the kernel computes with exactly this number.
-            Constant::F32(bits) => write!(f, "bitcast<f32>({bits}u)"),
+            // The shortest decimal that reads back as exactly this number: naga evaluates no
+            // bitcast in a constant.
+            Constant::F32(bits) => write!(f, "{:?}f", f32::from_bits(bits)),
             Constant::Bool(value) => write!(f, "{value}"),
         }
     }

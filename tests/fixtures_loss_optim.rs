@@ -6,10 +6,13 @@ mod harness;
 use harness::finite::check_gradients;
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, device, labels, numbers, scaled};
+use wgrad::graph::Init;
 use wgrad::ops::activation::Activation;
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::reshape::Reshape;
-use wgrad::{Graph, HostData, Plan, Result, Session, Shape, Value, Weights};
+use wgrad::ops::softmax::Softmax;
+use wgrad::optim::{Adam, AdamW, Sgd};
+use wgrad::{Graph, HostData, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 
 /// Runs `build` on the case's input and compares the output and the gradient of the input.
 fn compare_unary(fixture: &Fixture, build: impl Fn(&mut Graph, Value) -> Result<Value>) -> Result<()> {
@@ -39,6 +42,12 @@ fn activations_agree_with_pytorch() -> Result<()> {
     }
     for fixture in Fixture::of("activation", "tanh") {
         compare_unary(&fixture, Graph::tanh)?;
+    }
+    for fixture in Fixture::of("activation", "softmax") {
+        compare_unary(&fixture, |graph, x| graph.softmax(x, 1))?;
+    }
+    for fixture in Fixture::of("activation", "log_softmax") {
+        compare_unary(&fixture, |graph, x| graph.log_softmax(x, 1))?;
     }
     Ok(())
 }
@@ -110,10 +119,68 @@ fn labels_that_no_session_checked_do_no_harm() -> Result<()> {
     Ok(())
 }
 
+/// Appends an optimizer with the case's attributes.
+fn optimize(fixture: &Fixture, graph: &mut Graph, rate: Value, pairs: &[(Value, Value)]) -> Result<()> {
+    let number = |name, default| fixture.number(name, default);
+    let betas = &fixture.attributes["betas"];
+    let (beta1, beta2) = (betas[0].as_f64().unwrap_or(0.9), betas[1].as_f64().unwrap_or(0.999));
+    let eps = number("eps", 1e-8);
+    match fixture.attributes["op"].as_str() {
+        Some("SGD") => Sgd::new(rate)
+            .momentum(number("momentum", 0.0))
+            .dampening(number("dampening", 0.0))
+            .weight_decay(number("weight_decay", 0.0))
+            .nesterov(fixture.attributes["nesterov"].as_bool().unwrap_or(false))
+            .apply(graph, pairs),
+        Some("Adam") => Adam::new(rate)
+            .betas(beta1, beta2)
+            .eps(eps)
+            .weight_decay(number("weight_decay", 0.0))
+            .apply(graph, pairs),
+        _ => AdamW::new(rate)
+            .betas(beta1, beta2)
+            .eps(eps)
+            .weight_decay(number("weight_decay", 0.01))
+            .apply(graph, pairs),
+    }
+}
+
+#[test]
+fn optimizers_agree_with_pytorch() -> Result<()> {
+    for op in ["SGD", "Adam", "AdamW"] {
+        for fixture in Fixture::of("optim", op) {
+            let mut graph = Graph::new();
+            let shape = fixture.array("parameter").shape.clone();
+            let parameter = graph.parameter("weight", shape.clone(), Init::Constant(0.0))?;
+            let gradient = graph.input("gradient", shape.clone())?;
+            let rate = graph.scalar("rate")?;
+            optimize(&fixture, &mut graph, rate, &[(parameter, gradient)])?;
+            let plan = Plan::new(&graph, &[], device().caps())?;
+            let weights = Weights::init(device(), &graph, 0)?;
+            weights.write("weight", fixture.f32("parameter").as_f32().expect("parameters are f32"))?;
+            let mut session = Session::new(device(), plan, &weights)?;
+            session.write_scalar(rate, fixture.number("lr", f64::NAN) as f32)?;
+            let steps = fixture.f32("gradients");
+            let mut found = Vec::new();
+            for gradients in steps.as_f32().expect("gradients are f32").chunks(shape.elements()) {
+                session.write(gradient, gradients)?;
+                session.step()?;
+                found.extend_from_slice(weights.read("weight")?.as_f32().expect("weights are f32"));
+            }
+            assert_close(&fixture, "parameters", &HostTensor::f32(steps.shape.clone(), found), 1e-5);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn backward_rules_agree_with_finite_differences() {
     for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
         check_gradients(&Case::new("a prime", function, vec![scaled([23], 5, 3.0)]), &[0]);
+    }
+    for log in [false, true] {
+        let case = Case::new("the middle axis", Softmax { axis: 1, log }, vec![scaled([2, 5, 3], 6, 2.0)]);
+        check_gradients(&case, &[0]);
     }
     let shape = Shape::from([5, 6]);
     check_gradients(&Case::new("a view", Reshape { shape }, vec![numbers([3, 2, 5], 1)]), &[0]);

@@ -5,8 +5,9 @@ mod harness;
 
 use harness::fixture::{Fixture, assert_close};
 use harness::{array, device, numbers};
-use wgrad::graph::Value;
+use wgrad::graph::{Init, Mode, Value};
 use wgrad::ops::Operator;
+use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain};
 use wgrad::ops::pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2d};
 use wgrad::reference::Array;
 use wgrad::{Error, Graph, HostTensor, Plan, Session, Weights};
@@ -101,6 +102,7 @@ fn windows_that_do_not_fit_are_refused() {
     );
     refused(two, [1, 1, 1, 4], "kernel reaches over 2 along the height, the padded input has 1");
     refused(two.stride([usize::MAX, 1]), [1, 1, 4, 4], "out of range");
+    refused(Pool2d::new([1, 1]).dilation([1, 1 << 32]), [1, 1, 4, 4], "out of range");
     refused(two.padding([1, 0]).dilation([5, 1]), [1, 1, 4, 4], "a window has no tap in the input of 4");
     let mut graph = Graph::new();
     let x = graph.input("x", [4, 4]).expect("a plain shape");
@@ -151,4 +153,148 @@ fn pooling_gradients_are_slopes() {
             assert!(error < 1e-8, "average {pool:?}: {error:.1e}");
         }
     }
+}
+
+/// A network of one batch norm, by its training or evaluation rule, with its gradients.
+struct Normed {
+    session: Session,
+    x: Value,
+    dy: Value,
+    y: Value,
+    gradients: Vec<Value>,
+}
+
+const WEIGHTS: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
+
+fn normed(
+    fixture: &Fixture,
+    input: &str,
+    mode: Mode,
+    weights: Option<&Weights>,
+) -> Result<(Normed, Weights), Error> {
+    let mut graph = Graph::new();
+    let shape = fixture.array(input).shape.clone();
+    let channels = shape[1];
+    let x = graph.input("x", shape.clone())?;
+    let dy = graph.input("dy", shape)?;
+    let weight = graph.parameter(WEIGHTS[0], [channels], Init::Constant(1.0))?;
+    let bias = graph.parameter(WEIGHTS[1], [channels], Init::Constant(0.0))?;
+    let mean = graph.state(WEIGHTS[2], [channels], Init::Constant(0.0), true)?;
+    let var = graph.state(WEIGHTS[3], [channels], Init::Constant(1.0), true)?;
+    let attributes = BatchNorm {
+        eps: fixture.number("eps", 1e-5) as f32,
+        momentum: fixture.number("momentum", 0.1) as f32,
+    };
+    let y = graph.batch_norm(x, weight, bias, mean, var, attributes, mode)?;
+    let gradients: Vec<Value> = graph
+        .gradients_from(&[(y, dy)], &[x, weight, bias])?
+        .into_iter()
+        .map(|gradient| gradient.expect("y depends on x, weight and bias"))
+        .collect();
+    let outputs: Vec<Value> = [y].into_iter().chain(gradients.iter().copied()).collect();
+    let plan = Plan::new(&graph, &outputs, device().caps())?;
+    let own = Weights::init(device(), &graph, 0)?;
+    for name in &WEIGHTS[..2] {
+        own.write(name, fixture.f32(name).as_f32().expect("weights are floats"))?;
+    }
+    if let Some(weights) = weights {
+        for name in &WEIGHTS[2..] {
+            own.write(name, weights.read(name)?.as_f32().expect("weights are floats"))?;
+        }
+    }
+    Ok((Normed { session: Session::new(device(), plan, &own)?, x, dy, y, gradients }, own))
+}
+
+impl Normed {
+    fn step(&mut self, fixture: &Fixture, prefix: &str, suffix: &str) -> Result<(), Error> {
+        let name = |tensor: &str| format!("{prefix}{tensor}{suffix}");
+        self.session.write(self.x, &fixture.f32(&name("input")))?;
+        self.session.write(self.dy, &fixture.f32(&name("grad_output")))?;
+        self.session.step()?;
+        let gradients = ["grad_input", "grad_weight", "grad_bias"];
+        assert_close(fixture, &name("output"), &self.session.read(self.y)?, TOLERANCE);
+        for (tensor, &value) in gradients.iter().zip(&self.gradients) {
+            assert_close(fixture, &name(tensor), &self.session.read(value)?, TOLERANCE);
+        }
+        Ok(())
+    }
+}
+
+/// Several training steps, then evaluation with the running statistics that the steps left.
+#[test]
+fn batch_norm_agrees_with_pytorch() -> Result<(), Error> {
+    for fixture in Fixture::of("norm", "batch_norm") {
+        let (mut train, weights) = normed(&fixture, "input_0", Mode::Train, None)?;
+        let steps = fixture.number("train_steps", 0.0) as usize;
+        for step in 0..steps {
+            train.step(&fixture, "", &format!("_{step}"))?;
+            for name in &WEIGHTS[2..] {
+                assert_close(&fixture, &format!("{name}_{step}"), &weights.read(name)?, TOLERANCE);
+            }
+        }
+        let (mut eval, _) = normed(&fixture, "eval_input", Mode::Eval, Some(&weights))?;
+        eval.step(&fixture, "eval_", "")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn batch_norm_gradients_are_slopes() {
+    let attributes = BatchNorm { eps: 1e-3, momentum: 0.1 };
+    for shape in [vec![5, 3], vec![3, 2, 2, 3]] {
+        let channels = shape[1];
+        let [x, weights] = [1, 2].map(|seed| array(&numbers(shape.clone(), seed)));
+        let [weight, bias, mean] = [3, 4, 5].map(|seed| array(&numbers([channels], seed)));
+        let var = array(&numbers([channels], 6)).map(|v| v + 1.5);
+        let train = BatchNormTrain(attributes);
+        let eval = BatchNormEval(attributes);
+        let statistics = train.reference(&[&x, &weight, &bias, &mean, &var]).remove(1);
+        let rules: [(&str, &dyn Operator, Vec<Array>); 2] = [
+            ("training", &train, BatchNormGrad.reference(&[&x, &weights, &weight, &statistics])),
+            (
+                "evaluation",
+                &eval,
+                BatchNormEvalGrad(attributes).reference(&[&x, &weights, &weight, &mean, &var]),
+            ),
+        ];
+        for (name, operator, gradients) in rules {
+            for (i, at) in [&x, &weight, &bias].into_iter().enumerate() {
+                let error = slope_error(at, &weights, &gradients[i], |moved| {
+                    let mut inputs = [&x, &weight, &bias, &mean, &var];
+                    inputs[i] = moved;
+                    operator.reference(&inputs).remove(0)
+                });
+                assert!(error < 1e-7, "{name}, gradient {i}: {error:.1e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn batch_norm_refuses_what_pytorch_refuses() -> Result<(), Error> {
+    let build = |shape: &[usize], channels: usize, attributes: BatchNorm, mode: Mode| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", shape)?;
+        let mut each = |name: &str| graph.state(name, [channels], Init::Constant(1.0), false);
+        let [weight, bias, mean, var] = WEIGHTS.map(&mut each);
+        graph.batch_norm(x, weight?, bias?, mean?, var?, attributes, mode)
+    };
+    let plain = BatchNorm::default();
+    let refused = |made: Result<Value, Error>, words: &str| {
+        let message = made.expect_err(words).to_string();
+        assert!(message.contains(words), "{message}");
+    };
+    refused(
+        build(&[1, 3, 1, 1], 3, plain, Mode::Train),
+        "expected more than 1 value per channel when training",
+    );
+    build(&[1, 3, 1, 1], 3, plain, Mode::Eval)?;
+    refused(build(&[4, 3], 2, plain, Mode::Train), "expected weight as f32[3], found f32[2]");
+    refused(build(&[4], 4, plain, Mode::Eval), "expected f32 of shape (N, C) or (N, C, ...)");
+    refused(build(&[4, 3], 3, BatchNorm { eps: 0.0, ..plain }, Mode::Eval), "eps must be above 0");
+    refused(
+        build(&[4, 3], 3, BatchNorm { momentum: 1.5, ..plain }, Mode::Train),
+        "momentum must be between 0 and 1",
+    );
+    Ok(())
 }

@@ -45,14 +45,12 @@ fn is_software(info: &wgpu::AdapterInfo) -> bool {
         || ["llvmpipe", "lavapipe", "swiftshader"].iter().any(|s| name.contains(s))
 }
 
-/// Finds and opens an adapter.
-pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+/// All adapters there are, the most capable first.
+pub(super) async fn all() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         flags: wgpu::InstanceFlags::empty().with_env(),
         ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
     });
-    let from_environment = std::env::var(ADAPTER_VARIABLE).ok().filter(|n| !n.is_empty());
-    let wanted = name.map(str::to_owned).or(from_environment);
     let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     if adapters.is_empty() {
         // A browser offers one adapter and no list.
@@ -60,6 +58,14 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
     }
     // The processor last; among GPUs, one with its own memory first.
     adapters.sort_by_key(|a| rank(&a.get_info()));
+    adapters
+}
+
+/// Finds and opens an adapter.
+pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+    let from_environment = std::env::var(ADAPTER_VARIABLE).ok().filter(|n| !n.is_empty());
+    let wanted = name.map(str::to_owned).or(from_environment);
+    let mut adapters = all().await;
     let list = adapters.iter().map(|a| format!("\"{}\"", a.get_info().name)).collect::<Vec<_>>().join(", ");
     if adapters.is_empty() {
         return Err(Error::Adapter(

@@ -33,6 +33,14 @@ struct Inner {
     fault: Arc<Mutex<Option<String>>>,
 }
 
+/// The adapters of this machine, the one that [`Device::open`] takes by default first. Each can be
+/// opened by its name.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn adapters() -> Vec<AdapterSummary> {
+    let adapters = pollster::block_on(adapter::all());
+    adapters.iter().map(|a| AdapterSummary::of(&a.get_info())).collect()
+}
+
 impl Device {
     /// Opens the adapter that [`ADAPTER_VARIABLE`] names, or else the most capable one.
     /// Blocks; in a browser use [`Device::open_async`].

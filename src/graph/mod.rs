@@ -198,6 +198,14 @@ impl Graph {
         result
     }
 
+    /// Runs `build` outside every scope, for names that are whole already.
+    pub(crate) fn unscoped<T>(&mut self, build: impl FnOnce(&mut Graph) -> T) -> T {
+        let scope = std::mem::take(&mut self.scope);
+        let result = build(self);
+        self.scope = scope;
+        result
+    }
+
     /// Appends a node named after the current scope and returns its outputs.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::tensor::{DType, Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
+static LOG1P: ShaderFile = shader_file!("shared/log1p");
 static LABEL: ShaderFile = shader_file!("shared/label");
 static MEAN_LOSS: ShaderFile = shader_file!("shared/mean_loss");
 static WHOLE: ShaderFile = shader_file!("cross_entropy");
@@ -109,13 +110,14 @@ impl Operator for CrossEntropy {
         let (logits, labels) = (cx.input(0), cx.input(1));
         let (loss, count) = (cx.output(0), cx.output(1));
         if cx.variant() == "whole" {
-            let kernel = self.labelled(cx, Kernel::new(&[&LABEL, &MEAN_LOSS, &WHOLE]), [rows, classes])?;
+            let kernel =
+                self.labelled(cx, Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &WHOLE]), [rows, classes])?;
             cx.dispatch(kernel, &[logits, labels, loss, count], 1);
             return Ok(());
         }
         let losses = cx.temporary(rows);
         let team = team(classes);
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &LABEL, &ROWS]).with("TEAM", team as u32);
+        let kernel = Kernel::new(&[&GROUP, &TEAM, &LOG1P, &LABEL, &ROWS]).with("TEAM", team as u32);
         let kernel = self.labelled(cx, kernel, [rows, classes])?;
         cx.dispatch(kernel, &[logits, labels.clone(), losses.clone()], rows.div_ceil(64 / team));
         let kernel = self.labelled(cx, Kernel::new(&[&LABEL, &MEAN_LOSS, &MEAN]), [rows, classes])?;

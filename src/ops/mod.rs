@@ -4,12 +4,15 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;
@@ -20,12 +23,13 @@ use crate::graph::Backward;
 use crate::plan::{Caps, Lower};
 use crate::reference::Array;
 use crate::tensor::TensorType;
+use std::any::Any;
 use std::fmt::Debug;
 
 /// One operation on tensors: a node of the graph applies it to values.
 ///
 /// Backward kernels and optimizer updates are operators like any other.
-pub trait Operator: Debug + Send + Sync {
+pub trait Operator: Any + Debug + Send + Sync {
     /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
     fn name(&self) -> &'static str;
 

@@ -117,7 +117,8 @@ impl Pool2d {
         // Kernels compute positions in i32; past that nothing sensible is left anyway.
         let reach = (kernel - 1).checked_mul(dilation).and_then(|reach| reach.checked_add(1));
         let fits = |size: usize| size <= i32::MAX as usize / 8;
-        let Some(reach) = reach.filter(|&reach| fits(reach) && fits(stride) && fits(input)) else {
+        let Some(reach) = reach.filter(|&reach| fits(reach) && fits(stride) && fits(dilation) && fits(input))
+        else {
             return Err(format!(
                 "kernel {kernel}, stride {stride} or dilation {dilation} along the {along} is out of range"
             ));
@@ -348,7 +349,7 @@ impl Operator for MaxPool2dGrad {
 
 /// Kernels that can pool this input: the one for two by two makes four outputs a time.
 fn variants(pool: &Pool2d, input: &Shape) -> Vec<&'static str> {
-    if pool.tiles_by_two([input[2], input[3]]) && input.elements() % 16 == 0 {
+    if pool.tiles_by_two([input[2], input[3]]) && input.elements().is_multiple_of(16) {
         vec!["two_by_two", "default"]
     } else {
         vec!["default"]

@@ -32,10 +32,10 @@ pub fn cross_entropy_grad(
         let Some(class) = class(attributes, label, classes) else { continue };
         let row = &logits.data[n * classes..(n + 1) * classes];
         let total = log_sum_exp(row);
-        for c in 0..classes {
+        for (c, x) in row.iter().enumerate() {
             let hot = if c == class { 1.0 } else { 0.0 };
             gradient.data[n * classes + c] =
-                ((row[c] - total).exp() - hot) * upstream.data[0] / count.data[0].max(1.0);
+                ((x - total).exp() - hot) * upstream.data[0] / count.data[0].max(1.0);
         }
     }
     gradient

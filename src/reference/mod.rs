@@ -4,12 +4,16 @@
 //! Class labels and counters are held as f64 too, which is exact for them.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
+pub mod softmax;
 
 use crate::tensor::Shape;
 

@@ -53,6 +53,15 @@ pub fn cases() -> Vec<Case> {
         );
     }
     add("logits of 10,000", default, scaled([19, 10], 4, 1e4), labels(19, 10, 5));
+    for (name, rows, classes) in [("well trained", 9, 10), ("well trained, a team a row", 9, 70)] {
+        // Losses of about 1e-5: rounding 1 + rest would show.
+        let labels = labels(rows, classes, 8);
+        let mut logits = scaled([rows, classes], 7, 1.0);
+        if let (HostData::F32(x), HostData::I32(labels)) = (&mut logits.data, &labels.data) {
+            labels.iter().enumerate().for_each(|(n, &label)| x[n * classes + label as usize] = 14.0);
+        }
+        add(name, default, logits, labels);
+    }
     add("every label ignored", default, scaled([6, 5], 5, 2.0), given(&[-100; 6]));
     add("a class ignored", CrossEntropy { ignore_index: 2 }, scaled([7, 4], 6, 2.0), labels(7, 4, 6));
     add("ties", default, HostTensor::filled([4, 67], 1.0), given(&[0, 1, 66, 0]));

@@ -3,12 +3,16 @@
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
 pub mod activation;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
+pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
+pub mod softmax;
 
 use crate::harness::Case;
 
@@ -22,13 +26,17 @@ pub struct Family {
 /// Every family.
 pub const FAMILIES: &[Family] = &[
     Family { name: "activation", cases: activation::cases, large: activation::large },
+    Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
+    Family { name: "dropout", cases: dropout::cases, large: dropout::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
+    Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
+    Family { name: "softmax", cases: softmax::cases, large: softmax::large },
 ];
 
 /// Every small case of every operator.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
+pub mod files;
 pub mod finite;
 pub mod fixture;
 

@@ -1,0 +1,210 @@
+//! The command line: options, their defaults and what is wrong with them.
+
+use lexopt::prelude::*;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub const HELP: &str = "\
+Trains a convolutional network on MNIST, or on any data set of grey images in its format, on the GPU.
+
+Usage: cargo run --release --example mnist -- [options]
+
+Training
+  --epochs N          passes over the training images; 0 only evaluates (default 1)
+  --max-steps N       stop after this many steps, then evaluate
+  --batch-size N      images a step (default 64)
+  --optimizer NAME    sgd (momentum 0.9), adam or adamw (default sgd)
+  --learning-rate X   default 0.01 for sgd, 0.001 for adam and adamw
+  --dropout P         probability of dropping a unit before the last layer (default 0)
+  --seed N            of weights, order of images and dropout (default 0)
+
+Files
+  --data DIR          the four data files under MNIST's names, plain or .gz (default: MNIST, as it comes with the source)
+  --load FILE         start from these weights (safetensors, PyTorch's names)
+  --save FILE         write the trained weights
+  --plot FILE         draw the curves of loss and accuracy (PNG)
+  --report FILE       write measurements (JSON; accuracies from 0 to 1, sizes in bytes)
+
+Running
+  --adapter NAME      take the adapter whose name contains this
+  --verify            first check every kernel of one step against the CPU reference
+  --no-progress       no progress bar
+  --help              this text
+";
+
+/// The optimizers to choose from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Optimizer {
+    Sgd,
+    Adam,
+    AdamW,
+}
+
+/// Everything that can be asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub epochs: u64,
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub optimizer: Optimizer,
+    pub learning_rate: f32,
+    pub dropout: f32,
+    pub seed: u64,
+    pub data: PathBuf,
+    pub load: Option<PathBuf>,
+    pub save: Option<PathBuf>,
+    pub plot: Option<PathBuf>,
+    pub report: Option<PathBuf>,
+    pub adapter: Option<String>,
+    pub verify: bool,
+    pub progress: bool,
+}
+
+/// What the command line asks for; `None` where it asks for help.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options>, String> {
+    let mut options = Options {
+        epochs: 1,
+        max_steps: None,
+        batch_size: 64,
+        optimizer: Optimizer::Sgd,
+        learning_rate: 0.0,
+        dropout: 0.0,
+        seed: 0,
+        data: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/mnist")),
+        load: None,
+        save: None,
+        plot: None,
+        report: None,
+        adapter: None,
+        verify: false,
+        progress: true,
+    };
+    let mut learning_rate = None;
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(explain)? {
+        let option = match argument {
+            Short('h') => "--help".to_owned(),
+            Long(name) => format!("--{name}"),
+            Short(letter) => return Err(unknown(&format!("-{letter}"))),
+            Value(value) => {
+                return Err(format!(
+                    "unexpected argument \"{}\"; options start with --, see --help",
+                    value.display()
+                ));
+            }
+        };
+        match option.as_str() {
+            "--help" => return Ok(None),
+            "--epochs" => {
+                options.epochs =
+                    number(&mut parser, &option, "a whole number from 0 to 100000", |&n| n <= 100_000)?
+            }
+            "--max-steps" => {
+                options.max_steps =
+                    Some(number(&mut parser, &option, "a whole number of at least 1", |&n| n >= 1)?);
+            }
+            "--batch-size" => {
+                options.batch_size = number(&mut parser, &option, "a whole number from 1 to 1000000", |n| {
+                    (1..=1_000_000).contains(n)
+                })?;
+            }
+            "--optimizer" => options.optimizer = optimizer(&mut parser, &option)?,
+            "--learning-rate" => {
+                learning_rate = Some(number(&mut parser, &option, "a number above 0", |&x: &f32| {
+                    x > 0.0 && x.is_finite()
+                })?);
+            }
+            "--dropout" => {
+                options.dropout =
+                    number(&mut parser, &option, "a number from 0 to below 1", |x| (0.0..1.0).contains(x))?;
+            }
+            "--seed" => {
+                options.seed = number(&mut parser, &option, "a whole number from 0 to 2^64 - 1", |_| true)?
+            }
+            "--data" => options.data = value(&mut parser, &option)?.into(),
+            "--load" => options.load = Some(value(&mut parser, &option)?.into()),
+            "--save" => options.save = Some(value(&mut parser, &option)?.into()),
+            "--plot" => options.plot = Some(value(&mut parser, &option)?.into()),
+            "--report" => options.report = Some(value(&mut parser, &option)?.into()),
+            "--adapter" => {
+                options.adapter = Some(value(&mut parser, &option)?.to_string_lossy().into_owned())
+            }
+            "--verify" => options.verify = true,
+            "--no-progress" => options.progress = false,
+            other => return Err(unknown(other)),
+        }
+    }
+    options.learning_rate = learning_rate.unwrap_or(match options.optimizer {
+        Optimizer::Sgd => 0.01,
+        Optimizer::Adam | Optimizer::AdamW => 0.001,
+    });
+    check(&options)?;
+    Ok(Some(options))
+}
+
+/// What no single option shows.
+fn check(options: &Options) -> Result<(), String> {
+    if let Some(plot) = &options.plot {
+        if !plot.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+            return Err(format!("--plot \"{}\": pictures are PNG; let the name end in .png", plot.display()));
+        }
+        if options.epochs == 0 {
+            return Err("--plot: without training there are no curves; leave it out or set --epochs".into());
+        }
+    }
+    let outputs = [("--save", &options.save), ("--plot", &options.plot), ("--report", &options.report)];
+    for (i, (option, path)) in outputs.iter().enumerate() {
+        for (other, other_path) in &outputs[..i] {
+            if path.is_some() && path == other_path {
+                return Err(format!("{other} and {option} name the same file; give each its own"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn optimizer(parser: &mut lexopt::Parser, option: &str) -> Result<Optimizer, String> {
+    let name = value(parser, option)?;
+    match name.to_str() {
+        Some("sgd") => Ok(Optimizer::Sgd),
+        Some("adam") => Ok(Optimizer::Adam),
+        Some("adamw") => Ok(Optimizer::AdamW),
+        _ => Err(format!("{option} \"{}\": expected sgd, adam or adamw", name.display())),
+    }
+}
+
+fn number<T: FromStr>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    expected: &str,
+    allowed: impl Fn(&T) -> bool,
+) -> Result<T, String> {
+    let text = value(parser, option)?;
+    text.to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(allowed)
+        .ok_or_else(|| format!("{option} \"{}\": expected {expected}", text.display()))
+}
+
+fn value(parser: &mut lexopt::Parser, option: &str) -> Result<OsString, String> {
+    let value = parser.value().map_err(explain)?;
+    // An empty name is a shell variable that was not set.
+    if value.is_empty() { Err(format!("{option} needs a value, found an empty one")) } else { Ok(value) }
+}
+
+fn unknown(option: &str) -> String {
+    format!("unknown option {option}; --help lists them")
+}
+
+fn explain(error: lexopt::Error) -> String {
+    match error {
+        lexopt::Error::MissingValue { option } => {
+            format!("{} needs a value; see --help", option.unwrap_or_else(|| "the option".into()))
+        }
+        lexopt::Error::UnexpectedValue { option, value } => {
+            format!("{option} takes no value, found \"{}\"", value.display())
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,48 @@
+//! Trains the network of `--help` on MNIST: the library's whole path from files to trained weights.
+//!
+//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `plot.rs` and
+//! `report.rs` write down what happened.
+
+mod cli;
+mod network;
+mod plot;
+mod progress;
+mod report;
+mod train;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Prints a line. Unlike `println!` it does not panic where nobody listens any more (`| head`).
+macro_rules! say {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+pub(crate) use say;
+
+/// What a run can end with besides success.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let options = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            let _ = std::io::stdout().write_all(cli::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => return fail(&message, 2),
+    };
+    match train::run(&options, started) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(code)
+}

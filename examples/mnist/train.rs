@@ -1,0 +1,345 @@
+//! The run: data and device, sessions, the loop over steps, evaluation, and what is left at the end.
+
+use crate::Outcome;
+use crate::cli::Options;
+use crate::network::{self, Step, Training};
+use crate::progress::{Progress, thousands};
+use crate::report::Record;
+use crate::{plot, say};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use wgrad::data::{Dataset, Split};
+use wgrad::session::Counters;
+use wgrad::{Device, Error, HostData, HostTensor, Plan, Session, Weights, file};
+
+/// Steps between fetches of what the device recorded, at most.
+const RECORDED_STEPS: usize = 256;
+/// Time between such fetches: often enough to watch, seldom enough to cost nothing.
+const FETCH_EVERY: Duration = Duration::from_millis(500);
+/// Steps that the speed leaves out, as drivers still allocate and processors change their clock.
+const WARM_UP: u64 = 5;
+
+/// Runs everything that the options ask for.
+pub fn run(options: &Options, started: Instant) -> Outcome<()> {
+    // A path that can't be written is better known now than after an hour.
+    for path in [&options.save, &options.plot, &options.report].into_iter().flatten() {
+        file::check_writable(path)?;
+    }
+    let (device, data) = open(options)?;
+    let adapter = device.summary();
+    say!("adapter: {adapter}");
+    say!(
+        "data: {} training and {} test images, {} x {}, {} classes",
+        thousands(data.train.len() as f64),
+        thousands(data.test.len() as f64),
+        data.train.rows(),
+        data.train.columns(),
+        data.train.classes()
+    );
+    let net = network::network(options, &data.train);
+    let training = network::training(options, &net, &data.train)?;
+    let evaluation = network::evaluation(options, &net, &data.test)?;
+    let mut outputs = vec![training.loss];
+    if options.plot.is_some() {
+        outputs.push(training.step.correct);
+    }
+    let plan = Plan::new(&training.step.graph, &outputs, device.caps())?;
+    let evaluation_plan = Plan::new(&evaluation.graph, &[evaluation.correct], device.caps())?;
+    let weights = initial_weights(&device, &training, options)?;
+    if options.verify {
+        verify(&device, &plan, &training, &data.train, options)?;
+    }
+    let mut trainer = Trainer {
+        record: Record::new(adapter, options.batch_size, &plan),
+        session: Session::new(&device, plan, &weights)?,
+        device: &device,
+        weights: &weights,
+        options,
+        training,
+        evaluation,
+        evaluation_plan,
+        evaluator: None,
+        speed: Speed::default(),
+        fetched: Instant::now(),
+        pending: 0,
+        started,
+    };
+    trainer.train(&data)?;
+    finish(options, &weights, &trainer.record)
+}
+
+/// Both halves of the data set.
+struct Data {
+    train: Dataset,
+    test: Dataset,
+}
+
+/// Opens the device and reads the data at the same time.
+fn open(options: &Options) -> Result<(Device, Data), Error> {
+    let load = || -> Result<Data, Error> {
+        let train = Dataset::load(&options.data, Split::Train)?;
+        let test = Dataset::load(&options.data, Split::Test)?;
+        let size = |data: &Dataset| format!("{} x {}", data.rows(), data.columns());
+        if size(&train) != size(&test) {
+            return Err(Error::Data {
+                path: options.data.clone(),
+                message: format!(
+                    "test images are {}, expected {} as the training images are",
+                    size(&test),
+                    size(&train)
+                ),
+            });
+        }
+        Ok(Data { train, test })
+    };
+    std::thread::scope(|scope| {
+        let loading = scope.spawn(load);
+        let device = match &options.adapter {
+            Some(name) => Device::open_named(name),
+            None => Device::open(),
+        };
+        let data = loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((device?, data?))
+    })
+}
+
+fn initial_weights(device: &Device, training: &Training, options: &Options) -> Result<Weights, Error> {
+    let weights = Weights::init(device, &training.step.graph, options.seed)?;
+    if let Some(path) = &options.load {
+        weights.load(path)?;
+    }
+    Ok(weights)
+}
+
+/// Checks every kernel of one training step, with weights of its own: the run that follows is the
+/// same with and without it.
+fn verify(
+    device: &Device,
+    plan: &Plan,
+    training: &Training,
+    data: &Dataset,
+    options: &Options,
+) -> Result<(), Error> {
+    let weights = initial_weights(device, training, options)?;
+    let mut session = Session::new(device, plan.clone(), &weights)?;
+    let mut batches = data.shuffled(options.seed, 0).batches(options.batch_size)?;
+    if let Some(batch) = batches.next_batch() {
+        session.write(training.step.images, batch.images)?;
+        session.write(training.step.labels, batch.labels)?;
+    }
+    session.write_scalar(training.learning_rate, options.learning_rate)?;
+    let verified = session.verify()?;
+    let mut rows: BTreeMap<(&str, &str), (usize, f64, f64)> = BTreeMap::new();
+    for node in &verified {
+        let row = rows.entry((node.operator, node.variant)).or_insert((0, 0.0, node.tolerance));
+        row.0 += 1;
+        row.1 = row.1.max(node.error);
+    }
+    say!("verify: largest error of each kernel, relative to the reference's largest value");
+    say!("  {:<26} {:<22} {:>5}  {:>8}  {:>9}", "operator", "variant", "nodes", "error", "tolerance");
+    for ((operator, variant), (nodes, error, tolerance)) in rows {
+        say!("  {operator:<26} {variant:<22} {nodes:>5}  {error:>8.1e}  {tolerance:>9.1e}");
+    }
+    say!("verify: all {} nodes of a step agree with the reference", verified.len());
+    Ok(())
+}
+
+struct Trainer<'a> {
+    device: &'a Device,
+    weights: &'a Weights,
+    options: &'a Options,
+    training: Training,
+    session: Session,
+    evaluation: Step,
+    evaluation_plan: Plan,
+    /// Made when it is first needed, so that the first step does not wait for it.
+    evaluator: Option<Session>,
+    record: Record,
+    speed: Speed,
+    /// When what the device recorded was last fetched, and the steps since then.
+    fetched: Instant,
+    pending: usize,
+    started: Instant,
+}
+
+impl Trainer<'_> {
+    fn train(&mut self, data: &Data) -> Outcome<()> {
+        let options = self.options;
+        let steps_per_epoch = data.train.len().div_ceil(options.batch_size) as u64;
+        let all = options.epochs.saturating_mul(steps_per_epoch);
+        let steps = options.max_steps.map_or(all, |limit| limit.min(all));
+        self.session.record(self.training.loss, RECORDED_STEPS)?;
+        if options.plot.is_some() {
+            self.session.record(self.training.step.correct, RECORDED_STEPS)?;
+        }
+        self.session.write_scalar(self.training.learning_rate, options.learning_rate)?;
+        let progress = Progress::new(options.progress, steps);
+        if steps == 0 {
+            self.evaluate(&data.test)?;
+        }
+        for epoch in 0..steps.div_ceil(steps_per_epoch) {
+            progress.epoch(epoch + 1, options.epochs);
+            let before = self.record.losses.len();
+            self.train_epoch(epoch, steps, &data.train, &progress)?;
+            let accuracy = self.evaluate(&data.test)?;
+            let losses = &self.record.losses[before..];
+            let mean = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
+            progress.say(&format!(
+                "epoch {}/{}: mean training loss {mean:.4}, test accuracy {:.2} %{}",
+                epoch + 1,
+                options.epochs,
+                100.0 * accuracy,
+                if (losses.len() as u64) < steps_per_epoch { " (stopped by --max-steps)" } else { "" }
+            ));
+        }
+        progress.finish();
+        let Counters { steps, dispatches, submits, .. } = self.session.counters();
+        self.record.images_per_second = self.speed.images_per_second(options.batch_size);
+        self.record.dispatches_per_step = dispatches as f64 / steps.max(1) as f64;
+        self.record.submits_per_step = submits as f64 / steps.max(1) as f64;
+        Ok(())
+    }
+
+    /// Trains on every image once, or until `steps` have been run in all.
+    fn train_epoch(&mut self, epoch: u64, steps: u64, data: &Dataset, progress: &Progress) -> Outcome<()> {
+        let mut batches = data.shuffled(self.options.seed, epoch).batches(self.options.batch_size)?;
+        self.speed.go_on();
+        while self.session.counters().steps < steps
+            && let Some(batch) = batches.next_batch()
+        {
+            self.session.write(self.training.step.images, batch.images)?;
+            self.session.write(self.training.step.labels, batch.labels)?;
+            self.session.step()?;
+            self.pending += 1;
+            let done = self.session.counters().steps;
+            if done == 1 {
+                self.session.wait()?;
+                self.record.seconds_to_first_step = Some(self.started.elapsed().as_secs_f64());
+            }
+            if done == WARM_UP {
+                self.session.wait()?;
+                self.speed = Speed::default();
+                self.speed.go_on();
+            } else if done > WARM_UP {
+                self.speed.steps += 1;
+            }
+            progress.step();
+            if self.pending == RECORDED_STEPS || self.fetched.elapsed() >= FETCH_EVERY {
+                self.fetch(progress)?;
+            }
+        }
+        self.session.wait()?;
+        self.speed.pause();
+        self.fetch(progress)
+    }
+
+    /// Downloads what the device recorded since the last time.
+    fn fetch(&mut self, progress: &Progress) -> Outcome<()> {
+        let losses = self.session.recorded(self.training.loss)?;
+        self.record.losses.extend_from_slice(losses.as_f32().unwrap_or_default());
+        if self.options.plot.is_some() {
+            let correct = self.session.recorded(self.training.step.correct)?;
+            self.record.correct.extend_from_slice(counts(&correct));
+        }
+        (self.fetched, self.pending) = (Instant::now(), 0);
+        if let Some(step) = self.record.losses.iter().position(|loss| !loss.is_finite()) {
+            progress.finish();
+            return Err(format!(
+                "the loss of step {} is {}: training diverged; try a --learning-rate below {}",
+                step + 1,
+                self.record.losses[step],
+                self.options.learning_rate
+            )
+            .into());
+        }
+        if let Some(&loss) = self.record.losses.last() {
+            let speed = self.speed.images_per_second(self.options.batch_size);
+            progress.measured(loss, speed, self.options.batch_size);
+        }
+        Ok(())
+    }
+
+    /// The part of the test images that the network tells correctly.
+    fn evaluate(&mut self, data: &Dataset) -> Outcome<f64> {
+        let Step { images, labels, correct, .. } = self.evaluation;
+        let session = match &mut self.evaluator {
+            Some(session) => session,
+            none => none.insert(Session::new(self.device, self.evaluation_plan.clone(), self.weights)?),
+        };
+        let mut batches = data.in_order().padded_batches(self.options.batch_size)?;
+        session.record(correct, batches.count())?;
+        while let Some(batch) = batches.next_batch() {
+            session.write(images, batch.images)?;
+            session.write(labels, batch.labels)?;
+            session.step()?;
+        }
+        let recorded = session.recorded(correct)?;
+        let right: u64 = counts(&recorded).iter().map(|&count| u64::from(count)).sum();
+        let accuracy = right as f64 / data.len() as f64;
+        self.record.tests.push((self.session.counters().steps, accuracy));
+        Ok(accuracy)
+    }
+}
+
+/// Writes the files and says what came of the run.
+fn finish(options: &Options, weights: &Weights, record: &Record) -> Outcome<()> {
+    let mut written = Vec::new();
+    if let Some(path) = &options.save {
+        weights.save(path)?;
+        written.push(format!("weights in {}", path.display()));
+    }
+    if let Some(path) = &options.plot {
+        plot::draw(path, record)?;
+        written.push(format!("curves in {}", path.display()));
+    }
+    if let Some(path) = &options.report {
+        record.write(path)?;
+        written.push(format!("report in {}", path.display()));
+    }
+    let accuracy = record.tests.last().map_or(0.0, |&(_, accuracy)| 100.0 * accuracy);
+    let trained = match (record.losses.len(), record.images_per_second) {
+        (0, _) => "not trained".to_owned(),
+        (steps, None) => format!("{} steps of {} images", thousands(steps as f64), options.batch_size),
+        (steps, Some(speed)) => format!(
+            "{} steps of {} images at {} images/s",
+            thousands(steps as f64),
+            options.batch_size,
+            thousands(speed)
+        ),
+    };
+    let files = if written.is_empty() { String::new() } else { format!("; {}", written.join(", ")) };
+    say!("done: test accuracy {accuracy:.2} %, {trained}{files}");
+    Ok(())
+}
+
+fn counts(tensor: &HostTensor) -> &[u32] {
+    match &tensor.data {
+        HostData::U32(counts) => counts,
+        _ => &[],
+    }
+}
+
+/// Steps and the time they took, with pauses left out.
+#[derive(Default)]
+struct Speed {
+    steps: u64,
+    elapsed: Duration,
+    since: Option<Instant>,
+}
+
+impl Speed {
+    fn go_on(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    /// The GPU must have finished by now.
+    fn pause(&mut self) {
+        self.elapsed += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// `None` as long as nothing was counted.
+    fn images_per_second(&self, batch_size: usize) -> Option<f64> {
+        let elapsed = self.elapsed + self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        (self.steps > 0).then(|| self.steps as f64 * batch_size as f64 / elapsed.as_secs_f64().max(1e-9))
+    }
+}

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs the whole test suite, on a GPU where there is one, else on a software adapter that is
+# installed if need be. Options are cargo test's.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/ensure-adapter.sh
+exec cargo test --release "$@"

@@ -1,0 +1,155 @@
+//! Data sets of images in host memory, and the batches that a session is fed with.
+//!
+//! Any four files in the IDX format under MNIST's names will do: MNIST, Fashion-MNIST, KMNIST.
+
+mod batches;
+mod idx;
+
+pub use batches::{Batch, Batches, IGNORED_LABEL, Samples};
+
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Classes of the MNIST family.
+const MNIST_CLASSES: usize = 10;
+
+/// Which half of a data set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Split {
+    /// Images to train with.
+    Train,
+    /// Images to evaluate with, never trained on.
+    Test,
+}
+
+impl Split {
+    fn files(self) -> [&'static str; 2] {
+        match self {
+            Split::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+            Split::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+        }
+    }
+}
+
+/// Grey images of one size with their classes, one byte a pixel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dataset {
+    images: Vec<u8>,
+    labels: Vec<u8>,
+    rows: usize,
+    columns: usize,
+    classes: usize,
+}
+
+impl Dataset {
+    /// Reads a split from a directory that holds the files under MNIST's names
+    /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, ...), plain or gzipped.
+    ///
+    /// # Errors
+    /// A file that is missing, truncated, too long, damaged or of another kind; as many labels as
+    /// images expected; labels outside the ten classes.
+    pub fn load(directory: impl AsRef<Path>, split: Split) -> Result<Dataset> {
+        let [images, labels] = split.files();
+        let directory = directory.as_ref();
+        Dataset::from_files(&idx::find(directory, images)?, &idx::find(directory, labels)?, MNIST_CLASSES)
+    }
+
+    /// Reads one file of images and one of labels, plain or, where the name ends in `.gz`, gzipped.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`], for `classes` classes.
+    pub fn from_files(images: &Path, labels: &Path, classes: usize) -> Result<Dataset> {
+        let classes_of = idx::read::<1>(labels)?;
+        let pixels = idx::read::<3>(images)?;
+        let [count, rows, columns] = pixels.sizes;
+        if classes_of.sizes[0] != count {
+            return Err(idx::fault(
+                labels,
+                format!(
+                    "holds {} labels, but {} holds {count} images; take both from the same data set",
+                    classes_of.sizes[0],
+                    images.display()
+                ),
+            ));
+        }
+        if let Some((i, label)) = outside(&classes_of.bytes, classes) {
+            return Err(idx::fault(
+                labels,
+                format!("has label {label} at position {i}, expected 0 to {}", classes.saturating_sub(1)),
+            ));
+        }
+        Ok(Dataset { images: pixels.bytes, labels: classes_of.bytes, rows, columns, classes })
+    }
+
+    /// A data set from memory: `labels.len()` images of `rows` x `columns` bytes, one after the other.
+    ///
+    /// # Errors
+    /// No images, sizes that do not match, a label outside `0..classes`.
+    pub fn new(
+        images: Vec<u8>,
+        labels: Vec<u8>,
+        rows: usize,
+        columns: usize,
+        classes: usize,
+    ) -> Result<Dataset> {
+        let error = |setting, message| Err(Error::Setting { setting, message });
+        let expected = labels.len().checked_mul(rows).and_then(|n| n.checked_mul(columns));
+        if labels.is_empty() || labels.len() > u32::MAX as usize {
+            return error("labels", format!("found {}, expected 1 to {}", labels.len(), u32::MAX));
+        }
+        if expected != Some(images.len()) || images.is_empty() {
+            return error(
+                "images",
+                format!(
+                    "found {} bytes, expected {} images x {rows} rows x {columns} columns",
+                    images.len(),
+                    labels.len()
+                ),
+            );
+        }
+        if let Some((i, label)) = outside(&labels, classes) {
+            return error(
+                "labels",
+                format!("label {label} at position {i}, expected 0 to {}", classes.saturating_sub(1)),
+            );
+        }
+        Ok(Dataset { images, labels, rows, columns, classes })
+    }
+
+    /// Number of images, at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Height of an image.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Width of an image.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Pixels of image `index`, row by row; `None` past the last.
+    pub fn image(&self, index: usize) -> Option<&[u8]> {
+        let size = self.rows * self.columns;
+        self.images.get(index.checked_mul(size)?..)?.get(..size)
+    }
+
+    /// Class of every image.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+}
+
+fn outside(labels: &[u8], classes: usize) -> Option<(usize, u8)> {
+    let i = labels.iter().position(|&label| usize::from(label) >= classes)?;
+    Some((i, labels[i]))
+}

@@ -1,0 +1,42 @@
+//! Layers: parameters with PyTorch's names and initial values, and the nodes that use them.
+//!
+//! A layer is plain data until [`Layer::forward`] appends its nodes to a graph. One network builds
+//! the training graph and the evaluation graph alike; their sessions share
+//! [`Weights`](crate::Weights) by name.
+
+mod activations;
+mod convolution;
+mod linear;
+mod normalization;
+mod sequential;
+
+pub use activations::{AvgPool2d, Dropout, Flatten, MaxPool2d, Relu, Sigmoid, Tanh};
+pub use convolution::Conv2d;
+pub use linear::Linear;
+pub use normalization::BatchNorm;
+pub use sequential::Sequential;
+
+use crate::error::Result;
+use crate::graph::{Graph, Init, Mode, Value};
+use std::fmt::Debug;
+
+/// Part of a network.
+pub trait Layer: Debug + Send + Sync {
+    /// Appends the layer's nodes and declares its parameters, both named after the graph's current
+    /// scope: within the scope `conv1` the weight is `conv1.weight`.
+    ///
+    /// # Errors
+    /// An input whose shape does not fit, with the layer's name.
+    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value>;
+}
+
+/// PyTorch's default for weights and biases of convolutions and linear layers: uniform within
+/// 1 / sqrt(fan_in), where fan_in is the number of inputs that one output sums over.
+///
+/// PyTorch states the weight's as `kaiming_uniform_(a = sqrt(5))`: the bound is
+/// gain * sqrt(3 / fan_in) with gain = sqrt(2 / (1 + a^2)) = sqrt(2 / 6) = sqrt(1 / 3), and
+/// sqrt(1 / 3) * sqrt(3 / fan_in) = 1 / sqrt(fan_in). The bias's bound it states as that directly.
+fn default_init(fan_in: usize) -> Init {
+    // The graph refuses the zero-sized weight that fan_in 0 comes with.
+    Init::Uniform((1.0 / (fan_in.max(1) as f64).sqrt()) as f32)
+}

@@ -1,0 +1,188 @@
+//! Dropout and its mask.
+//!
+//! Which units are kept follows from seed, step, node and element alone (`shared/philox`), so the
+//! backward pass makes the bits again, no mask is stored, and a run that goes on from a file drops
+//! what the unbroken run would have.
+
+use super::Operator;
+use crate::error::{Error, Result};
+use crate::graph::{Backward, Graph, Mode, Source, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, dropout as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+use std::any::Any;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static PHILOX: ShaderFile = shader_file!("shared/philox");
+static BITS: ShaderFile = shader_file!("shared/dropout_bits");
+static DROPOUT: ShaderFile = shader_file!("dropout");
+static DROPOUT_ANY: ShaderFile = shader_file!("dropout_any");
+static MASK: ShaderFile = shader_file!("dropout_mask");
+
+/// Invocations of a workgroup; each makes four elements.
+const LANES: usize = 64;
+
+/// Each element is kept with probability `keep`, then divided by it, or else becomes 0 (Srivastava
+/// et al., "Dropout", 2014, in the form that leaves evaluation alone). Its gradient is the same
+/// operator on the gradient. Inputs: x, the step counter.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Dropout {
+    /// Probability that an element is kept, above 0 and below 1.
+    pub keep: f32,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of this dropout in its graph, so that several draw different bits.
+    pub node: u32,
+}
+
+impl Dropout {
+    /// Sets what `shared/dropout_bits` goes by.
+    fn with_bits(&self, kernel: Kernel) -> Kernel {
+        // Words are below keep * 2^32 exactly where they are below it rounded up.
+        let below = (f64::from(self.keep) * 2f64.powi(32)).ceil();
+        kernel
+            .with("SEED_LOW", self.seed as u32)
+            .with("SEED_HIGH", (self.seed >> 32) as u32)
+            .with("NODE", self.node)
+            .with("KEEP_BELOW", below as u32)
+    }
+}
+
+fn check_step(step: &TensorType) -> Result<(), String> {
+    if *step == TensorType::u32(Shape::scalar()) {
+        Ok(())
+    } else {
+        Err(format!("expects the step counter, a u32 scalar, found {step}"))
+    }
+}
+
+impl Operator for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        // Written so that a NaN fails too.
+        if !(self.keep > 0.0 && self.keep < 1.0 && (1.0 / self.keep).is_finite()) {
+            return Err(format!("keep probability must be above 0 and below 1, found {}", self.keep));
+        }
+        if inputs[0].dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {}", inputs[0]));
+        }
+        check_step(inputs[1])?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let inputs = [cx.output_gradient(0)?, cx.input(1)];
+        let dx = cx.apply1(*self, &inputs)?;
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let elements = cx.output_type(0).shape.elements();
+        let fours = elements.div_ceil(4);
+        let kernel = if elements.is_multiple_of(4) {
+            Kernel::new(&[&GROUP, &PHILOX, &BITS, &DROPOUT]).with("FOURS", cx.index(fours)?)
+        } else {
+            Kernel::new(&[&GROUP, &PHILOX, &BITS, &DROPOUT_ANY]).with("ELEMENTS", cx.index(elements)?)
+        };
+        let kernel = self.with_bits(kernel).with("SCALE", 1.0 / self.keep);
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch(kernel, &operands, fours.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::dropout(self, inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// The mask of a dropout: 1 for every element that it keeps, 0 for the others. Input: the step
+/// counter.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DropoutMask {
+    /// The dropout.
+    pub dropout: Dropout,
+    /// Shape of its input.
+    pub shape: Shape,
+}
+
+impl Operator for DropoutMask {
+    fn name(&self) -> &'static str {
+        "dropout_mask"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_step(inputs[0])?;
+        Ok(vec![TensorType::f32(self.shape.clone())])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let elements = self.shape.elements();
+        let kernel = Kernel::new(&[&GROUP, &PHILOX, &BITS, &MASK]).with("ELEMENTS", cx.index(elements)?);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(self.dropout.with_bits(kernel), &operands, elements.div_ceil(4 * LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::dropout_mask(&self.dropout, &self.shape, inputs[0])]
+    }
+
+    fn tolerance(&self) -> f64 {
+        0.0
+    }
+}
+
+impl Graph {
+    /// Dropout: in training each element of `x` is kept with probability `keep_probability` and
+    /// divided by it, or else becomes 0; in evaluation this is `x` itself. Every step, and every
+    /// dropout of a graph, draws anew; the same seed draws the same again.
+    ///
+    /// # Errors
+    /// A keep probability that is not above 0 and at most 1; an `x` that is not f32.
+    pub fn dropout(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
+        if !(keep_probability > 0.0 && keep_probability <= 1.0) {
+            return Err(Error::Setting {
+                setting: "keep_probability",
+                message: format!("must be above 0 and at most 1, found {keep_probability}"),
+            });
+        }
+        if mode == Mode::Eval || keep_probability == 1.0 {
+            return Ok(x);
+        }
+        let earlier = self.nodes().filter(|(_, node)| node.operator.name() == "dropout").count();
+        let step = self.step_counter();
+        // A graph of 2^32 nodes fits no memory.
+        self.apply1(Dropout { keep: keep_probability, seed, node: earlier as u32 }, &[x, step])
+    }
+
+    /// The mask of the dropout that made `y`: 1 where it keeps an element, 0 elsewhere.
+    ///
+    /// # Errors
+    /// A value that no dropout made; in evaluation, and with a keep probability of 1, none does.
+    pub fn dropout_mask(&mut self, y: Value) -> Result<Value> {
+        let info = self.value(y);
+        let made_by = match info.source {
+            Source::Node { node, .. } => Some(self.node(node)),
+            _ => None,
+        };
+        let dropout = made_by.and_then(|node| {
+            let operator: &dyn Any = &*node.operator;
+            Some((*operator.downcast_ref::<Dropout>()?, node.inputs[1]))
+        });
+        let Some((dropout, step)) = dropout else {
+            return Err(Error::Graph(format!("\"{}\" is not the output of a dropout", info.name)));
+        };
+        let shape = info.kind.shape.clone();
+        self.apply1(DropoutMask { dropout, shape }, &[step])
+    }
+}

@@ -1,0 +1,111 @@
+//! Batch normalisation, channel by channel.
+
+use super::Array;
+use crate::ops::batch_norm::BatchNorm;
+
+/// y; the mean less the channel's first element and one over the standard deviation, as rows; the new
+/// running mean and variance.
+pub fn train(
+    x: &Array,
+    weight: &Array,
+    bias: &Array,
+    running_mean: &Array,
+    running_var: &Array,
+    attributes: &BatchNorm,
+) -> Vec<Array> {
+    let channels = x.shape[1];
+    let (eps, momentum) = (f64::from(attributes.eps), f64::from(attributes.momentum));
+    let mut y = Array::zeros(x.shape.clone());
+    let mut statistics = Array::zeros([2, channels]);
+    let (mut new_mean, mut new_var) = (running_mean.clone(), running_var.clone());
+    for c in 0..channels {
+        let members = members(x, c);
+        let n = members.len() as f64;
+        let mean = members.iter().map(|&i| x.data[i]).sum::<f64>() / n;
+        let deviations = members.iter().map(|&i| (x.data[i] - mean).powi(2)).sum::<f64>();
+        let inverse = 1.0 / (deviations / n + eps).sqrt();
+        for &i in &members {
+            y.data[i] = (x.data[i] - mean) * inverse * weight.data[c] + bias.data[c];
+        }
+        statistics.data[c] = mean - x.data[members[0]];
+        statistics.data[channels + c] = inverse;
+        new_mean.data[c] += momentum * (mean - running_mean.data[c]);
+        new_var.data[c] += momentum * (deviations / (n - 1.0) - running_var.data[c]);
+    }
+    vec![y, statistics, new_mean, new_var]
+}
+
+/// Gradients of x, weight and bias, by the chain through the mean and the variance.
+pub fn train_grad(x: &Array, gradient: &Array, weight: &Array, statistics: &Array) -> Vec<Array> {
+    let channels = x.shape[1];
+    let mut grad_x = Array::zeros(x.shape.clone());
+    let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
+    for c in 0..channels {
+        let members = members(x, c);
+        let n = members.len() as f64;
+        let mean = x.data[members[0]] + statistics.data[c];
+        let inverse = statistics.data[channels + c];
+        let (mut by_var, mut by_mean) = (0.0, 0.0);
+        for &i in &members {
+            let centred = x.data[i] - mean;
+            grad_weight.data[c] += gradient.data[i] * centred * inverse;
+            grad_bias.data[c] += gradient.data[i];
+            let by_normal = gradient.data[i] * weight.data[c];
+            by_var += by_normal * centred * -0.5 * inverse.powi(3);
+            by_mean -= by_normal * inverse;
+        }
+        for &i in &members {
+            let through_var = by_var * 2.0 * (x.data[i] - mean) / n;
+            grad_x.data[i] = gradient.data[i] * weight.data[c] * inverse + through_var + by_mean / n;
+        }
+    }
+    vec![grad_x, grad_weight, grad_bias]
+}
+
+/// y by the running statistics.
+pub fn eval(
+    x: &Array,
+    weight: &Array,
+    bias: &Array,
+    running_mean: &Array,
+    running_var: &Array,
+    attributes: &BatchNorm,
+) -> Array {
+    let mut y = Array::zeros(x.shape.clone());
+    for c in 0..x.shape[1] {
+        let deviation = (running_var.data[c] + f64::from(attributes.eps)).sqrt();
+        for i in members(x, c) {
+            y.data[i] = (x.data[i] - running_mean.data[c]) / deviation * weight.data[c] + bias.data[c];
+        }
+    }
+    y
+}
+
+/// Gradients of x, weight and bias where the statistics are constants.
+pub fn eval_grad(
+    x: &Array,
+    gradient: &Array,
+    weight: &Array,
+    running_mean: &Array,
+    running_var: &Array,
+    attributes: &BatchNorm,
+) -> Vec<Array> {
+    let channels = x.shape[1];
+    let mut grad_x = Array::zeros(x.shape.clone());
+    let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
+    for c in 0..channels {
+        let deviation = (running_var.data[c] + f64::from(attributes.eps)).sqrt();
+        for i in members(x, c) {
+            grad_x.data[i] = gradient.data[i] * weight.data[c] / deviation;
+            grad_weight.data[c] += gradient.data[i] * (x.data[i] - running_mean.data[c]) / deviation;
+            grad_bias.data[c] += gradient.data[i];
+        }
+    }
+    vec![grad_x, grad_weight, grad_bias]
+}
+
+/// Flat indices of channel `c`.
+fn members(x: &Array, c: usize) -> Vec<usize> {
+    let plane: usize = x.shape[2..].iter().product();
+    (0..x.data.len()).filter(|i| i / plane % x.shape[1] == c).collect()
+}

@@ -1,0 +1,44 @@
+//! Softmax, its logarithm and their gradients, row by row.
+
+use super::Array;
+use crate::ops::softmax::Softmax;
+
+/// The forward operator.
+pub fn softmax(attributes: &Softmax, x: &Array) -> Array {
+    let mut y = x.clone();
+    for row in rows(x, attributes.axis) {
+        let maximum = row.iter().map(|&i| x.data[i]).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = row.iter().map(|&i| (x.data[i] - maximum).exp()).sum();
+        for &i in &row {
+            let log = x.data[i] - maximum - sum.ln();
+            y.data[i] = if attributes.log { log } else { log.exp() };
+        }
+    }
+    y
+}
+
+/// The gradient of the input, from the output `y` and its gradient.
+pub fn softmax_grad(attributes: &Softmax, y: &Array, dy: &Array) -> Array {
+    let mut dx = y.clone();
+    for row in rows(y, attributes.axis) {
+        for &k in &row {
+            dx.data[k] = 0.0;
+            // Row k of the Jacobian, which is symmetric for softmax and transposed for its
+            // logarithm, times dy.
+            for &j in &row {
+                let same = if j == k { 1.0 } else { 0.0 };
+                dx.data[k] += dy.data[j]
+                    * if attributes.log { same - y.data[k].exp() } else { y.data[k] * (same - y.data[j]) };
+            }
+        }
+    }
+    dx
+}
+
+/// Flat indices of each row along `axis`.
+fn rows(x: &Array, axis: usize) -> Vec<Vec<usize>> {
+    let stride: usize = x.shape[axis + 1..].iter().product();
+    let first = |i: &usize| i / stride % x.shape[axis] == 0;
+    let starts = (0..x.data.len()).filter(first);
+    starts.map(|start| (0..x.shape[axis]).map(|k| start + k * stride).collect()).collect()
+}

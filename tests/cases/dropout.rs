@@ -1,0 +1,42 @@
+//! Dropout and its mask.
+
+use crate::harness::{Case, numbers};
+use wgrad::ops::dropout::{Dropout, DropoutMask};
+use wgrad::{HostData, HostTensor, Shape};
+
+fn step(number: u32) -> HostTensor {
+    HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![number]) }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let plain = Dropout { keep: 0.5, seed: 1, node: 0 };
+    let mut add = |name: &str, dropout: Dropout, shape: &[usize], number: u32| {
+        cases.push(Case::new(name, dropout, vec![numbers(shape, 3), step(number)]));
+        cases.push(Case::new(name, DropoutMask { dropout, shape: shape.into() }, vec![step(number)]));
+    };
+    add("one element", plain, &[1], 0);
+    add("two of four", plain, &[2], 0);
+    add("a scalar", plain, &[], 0);
+    add("four and three", plain, &[7], 0);
+    add("one workgroup", plain, &[4, 64], 0);
+    add("one element past a workgroup", plain, &[257], 0);
+    add("four elements past a workgroup", plain, &[2, 2, 65], 0);
+    add("primes", Dropout { keep: 0.8, ..plain }, &[3, 37, 11], 5);
+    add("the seed's high word", Dropout { seed: 0xdead_beef_0bad_cafe, ..plain }, &[40], 1);
+    add("the largest words", Dropout { seed: u64::MAX, node: u32::MAX, ..plain }, &[40], u32::MAX);
+    add("hardly any kept", Dropout { keep: 1e-3, ..plain }, &[64, 64], 2);
+    add("a probability below the words' step", Dropout { keep: 1e-12, ..plain }, &[40], 2);
+    add("hardly any dropped", Dropout { keep: 0.999, node: 3, ..plain }, &[64, 64], 2);
+    add("the largest probability below one", Dropout { keep: 1.0 - f32::EPSILON / 2.0, ..plain }, &[40], 2);
+    cases
+}
+
+/// The input and a hidden layer of the seed network.
+pub fn large() -> Vec<Case> {
+    let dropout = Dropout { keep: 0.5, seed: 1, node: 0 };
+    vec![
+        Case::new("64x600", dropout, vec![numbers([64, 600], 1), step(1)]),
+        Case::new("64x32x14x14", dropout, vec![numbers([64, 32, 14, 14], 1), step(1)]),
+    ]
+}

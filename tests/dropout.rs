@@ -1,0 +1,149 @@
+//! Dropout: the generator against its published vectors, the masks' statistics, and what they
+//! depend on.
+
+mod harness;
+
+use harness::{Case, device, numbers};
+use wgrad::ops::dropout::Dropout;
+use wgrad::reference::dropout::philox4x32;
+use wgrad::{Graph, HostData, HostTensor, Mode, Plan, Result, Session, Shape, Value, Weights};
+
+fn session(graph: &Graph, outputs: &[Value]) -> Result<Session> {
+    let plan = Plan::new(graph, outputs, device().caps())?;
+    Session::new(device(), plan, &Weights::init(device(), graph, 0)?)
+}
+
+/// The mask of one dropout over `size` elements in step `step`.
+fn mask(size: usize, keep: f32, seed: u64, step: u32) -> Result<Vec<f64>> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [size])?;
+    let y = graph.dropout(x, keep, seed, Mode::Train)?;
+    let mask = graph.dropout_mask(y)?;
+    let mut session = session(&graph, &[mask])?;
+    session.set_step_number(step);
+    session.step()?;
+    Ok(session.read(mask)?.to_f64())
+}
+
+/// Part of the elements in which two masks agree.
+fn agreement(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
+}
+
+/// The known answers that the generator's authors publish with their library (Random123).
+#[test]
+fn philox_gives_the_published_vectors() {
+    let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+    for (counter, key, words) in [
+        ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+        ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+        (pi, [0xa409_3822, 0x299f_31d0], [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
+    ] {
+        assert_eq!(philox4x32(counter, key), words);
+    }
+}
+
+#[test]
+fn masks_keep_each_unit_with_the_probability_and_by_itself() -> Result<()> {
+    const SIZE: usize = 100_003;
+    for keep in [0.1, 0.5, 0.8] {
+        let mask = mask(SIZE, keep, 7, 0)?;
+        assert!(mask.iter().all(|&kept| kept == 0.0 || kept == 1.0));
+        let (keep, size) = (f64::from(keep), SIZE as f64);
+        let mean = mask.iter().sum::<f64>() / size;
+        // Four standard deviations of a mean of independent draws.
+        let bound = 4.0 * (keep * (1.0 - keep) / size).sqrt();
+        assert!((mean - keep).abs() < bound, "{mean} of the units are kept, expected {keep}");
+        // Neighbours, words of one call, lanes of a workgroup and the next calls are uncorrelated.
+        for lag in [1, 2, 3, 4, 5, 8, 64, 256, 1024] {
+            let products = mask.iter().zip(&mask[lag..]).map(|(a, b)| (a - keep) * (b - keep));
+            let correlation = products.sum::<f64>() / (size * keep * (1.0 - keep));
+            assert!(correlation.abs() < 4.0 / size.sqrt(), "keep {keep}, lag {lag}: {correlation}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn masks_differ_between_steps_seeds_and_nodes_and_repeat_otherwise() -> Result<()> {
+    const SIZE: usize = 40_001;
+    let base = mask(SIZE, 0.5, 7, 3)?;
+    assert_eq!(base, mask(SIZE, 0.5, 7, 3)?);
+    for (what, other) in [
+        ("step", mask(SIZE, 0.5, 7, 4)?),
+        ("seed", mask(SIZE, 0.5, 8, 3)?),
+        ("seed's high word", mask(SIZE, 0.5, 7 | 1 << 32, 3)?),
+    ] {
+        let same = agreement(&base, &other);
+        assert!((same - 0.5).abs() < 0.02, "another {what} agrees in {same} of the units");
+    }
+    let mut graph = Graph::new();
+    let x = graph.input("x", [SIZE])?;
+    let first = graph.dropout(x, 0.5, 7, Mode::Train)?;
+    let second = graph.dropout(first, 0.5, 7, Mode::Train)?;
+    let masks = [graph.dropout_mask(first)?, graph.dropout_mask(second)?];
+    let mut session = session(&graph, &masks)?;
+    session.set_step_number(3);
+    session.step()?;
+    let [first, second] = masks;
+    let (first, second) = (session.read(first)?.to_f64(), session.read(second)?.to_f64());
+    assert_eq!(first, base);
+    let same = agreement(&first, &second);
+    assert!((same - 0.5).abs() < 0.02, "another node agrees in {same} of the units");
+    Ok(())
+}
+
+#[test]
+fn the_backward_pass_uses_the_masks_of_the_forward_pass() -> Result<()> {
+    for size in [24, 1023] {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [size])?;
+        let dy = graph.input("dy", [size])?;
+        let hidden = graph.dropout(x, 0.8, 11, Mode::Train)?;
+        let y = graph.dropout(hidden, 0.5, 11, Mode::Train)?;
+        let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
+        // A dropout added after the gradients has bits of its own too.
+        let later = graph.dropout(x, 0.5, 11, Mode::Train)?;
+        let mask = graph.dropout_mask(later)?;
+        let mut session = session(&graph, &[y, dx, mask])?;
+        session.write(x, &vec![1.0; size])?;
+        session.write(dy, &vec![1.0; size])?;
+        let mut before = Vec::new();
+        for _ in 0..3 {
+            session.step()?;
+            let (forward, backward) = (session.read(y)?.to_f64(), session.read(dx)?.to_f64());
+            assert!(forward.contains(&0.0) && forward.contains(&2.5));
+            assert_eq!(forward, backward);
+            assert_ne!(forward, before, "two steps drop the same units");
+            assert_ne!(session.read(mask)?.to_f64(), forward.iter().map(|y| y / 2.5).collect::<Vec<_>>());
+            before = forward;
+        }
+        session.verify()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_backward_rule_agrees_with_finite_differences() {
+    let step = HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![9]) };
+    let dropout = Dropout { keep: 0.7, seed: 5, node: 2 };
+    harness::finite::check_gradients(&Case::new("a prime", dropout, vec![numbers([3, 7], 1), step]), &[0]);
+}
+
+#[test]
+fn without_anything_to_drop_the_value_itself_comes_back() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [4])?;
+    assert_eq!(graph.dropout(x, 0.5, 0, Mode::Eval)?, x);
+    assert_eq!(graph.dropout(x, 1.0, 0, Mode::Train)?, x);
+    let error = graph.dropout_mask(x).expect_err("x is an input");
+    assert_eq!(error.to_string(), "graph: \"x\" is not the output of a dropout");
+    for keep in [0.0, -0.5, 1.5, f32::NAN, f32::INFINITY] {
+        for mode in [Mode::Train, Mode::Eval] {
+            let error = graph.dropout(x, keep, 0, mode).expect_err("no probability");
+            assert!(error.to_string().contains("must be above 0 and at most 1"), "{error}");
+        }
+    }
+    assert_eq!(graph.nodes().count(), 0);
+    Ok(())
+}

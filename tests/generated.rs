@@ -1,0 +1,110 @@
+//! Generated shapes and attributes: every variant against the reference. The generator is fixed, so a
+//! failure names a problem that can be run again.
+
+mod cases;
+mod harness;
+
+use harness::{Case, numbers};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use wgrad::ops::Operator;
+use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::elementwise::{Add, SumTo};
+use wgrad::ops::matmul::MatMul;
+use wgrad::{Shape, TensorType};
+
+struct Generator(ChaCha8Rng);
+
+impl Generator {
+    fn new(stream: u64) -> Generator {
+        let mut rng = ChaCha8Rng::seed_from_u64(20);
+        rng.set_stream(stream);
+        Generator(rng)
+    }
+
+    fn size(&mut self, most: usize) -> usize {
+        self.0.random_range(1..=most)
+    }
+
+    /// Small sizes, often one, often a multiple of four, where kernels have edges.
+    fn edge(&mut self, most: usize) -> usize {
+        match self.0.random_range(0..4) {
+            0 => 1,
+            1 => 4 * self.size(most.div_ceil(4)),
+            _ => self.size(most),
+        }
+    }
+
+    fn pair(&mut self, most: usize) -> [usize; 2] {
+        [self.size(most), self.size(most)]
+    }
+}
+
+fn check(cases: &[Case]) {
+    let failures = harness::failures(cases);
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn convolutions_of_generated_shapes() {
+    let mut generator = Generator::new(1);
+    let mut cases = Vec::new();
+    while cases.len() < 5 * 16 {
+        let groups = [1, 1, 2, 3][generator.size(4) - 1];
+        let attributes = Conv2d {
+            stride: generator.pair(3),
+            padding: generator.pair(4).map(|p| p - 1),
+            dilation: generator.pair(2),
+            groups,
+        };
+        let (channels, results) = (generator.edge(5), generator.edge(9));
+        let kernel = generator.pair(5);
+        let input = [generator.edge(3), groups * channels, generator.edge(13), generator.edge(20)];
+        let weight = [groups * results, channels, kernel[0], kernel[1]];
+        // Kernels larger than the padded input are refused, which robustness tests look at.
+        if attributes.infer(&[&TensorType::f32(input), &TensorType::f32(weight)]).is_err() {
+            continue;
+        }
+        let name = format!("input {input:?} weight {weight:?} {attributes:?}");
+        for mut case in cases::conv2d::passes(&("generated", input, weight, attributes)) {
+            case.name = name.clone();
+            cases.push(case);
+        }
+    }
+    check(&cases);
+}
+
+#[test]
+fn products_of_generated_shapes() {
+    let mut generator = Generator::new(2);
+    let mut cases = Vec::new();
+    for _ in 0..24 {
+        let (batch, m, n, k) =
+            (generator.size(3), generator.edge(90), generator.edge(90), generator.edge(300));
+        let (transpose_lhs, transpose_rhs) = (generator.size(2) == 1, generator.size(2) == 1);
+        let lhs = if transpose_lhs { [batch, k, m] } else { [batch, m, k] };
+        let rhs = if transpose_rhs { [batch, n, k] } else { [batch, k, n] };
+        let operator = MatMul { transpose_lhs, transpose_rhs };
+        let name = format!("{lhs:?} by {rhs:?}, transposed {transpose_lhs} {transpose_rhs}");
+        cases.push(Case::new(name, operator, vec![numbers(lhs, 1), numbers(rhs, 2)]));
+    }
+    check(&cases);
+}
+
+#[test]
+fn broadcasts_of_generated_shapes() {
+    let mut generator = Generator::new(3);
+    let mut cases = Vec::new();
+    for _ in 0..40 {
+        let rank = generator.size(6);
+        let full: Vec<usize> = (0..rank).map(|_| generator.size(6)).collect();
+        let mut stretched = |from: usize| -> Vec<usize> {
+            full[from..].iter().map(|&size| if generator.size(2) == 1 { 1 } else { size }).collect()
+        };
+        let (lhs, rhs) = (stretched(0), stretched(rank / 2));
+        let name = format!("{lhs:?} and {rhs:?} within {full:?}");
+        cases.push(Case::new(name.clone(), Add, vec![numbers(lhs.clone(), 1), numbers(rhs, 2)]));
+        cases.push(Case::new(name, SumTo { shape: Shape::from(lhs) }, vec![numbers(full, 3)]));
+    }
+    check(&cases);
+}

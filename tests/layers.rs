@@ -1,0 +1,94 @@
+//! Layers: PyTorch's parameter names, shapes and initial values, and errors that name the layer.
+
+mod harness;
+
+use harness::device;
+use wgrad::nn::{self, Layer};
+use wgrad::{Error, Graph, Mode, Value, Weights};
+
+/// Builds `layer` on an input of this shape under the name "layer".
+fn built(layer: impl Layer + 'static, shape: &[usize]) -> Result<(Graph, Value), Error> {
+    let mut g = Graph::new();
+    let x = g.input("x", shape)?;
+    let net = nn::Sequential::new().add("layer", layer);
+    let y = net.forward(&mut g, x, Mode::Train)?;
+    Ok((g, y))
+}
+
+/// Extremes of a parameter's first contents.
+fn range(g: &Graph, name: &str) -> (f64, f64) {
+    let data = Weights::init(device(), g, 3).unwrap().read(name).unwrap().to_f64();
+    data.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| (low.min(x), high.max(x)))
+}
+
+#[test]
+fn weights_begin_uniform_within_one_over_the_root_of_fan_in() {
+    let (conv, _) = built(nn::Conv2d::new(8, 64, [5, 5]), &[2, 8, 9, 9]).unwrap();
+    let (grouped, _) = built(nn::Conv2d::new(8, 64, [5, 5]).groups(2), &[2, 8, 9, 9]).unwrap();
+    let (linear, _) = built(nn::Linear::new(25, 640), &[2, 25]).unwrap();
+    for (graph, fan_in) in [(&conv, 200.0), (&grouped, 100.0), (&linear, 25.0)] {
+        let bound = 1.0 / f64::sqrt(fan_in);
+        for name in ["layer.weight", "layer.bias"] {
+            let (low, high) = range(graph, name);
+            assert!(low >= -bound && high <= bound, "{name} {low} {high} {bound}");
+            // Of 64 numbers or more the largest are near the ends.
+            assert!(low < -0.9 * bound && high > 0.9 * bound, "{name} {low} {high} {bound}");
+        }
+    }
+    assert_eq!(grouped.shape(grouped.find("layer.weight").unwrap())[..], [64, 4, 5, 5]);
+}
+
+#[test]
+fn batch_norm_begins_as_the_identity() {
+    let (g, _) = built(nn::BatchNorm::new(4), &[2, 4, 3, 3]).unwrap();
+    for (name, value) in [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)] {
+        assert_eq!(range(&g, &format!("layer.{name}")), (value, value), "{name}");
+    }
+    assert!(built(nn::BatchNorm::new(4), &[2, 4]).is_ok(), "without an image too");
+}
+
+#[test]
+fn bias_can_be_left_out() {
+    let (g, _) = built(nn::Conv2d::new(1, 2, [3, 3]).bias(false), &[1, 1, 5, 5]).unwrap();
+    assert!(g.find("layer.weight").is_some() && g.find("layer.bias").is_none());
+    let (g, _) = built(nn::Linear::new(4, 2).bias(false), &[1, 4]).unwrap();
+    assert!(g.find("layer.weight").is_some() && g.find("layer.bias").is_none());
+}
+
+#[test]
+fn shapes_follow_the_layers() {
+    let shape = |layer: Box<dyn Layer>| {
+        let mut g = Graph::new();
+        let x = g.input("x", [2, 3, 8, 9]).unwrap();
+        let y = layer.forward(&mut g, x, Mode::Train).unwrap();
+        g.shape(y).to_vec()
+    };
+    let conv = nn::Conv2d::new(3, 5, [3, 2]).stride([2, 1]).padding([1, 0]);
+    assert_eq!(shape(Box::new(conv)), [2, 5, 4, 8]);
+    assert_eq!(shape(Box::new(nn::MaxPool2d::new([2, 2]))), [2, 3, 4, 4]);
+    assert_eq!(shape(Box::new(nn::AvgPool2d::new([3, 3]).stride([1, 2]).padding([1, 1]))), [2, 3, 8, 5]);
+    assert_eq!(shape(Box::new(nn::Flatten)), [2, 216]);
+    for layer in [Box::new(nn::Relu) as Box<dyn Layer>, Box::new(nn::Sigmoid), Box::new(nn::Tanh)] {
+        assert_eq!(shape(layer), [2, 3, 8, 9]);
+    }
+    assert_eq!(shape(Box::new(nn::Dropout::new(0.5).seed(1))), [2, 3, 8, 9]);
+}
+
+#[test]
+fn errors_name_the_layer() {
+    let message = |result: Result<(Graph, Value), Error>| result.map(|_| ()).unwrap_err().to_string();
+    let error = message(built(nn::Conv2d::new(4, 2, [3, 3]), &[1, 3, 5, 5]));
+    assert!(error.contains("conv2d \"layer\": input has 3 channels, weight expects 4"), "{error}");
+    let error = message(built(nn::Linear::new(5, 2), &[1, 4]));
+    assert!(error.contains("\"layer\""), "{error}");
+    for probability in [-0.1, 1.0, f32::NAN] {
+        let error = message(built(nn::Dropout::new(probability), &[1, 4]));
+        assert!(error.starts_with("dropout: found"), "{error}");
+    }
+    for layer in [nn::Conv2d::new(0, 2, [3, 3]), nn::Conv2d::new(3, 2, [3, 3]).groups(0)] {
+        built(layer, &[1, 3, 5, 5]).unwrap_err();
+    }
+    let twice = nn::Sequential::new().add("fc", nn::Linear::new(4, 4)).add("fc", nn::Linear::new(4, 4));
+    let error = message(built(twice, &[1, 4]));
+    assert!(error.contains("\"layer.fc.weight\""), "{error}");
+}

@@ -1,0 +1,216 @@
+//! Optimizers in a graph: one dispatch for all parameters, gradients that need a copy, errors.
+
+mod harness;
+
+use harness::{device, labels, numbers};
+use wgrad::graph::Init;
+use wgrad::ops::elementwise::SumTo;
+use wgrad::optim::{Adam, AdamW, Sgd};
+use wgrad::plan::{AdapterKind, Place};
+use wgrad::shader::Access;
+use wgrad::{Caps, Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
+
+fn kernels(plan: &Plan) -> Vec<&'static str> {
+    plan.dispatches().iter().map(|d| d.kernel.name()).collect()
+}
+
+/// `loss = cross_entropy(sigmoid(x + a) + b + c, labels)`: the gradients of `b` and `c` are one
+/// value, which the gradient of `a` is computed from.
+fn network(graph: &mut Graph) -> Result<(Value, Value, Value)> {
+    let x = graph.input("x", [6, 5])?;
+    let labels = graph.labels("labels", 6)?;
+    let a = graph.scoped("first", |g| g.parameter("a", [6, 5], Init::Uniform(1.0)))?;
+    let b = graph.parameter("b", [6, 5], Init::Uniform(1.0))?;
+    let c = graph.parameter("c", [6, 5], Init::Uniform(1.0))?;
+    let shifted = graph.add(x, a)?;
+    let hidden = graph.sigmoid(shifted)?;
+    let with_b = graph.add(hidden, b)?;
+    let logits = graph.add(with_b, c)?;
+    Ok((x, labels, graph.cross_entropy(logits, labels)?))
+}
+
+#[test]
+fn shared_gradients_get_storage_of_their_own_and_every_node_verifies() -> Result<()> {
+    for optimizer in 0..3 {
+        let mut graph = Graph::new();
+        let (x, y, loss) = network(&mut graph)?;
+        let rate = graph.scalar("rate")?;
+        graph.scoped("training", |graph| match optimizer {
+            0 => Sgd::new(rate).momentum(0.9).nesterov(true).minimize(graph, loss),
+            1 => Adam::new(rate).minimize(graph, loss),
+            _ => AdamW::new(rate).minimize(graph, loss),
+        })?;
+        let plan = Plan::new(&graph, &[loss], device().caps())?;
+        let updates = kernels(&plan).iter().filter(|name| name.contains("update")).count();
+        assert_eq!(updates, 1, "one dispatch updates all parameters");
+        let weights = Weights::init(device(), &graph, 7)?;
+        let state: Vec<&str> = weights.names().filter(|n| n.starts_with("first.a.")).collect();
+        let expected: &[&str] =
+            if optimizer == 0 { &["first.a.momentum"] } else { &["first.a.exp_avg", "first.a.exp_avg_sq"] };
+        assert_eq!(state, expected, "state is named after its parameter, whatever the scope");
+        let mut session = Session::new(device(), plan, &weights)?;
+        session.write(x, &numbers([6, 5], 1))?;
+        session.write(y, &labels(6, 5, 2))?;
+        session.write_scalar(rate, 0.2)?;
+        session.verify()?;
+        let first = session.read(loss)?.to_f64()[0];
+        for _ in 0..30 {
+            session.step()?;
+        }
+        let last = session.read(loss)?.to_f64()[0];
+        assert!(last < 0.7 * first, "the loss fell from {first} to {last} only");
+        session.verify()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_gradient_of_two_parameters_that_nothing_else_reads_is_copied_for_both() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [6, 5])?;
+    let y = graph.labels("y", 6)?;
+    let b = graph.parameter("b", [6, 5], Init::Uniform(1.0))?;
+    let c = graph.parameter("c", [6, 5], Init::Uniform(1.0))?;
+    let hidden = graph.add(x, b)?;
+    let logits = graph.add(hidden, c)?;
+    let loss = graph.cross_entropy(logits, y)?;
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).minimize(&mut graph, loss)?;
+    let plan = Plan::new(&graph, &[loss], device().caps())?;
+    for dispatch in plan.dispatches() {
+        let buffers = |access| {
+            let bound = dispatch.bindings.iter().filter(move |b| b.access == access);
+            bound.filter_map(|b| match b.place {
+                Place::Owned { buffer, .. } => Some(buffer),
+                Place::Stored { .. } => None,
+            })
+        };
+        let mut written = buffers(Access::Write);
+        let clash = written.find(|w| buffers(Access::Read).any(|r| r == *w));
+        assert_eq!(clash, None, "{} reads a buffer that it writes", dispatch.kernel.name());
+    }
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(x, &numbers([6, 5], 1))?;
+    session.write(y, &labels(6, 5, 1))?;
+    session.write_scalar(rate, 0.1)?;
+    session.step()?;
+    session.verify()?;
+    Ok(())
+}
+
+#[test]
+fn gradients_that_are_no_nodes_output_are_copied() -> Result<()> {
+    let mut graph = Graph::new();
+    let a = graph.parameter("a", [3], Init::Constant(1.0))?;
+    let b = graph.parameter("b", [2, 2], Init::Constant(1.0))?;
+    let given = graph.input("given", [3])?;
+    let flat = graph.input("flat", [4])?;
+    let view = graph.reshape(flat, [2, 2])?;
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).apply(&mut graph, &[(a, given), (b, view)])?;
+    let plan = Plan::new(&graph, &[], device().caps())?;
+    assert_eq!(kernels(&plan), ["copy", "copy", "sgd_update"]);
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write(given, &[1.0, 2.0, 3.0])?;
+    session.write(flat, &[4.0, 5.0, 6.0, 7.0])?;
+    session.write_scalar(rate, 0.5)?;
+    session.step()?;
+    assert_eq!(weights.read("a")?, HostTensor::f32([3], vec![0.5, 0.0, -0.5]));
+    assert_eq!(weights.read("b")?, HostTensor::f32([2, 2], vec![-1.0, -1.5, -2.0, -2.5]));
+    Ok(())
+}
+
+#[test]
+fn a_fresh_gradient_is_written_where_the_update_reads_it() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [4, 3])?;
+    let bias = graph.parameter("bias", [3], Init::Constant(0.0))?;
+    let y = graph.add(x, bias)?;
+    let squashed = graph.tanh(y)?;
+    let labels = graph.labels("labels", 4)?;
+    let loss = graph.cross_entropy(squashed, labels)?;
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).minimize(&mut graph, loss)?;
+    let plan = Plan::new(&graph, &[loss], device().caps())?;
+    assert!(!kernels(&plan).contains(&"copy"), "{plan}");
+    Ok(())
+}
+
+#[test]
+fn each_page_of_an_arena_gets_a_dispatch() -> Result<()> {
+    let mut graph = Graph::new();
+    let (_, _, loss) = network(&mut graph)?;
+    let rate = graph.scalar("rate")?;
+    Adam::new(rate).minimize(&mut graph, loss)?;
+    // Three tensors of 256 bytes, padding included.
+    for (page, expected) in [(256, 3), (512, 2), (768, 1)] {
+        let mut caps = Caps::webgpu_defaults(AdapterKind::Software);
+        caps.max_binding_bytes = page;
+        let plan = Plan::new(&graph, &[loss], &caps)?;
+        let updates = kernels(&plan).iter().filter(|name| name.contains("update")).count();
+        assert_eq!(updates, expected, "pages of {page} bytes");
+    }
+    Ok(())
+}
+
+#[test]
+fn two_optimizers_train_two_parts() -> Result<()> {
+    let mut graph = Graph::new();
+    let a = graph.parameter("a", [5], Init::Constant(0.0))?;
+    let b = graph.parameter("b", [5], Init::Constant(0.0))?;
+    let x = graph.input("x", [5])?;
+    let gradient = graph.relu(x)?;
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).apply(&mut graph, &[(a, gradient)])?;
+    Sgd::new(rate).momentum(0.5).apply(&mut graph, &[(b, gradient)])?;
+    let plan = Plan::new(&graph, &[], device().caps())?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write(x, &[1.0; 5])?;
+    session.write_scalar(rate, 1.0)?;
+    session.step()?;
+    session.step()?;
+    assert_eq!(weights.read("a")?.to_f64(), [-2.0; 5]);
+    assert_eq!(weights.read("b")?.to_f64(), [-2.5; 5]);
+    Ok(())
+}
+
+#[test]
+fn mistakes_are_named() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [3])?;
+    let weight = graph.parameter("weight", [3], Init::Constant(0.0))?;
+    let rate = graph.scalar("rate")?;
+    let text = |result: Result<()>| result.expect_err("this is a mistake").to_string();
+
+    let shape = Shape::scalar();
+    let total = graph.apply1(SumTo { shape }, &[x])?;
+    let error = text(Sgd::new(rate).minimize(&mut graph, total));
+    assert!(error.contains("depends on no parameter"), "{error}");
+    let error = text(Sgd::new(rate).apply(&mut graph, &[]));
+    assert!(error.contains("at least one parameter"), "{error}");
+    let error = text(Sgd::new(x).apply(&mut graph, &[(weight, x)]));
+    assert!(error.contains("the learning rate must be an f32 scalar, found f32[3]"), "{error}");
+    let error = text(Sgd::new(rate).apply(&mut graph, &[(x, x)]));
+    assert_eq!(error, "graph: an optimizer trains parameters; \"x\" is none");
+    let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, rate)]));
+    assert_eq!(error, "graph: the gradient of \"weight\" must be f32[3], not f32[]");
+    let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x), (weight, x)]));
+    assert_eq!(error, "graph: \"weight\" is given to the optimizer twice");
+    let error = text(Sgd::new(rate).momentum(-0.1).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "momentum: must be at least 0, found -0.1");
+    let error = text(Sgd::new(rate).nesterov(true).apply(&mut graph, &[(weight, x)]));
+    assert!(error.starts_with("nesterov: needs momentum above 0"), "{error}");
+    let error = text(Sgd::new(rate).weight_decay(f64::NAN).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "weight_decay: must be at least 0, found NaN");
+    let error = text(Adam::new(rate).betas(0.9, 1.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "betas: must be at least 0 and below 1, found 1");
+    let error = text(AdamW::new(rate).eps(0.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "eps: must be above 0, found 0");
+
+    Sgd::new(rate).apply(&mut graph, &[(weight, x)])?;
+    let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x)]));
+    assert!(error.contains("\"weight\" was updated in place"), "{error}");
+    Ok(())
+}

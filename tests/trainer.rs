@@ -1,0 +1,194 @@
+//! The MNIST trainer as a user runs it: what it prints, writes and refuses.
+
+mod harness;
+
+use harness::files::{self, listing};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// The example's program, which cargo builds along with the tests.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let directory = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let program = directory.join("examples").join(format!("mnist{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        program.is_file(),
+        "{} is missing; `cargo test` builds it, and `cargo build --example mnist` with the same profile does",
+        program.display()
+    );
+    program
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(program())
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .expect("the trainer can be started")
+}
+
+/// Runs on a small data set beside which outputs are written.
+fn train(work: &Path, data: &Path, arguments: &[&str]) -> Output {
+    let data = data.to_str().expect("temporary paths are UTF-8");
+    run(work, &[&["--data", data, "--batch-size", "8"], arguments].concat())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Fails unless the run ended with this code and one line of error that holds all `parts`.
+fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.starts_with("error: ") && error.lines().count() == 1, "one line of error: {error}");
+    for part in parts {
+        assert!(error.contains(part), "expected \"{part}\" in: {error}");
+    }
+}
+
+fn report(path: &Path) -> serde_json::Value {
+    let bytes = std::fs::read(path).expect("the report was written");
+    serde_json::from_slice(&bytes).expect("the report is JSON")
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    let work = TempDir::new().unwrap();
+    for (arguments, parts) in [
+        (&["--epoch", "3"][..], &["unknown option --epoch", "--help"][..]),
+        (&["-x"], &["unknown option -x"]),
+        (&["mnist"], &["unexpected argument \"mnist\""]),
+        (&["--epochs", "many"], &["--epochs \"many\"", "whole number"]),
+        (&["--epochs=-1"], &["--epochs \"-1\"", "from 0"]),
+        (&["--batch-size", "0"], &["--batch-size \"0\"", "from 1"]),
+        (&["--learning-rate", "nan"], &["--learning-rate \"nan\"", "above 0"]),
+        (&["--dropout", "1"], &["--dropout \"1\"", "below 1"]),
+        (&["--optimizer", "lbfgs"], &["--optimizer \"lbfgs\"", "sgd, adam or adamw"]),
+        (&["--seed", "1.5"], &["--seed \"1.5\""]),
+        (&["--max-steps", "0"], &["--max-steps \"0\""]),
+        (&["--save"], &["--save needs a value"]),
+        (&["--save", ""], &["--save needs a value"]),
+        (&["--verify=yes"], &["--verify takes no value"]),
+        (&["--plot", "curve.jpg"], &["curve.jpg", ".png"]),
+        (&["--plot", "a.png", "--epochs", "0"], &["--plot", "--epochs"]),
+        (&["--save", "a.png", "--plot", "a.png"], &["--save and --plot name the same file"]),
+    ] {
+        assert_refused(&run(work.path(), arguments), 2, parts);
+    }
+    assert!(listing(work.path()).is_empty());
+}
+
+#[test]
+fn help_lists_every_option() {
+    let output = run(Path::new("."), &["--help"]);
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
+        --load --verify --adapter --plot --no-progress --report --help";
+    for option in options.split_whitespace() {
+        assert!(help.contains(option), "{option}");
+    }
+}
+
+#[test]
+fn faults_end_a_run_before_it_trains_and_leave_nothing() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
+    for option in ["--save", "--report", "--plot"] {
+        let output = train(work.path(), data.path(), &[option, "missing/file.png"]);
+        assert_refused(&output, 1, &["writing missing/file.png"]);
+        assert!(text(&output.stdout).is_empty(), "nothing ran before");
+    }
+    let save = ["--save", "w.safetensors"];
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        assert_refused(&train(work.path(), data.path(), &[&save, arguments].concat()), 1, parts);
+    };
+    refused(&["--adapter", "no such adapter"], &["\"no such adapter\"", "there are"]);
+    refused(&["--load", "missing.safetensors"], &["reading missing.safetensors"]);
+    files::write(data.path(), "t10k-labels-idx1-ubyte", b"rubbish");
+    refused(&[], &["t10k-labels-idx1-ubyte", "magic number"]);
+    std::fs::remove_file(data.path().join("t10k-labels-idx1-ubyte")).unwrap();
+    files::write(data.path(), "t10k-images-idx3-ubyte", &files::images(10, 9, 8));
+    refused(&[], &["test images are 9 x 8, expected 8 x 8"]);
+    assert!(listing(work.path()).is_empty());
+}
+
+#[test]
+fn a_run_that_diverges_says_so_and_saves_nothing() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
+    let arguments = ["--learning-rate", "1e30", "--epochs", "4", "--save", "w.safetensors"];
+    let output = train(work.path(), data.path(), &arguments);
+    assert_refused(&output, 1, &["the loss of step", "--learning-rate"]);
+    assert!(listing(work.path()).is_empty());
+}
+
+#[test]
+fn a_run_writes_what_it_was_asked_for() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(43, 13));
+    let outputs = ["--save", "w.safetensors", "--plot", "curves.png", "--report", "report.json"];
+    let arguments = ["--epochs", "2", "--dropout", "0.1", "--verify"];
+    let output = train(work.path(), data.path(), &[&outputs[..], &arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).is_empty(), "no bar where nobody sees it: {}", text(&output.stderr));
+    let said = text(&output.stdout);
+    for part in ["adapter: ", "epoch 2/2", "verify: all", "done: test accuracy", "w.safetensors"] {
+        assert!(said.contains(part), "expected \"{part}\" in: {said}");
+    }
+    assert_eq!(listing(work.path()), ["curves.png", "report.json", "w.safetensors"]);
+    let report = report(&work.path().join("report.json"));
+    let software = harness::device().summary().software;
+    assert_eq!(said.contains("software adapter"), software);
+    assert_eq!(report["software"], software);
+    assert_eq!(report["adapter"], harness::device().summary().name);
+    assert_eq!(report["batch_size"], 8);
+    // 43 images make 6 batches, the last filled up.
+    assert_eq!(report["steps"], 12);
+    assert_eq!(report["losses"].as_array().map(Vec::len), Some(12));
+    assert_eq!(report["test_accuracy"].as_array().map(Vec::len), Some(2));
+    assert_eq!(report["submits_per_step"], 1.0);
+    let kinds = report["device_bytes"].as_object().unwrap();
+    let sum: u64 =
+        kinds.iter().filter(|(kind, _)| *kind != "total").map(|(_, bytes)| bytes.as_u64().unwrap()).sum();
+    assert_eq!(kinds["total"], sum);
+    for measured in ["images_per_second", "seconds_to_first_step", "dispatches_per_step"] {
+        assert!(report[measured].as_f64().unwrap() > 0.0, "{measured}");
+    }
+    let picture = std::fs::read(work.path().join("curves.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n") && picture.len() > 10_000);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_whatever_is_watched() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(80, 10));
+    let losses = |name: &str, arguments: &[&str]| {
+        let output =
+            train(work.path(), data.path(), &[&["--report", name, "--dropout", "0.2"], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        report(&work.path().join(name))["losses"].clone()
+    };
+    let plain = losses("a.json", &["--no-progress"]);
+    assert_eq!(plain, losses("b.json", &["--verify", "--plot", "p.png", "--save", "w"]));
+    assert_ne!(plain, losses("c.json", &["--seed", "1"]));
+    assert_eq!(
+        losses("d.json", &["--max-steps", "4"]).as_array().unwrap()[..],
+        plain.as_array().unwrap()[..4]
+    );
+}
+
+#[test]
+fn trained_weights_evaluate_as_they_did() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(200, 50));
+    let accuracy = |name: &str, arguments: &[&str]| {
+        let output = train(work.path(), data.path(), &[&["--report", name], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report = report(&work.path().join(name));
+        report["test_accuracy"].as_array().and_then(|all| all.last()?.as_f64()).unwrap()
+    };
+    let untrained = accuracy("a.json", &["--epochs", "0"]);
+    let trained = accuracy("b.json", &["--epochs", "3", "--save", "w.safetensors", "--optimizer", "adam"]);
+    assert!(trained > 0.9 && untrained < 0.5, "it learned: {untrained} to {trained}");
+    // Another batch size pads otherwise, and must not matter.
+    let again = accuracy("c.json", &["--epochs", "0", "--load", "w.safetensors", "--batch-size", "7"]);
+    assert_eq!(again, trained);
+}
