@@ -1,10 +1,10 @@
 // result[c][part] = sum of source[n][c][i] over one part of the elements of channel c.
 //
-// Source is (N, CHANNELS, PLANE), the plane counted in elements of one number or four neighbours. The
+// Source is (N, CHANNELS, PLANE), the plane counted in packs of one number or four. The
 // elements of a channel, over all n, are numbered 0 to COUNT - 1 and cut into PARTS runs of
 // PART_COUNT; a further run of this kernel adds the parts. TEAM neighbouring invocations make one
 // result: each adds every TEAMth element in order, then the team is added as a fixed tree.
-@group(0) @binding(0) var<storage, read> source: array<Element>;
+@group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
 const CHANNELS: u32 = 1u; // shape
@@ -20,11 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let first = output % PARTS * PART_COUNT;
     // Teams past the last output load nothing, but take part in the tree.
     let end = select(0u, min(first + PART_COUNT, COUNT), channel < CHANNELS);
-    var sum = Element();
+    var sum = Pack();
     for (var i = first + lane % TEAM; i < end; i += TEAM) {
         sum += source[(i / PLANE * CHANNELS + channel) * PLANE + i % PLANE];
     }
-    let total = team_sum(across(sum), lane);
+    let total = team_sum(pack_sum(sum), lane);
     if (lane % TEAM == 0u && channel < CHANNELS) {
         result[output] = total;
     }

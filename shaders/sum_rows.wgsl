@@ -2,10 +2,10 @@
 //
 // Source is a matrix in row-major order, taken as rows of PERIOD elements whose last may be cut short.
 // Where PERIOD is several rows of the matrix long, result holds as many partial rows, which a further
-// run adds up. An element is one number or four neighbours. One invocation makes one element of the
+// run adds up. An element is a pack of one number or four. One invocation makes one element of the
 // result, in the order of k, so that invocations side by side load side by side.
-@group(0) @binding(0) var<storage, read> source: array<Element>;
-@group(0) @binding(1) var<storage, read_write> result: array<Element>;
+@group(0) @binding(0) var<storage, read> source: array<Pack>;
+@group(0) @binding(1) var<storage, read_write> result: array<Pack>;
 
 const COUNT: u32 = 128u; // shape
 const PERIOD: u32 = 64u; // shape

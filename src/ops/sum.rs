@@ -17,8 +17,8 @@ use crate::tensor::Shape;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
-static WIDTH_1: ShaderFile = shader_file!("shared/width_1");
-static WIDTH_4: ShaderFile = shader_file!("shared/width_4");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static GENERIC: ShaderFile = shader_file!("sum_to");
 static ROWS: ShaderFile = shader_file!("sum_rows");
 static CHANNELS: ShaderFile = shader_file!("sum_channels");
@@ -76,7 +76,7 @@ pub(crate) fn lower(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> 
 
 /// Four elements at a time where four divides all `sizes`.
 fn width(sizes: &[usize]) -> (usize, &'static ShaderFile) {
-    if sizes.iter().all(|size| size.is_multiple_of(4)) { (4, &WIDTH_4) } else { (1, &WIDTH_1) }
+    if sizes.iter().all(|size| size.is_multiple_of(4)) { (4, &PACK_4) } else { (1, &PACK_1) }
 }
 
 fn lower_rows(cx: &mut Lower<'_>, Layout { outer, kept, .. }: Layout) -> Result<()> {
@@ -86,9 +86,9 @@ fn lower_rows(cx: &mut Lower<'_>, Layout { outer, kept, .. }: Layout) -> Result<
         let parts = row_parts(rows, kept, wide);
         let last = parts == 1;
         let result = if last { cx.output(0) } else { cx.temporary(parts * kept) };
-        let (width, element) = width(&[rows * kept, parts * kept]);
+        let (width, pack) = width(&[rows * kept, parts * kept]);
         let period = parts * kept / width;
-        let kernel = Kernel::new(&[&GROUP, element, &ROWS])
+        let kernel = Kernel::new(&[&GROUP, pack, &ROWS])
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?);
         cx.dispatch(kernel, &[source, result.clone()], period.div_ceil(LANES));
@@ -117,14 +117,14 @@ fn lower_channels(cx: &mut Lower<'_>, layout: Layout) -> Result<()> {
     let (mut layout, mut source) = (layout, cx.input(0));
     loop {
         let Layout { outer, kept, inner } = layout;
-        let (width, element) = width(&[inner]);
+        let (width, pack) = width(&[inner]);
         let plane = inner / width;
         let count = outer * plane;
         let (parts, team) = channel_parts(count, kept, wide);
         let part_count = count.div_ceil(parts);
         let last = parts == 1;
         let result = if last { cx.output(0) } else { cx.temporary(kept * parts) };
-        let kernel = Kernel::new(&[&GROUP, element, &TEAM, &CHANNELS])
+        let kernel = Kernel::new(&[&GROUP, pack, &TEAM, &CHANNELS])
             .with("TEAM", cx.index(team)?)
             .with("CHANNELS", cx.index(kept)?)
             .with("PLANE", cx.index(plane)?)
