@@ -166,18 +166,20 @@ fn a_step_works_after_an_error() {
     assert!(broken.session.write(broken.labels, &[0]).is_err());
     assert_says(&broken.session.write(broken.x, &[1.0; 7]).unwrap_err(), &["[2, 4] has 8 elements, found 7"]);
     assert_says(&broken.session.write(broken.x, &[1; 8]).unwrap_err(), &["f32", "i32"]);
-    assert!(broken.session.read(broken.x).is_ok() || broken.session.read(broken.x).is_err());
     assert!(broken.weights.write("fc.weight", &[0.0; 5]).is_err());
     assert!(broken.weights.load("/nowhere/at/all").is_err());
 
     let mut sound = model().unwrap();
+    sound.session.step().unwrap();
+    broken.session.step().unwrap();
+    let first = sound.session.read(sound.loss).unwrap().to_f64()[0];
     for _ in 0..3 {
         broken.session.step().unwrap();
         sound.session.step().unwrap();
     }
     let losses = [&mut broken, &mut sound].map(|m| m.session.read(m.loss).unwrap());
     assert_eq!(losses[0], losses[1], "the errors left no trace");
-    assert!(losses[0].to_f64()[0] < 1.0986, "and the steps learned");
+    assert!(losses[0].to_f64()[0] < first, "and the steps learned");
 }
 
 #[test]

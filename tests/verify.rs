@@ -3,12 +3,13 @@
 mod harness;
 
 use harness::{device, numbers};
+use wgrad::nn::{self, Layer};
 use wgrad::ops::Operator;
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias};
 use wgrad::plan::Lower;
 use wgrad::reference::Array;
 use wgrad::shader::{Kernel, ShaderFile};
-use wgrad::{Error, Graph, Plan, Session, TensorType, Value, Weights};
+use wgrad::{Error, Graph, Mode, Plan, Session, TensorType, Value, Weights, optim};
 
 /// Negation, whose kernel forgets the sign of one element.
 #[derive(Debug)]
@@ -102,4 +103,104 @@ fn verifying_gives_what_a_step_gives() {
     stepped.step().expect("the step runs");
     let (a, b) = (verified.read(output).expect("an output"), stepped.read(output).expect("an output"));
     assert_eq!(a, b);
+}
+
+/// Layers whose bias batch norm takes away again: that bias's gradient is zero but for rounding.
+fn cancelling(layers: nn::Sequential, shape: &[usize]) -> Session {
+    let build = || -> Result<Session, Error> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", shape)?;
+        let labels = graph.labels("labels", shape[0])?;
+        let net =
+            layers.add("flatten", nn::Flatten).add("last", nn::Linear::new(shape[1..].iter().product(), 5));
+        let logits = net.forward(&mut graph, x, Mode::Train)?;
+        let loss = graph.cross_entropy(logits, labels)?;
+        let rate = graph.scalar("rate")?;
+        optim::Sgd::new(rate).minimize(&mut graph, loss)?;
+        let plan = Plan::new(&graph, &[loss], device().caps())?;
+        let weights = Weights::init(device(), &graph, 0)?;
+        let mut session = Session::new(device(), plan, &weights)?;
+        session.write(x, &numbers(shape, 1))?;
+        session.write(labels, &harness::labels(shape[0], 5, 2))?;
+        session.write_scalar(rate, 0.1)?;
+        Ok(session)
+    };
+    build().unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn sums_that_cancel_are_measured_by_their_terms() {
+    let conv = nn::Sequential::new()
+        .add("conv", nn::Conv2d::new(3, 3, [3, 3]).padding([1, 1]))
+        .add("norm", nn::BatchNorm::new(3));
+    let linear = nn::Sequential::new().add("fc", nn::Linear::new(12, 12)).add("norm", nn::BatchNorm::new(12));
+    for (layers, shape, operator) in
+        [(conv, &[16, 3, 9, 7][..], "conv2d_grad_bias"), (linear, &[33, 12], "sum_to")]
+    {
+        let verified = cancelling(layers, shape).verify().unwrap_or_else(|e| panic!("{e}"));
+        assert!(verified.iter().any(|v| v.operator == operator), "{verified:?}");
+    }
+}
+
+/// A bias gradient whose kernel leaves out the last term, under the real operator's reference.
+#[derive(Debug)]
+struct ForgetfulSum;
+
+static FORGETFUL: ShaderFile = ShaderFile {
+    name: "forgetful",
+    text: "
+@group(0) @binding(0) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+const COUNT: u32 = 1u; // shape
+@compute @workgroup_size(1)
+fn main() {
+    result[0] = 0.0;
+    for (var i = 0u; i < COUNT; i++) {
+        result[0] += source[i];
+    }
+}",
+};
+
+impl Operator for ForgetfulSum {
+    fn name(&self) -> &'static str {
+        "forgetful"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        Conv2dGradBias.infer(inputs)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Error> {
+        let elements = cx.input_type(0).shape.elements();
+        let kernel = Kernel::new(&[&FORGETFUL]).with("COUNT", elements as u32 - 1);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(kernel, &operands, 1);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        Conv2dGradBias.reference(inputs)
+    }
+
+    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+        Conv2dGradBias.largest_sum_of_terms(inputs)
+    }
+}
+
+#[test]
+fn a_cancelling_sum_that_loses_one_term_is_still_named() {
+    // Pairs that cancel exactly, as many as the second convolution of the MNIST network sums.
+    const TERMS: usize = 64 * 14 * 14;
+    let data: Vec<f32> = (0..TERMS).map(|i| if i % 2 == 0 { 0.5 } else { -0.5 }).collect();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [TERMS, 1, 1, 1]).unwrap();
+    let sum = graph.apply1(ForgetfulSum, &[x]).unwrap();
+    let plan = Plan::new(&graph, &[sum], device().caps()).unwrap();
+    let weights = Weights::init(device(), &graph, 0).unwrap();
+    let mut session = Session::new(device(), plan, &weights).unwrap();
+    session.write(x, &data).unwrap();
+    match session.verify() {
+        Err(Error::Verify { operator, .. }) => assert_eq!(operator, "forgetful"),
+        other => panic!("one term of {TERMS} was left out, found {other:?}"),
+    }
 }

@@ -9,7 +9,7 @@ use wgrad::{Graph, Mode, Result, Value, optim};
 const HIDDEN: usize = 600;
 /// Channels after each convolution.
 const CHANNELS: [usize; 2] = [8, 32];
-const MOMENTUM: f32 = 0.9;
+const MOMENTUM: f64 = 0.9;
 
 /// Two convolutions with batch norm and pooling, then two linear layers.
 pub fn network(options: &Options, data: &Dataset) -> nn::Sequential {

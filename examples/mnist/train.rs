@@ -135,7 +135,7 @@ fn verify(
         row.0 += 1;
         row.1 = row.1.max(node.error);
     }
-    say!("verify: largest error of each kernel, relative to the reference's largest value");
+    say!("verify: largest error of each kernel, relative to the reference's largest value or sum of terms");
     say!("  {:<26} {:<22} {:>5}  {:>8}  {:>9}", "operator", "variant", "nodes", "error", "tolerance");
     for ((operator, variant), (nodes, error, tolerance)) in rows {
         say!("  {operator:<26} {variant:<22} {nodes:>5}  {error:>8.1e}  {tolerance:>9.1e}");
@@ -299,6 +299,7 @@ fn finish(options: &Options, weights: &Weights, record: &Record) -> Outcome<()> 
     let accuracy = record.tests.last().map_or(0.0, |&(_, accuracy)| 100.0 * accuracy);
     let trained = match (record.losses.len(), record.images_per_second) {
         (0, _) => "not trained".to_owned(),
+        (1, None) => format!("1 step of {} images", options.batch_size),
         (steps, None) => format!("{} steps of {} images", thousands(steps as f64), options.batch_size),
         (steps, Some(speed)) => format!(
             "{} steps of {} images at {} images/s",

@@ -621,6 +621,10 @@ impl Operator for Conv2dGradBias {
         vec![reference::grad_bias(inputs[0])]
     }
 
+    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+        Some(reference::grad_bias(&inputs[0].map(f64::abs)).largest())
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }

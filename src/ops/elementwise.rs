@@ -123,6 +123,10 @@ impl Operator for SumTo {
         vec![reference::sum_to(inputs[0], &self.shape)]
     }
 
+    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+        Some(reference::sum_to(&inputs[0].map(f64::abs), &self.shape).largest())
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }

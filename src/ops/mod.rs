@@ -85,6 +85,13 @@ pub trait Operator: Any + Debug + Send + Sync {
         1e-5
     }
 
+    /// For plain sums: the largest sum of the terms' magnitudes. Rounding grows with that, not with
+    /// the result, which is all rounding where the terms cancel: the gradient of a bias that batch
+    /// norm takes away again is zero. Verifying measures errors against the larger of the two.
+    fn largest_sum_of_terms(&self, _inputs: &[&Array]) -> Option<f64> {
+        None
+    }
+
     /// Floating-point operations of one run, a multiply-add counted as two.
     fn flops(&self, _inputs: &[&TensorType]) -> u64 {
         0

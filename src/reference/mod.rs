@@ -49,6 +49,11 @@ impl Array {
         Array { shape: self.shape.clone(), data: self.data.iter().map(|&x| f(x)).collect() }
     }
 
+    /// The largest finite magnitude; zero where there is none.
+    pub fn largest(&self) -> f64 {
+        self.data.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| most.max(x.abs()))
+    }
+
     /// Elements of two arrays of one shape combined by `f`.
     pub fn zip(&self, other: &Array, f: impl Fn(f64, f64) -> f64) -> Self {
         assert_eq!(self.shape, other.shape, "zip needs equal shapes");

@@ -38,7 +38,7 @@ pub fn softmax_grad(attributes: &Softmax, y: &Array, dy: &Array) -> Array {
 /// Flat indices of each row along `axis`.
 fn rows(x: &Array, axis: usize) -> Vec<Vec<usize>> {
     let stride: usize = x.shape[axis + 1..].iter().product();
-    let first = |i: &usize| i / stride % x.shape[axis] == 0;
+    let first = |i: &usize| (i / stride).is_multiple_of(x.shape[axis]);
     let starts = (0..x.data.len()).filter(first);
     starts.map(|start| (0..x.shape[axis]).map(|k| start + k * stride).collect()).collect()
 }

@@ -18,7 +18,8 @@ pub struct Verified {
     pub node: String,
     /// The kernel variant that ran.
     pub variant: &'static str,
-    /// The largest difference over the reference's largest magnitude, of the worst output.
+    /// The largest difference over the reference's largest magnitude, of the worst output; for plain
+    /// sums over the largest sum of the terms' magnitudes, if that is larger.
     pub error: f64,
     /// The operator's tolerance.
     pub tolerance: f64,
@@ -57,11 +58,14 @@ impl Session {
             (0..node.outputs.len()).filter(|&i| self.plan.place(node.outputs[i]).is_some()).collect();
         let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>())?;
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
-        let expected = node.operator.reference(&inputs.iter().collect::<Vec<_>>());
+        let inputs: Vec<&Array> = inputs.iter().collect();
+        let expected = node.operator.reference(&inputs);
+        let terms = node.operator.largest_sum_of_terms(&inputs);
         let mut worst: f64 = 0.0;
         for (&output, found) in read.iter().zip(&outputs) {
             let tolerance = tolerance(node.operator.as_ref(), found.kind().dtype);
-            let (error, element) = difference(&expected[output], &found.to_f64());
+            let scale = terms.unwrap_or(0.0).max(expected[output].largest());
+            let (error, element) = difference_by(scale, &expected[output], &found.to_f64());
             worst = worst.max(error);
             // Written so that a NaN fails too.
             if !(error <= tolerance) {
@@ -113,7 +117,11 @@ pub fn tolerance(operator: &dyn Operator, dtype: DType) -> f64 {
 /// The largest difference over the largest finite magnitude expected, and where it is. Infinities
 /// agree with themselves only; a NaN agrees with nothing but a NaN.
 pub fn difference(expected: &Array, found: &[f64]) -> (f64, usize) {
-    let scale = expected.data.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()));
+    difference_by(expected.largest(), expected, found)
+}
+
+/// [`difference`] over a scale other than the largest magnitude expected.
+fn difference_by(scale: f64, expected: &Array, found: &[f64]) -> (f64, usize) {
     let mut worst = (0.0, 0);
     for (i, (&e, &f)) in expected.data.iter().zip(found).enumerate() {
         let error = if e == f || (e.is_nan() && f.is_nan()) {

@@ -12,6 +12,7 @@ pub fn cases() -> Vec<Case> {
         let extreme =
             HostTensor::f32([11], vec![-1e30, -1e4, -100.0, -30.0, -1e-6, 0.0, 1e-6, 30.0, 100.0, 1e4, 1e30]);
         cases.push(Case::new("extremes", function, vec![extreme]));
+        cases.push(Case::new("around zero", function, vec![scaled([4, 33], 4, 0.4)]));
         for (name, shape) in [
             ("one element", &[1][..]),
             ("a prime", &[3, 37]),
