@@ -22,6 +22,8 @@ fn program() -> PathBuf {
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(program())
+        // Where it is not set, a window system's library that drivers load complains on stderr.
+        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
         .current_dir(directory)
         .args(arguments)
         .output()
