@@ -4,10 +4,9 @@
 //! whose operands are gathered on the way (`gemm`, `register`), a product with a materialised
 //! matrix (`im2col`), or a sliding window (`direct`).
 
-use super::Operator;
-use super::elementwise::lower_sum;
 use super::gemm::{Body, Epilogue, Gemm, Part};
 use super::matmul::{lhs, require_f32, rhs, store};
+use super::{Operator, sum};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::{AdapterKind, Caps, Lower, Operand};
@@ -608,9 +607,14 @@ impl Operator for Conv2dGradBias {
         Ok(vec![TensorType::f32([shape[1]])])
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let from = &inputs[0].shape;
+        sum::variants(from, &Shape::from([from[1], 1, 1]))
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
-        lower_sum(cx, &from, &Shape::from([from[1], 1, 1]))
+        sum::lower(cx, &from, &Shape::from([from[1], 1, 1]))
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

@@ -3,10 +3,10 @@
 //! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
 //! stretches.
 
-use super::Operator;
+use super::{Operator, sum};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::plan::{Caps, Lower};
 use crate::reference::{Array, elementwise as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -14,11 +14,10 @@ use crate::tensor::{Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static ADD: ShaderFile = shader_file!("add");
-static SUM_TO: ShaderFile = shader_file!("sum_to");
 static COPY: ShaderFile = shader_file!("copy");
 
 /// Dimensions that the kernels index with; shapes of fewer are padded with ones.
-const RANK: usize = 6;
+pub(super) const RANK: usize = 6;
 
 /// `lhs + rhs`, broadcast to a common shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,9 +110,13 @@ impl Operator for SumTo {
         }
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        sum::variants(&inputs[0].shape, &self.shape)
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
-        lower_sum(cx, &from, &self.shape)
+        sum::lower(cx, &from, &self.shape)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -127,38 +130,6 @@ impl Operator for SumTo {
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
-}
-
-/// Records the sum of the first input, of shape `from`, down to `to`, into the first output.
-pub(crate) fn lower_sum(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> {
-    let source = strides_to(from, from);
-    let target = padded(to);
-    let full = padded(from);
-    // Dimensions kept index the workgroups, the stretched ones are summed within one.
-    let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
-    let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
-    let kernel = Kernel::new(&[&GROUP, &SUM_TO])
-        .with("OUTPUTS", cx.index(to.elements())?)
-        .with("COUNT", cx.index(from.elements() / to.elements())?)
-        .with("KEEP_1", keep[1])
-        .with("KEEP_2", keep[2])
-        .with("KEEP_3", keep[3])
-        .with("KEEP_4", keep[4])
-        .with("KEEP_5", keep[5])
-        .with("SUM_1", sum[1])
-        .with("SUM_2", sum[2])
-        .with("SUM_3", sum[3])
-        .with("SUM_4", sum[4])
-        .with("SUM_5", sum[5])
-        .with("STRIDE_0", source[0])
-        .with("STRIDE_1", source[1])
-        .with("STRIDE_2", source[2])
-        .with("STRIDE_3", source[3])
-        .with("STRIDE_4", source[4])
-        .with("STRIDE_5", source[5]);
-    let operands = [cx.input(0), cx.output(0)];
-    cx.dispatch(kernel, &operands, to.elements());
-    Ok(())
 }
 
 /// The input, again: gives a value storage of its own.
@@ -224,7 +195,7 @@ pub(crate) fn broadcast(lhs: &Shape, rhs: &Shape) -> Result<Shape, String> {
 }
 
 /// The shape with ones on the left up to [`RANK`]. Sizes fit: the graph refuses larger tensors.
-fn padded(shape: &Shape) -> [u32; RANK] {
+pub(super) fn padded(shape: &Shape) -> [u32; RANK] {
     let mut sizes = [1; RANK];
     for (d, &size) in shape.iter().enumerate() {
         sizes[RANK - shape.len() + d] = size as u32;
@@ -233,7 +204,7 @@ fn padded(shape: &Shape) -> [u32; RANK] {
 }
 
 /// Row-major strides of `shape` seen through `target`: zero along stretched dimensions.
-fn strides_to(shape: &Shape, target: &Shape) -> [u32; RANK] {
+pub(super) fn strides_to(shape: &Shape, target: &Shape) -> [u32; RANK] {
     let (sizes, full) = (padded(shape), padded(target));
     let mut strides = [0; RANK];
     let mut stride = 1;

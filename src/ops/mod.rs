@@ -16,6 +16,7 @@ pub mod optimizer;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;
+pub(crate) mod sum;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -11,6 +11,7 @@ use super::caps::AdapterKind;
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
 const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
     ("conv2d", &["gemm"], &["direct"]),
+    ("conv2d_grad_bias", &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
     ("conv2d_grad_input", &["gemm"], &["direct", "register"]),
     ("conv2d_grad_weight", &["gemm"], &["direct"]),
     ("cross_entropy", &["whole", "rows"], &["whole", "rows"]),
@@ -22,6 +23,7 @@ const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
     ("batch_norm_eval_grad", &["wide"], &["narrow"]),
     ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
     ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
+    ("sum_to", &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
 ];
 
 /// The variant to take among `offered`, and why.
