@@ -25,6 +25,7 @@ fn session(device: &Device, seed: u64) -> (Session, Value) {
 fn a_step_is_one_submit_and_allocates_nothing() {
     // A device of its own, so that other tests' memory is not counted.
     let device = Device::open().unwrap_or_else(|e| panic!("{e}"));
+    let empty = device.allocations();
     let (mut session, _) = session(&device, 1);
     let images = session.plan().graph().find("images").expect("the graph has images");
     let batch = numbers([BATCH, 1, 28, 28], 3);
@@ -47,6 +48,10 @@ fn a_step_is_one_submit_and_allocates_nothing() {
         eprintln!("this backend does not tell what it has allocated");
     }
     assert_eq!(device.allocations(), memory, "steady state allocates nothing");
+    drop(session);
+    device.wait().expect("the device answers");
+    let left = device.allocations();
+    assert!(left <= empty, "a session gives its memory back: {left:?} is left, {empty:?} was there before it");
 }
 
 #[test]

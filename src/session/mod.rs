@@ -109,7 +109,7 @@ impl Session {
                 })
             })?);
         }
-        let uploads = Uploads::new(device, &plan);
+        let uploads = Uploads::new(device, &plan)?;
         Ok(Session {
             device: device.clone(),
             weights: weights.clone(),

@@ -1,6 +1,8 @@
 //! Uploads that travel in the step's own command buffer, from staging memory that is used again.
 
+use super::IN_FLIGHT;
 use crate::device::{Buffer, Device};
+use crate::error::Result;
 use crate::graph::Source;
 use crate::plan::Plan;
 use std::fmt;
@@ -13,14 +15,25 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    pub fn new(device: &Device, plan: &Plan) -> Uploads {
+    pub fn new(device: &Device, plan: &Plan) -> Result<Uploads> {
         // One step's inputs fit one chunk, each aligned.
         let inputs = plan
             .graph()
             .values()
             .filter(|(_, info)| matches!(info.source, Source::Input | Source::StepCounter));
         let bytes: u64 = inputs.map(|(_, info)| info.kind.bytes().next_multiple_of(16)).sum();
-        Uploads { belt: StagingBelt::new(device.wgpu().clone(), bytes.max(256)), encoder: None }
+        let chunk = bytes.max(256);
+        let mut belt = StagingBelt::new(device.wgpu().clone(), chunk);
+        // One chunk for each step in flight and one to write to, now, so that no later step allocates.
+        if let Some(size) = wgpu::BufferSize::new(chunk) {
+            for _ in 0..=IN_FLIGHT {
+                belt.allocate(size, wgpu::BufferSize::MIN);
+            }
+        }
+        belt.finish();
+        belt.recall();
+        device.wait()?;
+        Ok(Uploads { belt, encoder: None })
     }
 
     pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
