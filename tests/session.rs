@@ -51,7 +51,10 @@ fn a_step_is_one_submit_and_allocates_nothing() {
     drop(session);
     device.wait().expect("the device answers");
     let left = device.allocations();
-    assert!(left <= empty, "a session gives its memory back: {left:?} is left, {empty:?} was there before it");
+    assert!(
+        left <= empty,
+        "a session gives its memory back: {left:?} is left, {empty:?} was there before it"
+    );
 }
 
 #[test]
