@@ -1,0 +1,220 @@
+//! The other passes of a convolution: gradients of input, weight and bias.
+
+use super::Conv2d;
+use super::geometry::plane_store;
+use crate::error::Result;
+use crate::graph::Backward;
+use crate::ops::gemm::{Epilogue, Gemm, Part};
+use crate::ops::matmul::{body, require_f32, store};
+use crate::ops::{Operator, sum};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, conv2d as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static INPUT_ROWS: ShaderFile = shader_file!("conv2d_input_rows");
+static GRADIENT_COLUMNS: ShaderFile = shader_file!("conv2d_gradient_columns");
+static GRADIENT_ROWS: ShaderFile = shader_file!("conv2d_gradient_rows");
+static GRADIENT_ROWS_VEC4: ShaderFile = shader_file!("conv2d_gradient_rows_vec4");
+static WEIGHT_BY_INPUT: ShaderFile = shader_file!("conv2d_weight_by_input");
+
+/// Gradient of a convolution's input, from the output's gradient and the weight.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dGradInput {
+    /// The convolution's attributes.
+    pub attributes: Conv2d,
+    /// Shape of the input.
+    pub input: Shape,
+}
+
+impl Operator for Conv2dGradInput {
+    fn name(&self) -> &'static str {
+        "conv2d_grad_input"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let geometry = self.attributes.geometry(&self.input, &inputs[1].shape)?;
+        expect_shape("the output's gradient", &inputs[0].shape, &geometry.output_shape())?;
+        Ok(vec![TensorType::f32(self.input.clone())])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        // Linear in both operands: the forward pass undoes one, the weight's gradient the other.
+        let gradient = cx.output_gradient(0)?;
+        let (output_gradient, weight) = (cx.input(0), cx.input(1));
+        if cx.wants(0) {
+            let value = cx.apply1(self.attributes, &[gradient, weight])?;
+            cx.set(0, value);
+        }
+        if cx.wants(1) {
+            let operator = Conv2dGradWeight { attributes: self.attributes, weight: cx.shape(weight) };
+            let value = cx.apply1(operator, &[output_gradient, gradient])?;
+            cx.set(1, value);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        if self.attributes.stride == [1, 1] {
+            vec!["gemm", "direct", "register"]
+        } else {
+            vec!["gemm", "register"]
+        }
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let geometry = self
+            .attributes
+            .geometry(&self.input, &cx.input_type(1).shape)
+            .expect("the graph has checked the shapes");
+        let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
+        if cx.variant() == "direct" {
+            return geometry.transposed().lower_direct(cx, true, weight, gradient, result, None);
+        }
+        let plane = geometry.size[0] * geometry.size[1];
+        let gemm = Gemm {
+            body: body(cx.variant()),
+            m: geometry.channels,
+            n: geometry.images * plane,
+            k: geometry.results * geometry.taps(),
+            batches: self.attributes.groups,
+            lhs: Part::new(&WEIGHT_BY_INPUT),
+            rhs: Part::new(&GRADIENT_COLUMNS),
+            store: plane_store(plane, cx)?,
+            common: Some(geometry.constants(cx, false)?),
+            epilogue: Epilogue::None,
+        };
+        gemm.lower(cx, weight, gradient, result)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(0, |g| g.flops())
+    }
+}
+
+/// Gradient of a convolution's weight, from the output's gradient and the input.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dGradWeight {
+    /// The convolution's attributes.
+    pub attributes: Conv2d,
+    /// Shape of the weight.
+    pub weight: Shape,
+}
+
+impl Operator for Conv2dGradWeight {
+    fn name(&self) -> &'static str {
+        "conv2d_grad_weight"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let geometry = self.attributes.geometry(&inputs[1].shape, &self.weight)?;
+        expect_shape("the output's gradient", &inputs[0].shape, &geometry.output_shape())?;
+        expect_shape("the input", &inputs[1].shape, &geometry.input_shape())?;
+        Ok(vec![TensorType::f32(geometry.weight_shape())])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let (output_gradient, input) = (cx.input(0), cx.input(1));
+        if cx.wants(0) {
+            let value = cx.apply1(self.attributes, &[input, gradient])?;
+            cx.set(0, value);
+        }
+        if cx.wants(1) {
+            let operator = Conv2dGradInput { attributes: self.attributes, input: cx.shape(input) };
+            let value = cx.apply1(operator, &[output_gradient, gradient])?;
+            cx.set(1, value);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        vec!["gemm", "direct", "register"]
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let geometry = self
+            .attributes
+            .geometry(&cx.input_type(1).shape, &self.weight)
+            .expect("the graph has checked the shapes");
+        let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
+        if cx.variant() == "direct" {
+            return geometry.lower_grad_weight_direct(cx, gradient, input, result);
+        }
+        let n = geometry.channels * geometry.taps();
+        let vec4 = geometry.pixels().is_multiple_of(4);
+        let gemm = Gemm {
+            body: body(cx.variant()),
+            m: geometry.results,
+            n,
+            k: geometry.images * geometry.pixels(),
+            batches: self.attributes.groups,
+            lhs: Part::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
+            rhs: Part::new(&INPUT_ROWS),
+            store: store(cx.index(n)?),
+            common: Some(geometry.constants(cx, false)?),
+            epilogue: Epilogue::None,
+        };
+        gemm.lower(cx, gradient, input, result)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(0, |g| g.flops())
+    }
+}
+
+/// Gradient of a convolution's bias: the output's gradient summed over images and pixels.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dGradBias;
+
+impl Operator for Conv2dGradBias {
+    fn name(&self) -> &'static str {
+        "conv2d_grad_bias"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let shape = &inputs[0].shape;
+        if shape.len() != 4 {
+            return Err(format!("the output's gradient must have four dimensions, found {shape}"));
+        }
+        Ok(vec![TensorType::f32([shape[1]])])
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let from = &inputs[0].shape;
+        sum::variants(from, &Shape::from([from[1], 1, 1]))
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let from = cx.input_type(0).shape.clone();
+        sum::lower(cx, &from, &Shape::from([from[1], 1, 1]))
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::grad_bias(inputs[0])]
+    }
+
+    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+        Some(reference::grad_bias(&inputs[0].map(f64::abs)).largest())
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+fn expect_shape(what: &str, found: &Shape, expected: &Shape) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what} must be {expected}, found {found}")) }
+}
