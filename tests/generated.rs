@@ -8,9 +8,13 @@ use harness::{Case, numbers};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgrad::ops::Operator;
+use wgrad::ops::activation::Activation;
+use wgrad::ops::batch_norm::BatchNorm;
 use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::{Add, SumTo};
 use wgrad::ops::matmul::MatMul;
+use wgrad::ops::pool2d::{AvgPool2d, MaxPool2d, Pool2d};
 use wgrad::{Shape, TensorType};
 
 struct Generator(ChaCha8Rng);
@@ -105,6 +109,64 @@ fn broadcasts_of_generated_shapes() {
         let name = format!("{lhs:?} and {rhs:?} within {full:?}");
         cases.push(Case::new(name.clone(), Add, vec![numbers(lhs.clone(), 1), numbers(rhs, 2)]));
         cases.push(Case::new(name, SumTo { shape: Shape::from(lhs) }, vec![numbers(full, 3)]));
+    }
+    check(&cases);
+}
+
+#[test]
+fn poolings_of_generated_shapes() {
+    let mut generator = Generator::new(4);
+    let mut cases = Vec::new();
+    while cases.len() < 6 * 20 {
+        let kernel = generator.pair(4);
+        let padding = kernel.map(|k| generator.size(k / 2 + 1) - 1);
+        let pool =
+            Pool2d::new(kernel).stride(generator.pair(4)).padding(padding).ceil_mode(generator.size(2) == 1);
+        let input = [generator.edge(3), generator.edge(5), generator.edge(13), generator.edge(17)];
+        let kind = TensorType::f32(input);
+        if MaxPool2d(pool).infer(&[&kind]).is_err() || AvgPool2d(pool).infer(&[&kind]).is_err() {
+            continue;
+        }
+        cases.extend(cases::pool2d::passes(&format!("input {input:?} {pool:?}"), pool, input));
+    }
+    check(&cases);
+}
+
+#[test]
+fn normalisations_of_generated_shapes() {
+    let mut generator = Generator::new(5);
+    let mut cases = Vec::new();
+    while cases.len() < 4 * 20 {
+        let mut shape = vec![2 + generator.edge(40), generator.edge(20)];
+        if generator.size(3) > 1 {
+            shape.extend([generator.edge(9), generator.edge(12)]);
+        }
+        // Few values in a channel cancel in the gradient; the family's own cases have them.
+        if shape.iter().product::<usize>() / shape[1] < 5 {
+            continue;
+        }
+        let name = format!("{shape:?}");
+        cases.extend(cases::batch_norm::family(&name, numbers(shape, 1), BatchNorm::default()));
+    }
+    check(&cases);
+}
+
+#[test]
+fn rows_and_elements_of_generated_shapes() {
+    let mut generator = Generator::new(6);
+    let mut cases = Vec::new();
+    for _ in 0..20 {
+        let shape = [generator.edge(9), generator.edge(70), generator.edge(9)];
+        let name = format!("{shape:?}");
+        for axis in 0..3 {
+            cases.extend(cases::softmax::pair(&name, axis == 1, &shape, axis));
+        }
+        for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+            cases.push(Case::new(name.clone(), function, vec![numbers(shape, 2)]));
+        }
+        let (rows, classes) = (generator.edge(300), generator.edge(40));
+        let inputs = vec![numbers([rows, classes], 3), harness::labels(rows, classes, 4)];
+        cases.push(Case::new(format!("{rows} x {classes}"), CrossEntropy::default(), inputs));
     }
     check(&cases);
 }

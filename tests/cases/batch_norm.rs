@@ -6,7 +6,7 @@ use wgrad::ops::Operator;
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain};
 
 /// Every operator of the family on one input.
-fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
+pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
     let channels = x.shape[1];
     let [weight, bias, mean, gradient] =
         [numbers([channels], 2), numbers([channels], 3), numbers([channels], 4), numbers(x.shape.clone(), 5)];

@@ -6,11 +6,24 @@ use wgrad::ops::Operator;
 use wgrad::ops::pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2d};
 use wgrad::{HostData, TensorType};
 
+/// Both operators, forward and backward, the average with padding counted and not.
+pub fn passes(name: &str, pool: Pool2d, input: [usize; 4]) -> Vec<Case> {
+    let mut cases =
+        vec![Case::new(name, MaxPool2d(pool), vec![numbers(input, 1)]), max_grad(name, pool, input)];
+    for pool in [pool, pool.count_include_pad(false)] {
+        let forward = AvgPool2d(pool);
+        let gradient = numbers(output(&forward, input).shape, 3);
+        let backward = AvgPool2dGrad { pool, input: input.into() };
+        cases.push(Case::new(name, forward, vec![numbers(input, 2)]));
+        cases.push(Case::new(name, backward, vec![gradient]));
+    }
+    cases
+}
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let two = Pool2d::new([2, 2]);
     let three = Pool2d::new([3, 3]).stride([2, 2]).padding([1, 1]);
-    // Both operators, forward and backward.
     for (name, pool, input) in [
         ("one element", Pool2d::new([1, 1]), [1, 1, 1, 1]),
         ("the seed network's first", two, [2, 8, 28, 28]),
@@ -44,15 +57,7 @@ pub fn cases() -> Vec<Case> {
         ),
         ("lines", Pool2d::new([1, 4]).stride([1, 3]).padding([0, 2]), [2, 3, 1, 31]),
     ] {
-        cases.push(Case::new(name, MaxPool2d(pool), vec![numbers(input, 1)]));
-        cases.push(max_grad(name, pool, input));
-        for pool in [pool, pool.count_include_pad(false)] {
-            let forward = AvgPool2d(pool);
-            let gradient = numbers(output(&forward, input).shape, 3);
-            let backward = AvgPool2dGrad { pool, input: input.into() };
-            cases.push(Case::new(name, forward, vec![numbers(input, 2)]));
-            cases.push(Case::new(name, backward, vec![gradient]));
-        }
+        cases.extend(passes(name, pool, input));
     }
     for (name, pool, input) in [
         ("dilation", Pool2d::new([3, 2]).stride([2, 1]).padding([1, 1]).dilation([2, 3]), [2, 3, 11, 9]),

@@ -5,7 +5,7 @@ use wgrad::HostTensor;
 use wgrad::ops::softmax::{Softmax, SoftmaxGrad};
 
 /// A case each way.
-fn pair(name: &str, log: bool, shape: &[usize], axis: usize) -> [Case; 2] {
+pub fn pair(name: &str, log: bool, shape: &[usize], axis: usize) -> [Case; 2] {
     let forward = Softmax { axis, log };
     let x = scaled(shape, 1, 3.0);
     let y = forward_output(forward, &x);
