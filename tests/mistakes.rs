@@ -1,10 +1,11 @@
 //! What can't be built or can't fit is refused before anything runs, with the layer's name and what
 //! to change. No GPU is needed.
 
-use wgrad::nn::{self, Layer};
+mod harness;
+
 use wgrad::ops::conv2d::Conv2d;
 use wgrad::plan::AdapterKind;
-use wgrad::{Caps, Error, Graph, Mode, Plan, Result, Value, optim};
+use wgrad::{Caps, Error, Graph, Plan, Result};
 
 /// The error of a layer called "layer" on an input of this shape.
 fn refused(layer: impl Layer + 'static, shape: &[usize]) -> String {
@@ -92,6 +93,19 @@ fn values_of_another_graph_and_names_given_twice_are_refused() -> Result<()> {
     let own = small.input("own", [2])?;
     let error = small.add(own, foreign).expect_err("the value is not of this graph");
     assert_says(&error.to_string(), &["another graph"]);
+    // A number that this graph has too does not make it this graph's value.
+    let first = large.find("x0").expect("it was made above");
+    let loss = small.scalar("loss")?;
+    let another = "another graph";
+    for error in [
+        small.relu(first).map(drop),
+        small.flatten(first).map(drop),
+        small.gradients(loss, &[first]).map(drop),
+        wgrad::optim::Sgd::new(loss).minimize(&mut small, first),
+        Plan::new(&small, &[first], &Caps::webgpu_defaults(AdapterKind::Software)).map(drop),
+    ] {
+        assert_says(&error.expect_err("the value is not of this graph").to_string(), &[another]);
+    }
     let error = small.input("own", [3]).expect_err("the name is taken");
     assert_says(&error.to_string(), &["own", "takes a name"]);
     let weight = small.parameter("w", [1, 1, 1, 1], wgrad::graph::Init::Constant(0.0))?;
@@ -100,38 +114,13 @@ fn values_of_another_graph_and_names_given_twice_are_refused() -> Result<()> {
     Ok(())
 }
 
-/// A training step of the MNIST network.
-fn training_step(batch: usize) -> Result<(Graph, Value)> {
-    let net = nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10));
-    let mut g = Graph::new();
-    let images = g.input("images", [batch, 1, 28, 28])?;
-    let labels = g.labels("labels", batch)?;
-    let logits = net.forward(&mut g, images, Mode::Train)?;
-    let loss = g.cross_entropy(logits, labels)?;
-    let rate = g.scalar("learning_rate")?;
-    optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, loss)?;
-    Ok((g, loss))
-}
-
 #[test]
 fn the_largest_batch_that_is_named_is_the_largest_that_fits() -> Result<()> {
     for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
         let caps = Caps::webgpu_defaults(kind);
         let plan = |batch: usize| {
-            let (graph, loss) = training_step(batch).expect("the graph is valid");
-            Plan::new(&graph, &[loss], &caps)
+            let training = harness::network::training(batch).expect("the network is valid");
+            Plan::new(&training.graph, &[training.loss], &caps)
         };
         for asked in [20_000, 100_000] {
             match plan(asked) {

@@ -84,3 +84,20 @@ fn recording_keeps_the_last_values_in_order() {
     assert_eq!(session.recorded(loss).expect("the losses come back").to_f64(), read[2..]);
     assert!(session.recorded(loss).expect("nothing is an answer").to_f64().is_empty());
 }
+
+#[test]
+fn values_of_another_graph_are_refused() {
+    let (mut session, _) = session(device(), 3);
+    let other = training(BATCH).expect("the network is valid");
+    let errors = [
+        session.write(other.images, &numbers([BATCH, 1, 28, 28], 1)),
+        session.write_scalar(other.rate, 0.1),
+        session.read(other.loss).map(drop),
+        session.record(other.loss, 1),
+        session.recorded(other.loss).map(drop),
+    ];
+    for error in errors {
+        let text = error.expect_err("the value is not of this graph").to_string();
+        assert!(text.contains("another graph"), "{text}");
+    }
+}

@@ -67,7 +67,7 @@ fn wrong_arguments_are_explained() {
         (&["--batch-size", "0"], &["--batch-size \"0\"", "from 1"]),
         (&["--learning-rate", "nan"], &["--learning-rate \"nan\"", "above 0"]),
         (&["--dropout", "1"], &["--dropout \"1\"", "below 1"]),
-        (&["--optimizer", "lbfgs"], &["--optimizer \"lbfgs\"", "sgd, adam or adamw"]),
+        (&["--optimizer", "lbfgs"], &["--optimizer \"lbfgs\"", "sgd or adam or adamw"]),
         (&["--seed", "1.5"], &["--seed \"1.5\""]),
         (&["--max-steps", "0"], &["--max-steps \"0\""]),
         (&["--save"], &["--save needs a value"]),

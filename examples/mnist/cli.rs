@@ -16,6 +16,8 @@ Training
   --batch-size N      images a step (default 64)
   --optimizer NAME    sgd (momentum 0.9), adam or adamw (default sgd)
   --learning-rate X   default 0.01 for sgd, 0.001 for adam and adamw
+  --schedule NAME     cosine (the rate falls to zero along half a cosine over the run) or constant
+                      (default cosine)
   --dropout P         probability of dropping a unit before the last layer (default 0)
   --seed N            of weights, order of images and dropout (default 0)
 
@@ -41,6 +43,23 @@ pub enum Optimizer {
     AdamW,
 }
 
+/// How the learning rate goes over a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Schedule {
+    Constant,
+    Cosine,
+}
+
+impl Schedule {
+    /// Share of the learning rate at `step` of `steps`.
+    pub fn share(self, step: u64, steps: u64) -> f64 {
+        match self {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => 0.5 + 0.5 * (std::f64::consts::PI * step as f64 / steps as f64).cos(),
+        }
+    }
+}
+
 /// Everything that can be asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -49,6 +68,7 @@ pub struct Options {
     pub batch_size: usize,
     pub optimizer: Optimizer,
     pub learning_rate: f32,
+    pub schedule: Schedule,
     pub dropout: f32,
     pub seed: u64,
     pub data: PathBuf,
@@ -69,6 +89,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
         batch_size: 64,
         optimizer: Optimizer::Sgd,
         learning_rate: 0.0,
+        schedule: Schedule::Cosine,
         dropout: 0.0,
         seed: 0,
         data: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/mnist")),
@@ -109,7 +130,14 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
                     (1..=1_000_000).contains(n)
                 })?;
             }
-            "--optimizer" => options.optimizer = optimizer(&mut parser, &option)?,
+            "--optimizer" => {
+                let names = [("sgd", Optimizer::Sgd), ("adam", Optimizer::Adam), ("adamw", Optimizer::AdamW)];
+                options.optimizer = one_of(&mut parser, &option, &names)?;
+            }
+            "--schedule" => {
+                let names = [("cosine", Schedule::Cosine), ("constant", Schedule::Constant)];
+                options.schedule = one_of(&mut parser, &option, &names)?;
+            }
             "--learning-rate" => {
                 learning_rate = Some(number(&mut parser, &option, "a number above 0", |&x: &f32| {
                     x > 0.0 && x.is_finite()
@@ -164,14 +192,13 @@ fn check(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-fn optimizer(parser: &mut lexopt::Parser, option: &str) -> Result<Optimizer, String> {
+fn one_of<T: Copy>(parser: &mut lexopt::Parser, option: &str, names: &[(&str, T)]) -> Result<T, String> {
     let name = value(parser, option)?;
-    match name.to_str() {
-        Some("sgd") => Ok(Optimizer::Sgd),
-        Some("adam") => Ok(Optimizer::Adam),
-        Some("adamw") => Ok(Optimizer::AdamW),
-        _ => Err(format!("{option} \"{}\": expected sgd, adam or adamw", name.display())),
-    }
+    let found = names.iter().find(|(known, _)| name.to_str() == Some(known));
+    found.map(|&(_, choice)| choice).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+        format!("{option} \"{}\": expected {}", name.display(), known.join(" or "))
+    })
 }
 
 fn number<T: FromStr>(

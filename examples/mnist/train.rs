@@ -172,7 +172,6 @@ impl Trainer<'_> {
         if options.plot.is_some() {
             self.session.record(self.training.step.correct, RECORDED_STEPS)?;
         }
-        self.session.write_scalar(self.training.learning_rate, options.learning_rate)?;
         let progress = Progress::new(options.progress, steps);
         if steps == 0 {
             self.evaluate(&data.test)?;
@@ -209,6 +208,9 @@ impl Trainer<'_> {
         {
             self.session.write(self.training.step.images, batch.images)?;
             self.session.write(self.training.step.labels, batch.labels)?;
+            let share = self.options.schedule.share(self.session.counters().steps, steps);
+            let rate = (f64::from(self.options.learning_rate) * share) as f32;
+            self.session.write_scalar(self.training.learning_rate, rate)?;
             self.session.step()?;
             self.pending += 1;
             let done = self.session.counters().steps;

@@ -92,6 +92,7 @@ impl Graph {
     /// # Errors
     /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
     pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
+        self.check_owned([loss])?;
         let info = self.value(loss);
         if info.kind.dtype != DType::F32 || info.kind.shape.elements() != 1 {
             return Err(Error::Graph(format!(
@@ -109,14 +110,16 @@ impl Graph {
     /// # Errors
     /// A gradient whose shape differs from its value's; an operator that has no gradient.
     pub fn gradients_from(&mut self, outputs: &[(Value, Value)], by: &[Value]) -> Result<Vec<Option<Value>>> {
+        self.check_owned(outputs.iter().flat_map(|&(value, gradient)| [value, gradient]))?;
+        self.check_owned(by.iter().copied())?;
         let mut depends = vec![false; self.values.len()];
         for &value in by {
-            depends[value.0] = true;
+            depends[value.index] = true;
         }
         for node in &self.nodes {
-            if node.inputs.iter().any(|v| depends[v.0]) {
+            if node.inputs.iter().any(|v| depends[v.index]) {
                 for output in &node.outputs {
-                    depends[output.0] = true;
+                    depends[output.index] = true;
                 }
             }
         }
@@ -129,12 +132,13 @@ impl Graph {
                     expected.name, expected.kind, found.kind
                 )));
             }
-            gradients[value.0] = Some(gradient);
+            gradients[value.index] = Some(gradient);
         }
         for index in (0..self.nodes.len()).rev() {
             let node = &self.nodes[index];
-            let wanted: Vec<bool> = node.inputs.iter().map(|v| depends[v.0]).collect();
-            let output_gradients: Vec<Option<Value>> = node.outputs.iter().map(|v| gradients[v.0]).collect();
+            let wanted: Vec<bool> = node.inputs.iter().map(|v| depends[v.index]).collect();
+            let output_gradients: Vec<Option<Value>> =
+                node.outputs.iter().map(|v| gradients[v.index]).collect();
             if !wanted.contains(&true) || output_gradients.iter().all(Option::is_none) {
                 continue;
             }
@@ -151,27 +155,31 @@ impl Graph {
             let name = self.nodes[index].name.clone();
             for (input, gradient) in inputs.into_iter().zip(found) {
                 let Some(gradient) = gradient else { continue };
-                gradients[input.0] = Some(match gradients[input.0] {
+                gradients[input.index] = Some(match gradients[input.index] {
                     None => gradient,
                     Some(earlier) => self.apply_named(name.clone(), Arc::new(Add), &[earlier, gradient])?[0],
                 });
             }
         }
-        Ok(by.iter().map(|v| gradients[v.0]).collect())
+        Ok(by.iter().map(|v| gradients[v.index]).collect())
     }
 
     /// The parameters that `loss` depends on, in the order they were declared.
-    pub fn parameters_of(&self, loss: Value) -> Vec<Value> {
+    ///
+    /// # Errors
+    /// A value of another graph.
+    pub fn parameters_of(&self, loss: Value) -> Result<Vec<Value>> {
+        self.check_owned([loss])?;
         let mut reached = vec![false; self.values.len()];
         let mut open = vec![loss];
         while let Some(value) = open.pop() {
-            if std::mem::replace(&mut reached[value.0], true) {
+            if std::mem::replace(&mut reached[value.index], true) {
                 continue;
             }
-            if let Source::Node { node, .. } = self.values[value.0].source {
+            if let Source::Node { node, .. } = self.values[value.index].source {
                 open.extend(&self.nodes[node.0].inputs);
             }
         }
-        self.parameters().into_iter().filter(|v| reached[v.0]).collect()
+        Ok(self.parameters().into_iter().filter(|v| reached[v.index]).collect())
     }
 }

@@ -12,10 +12,15 @@ use crate::ops::Operator;
 use crate::tensor::{DType, HostTensor, Shape, TensorType};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A tensor of the graph, by number. Cheap to copy; belongs to the graph that made it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Value(pub(crate) usize);
+pub struct Value {
+    pub(crate) index: usize,
+    /// Which graph made it, so that a value of another graph is refused and not mistaken.
+    graph: u32,
+}
 
 /// A node of the graph, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -103,8 +108,10 @@ pub enum Mode {
 }
 
 /// A network, its loss, gradients and optimizer updates, as data.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Graph {
+    /// Tells values of one graph from another's; clones share it.
+    id: u32,
     values: Vec<ValueInfo>,
     nodes: Vec<Node>,
     scope: Vec<String>,
@@ -115,10 +122,26 @@ pub struct Graph {
     replaced: HashMap<Value, (Value, NodeId)>,
 }
 
+impl Default for Graph {
+    fn default() -> Self {
+        Graph::new()
+    }
+}
+
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
-        Graph::default()
+        static GRAPHS: AtomicU32 = AtomicU32::new(0);
+        Graph {
+            id: GRAPHS.fetch_add(1, Ordering::Relaxed),
+            values: Vec::new(),
+            nodes: Vec::new(),
+            scope: Vec::new(),
+            names: HashMap::new(),
+            node_names: HashMap::new(),
+            step_counter: None,
+            replaced: HashMap::new(),
+        }
     }
 
     /// A float input that the user writes before each step.
@@ -242,17 +265,17 @@ impl Graph {
             message,
         };
         for &input in inputs {
-            if input.0 >= self.values.len() {
+            if !self.owns(input) {
                 return Err(error("an input value belongs to another graph".into()));
             }
             if let Some(newer) = self.replaced_by(input) {
                 return Err(error(format!(
                     "input \"{}\" was updated in place by \"{}\" earlier in the graph; read it before the update",
-                    self.values[input.0].name, self.nodes[newer.0].name
+                    self.values[input.index].name, self.nodes[newer.0].name
                 )));
             }
         }
-        let kinds: Vec<&TensorType> = inputs.iter().map(|v| &self.values[v.0].kind).collect();
+        let kinds: Vec<&TensorType> = inputs.iter().map(|v| &self.values[v.index].kind).collect();
         let outputs = operator.infer(&kinds).map_err(error)?;
         for kind in &outputs {
             self.check_size(operator.name(), &name, kind)?;
@@ -276,7 +299,7 @@ impl Graph {
     /// Restricts an input of class labels to `0..classes` and `ignored`, so that a session can
     /// refuse others before upload. Does nothing for labels that are not an input.
     pub(crate) fn restrict_labels(&mut self, labels: Value, classes: usize, ignored: i32) {
-        self.values[labels.0].labels = Some(LabelRange { classes, ignored });
+        self.values[labels.index].labels = Some(LabelRange { classes, ignored });
     }
 
     /// What is known of a value.
@@ -284,7 +307,23 @@ impl Graph {
     /// # Panics
     /// If the value belongs to another graph.
     pub fn value(&self, value: Value) -> &ValueInfo {
-        &self.values[value.0]
+        assert!(self.owns(value), "the value belongs to another graph");
+        &self.values[value.index]
+    }
+
+    /// Whether this graph, or the graph it was cloned from, made the value.
+    pub fn owns(&self, value: Value) -> bool {
+        value.graph == self.id && value.index < self.values.len()
+    }
+
+    /// An error unless the graph owns all of `values`.
+    pub(crate) fn check_owned(&self, values: impl IntoIterator<Item = Value>) -> Result<()> {
+        if values.into_iter().all(|value| self.owns(value)) {
+            return Ok(());
+        }
+        Err(Error::Graph(
+            "a value of another graph was given; values belong to the graph that made them".into(),
+        ))
     }
 
     /// Shape of a value.
@@ -292,12 +331,12 @@ impl Graph {
     /// # Panics
     /// If the value belongs to another graph.
     pub fn shape(&self, value: Value) -> &Shape {
-        &self.values[value.0].kind.shape
+        &self.value(value).kind.shape
     }
 
     /// All values, in the order they were made.
     pub fn values(&self) -> impl Iterator<Item = (Value, &ValueInfo)> {
-        self.values.iter().enumerate().map(|(i, info)| (Value(i), info))
+        self.values.iter().enumerate().map(|(i, info)| (Value { index: i, graph: self.id }, info))
     }
 
     /// All nodes, in the order in which a step runs them.
@@ -325,7 +364,7 @@ impl Graph {
 
     /// The value whose storage this one shares through views, or itself.
     pub(crate) fn storage(&self, value: Value) -> Value {
-        match self.values[value.0].source {
+        match self.values[value.index].source {
             Source::Node { node, output } => {
                 let node = &self.nodes[node.0];
                 if node.operator.is_view() {
@@ -369,7 +408,7 @@ impl Graph {
         if let Some(&existing) = self.names.get(name) {
             return Err(Error::Graph(format!(
                 "{what} \"{name}\" {kind} takes a name that \"{name}\" {} has already; give each its own name or scope",
-                self.values[existing.0].kind
+                self.values[existing.index].kind
             )));
         }
         let value = self.push(name.to_owned(), kind, source);
@@ -399,6 +438,6 @@ impl Graph {
     fn push(&mut self, name: String, kind: TensorType, source: Source) -> Value {
         debug_assert!(kind.dtype == DType::F32 || !matches!(source, Source::Parameter(_)));
         self.values.push(ValueInfo { name, kind, source, labels: None });
-        Value(self.values.len() - 1)
+        Value { index: self.values.len() - 1, graph: self.id }
     }
 }

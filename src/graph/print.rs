@@ -14,11 +14,11 @@ impl fmt::Display for Graph {
                 Source::State { .. } => "state",
                 Source::Node { .. } => continue,
             };
-            writeln!(f, "%{} = {source} \"{}\" {}", value.0, info.name, info.kind)?;
+            writeln!(f, "%{} = {source} \"{}\" {}", value.index, info.name, info.kind)?;
         }
         for (_, node) in self.nodes() {
             let list = |values: &[super::Value]| {
-                values.iter().map(|v| format!("%{}", v.0)).collect::<Vec<_>>().join(", ")
+                values.iter().map(|v| format!("%{}", v.index)).collect::<Vec<_>>().join(", ")
             };
             let kinds =
                 node.outputs.iter().map(|&v| self.value(v).kind.to_string()).collect::<Vec<_>>().join(", ");

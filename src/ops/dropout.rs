@@ -170,6 +170,7 @@ impl Graph {
     /// # Errors
     /// A value that no dropout made; in evaluation, and with a keep probability of 1, none does.
     pub fn dropout_mask(&mut self, y: Value) -> Result<Value> {
+        self.check_owned([y])?;
         let info = self.value(y);
         let made_by = match info.source {
             Source::Node { node, .. } => Some(self.node(node)),

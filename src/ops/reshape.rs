@@ -66,6 +66,7 @@ impl Graph {
     /// # Errors
     /// A scalar, which has no first dimension.
     pub fn flatten(&mut self, x: Value) -> Result<Value> {
+        self.check_owned([x])?;
         let shape = self.shape(x);
         let Some((&first, rest)) = shape.split_first() else {
             return Err(Error::Node {

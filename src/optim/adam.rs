@@ -110,10 +110,8 @@ macro_rules! adam {
             ///
             /// # Errors
             /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
-            /// given twice or updated before, one whose gradient has another shape.
-            ///
-            /// # Panics
-            /// If a value belongs to another graph.
+            /// given twice or updated before, one whose gradient has another shape;
+    /// a value of another graph.
             pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
                 self.0.apply(graph, pairs)
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// The parameters that `loss` depends on, each with the gradient of the loss.
 fn gradients(graph: &mut Graph, loss: Value) -> Result<Vec<(Value, Value)>> {
-    let parameters = graph.parameters_of(loss);
+    let parameters = graph.parameters_of(loss)?;
     if parameters.is_empty() {
         let name = &graph.value(loss).name;
         return Err(Error::Graph(format!(
@@ -69,6 +69,7 @@ fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
     if pairs.is_empty() {
         return Err(Error::Graph("an optimizer needs at least one parameter, found none".into()));
     }
+    graph.check_owned(pairs.iter().flat_map(|&(parameter, gradient)| [parameter, gradient]))?;
     let mut seen = HashSet::new();
     for &(parameter, gradient) in pairs {
         let (info, found) = (graph.value(parameter), graph.value(gradient));

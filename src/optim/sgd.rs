@@ -66,10 +66,8 @@ impl Sgd {
     ///
     /// # Errors
     /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one given
-    /// twice or updated before, one whose gradient has another shape.
-    ///
-    /// # Panics
-    /// If a value belongs to another graph.
+    /// twice or updated before, one whose gradient has another shape;
+    /// a value of another graph.
     pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         self.check()?;
         let gradients = placed(graph, pairs)?;

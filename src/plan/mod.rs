@@ -155,6 +155,7 @@ impl Plan {
         caps: &Caps,
         options: &PlanOptions,
     ) -> Result<Plan> {
+        graph.check_owned(outputs.iter().copied())?;
         let graph = Arc::new(graph.clone());
         let arenas = Arenas::new(&graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
         let live = live_nodes(&graph, outputs);

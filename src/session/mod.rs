@@ -152,6 +152,7 @@ impl Session {
     /// is out of range.
     pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
         let data = data.into();
+        self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().value(value);
         check_contents(info, data)?;
         // An input that no kernel reads has no buffer.
@@ -190,6 +191,7 @@ impl Session {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
         let graph = self.plan.graph();
+        graph.check_owned([value])?;
         let info = graph.value(value);
         let root = graph.storage(value);
         let kept = self.plan.outputs().iter().any(|&o| graph.storage(o) == root);
@@ -211,6 +213,7 @@ impl Session {
     /// # Errors
     /// A value that is not a one-element output of the plan.
     pub fn record(&mut self, value: Value, capacity: usize) -> Result<()> {
+        self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().value(value);
         if info.kind.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
             return Err(Error::Value {
@@ -234,6 +237,7 @@ impl Session {
     /// A value that is not being recorded; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
+        self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().value(value);
         let mut kind = info.kind.clone();
         let Some(record) = self.records.iter_mut().find(|r| r.value == value) else {
