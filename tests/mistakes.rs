@@ -3,9 +3,10 @@
 
 mod harness;
 
+use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Conv2d;
 use wgrad::plan::AdapterKind;
-use wgrad::{Caps, Error, Graph, Plan, Result};
+use wgrad::{Caps, Error, Graph, Mode, Plan, Result};
 
 /// The error of a layer called "layer" on an input of this shape.
 fn refused(layer: impl Layer + 'static, shape: &[usize]) -> String {
