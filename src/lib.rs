@@ -1,4 +1,39 @@
-//! Train convolutional neural networks on any GPU that WebGPU reaches.
+//! Train convolutional neural networks on any GPU that WebGPU reaches, in WGSL.
+//!
+//! Three stages, each a type: a [`Graph`] holds a network, its loss, gradients and optimizer updates as
+//! data; a [`Plan`] turns it into dispatches over buffers, checked against an adapter's limits without a
+//! GPU; a [`Session`] replays the plan on a [`Device`], one submit a step. [`Weights`] are shared by name
+//! between sessions.
+//!
+//! ```no_run
+//! use wgrad::nn::{self, Layer};
+//! use wgrad::{Device, Graph, Mode, Plan, Session, Weights, optim};
+//!
+//! # fn main() -> wgrad::Result<()> {
+//! let net = nn::Sequential::new().add("fc", nn::Linear::new(784, 10));
+//! let mut g = Graph::new();
+//! let pixels = g.input("pixels", [64, 784])?;
+//! let labels = g.labels("labels", 64)?;
+//! let logits = net.forward(&mut g, pixels, Mode::Train)?;
+//! let loss = g.cross_entropy(logits, labels)?;
+//! let rate = g.scalar("learning_rate")?;
+//! optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, loss)?;
+//!
+//! let device = Device::open()?;
+//! let weights = Weights::init(&device, &g, 42)?;
+//! let mut session = Session::new(&device, Plan::new(&g, &[loss], device.caps())?, &weights)?;
+//! session.write_scalar(rate, 0.1)?;
+//! session.write(pixels, &vec![0.5; 64 * 784])?;
+//! session.write(labels, &vec![3; 64])?;
+//! session.step()?;
+//! println!("{:?}", session.read(loss)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`]; the operators and how to write
+//! one in [`ops`]. Every operator has an f64 twin in [`reference`](mod@reference), which
+//! [`Session::verify`] compares a real step with.
 
 pub mod data;
 pub mod device;
@@ -22,3 +57,8 @@ pub use plan::{Caps, Plan, PlanOptions};
 pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};
 pub use weights::Weights;
+
+/// The README's loop is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

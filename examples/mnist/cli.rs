@@ -16,7 +16,7 @@ Training
   --batch-size N      images a step (default 64)
   --optimizer NAME    sgd (momentum 0.9), adam or adamw (default sgd)
   --learning-rate X   default 0.01 for sgd, 0.001 for adam and adamw
-  --schedule NAME     cosine (the rate falls to zero along half a cosine over the run) or constant
+  --schedule NAME     cosine (the rate falls to zero along half a cosine over all epochs) or constant
                       (default cosine)
   --dropout P         probability of dropping a unit before the last layer (default 0)
   --seed N            of weights, order of images and dropout (default 0)

@@ -61,6 +61,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
         evaluator: None,
         speed: Speed::default(),
         fetched: Instant::now(),
+        whole_run: 0,
         pending: 0,
         started,
     };
@@ -156,6 +157,8 @@ struct Trainer<'a> {
     evaluator: Option<Session>,
     record: Record,
     speed: Speed,
+    /// Steps of all epochs, which the schedule of the learning rate spans.
+    whole_run: u64,
     /// When what the device recorded was last fetched, and the steps since then.
     fetched: Instant,
     pending: usize,
@@ -168,6 +171,8 @@ impl Trainer<'_> {
         let steps_per_epoch = data.train.len().div_ceil(options.batch_size) as u64;
         let all = options.epochs.saturating_mul(steps_per_epoch);
         let steps = options.max_steps.map_or(all, |limit| limit.min(all));
+        // A run that is stopped early is the start of the whole one.
+        self.whole_run = all;
         self.session.record(self.training.loss, RECORDED_STEPS)?;
         if options.plot.is_some() {
             self.session.record(self.training.step.correct, RECORDED_STEPS)?;
@@ -208,7 +213,7 @@ impl Trainer<'_> {
         {
             self.session.write(self.training.step.images, batch.images)?;
             self.session.write(self.training.step.labels, batch.labels)?;
-            let share = self.options.schedule.share(self.session.counters().steps, steps);
+            let share = self.options.schedule.share(self.session.counters().steps, self.whole_run);
             let rate = (f64::from(self.options.learning_rate) * share) as f32;
             self.session.write_scalar(self.training.learning_rate, rate)?;
             self.session.step()?;
