@@ -4,4 +4,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/ensure-adapter.sh
-exec cargo test --release "$@"
+# All failures at once: one may explain another.
+exec cargo test --release --no-fail-fast "$@"

@@ -97,12 +97,12 @@ fn a_planted_wrong_kernel_is_named() {
 
 #[test]
 fn verifying_gives_what_a_step_gives() {
-    let (mut verified, output) = session(u32::MAX);
-    let (mut stepped, _) = session(u32::MAX);
+    let (mut verified, verified_output) = session(u32::MAX);
+    let (mut stepped, stepped_output) = session(u32::MAX);
     verified.verify().expect("every kernel is right");
     stepped.step().expect("the step runs");
-    let (a, b) = (verified.read(output).expect("an output"), stepped.read(output).expect("an output"));
-    assert_eq!(a, b);
+    let verified = verified.read(verified_output).expect("an output");
+    assert_eq!(verified, stepped.read(stepped_output).expect("an output"));
 }
 
 /// Layers whose bias batch norm takes away again: that bias's gradient is zero but for rounding.
