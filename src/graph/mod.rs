@@ -213,6 +213,11 @@ impl Graph {
         value
     }
 
+    /// The step counter, if anything asked for it.
+    pub(crate) fn counted_steps(&self) -> Option<Value> {
+        self.step_counter
+    }
+
     /// Runs `build` with `name` added to the scope that names nodes and parameters.
     pub fn scoped<T>(&mut self, name: &str, build: impl FnOnce(&mut Graph) -> T) -> T {
         self.scope.push(name.to_owned());

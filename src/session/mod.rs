@@ -294,8 +294,7 @@ impl Session {
                 .poll(wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None })
                 .map_err(|e| self.device.error(e.to_string()))?;
         }
-        let counter = self.plan.graph().values().find(|(_, info)| matches!(info.source, Source::StepCounter));
-        if let Some((value, _)) = counter
+        if let Some(value) = self.plan.graph().counted_steps()
             && let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value)
         {
             self.counters.bytes_uploaded += 4;

@@ -37,16 +37,12 @@ impl Uploads {
     }
 
     pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
-        self.encoder.get_or_insert_with(|| {
-            device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
-        })
+        open(&mut self.encoder, device)
     }
 
     pub fn write(&mut self, device: &Device, target: &Buffer, offset: u64, bytes: &[u8]) {
         let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return };
-        let encoder = self.encoder.get_or_insert_with(|| {
-            device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
-        });
+        let encoder = open(&mut self.encoder, device);
         self.belt.write_buffer(encoder, &target.raw, offset, size).copy_from_slice(bytes);
     }
 
@@ -57,6 +53,13 @@ impl Uploads {
         self.belt.recall();
         index
     }
+}
+
+/// The encoder of the coming submission, made when it is first needed.
+fn open<'e>(encoder: &'e mut Option<wgpu::CommandEncoder>, device: &Device) -> &'e mut wgpu::CommandEncoder {
+    encoder.get_or_insert_with(|| {
+        device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
+    })
 }
 
 impl fmt::Debug for Uploads {
