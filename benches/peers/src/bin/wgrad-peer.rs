@@ -1,0 +1,182 @@
+//! The work done with wgrad.
+
+use wgrad::nn::{self, Layer};
+use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::pool2d::Pool2d;
+use wgrad::{Device, Graph, Mode, Plan, Result, Session, Shape, Value, Weights, optim};
+use wgrad_peers::work::{IMAGES, Operator, numbers};
+use wgrad_peers::{Batch, Network, Peer, Repeat};
+
+fn main() {
+    wgrad_peers::main::<Wgrad>();
+}
+
+struct Wgrad(Device);
+
+impl Peer for Wgrad {
+    const NAME: &'static str = "wgrad";
+
+    fn open() -> Self {
+        Wgrad(Device::open().unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    fn adapter(&self) -> String {
+        self.0.summary().to_string()
+    }
+
+    fn training(&self, batch: usize) -> Box<dyn Network + '_> {
+        Box::new(Step::training(&self.0, batch).expect("the network is valid"))
+    }
+
+    fn inference(&self, batch: usize) -> Box<dyn Network + '_> {
+        Box::new(Step::inference(&self.0, batch).expect("the network is valid"))
+    }
+
+    fn operator(&self, operator: &Operator, backward: bool) -> Box<dyn Repeat + '_> {
+        Box::new(Step::operator(&self.0, operator, backward).expect("the operator is valid"))
+    }
+}
+
+fn network() -> nn::Sequential {
+    nn::Sequential::new()
+        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
+        .add("bn1", nn::BatchNorm::new(8))
+        .add("relu1", nn::Relu)
+        .add("pool1", nn::MaxPool2d::new([2, 2]))
+        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
+        .add("bn2", nn::BatchNorm::new(32))
+        .add("relu2", nn::Relu)
+        .add("pool2", nn::MaxPool2d::new([2, 2]))
+        .add("flatten", nn::Flatten)
+        .add("fc1", nn::Linear::new(1568, 600))
+        .add("relu3", nn::Relu)
+        .add("fc2", nn::Linear::new(600, 10))
+}
+
+/// A session, and the values that a batch is written to and the loss read from.
+struct Step {
+    session: Session,
+    images: Option<Value>,
+    labels: Option<Value>,
+    loss: Option<Value>,
+}
+
+impl Step {
+    fn training(device: &Device, batch: usize) -> Result<Step> {
+        let mut graph = Graph::new();
+        let images = graph.input("images", [batch, 1, 28, 28])?;
+        let labels = graph.labels("labels", batch)?;
+        let logits = network().forward(&mut graph, images, Mode::Train)?;
+        let loss = graph.cross_entropy(logits, labels)?;
+        let rate = graph.scalar("learning_rate")?;
+        optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
+        let mut session = session(device, &graph, &[loss])?;
+        session.write_scalar(rate, 0.01)?;
+        Ok(Step { session, images: Some(images), labels: Some(labels), loss: Some(loss) })
+    }
+
+    fn inference(device: &Device, batch: usize) -> Result<Step> {
+        let mut graph = Graph::new();
+        let images = graph.input("images", [batch, 1, 28, 28])?;
+        let logits = network().forward(&mut graph, images, Mode::Eval)?;
+        let session = session(device, &graph, &[logits])?;
+        Ok(Step { session, images: Some(images), labels: None, loss: None })
+    }
+
+    fn operator(device: &Device, operator: &Operator, backward: bool) -> Result<Step> {
+        let mut operands = Operands::default();
+        let (output, by) = operands.apply(operator)?;
+        let mut outputs = vec![output];
+        if backward {
+            let shape = operands.graph.shape(output).clone();
+            let gradient = operands.input("gradient", shape)?;
+            outputs.extend(operands.graph.gradients_from(&[(output, gradient)], &by)?.into_iter().flatten());
+        }
+        let mut session = session(device, &operands.graph, &outputs)?;
+        for value in operands.inputs {
+            let count = operands.graph.shape(value).elements();
+            session.write(value, &numbers(count))?;
+        }
+        Ok(Step { session, images: None, labels: None, loss: None })
+    }
+}
+
+fn session(device: &Device, graph: &Graph, outputs: &[Value]) -> Result<Session> {
+    let weights = Weights::init(device, graph, 0)?;
+    Session::new(device, Plan::new(graph, outputs, device.caps())?, &weights)
+}
+
+impl Network for Step {
+    fn step(&mut self, batch: Batch) {
+        let labels: &[i32] = &batch.labels;
+        if let Some(images) = self.images {
+            self.session.write(images, &batch.images).expect("the images fit");
+        }
+        if let Some(value) = self.labels {
+            self.session.write(value, labels).expect("the labels fit");
+        }
+        self.session.step().expect("the step runs");
+    }
+
+    fn wait(&mut self) {
+        self.session.wait().expect("the device answers");
+    }
+
+    fn loss(&mut self) -> f32 {
+        let loss = self.loss.expect("only training has a loss");
+        self.session.read(loss).expect("the loss is an output").to_f64()[0] as f32
+    }
+}
+
+impl Repeat for Step {
+    fn run(&mut self) {
+        self.session.step().expect("the step runs");
+    }
+
+    fn wait(&mut self) {
+        self.session.wait().expect("the device answers");
+    }
+}
+
+/// A graph of one operator, and the inputs that want contents.
+#[derive(Default)]
+struct Operands {
+    graph: Graph,
+    inputs: Vec<Value>,
+}
+
+impl Operands {
+    fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        let value = self.graph.input(name, shape)?;
+        self.inputs.push(value);
+        Ok(value)
+    }
+
+    /// The operator's output, and what gradients are taken by.
+    fn apply(&mut self, operator: &Operator) -> Result<(Value, Vec<Value>)> {
+        Ok(match *operator {
+            Operator::Matmul { m, k, n } => {
+                let (a, b) = (self.input("a", [m, k])?, self.input("b", [k, n])?);
+                (self.graph.matmul(a, b)?, vec![a, b])
+            }
+            Operator::Conv2d(conv) => {
+                let x = self.input("x", [conv.images, conv.channels, conv.size, conv.size])?;
+                let shape = [conv.results, conv.channels, conv.kernel, conv.kernel];
+                let weight = self.input("weight", shape)?;
+                let attributes = Conv2d::default().stride([conv.stride; 2]).padding([conv.padding; 2]);
+                (self.graph.conv2d(x, weight, None, attributes)?, vec![x, weight])
+            }
+            Operator::MaxPool => {
+                let x = self.input("x", IMAGES)?;
+                (self.graph.max_pool2d(x, Pool2d::new([2, 2]))?, vec![x])
+            }
+            Operator::BatchNorm => {
+                let x = self.input("x", IMAGES)?;
+                let y = nn::BatchNorm::new(IMAGES[1]).forward(&mut self.graph, x, Mode::Train)?;
+                let mut by = vec![x];
+                by.extend(self.graph.parameters());
+                (y, by)
+            }
+        })
+    }
+}
