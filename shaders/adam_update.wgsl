@@ -1,4 +1,4 @@
-// Adam and AdamW, as PyTorch has them, in step t = step + 1:
+// Adam and AdamW, as PyTorch has them, in step t = step + 1, the gradient g clipped:
 //   g += WEIGHT_DECAY * p            (Adam)      p -= rate * WEIGHT_DECAY * p   (AdamW: DECOUPLED)
 //   m = beta1 * m + (1 - beta1) * g
 //   v = beta2 * v + (1 - beta2) * g^2
@@ -46,11 +46,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let decay = WEIGHT_DECAY * select(1.0, rate[0], DECOUPLED);
     let step_size = rate[0] / one_less_exp(t * LOG_BETA1);
     let spread = 1.0 / sqrt(one_less_exp(t * LOG_BETA2));
+    let scale = gradient_scale();
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < VECTORS) {
             var p = parameters[i];
-            var g = gradients[i];
+            var g = scale * clip_value(gradients[i]);
             if (DECOUPLED) {
                 p -= decay * p;
             } else {

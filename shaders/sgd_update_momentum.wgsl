@@ -1,4 +1,4 @@
-// Stochastic gradient descent with momentum, as PyTorch has it:
+// Stochastic gradient descent with momentum, as PyTorch has it, the gradient g clipped:
 //   d = g + WEIGHT_DECAY * p
 //   b = MOMENTUM * b + (1 - dampening) * d,  in the first step b = d
 //   p -= rate * (NESTEROV ? d + MOMENTUM * b : b)
@@ -25,11 +25,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let step_size = rate[0];
     // SHARE is 1 - dampening. Dampening leaves out the first step, whose momenta are zero.
     let share = select(SHARE, 1.0, step[0] == 0u);
+    let scale = gradient_scale();
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < VECTORS) {
             let p = parameters[i];
-            let d = gradients[i] + WEIGHT_DECAY * p;
+            let d = scale * clip_value(gradients[i]) + WEIGHT_DECAY * p;
             let b = MOMENTUM * momenta[i] + share * d;
             momenta[i] = b;
             if (NESTEROV) {

@@ -174,6 +174,36 @@ fn optimizers_agree_with_pytorch() -> Result<()> {
 }
 
 #[test]
+fn gradients_are_clipped_by_norm_as_by_pytorch() -> Result<()> {
+    for fixture in Fixture::of("optim", "clip_grad_norm") {
+        let mut graph = Graph::new();
+        let rate = graph.scalar("rate")?;
+        let names = ["0", "1"];
+        let mut pairs = Vec::new();
+        for i in names {
+            let shape = fixture.array(&format!("gradient_{i}")).shape.clone();
+            let parameter = graph.parameter(&format!("parameter_{i}"), shape.clone(), Init::Constant(0.0))?;
+            pairs.push((parameter, graph.input(&format!("gradient_{i}"), shape)?));
+        }
+        Sgd::new(rate).clip_norm(fixture.number("max_norm", f64::NAN)).apply(&mut graph, &pairs)?;
+        let plan = Plan::new(&graph, &[], device().caps())?;
+        let weights = Weights::init(device(), &graph, 0)?;
+        let mut session = Session::new(device(), plan, &weights)?;
+        for (i, (_, gradient)) in names.iter().zip(&pairs) {
+            session.write(*gradient, &fixture.f32(&format!("gradient_{i}")))?;
+        }
+        // From zero, a step at a rate of -1 leaves the clipped gradient.
+        session.write_scalar(rate, -1.0)?;
+        session.step()?;
+        for i in names {
+            let found = weights.read(&format!("parameter_{i}"))?;
+            assert_close(&fixture, &format!("clipped_{i}"), &found, 1e-6);
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn backward_rules_agree_with_finite_differences() {
     for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
         check_gradients(&Case::new("a prime", function, vec![scaled([23], 5, 3.0)]), &[0]);

@@ -155,6 +155,58 @@ fn each_page_of_an_arena_gets_a_dispatch() -> Result<()> {
 }
 
 #[test]
+fn clipping_is_one_reduction_at_most_and_spans_pages() -> Result<()> {
+    let limits = [(None, None, 0), (Some(0.1), None, 0), (None, Some(0.1), 1), (Some(0.1), Some(0.1), 1)];
+    for (value, norm, reductions) in limits {
+        for page in [256, 768] {
+            let mut graph = Graph::new();
+            let (_, _, loss) = network(&mut graph)?;
+            let rate = graph.scalar("rate")?;
+            let mut optimizer = Sgd::new(rate).momentum(0.9).weight_decay(0.1);
+            if let Some(value) = value {
+                optimizer = optimizer.clip_value(value);
+            }
+            if let Some(norm) = norm {
+                optimizer = optimizer.clip_norm(norm);
+            }
+            optimizer.minimize(&mut graph, loss)?;
+            // Three tensors of 256 bytes, padding included.
+            let mut caps = Caps::webgpu_defaults(AdapterKind::Discrete);
+            caps.max_binding_bytes = page;
+            let plan = Plan::new(&graph, &[loss], &caps)?;
+            let count = |name: &str| kernels(&plan).iter().filter(|&&k| k == name).count();
+            let pages = 768 / page as usize;
+            assert_eq!(count("gradient_squares"), reductions * pages, "{value:?} {norm:?}");
+            assert_eq!(count("sgd_update_momentum"), pages, "{value:?} {norm:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn gradients_are_clipped_by_value_before_the_norm() -> Result<()> {
+    let mut graph = Graph::new();
+    let a = graph.parameter("a", [2], Init::Constant(0.0))?;
+    let b = graph.parameter("b", [1], Init::Constant(0.0))?;
+    let (given_a, given_b) = (graph.input("given_a", [2])?, graph.input("given_b", [1])?);
+    let rate = graph.scalar("rate")?;
+    Sgd::new(rate).clip_value(4.0).clip_norm(2.5).apply(&mut graph, &[(a, given_a), (b, given_b)])?;
+    let plan = Plan::new(&graph, &[], device().caps())?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write_scalar(rate, 1.0)?;
+    // (3, -100, 0) becomes (3, -4, 0), whose norm of 5 is halved.
+    session.write(given_a, &[3.0, -100.0])?;
+    session.write(given_b, &[0.0])?;
+    session.step()?;
+    let found = [weights.read("a")?.to_f64(), weights.read("b")?.to_f64()].concat();
+    for (found, expected) in found.iter().zip([-1.5, 2.0, 0.0]) {
+        assert!((found - expected).abs() < 1e-6, "found {found}, expected {expected}");
+    }
+    Ok(())
+}
+
+#[test]
 fn two_optimizers_train_two_parts() -> Result<()> {
     let mut graph = Graph::new();
     let a = graph.parameter("a", [5], Init::Constant(0.0))?;
@@ -206,6 +258,10 @@ fn mistakes_are_named() -> Result<()> {
     assert_eq!(error, "weight_decay: must be at least 0, found NaN");
     let error = text(Adam::new(rate).betas(0.9, 1.0).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "betas: must be at least 0 and below 1, found 1");
+    let error = text(Sgd::new(rate).clip_norm(0.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "clip_norm: must be above 0 and finite, found 0");
+    let error = text(Adam::new(rate).clip_value(f64::NAN).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "clip_value: must be above 0 and finite, found NaN");
     let error = text(AdamW::new(rate).eps(0.0).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "eps: must be above 0, found 0");
 

@@ -6,7 +6,7 @@
 
 use super::Operator;
 use crate::error::Result;
-use crate::plan::Lower;
+use crate::plan::{AdapterKind, Lower, Operand};
 use crate::reference::{Array, optimizer as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -14,6 +14,12 @@ use crate::tensor::{DType, Shape, TensorType};
 use std::ops::Range;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static CLIP_VALUE: ShaderFile = shader_file!("shared/clip_value");
+static CLIP_VALUE_NONE: ShaderFile = shader_file!("shared/clip_value_none");
+static CLIP_NORM: ShaderFile = shader_file!("shared/clip_norm");
+static CLIP_NORM_NONE: ShaderFile = shader_file!("shared/clip_norm_none");
+static SQUARES: ShaderFile = shader_file!("gradient_squares");
 static SGD: ShaderFile = shader_file!("sgd_update");
 static SGD_MOMENTUM: ShaderFile = shader_file!("sgd_update_momentum");
 static ADAM: ShaderFile = shader_file!("adam_update");
@@ -21,6 +27,88 @@ static ADAM: ShaderFile = shader_file!("adam_update");
 /// Invocations of a workgroup, and how many vectors of four each updates in turn.
 const LANES: usize = 64;
 const ITEMS: usize = 4;
+
+/// What is done to the gradients before an update uses them: first the one, then the other.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Clip {
+    /// Each element is brought between minus this and this, as by `torch.nn.utils.clip_grad_value_`.
+    pub value: Option<f64>,
+    /// All gradients of the update are scaled by min(1, this / (norm + 1e-6)), where norm is the root
+    /// of the sum of all their squares, as by `torch.nn.utils.clip_grad_norm_`.
+    pub norm: Option<f64>,
+}
+
+/// The first pass of clipping by norm: parts of the sum of squares, over all pages.
+struct Squares {
+    parts: Operand,
+    count: usize,
+}
+
+impl Clip {
+    fn value_file(&self) -> &'static ShaderFile {
+        if self.value.is_some() { &CLIP_VALUE } else { &CLIP_VALUE_NONE }
+    }
+
+    fn with_value(&self, kernel: Kernel) -> Kernel {
+        match self.value {
+            Some(value) => kernel.with("CLIP_VALUE", value as f32),
+            None => kernel,
+        }
+    }
+
+    /// Records the sums of squares of the gradients, which start at input `gradients`.
+    fn lower_squares(&self, cx: &mut Lower<'_>, gradients: usize) -> Result<Option<Squares>> {
+        if self.norm.is_none() {
+            return Ok(None);
+        }
+        // Each part is a workgroup here, and a load in every invocation of the update. A software
+        // adapter has few cores to feed, and loads are what costs there.
+        let most = if cx.caps().kind == AdapterKind::Software { 16 } else { 256 };
+        let pages: Vec<(Range<usize>, usize)> = cx
+            .pages()
+            .into_iter()
+            .map(|page| {
+                let run = shifted(&page, gradients);
+                let vectors = cx.run_elements(run.clone()) / 4;
+                // The update loads parts in fours.
+                let parts = vectors.div_ceil(LANES * ITEMS).min(most).next_multiple_of(4);
+                (run, parts)
+            })
+            .collect();
+        let count = pages.iter().map(|page| page.1).sum();
+        let squares = cx.temporary(count);
+        let mut first = 0;
+        for (run, parts) in pages {
+            let vectors = cx.run_elements(run.clone()) / 4;
+            let kernel = Kernel::new(&[&GROUP, &TEAM, self.value_file(), &SQUARES])
+                .with("VECTORS", cx.index(vectors)?)
+                .with("FIRST_PART", cx.index(first)?)
+                .with("PARTS", cx.index(parts)?)
+                .with("PART_VECTORS", cx.index(vectors.div_ceil(parts))?);
+            let operands = [cx.run(run), squares.clone()];
+            cx.dispatch(self.with_value(kernel), &operands, parts);
+            first += parts;
+        }
+        Ok(Some(Squares { parts: squares, count }))
+    }
+
+    /// The update's kernel `main` with what clips its gradients, and the operand that takes, if any.
+    fn update(
+        &self,
+        cx: &Lower<'_>,
+        squares: Option<&Squares>,
+        main: &'static ShaderFile,
+    ) -> Result<(Kernel, Option<Operand>)> {
+        let (Some(norm), Some(squares)) = (self.norm, squares) else {
+            let kernel = Kernel::new(&[&GROUP, self.value_file(), &CLIP_NORM_NONE, main]);
+            return Ok((self.with_value(kernel), None));
+        };
+        let kernel = Kernel::new(&[&GROUP, self.value_file(), &CLIP_NORM, main])
+            .with("CLIP_NORM", norm as f32)
+            .with("PARTS", cx.index(squares.count)?);
+        Ok((self.with_value(kernel), Some(squares.parts.clone())))
+    }
+}
 
 /// A step of stochastic gradient descent, as `torch.optim.SGD` makes it.
 ///
@@ -38,6 +126,8 @@ pub struct SgdUpdate {
     pub weight_decay: f64,
     /// Whether the step looks ahead along the momentum.
     pub nesterov: bool,
+    /// What is done to the gradients first.
+    pub clip: Clip,
 }
 
 impl SgdUpdate {
@@ -61,10 +151,12 @@ impl Operator for SgdUpdate {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let scalars = self.runs() * self.parameters;
+        let squares = self.clip.lower_squares(cx, self.parameters)?;
+        let file = if self.has_momentum() { &SGD_MOMENTUM } else { &SGD };
         for page in cx.pages() {
             let vectors = cx.run_elements(page.clone()) / 4;
-            let file = if self.has_momentum() { &SGD_MOMENTUM } else { &SGD };
-            let mut kernel = Kernel::new(&[&GROUP, file])
+            let (kernel, parts) = self.clip.update(cx, squares.as_ref(), file)?;
+            let mut kernel = kernel
                 .with("VECTORS", cx.index(vectors)?)
                 .with("WEIGHT_DECAY", self.weight_decay as f32)
                 .with("ITEMS", ITEMS as u32);
@@ -78,6 +170,7 @@ impl Operator for SgdUpdate {
                     .with("NESTEROV", self.nesterov);
                 operands.push(cx.input(scalars + 1));
             }
+            operands.extend(parts);
             cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * ITEMS));
         }
         Ok(())
@@ -115,6 +208,8 @@ pub struct AdamUpdate {
     pub weight_decay: f64,
     /// Whether weights decay by themselves (AdamW) and not through the gradient (Adam).
     pub decoupled: bool,
+    /// What is done to the gradients first.
+    pub clip: Clip,
 }
 
 impl Operator for AdamUpdate {
@@ -129,9 +224,11 @@ impl Operator for AdamUpdate {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         // The logarithm of a decay of zero is clamped to where its power is nothing in any step.
         let logarithm = |beta: f64| beta.ln().max(-100.0) as f32;
+        let squares = self.clip.lower_squares(cx, self.parameters)?;
         for page in cx.pages() {
             let vectors = cx.run_elements(page.clone()) / 4;
-            let kernel = Kernel::new(&[&GROUP, &ADAM])
+            let (kernel, parts) = self.clip.update(cx, squares.as_ref(), &ADAM)?;
+            let kernel = kernel
                 .with("VECTORS", cx.index(vectors)?)
                 .with("BETA2", self.beta2 as f32)
                 .with("ONE_LESS_BETA1", (1.0 - self.beta1) as f32)
@@ -145,6 +242,7 @@ impl Operator for AdamUpdate {
             let mut operands: Vec<_> =
                 (0..4).map(|run| cx.run(shifted(&page, run * self.parameters))).collect();
             operands.extend([cx.input(4 * self.parameters), cx.input(4 * self.parameters + 1)]);
+            operands.extend(parts);
             cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * ITEMS));
         }
         Ok(())

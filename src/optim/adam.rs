@@ -1,9 +1,9 @@
 //! Adam and AdamW.
 
-use super::{gradients, placed, require, require_weight_decay, state};
+use super::{gradients, placed, require, require_clip, require_weight_decay, state};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::optimizer::AdamUpdate;
+use crate::ops::optimizer::{AdamUpdate, Clip};
 
 /// What Adam and AdamW have in common.
 #[derive(Clone, Debug)]
@@ -13,6 +13,7 @@ struct Settings {
     eps: f64,
     weight_decay: f64,
     decoupled: bool,
+    clip: Clip,
 }
 
 impl Settings {
@@ -37,6 +38,7 @@ impl Settings {
             eps: self.eps,
             weight_decay: self.weight_decay,
             decoupled: self.decoupled,
+            clip: self.clip,
         };
         graph.unscoped(|graph| graph.apply(update, &inputs))?;
         Ok(())
@@ -53,6 +55,7 @@ impl Settings {
             self.eps >= f64::from(f32::MIN_POSITIVE) && self.eps.is_finite(),
             "above 0",
         )?;
+        require_clip(self.clip)?;
         require_weight_decay(self.weight_decay)
     }
 }
@@ -74,6 +77,7 @@ macro_rules! adam {
                     eps: 1e-8,
                     weight_decay: $weight_decay,
                     decoupled: $decoupled,
+                    clip: Clip::default(),
                 })
             }
 
@@ -96,6 +100,20 @@ macro_rules! adam {
                 self
             }
 
+            /// Brings every element of the gradients between `-limit` and `limit`, as
+            /// `torch.nn.utils.clip_grad_value_`; before [`clip_norm`](Self::clip_norm). Off by default.
+            pub fn clip_value(mut self, limit: f64) -> Self {
+                self.0.clip.value = Some(limit);
+                self
+            }
+
+            /// Scales the gradients of all parameters so that the norm of all of them together is at most
+            /// `limit`, as `torch.nn.utils.clip_grad_norm_`. Off by default.
+            pub fn clip_norm(mut self, limit: f64) -> Self {
+                self.0.clip.norm = Some(limit);
+                self
+            }
+
             /// Appends the gradients of the scalar `loss` and the update of every parameter it
             /// depends on.
             ///
@@ -111,7 +129,7 @@ macro_rules! adam {
             /// # Errors
             /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
             /// given twice or updated before, one whose gradient has another shape;
-    /// a value of another graph.
+            /// a value of another graph.
             pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
                 self.0.apply(graph, pairs)
             }

@@ -4,6 +4,9 @@
 //! An optimizer appends nodes to the graph: the gradients of the loss, and one update of all
 //! parameters in place, which every plan of the graph then runs at the end of its step. The
 //! learning rate is an input of the graph and changes without rebuilding.
+//!
+//! Each can clip the gradients it uses, by value and by the norm of all of them together. Neither is a
+//! pass of its own: the update reads the gradients anyway, and a norm costs it one reduction.
 
 mod adam;
 mod sgd;
@@ -14,6 +17,7 @@ pub use sgd::Sgd;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
 use crate::ops::elementwise::Copy;
+use crate::ops::optimizer::Clip;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -112,4 +116,16 @@ fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> R
 /// Weight decay pulls towards zero or does nothing.
 fn require_weight_decay(value: f64) -> Result<()> {
     require("weight_decay", value, value >= 0.0 && value.is_finite(), "at least 0")
+}
+
+/// Limits of clipping are norms or magnitudes.
+fn require_clip(clip: Clip) -> Result<()> {
+    // Kernels have them as f32, in which a smaller one would be nothing.
+    let passes = |limit: f64| limit >= f64::from(f32::MIN_POSITIVE) && limit <= f64::from(f32::MAX);
+    for (setting, limit) in [("clip_value", clip.value), ("clip_norm", clip.norm)] {
+        if let Some(limit) = limit {
+            require(setting, limit, passes(limit), "above 0 and finite")?;
+        }
+    }
+    Ok(())
 }

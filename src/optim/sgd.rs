@@ -1,9 +1,9 @@
 //! Stochastic gradient descent.
 
-use super::{gradients, placed, require, require_weight_decay, state};
+use super::{gradients, placed, require, require_clip, require_weight_decay, state};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
-use crate::ops::optimizer::SgdUpdate;
+use crate::ops::optimizer::{Clip, SgdUpdate};
 
 /// Stochastic gradient descent, as `torch.optim.SGD`: with momentum `b = momentum b + (1 -
 /// dampening) g` and `p -= rate b`, with Nesterov's `p -= rate (g + momentum b)`. Weight decay
@@ -19,12 +19,13 @@ pub struct Sgd {
     dampening: f64,
     weight_decay: f64,
     nesterov: bool,
+    clip: Clip,
 }
 
 impl Sgd {
     /// Plain descent with the learning rate that the scalar `rate` holds.
     pub fn new(rate: Value) -> Self {
-        Sgd { rate, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+        Sgd { rate, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, clip: Clip::default() }
     }
 
     /// Sets the momentum, 0 by default: none.
@@ -48,6 +49,20 @@ impl Sgd {
     /// Sets whether momentum is Nesterov's.
     pub fn nesterov(mut self, nesterov: bool) -> Self {
         self.nesterov = nesterov;
+        self
+    }
+
+    /// Brings every element of the gradients between `-limit` and `limit`, as
+    /// `torch.nn.utils.clip_grad_value_`; before [`clip_norm`](Self::clip_norm). Off by default.
+    pub fn clip_value(mut self, limit: f64) -> Self {
+        self.clip.value = Some(limit);
+        self
+    }
+
+    /// Scales the gradients of all parameters so that the norm of all of them together is at most
+    /// `limit`, as `torch.nn.utils.clip_grad_norm_`. Off by default.
+    pub fn clip_norm(mut self, limit: f64) -> Self {
+        self.clip.norm = Some(limit);
         self
     }
 
@@ -86,6 +101,7 @@ impl Sgd {
             dampening: self.dampening,
             weight_decay: self.weight_decay,
             nesterov: self.nesterov,
+            clip: self.clip,
         };
         graph.unscoped(|graph| graph.apply(update, &inputs))?;
         Ok(())
@@ -96,6 +112,7 @@ impl Sgd {
         require("momentum", momentum, momentum >= 0.0 && momentum.is_finite(), "at least 0")?;
         require("dampening", dampening, dampening.is_finite(), "finite")?;
         require_weight_decay(self.weight_decay)?;
+        require_clip(self.clip)?;
         if self.nesterov && (momentum == 0.0 || dampening != 0.0) {
             return Err(Error::Setting {
                 setting: "nesterov",

@@ -1,14 +1,25 @@
 //! Optimizer updates, tensor by tensor, as PyTorch's documentation states them.
 
 use super::Array;
-use crate::ops::optimizer::{AdamUpdate, SgdUpdate};
+use crate::ops::optimizer::{AdamUpdate, Clip, SgdUpdate};
+
+/// The gradients as an update uses them: by value first, then by the norm of all of them.
+fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
+    let by_value = |g: f64| clip.value.map_or(g, |limit| g.clamp(-limit, limit));
+    let gradients: Vec<Array> = gradients.iter().map(|g| g.map(by_value)).collect();
+    let Some(limit) = clip.norm else { return gradients };
+    let squares: f64 = gradients.iter().flat_map(|g| &g.data).map(|g| g * g).sum();
+    let scale = (limit / (squares.sqrt() + 1e-6)).min(1.0);
+    gradients.iter().map(|gradient| gradient.map(|g| g * scale)).collect()
+}
 
 /// New parameters, then new momentum buffers.
 pub fn sgd(update: &SgdUpdate, inputs: &[&Array]) -> Vec<Array> {
     let count = update.parameters;
+    let gradients = clipped(update.clip, &inputs[count..2 * count]);
     let (mut parameters, mut momenta) = (Vec::new(), Vec::new());
     for i in 0..count {
-        let (mut parameter, gradient) = (inputs[i].clone(), inputs[count + i]);
+        let (mut parameter, gradient) = (inputs[i].clone(), &gradients[i]);
         let direction = gradient.zip(&parameter, |g, p| g + update.weight_decay * p);
         let mut taken = direction.clone();
         let mut rate = inputs[2 * count];
@@ -36,9 +47,10 @@ pub fn adam(update: &AdamUpdate, inputs: &[&Array]) -> Vec<Array> {
     let count = update.parameters;
     let rate = inputs[4 * count].data[0];
     let step = inputs[4 * count + 1].data[0] + 1.0;
+    let gradients = clipped(update.clip, &inputs[count..2 * count]);
     let (mut parameters, mut means, mut squares) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..count {
-        let (mut parameter, mut gradient) = (inputs[i].clone(), inputs[count + i].clone());
+        let (mut parameter, mut gradient) = (inputs[i].clone(), gradients[i].clone());
         if update.decoupled {
             parameter = parameter.map(|p| p * (1.0 - rate * update.weight_decay));
         } else {
