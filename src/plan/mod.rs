@@ -185,13 +185,13 @@ impl Plan {
                 };
                 node.operator.lower(&mut lower)?;
                 let (drafts, temporaries) = (lower.drafts, lower.temporaries);
-                builder.add_node(drafts, &temporaries);
+                builder.add_node(drafts, &temporaries)?;
             }
             steps.push(Step { node: id, variant, why, dispatches: start..builder.drafts.len() });
         }
         builder.pin(outputs);
         let activation_bound = slots::lower_bound(&builder.lifetimes, builder.drafts.len());
-        let (buffers, places, temporaries) = builder.place(outputs);
+        let (buffers, places, temporaries) = builder.place(outputs, caps.max_buffer_bytes);
         let mut plan = Plan {
             caps: caps.clone(),
             outputs: outputs.to_vec(),
@@ -253,6 +253,14 @@ impl Plan {
     /// The least memory that activations and scratch could take: the most bytes alive at once.
     pub fn activation_lower_bound(&self) -> u64 {
         self.activation_bound
+    }
+
+    /// The least device memory this plan could take, in bytes: [`Plan::activation_lower_bound`], and
+    /// all of what every step needs whole: weights, their gradients, state, inputs and constants.
+    pub fn device_lower_bound(&self) -> u64 {
+        let bytes = self.device_bytes();
+        let fixed = bytes.iter().filter(|(kind, _)| **kind != BufferKind::Activations);
+        fixed.map(|(_, bytes)| bytes).sum::<u64>() + self.activation_bound
     }
 
     /// Where a value lies, views and updates in place resolved; `None` for a value that no
@@ -327,28 +335,29 @@ impl<'g> Builder<'g> {
         }
     }
 
-    fn add_node(&mut self, drafts: Vec<Draft>, temporaries: &[u64]) {
+    /// # Errors
+    /// A kernel that binds what it does not declare.
+    fn add_node(&mut self, drafts: Vec<Draft>, temporaries: &[u64]) -> Result<()> {
         let base = self.lifetimes.len();
         let first = self.drafts.len();
-        for &bytes in temporaries {
-            self.lifetimes.push(Lifetime { bytes, first: usize::MAX, last: 0 });
-        }
+        self.lifetimes.extend(temporaries.iter().map(|&bytes| Lifetime::new(bytes)));
         let mine: Vec<usize> = (base..self.lifetimes.len()).collect();
         for (i, draft) in drafts.iter().enumerate() {
-            let now = first + i;
-            for operand in &draft.operands {
+            for (operand, (_, access)) in draft.operands.iter().zip(declared(draft)?) {
+                let now = first + i;
                 match operand {
-                    Operand::Temporary(t) => self.touch(base + t, now),
-                    Operand::Value(value) => self.touch_value(*value, now),
-                    Operand::Run(values) => values.iter().for_each(|&v| self.touch_value(v, now)),
+                    Operand::Temporary(t) => self.lifetimes[base + t].touch(now, access),
+                    Operand::Value(value) => self.touch_value(*value, now, access),
+                    Operand::Run(values) => values.iter().for_each(|&v| self.touch_value(v, now, access)),
                 }
             }
             self.temporaries.push(mine.clone());
         }
         self.drafts.extend(drafts);
+        Ok(())
     }
 
-    fn touch_value(&mut self, value: Value, now: usize) {
+    fn touch_value(&mut self, value: Value, now: usize, access: Access) {
         let root = self.graph.storage(value);
         self.touched.insert(root);
         let info = self.graph.value(root);
@@ -357,37 +366,29 @@ impl<'g> Builder<'g> {
         }
         let lifetimes = &mut self.lifetimes;
         let index = *self.of_value.entry(root).or_insert_with(|| {
-            lifetimes.push(Lifetime { bytes: info.kind.bytes(), first: usize::MAX, last: 0 });
+            lifetimes.push(Lifetime::new(info.kind.bytes()));
             lifetimes.len() - 1
         });
-        self.touch(index, now);
-    }
-
-    fn touch(&mut self, index: usize, now: usize) {
-        let lifetime = &mut self.lifetimes[index];
-        lifetime.first = lifetime.first.min(now);
-        lifetime.last = lifetime.last.max(now);
+        self.lifetimes[index].touch(now, access);
     }
 
     /// Keeps what the user may read alive to the end.
     fn pin(&mut self, outputs: &[Value]) {
         for &output in outputs {
             if let Some(&index) = self.of_value.get(&self.graph.storage(output)) {
-                self.lifetimes[index].last = self.drafts.len();
+                self.lifetimes[index].keep_until(self.drafts.len());
             }
         }
     }
 
     /// Gives everything a place: buffers, places of values, places of temporaries by lifetime.
-    fn place(&mut self, outputs: &[Value]) -> (Vec<BufferPlan>, BTreeMap<Value, Place>, Vec<Place>) {
-        // A temporary that no dispatch binds takes no memory.
-        for lifetime in &mut self.lifetimes {
-            if lifetime.first == usize::MAX {
-                *lifetime = Lifetime { bytes: 4, first: 0, last: 0 };
-            }
-        }
+    fn place(
+        &mut self,
+        outputs: &[Value],
+        most: u64,
+    ) -> (Vec<BufferPlan>, BTreeMap<Value, Place>, Vec<Place>) {
         self.touched.extend(outputs.iter().map(|&v| self.graph.storage(v)));
-        let packing = slots::pack(&self.lifetimes);
+        let packing = slots::pack(&self.lifetimes, most);
         let mut buffers: Vec<BufferPlan> = packing
             .bytes
             .iter()
@@ -396,8 +397,8 @@ impl<'g> Builder<'g> {
         let by_lifetime: Vec<Place> = self
             .lifetimes
             .iter()
-            .zip(&packing.slot)
-            .map(|(lifetime, &buffer)| Place::Owned { buffer, offset: 0, bytes: lifetime.bytes })
+            .zip(&packing.places)
+            .map(|(lifetime, &(buffer, offset))| Place::Owned { buffer, offset, bytes: lifetime.bytes() })
             .collect();
         let mut gradient_page = BTreeMap::new();
         for (i, page) in self.arenas.pages.iter().enumerate() {
@@ -434,18 +435,7 @@ impl<'g> Builder<'g> {
     fn finish(self, plan: &Plan, by_lifetime: &[Place]) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::with_capacity(self.drafts.len());
         for (draft, temporaries) in self.drafts.into_iter().zip(&self.temporaries) {
-            let declared = draft.kernel.bindings()?;
-            if declared.len() != draft.operands.len() {
-                return Err(Error::Shader {
-                    shader: draft.kernel.name().to_owned(),
-                    message: format!(
-                        "declares {} bindings, the operator binds {}",
-                        declared.len(),
-                        draft.operands.len()
-                    ),
-                });
-            }
-            let bindings = declared
+            let bindings = declared(&draft)?
                 .into_iter()
                 .zip(draft.operands)
                 .map(|((index, access), operand)| {
@@ -472,4 +462,16 @@ impl<'g> Builder<'g> {
         }
         Ok(dispatches)
     }
+}
+
+/// The bindings that a draft's kernel declares, one for each operand.
+fn declared(draft: &Draft) -> Result<Vec<(u32, Access)>> {
+    let declared = draft.kernel.bindings()?;
+    if declared.len() == draft.operands.len() {
+        return Ok(declared);
+    }
+    Err(Error::Shader {
+        shader: draft.kernel.name().to_owned(),
+        message: format!("declares {} bindings, the operator binds {}", declared.len(), draft.operands.len()),
+    })
 }

@@ -1,6 +1,6 @@
 //! The plan as text: every dispatch with its kernel, workgroups and buffers, then the memory.
 
-use super::{Access, Place, Plan};
+use super::{Access, BufferKind, Place, Plan};
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -32,14 +32,26 @@ impl fmt::Display for Plan {
                 writeln!(f)?;
             }
         }
-        for (kind, bytes) in self.device_bytes() {
-            writeln!(f, "{:<12} {bytes:>12} bytes", kind.name())?;
+        let bytes = self.device_bytes();
+        for (kind, bytes) in &bytes {
+            write!(f, "{:<12} {bytes:>12} bytes", kind.name())?;
+            if *kind == BufferKind::Activations {
+                write!(f, "{}", AtTheLeast(*bytes, self.activation_lower_bound()))?;
+            }
+            writeln!(f)?;
         }
-        let total: u64 = self.device_bytes().values().sum();
-        writeln!(
-            f,
-            "{:<12} {total:>12} bytes; activations could take {} at the least",
-            "total", self.activation_bound
-        )
+        let total: u64 = bytes.values().sum();
+        writeln!(f, "{:<12} {total:>12} bytes{}", "total", AtTheLeast(total, self.device_lower_bound()))
+    }
+}
+
+/// Bytes planned, and how few they could be.
+struct AtTheLeast(u64, u64);
+
+impl fmt::Display for AtTheLeast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let &AtTheLeast(planned, least) = self;
+        let ratio = planned as f64 / least.max(1) as f64;
+        write!(f, ", {ratio:.3} times the {least} that are alive at once")
     }
 }

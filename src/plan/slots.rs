@@ -1,56 +1,253 @@
-//! Packs values into slots by lifetime: values that are not alive together share one.
+//! Packs values into slots by lifetime: values that are not alive together share memory.
 //!
-//! A slot is a buffer of its own, because one dispatch can't bind a buffer for reading and
-//! another part of it for writing. Lifetimes include both ends, so within one dispatch no input
-//! shares a slot with an output.
+//! A slot is a buffer, and there are several, because one dispatch can't bind a buffer for reading and
+//! another part of it for writing. Within a slot values lie where those that are alive at the same
+//! time leave room. Lifetimes include both ends.
 
-/// A piece of memory and the dispatches between which it is alive, both included.
-#[derive(Clone, Copy, Debug)]
+use super::ARENA_ALIGNMENT;
+use crate::shader::Access;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// A piece of memory, the dispatches that use it, and those between which it is alive, both included.
+#[derive(Clone, Debug)]
 pub(crate) struct Lifetime {
-    pub bytes: u64,
-    pub first: usize,
-    pub last: usize,
+    bytes: u64,
+    first: usize,
+    last: usize,
+    uses: Vec<(usize, Access)>,
 }
 
 impl Lifetime {
+    pub fn new(bytes: u64) -> Self {
+        Lifetime { bytes, first: usize::MAX, last: 0, uses: Vec::new() }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Notes a use by dispatch `at`.
+    pub fn touch(&mut self, at: usize, access: Access) {
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        self.uses.push((at, access));
+    }
+
+    /// Keeps it alive until dispatch `at`.
+    pub fn keep_until(&mut self, at: usize) {
+        self.last = self.last.max(at);
+    }
+
+    fn alive_at(&self, dispatch: usize) -> bool {
+        self.first <= dispatch && dispatch <= self.last
+    }
+
     fn overlaps(&self, other: &Lifetime) -> bool {
         self.first <= other.last && other.first <= self.last
     }
+
+    /// Dispatches during which it is alive.
+    fn length(&self) -> u128 {
+        (self.last - self.first + 1) as u128
+    }
+
+    /// What it takes up, so that the next can be bound where it ends.
+    fn room(&self) -> u64 {
+        self.bytes.next_multiple_of(ARENA_ALIGNMENT)
+    }
 }
 
-/// Slot of each lifetime, and the bytes of each slot.
+/// Slot and offset of each lifetime, and the bytes of each slot.
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Packing {
-    pub slot: Vec<usize>,
+    pub places: Vec<(usize, u64)>,
     pub bytes: Vec<u64>,
 }
 
-/// Greedy by size: the largest first, each into the fullest-used slot that is free for its whole
-/// life. Ties go by order of birth, so that the answer is the same every time.
-pub(crate) fn pack(lifetimes: &[Lifetime]) -> Packing {
-    let mut order: Vec<usize> = (0..lifetimes.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(lifetimes[i].bytes), lifetimes[i].first));
-    let mut slot = vec![0; lifetimes.len()];
-    let mut held: Vec<Vec<usize>> = Vec::new();
-    let mut bytes: Vec<u64> = Vec::new();
-    for i in order {
-        let free = (0..held.len())
-            .filter(|&s| held[s].iter().all(|&other| !lifetimes[i].overlaps(&lifetimes[other])))
-            .min_by_key(|&s| (bytes[s], s));
-        let chosen = free.unwrap_or_else(|| {
-            held.push(Vec::new());
-            bytes.push(lifetimes[i].bytes);
-            held.len() - 1
-        });
-        held[chosen].push(i);
-        slot[i] = chosen;
+/// The best of several greedy packings, the first of equals, so that the answer is the same every
+/// time. No slot grows past `most` bytes by sharing.
+pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
+    type Key = (Reverse<u128>, usize);
+    let size = |l: &Lifetime| -> Key { (Reverse(l.bytes.into()), l.first) };
+    let area = |l: &Lifetime| -> Key { (Reverse(u128::from(l.bytes) * l.length()), l.first) };
+    let death = |l: &Lifetime| -> Key { (Reverse(l.last as u128), l.first) };
+    let orders: [fn(&Lifetime) -> Key; 3] = [size, area, death];
+    let packings = orders.map(|key| {
+        // What no dispatch binds takes no memory.
+        let mut order: Vec<usize> = (0..lifetimes.len()).filter(|&i| !lifetimes[i].uses.is_empty()).collect();
+        order.sort_by_key(|&i| key(&lifetimes[i]));
+        pack_in_order(lifetimes, &order, most)
+    });
+    packings.into_iter().min_by_key(|packing| packing.bytes.iter().sum::<u64>()).expect("there are orders")
+}
+
+/// Gives each in turn the place by which the slots grow least; of those the one that leaves the smallest
+/// gap.
+fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64) -> Packing {
+    let mut places = vec![(0, 0); lifetimes.len()];
+    let mut slots: Vec<Slot> = Vec::new();
+    for &i in order {
+        let lifetime = &lifetimes[i];
+        let best = (0..slots.len())
+            .filter(|&s| slots[s].takes(lifetime))
+            .map(|s| (slots[s].fit(lifetimes, lifetime), s))
+            .filter(|(fit, _)| fit.growth <= lifetime.room() && fit.offset + lifetime.bytes <= most)
+            .min();
+        let (offset, s) = best.map_or((0, slots.len()), |(fit, s)| (fit.offset, s));
+        if s == slots.len() {
+            slots.push(Slot::default());
+        }
+        slots[s].hold(lifetimes, i, offset);
+        places[i] = (s, offset);
     }
-    Packing { slot, bytes }
+    Packing { places, bytes: slots.iter().map(|slot| slot.bytes).collect() }
+}
+
+/// A slot while it is filled.
+#[derive(Default)]
+struct Slot {
+    bytes: u64,
+    /// Lifetimes in it and their offsets.
+    held: Vec<(usize, u64)>,
+    /// Dispatches that read or write any of them.
+    read: BTreeSet<usize>,
+    written: BTreeSet<usize>,
+}
+
+/// A place in a slot, the better one first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    /// Bytes that the slot grows by.
+    growth: u64,
+    /// Bytes that are left of the gap.
+    rest: u64,
+    offset: u64,
+}
+
+impl Slot {
+    /// Whether no dispatch would write to the slot and use another part of it.
+    fn takes(&self, lifetime: &Lifetime) -> bool {
+        lifetime.uses.iter().all(|(at, access)| {
+            !self.written.contains(at) && (*access == Access::Read || !self.read.contains(at))
+        })
+    }
+
+    /// The best place for the lifetime beside those that are alive with it.
+    fn fit(&self, lifetimes: &[Lifetime], lifetime: &Lifetime) -> Fit {
+        let mut taken: Vec<(u64, u64)> = self
+            .held
+            .iter()
+            .filter(|(other, _)| lifetime.overlaps(&lifetimes[*other]))
+            .map(|&(other, offset)| (offset, offset + lifetimes[other].room()))
+            .collect();
+        taken.sort_unstable();
+        let room = lifetime.room();
+        let mut free = 0;
+        let mut fits = Vec::new();
+        for (start, end) in taken {
+            if start >= free + room {
+                fits.push(Fit { growth: 0, rest: start - free - room, offset: free });
+            }
+            free = free.max(end);
+        }
+        let end = free + lifetime.bytes;
+        let growth = end.saturating_sub(self.bytes);
+        fits.push(Fit { growth, rest: self.bytes.saturating_sub(end), offset: free });
+        fits.into_iter().min().expect("there is room at the end")
+    }
+
+    fn hold(&mut self, lifetimes: &[Lifetime], i: usize, offset: u64) {
+        self.bytes = self.bytes.max(offset + lifetimes[i].bytes);
+        self.held.push((i, offset));
+        for &(at, access) in &lifetimes[i].uses {
+            let users = if access == Access::Read { &mut self.read } else { &mut self.written };
+            users.insert(at);
+        }
+    }
 }
 
 /// The least memory any packing needs: the most bytes alive at one dispatch.
 pub(crate) fn lower_bound(lifetimes: &[Lifetime], dispatches: usize) -> u64 {
-    (0..dispatches)
-        .map(|d| lifetimes.iter().filter(|l| l.first <= d && d <= l.last).map(|l| l.bytes).sum())
-        .max()
-        .unwrap_or(0)
+    let alive = |d: usize| lifetimes.iter().filter(|l| l.alive_at(d)).map(|l| l.bytes).sum();
+    (0..dispatches).map(alive).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by one dispatch, read by some later ones.
+    fn lifetime(bytes: u64, written: usize, read: &[usize]) -> Lifetime {
+        let mut lifetime = Lifetime::new(bytes);
+        lifetime.touch(written, Access::Write);
+        read.iter().for_each(|&at| lifetime.touch(at, Access::Read));
+        lifetime
+    }
+
+    /// A network's values: each read by the next step, some kept for a backward pass of the same length.
+    fn network(steps: usize, seed: u64) -> Vec<Lifetime> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        (0..2 * steps)
+            .map(|step| {
+                let kept = step < steps && next(3) > 0;
+                let read = [step + 1, if kept { 2 * steps - step } else { step + 1 }];
+                lifetime(4 * (1 + next(10_000)), step, &read)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_alive_together_lies_apart_and_no_dispatch_reads_and_writes_a_slot() {
+        for seed in 0..50 {
+            let lifetimes = network(3 + seed as usize, seed);
+            let most = 60_000;
+            let packing = pack(&lifetimes, most);
+            for (i, (a, &(slot, offset))) in lifetimes.iter().zip(&packing.places).enumerate() {
+                assert_eq!(offset % ARENA_ALIGNMENT, 0);
+                assert!(offset + a.bytes <= packing.bytes[slot] && packing.bytes[slot] <= most);
+                for (b, _) in lifetimes.iter().zip(&packing.places).skip(i + 1).filter(|(_, p)| p.0 == slot) {
+                    let uses = |l: &Lifetime, wanted| -> BTreeSet<usize> {
+                        l.uses.iter().filter(|u| u.1 == wanted).map(|u| u.0).collect()
+                    };
+                    for (x, y) in [(a, b), (b, a)] {
+                        let clash = uses(x, Access::Write);
+                        assert!(clash.is_disjoint(&uses(y, Access::Read)), "seed {seed}");
+                        assert!(clash.is_disjoint(&uses(y, Access::Write)), "seed {seed}");
+                    }
+                }
+                for (b, &(other, start)) in lifetimes.iter().zip(&packing.places).skip(i + 1) {
+                    let apart = offset + a.bytes <= start || start + b.bytes <= offset;
+                    assert!(other != slot || !a.overlaps(b) || apart, "seed {seed}: {i} overlaps another");
+                }
+            }
+            assert_eq!(packing, pack(&lifetimes, most), "the same every time");
+        }
+    }
+
+    #[test]
+    fn values_of_unequal_size_share_a_slot() {
+        // While 0 is alive its slot is full; later 1 and 2, which no dispatch uses together, share it.
+        let lifetimes = [
+            lifetime(1024, 0, &[1]),
+            lifetime(512, 3, &[6]),
+            lifetime(512, 4, &[5]),
+            lifetime(1024, 1, &[3]),
+        ];
+        let packing = pack(&lifetimes, u64::MAX);
+        assert_eq!(packing.bytes.iter().sum::<u64>(), 2048);
+        assert_eq!(lower_bound(&lifetimes, 7), 2048);
+    }
+
+    #[test]
+    fn what_nothing_binds_takes_no_memory() {
+        let packing = pack(&[Lifetime::new(4096), lifetime(8, 0, &[1])], u64::MAX);
+        assert_eq!(packing.bytes, [8]);
+    }
 }

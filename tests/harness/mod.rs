@@ -6,6 +6,7 @@ pub mod files;
 pub mod finite;
 pub mod fixture;
 pub mod network;
+pub mod residual;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;
