@@ -2,36 +2,33 @@
 // from the output's gradient. Zero where the tap at (kh, kw) of no window covers (h, w).
 @group(0) @binding(1) var<storage, read> gradient: array<f32>;
 
-fn pixel_of(n: u32) -> Pixel {
-    let i = min(n, N - 1u);
-    return Pixel(i / (H * W), i32(i / W % H) + PH, i32(i % W) + PW);
+// Of each column: the first element of its image and group, and its pixel in the padded input.
+struct RhsStart {
+    image: vec4<u32>,
+    h: vec4<u32>,
+    w: vec4<u32>,
 }
 
-fn gradient_at(z: u32, pixel: Pixel, tap: Tap) -> f32 {
-    let h = pixel.h - i32(tap.h * DH);
-    let w = pixel.w - i32(tap.w * DW);
-    if (h < 0 || w < 0) {
-        return 0.0;
-    }
-    let oh = u32(h) / SH;
-    let ow = u32(w) / SW;
-    if (u32(h) % SH != 0u || u32(w) % SW != 0u || oh >= OH || ow >= OW) {
-        return 0.0;
-    }
-    return gradient[(((pixel.image * GROUPS + z) * OUT + tap.channel) * OH + oh) * OW + ow];
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    return RhsStart((i / (H * W) * GROUPS + z) * (OUT * OH * OW), i / W % H + u32(PH), i % W + u32(PW));
 }
 
-fn rhs_block(z: u32, k: u32, n: u32) -> mat4x4<f32> {
-    let p0 = pixel_of(n);
-    let p1 = pixel_of(n + 1u);
-    let p2 = pixel_of(n + 2u);
-    let p3 = pixel_of(n + 3u);
-    var block = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if (K % 4u == 0u || k + i < K) {
-            let tap = tap_of(k + i);
-            block[i] = vec4(gradient_at(z, p0, tap), gradient_at(z, p1, tap), gradient_at(z, p2, tap), gradient_at(z, p3, tap));
-        }
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
     }
-    return block;
+    let tap = tap_of(k);
+    // Below zero is past the end, as an unsigned number.
+    let h = start.h - tap.h * DH;
+    let w = start.w - tap.w * DW;
+    let met = (h % SH == vec4<u32>()) & (w % SW == vec4<u32>());
+    let inside = met & (h / SH < vec4(OH)) & (w / SW < vec4(OW));
+    // What is outside reads the first element, and is taken away.
+    let at = select(vec4<u32>(), start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
+    return select(vec4<f32>(), vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]), inside);
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

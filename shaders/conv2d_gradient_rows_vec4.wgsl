@@ -2,14 +2,14 @@
 // size divisible by 4: one vec4 load a row.
 @group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
 
-fn lhs_block(z: u32, m: u32, k: u32) -> mat4x4<f32> {
-    const PLANE = OH * OW / 4u;
-    let first = (k / (OH * OW) * GROUPS + z) * OUT;
-    let pixel = k % (OH * OW) / 4u;
-    return mat4x4<f32>(
-        gradient[(first + min(m, OUT - 1u)) * PLANE + pixel],
-        gradient[(first + min(m + 1u, OUT - 1u)) * PLANE + pixel],
-        gradient[(first + min(m + 2u, OUT - 1u)) * PLANE + pixel],
-        gradient[(first + min(m + 3u, OUT - 1u)) * PLANE + pixel],
-    );
+fn lhs_start(z: u32, m: u32) -> u32 {
+    return (z * OUT + min(m, OUT - 1u)) * (OH * OW / 4u);
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return gradient[start + k / (OH * OW) * (GROUPS * OUT * OH * OW / 4u) + k % (OH * OW) / 4u];
+}
+
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }

@@ -2,31 +2,34 @@
 // input without being written out. What lies in the padding is zero.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 
-fn window_of(n: u32) -> Pixel {
-    let i = min(n, N - 1u);
-    return Pixel(i / (OH * OW), i32(i / OW % OH * SH) - PH, i32(i % OW * SW) - PW);
+// Of each column: the first element of its image and group, and the pixel where its window starts.
+struct RhsStart {
+    image: vec4<u32>,
+    h: vec4<i32>,
+    w: vec4<i32>,
 }
 
-fn input_at(z: u32, window: Pixel, tap: Tap) -> f32 {
-    let h = window.h + i32(tap.h * DH);
-    let w = window.w + i32(tap.w * DW);
-    if (h < 0 || h >= i32(H) || w < 0 || w >= i32(W)) {
-        return 0.0;
-    }
-    return input[(((window.image * GROUPS + z) * IN + tap.channel) * H + u32(h)) * W + u32(w)];
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    let h = vec4<i32>(i / OW % OH * SH) - PH;
+    let w = vec4<i32>(i % OW * SW) - PW;
+    return RhsStart((i / (OH * OW) * GROUPS + z) * (IN * H * W), h, w);
 }
 
-fn rhs_block(z: u32, k: u32, n: u32) -> mat4x4<f32> {
-    let w0 = window_of(n);
-    let w1 = window_of(n + 1u);
-    let w2 = window_of(n + 2u);
-    let w3 = window_of(n + 3u);
-    var block = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if (K % 4u == 0u || k + i < K) {
-            let tap = tap_of(k + i);
-            block[i] = vec4(input_at(z, w0, tap), input_at(z, w1, tap), input_at(z, w2, tap), input_at(z, w3, tap));
-        }
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
     }
-    return block;
+    let tap = tap_of(k);
+    // Below zero is past the end, as an unsigned number.
+    let h = vec4<u32>(start.h + i32(tap.h * DH));
+    let w = vec4<u32>(start.w + i32(tap.w * DW));
+    let inside = (h < vec4(H)) & (w < vec4(W));
+    // What is outside reads the first element, and is taken away.
+    let at = select(vec4<u32>(), start.image + tap.channel * (H * W) + h * W + w, inside);
+    return select(vec4<f32>(), vec4(input[at.x], input[at.y], input[at.z], input[at.w]), inside);
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

@@ -2,25 +2,32 @@
 // the input without being written out. What lies in the padding is zero.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 
-fn input_at(z: u32, k: u32, tap: Tap) -> f32 {
-    let h = i32(k / OW % OH * SH + tap.h * DH) - PH;
-    let w = i32(k % OW * SW + tap.w * DW) - PW;
-    if (h < 0 || h >= i32(H) || w < 0 || w >= i32(W)) {
-        return 0.0;
-    }
-    return input[((((k / (OH * OW)) * GROUPS + z) * IN + tap.channel) * H + u32(h)) * W + u32(w)];
+// Of each column: the first element of its group and channel, and the tap's place in the window.
+struct RhsStart {
+    channel: vec4<u32>,
+    h: vec4<u32>,
+    w: vec4<u32>,
 }
 
-fn rhs_block(z: u32, k: u32, n: u32) -> mat4x4<f32> {
-    let t0 = tap_of(min(n, N - 1u));
-    let t1 = tap_of(min(n + 1u, N - 1u));
-    let t2 = tap_of(min(n + 2u, N - 1u));
-    let t3 = tap_of(min(n + 3u, N - 1u));
-    var block = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if (K % 4u == 0u || k + i < K) {
-            block[i] = vec4(input_at(z, k + i, t0), input_at(z, k + i, t1), input_at(z, k + i, t2), input_at(z, k + i, t3));
-        }
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    return RhsStart((z * IN + i / (KH * KW)) * (H * W), i / KW % KH * DH, i % KW * DW);
+}
+
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
     }
-    return block;
+    // Below zero is past the end, as an unsigned number.
+    let h = start.h + (k / OW % OH * SH - u32(PH));
+    let w = start.w + (k % OW * SW - u32(PW));
+    let inside = (h < vec4(H)) & (w < vec4(W));
+    // What is outside reads the first element, and is taken away.
+    let image = k / (OH * OW) * (GROUPS * IN * H * W);
+    let at = select(vec4<u32>(), start.channel + image + h * W + w, inside);
+    return select(vec4<f32>(), vec4(input[at.x], input[at.y], input[at.z], input[at.w]), inside);
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

@@ -19,6 +19,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (m >= M || n >= N || z >= BATCHES) {
         return;
     }
+    let rows0 = lhs_starts(z, m);
+    let rows1 = lhs_starts(z, m + 4u);
+    let columns0 = rhs_start(z, n);
+    let columns1 = rhs_start(z, n + 4u);
+    let columns2 = rhs_start(z, n + 8u);
+    let columns3 = rhs_start(z, n + 12u);
     var sum00 = mat4x4<f32>();
     var sum01 = mat4x4<f32>();
     var sum02 = mat4x4<f32>();
@@ -38,18 +44,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var c12 = mat4x4<f32>();
         var c13 = mat4x4<f32>();
         for (var k = first; k < min(end, first + CHUNK); k += 4u) {
-            let a0 = lhs_block(z, m, k);
-            let a1 = lhs_block(z, m + 4u, k);
-            let b0 = rhs_block(z, k, n);
+            let a0 = lhs_block(rows0, k);
+            let a1 = lhs_block(rows1, k);
+            let b0 = rhs_block(columns0, k);
             c00 = multiply_add(c00, a0, b0);
             c10 = multiply_add(c10, a1, b0);
-            let b1 = rhs_block(z, k, n + 4u);
+            let b1 = rhs_block(columns1, k);
             c01 = multiply_add(c01, a0, b1);
             c11 = multiply_add(c11, a1, b1);
-            let b2 = rhs_block(z, k, n + 8u);
+            let b2 = rhs_block(columns2, k);
             c02 = multiply_add(c02, a0, b2);
             c12 = multiply_add(c12, a1, b2);
-            let b3 = rhs_block(z, k, n + 12u);
+            let b3 = rhs_block(columns3, k);
             c03 = multiply_add(c03, a0, b3);
             c13 = multiply_add(c13, a1, b3);
         }

@@ -4,21 +4,21 @@
 const LHS_ROW: u32 = 64u; // shape
 const LHS_COLUMN: u32 = 1u; // shape
 
-fn lhs_row(z: u32, m: u32, k: u32) -> vec4<f32> {
-    let at = z * (M * K) + min(m, M - 1u) * LHS_ROW + k * LHS_COLUMN;
-    var row = vec4<f32>(lhs[at], 0.0, 0.0, 0.0);
-    if (K % 4u == 0u || k + 1u < K) {
-        row.y = lhs[at + LHS_COLUMN];
-    }
-    if (K % 4u == 0u || k + 2u < K) {
-        row.z = lhs[at + 2u * LHS_COLUMN];
-    }
-    if (K % 4u == 0u || k + 3u < K) {
-        row.w = lhs[at + 3u * LHS_COLUMN];
-    }
-    return row;
+fn lhs_start(z: u32, m: u32) -> u32 {
+    return z * (M * K) + min(m, M - 1u) * LHS_ROW;
 }
 
-fn lhs_block(z: u32, m: u32, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(z, m, k), lhs_row(z, m + 1u, k), lhs_row(z, m + 2u, k), lhs_row(z, m + 3u, k));
+fn lhs_at(start: u32, k: u32) -> f32 {
+    if (K % 4u != 0u && k >= K) {
+        return 0.0;
+    }
+    return lhs[start + k * LHS_COLUMN];
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return vec4(lhs_at(start, k), lhs_at(start, k + 1u), lhs_at(start, k + 2u), lhs_at(start, k + 3u));
+}
+
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }

@@ -1,18 +1,19 @@
 // B as it lies in memory, (K x N) with N divisible by 4: one vec4 load a k.
 @group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
 
-fn rhs_block(z: u32, k: u32, n: u32) -> mat4x4<f32> {
-    let at = z * (K * N / 4u) + min(n / 4u, N / 4u - 1u);
-    var block = mat4x4<f32>();
-    block[0] = rhs[at + k * (N / 4u)];
-    if (K % 4u == 0u || k + 1u < K) {
-        block[1] = rhs[at + (k + 1u) * (N / 4u)];
+alias RhsStart = u32;
+
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    return z * (K * N / 4u) + min(n / 4u, N / 4u - 1u);
+}
+
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
     }
-    if (K % 4u == 0u || k + 2u < K) {
-        block[2] = rhs[at + (k + 2u) * (N / 4u)];
-    }
-    if (K % 4u == 0u || k + 3u < K) {
-        block[3] = rhs[at + (k + 3u) * (N / 4u)];
-    }
-    return block;
+    return rhs[start + k * (N / 4u)];
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

@@ -178,6 +178,20 @@ impl Kernel {
         }
     }
 
+    /// The text as browsers and other strict compilers want it: one that uses subgroups says so
+    /// first. The native library's compiler does not know that line and refuses it.
+    ///
+    /// # Errors
+    /// As [`Kernel::source`].
+    pub fn strict_source(&self) -> Result<String> {
+        let source = self.source()?;
+        Ok(if source.contains("subgroup_invocation_id") {
+            format!("enable subgroups;\n{source}")
+        } else {
+            source
+        })
+    }
+
     /// The storage bindings that the text declares: number and access, by number.
     ///
     /// # Errors

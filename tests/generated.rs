@@ -82,9 +82,15 @@ fn convolutions_of_generated_shapes() {
 fn products_of_generated_shapes() {
     let mut generator = Generator::new(2);
     let mut cases = Vec::new();
-    for _ in 0..24 {
-        let (batch, m, n, k) =
+    for i in 0..32 {
+        let (batch, mut m, mut n, mut k) =
             (generator.size(3), generator.edge(90), generator.edge(90), generator.edge(300));
+        // Of four products one has few rows or columns and a longer sum.
+        match i % 8 {
+            0 => (m, k) = (generator.size(4), 3 * k),
+            4 => (n, k) = (generator.size(4), 3 * k),
+            _ => {}
+        }
         let (transpose_lhs, transpose_rhs) = (generator.size(2) == 1, generator.size(2) == 1);
         let lhs = if transpose_lhs { [batch, k, m] } else { [batch, m, k] };
         let rhs = if transpose_rhs { [batch, n, k] } else { [batch, k, n] };

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wgrad::plan::AdapterKind;
+use wgrad::shader::Kernel;
 use wgrad::{Caps, Plan, PlanOptions};
 
 const KINDS: [AdapterKind; 4] =
@@ -19,7 +20,9 @@ fn root() -> &'static Path {
 }
 
 /// Texts of all kernels by name, and the shader files they are made of.
-fn kernels() -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
+fn kernels(
+    text: fn(&Kernel) -> wgrad::Result<String>,
+) -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
     let (mut texts, mut files) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
     for (_, cases) in cases::all() {
         for case in cases {
@@ -35,7 +38,7 @@ fn kernels() -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
                         let plan = Plan::with_options(&built.graph, &built.outputs, caps, &options)
                             .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
                         for dispatch in plan.dispatches() {
-                            let source = dispatch.kernel.source().expect("a planned kernel joins");
+                            let source = text(&dispatch.kernel).expect("a planned kernel joins");
                             texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
                             files.extend(dispatch.kernel.files().iter().map(|f| f.name));
                         }
@@ -58,7 +61,7 @@ fn validate(name: &str, source: &str) -> naga::Module {
 
 #[test]
 fn every_kernel_passes_naga_within_webgpus_default_limits() {
-    let (texts, used) = kernels();
+    let (texts, used) = kernels(Kernel::source);
     for (name, sources) in &texts {
         for source in sources {
             let module = validate(name, source);
@@ -99,7 +102,7 @@ fn every_kernel_passes_tint_where_it_is_installed() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (texts, _) = kernels();
+    let (texts, _) = kernels(Kernel::strict_source);
     for (name, sources) in &texts {
         // One text for each way of joining: texts that differ in constants alone count once.
         let mut shapes = BTreeMap::new();

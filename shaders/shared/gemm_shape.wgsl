@@ -2,11 +2,16 @@
 //
 // A kernel is one gemm_* body joined with files that say where the operands come from and where
 // the result goes:
-//   lhs_block(z, m, k): rows m to m + 3 of A, each a vec4 along k to k + 3
-//   rhs_block(z, k, n): rows k to k + 3 of B, each a vec4 along n to n + 3
+//   lhs_start(z, m): where row m of A[z] starts, as the two below take it
+//   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
+//     lhs_column(start, k): column k of four rows from m, a multiple of 4
+//   lhs_block(starts, k): four rows from m, a multiple of 4
+//   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
+//   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
 //   store(z, m, n, values): row m of C, columns n to n + 3
 //   epilogue(values, row, n): what happens to them before they are stored; row = z M + m
-// Blocks may reach past M and N: what they hold there is not used. Past K they hold zeros.
+// Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
+// The starts are there because compilers move nothing out of the loop over k by themselves.
 //
 // A long K is cut into SPLITS parts of K_PER_SPLIT; with more than one, store is split_store,
 // which keeps the parts apart for sum_splits to add in order.
@@ -16,18 +21,3 @@ const K: u32 = 64u; // shape
 const BATCHES: u32 = 1u; // shape
 const SPLITS: u32 = 1u; // shape
 const K_PER_SPLIT: u32 = 64u; // shape
-
-// c + a b for 4 x 4 blocks, each row a vec4: c[i] is row i of C along n, a[i] row i of A along k,
-// b[k] row k of B along n.
-fn multiply_add(c: mat4x4<f32>, a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        multiply_add_row(c[0], a[0], b),
-        multiply_add_row(c[1], a[1], b),
-        multiply_add_row(c[2], a[2], b),
-        multiply_add_row(c[3], a[3], b),
-    );
-}
-
-fn multiply_add_row(c: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
-    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], fma(vec4(a.x), b[0], c))));
-}

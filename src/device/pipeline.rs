@@ -34,7 +34,8 @@ impl Pipelines {
         let mut by_source: HashMap<String, usize> = HashMap::new();
         let mut of_kernel = Vec::with_capacity(kernels.len());
         for kernel in kernels {
-            let source = kernel.source()?;
+            let browser = cfg!(target_arch = "wasm32");
+            let source = if browser { kernel.strict_source()? } else { kernel.source()? };
             let index = match by_source.get(&source) {
                 Some(&index) => index,
                 None => {

@@ -5,15 +5,20 @@
 //! decides about splitting the sum. What the operands mean is the operators' business.
 
 use crate::error::Result;
-use crate::plan::{AdapterKind, Lower, Operand};
+use crate::plan::{AdapterKind, Caps, Lower, Operand};
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static SHAPE: ShaderFile = shader_file!("shared/gemm_shape");
+static PRODUCT: ShaderFile = shader_file!("shared/gemm_product");
+static SPREAD_ROWS: ShaderFile = shader_file!("shared/gemm_spread_rows");
+static SPREAD_COLUMNS: ShaderFile = shader_file!("shared/gemm_spread_columns");
 static STORE_BLOCK: ShaderFile = shader_file!("shared/gemm_store");
 static TILED: ShaderFile = shader_file!("gemm_tiled");
 static REGISTER: ShaderFile = shader_file!("gemm_register");
+static SUBGROUP: ShaderFile = shader_file!("gemm_subgroup");
+static VECTOR: ShaderFile = shader_file!("gemm_vector");
 static SPLIT_STORE: ShaderFile = shader_file!("split_store");
 static SUM_SPLITS: ShaderFile = shader_file!("sum_splits");
 static EPILOGUE_NONE: ShaderFile = shader_file!("shared/epilogue_none");
@@ -27,6 +32,76 @@ pub(crate) enum Body {
     Tiled,
     /// 8 x 16 an invocation in registers, no workgroup memory.
     Register,
+    /// Up to 64 x 4 an invocation in registers, rows of A spread through the subgroup.
+    Subgroup,
+    /// 4 x 4 an invocation from a part of the sum, for few rows or columns.
+    Vector,
+}
+
+impl Body {
+    /// Names of the bodies that compute any product on this adapter.
+    pub fn names(caps: &Caps) -> Vec<&'static str> {
+        let mut names = vec!["tiled", "register", "vector"];
+        names.extend(Body::subgroup(caps));
+        names
+    }
+
+    /// The name of the subgroup body where the adapter has what it needs: rows are spread from eight
+    /// lanes, and a size that varies may be less.
+    pub fn subgroup(caps: &Caps) -> Option<&'static str> {
+        (caps.subgroups && caps.subgroup_size >= 8).then_some("subgroup")
+    }
+
+    /// The body of this name; others, such as an operator's own variants, are tiled.
+    pub fn named(name: &str) -> Body {
+        match name {
+            "register" => Body::Register,
+            "subgroup" => Body::Subgroup,
+            "vector" => Body::Vector,
+            _ => Body::Tiled,
+        }
+    }
+
+    /// How the body lies over a product of m x n.
+    fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
+        let software = caps.kind == AdapterKind::Software;
+        match self {
+            Body::Tiled => Layout { rows: 64, columns: 64, part: Part::new(&TILED) },
+            Body::Register => {
+                let lanes_n = n.div_ceil(16).next_power_of_two().min(8);
+                let most_m = if software { 8 } else { 64 } / lanes_n;
+                let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
+                let part =
+                    Part::new(&REGISTER).with("LANES_M", lanes_m as u32).with("LANES_N", lanes_n as u32);
+                Layout { rows: 8 * lanes_m, columns: 16 * lanes_n, part }
+            }
+            Body::Subgroup => {
+                // 64 rows are 256 registers an invocation: on a processor they lie in its cache.
+                let most = if software { 64 } else { 16 };
+                let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
+                let lanes = caps.subgroup_size as usize;
+                let part = Part::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
+                Layout { rows, columns: 4 * lanes, part }
+            }
+            Body::Vector => {
+                let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
+                let lanes_m = m.div_ceil(4).next_power_of_two().min(8 / lanes_n);
+                let lanes_k = 64 / (lanes_m * lanes_n);
+                let part = Part::new(&VECTOR)
+                    .with("LANES_K", lanes_k as u32)
+                    .with("LANES_M", lanes_m as u32)
+                    .with("LANES_N", lanes_n as u32);
+                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, part }
+            }
+        }
+    }
+}
+
+/// The part of the result that a workgroup makes, and the body's file with its constants.
+struct Layout {
+    rows: usize,
+    columns: usize,
+    part: Part,
 }
 
 /// A WGSL file that supplies one of the body's holes, with its constants.
@@ -34,15 +109,28 @@ pub(crate) enum Body {
 pub(crate) struct Part {
     files: Vec<&'static ShaderFile>,
     constants: Vec<(&'static str, Constant)>,
+    by_column: bool,
 }
 
 impl Part {
     pub fn new(file: &'static ShaderFile) -> Part {
-        Part { files: vec![file], constants: Vec::new() }
+        Part { files: vec![file], constants: Vec::new(), by_column: false }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Part {
         self.constants.push((name, value.into()));
+        self
+    }
+
+    /// Says that this loader of A loads columns and not rows.
+    pub fn by_column(mut self) -> Part {
+        self.by_column = true;
+        self
+    }
+
+    /// Adds a file before the others.
+    fn after(mut self, file: &'static ShaderFile) -> Part {
+        self.files.insert(0, file);
         self
     }
 
@@ -86,15 +174,10 @@ impl Gemm {
     /// Records the dispatches: one, or two where the sum is split.
     pub fn lower(&self, cx: &mut Lower<'_>, lhs: Operand, rhs: Operand, result: Operand) -> Result<()> {
         let kind = cx.caps().kind;
-        let (rows, columns, lanes) = match self.body {
-            Body::Tiled => (64, 64, None),
-            Body::Register => {
-                let total = if kind == AdapterKind::Software { 8 } else { 64 };
-                let lanes_n = self.n.div_ceil(16).next_power_of_two().min(8);
-                let lanes_m = self.m.div_ceil(8).next_power_of_two().min(total / lanes_n);
-                (8 * lanes_m, 16 * lanes_n, Some((lanes_m, lanes_n)))
-            }
-        };
+        let Layout { rows, columns, part: mut body } = self.body.layout(self.m, self.n, cx.caps());
+        if self.body == Body::Subgroup {
+            body = body.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
+        }
         let tiles = self.m.div_ceil(rows) * self.n.div_ceil(columns);
         let splits = split_count(tiles * self.batches, self.k, kind);
         let k_per_split = self.k.div_ceil(splits).next_multiple_of(16);
@@ -115,18 +198,18 @@ impl Gemm {
             Epilogue::BiasColumns(bias) => (Part::new(&EPILOGUE_BIAS_COLUMNS), Some(bias.clone())),
         };
         let whole = splits == 1;
-        let body = match self.body {
-            Body::Tiled => Part::new(&TILED),
-            Body::Register => {
-                let (lanes_m, lanes_n) = lanes.expect("the register body has lanes");
-                Part::new(&REGISTER).with("LANES_M", lanes_m as u32).with("LANES_N", lanes_n as u32)
-            }
-        };
         let split_store = Part::new(&SPLIT_STORE);
         let (store, first_epilogue) = if whole { (&self.store, &epilogue) } else { (&split_store, &plain) };
-        let block = Part::new(&STORE_BLOCK);
-        let parts =
-            [Some(first_epilogue), Some(store), Some(&block), Some(&self.lhs), Some(&self.rhs), Some(&body)];
+        let (product, block) = (Part::new(&PRODUCT), Part::new(&STORE_BLOCK));
+        let parts = [
+            Some(first_epilogue),
+            Some(store),
+            Some(&product),
+            Some(&block),
+            Some(&self.lhs),
+            Some(&self.rhs),
+            Some(&body),
+        ];
         let kernel = join(&shape, self.common.as_ref(), &parts);
         let flops = 2 * (self.m * self.n * self.k * self.batches) as u64;
         if whole {
@@ -153,7 +236,7 @@ impl Gemm {
 /// and still a good stretch of k for each.
 fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
     let (wanted, least_k) = match kind {
-        AdapterKind::Software => (8, 256),
+        AdapterKind::Software => (40, 256),
         AdapterKind::Integrated | AdapterKind::Apple => (64, 128),
         AdapterKind::Discrete => (256, 128),
     };

@@ -20,18 +20,11 @@ static RHS_ANY: ShaderFile = shader_file!("matmul_rhs_any");
 static STORE: ShaderFile = shader_file!("matmul_store");
 static STORE_VEC4: ShaderFile = shader_file!("matmul_store_vec4");
 
-const VARIANTS: [&str; 2] = ["tiled", "register"];
-
-/// The body that a variant's name stands for.
-pub(crate) fn body(variant: &str) -> Body {
-    if variant == "register" { Body::Register } else { Body::Tiled }
-}
-
 /// Loads A, stored (m x k), or (k x m) where `transposed`, batch after batch.
 pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Part {
     match transposed {
         false if k.is_multiple_of(4) => Part::new(&LHS_ROWS),
-        true if m.is_multiple_of(4) => Part::new(&LHS_COLUMNS),
+        true if m.is_multiple_of(4) => Part::new(&LHS_COLUMNS).by_column(),
         false => Part::new(&LHS_ANY).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
         true => Part::new(&LHS_ANY).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
     }
@@ -134,8 +127,8 @@ impl Operator for MatMul {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        VARIANTS.to_vec()
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        Body::names(caps)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -144,7 +137,7 @@ impl Operator for MatMul {
             .expect("the graph has checked the shapes");
         let (m, n, k) = (cx.index(sizes.m)?, cx.index(sizes.n)?, cx.index(sizes.k)?);
         let gemm = Gemm {
-            body: body(cx.variant()),
+            body: Body::named(cx.variant()),
             m: sizes.m,
             n: sizes.n,
             k: sizes.k,
@@ -214,15 +207,15 @@ impl Operator for Linear {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        VARIANTS.to_vec()
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        Body::names(caps)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
         let (m, k, n) = (x[0], x[1], weight[0]);
         let gemm = Gemm {
-            body: body(cx.variant()),
+            body: Body::named(cx.variant()),
             m,
             n,
             k,

@@ -14,6 +14,14 @@ pub fn cases() -> Vec<Case> {
         ("a tile exactly", 64, 64, 16),
         ("one past a tile", 65, 129, 17),
         ("multiples of four that no tile divides", 68, 76, 36),
+        ("rows that fill no eighth of a tile", 57, 36, 20),
+        ("more rows than a tile, in eights", 72, 40, 24),
+        ("two tiles of rows and a bit", 131, 9, 34),
+        ("a row by a long matrix", 1, 70, 1030),
+        ("a row by a long matrix in fours", 1, 72, 1028),
+        ("two columns of a long sum", 37, 2, 519),
+        ("four columns in fours", 68, 4, 516),
+        ("a product of two vectors", 1, 1, 4097),
         ("a long sum that is split", 12, 20, 2052),
         ("a long odd sum that is split", 3, 5, 1031),
     ];
@@ -36,9 +44,17 @@ pub fn cases() -> Vec<Case> {
         MatMul { transpose_lhs: false, transpose_rhs: true },
         vec![numbers([2, 8, 512], 3), numbers([2, 4, 512], 4)],
     ));
-    for (name, batch, from, to) in
-        [("the classifier", 64, 600, 10), ("odd", 3, 11, 7), ("split with a bias", 4, 1568, 24)]
-    {
+    cases.push(Case::new(
+        "batches of a matrix by a vector",
+        MatMul::default(),
+        vec![numbers([3, 35, 130], 3), numbers([3, 130, 1], 4)],
+    ));
+    for (name, batch, from, to) in [
+        ("the classifier", 64, 600, 10),
+        ("one image", 1, 515, 33),
+        ("odd", 3, 11, 7),
+        ("split with a bias", 4, 1568, 24),
+    ] {
         cases.push(Case::new(
             name,
             Linear,
@@ -75,5 +91,9 @@ pub fn large() -> Vec<Case> {
         linear(64, 600, 10),
         product(64, 10, 600, false, false),
         product(10, 64, 600, true, false),
+        // Classifying a single image, and its gradients.
+        linear(1, 2048, 1000),
+        product(1, 1000, 2048, false, false),
+        product(1024, 1024, 1, false, false),
     ]
 }

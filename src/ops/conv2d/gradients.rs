@@ -4,8 +4,8 @@ use super::Conv2d;
 use super::geometry::plane_store;
 use crate::error::Result;
 use crate::graph::Backward;
-use crate::ops::gemm::{Epilogue, Gemm, Part};
-use crate::ops::matmul::{body, require_f32, store};
+use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
+use crate::ops::matmul::{require_f32, store};
 use crate::ops::{Operator, sum};
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, conv2d as reference};
@@ -56,12 +56,9 @@ impl Operator for Conv2dGradInput {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        if self.attributes.stride == [1, 1] {
-            vec!["gemm", "direct", "register"]
-        } else {
-            vec!["gemm", "register"]
-        }
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        let direct = (self.attributes.stride == [1, 1]).then_some("direct");
+        ["gemm"].into_iter().chain(direct).chain(["register"]).chain(Body::subgroup(caps)).collect()
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -75,7 +72,7 @@ impl Operator for Conv2dGradInput {
         }
         let plane = geometry.size[0] * geometry.size[1];
         let gemm = Gemm {
-            body: body(cx.variant()),
+            body: Body::named(cx.variant()),
             m: geometry.channels,
             n: geometry.images * plane,
             k: geometry.results * geometry.taps(),
@@ -135,8 +132,8 @@ impl Operator for Conv2dGradWeight {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec!["gemm", "direct", "register"]
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        ["gemm", "direct", "register"].into_iter().chain(Body::subgroup(caps)).collect()
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -151,7 +148,7 @@ impl Operator for Conv2dGradWeight {
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
         let gemm = Gemm {
-            body: body(cx.variant()),
+            body: Body::named(cx.variant()),
             m: geometry.results,
             n,
             k: geometry.images * geometry.pixels(),

@@ -12,7 +12,7 @@ pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 
 use super::Operator;
 use super::gemm::{Body, Epilogue, Gemm, Part};
-use super::matmul::{body, lhs, require_f32, rhs};
+use super::matmul::{lhs, require_f32, rhs};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::{AdapterKind, Caps, Lower};
@@ -176,8 +176,8 @@ impl Operator for Conv2d {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec!["gemm", "direct", "register", "im2col"]
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        ["gemm", "direct", "register", "im2col"].into_iter().chain(Body::subgroup(caps)).collect()
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -193,7 +193,7 @@ impl Operator for Conv2d {
         let k = geometry.channels * geometry.taps();
         let n = geometry.images * geometry.pixels();
         let mut gemm = Gemm {
-            body: body(cx.variant()),
+            body: Body::named(cx.variant()),
             m,
             n,
             k,

@@ -1,0 +1,102 @@
+// Matrix product with a register tile whose rows of A are spread through the subgroup; see
+// shared/gemm_shape.
+//
+// An invocation makes ROWS rows x 4 columns, lanes lie side by side along columns. All lanes want
+// the same rows of A, so eight of them load a share each of eight rows, and the subgroup hands it
+// round (shared/gemm_spread_*): a load of A serves eight rows. Any subgroup of eight lanes or more
+// does; further lanes repeat the loads.
+// The sum over k runs in order, each four terms added up before they join it, which halves the
+// rounding and shortens the chain of instructions that wait for each other.
+const LANES: u32 = 8u; // tunable
+const ROWS: u32 = 64u; // tunable
+
+fn store_rows(part: u32, m: u32, n: u32, c: Rows) {
+    store_block(part, m, n, mat4x4<f32>(c[0], c[1], c[2], c[3]));
+    store_block(part, m + 4u, n, mat4x4<f32>(c[4], c[5], c[6], c[7]));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    const TILES_N = (N + 4u * LANES - 1u) / (4u * LANES);
+    const TILES_M = (M + ROWS - 1u) / ROWS;
+    let tile = group_number(group, groups);
+    let n = (tile % TILES_N * LANES + lane) * 4u;
+    let m = tile / TILES_N % TILES_M * ROWS;
+    let split = tile / (TILES_N * TILES_M) % SPLITS;
+    let z = tile / (TILES_N * TILES_M * SPLITS);
+    if (z >= BATCHES) {
+        return;
+    }
+    let columns = rhs_start(z, n);
+    let share = subgroup_lane % 8u;
+    let row0 = share_start(z, m, share);
+    let row1 = share_start(z, m + 8u, share);
+    let row2 = share_start(z, m + 16u, share);
+    let row3 = share_start(z, m + 24u, share);
+    let row4 = share_start(z, m + 32u, share);
+    let row5 = share_start(z, m + 40u, share);
+    let row6 = share_start(z, m + 48u, share);
+    let row7 = share_start(z, m + 56u, share);
+    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    var c0 = Rows();
+    var c1 = Rows();
+    var c2 = Rows();
+    var c3 = Rows();
+    var c4 = Rows();
+    var c5 = Rows();
+    var c6 = Rows();
+    var c7 = Rows();
+    for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
+        let b = rhs_block(columns, k);
+        c0 = spread(c0, load_share(row0, k, share), b);
+        if (ROWS > 8u) {
+            c1 = spread(c1, load_share(row1, k, share), b);
+        }
+        if (ROWS > 16u) {
+            c2 = spread(c2, load_share(row2, k, share), b);
+        }
+        if (ROWS > 24u) {
+            c3 = spread(c3, load_share(row3, k, share), b);
+        }
+        if (ROWS > 32u) {
+            c4 = spread(c4, load_share(row4, k, share), b);
+        }
+        if (ROWS > 40u) {
+            c5 = spread(c5, load_share(row5, k, share), b);
+        }
+        if (ROWS > 48u) {
+            c6 = spread(c6, load_share(row6, k, share), b);
+        }
+        if (ROWS > 56u) {
+            c7 = spread(c7, load_share(row7, k, share), b);
+        }
+    }
+    let part = z * SPLITS + split;
+    store_rows(part, m, n, c0);
+    if (ROWS > 8u) {
+        store_rows(part, m + 8u, n, c1);
+    }
+    if (ROWS > 16u) {
+        store_rows(part, m + 16u, n, c2);
+    }
+    if (ROWS > 24u) {
+        store_rows(part, m + 24u, n, c3);
+    }
+    if (ROWS > 32u) {
+        store_rows(part, m + 32u, n, c4);
+    }
+    if (ROWS > 40u) {
+        store_rows(part, m + 40u, n, c5);
+    }
+    if (ROWS > 48u) {
+        store_rows(part, m + 48u, n, c6);
+    }
+    if (ROWS > 56u) {
+        store_rows(part, m + 56u, n, c7);
+    }
+}
