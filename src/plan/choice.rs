@@ -10,10 +10,10 @@ use super::caps::AdapterKind;
 /// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
 const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
-    ("conv2d", &["gemm"], &["direct"]),
+    ("conv2d", &["gemm"], &["subgroup", "direct"]),
     ("conv2d_grad_bias", &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
-    ("conv2d_grad_input", &["gemm"], &["direct", "register"]),
-    ("conv2d_grad_weight", &["gemm"], &["direct"]),
+    ("conv2d_grad_input", &["gemm"], &["direct", "subgroup", "register"]),
+    ("conv2d_grad_weight", &["gemm"], &["subgroup", "direct"]),
     ("cross_entropy", &["whole", "rows"], &["whole", "rows"]),
     ("linear", &["tiled"], &["subgroup", "register"]),
     ("matmul", &["tiled"], &["subgroup", "register"]),
