@@ -2,16 +2,21 @@
 // from the output's gradient. Zero where the tap at (kh, kw) of no window covers (h, w).
 @group(0) @binding(1) var<storage, read> gradient: array<f32>;
 
-// Of each column: the first element of its image and group, and its pixel in the padded input.
+// Of each column: the first element of its image and group, and its pixel in the padded input, also
+// as a place in the gradient where the stride is 1.
 struct RhsStart {
     image: vec4<u32>,
+    at: vec4<u32>,
     h: vec4<u32>,
     w: vec4<u32>,
 }
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
     let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
-    return RhsStart((i / (H * W) * GROUPS + z) * (OUT * OH * OW), i / W % H + u32(PH), i % W + u32(PW));
+    let image = (i / (H * W) * GROUPS + z) * (OUT * OH * OW);
+    let h = i / W % H + u32(PH);
+    let w = i % W + u32(PW);
+    return RhsStart(image, image + h * OW + w, h, w);
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
@@ -19,13 +24,17 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
         return vec4<f32>();
     }
     let tap = tap_of(k);
-    // Below zero is past the end, as an unsigned number.
+    // Numbers below zero wrap.
     let h = start.h - tap.h * DH;
     let w = start.w - tap.w * DW;
     let met = (h % SH == vec4<u32>()) & (w % SW == vec4<u32>());
     let inside = met & (h / SH < vec4(OH)) & (w / SW < vec4(OW));
+    var at = start.image + h / SH * OW + w / SW;
+    if (SH == 1u && SW == 1u) {
+        at = start.at - (tap.h * DH * OW + tap.w * DW);
+    }
     // What is outside reads the first element, and is taken away.
-    let at = select(vec4<u32>(), start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
+    at = select(vec4<u32>(), at + tap.channel * (OH * OW), inside);
     return select(vec4<f32>(), vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]), inside);
 }
 

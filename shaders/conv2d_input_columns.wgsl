@@ -2,18 +2,18 @@
 // input without being written out. What lies in the padding is zero.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 
-// Of each column: the first element of its image and group, and the pixel where its window starts.
+// Of each column: where its window starts, in the input and in the plane. Numbers below zero wrap.
 struct RhsStart {
-    image: vec4<u32>,
-    h: vec4<i32>,
-    w: vec4<i32>,
+    at: vec4<u32>,
+    h: vec4<u32>,
+    w: vec4<u32>,
 }
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
     let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
-    let h = vec4<i32>(i / OW % OH * SH) - PH;
-    let w = vec4<i32>(i % OW * SW) - PW;
-    return RhsStart((i / (OH * OW) * GROUPS + z) * (IN * H * W), h, w);
+    let h = i / OW % OH * SH - u32(PH);
+    let w = i % OW * SW - u32(PW);
+    return RhsStart((i / (OH * OW) * GROUPS + z) * (IN * H * W) + h * W + w, h, w);
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
@@ -21,12 +21,11 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
         return vec4<f32>();
     }
     let tap = tap_of(k);
-    // Below zero is past the end, as an unsigned number.
-    let h = vec4<u32>(start.h + i32(tap.h * DH));
-    let w = vec4<u32>(start.w + i32(tap.w * DW));
-    let inside = (h < vec4(H)) & (w < vec4(W));
+    let h = tap.h * DH;
+    let w = tap.w * DW;
+    let inside = (start.h + h < vec4(H)) & (start.w + w < vec4(W));
     // What is outside reads the first element, and is taken away.
-    let at = select(vec4<u32>(), start.image + tap.channel * (H * W) + h * W + w, inside);
+    let at = select(vec4<u32>(), start.at + (tap.channel * (H * W) + h * W + w), inside);
     return select(vec4<f32>(), vec4(input[at.x], input[at.y], input[at.z], input[at.w]), inside);
 }
 

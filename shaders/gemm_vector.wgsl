@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let columns = rhs_start(z, n);
     var c = mat4x4<f32>();
     for (var k = split * K_PER_SPLIT + lane_k * 4u; k < end; k += LANES_K * 4u) {
-        c = multiply_add(c, lhs_block(rows, k), rhs_block(columns, k));
+        c += multiply(lhs_block(rows, k), rhs_block(columns, k));
     }
     sums[lane] = c;
     for (var step = LANES_K / 2u; step > 0u; step /= 2u) {

@@ -5,22 +5,12 @@ fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
     return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
 }
 
-// c + a b for 4 x 4 blocks, each row a vec4: c[i] is row i of C along n, a[i] row i of A along k,
-// b[k] row k of B along n.
-fn multiply_add(c: mat4x4<f32>, a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        multiply_add_row(c[0], a[0], b),
-        multiply_add_row(c[1], a[1], b),
-        multiply_add_row(c[2], a[2], b),
-        multiply_add_row(c[3], a[3], b),
-    );
-}
-
-fn multiply_add_row(c: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
-    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], fma(vec4(a.x), b[0], c))));
-}
-
 // a b for a row of A and four rows of B.
 fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
     return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
+}
+
+// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
+fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
 }

@@ -30,7 +30,7 @@ static EPILOGUE_BIAS_COLUMNS: ShaderFile = shader_file!("shared/epilogue_bias_co
 pub(crate) enum Body {
     /// 64 x 64 tiles in workgroup memory, 8 x 8 an invocation.
     Tiled,
-    /// 8 x 16 an invocation in registers, no workgroup memory.
+    /// 8 x 8 or 8 x 16 an invocation in registers, no workgroup memory.
     Register,
     /// Up to 64 x 4 an invocation in registers, rows of A spread through the subgroup.
     Subgroup,
@@ -68,12 +68,16 @@ impl Body {
         match self {
             Body::Tiled => Layout { rows: 64, columns: 64, part: Part::new(&TILED) },
             Body::Register => {
-                let lanes_n = n.div_ceil(16).next_power_of_two().min(8);
+                // 128 sums and the operands are more registers than a GPU gives an invocation.
+                let columns = if software { 16 } else { 8 };
+                let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
                 let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
-                let part =
-                    Part::new(&REGISTER).with("LANES_M", lanes_m as u32).with("LANES_N", lanes_n as u32);
-                Layout { rows: 8 * lanes_m, columns: 16 * lanes_n, part }
+                let part = Part::new(&REGISTER)
+                    .with("LANES_M", lanes_m as u32)
+                    .with("LANES_N", lanes_n as u32)
+                    .with("COLUMNS", columns as u32);
+                Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part }
             }
             Body::Subgroup => {
                 // 64 rows are 256 registers an invocation: on a processor they lie in its cache.
