@@ -1,12 +1,14 @@
-// partial[c][part] = (sum of gradient, sum of gradient * (source - mean)) over one part of channel c.
+// (sum of gradient, sum of gradient * (source - mean)) over one part of channel c. The two terms at one
+// place are `terms`', what becomes of the sums is `conclude`'s; both are joined.
 //
-// Source and gradient (N, C, PLANE), statistics as batch_norm keeps them: the mean less the channel's
-// first element. One workgroup makes one part
-// of LANES_C channels: each lane adds its packs in order, then the lanes are added as a fixed tree.
-@group(0) @binding(0) var<storage, read> source: array<Pack>;
-@group(0) @binding(1) var<storage, read> gradient: array<Pack>;
-@group(0) @binding(2) var<storage, read> statistics: array<f32>;
-@group(0) @binding(3) var<storage, read_write> partial: array<vec2<f32>>;
+// Statistics as batch_norm_settle makes them. One workgroup makes one part of LANES_C channels: each
+// lane adds its terms in order, then the lanes are added as a fixed tree.
+@group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
+
+struct Terms {
+    gradient: Pack,
+    weighted: Pack,
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -16,18 +18,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let share = share_of(number, lane);
     let c = min(share.channel, CHANNELS - 1u);
-    let shift = pack_first(source[pack_at(c, 0u)]);
-    let mean = statistics[c];
-    var sum = Pack(0.0);
-    var weighted = Pack(0.0);
+    let line = statistics[c];
+    var sum = Terms(Pack(0.0), Pack(0.0));
     for (var i = share.first; i < share.end; i += ROWS) {
-        let at = pack_at(c, i);
-        let g = gradient[at];
-        sum += g;
-        weighted += g * ((source[at] - Pack(shift)) - Pack(mean));
+        let next = terms(pack_at(c, i), line);
+        sum.gradient += next.gradient;
+        sum.weighted += next.weighted;
     }
-    let sums = channel_sums(lane, vec2(pack_sum(sum), pack_sum(weighted)));
+    let sums = channel_sums(lane, vec2(pack_sum(sum.gradient), pack_sum(sum.weighted)));
     if (lane < LANES_C && share.channel < CHANNELS) {
-        partial[c * PARTS + share.part] = sums;
+        conclude(c, share.part, line, sums);
     }
 }

@@ -1,10 +1,10 @@
-// partial[c][part] = (mean, sum of squared deviations from it) of source[c] - shift over one part of
-// channel c, where shift is the channel's first element: a mean far from zero costs no digits.
+// (elements, mean, sum of squared deviations from it) of source[c] - shift over one part of channel c,
+// where shift is the channel's first element: a mean far from zero costs no digits. What becomes of
+// them is `conclude`'s, which is joined.
 //
 // Source (N, C, PLANE). One workgroup makes one part of LANES_C channels: each lane updates mean and
 // deviations pack by pack (Welford), then the lanes are merged as a fixed tree.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
-@group(0) @binding(1) var<storage, read_write> partial: array<vec2<f32>>;
 
 var<workgroup> moments: array<vec3<f32>, LANES>;
 
@@ -38,6 +38,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         workgroupBarrier();
     }
     if (lane < LANES_C && share.channel < CHANNELS) {
-        partial[share.channel * PARTS + share.part] = moments[lane].yz;
+        conclude(share.channel, share.part, shift, moments[lane]);
     }
 }

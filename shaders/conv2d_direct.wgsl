@@ -65,10 +65,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 let channel = z * OUT + m;
                 let at = ((image * GROUPS * OUT + channel) * OH + oh) * OW + ow + t;
                 if (m < OUT) {
-                    result[at] = epilogue(vec4(low[t][c]), channel, 0u).x;
+                    result[at] = finish(at, epilogue(vec4(low[t][c]), channel, 0u).x);
                 }
                 if (m + 4u < OUT) {
-                    result[at + 4u * OH * OW] = epilogue(vec4(high[t][c]), channel + 4u, 0u).x;
+                    let at_high = at + 4u * OH * OW;
+                    result[at_high] = finish(at_high, epilogue(vec4(high[t][c]), channel + 4u, 0u).x);
                 }
             }
         }

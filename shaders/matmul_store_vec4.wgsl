@@ -2,5 +2,6 @@
 @group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
 
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
-    result[((part * M + m) * N + n) / 4u] = values;
+    let at = ((part * M + m) * N + n) / 4u;
+    result[at] = finish(at, values);
 }

@@ -8,7 +8,7 @@
 //! const CHANNELS: u32 = 1u; // shape
 //! ```
 //!
-//! Only the right-hand side is rewritten, so every file reads and validates as it stands.
+//! Only the right-hand side is rewritten, so every file reads as plain WGSL.
 //! Tensor shapes are baked in like tunables: divisions by them cost a multiplication, loops over
 //! them unroll, and no uniform buffer has to be bound.
 
@@ -103,24 +103,39 @@ pub enum Access {
     Write,
 }
 
-/// A kernel: joined files and the values of their constants.
+/// A kernel: joined files, the values of their constants, and glue that the plan generates.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     files: Vec<&'static ShaderFile>,
     constants: Vec<(&'static str, Constant)>,
+    /// Text that calls the files' functions one after the other; see `ops/pointwise.rs`.
+    glue: String,
 }
 
 impl Kernel {
     /// A kernel from these files; the one with `main` comes last and gives the kernel its name.
     pub fn new(files: &[&'static ShaderFile]) -> Self {
         assert!(!files.is_empty(), "a kernel has at least one file");
-        Kernel { files: files.to_vec(), constants: Vec::new() }
+        Kernel { files: files.to_vec(), constants: Vec::new(), glue: String::new() }
     }
 
     /// Sets a constant.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Self {
         self.constants.push((name, value.into()));
+        self
+    }
+
+    /// Joins further files, unless they are there already, and generated text.
+    pub(crate) fn joined(mut self, files: &[&'static ShaderFile], glue: &str) -> Self {
+        let main = self.files.pop().expect("a kernel has at least one file");
+        for file in files {
+            if !self.files.iter().any(|known| known.name == file.name) {
+                self.files.push(file);
+            }
+        }
+        self.files.push(main);
+        self.glue.push_str(glue);
         self
     }
 
@@ -169,6 +184,7 @@ impl Kernel {
                 }
             }
         }
+        text.push_str(&self.glue);
         match used.iter().position(|&count| count != 1) {
             None => Ok(text),
             Some(i) => Err(error(format!(
@@ -197,8 +213,8 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::source`]; a binding declared twice.
     pub fn bindings(&self) -> Result<Vec<(u32, Access)>> {
-        let mut bindings: Vec<(u32, Access)> =
-            self.files.iter().flat_map(|f| f.text.lines()).filter_map(binding).collect();
+        let texts = self.files.iter().map(|f| f.text).chain([self.glue.as_str()]);
+        let mut bindings: Vec<(u32, Access)> = texts.flat_map(str::lines).filter_map(binding).collect();
         bindings.sort_by_key(|&(index, _)| index);
         if let Some(pair) = bindings.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(Error::Shader {

@@ -12,7 +12,8 @@ use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
 use wgrad::optim::{Adam, AdamW, Sgd};
-use wgrad::{Graph, HostData, HostTensor, Plan, Result, Session, Shape, Value, Weights};
+use wgrad::plan::Fusion;
+use wgrad::{Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
 /// Runs `build` on the case's input and compares the output and the gradient of the input.
 fn compare_unary(fixture: &Fixture, build: impl Fn(&mut Graph, Value) -> Result<Value>) -> Result<()> {
@@ -63,15 +64,18 @@ fn cross_entropy_agrees_with_pytorch() -> Result<()> {
         let ignore_index = fixture.number("ignore_index", -100.0) as i32;
         let loss = graph.cross_entropy_with(logits, labels, CrossEntropy { ignore_index })?;
         let gradient = graph.gradients(loss, &[logits])?[0].expect("depends on the logits");
-        let plan = Plan::new(&graph, &[loss, gradient], device().caps())?;
-        assert_eq!(plan.dispatches().len(), 2, "a small loss takes one dispatch each way");
         let weights = Weights::init(device(), &graph, 0)?;
-        let mut session = Session::new(device(), plan, &weights)?;
-        session.write(logits, &fixture.f32("input"))?;
-        session.write(labels, &fixture.i32("target"))?;
-        session.step()?;
-        assert_close(&fixture, "output", &session.read(loss)?, 1e-5);
-        assert_close(&fixture, "grad_input", &session.read(gradient)?, 1e-5);
+        let apart = PlanOptions::default().without(Fusion::LossGradient);
+        for (options, dispatches) in [(PlanOptions::default(), 1), (apart, 2)] {
+            let plan = Plan::with_options(&graph, &[loss, gradient], device().caps(), &options)?;
+            assert_eq!(plan.dispatches().len(), dispatches, "a small loss takes one dispatch each way");
+            let mut session = Session::new(device(), plan, &weights)?;
+            session.write(logits, &fixture.f32("input"))?;
+            session.write(labels, &fixture.i32("target"))?;
+            session.step()?;
+            assert_close(&fixture, "output", &session.read(loss)?, 1e-5);
+            assert_close(&fixture, "grad_input", &session.read(gradient)?, 1e-5);
+        }
     }
     Ok(())
 }

@@ -250,7 +250,7 @@ fn batch_norm_gradients_are_slopes() {
         let eval = BatchNormEval(attributes);
         let statistics = train.reference(&[&x, &weight, &bias, &mean, &var]).remove(1);
         let rules: [(&str, &dyn Operator, Vec<Array>); 2] = [
-            ("training", &train, BatchNormGrad.reference(&[&x, &weights, &weight, &statistics])),
+            ("training", &train, BatchNormGrad::default().reference(&[&x, &weights, &statistics])),
             (
                 "evaluation",
                 &eval,

@@ -155,13 +155,13 @@ fn long_rows_of_workgroups_fold_into_three_dimensions() {
     let mut caps = software();
     caps.max_workgroups = 5;
     let mut graph = Graph::new();
-    let (a, b) = (graph.input("a", [64 * 101]), graph.input("b", [64 * 101]));
+    let (a, b) = (graph.input("a", [1024 * 101]), graph.input("b", [1024 * 101]));
     let sum = graph.add(a.expect("valid"), b.expect("valid")).expect("equal shapes add");
     let plan = Plan::new(&graph, &[sum], &caps).expect("101 workgroups fold into 5 x 5 x 5");
     let groups = plan.dispatches()[0].workgroups;
     assert!(groups.iter().all(|&n| n <= 5) && groups.iter().product::<u32>() >= 101, "{groups:?}");
     let mut graph = Graph::new();
-    let (a, b) = (graph.input("a", [64 * 126]), graph.input("b", [64 * 126]));
+    let (a, b) = (graph.input("a", [1024 * 126]), graph.input("b", [1024 * 126]));
     let sum = graph.add(a.expect("valid"), b.expect("valid")).expect("equal shapes add");
     let error = Plan::new(&graph, &[sum], &caps).expect_err("126 do not fit");
     assert!(error.to_string().contains("workgroups"), "{error}");

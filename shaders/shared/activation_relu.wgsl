@@ -1,8 +1,8 @@
 // relu(x) = max(x, 0). Its slope is 0 at 0, as PyTorch has it.
-fn activate(x: Element) -> Element {
+fn relu(x: Element) -> Element {
     return max(x, Element(0.0));
 }
 
-fn activate_grad(y: Element, dy: Element) -> Element {
+fn relu_grad(y: Element, dy: Element) -> Element {
     return select(Element(0.0), dy, y > Element(0.0));
 }

@@ -1,6 +1,6 @@
 // tanh(x) = (1 - exp(-2|x|)) / (1 + exp(-2|x|)) with the sign of x; near zero, where the
 // subtraction would cancel, its power series up to x^11. Slope: 1 - y^2 = (1 - y) (1 + y).
-fn activate(x: Element) -> Element {
+fn tanh_by_parts(x: Element) -> Element {
     let size = abs(x);
     let e = exp(-2.0 * size);
     let far = sign(x) * (1.0 - e) / (1.0 + e);
@@ -10,6 +10,6 @@ fn activate(x: Element) -> Element {
     return select(far, x * series, size < Element(0.25));
 }
 
-fn activate_grad(y: Element, dy: Element) -> Element {
+fn tanh_grad(y: Element, dy: Element) -> Element {
     return dy * ((1.0 - y) * (1.0 + y));
 }

@@ -38,7 +38,3 @@ fn pack_at(channel: u32, i: u32) -> u32 {
 fn part_elements(part: u32) -> f32 {
     return f32(min(PACKS - part * PART_PACKS, PART_PACKS)) * WIDTH;
 }
-
-fn channel_elements() -> f32 {
-    return f32(PACKS) * WIDTH;
-}

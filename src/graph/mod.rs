@@ -61,6 +61,8 @@ pub enum Source {
         /// Which of its outputs.
         output: usize,
     },
+    /// Nothing any more: a plan has no need of it, or makes it within a fused node and keeps it nowhere.
+    Dropped,
 }
 
 /// What is known of a value.
@@ -299,6 +301,28 @@ impl Graph {
         }
         self.nodes.push(Node { name, operator, inputs: inputs.to_vec(), outputs: values.clone() });
         Ok(values)
+    }
+
+    /// The same values under other nodes, in this order: a plan's rewriting. Values that no node
+    /// makes any more are [`Source::Dropped`].
+    pub(crate) fn with_nodes(mut self, nodes: Vec<Node>) -> Graph {
+        for info in &mut self.values {
+            if matches!(info.source, Source::Node { .. }) {
+                info.source = Source::Dropped;
+            }
+        }
+        for (i, node) in nodes.iter().enumerate() {
+            for (output, value) in node.outputs.iter().enumerate() {
+                self.values[value.index].source = Source::Node { node: NodeId(i), output };
+            }
+        }
+        self.nodes = nodes;
+        self
+    }
+
+    /// A value that a node of [`Graph::with_nodes`] is going to make.
+    pub(crate) fn reserve(&mut self, name: String, kind: TensorType) -> Value {
+        self.push(name, kind, Source::Dropped)
     }
 
     /// Restricts an input of class labels to `0..classes` and `ignored`, so that a session can

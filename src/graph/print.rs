@@ -12,7 +12,7 @@ impl fmt::Display for Graph {
                 Source::Constant(_) => "constant",
                 Source::Parameter(_) => "parameter",
                 Source::State { .. } => "state",
-                Source::Node { .. } => continue,
+                Source::Node { .. } | Source::Dropped => continue,
             };
             writeln!(f, "%{} = {source} \"{}\" {}", value.index, info.name, info.kind)?;
         }

@@ -2,26 +2,18 @@
 //! so that the input's memory is free once the forward pass is through.
 
 use super::Operator;
+use super::pointwise::{self, Pointwise, Reach};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::Lower;
 use crate::reference::{Array, activation as reference};
-use crate::shader::{Kernel, ShaderFile};
+use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, TensorType};
 
-static GROUP: ShaderFile = shader_file!("shared/group");
-static WIDTH_1: ShaderFile = shader_file!("shared/width_1");
-static WIDTH_4: ShaderFile = shader_file!("shared/width_4");
 static RELU: ShaderFile = shader_file!("shared/activation_relu");
 static SIGMOID: ShaderFile = shader_file!("shared/activation_sigmoid");
 static TANH: ShaderFile = shader_file!("shared/activation_tanh");
-static ACTIVATION: ShaderFile = shader_file!("activation");
-static ACTIVATION_GRAD: ShaderFile = shader_file!("activation_grad");
-
-/// Invocations of a workgroup, and how many elements each makes in turn.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
 
 /// `y = f(x)` for one of these functions. The output has the input's shape.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -42,16 +34,16 @@ impl Activation {
             Activation::Tanh => &TANH,
         }
     }
+}
 
-    /// The kernel of `main` over `elements` elements, four at a time where that divides them, and
-    /// its workgroups.
-    fn kernel(self, cx: &Lower<'_>, main: &'static ShaderFile, elements: usize) -> Result<(Kernel, usize)> {
-        let (width, count) =
-            if elements.is_multiple_of(4) { (&WIDTH_4, elements / 4) } else { (&WIDTH_1, elements) };
-        let kernel = Kernel::new(&[&GROUP, width, self.file(), main])
-            .with("ELEMENTS", cx.index(count)?)
-            .with("ITEMS", ITEMS as u32);
-        Ok((kernel, count.div_ceil(LANES * ITEMS)))
+impl Activation {
+    fn function(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Sigmoid => "sigmoid",
+            // WGSL has a function named tanh.
+            Activation::Tanh => "tanh_by_parts",
+        }
     }
 }
 
@@ -78,11 +70,17 @@ impl Operator for Activation {
         Ok(())
     }
 
+    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
+        Some(Pointwise {
+            file: self.file(),
+            function: self.function(),
+            reach: vec![Reach::Same],
+            numbers: vec![],
+        })
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (kernel, groups) = self.kernel(cx, &ACTIVATION, cx.output_type(0).shape.elements())?;
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, groups);
-        Ok(())
+        pointwise::lower(cx)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -117,12 +115,17 @@ impl Operator for ActivationGrad {
         Ok(vec![inputs[0].clone()])
     }
 
+    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
+        Some(Pointwise {
+            file: self.function.file(),
+            function: self.name(),
+            reach: vec![Reach::Same; 2],
+            numbers: vec![],
+        })
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let elements = cx.output_type(0).shape.elements();
-        let (kernel, groups) = self.function.kernel(cx, &ACTIVATION_GRAD, elements)?;
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel, &operands, groups);
-        Ok(())
+        pointwise::lower(cx)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

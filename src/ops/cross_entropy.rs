@@ -21,6 +21,8 @@ static WHOLE: ShaderFile = shader_file!("cross_entropy");
 static ROWS: ShaderFile = shader_file!("cross_entropy_rows");
 static MEAN: ShaderFile = shader_file!("cross_entropy_mean");
 static GRAD: ShaderFile = shader_file!("cross_entropy_grad");
+static ROW_LOSS: ShaderFile = shader_file!("shared/row_loss");
+static WITH_GRAD: ShaderFile = shader_file!("cross_entropy_with_grad");
 
 /// Logits, and classes of a row, up to which one workgroup makes the loss alone: reading them
 /// then takes it less time than a second dispatch.
@@ -48,6 +50,12 @@ impl Default for CrossEntropy {
 }
 
 impl CrossEntropy {
+    /// Whether one workgroup makes the loss of such logits.
+    pub(crate) fn is_whole(self, logits: &TensorType) -> bool {
+        let [rows, classes] = sizes(logits);
+        rows.saturating_mul(classes) <= WHOLE_LOGITS && classes <= WHOLE_CLASSES
+    }
+
     /// Sets the constants that every kernel of the family has.
     fn labelled(self, cx: &Lower<'_>, kernel: Kernel, [rows, classes]: [usize; 2]) -> Result<Kernel> {
         Ok(kernel
@@ -97,12 +105,7 @@ impl Operator for CrossEntropy {
     }
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        let [rows, classes] = sizes(inputs[0]);
-        if rows.saturating_mul(classes) <= WHOLE_LOGITS && classes <= WHOLE_CLASSES {
-            vec!["whole", "rows"]
-        } else {
-            vec!["rows"]
-        }
+        if self.is_whole(inputs[0]) { vec!["whole", "rows"] } else { vec!["rows"] }
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -110,8 +113,11 @@ impl Operator for CrossEntropy {
         let (logits, labels) = (cx.input(0), cx.input(1));
         let (loss, count) = (cx.output(0), cx.output(1));
         if cx.variant() == "whole" {
-            let kernel =
-                self.labelled(cx, Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &WHOLE]), [rows, classes])?;
+            let kernel = self.labelled(
+                cx,
+                Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]),
+                [rows, classes],
+            )?;
             cx.dispatch(kernel, &[logits, labels, loss, count], 1);
             return Ok(());
         }
@@ -174,6 +180,57 @@ impl Operator for CrossEntropyGrad {
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         6 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// [`CrossEntropy`] and [`CrossEntropyGrad`] at once, for few logits. Inputs: logits, labels, gradient
+/// of the loss. Outputs: loss, count, gradient of the logits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CrossEntropyWithGrad {
+    /// The loss.
+    pub forward: CrossEntropy,
+}
+
+impl Operator for CrossEntropyWithGrad {
+    fn name(&self) -> &'static str {
+        "cross_entropy_with_grad"
+    }
+
+    fn describe(&self) -> String {
+        "cross_entropy + cross_entropy_grad".into()
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let mut outputs = self.forward.infer(&inputs[..2])?;
+        if !self.forward.is_whole(inputs[0]) {
+            return Err(format!(
+                "expects at most {WHOLE_LOGITS} logits and {WHOLE_CLASSES} classes, found {}",
+                inputs[0]
+            ));
+        }
+        let scalars = [inputs[0], inputs[1], &outputs[1], inputs[2]];
+        outputs.extend(CrossEntropyGrad { forward: self.forward }.infer(&scalars)?);
+        Ok(outputs)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
+        let kernel = self.forward.labelled(cx, kernel, sizes(cx.input_type(0)))?;
+        let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
+        cx.dispatch(kernel, &operands, 1);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = self.forward.reference(&inputs[..2]);
+        let gradient = CrossEntropyGrad { forward: self.forward };
+        let further = gradient.reference(&[inputs[0], inputs[1], &outputs[1], inputs[2]]);
+        outputs.extend(further);
+        outputs
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        10 * inputs[0].shape.elements() as u64
     }
 }
 

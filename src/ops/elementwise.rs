@@ -3,6 +3,7 @@
 //! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
 //! stretches.
 
+use super::pointwise::{self, Pointwise, Reach};
 use super::{Operator, sum};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
@@ -14,6 +15,7 @@ use crate::tensor::{Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static ADD: ShaderFile = shader_file!("add");
+static SUM_OF_TWO: ShaderFile = shader_file!("shared/sum_of_two");
 static COPY: ShaderFile = shader_file!("copy");
 
 /// Dimensions that the kernels index with; shapes of fewer are padded with ones.
@@ -52,7 +54,17 @@ impl Operator for Add {
         Ok(())
     }
 
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let shape = broadcast(&inputs[0].shape, &inputs[1].shape).ok()?;
+        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, &shape)).collect();
+        let reach = reach.filter(|reach| reach.contains(&Reach::Same))?;
+        Some(Pointwise { file: &SUM_OF_TWO, function: "sum_of_two", reach, numbers: vec![] })
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if self.pointwise(&[cx.input_type(0), cx.input_type(1)]).is_some() {
+            return pointwise::lower(cx);
+        }
         let shape = &cx.output_type(0).shape;
         let elements = shape.elements();
         let sizes = padded(shape);

@@ -148,6 +148,13 @@ impl Part {
     }
 }
 
+/// The part that stores the result, and how many elements it passes through `finish` at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pub part: Part,
+    pub width: usize,
+}
+
 /// What is added to the product before it is stored.
 #[derive(Clone, Debug)]
 pub(crate) enum Epilogue {
@@ -168,7 +175,7 @@ pub(crate) struct Gemm {
     pub batches: usize,
     pub lhs: Part,
     pub rhs: Part,
-    pub store: Part,
+    pub store: Store,
     /// Files and constants that several parts use, such as a convolution's shape.
     pub common: Option<Part>,
     pub epilogue: Epilogue,
@@ -203,7 +210,7 @@ impl Gemm {
         };
         let whole = splits == 1;
         let split_store = Part::new(&SPLIT_STORE);
-        let (store, first_epilogue) = if whole { (&self.store, &epilogue) } else { (&split_store, &plain) };
+        let (store, first_epilogue) = if whole { (&self.store.part, &epilogue) } else { (&split_store, &plain) };
         let (product, block) = (Part::new(&PRODUCT), Part::new(&STORE_BLOCK));
         let parts = [
             Some(first_epilogue),
@@ -219,7 +226,7 @@ impl Gemm {
         if whole {
             let mut operands = vec![lhs, rhs, result];
             operands.extend(bias);
-            cx.dispatch(kernel, &operands, tiles * self.batches);
+            cx.dispatch_finished(kernel, &operands, tiles * self.batches, self.store.width);
             cx.flops(flops);
             return Ok(());
         }
@@ -228,10 +235,16 @@ impl Gemm {
         cx.dispatch(kernel, &[lhs, rhs, partial.clone()], tiles * self.batches * splits);
         cx.flops(flops);
         let sum = Part::new(&SUM_SPLITS);
-        let kernel = join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store), Some(&sum)]);
+        let kernel =
+            join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)]);
         let mut operands = vec![partial, result];
         operands.extend(bias);
-        cx.dispatch(kernel, &operands, (self.batches * self.m * columns).div_ceil(64));
+        cx.dispatch_finished(
+            kernel,
+            &operands,
+            (self.batches * self.m * columns).div_ceil(64),
+            self.store.width,
+        );
         Ok(())
     }
 }

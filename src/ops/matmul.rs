@@ -2,7 +2,7 @@
 
 use super::Operator;
 use super::elementwise::SumTo;
-use super::gemm::{Body, Epilogue, Gemm, Part};
+use super::gemm::{Body, Epilogue, Gemm, Part, Store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::{Caps, Lower};
@@ -41,8 +41,9 @@ pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Part {
 }
 
 /// Stores C as (m x n), batch after batch.
-pub(crate) fn store(n: u32) -> Part {
-    Part::new(if n.is_multiple_of(4) { &STORE_VEC4 } else { &STORE })
+pub(crate) fn store(n: u32) -> Store {
+    let (file, width) = if n.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
+    Store { part: Part::new(file), width }
 }
 
 /// `op(lhs) op(rhs)` over the last two dimensions, where `op` transposes or does nothing. Leading
@@ -131,6 +132,10 @@ impl Operator for MatMul {
         Body::names(caps)
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let sizes = self
             .sizes(&cx.input_type(0).shape, &cx.input_type(1).shape)
@@ -209,6 +214,10 @@ impl Operator for Linear {
 
     fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
         Body::names(caps)
+    }
+
+    fn finishes(&self) -> bool {
+        true
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {

@@ -13,6 +13,7 @@ pub mod elementwise;
 pub(crate) mod gemm;
 pub mod matmul;
 pub mod optimizer;
+pub mod pointwise;
 pub mod pool2d;
 pub mod reshape;
 pub mod softmax;
@@ -20,9 +21,10 @@ pub(crate) mod sum;
 
 use crate::error::Result;
 use crate::graph::Backward;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, choice};
 use crate::reference::Array;
 use crate::tensor::TensorType;
+use pointwise::Pointwise;
 use std::any::Any;
 use std::fmt::Debug;
 
@@ -32,6 +34,11 @@ use std::fmt::Debug;
 pub trait Operator: Any + Debug + Send + Sync {
     /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
     fn name(&self) -> &'static str;
+
+    /// What the node does, for people: the name, or several where operators were fused.
+    fn describe(&self) -> String {
+        self.name().to_owned()
+    }
 
     /// Types of the outputs for inputs of these types.
     ///
@@ -53,6 +60,12 @@ pub trait Operator: Any + Debug + Send + Sync {
         vec!["default"]
     }
 
+    /// What is particular about this shape, for the choice among variants: a class that
+    /// `plan/choice.rs` has a row for, or `any`.
+    fn shape_class(&self, _inputs: &[&TensorType]) -> &'static str {
+        choice::ANY
+    }
+
     /// Records the dispatches of the variant that was chosen.
     ///
     /// # Errors
@@ -62,6 +75,17 @@ pub trait Operator: Any + Debug + Send + Sync {
     /// The outputs in f64. State that is updated in place comes as input with its old value and
     /// as output with its new one.
     fn reference(&self, inputs: &[&Array]) -> Vec<Array>;
+
+    /// For an operator that works element by element: how it makes one. [`pointwise`] has the rest.
+    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
+        None
+    }
+
+    /// Whether every variant stores the first output through `finish` ([`Lower::dispatch_finished`]),
+    /// so that a chain of operators that work element by element can follow within the kernel.
+    fn finishes(&self) -> bool {
+        false
+    }
 
     /// Pairs (output, input) that share storage: the output is the input's new value.
     fn in_place(&self) -> Vec<(usize, usize)> {

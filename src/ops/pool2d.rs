@@ -166,7 +166,7 @@ impl Pool2d {
     }
 
     /// Whether windows are two by two and tile the input without a rest.
-    fn tiles_by_two(&self, input: [usize; 2]) -> bool {
+    pub(crate) fn tiles_by_two(&self, input: [usize; 2]) -> bool {
         let pair = [2, 2];
         self.kernel == pair
             && self.stride == pair

@@ -1,49 +1,92 @@
-//! Which kernel variant computes a node: one table by operator and kind of adapter.
+//! Which kernel variant computes a node: one table by operator, class of shape and kind of adapter.
 //!
-//! An operator says which of its variants can compute a shape (`Operator::variants`); the first of
-//! the row below that is among them is taken. Operators without a row have one variant.
+//! An operator says which of its variants can compute a shape (`Operator::variants`) and what is
+//! particular about the shape (`Operator::shape_class`); the first of the row below that is among them
+//! is taken. Operators without a row have one variant.
 
 use super::caps::AdapterKind;
 
-/// Operator, preference on GPUs, preference on software adapters.
-///
+/// The class of shapes that have no row of their own.
+pub(crate) const ANY: &str = "any";
+
+/// Preferences for one operator and one class of shapes, by kind of adapter.
+struct Row {
+    operator: &'static str,
+    class: &'static str,
+    discrete: &'static [&'static str],
+    integrated: &'static [&'static str],
+    apple: &'static [&'static str],
+    software: &'static [&'static str],
+}
+
+impl Row {
+    /// A row in which all GPUs agree.
+    const fn gpus(
+        operator: &'static str,
+        class: &'static str,
+        gpus: &'static [&'static str],
+        software: &'static [&'static str],
+    ) -> Row {
+        Row { operator, class, discrete: gpus, integrated: gpus, apple: gpus, software }
+    }
+
+    /// A row in which all adapters agree.
+    const fn all(operator: &'static str, class: &'static str, variants: &'static [&'static str]) -> Row {
+        Row::gpus(operator, class, variants, variants)
+    }
+
+    fn of(&self, kind: AdapterKind) -> &'static [&'static str] {
+        match kind {
+            AdapterKind::Discrete => self.discrete,
+            AdapterKind::Integrated => self.integrated,
+            AdapterKind::Apple => self.apple,
+            AdapterKind::Software => self.software,
+        }
+    }
+}
+
 /// A tile in workgroup memory feeds many FMAs from each load on a GPU. On a software adapter a
 /// load from workgroup memory costs what any load costs, so there registers are the better tile.
-const PREFERENCE: &[(&str, &[&str], &[&str])] = &[
-    ("conv2d", &["gemm"], &["subgroup", "direct"]),
-    ("conv2d_grad_bias", &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
-    ("conv2d_grad_input", &["gemm"], &["direct", "subgroup", "register"]),
-    ("conv2d_grad_weight", &["gemm"], &["subgroup", "direct"]),
-    ("cross_entropy", &["whole", "rows"], &["whole", "rows"]),
-    ("linear", &["tiled"], &["subgroup", "register"]),
-    ("matmul", &["tiled"], &["subgroup", "register"]),
-    ("batch_norm", &["wide"], &["narrow"]),
-    ("batch_norm_grad", &["wide"], &["narrow"]),
-    ("batch_norm_eval", &["wide"], &["narrow"]),
-    ("batch_norm_eval_grad", &["wide"], &["narrow"]),
-    ("max_pool2d", &["two_by_two", "default"], &["two_by_two", "default"]),
-    ("max_pool2d_grad", &["two_by_two", "default"], &["two_by_two", "default"]),
-    ("sum_to", &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
+#[rustfmt::skip]
+const PREFERENCE: &[Row] = &[
+    //        operator                class  variants, the best first: on GPUs, on software adapters
+    Row::gpus("matmul",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::gpus("linear",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::gpus("conv2d",               ANY, &["gemm"], &["subgroup", "direct"]),
+    Row::gpus("conv2d_grad_input",    ANY, &["gemm"], &["direct", "subgroup", "register"]),
+    Row::gpus("conv2d_grad_weight",   ANY, &["gemm"], &["subgroup", "direct"]),
+    Row::gpus("conv2d_grad_bias",     ANY, &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
+    Row::gpus("sum_to",               ANY, &["channels_wide", "rows_wide", "generic"], &["channels", "rows", "generic"]),
+    Row::gpus("batch_norm",           ANY, &["wide"], &["narrow"]),
+    Row::gpus("batch_norm_grad",      ANY, &["wide"], &["narrow"]),
+    Row::gpus("batch_norm_max_pool2d", ANY, &["wide"], &["narrow"]),
+    Row::gpus("batch_norm_max_pool2d_grad", ANY, &["wide"], &["narrow"]),
+    Row::gpus("batch_norm_eval_grad", ANY, &["wide"], &["narrow"]),
+    Row::all ("cross_entropy",        ANY, &["whole", "rows"]),
+    Row::all ("max_pool2d",           ANY, &["two_by_two", "default"]),
+    Row::all ("max_pool2d_grad",      ANY, &["two_by_two", "default"]),
 ];
 
 /// The variant to take among `offered`, and why.
 pub(crate) fn choose(
     operator: &str,
+    class: &'static str,
     kind: AdapterKind,
     offered: &[&'static str],
-) -> (&'static str, &'static str) {
+) -> (&'static str, String) {
     if let [only] = offered {
-        return (only, "the only one");
+        return (only, "the only one".into());
     }
-    let Some((_, gpu, software)) = PREFERENCE.iter().find(|row| row.0 == operator) else {
-        return (offered[0], "no preference is stated");
+    let find = |class: &str| PREFERENCE.iter().find(|row| row.operator == operator && row.class == class);
+    let Some(row) = find(class).or_else(|| find(ANY)) else {
+        return (offered[0], "no preference is stated".into());
     };
-    let row = if kind == AdapterKind::Software { software } else { gpu };
-    for (rank, name) in row.iter().enumerate() {
+    let shapes = if row.class == ANY { String::new() } else { format!(" for {} shapes", row.class) };
+    for (rank, name) in row.of(kind).iter().enumerate() {
         if let Some(&variant) = offered.iter().find(|v| *v == name) {
-            let why = ["first choice for this kind of adapter", "first choice that computes this shape"];
-            return (variant, why[rank.min(1)]);
+            let place = if rank == 0 { "first choice" } else { "first choice that computes this" };
+            return (variant, format!("{place}{shapes} on {kind} adapters"));
         }
     }
-    (offered[0], "no preferred one computes this shape")
+    (offered[0], "no preferred one computes this shape".into())
 }

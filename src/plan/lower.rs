@@ -3,6 +3,7 @@
 use super::caps::Caps;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
+use crate::ops::pointwise::{self, Link};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
 
@@ -37,12 +38,37 @@ pub struct Lower<'p> {
     pub(crate) variant: &'static str,
     pub(crate) read: &'p [bool],
     pub(crate) pages: &'p [std::ops::Range<usize>],
+    /// What happens to each element of the first output before it is stored.
+    pub(crate) chain: Vec<Link>,
     pub(crate) drafts: Vec<Draft>,
     /// Bytes of each temporary.
     pub(crate) temporaries: Vec<u64>,
 }
 
-impl Lower<'_> {
+impl<'p> Lower<'p> {
+    /// A node before any of its dispatches is recorded.
+    pub(crate) fn new(
+        graph: &'p Graph,
+        node: &'p Node,
+        caps: &'p Caps,
+        variant: &'static str,
+        read: &'p [bool],
+        pages: &'p [std::ops::Range<usize>],
+    ) -> Self {
+        let (chain, drafts, temporaries) = (Vec::new(), Vec::new(), Vec::new());
+        Lower { graph, node, caps, variant, read, pages, chain, drafts, temporaries }
+    }
+
+    /// Records the dispatches of `head`, a part of this node, with a chain after its first output.
+    pub(crate) fn within(&mut self, head: &Node, chain: &[Link]) -> Result<()> {
+        let mut inner = Lower::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
+        inner.chain = chain.to_vec();
+        head.operator.lower(&mut inner)?;
+        self.drafts.append(&mut inner.drafts);
+        self.temporaries.append(&mut inner.temporaries);
+        Ok(())
+    }
+
     /// Limits and traits of the adapter.
     pub fn caps(&self) -> &Caps {
         self.caps
@@ -115,6 +141,21 @@ impl Lower<'_> {
             workgroups: workgroups as u64,
             flops: 0,
         });
+    }
+
+    /// Records the dispatch that stores the first output, like [`Lower::dispatch`]. Its kernel passes
+    /// each value through `finish(at, value)` on the way, where `at` counts elements of `width` (1, or
+    /// 4 for a vec4); `finish` and the type `Element` are joined to it here.
+    pub fn dispatch_finished(
+        &mut self,
+        kernel: Kernel,
+        operands: &[Operand],
+        workgroups: usize,
+        width: usize,
+    ) {
+        let (files, glue, bound) = pointwise::glue(&self.chain, width);
+        let operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
+        self.dispatch(kernel.joined(&files, &glue), &operands, workgroups);
     }
 
     /// Adds floating-point operations to the last dispatch, for benches and profiles.

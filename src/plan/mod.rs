@@ -3,7 +3,8 @@
 
 mod arena;
 mod caps;
-mod choice;
+pub(crate) mod choice;
+mod fuse;
 mod limits;
 mod lower;
 mod print;
@@ -12,11 +13,12 @@ mod slots;
 pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
 pub use caps::{AdapterKind, Caps};
+pub use fuse::Fusion;
 pub(crate) use lower::ARENA_ALIGNMENT;
 pub use lower::{Lower, Operand};
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Source, Value};
+use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::shader::{Access, Kernel};
 use lower::{Draft, run_bytes};
 use slots::Lifetime;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
     variants: Vec<(String, String)>,
+    without: BTreeSet<Fusion>,
 }
 
 impl PlanOptions {
@@ -36,6 +39,13 @@ impl PlanOptions {
     #[must_use]
     pub fn variant(mut self, operator_or_node: &str, variant: &str) -> Self {
         self.variants.push((operator_or_node.to_owned(), variant.to_owned()));
+        self
+    }
+
+    /// Leaves out a fusion. All are done otherwise.
+    #[must_use]
+    pub fn without(mut self, fusion: Fusion) -> Self {
+        self.without.insert(fusion);
         self
     }
 }
@@ -115,7 +125,7 @@ pub struct Step {
     /// The kernel variant.
     pub variant: &'static str,
     /// Why it was chosen.
-    pub why: &'static str,
+    pub why: String,
     /// Its part of [`Plan::dispatches`]. Empty for a view.
     pub dispatches: Range<usize>,
 }
@@ -156,37 +166,23 @@ impl Plan {
         options: &PlanOptions,
     ) -> Result<Plan> {
         graph.check_owned(outputs.iter().copied())?;
-        let graph = Arc::new(graph.clone());
+        let graph = Arc::new(fuse::run(graph, outputs, caps, options));
         let arenas = Arenas::new(&graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
-        let live = live_nodes(&graph, outputs);
-        let read: BTreeSet<Value> = live
-            .iter()
-            .flat_map(|&id| graph.node(id).inputs.iter().copied())
+        let read: BTreeSet<Value> = graph
+            .nodes()
+            .flat_map(|(_, node)| node.inputs.iter().copied())
             .chain(outputs.iter().copied())
             .collect();
 
         let mut builder = Builder::new(&graph, &arenas);
         let mut steps = Vec::new();
-        for id in live {
-            let node = graph.node(id);
+        for (id, node) in graph.nodes() {
             let start = builder.drafts.len();
-            let (variant, why) = pick(&graph, id, caps, options)?;
-            if !node.operator.is_view() {
-                let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
-                let mut lower = Lower {
-                    graph: &graph,
-                    node,
-                    caps,
-                    variant,
-                    read: &read,
-                    pages: arenas.runs.get(&id).map_or(&[], Vec::as_slice),
-                    drafts: Vec::new(),
-                    temporaries: Vec::new(),
-                };
-                node.operator.lower(&mut lower)?;
-                let (drafts, temporaries) = (lower.drafts, lower.temporaries);
-                builder.add_node(drafts, &temporaries)?;
-            }
+            let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
+            let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
+            let Drafted { variant, why, drafts, temporaries } =
+                draft(&graph, node, caps, options, &read, pages)?;
+            builder.add_node(drafts, &temporaries)?;
             steps.push(Step { node: id, variant, why, dispatches: start..builder.drafts.len() });
         }
         builder.pin(outputs);
@@ -208,7 +204,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The graph that was planned.
+    /// The graph that runs: the one that was given, with what it does not need left out and nodes fused.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -284,21 +280,40 @@ fn live_nodes(graph: &Graph, outputs: &[Value]) -> Vec<NodeId> {
     live
 }
 
-fn pick(
+/// A node's dispatches before they have places.
+struct Drafted {
+    variant: &'static str,
+    why: String,
+    drafts: Vec<Draft>,
+    /// Bytes of each temporary.
+    temporaries: Vec<u64>,
+}
+
+/// Chooses a node's kernel variant and records its dispatches. `read` says which outputs anything
+/// reads.
+fn draft(
     graph: &Graph,
-    id: NodeId,
+    node: &Node,
     caps: &Caps,
     options: &PlanOptions,
-) -> Result<(&'static str, &'static str)> {
-    let node = graph.node(id);
+    read: &[bool],
+    pages: &[Range<usize>],
+) -> Result<Drafted> {
+    let (variant, why) = pick(graph, node, caps, options)?;
+    let mut lower = Lower::new(graph, node, caps, variant, read, pages);
+    node.operator.lower(&mut lower)?;
+    Ok(Drafted { variant, why, drafts: lower.drafts, temporaries: lower.temporaries })
+}
+
+fn pick(graph: &Graph, node: &Node, caps: &Caps, options: &PlanOptions) -> Result<(&'static str, String)> {
     let kinds: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).kind).collect();
     let offered = node.operator.variants(&kinds, caps);
     let operator = node.operator.name();
     let asked = options.variants.iter().rev().find(|(key, _)| key == operator || *key == node.name);
     match asked {
-        None => Ok(choice::choose(operator, caps.kind, &offered)),
+        None => Ok(choice::choose(operator, node.operator.shape_class(&kinds), caps.kind, &offered)),
         Some((_, variant)) => match offered.iter().find(|v| *v == variant) {
-            Some(&found) => Ok((found, "asked for by name")),
+            Some(&found) => Ok((found, "asked for by name".into())),
             None => Err(Error::Variant {
                 operator: operator.to_owned(),
                 node: node.name.clone(),

@@ -12,7 +12,7 @@ impl fmt::Display for Plan {
             writeln!(
                 f,
                 "{} \"{}\" -> {kind}: {} ({})",
-                node.operator.name(),
+                node.operator.describe(),
                 node.name,
                 step.variant,
                 step.why

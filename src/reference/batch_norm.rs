@@ -3,8 +3,8 @@
 use super::Array;
 use crate::ops::batch_norm::BatchNorm;
 
-/// y; the mean less the channel's first element and one over the standard deviation, as rows; the new
-/// running mean and variance.
+/// y; each channel's first element, the mean less that, one over the standard deviation, and that times
+/// the weight; the new running mean and variance.
 pub fn train(
     x: &Array,
     weight: &Array,
@@ -16,7 +16,7 @@ pub fn train(
     let channels = x.shape[1];
     let (eps, momentum) = (f64::from(attributes.eps), f64::from(attributes.momentum));
     let mut y = Array::zeros(x.shape.clone());
-    let mut statistics = Array::zeros([2, channels]);
+    let mut statistics = Array::zeros([channels, 4]);
     let (mut new_mean, mut new_var) = (running_mean.clone(), running_var.clone());
     for c in 0..channels {
         let members = members(x, c);
@@ -27,8 +27,13 @@ pub fn train(
         for &i in &members {
             y.data[i] = (x.data[i] - mean) * inverse * weight.data[c] + bias.data[c];
         }
-        statistics.data[c] = mean - x.data[members[0]];
-        statistics.data[channels + c] = inverse;
+        let first = x.data[members[0]];
+        statistics.data[4 * c..4 * c + 4].copy_from_slice(&[
+            first,
+            mean - first,
+            inverse,
+            inverse * weight.data[c],
+        ]);
         new_mean.data[c] += momentum * (mean - running_mean.data[c]);
         new_var.data[c] += momentum * (deviations / (n - 1.0) - running_var.data[c]);
     }
@@ -36,27 +41,27 @@ pub fn train(
 }
 
 /// Gradients of x, weight and bias, by the chain through the mean and the variance.
-pub fn train_grad(x: &Array, gradient: &Array, weight: &Array, statistics: &Array) -> Vec<Array> {
+pub fn train_grad(x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array> {
     let channels = x.shape[1];
     let mut grad_x = Array::zeros(x.shape.clone());
     let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
     for c in 0..channels {
         let members = members(x, c);
         let n = members.len() as f64;
-        let mean = x.data[members[0]] + statistics.data[c];
-        let inverse = statistics.data[channels + c];
+        let [first, rest, inverse, scale] = [0, 1, 2, 3].map(|i| statistics.data[4 * c + i]);
+        let (mean, weight) = (first + rest, scale / inverse);
         let (mut by_var, mut by_mean) = (0.0, 0.0);
         for &i in &members {
             let centred = x.data[i] - mean;
             grad_weight.data[c] += gradient.data[i] * centred * inverse;
             grad_bias.data[c] += gradient.data[i];
-            let by_normal = gradient.data[i] * weight.data[c];
+            let by_normal = gradient.data[i] * weight;
             by_var += by_normal * centred * -0.5 * inverse.powi(3);
             by_mean -= by_normal * inverse;
         }
         for &i in &members {
             let through_var = by_var * 2.0 * (x.data[i] - mean) / n;
-            grad_x.data[i] = gradient.data[i] * weight.data[c] * inverse + through_var + by_mean / n;
+            grad_x.data[i] = gradient.data[i] * weight * inverse + through_var + by_mean / n;
         }
     }
     vec![grad_x, grad_weight, grad_bias]

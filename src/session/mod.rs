@@ -195,7 +195,7 @@ impl Session {
         let info = graph.value(value);
         let root = graph.storage(value);
         let kept = self.plan.outputs().iter().any(|&o| graph.storage(o) == root);
-        if !kept && matches!(graph.value(root).source, Source::Node { .. }) {
+        if !kept && matches!(graph.value(root).source, Source::Node { .. } | Source::Dropped) {
             return Err(Error::Value {
                 name: info.name.clone(),
                 message: "is not kept after the step; name it among the plan's outputs".into(),

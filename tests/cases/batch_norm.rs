@@ -1,9 +1,13 @@
 //! Batch normalisation in training and evaluation, and both gradients.
 
 use crate::harness::{Case, array, numbers};
-use wgrad::HostTensor;
 use wgrad::ops::Operator;
-use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain};
+use wgrad::ops::activation::Activation;
+use wgrad::ops::batch_norm::{
+    BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad,
+    BatchNormTrain,
+};
+use wgrad::{HostData, HostTensor};
 
 /// Every operator of the family on one input.
 pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
@@ -14,12 +18,39 @@ pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
     let inputs = vec![x.clone(), weight.clone(), bias, mean.clone(), var.clone()];
     let train = BatchNormTrain(attributes);
     let statistics = statistics(&train, &inputs);
-    let backward = vec![x.clone(), gradient.clone(), weight.clone(), statistics];
+    let backward = vec![x.clone(), gradient.clone(), statistics];
     vec![
         Case::new(name, train, inputs.clone()),
         Case::new(name, BatchNormEval(attributes), inputs),
-        Case::new(name, BatchNormGrad, backward),
+        Case::new(name, BatchNormGrad::default(), backward.clone()),
+        Case::new(format!("{name}, with a bias before"), BatchNormGrad { source_bias: true }, backward),
         Case::new(name, BatchNormEvalGrad(attributes), vec![x, gradient, weight, mean, var]),
+    ]
+}
+
+/// What is fused with max pooling, on one input of even height and width.
+pub fn pooled(name: &str, x: HostTensor, activation: Option<Activation>) -> Vec<Case> {
+    let channels = x.shape[1];
+    let [weight, bias, mean] = [2, 3, 4].map(|seed| numbers([channels], seed));
+    let var = shifted(&numbers([channels], 6), 1.5);
+    let inputs = vec![x.clone(), weight, bias, mean, var];
+    let forward = BatchNormMaxPool { norm: BatchNorm::default(), activation };
+    let arrays: Vec<_> = inputs.iter().map(array).collect();
+    let outputs = forward.reference(&arrays.iter().collect::<Vec<_>>());
+    let rounded = |i: usize| {
+        let data = outputs[i].data.iter().map(|&x| x as f32).collect();
+        HostTensor::f32(outputs[i].shape.clone(), data)
+    };
+    let taps = outputs[4].data.iter().map(|&word| word as i32).collect();
+    // Labels are the harness's whole numbers, of one dimension.
+    let taps = HostTensor { shape: outputs[4].shape.clone(), data: HostData::I32(taps) };
+    let gradient = numbers(outputs[0].shape.clone(), 5);
+    let backward = vec![x, gradient, rounded(1), taps];
+    let with_bias = BatchNormMaxPoolGrad(BatchNormGrad { source_bias: true });
+    vec![
+        Case::new(name, forward, inputs),
+        Case::new(name, BatchNormMaxPoolGrad::default(), backward.clone()),
+        Case::new(format!("{name}, with a bias before"), with_bias, backward),
     ]
 }
 
@@ -27,7 +58,11 @@ pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
 pub fn large() -> Vec<Case> {
     [("64x8x28x28", [64, 8, 28, 28]), ("64x32x14x14", [64, 32, 14, 14]), ("8x64x56x56", [8, 64, 56, 56])]
         .into_iter()
-        .flat_map(|(name, shape)| family(name, numbers(shape, 1), BatchNorm::default()))
+        .flat_map(|(name, shape)| {
+            let mut cases = family(name, numbers(shape, 1), BatchNorm::default());
+            cases.retain(|case| !case.name.ends_with("with a bias before"));
+            cases
+        })
         .collect()
 }
 
@@ -61,6 +96,18 @@ pub fn cases() -> Vec<Case> {
     all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: 1.0, ..plain });
     all("a mean far from zero", shifted(&numbers([16, 3, 9, 9], 9), 3000.0), plain);
     all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5), plain);
+    let relu = Some(Activation::Relu);
+    for (name, shape, activation) in [
+        ("one window", [2, 1, 2, 2], None),
+        ("windows that fill no word", [3, 5, 6, 10], relu),
+        ("rows that fours straddle", [4, 32, 14, 14], relu),
+        ("channels in several parts", [7, 3, 28, 28], Some(Activation::Tanh)),
+        ("windows side by side", [2, 3, 2, 34], None),
+    ] {
+        cases.extend(pooled(&format!("pooled: {name}"), numbers(shape, 12), activation));
+    }
+    // All the values of a window alike: the first wins.
+    cases.extend(pooled("pooled: ties", HostTensor::filled([3, 2, 4, 4], 0.5), relu));
     cases
 }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, labels, scaled};
 use wgrad::ops::correct::CorrectPredictions;
-use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad};
+use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
 use wgrad::{HostData, HostTensor, Shape};
 
 fn given(labels: &[i32]) -> HostTensor {
@@ -26,9 +26,16 @@ pub fn cases() -> Vec<Case> {
         let forward = Case::new(name, attributes, inputs.clone());
         let arrays: Vec<_> = inputs.iter().map(crate::harness::array).collect();
         let count = forward.operator.reference(&arrays.iter().collect::<Vec<_>>())[1].data[0] as f32;
+        let upstream = HostTensor::filled([0; 0], -1.75);
+        let mut both = Case::new(name, CrossEntropyWithGrad { forward: attributes }, inputs.clone());
+        both.inputs.push(upstream.clone());
+        // For few logits only.
+        if both.operator.infer(&both.kinds().iter().collect::<Vec<_>>()).is_ok() {
+            cases.push(both);
+        }
         let mut inputs = inputs;
         inputs.push(HostTensor::filled([0; 0], count));
-        inputs.push(HostTensor::filled([0; 0], -1.75));
+        inputs.push(upstream);
         cases.push(Case::new(name, CrossEntropyGrad { forward: attributes }, inputs));
         cases.push(forward);
         cases.push(correct);

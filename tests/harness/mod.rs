@@ -73,6 +73,12 @@ pub fn build(case: &Case) -> Result<Built, Error> {
             HostData::U32(_) => graph.step_counter(),
         };
         inputs.push(value);
+        // Inputs of whole numbers have one dimension.
+        let value = if *graph.shape(value) == tensor.shape {
+            value
+        } else {
+            graph.reshape(value, tensor.shape.clone())?
+        };
         placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
         stored.push(kept.then_some(name));
     }

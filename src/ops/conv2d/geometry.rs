@@ -2,7 +2,7 @@
 
 use super::Conv2d;
 use crate::error::Result;
-use crate::ops::gemm::Part;
+use crate::ops::gemm::{Part, Store};
 use crate::plan::{AdapterKind, Lower, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -135,7 +135,7 @@ impl Geometry {
         let invocations = self.images * groups * blocks * self.output[0] * self.output[1].div_ceil(tile);
         let mut operands = vec![packed, input, result];
         operands.extend(bias);
-        cx.dispatch(kernel, &operands, invocations.div_ceil(32));
+        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(32), 1);
         cx.flops(self.flops());
         Ok(())
     }
@@ -208,7 +208,7 @@ const MOST_TAPS: usize = 5;
 const MOST_TILE_W: usize = 16;
 
 /// Stores into planes of `pixels`.
-pub(super) fn plane_store(pixels: usize, cx: &Lower<'_>) -> Result<Part> {
-    let file = if pixels.is_multiple_of(4) { &STORE_VEC4 } else { &STORE };
-    Ok(Part::new(file).with("PIXELS", cx.index(pixels)?))
+pub(super) fn plane_store(pixels: usize, cx: &Lower<'_>) -> Result<Store> {
+    let (file, width) = if pixels.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
+    Ok(Store { part: Part::new(file).with("PIXELS", cx.index(pixels)?), width })
 }

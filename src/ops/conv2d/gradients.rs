@@ -61,6 +61,10 @@ impl Operator for Conv2dGradInput {
         ["gemm"].into_iter().chain(direct).chain(["register"]).chain(Body::subgroup(caps)).collect()
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let geometry = self
             .attributes

@@ -180,6 +180,10 @@ impl Operator for Conv2d {
         ["gemm", "direct", "register", "im2col"].into_iter().chain(Body::subgroup(caps)).collect()
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let geometry = self
             .geometry(&cx.input_type(0).shape, &cx.input_type(1).shape)

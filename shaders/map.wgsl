@@ -1,8 +1,9 @@
-// y[i] = activate(x[i]), with `activate` and the width of `Element` from joined files.
+// result[i] = finish(i, source[i]): a chain of operators that work element by element, whose
+// functions, `finish` and the width of `Element` are joined.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
-@group(0) @binding(0) var<storage, read> x: array<Element>;
-@group(0) @binding(1) var<storage, read_write> y: array<Element>;
+@group(0) @binding(0) var<storage, read> source: array<Element>;
+@group(0) @binding(1) var<storage, read_write> result: array<Element>;
 
 const ELEMENTS: u32 = 64u; // shape
 const ITEMS: u32 = 4u; // tunable
@@ -13,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < ELEMENTS) {
-            y[i] = activate(x[i]);
+            result[i] = finish(i, source[i]);
         }
     }
 }

@@ -1,0 +1,28 @@
+// Adds the parts of a channel's sums (batch_norm_grad_parts kept them) as a fixed tree, and concludes.
+//
+// One workgroup makes one channel; there are at most 64 parts.
+@group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> partial: array<vec2<f32>>;
+
+var<workgroup> parts: array<vec2<f32>, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let c = group_number(group, groups);
+    if (c >= CHANNELS) {
+        return;
+    }
+    parts[lane] = vec2(0.0);
+    if (lane < PARTS) {
+        parts[lane] = partial[c * PARTS + lane];
+    }
+    for (var width = 32u; width > 0u; width /= 2u) {
+        workgroupBarrier();
+        if (lane < width) {
+            parts[lane] += parts[lane + width];
+        }
+    }
+    if (lane == 0u) {
+        conclude(c, 0u, statistics[c], parts[0]);
+    }
+}

@@ -1,0 +1,102 @@
+//! How batch norm's reductions are shared among workgroups, and its kernels over flat tensors.
+
+use crate::error::Result;
+use crate::plan::Lower;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::Shape;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static CHANNELS: ShaderFile = shader_file!("shared/channels");
+
+/// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
+/// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
+pub(super) const VARIANTS: [&str; 2] = ["wide", "narrow"];
+
+/// Elements side by side that kernels take at a time, and the file that says so.
+pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
+    if plane.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
+}
+
+/// How a tensor's channels are cut among workgroups: the constants of `shared/channels`.
+pub(super) struct Cut {
+    pack: &'static ShaderFile,
+    lanes: usize,
+    lanes_c: usize,
+    pub channels: usize,
+    plane: usize,
+    packs: usize,
+    part_packs: usize,
+    pub parts: usize,
+}
+
+impl Cut {
+    pub fn new(shape: &Shape, variant: &str) -> Cut {
+        Cut::by(pack(shape[2..].iter().product()), shape, variant)
+    }
+
+    /// A cut for kernels that take single elements.
+    pub fn single(shape: &Shape, variant: &str) -> Cut {
+        Cut::by((1, &PACK_1), shape, variant)
+    }
+
+    fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: &str) -> Cut {
+        let channels = shape[1];
+        let plane: usize = shape[2..].iter().product();
+        let packs = shape[0] * plane / width;
+        let (lanes, wanted) = if variant == "wide" { (256, 512) } else { (64, 0) };
+        // Channels that lie side by side go to lanes side by side, so that loads coalesce.
+        let lanes_c = if plane == 1 { channels.next_power_of_two().min(16) } else { 1 };
+        let blocks = channels.div_ceil(lanes_c);
+        // A part is worth a workgroup when its lanes have a few packs each.
+        let worth = packs.div_ceil(4 * lanes / lanes_c);
+        let parts = (wanted / blocks).min(worth).clamp(1, 64);
+        let part_packs = packs.div_ceil(parts);
+        let parts = packs.div_ceil(part_packs);
+        Cut { pack, lanes, lanes_c, channels, plane: plane / width, packs, part_packs, parts }
+    }
+
+    /// A kernel of these files, the one with `main` last.
+    pub fn kernel(&self, cx: &Lower<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
+        let mut all = vec![&GROUP, self.pack, &CHANNELS];
+        all.extend(files);
+        Ok(Kernel::new(&all)
+            .with("LANES", cx.index(self.lanes)?)
+            .with("LANES_C", cx.index(self.lanes_c)?)
+            .with("CHANNELS", cx.index(self.channels)?)
+            .with("PLANE", cx.index(self.plane)?)
+            .with("PACKS", cx.index(self.packs)?)
+            .with("PART_PACKS", cx.index(self.part_packs)?)
+            .with("PARTS", cx.index(self.parts)?))
+    }
+
+    pub fn workgroups(&self) -> usize {
+        self.channels.div_ceil(self.lanes_c) * self.parts
+    }
+
+    /// Elements of a buffer of one pair a part.
+    pub fn pairs(&self) -> usize {
+        2 * self.channels * self.parts
+    }
+}
+
+/// Workgroups of 64 invocations that make four packs each, and the kernel of `files` over all packs of a
+/// tensor (N, C, ...).
+pub(super) fn flat(
+    cx: &Lower<'_>,
+    shape: &Shape,
+    files: &[&'static ShaderFile],
+) -> Result<(Kernel, usize, usize)> {
+    let plane: usize = shape[2..].iter().product();
+    let (width, pack) = pack(plane);
+    let packs = shape.elements() / width;
+    let mut all = vec![&GROUP, pack];
+    all.extend(files);
+    let kernel = Kernel::new(&all)
+        .with("CHANNELS", cx.index(shape[1])?)
+        .with("PLANE", cx.index(plane / width)?)
+        .with("PACKS", cx.index(packs)?);
+    Ok((kernel, packs.div_ceil(256), width))
+}

@@ -1,0 +1,207 @@
+//! Batch normalisation, an activation and max pooling of 2x2 windows as one operator, and the gradient
+//! of pooling and normalisation as another. The plan puts them in the place of their parts
+//! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
+
+use super::cut::{Cut, VARIANTS};
+use super::gradients::{Sums, apply};
+use super::{BatchNorm, BatchNormGrad, BatchNormTrain, channels, check_each};
+use crate::error::Result;
+use crate::ops::Operator;
+use crate::ops::activation::Activation;
+use crate::ops::pointwise::Link;
+use crate::ops::pool2d::Pool2d;
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, pool2d as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+use std::sync::Arc;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TAPS: ShaderFile = shader_file!("shared/max_pool2d_taps");
+static NORM_POOL: ShaderFile = shader_file!("batch_norm_max_pool2d");
+static WINNER: ShaderFile = shader_file!("max_pool2d_winner");
+static POOLED_TERMS: ShaderFile = shader_file!("batch_norm_grad_pooled_terms");
+static GRADIENT: ShaderFile = shader_file!("shared/gradient_pooled");
+
+/// Whether a pooling of this input has windows of 2x2 that tile it, which is what the kernels here do.
+pub(crate) fn pools(pool: &Pool2d, input: &Shape) -> bool {
+    input.len() == 4 && pool.tiles_by_two([input[2], input[3]])
+}
+
+/// Shape of the pooled tensor, and the words that hold which taps won: four windows a word, each plane
+/// of windows starting one.
+fn pooled(input: &Shape) -> (Shape, TensorType) {
+    let shape = Shape::from([input[0], input[1], input[2] / 2, input[3] / 2]);
+    let words = (shape[2] * shape[3]).div_ceil(4);
+    let taps = TensorType::i32([shape[0], shape[1], words]);
+    (shape, taps)
+}
+
+/// The type of the taps that won, for an input of this shape.
+pub(crate) fn pooled_taps(input: &Shape) -> TensorType {
+    pooled(input).1
+}
+
+fn expect_pooled(input: &TensorType) -> Result<usize, String> {
+    let channels = channels(input)?;
+    if pools(&Pool2d::new([2, 2]), &input.shape) {
+        return Ok(channels);
+    }
+    Err(format!("expected (N, C, H, W) with even H and W, found {input}"))
+}
+
+/// Constants of `shared/max_pool2d_taps`.
+fn windows(cx: &Lower<'_>, pooled: &Shape) -> Result<[(&'static str, u32); 2]> {
+    Ok([("OUT_H", cx.index(pooled[2])?), ("OUT_W", cx.index(pooled[3])?)])
+}
+
+/// [`BatchNormTrain`], an activation, and the largest of each 2x2 window. Inputs as [`BatchNormTrain`].
+/// Outputs: the pooled tensor; statistics; the new running mean and variance, in place; and which taps
+/// won, for [`BatchNormMaxPoolGrad`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNormMaxPool {
+    /// The normalisation.
+    pub norm: BatchNorm,
+    /// What happens between normalisation and pooling.
+    pub activation: Option<Activation>,
+}
+
+impl Operator for BatchNormMaxPool {
+    fn name(&self) -> &'static str {
+        "batch_norm_max_pool2d"
+    }
+
+    fn describe(&self) -> String {
+        let activation = self.activation.map_or(String::new(), |f| format!(" + {}", f.name()));
+        format!("batch_norm{activation} + max_pool2d")
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        expect_pooled(inputs[0])?;
+        let mut outputs = BatchNormTrain(self.norm).infer(inputs)?;
+        let (shape, taps) = pooled(&inputs[0].shape);
+        outputs[0] = TensorType::f32(shape);
+        outputs.push(taps);
+        Ok(outputs)
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        self.norm.lower_statistics(cx)?;
+        let shape = &cx.input_type(0).shape;
+        let (planes, channels) = (shape[0] * shape[1], shape[1]);
+        let (pooled, taps) = pooled(shape);
+        let mut kernel = Kernel::new(&[&GROUP, &TAPS, &NORM_POOL])
+            .with("CHANNELS", cx.index(channels)?)
+            .with("PLANES", cx.index(planes)?);
+        for (name, value) in windows(cx, &pooled)? {
+            kernel = kernel.with(name, value);
+        }
+        if let Some(activation) = self.activation {
+            let operator: Arc<dyn Operator> = Arc::new(activation);
+            let kind = TensorType::f32(pooled);
+            let pointwise = operator.pointwise(&[&kind]).expect("activations are pointwise");
+            cx.chain.insert(0, Link { operator, pointwise, inputs: vec![None], shape: kind.shape });
+        }
+        let operands = [cx.input(0), cx.output(1), cx.input(2), cx.output(0), cx.output(4)];
+        cx.dispatch_finished(kernel, &operands, taps.shape.elements().div_ceil(64), 1);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = BatchNormTrain(self.norm).reference(inputs);
+        if let Some(activation) = self.activation {
+            outputs[0] = activation.reference(&[&outputs[0]]).swap_remove(0);
+        }
+        let (result, taps) = reference::max_pool2d(&outputs[0], &Pool2d::new([2, 2]));
+        let windows = result.shape[2] * result.shape[3];
+        let mut words = Array::zeros(pooled(&inputs[0].shape).1.shape);
+        let packed = taps.chunks(windows).flat_map(|plane| reference::pack_taps(plane, 4).data);
+        words.data = packed.collect();
+        outputs[0] = result;
+        outputs.push(words);
+        outputs
+    }
+
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        BatchNormTrain(self.norm).in_place()
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        9 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// The gradient of [`BatchNormMaxPool`] from the gradient of what the activation gave. Inputs: x, the
+/// gradient of the pooled tensor times the activation's slope, statistics, the taps that won. Outputs as
+/// [`BatchNormGrad`].
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct BatchNormMaxPoolGrad(pub BatchNormGrad);
+
+impl Operator for BatchNormMaxPoolGrad {
+    fn name(&self) -> &'static str {
+        "batch_norm_max_pool2d_grad"
+    }
+
+    fn describe(&self) -> String {
+        "max_pool2d_grad + batch_norm_grad".into()
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let channels = expect_pooled(inputs[0])?;
+        let (shape, taps) = pooled(&inputs[0].shape);
+        check_each(&inputs[1..2], &["the pooled gradient"], &TensorType::f32(shape))?;
+        check_each(&inputs[2..3], &["statistics"], &TensorType::f32([channels, 4]))?;
+        check_each(&inputs[3..], &["the winning taps"], &taps)?;
+        Ok(self.0.outputs(inputs[0], channels))
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let shape = cx.input_type(0).shape.clone();
+        let (pooled, _) = pooled(&shape);
+        let constants = windows(cx, &pooled)?;
+        let (x, gradient, statistics, taps) = (cx.input(0), cx.input(1), cx.input(2), cx.input(3));
+        let sums = Sums {
+            cut: Cut::single(&pooled, cx.variant()),
+            elements: shape.elements() / shape[1],
+            terms: &[&TAPS, &WINNER, &POOLED_TERMS],
+            constants: &constants,
+            operands: vec![x.clone(), gradient.clone(), statistics.clone(), taps.clone()],
+            statistics,
+            source_bias: self.0.source_bias,
+        };
+        let lines = sums.lower(cx)?;
+        let operands = [x, gradient, taps, lines, cx.output(0)];
+        apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let [x, gradient, statistics, words] = [0, 1, 2, 3].map(|i| inputs[i]);
+        let windows = gradient.shape[2] * gradient.shape[3];
+        let per_plane = windows.div_ceil(4);
+        let taps: Vec<usize> = (0..x.shape[0] * x.shape[1])
+            .flat_map(|plane| {
+                let own = words.data[plane * per_plane..(plane + 1) * per_plane].to_vec();
+                reference::unpack_taps(&Array::new([per_plane], own), windows, 4)
+            })
+            .collect();
+        let spread = reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]), &x.shape);
+        self.0.reference(x, &spread, statistics)
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        6 * inputs[0].shape.elements() as u64
+    }
+}

@@ -1,0 +1,247 @@
+//! Operators that work element by element, and chains of them in one kernel.
+//!
+//! Such an operator says which WGSL function makes one element ([`Pointwise`]). By itself it runs in
+//! the one kernel `map`. A kernel that stores through `finish(at, value)` can take a chain of them
+//! along: the glue generated here is that function, which calls theirs one after the other. What chain
+//! goes where is the plan's decision (`plan/fuse`).
+
+use super::Operator;
+use crate::error::Result;
+use crate::graph::{Node, Value};
+use crate::plan::{Caps, Lower, Operand};
+use crate::reference::Array;
+use crate::shader::{Constant, Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static MAP: ShaderFile = shader_file!("map");
+
+/// Invocations of a workgroup of `map`, and how many elements each makes in turn.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+
+/// Number of the first binding of a chain's own operands: past those of any kernel.
+const FIRST_BINDING: usize = 32;
+
+/// How an operator makes one element of its only output from its inputs.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    /// The file that defines the function, in terms of `Element`: an f32 or a vec4 of them.
+    pub file: &'static ShaderFile,
+    /// The function. Its parameters are the operator's inputs, in order, all of type `Element`, and then
+    /// `numbers`, each an f32.
+    pub function: &'static str,
+    /// Which element of each input goes into element `i` of the output.
+    pub reach: Vec<Reach>,
+    /// Attributes that the function takes.
+    pub numbers: Vec<f32>,
+}
+
+/// Which element of an input goes into element `i` of the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Element `i`: the shapes are equal.
+    Same,
+    /// Element `i / plane % channels`: a number for each channel, or a single one.
+    Channel {
+        /// Elements of the input.
+        channels: usize,
+        /// Neighbours in the output that share one.
+        plane: usize,
+    },
+}
+
+impl Reach {
+    /// How an input of shape `from` is stretched to `to`, where that is one of these ways.
+    pub fn of(from: &Shape, to: &Shape) -> Option<Reach> {
+        if from == to {
+            return Some(Reach::Same);
+        }
+        if from.len() > to.len() {
+            return None;
+        }
+        let skipped = to.len() - from.len();
+        let kept: Vec<usize> = (0..from.len()).filter(|&d| from[d] != 1).collect();
+        let (Some(&first), Some(&last)) = (kept.first(), kept.last()) else {
+            return Some(Reach::Channel { channels: 1, plane: to.elements() });
+        };
+        let run = (first..=last).all(|d| from[d] == to[skipped + d]);
+        run.then(|| Reach::Channel {
+            channels: from[first..=last].iter().product(),
+            plane: to[skipped + last + 1..].iter().product(),
+        })
+    }
+}
+
+/// An operator at work within a chain: the chain's value is one of its inputs, the others are
+/// tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub operator: Arc<dyn Operator>,
+    pub pointwise: Pointwise,
+    /// Inputs in order; `None` is the chain's value.
+    pub inputs: Vec<Option<Value>>,
+    /// The shape that the operator gives the chain's value: elements in the same order.
+    pub shape: Shape,
+}
+
+/// Writes `finish` for a chain, with `width` elements at a time, and says what it binds.
+pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
+    let element = if width == 4 { "vec4<f32>" } else { "f32" };
+    let (mut files, mut declarations, mut body) = (Vec::new(), String::new(), String::new());
+    let mut operands: Vec<Value> = Vec::new();
+    for link in links {
+        files.push(link.pointwise.file);
+        let arguments: Vec<String> = link
+            .inputs
+            .iter()
+            .zip(&link.pointwise.reach)
+            .map(|(input, &reach)| {
+                let Some(value) = *input else { return "value".to_owned() };
+                let number = operands.len();
+                operands.push(value);
+                let whole = reach == Reach::Same && width == 4;
+                let _ = writeln!(
+                    declarations,
+                    "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
+                    FIRST_BINDING + number,
+                    if whole { "vec4<f32>" } else { "f32" }
+                );
+                load(number, reach, width)
+            })
+            .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
+            .collect();
+        let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
+    }
+    let text = format!(
+        "alias Element = {element};\n{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
+    );
+    (files, text, operands.into_iter().map(Operand::Value).collect())
+}
+
+/// The expression that loads what goes into elements `at * width` and on.
+fn load(operand: usize, reach: Reach, width: usize) -> String {
+    match reach {
+        Reach::Same => format!("operand_{operand}[at]"),
+        Reach::Channel { channels: 1, .. } => format!("Element(operand_{operand}[0])"),
+        Reach::Channel { channels, plane } if width == 1 || plane.is_multiple_of(4) => {
+            format!("Element(operand_{operand}[at / {}u % {channels}u])", plane / width)
+        }
+        Reach::Channel { channels, plane } => {
+            let each = |i: usize| format!("operand_{operand}[(at * 4u + {i}u) / {plane}u % {channels}u]");
+            format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
+        }
+    }
+}
+
+/// Records an operator that works element by element, by itself.
+pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
+    let kinds: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
+    let operator = Arc::clone(&cx.node.operator);
+    let pointwise = operator.pointwise(&kinds.iter().collect::<Vec<_>>()).expect("the operator is pointwise");
+    let through = pointwise.reach.iter().position(|&reach| reach == Reach::Same);
+    let through = through.expect("an input has the output's shape");
+    let inputs = (0..kinds.len()).map(|i| (i != through).then(|| cx.node.inputs[i])).collect();
+    let own = Link { operator, pointwise, inputs, shape: cx.output_type(0).shape.clone() };
+    cx.chain.insert(0, own);
+    let elements = cx.output_type(0).shape.elements();
+    let width = if elements.is_multiple_of(4) { 4 } else { 1 };
+    let kernel = Kernel::new(&[&GROUP, &MAP])
+        .with("ELEMENTS", cx.index(elements / width)?)
+        .with("ITEMS", ITEMS as u32);
+    let operands = [cx.input(through), cx.output(0)];
+    cx.dispatch_finished(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
+    Ok(())
+}
+
+/// An operator followed by a chain of operators that work element by element on its first output.
+///
+/// Inputs are the head's own, then what the links bind. To the plan it is the head: the same name,
+/// variants and dispatches.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub head: Arc<dyn Operator>,
+    pub head_inputs: usize,
+    pub links: Vec<Link>,
+}
+
+impl Chain {
+    /// The operator of a node, with nothing after it yet.
+    pub fn new(node: &Node) -> Chain {
+        Chain { head: Arc::clone(&node.operator), head_inputs: node.inputs.len(), links: Vec::new() }
+    }
+
+    fn head_kinds<'t>(&self, inputs: &[&'t TensorType]) -> Vec<&'t TensorType> {
+        inputs[..self.head_inputs].to_vec()
+    }
+}
+
+impl Operator for Chain {
+    fn name(&self) -> &'static str {
+        self.head.name()
+    }
+
+    fn describe(&self) -> String {
+        let links: Vec<String> = self.links.iter().map(|link| link.operator.describe()).collect();
+        format!("{} + {}", self.head.describe(), links.join(" + "))
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.head.infer(&self.head_kinds(inputs))
+    }
+
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        self.head.variants(&self.head_kinds(inputs), caps)
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.head.shape_class(&self.head_kinds(inputs))
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let head = Node {
+            operator: Arc::clone(&self.head),
+            inputs: cx.node.inputs[..self.head_inputs].to_vec(),
+            ..cx.node.clone()
+        };
+        cx.within(&head, &self.links)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = self.head.reference(&inputs[..self.head_inputs]);
+        let shape = outputs[0].shape.clone();
+        let mut bound = inputs[self.head_inputs..].iter();
+        for link in &self.links {
+            outputs[0].shape = link.shape.clone();
+            let mut of = |input: &Option<Value>| match input {
+                None => &outputs[0],
+                Some(_) => bound.next().expect("every operand is an input"),
+            };
+            let arguments: Vec<&Array> = link.inputs.iter().map(&mut of).collect();
+            outputs[0] = link.operator.reference(&arguments).swap_remove(0);
+        }
+        outputs[0].shape = shape;
+        outputs
+    }
+
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        self.head.in_place()
+    }
+
+    fn tolerance(&self) -> f64 {
+        let links = self.links.iter().map(|link| link.operator.tolerance());
+        links.fold(self.head.tolerance(), f64::max)
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
+        self.head.flops(&self.head_kinds(inputs)) + (elements * self.links.len()) as u64
+    }
+}

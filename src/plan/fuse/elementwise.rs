@@ -1,0 +1,76 @@
+//! Chains of operators that work element by element go into the kernel that makes their first input.
+
+use super::{Group, Rewrite};
+use crate::graph::{Node, NodeId, Value};
+use crate::ops::pointwise::{Chain, Link, Reach};
+use crate::ops::reshape::Reshape;
+use std::sync::Arc;
+
+/// Fuses a node that works element by element into the one that makes one of its inputs.
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+    let node = rewrite.graph.node(id).clone();
+    let kinds: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.value(value).kind).collect();
+    let pointwise = node.operator.pointwise(&kinds)?;
+    let whole = node.inputs.iter().zip(&pointwise.reach).filter(|&(_, &reach)| reach == Reach::Same);
+    let mut through: Vec<Value> = whole.map(|(&value, _)| value).collect();
+    // The newest input first: by then the others are there.
+    through.sort();
+    through.into_iter().rev().find_map(|value| {
+        if node.inputs.iter().filter(|&&input| input == value).count() > 1 {
+            return None;
+        }
+        let mut members = vec![id];
+        let head = follow(rewrite, value, &mut members)?;
+        let producer = rewrite.graph.node(head).clone();
+        let mut chain = match rewrite.operator::<Chain>(head) {
+            Some(chain) => chain.clone(),
+            None => Chain::new(&producer),
+        };
+        let inputs: Vec<_> = node.inputs.iter().map(|&input| (input != value).then_some(input)).collect();
+        let mut all = producer.inputs.clone();
+        all.extend(inputs.iter().flatten());
+        chain.links.push(Link {
+            operator: Arc::clone(&node.operator),
+            pointwise: pointwise.clone(),
+            inputs,
+            shape: rewrite.graph.shape(value).clone(),
+        });
+        let result = node.outputs[0];
+        let mut outputs = producer.outputs.clone();
+        let mut nodes = Vec::new();
+        if members.len() > 2 {
+            // Views lay between: the result is a view of what the head now makes.
+            outputs[0] = rewrite.reserve(outputs[0]);
+            nodes.push(Node {
+                name: node.name.clone(),
+                operator: Arc::new(Reshape { shape: rewrite.graph.shape(result).clone() }),
+                inputs: vec![outputs[0]],
+                outputs: vec![result],
+            });
+        } else {
+            outputs[0] = result;
+        }
+        nodes.insert(0, Node { operator: Arc::new(chain), inputs: all, outputs, name: producer.name });
+        rewrite.replace(&[Group { members, nodes }])
+    })
+}
+
+/// The node that makes `value`, through views, if it can finish with a chain and nothing else reads what
+/// it makes. Adds the nodes on the way to `members`.
+fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<NodeId>) -> Option<NodeId> {
+    loop {
+        let (producer, 0) = rewrite.producer(value)? else { return None };
+        if rewrite.consumers(value) != [*members.last()?] {
+            return None;
+        }
+        members.push(producer);
+        let node = rewrite.graph.node(producer);
+        if node.operator.finishes() {
+            return Some(producer);
+        }
+        if !node.operator.is_view() {
+            return None;
+        }
+        value = node.inputs[0];
+    }
+}

@@ -1,0 +1,28 @@
+//! Cross-entropy with its gradient.
+
+use super::{Group, Rewrite};
+use crate::graph::{Node, NodeId};
+use crate::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
+use std::sync::Arc;
+
+/// Fuses a gradient of cross-entropy with the loss.
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+    let forward = rewrite.operator::<CrossEntropyGrad>(id)?.forward;
+    let gradient = rewrite.graph.node(id).clone();
+    let [logits, labels, count, dloss] = gradient.inputs[..] else { return None };
+    let (loss_id, 1) = rewrite.producer(count)? else { return None };
+    let loss = rewrite.graph.node(loss_id).clone();
+    if *rewrite.operator::<CrossEntropy>(loss_id)? != forward || loss.inputs != [logits, labels] {
+        return None;
+    }
+    if !forward.is_whole(&rewrite.graph.value(logits).kind) {
+        return None;
+    }
+    let node = Node {
+        name: loss.name,
+        operator: Arc::new(CrossEntropyWithGrad { forward }),
+        inputs: vec![logits, labels, dloss],
+        outputs: [loss.outputs, gradient.outputs].concat(),
+    };
+    rewrite.replace(&[Group { members: vec![loss_id, id], nodes: vec![node] }])
+}

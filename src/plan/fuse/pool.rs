@@ -1,0 +1,99 @@
+//! Max pooling with what lies before it: an activation's gradient, and batch normalisation.
+
+use super::{Group, Rewrite};
+use crate::graph::{Node, NodeId};
+use crate::ops::activation::{Activation, ActivationGrad};
+use crate::ops::batch_norm::{
+    BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps, pools,
+};
+use crate::ops::pointwise::Chain;
+use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad};
+use std::sync::Arc;
+
+/// An activation's gradient goes before the gradient of the max pooling behind it. In a window only the
+/// tap that won has a gradient, and its value is the window's, so the slope is the same.
+pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+    let function = *rewrite.operator::<ActivationGrad>(id)?;
+    let activation = rewrite.graph.node(id).clone();
+    let [y, gradient] = activation.inputs[..] else { return None };
+    let (spread_id, 0) = rewrite.producer(gradient)? else { return None };
+    let spread = rewrite.graph.node(spread_id).clone();
+    rewrite.operator::<MaxPool2dGrad>(spread_id)?;
+    let (pooled_gradient, taps) = (spread.inputs[0], spread.inputs[1]);
+    let (pool_id, 1) = rewrite.producer(taps)? else { return None };
+    let pool = rewrite.graph.node(pool_id).clone();
+    rewrite.operator::<MaxPool2d>(pool_id)?;
+    if pool.inputs != [y] || rewrite.consumers(gradient) != [id] {
+        return None;
+    }
+    let moved = rewrite.reserve(pooled_gradient);
+    let nodes = vec![
+        Node {
+            operator: Arc::new(function),
+            inputs: vec![pool.outputs[0], pooled_gradient],
+            outputs: vec![moved],
+            name: activation.name,
+        },
+        Node { inputs: vec![moved, taps], outputs: activation.outputs, ..spread },
+    ];
+    rewrite.replace(&[Group { members: vec![spread_id, id], nodes }])
+}
+
+/// Fuses max pooling with the batch norm in front of it, and the gradient of both if there is one.
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+    let pool = rewrite.operator::<MaxPool2d>(id)?.0;
+    let pool_node = rewrite.graph.node(id).clone();
+    let (y, taps) = (pool_node.inputs[0], pool_node.outputs[1]);
+    let (norm_id, 0) = rewrite.producer(y)? else { return None };
+    let norm_node = rewrite.graph.node(norm_id).clone();
+    let x = norm_node.inputs[0];
+    if !pools(&pool, rewrite.graph.shape(x)) || rewrite.consumers(y) != [id] {
+        return None;
+    }
+    let (norm, activation) = match rewrite.operator::<Chain>(norm_id) {
+        Some(Chain { head, links, .. }) => {
+            let [link] = &links[..] else { return None };
+            (downcast::<BatchNormTrain>(head)?.0, Some(*downcast::<Activation>(&link.operator)?))
+        }
+        None => (rewrite.operator::<BatchNormTrain>(norm_id)?.0, None),
+    };
+    let statistics = norm_node.outputs[1];
+    let new_taps =
+        rewrite.graph.reserve(format!("{}:taps", norm_node.name), pooled_taps(rewrite.graph.shape(x)));
+    let mut outputs = norm_node.outputs.clone();
+    outputs[0] = pool_node.outputs[0];
+    outputs.push(new_taps);
+    let mut groups = vec![Group {
+        members: vec![norm_id, id],
+        nodes: vec![Node {
+            name: norm_node.name,
+            operator: Arc::new(BatchNormMaxPool { norm, activation }),
+            inputs: norm_node.inputs,
+            outputs,
+        }],
+    }];
+    for spread_id in rewrite.consumers(taps) {
+        rewrite.operator::<MaxPool2dGrad>(spread_id)?;
+        let spread = rewrite.graph.node(spread_id);
+        let &[grad_id] = &rewrite.consumers(spread.outputs[0])[..] else { return None };
+        let gradient = rewrite.operator::<BatchNormGrad>(grad_id)?.clone();
+        let node = rewrite.graph.node(grad_id).clone();
+        if node.inputs != [x, spread.outputs[0], statistics] {
+            return None;
+        }
+        groups.push(Group {
+            members: vec![spread_id, grad_id],
+            nodes: vec![Node {
+                operator: Arc::new(BatchNormMaxPoolGrad(gradient)),
+                inputs: vec![x, spread.inputs[0], statistics, new_taps],
+                ..node
+            }],
+        });
+    }
+    rewrite.replace(&groups)
+}
+
+fn downcast<T: crate::ops::Operator>(operator: &Arc<dyn crate::ops::Operator>) -> Option<&T> {
+    let operator: &dyn std::any::Any = operator.as_ref();
+    operator.downcast_ref()
+}
