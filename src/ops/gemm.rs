@@ -210,7 +210,8 @@ impl Gemm {
         };
         let whole = splits == 1;
         let split_store = Part::new(&SPLIT_STORE);
-        let (store, first_epilogue) = if whole { (&self.store.part, &epilogue) } else { (&split_store, &plain) };
+        let (store, first_epilogue) =
+            if whole { (&self.store.part, &epilogue) } else { (&split_store, &plain) };
         let (product, block) = (Part::new(&PRODUCT), Part::new(&STORE_BLOCK));
         let parts = [
             Some(first_epilogue),
