@@ -24,9 +24,11 @@ static SGD: ShaderFile = shader_file!("sgd_update");
 static SGD_MOMENTUM: ShaderFile = shader_file!("sgd_update_momentum");
 static ADAM: ShaderFile = shader_file!("adam_update");
 
-/// Invocations of a workgroup, and how many vectors of four each updates in turn.
+/// Invocations of a workgroup, and how many vectors of four each updates in turn; more where each has
+/// to find the norm first.
 const LANES: usize = 64;
 const ITEMS: usize = 4;
+const ITEMS_WITH_NORM: usize = 16;
 
 /// What is done to the gradients before an update uses them: first the one, then the other.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -45,6 +47,11 @@ struct Squares {
 }
 
 impl Clip {
+    /// Vectors of four that an invocation of the update makes.
+    fn items(&self) -> usize {
+        if self.norm.is_some() { ITEMS_WITH_NORM } else { ITEMS }
+    }
+
     fn value_file(&self) -> &'static ShaderFile {
         if self.value.is_some() { &CLIP_VALUE } else { &CLIP_VALUE_NONE }
     }
@@ -159,7 +166,7 @@ impl Operator for SgdUpdate {
             let mut kernel = kernel
                 .with("VECTORS", cx.index(vectors)?)
                 .with("WEIGHT_DECAY", self.weight_decay as f32)
-                .with("ITEMS", ITEMS as u32);
+                .with("ITEMS", self.clip.items() as u32);
             let mut operands: Vec<_> =
                 (0..self.runs()).map(|run| cx.run(shifted(&page, run * self.parameters))).collect();
             operands.push(cx.input(scalars));
@@ -171,7 +178,7 @@ impl Operator for SgdUpdate {
                 operands.push(cx.input(scalars + 1));
             }
             operands.extend(parts);
-            cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * ITEMS));
+            cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()));
         }
         Ok(())
     }
@@ -238,12 +245,12 @@ impl Operator for AdamUpdate {
                 .with("EPS", self.eps as f32)
                 .with("WEIGHT_DECAY", self.weight_decay as f32)
                 .with("DECOUPLED", self.decoupled)
-                .with("ITEMS", ITEMS as u32);
+                .with("ITEMS", self.clip.items() as u32);
             let mut operands: Vec<_> =
                 (0..4).map(|run| cx.run(shifted(&page, run * self.parameters))).collect();
             operands.extend([cx.input(4 * self.parameters), cx.input(4 * self.parameters + 1)]);
             operands.extend(parts);
-            cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * ITEMS));
+            cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()));
         }
         Ok(())
     }

@@ -5,6 +5,10 @@
 //! input and compares nothing. Both backward kernels gather: each input element adds up the
 //! windows that cover it, in a fixed order.
 
+mod average;
+
+pub use average::{AvgPool2d, AvgPool2dGrad};
+
 use super::Operator;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
@@ -21,8 +25,6 @@ static MAX_2X2_ODD: ShaderFile = shader_file!("max_pool2d_2x2_odd");
 static MAX_GRAD: ShaderFile = shader_file!("max_pool2d_grad");
 static MAX_GRAD_2X2: ShaderFile = shader_file!("max_pool2d_grad_2x2");
 static MAX_GRAD_2X2_ODD: ShaderFile = shader_file!("max_pool2d_grad_2x2_odd");
-static AVG: ShaderFile = shader_file!("avg_pool2d");
-static AVG_GRAD: ShaderFile = shader_file!("avg_pool2d_grad");
 
 /// Windows of a pooling operator, height before width, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -359,98 +361,6 @@ fn variants(pool: &Pool2d, input: &Shape) -> Vec<&'static str> {
 fn window_flops(pool: &Pool2d, input: &Shape) -> u64 {
     let outputs = pool.output_shape(input).map_or(0, |shape| shape.elements() as u64);
     outputs * pool.kernel[0] as u64 * pool.kernel[1] as u64
-}
-
-/// The mean of each window, padding taken as zeros. Inputs: x (N, C, H, W). Outputs: y.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AvgPool2d(pub Pool2d);
-
-impl Operator for AvgPool2d {
-    fn name(&self) -> &'static str {
-        "avg_pool2d"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
-        self.0.undilated()?;
-        Ok(vec![TensorType::f32(self.0.output_shape(&inputs[0].shape)?)])
-    }
-
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
-        let gradient = cx.output_gradient(0)?;
-        let input = cx.shape(cx.input(0));
-        let gradient = cx.apply1(AvgPool2dGrad { pool: self.0, input }, &[gradient])?;
-        cx.set(0, gradient);
-        Ok(())
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
-        let outputs = output.elements();
-        let inside = self.0.inside([input[2], input[3]], [output[2], output[3]]);
-        let kernel = geometry(cx, Kernel::new(&[&GROUP, &AVG]), &self.0, input, output)?
-            .with("OUTPUTS", cx.index(outputs)?)
-            .with("COUNT_INCLUDE_PAD", self.0.count_include_pad)
-            .with("INSIDE", inside);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, outputs.div_ceil(64));
-        Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::avg_pool2d(inputs[0], &self.0)]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        window_flops(&self.0, &inputs[0].shape)
-    }
-}
-
-/// The gradient of [`AvgPool2d`]. Inputs: the output's gradient. Output: the gradient of x.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AvgPool2dGrad {
-    /// The windows.
-    pub pool: Pool2d,
-    /// Shape of the forward input.
-    pub input: Shape,
-}
-
-impl Operator for AvgPool2dGrad {
-    fn name(&self) -> &'static str {
-        "avg_pool2d_grad"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let kind = TensorType::f32(self.input.clone());
-        check_images(&kind)?;
-        self.pool.undilated()?;
-        check_gradient(inputs[0], &self.pool.output_shape(&self.input)?)?;
-        Ok(vec![kind])
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (input, output) = (&self.input, &cx.input_type(0).shape);
-        let elements = input.elements();
-        let [windows_h, windows_w] = self.pool.windows();
-        let inside = self.pool.inside([input[2], input[3]], [output[2], output[3]]);
-        let kernel = geometry(cx, Kernel::new(&[&GROUP, &AVG_GRAD]), &self.pool, input, output)?
-            .with("ELEMENTS", cx.index(elements)?)
-            .with("COUNT_INCLUDE_PAD", self.pool.count_include_pad)
-            .with("INSIDE", inside)
-            .with("WINDOWS_H", windows_h as i32)
-            .with("WINDOWS_W", windows_w as i32);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, elements.div_ceil(64));
-        Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::avg_pool2d_grad(inputs[0], &self.pool, &self.input)]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        window_flops(&self.pool, &self.input).max(inputs[0].shape.elements() as u64)
-    }
 }
 
 impl Graph {

@@ -65,6 +65,8 @@ const PREFERENCE: &[Row] = &[
     Row::all ("cross_entropy",        ANY, &["whole", "rows"]),
     Row::all ("max_pool2d",           ANY, &["two_by_two", "default"]),
     Row::all ("max_pool2d_grad",      ANY, &["two_by_two", "default"]),
+    Row::gpus("avg_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two", "default"]),
+    Row::all ("avg_pool2d_grad",      ANY, &["global", "two_by_two", "default"]),
 ];
 
 /// The variant to take among `offered`, and why.

@@ -65,21 +65,50 @@ pub(crate) struct Packing {
     pub bytes: Vec<u64>,
 }
 
+/// Rounds in which each order is mended.
+const ROUNDS: usize = 8;
+
 /// The best of several greedy packings, the first of equals, so that the answer is the same every
 /// time. No slot grows past `most` bytes by sharing.
+///
+/// Each order is mended for some rounds: what made a slot as large as it is gets its turn earlier.
 pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     type Key = (Reverse<u128>, usize);
     let size = |l: &Lifetime| -> Key { (Reverse(l.bytes.into()), l.first) };
     let area = |l: &Lifetime| -> Key { (Reverse(u128::from(l.bytes) * l.length()), l.first) };
     let death = |l: &Lifetime| -> Key { (Reverse(l.last as u128), l.first) };
     let orders: [fn(&Lifetime) -> Key; 3] = [size, area, death];
-    let packings = orders.map(|key| {
+    let mut best: Option<Packing> = None;
+    for key in orders {
         // What no dispatch binds takes no memory.
         let mut order: Vec<usize> = (0..lifetimes.len()).filter(|&i| !lifetimes[i].uses.is_empty()).collect();
         order.sort_by_key(|&i| key(&lifetimes[i]));
-        pack_in_order(lifetimes, &order, most)
-    });
-    packings.into_iter().min_by_key(|packing| packing.bytes.iter().sum::<u64>()).expect("there are orders")
+        for _ in 0..ROUNDS {
+            let packing = pack_in_order(lifetimes, &order, most);
+            let tops = |i: usize| {
+                let (slot, offset) = packing.places[i];
+                offset + lifetimes[i].bytes == packing.bytes[slot]
+            };
+            let mut turns: Vec<(usize, usize)> = order
+                .iter()
+                .enumerate()
+                .map(|(turn, &i)| (if tops(i) { turn } else { 2 * turn + 1 }, i))
+                .collect();
+            // Stable, so that the rest stays in order.
+            turns.sort_by_key(|&(turn, _)| turn);
+            order = turns.into_iter().map(|(_, i)| i).collect();
+            if best.as_ref().is_none_or(|best| packing.total() < best.total()) {
+                best = Some(packing);
+            }
+        }
+    }
+    best.expect("there are orders")
+}
+
+impl Packing {
+    fn total(&self) -> u64 {
+        self.bytes.iter().sum()
+    }
 }
 
 /// Gives each in turn the place by which the slots grow least; of those the one that leaves the smallest

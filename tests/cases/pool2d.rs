@@ -44,6 +44,12 @@ pub fn cases() -> Vec<Case> {
         ),
         ("every window", Pool2d::new([3, 3]).stride([1, 1]).padding([1, 1]), [2, 2, 9, 10]),
         ("the whole image", Pool2d::new([7, 7]), [5, 13, 7, 7]),
+        (
+            "the whole image, a multiple of four, any stride",
+            Pool2d::new([6, 4]).stride([3, 9]),
+            [3, 23, 6, 4],
+        ),
+        ("the whole of two large images", Pool2d::new([39, 40]), [1, 2, 39, 40]),
         ("a window of over 256 taps", Pool2d::new([17, 19]).stride([3, 2]).padding([8, 9]), [2, 1, 29, 31]),
         (
             "ceil mode drops a window in the padding",
@@ -109,6 +115,8 @@ pub fn large() -> Vec<Case> {
         ("64x8x28x28, 2x2", halves, [64, 8, 28, 28]),
         ("64x32x14x14, 2x2", halves, [64, 32, 14, 14]),
         ("2x64x112x112, 3x3 stride 2", stem, [2, 64, 112, 112]),
+        ("32x512x7x7, global", Pool2d::new([7, 7]), [32, 512, 7, 7]),
+        ("8x64x56x56, global", Pool2d::new([56, 56]), [8, 64, 56, 56]),
     ] {
         cases.push(Case::new(name, MaxPool2d(pool), vec![numbers(input, 1)]));
         cases.push(max_grad(name, pool, input));

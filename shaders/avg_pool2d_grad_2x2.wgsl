@@ -1,0 +1,29 @@
+// avg_pool2d_grad for 2x2 windows that tile the input.
+//
+// One invocation spreads four outputs' gradients, which may run on into the next row, over their
+// sixteen input elements: for each a vec2 of the upper row and one of the lower.
+@group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> result: array<vec2<f32>>;
+
+const WORDS: u32 = 4u; // shape
+const OUT_W: u32 = 4u; // shape
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let word = group_number(group, groups) * 64u + lane;
+    if (word >= WORDS) {
+        return;
+    }
+    let quarter = 0.25 * gradient[word];
+    // An input row is OUT_W vec2s; output row r has input rows 2r and 2r + 1.
+    let o = 4u * word + vec4(0u, 1u, 2u, 3u);
+    let at = o + o / OUT_W * OUT_W;
+    result[at.x] = quarter.xx;
+    result[at.y] = quarter.yy;
+    result[at.z] = quarter.zz;
+    result[at.w] = quarter.ww;
+    result[at.x + OUT_W] = quarter.xx;
+    result[at.y + OUT_W] = quarter.yy;
+    result[at.z + OUT_W] = quarter.zz;
+    result[at.w + OUT_W] = quarter.ww;
+}
