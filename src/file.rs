@@ -3,6 +3,10 @@
 use crate::error::{Error, Result};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Number of the next temporary name.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Writes `bytes` to a temporary name beside `path`, then renames it to `path`.
 ///
@@ -32,13 +36,14 @@ pub fn check_writable(path: &Path) -> Result<()> {
         .map_err(|source| error(path, source))
 }
 
-/// The temporary name beside `path`.
+/// The temporary name beside `path`, another one each time: two threads may write one file.
 fn temporary(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
         return Err(error(path, ErrorKind::IsADirectory.into()));
     }
     let mut name = path.file_name().ok_or_else(|| error(path, ErrorKind::InvalidFilename.into()))?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}.{number}.tmp", std::process::id()));
     Ok(path.with_file_name(name))
 }
 

@@ -40,6 +40,7 @@ pub mod device;
 mod error;
 pub mod file;
 pub mod graph;
+mod hash;
 pub mod nn;
 pub mod ops;
 pub mod optim;
@@ -50,7 +51,7 @@ pub mod shader;
 mod tensor;
 mod weights;
 
-pub use device::Device;
+pub use device::{Device, DeviceOptions};
 pub use error::{Error, Result};
 pub use graph::{Graph, Mode, Value};
 pub use plan::{Caps, Plan, PlanOptions};

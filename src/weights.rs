@@ -6,6 +6,7 @@
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
+use crate::hash::fnv1a;
 use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
 use rand::RngExt;
@@ -254,11 +255,4 @@ fn fill(init: &Init, seed: u64, name: &str, data: &mut [f32]) {
             }
         }
     }
-}
-
-/// 64-bit FNV-1a, a hash that is the same everywhere and for ever.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }

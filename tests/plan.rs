@@ -3,10 +3,11 @@
 mod cases;
 mod harness;
 
+use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::plan::{AdapterKind, BufferKind, Place};
+use wgrad::plan::{AdapterKind, BufferKind, Place, Traffic};
 use wgrad::shader::Access;
-use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Value};
+use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, Value, optim};
 
 fn software() -> Caps {
     Caps::webgpu_defaults(AdapterKind::Software)
@@ -175,4 +176,57 @@ fn the_seed_network_trains_within_webgpus_default_limits() {
         let plan = plan.unwrap_or_else(|e| panic!("{kind}: {e}"));
         assert!(plan.dispatches().iter().all(|d| d.bindings.len() <= 8), "{kind}");
     }
+}
+
+#[test]
+fn memory_traffic_is_counted_as_by_hand() {
+    // y = x + w, z = relu(y): y is written once and read once.
+    let mut graph = Graph::new();
+    let x = graph.input("x", [100]).expect("valid");
+    let w = graph.input("w", [100]).expect("valid");
+    let y = graph.add(x, w).expect("equal shapes add");
+    let z = graph.relu(y).expect("valid");
+    let plan = Plan::new(&graph, &[z], &software()).expect("it fits");
+    let each = [
+        Traffic { read: 800, written: 400, least_read: 800, least_written: 400 },
+        Traffic { read: 400, written: 400, least_read: 400, least_written: 400 },
+    ];
+    assert_eq!(plan.traffic_by_step(), each);
+    assert_eq!((plan.traffic().total(), plan.traffic().least()), (2000, 2000));
+    assert_eq!(plan.uploaded_bytes(), 800);
+
+    // The direct convolution packs its weight first: 9 floats read, and packed ones written and read.
+    let (graph, output) = chain(2, 8, 1).expect("the chain is valid");
+    let options = PlanOptions::default().variant("conv2d", "direct");
+    let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the chain fits");
+    let packed = plan.dispatches()[0].bindings[1].place.bytes();
+    let (image, weight) = (2 * 8 * 8 * 4, 9 * 4);
+    let expected = Traffic {
+        read: image + weight + packed,
+        written: image + packed,
+        least_read: image + weight,
+        least_written: image,
+    };
+    assert_eq!(plan.traffic(), expected);
+}
+
+#[test]
+fn an_update_in_place_is_read_and_written() {
+    // SGD over two parameters of 3 and 70 floats, which lie in arenas at multiples of 256 bytes.
+    let mut graph = Graph::new();
+    let x = graph.input("x", [5, 3]).expect("valid");
+    let rate = graph.scalar("rate").expect("valid");
+    let net = nn::Sequential::new().add("a", nn::Linear::new(3, 70)).add("b", nn::Linear::new(70, 1));
+    let y = net.forward(&mut graph, x, Mode::Train).expect("valid");
+    let labels = graph.labels("labels", 5).expect("valid");
+    let loss = graph.cross_entropy(y, labels).expect("valid");
+    optim::Sgd::new(rate).minimize(&mut graph, loss).expect("valid");
+    let plan = Plan::new(&graph, &[loss], &software()).expect("it fits");
+    let update = plan.steps().iter().position(|s| graph.node(s.node).operator.name() == "sgd_update");
+    let traffic = plan.traffic_by_step()[update.expect("the step updates")];
+    let floats = 3 * 70 + 70 + 70 + 1;
+    assert_eq!(traffic.least_read, 2 * 4 * floats + 4, "parameters, gradients and the rate");
+    assert_eq!(traffic.least_written, 4 * floats);
+    let arena = 4 * 64 * (4 + 2 + 2 + 1);
+    assert_eq!((traffic.read, traffic.written), (2 * arena + 4, arena));
 }

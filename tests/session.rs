@@ -24,7 +24,7 @@ fn session(device: &Device, seed: u64) -> (Session, Value) {
 #[test]
 fn a_step_is_one_submit_and_allocates_nothing() {
     // A device of its own, so that other tests' memory is not counted.
-    let device = Device::open().unwrap_or_else(|e| panic!("{e}"));
+    let device = harness::open();
     let empty = device.allocations();
     let (mut session, _) = session(&device, 1);
     let images = session.plan().graph().find("images").expect("the graph has images");
@@ -48,6 +48,7 @@ fn a_step_is_one_submit_and_allocates_nothing() {
         eprintln!("this backend does not tell what it has allocated");
     }
     assert_eq!(device.allocations(), memory, "steady state allocates nothing");
+    assert_eq!((after.allocations, after.bytes_read_back), (0, 0), "and reads nothing back");
     drop(session);
     device.wait().expect("the device answers");
     let left = device.allocations();
@@ -55,6 +56,26 @@ fn a_step_is_one_submit_and_allocates_nothing() {
         left <= empty,
         "a session gives its memory back: {left:?} is left, {empty:?} was there before it"
     );
+}
+
+#[test]
+fn what_a_session_reads_and_allocates_is_counted() {
+    let (mut session, loss) = session(device(), 4);
+    let images = session.plan().graph().find("images").expect("the graph has images");
+    session.record(loss, 8).expect("the loss is one number");
+    session.step().expect("the step runs");
+    session.recorded(loss).expect("the loss comes back");
+    session.read(images).expect("an input can be read");
+    let counters = session.counters();
+    assert_eq!(counters.allocations, 3, "a ring, and staging for each readback");
+    assert_eq!(counters.bytes_read_back, 4 + 4 * BATCH as u64 * 28 * 28);
+    // Staging is made for each input once a step.
+    let batch = numbers([BATCH, 1, 28, 28], 1);
+    for _ in 0..6 {
+        session.write(images, &batch).expect("the batch fits");
+    }
+    session.step().expect("the step runs");
+    assert!(session.counters().allocations > 3, "writing an input again takes more staging");
 }
 
 #[test]

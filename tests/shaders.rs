@@ -8,6 +8,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use wgrad::device::Peaks;
 use wgrad::plan::AdapterKind;
 use wgrad::shader::Kernel;
 use wgrad::{Caps, Plan, PlanOptions};
@@ -46,6 +47,11 @@ fn kernels(
                 }
             }
         }
+    }
+    for kernel in KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind))) {
+        let source = kernel.source().expect("the kernel joins");
+        texts.entry(kernel.name().to_owned()).or_default().insert(source);
+        files.extend(kernel.files().iter().map(|f| f.name));
     }
     (texts, files)
 }

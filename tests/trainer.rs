@@ -24,6 +24,8 @@ fn run(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(program())
         // Where it is not set, a window system's library that drivers load complains on stderr.
         .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+        // Nothing is kept from run to run.
+        .env("WGRAD_CACHE_DIR", "")
         .current_dir(directory)
         .args(arguments)
         .output()
@@ -76,6 +78,7 @@ fn wrong_arguments_are_explained() {
         (&["--plot", "curve.jpg"], &["curve.jpg", ".png"]),
         (&["--plot", "a.png", "--epochs", "0"], &["--plot", "--epochs"]),
         (&["--save", "a.png", "--plot", "a.png"], &["--save and --plot name the same file"]),
+        (&["--report", "a.json", "--profile", "a.json"], &["--report and --profile name the same file"]),
     ] {
         assert_refused(&run(work.path(), arguments), 2, parts);
     }
@@ -88,7 +91,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
-        --load --verify --adapter --plot --no-progress --report --help";
+        --load --verify --adapter --plot --no-progress --report --profile --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -97,7 +100,7 @@ fn help_lists_every_option() {
 #[test]
 fn faults_end_a_run_before_it_trains_and_leave_nothing() {
     let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
-    for option in ["--save", "--report", "--plot"] {
+    for option in ["--save", "--report", "--plot", "--profile"] {
         let output = train(work.path(), data.path(), &[option, "missing/file.png"]);
         assert_refused(&output, 1, &["writing missing/file.png"]);
         assert!(text(&output.stdout).is_empty(), "nothing ran before");
@@ -129,15 +132,28 @@ fn a_run_that_diverges_says_so_and_saves_nothing() {
 fn a_run_writes_what_it_was_asked_for() {
     let (work, data) = (TempDir::new().unwrap(), files::data_set(43, 13));
     let outputs = ["--save", "w.safetensors", "--plot", "curves.png", "--report", "report.json"];
-    let arguments = ["--epochs", "2", "--dropout", "0.1", "--verify"];
+    let arguments = ["--epochs", "2", "--dropout", "0.1", "--verify", "--profile", "trace.json"];
     let output = train(work.path(), data.path(), &[&outputs[..], &arguments].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).is_empty(), "no bar where nobody sees it: {}", text(&output.stderr));
     let said = text(&output.stdout);
-    for part in ["adapter: ", "epoch 2/2", "verify: all", "done: test accuracy", "w.safetensors"] {
+    for part in [
+        "adapter: ",
+        "epoch 2/2",
+        "verify: all",
+        "profile: medians of 20 steps",
+        "measured peaks: ",
+        "done: test accuracy",
+        "w.safetensors",
+        "profile in trace.json",
+    ] {
         assert!(said.contains(part), "expected \"{part}\" in: {said}");
     }
-    assert_eq!(listing(work.path()), ["curves.png", "report.json", "w.safetensors"]);
+    assert_eq!(listing(work.path()), ["curves.png", "report.json", "trace.json", "w.safetensors"]);
+    let trace = report(&work.path().join("trace.json"));
+    let steps =
+        trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "step").count();
+    assert_eq!(steps, 20);
     let report = report(&work.path().join("report.json"));
     let software = harness::device().summary().software;
     assert_eq!(said.contains("software adapter"), software);
@@ -170,7 +186,7 @@ fn the_same_seed_gives_the_same_bits_whatever_is_watched() {
         report(&work.path().join(name))["losses"].clone()
     };
     let plain = losses("a.json", &["--no-progress"]);
-    assert_eq!(plain, losses("b.json", &["--verify", "--plot", "p.png", "--save", "w"]));
+    assert_eq!(plain, losses("b.json", &["--verify", "--plot", "p.png", "--save", "w", "--profile", "t"]));
     assert_ne!(plain, losses("c.json", &["--seed", "1"]));
     assert_eq!(
         losses("d.json", &["--max-steps", "4"]).as_array().unwrap()[..],

@@ -27,6 +27,8 @@ Files
   --save FILE         write the trained weights
   --plot FILE         draw the curves of loss and accuracy (PNG)
   --report FILE       write measurements (JSON; accuracies from 0 to 1, sizes in bytes)
+  --profile FILE      at the end measure each node of a training step, print a table of them and write a
+                      trace of the steps (JSON, for ui.perfetto.dev)
 
 Running
   --adapter NAME      take the adapter whose name contains this
@@ -76,6 +78,7 @@ pub struct Options {
     pub save: Option<PathBuf>,
     pub plot: Option<PathBuf>,
     pub report: Option<PathBuf>,
+    pub profile: Option<PathBuf>,
     pub adapter: Option<String>,
     pub verify: bool,
     pub progress: bool,
@@ -97,6 +100,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
         save: None,
         plot: None,
         report: None,
+        profile: None,
         adapter: None,
         verify: false,
         progress: true,
@@ -155,6 +159,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
             "--save" => options.save = Some(value(&mut parser, &option)?.into()),
             "--plot" => options.plot = Some(value(&mut parser, &option)?.into()),
             "--report" => options.report = Some(value(&mut parser, &option)?.into()),
+            "--profile" => options.profile = Some(value(&mut parser, &option)?.into()),
             "--adapter" => {
                 options.adapter = Some(value(&mut parser, &option)?.to_string_lossy().into_owned())
             }
@@ -181,7 +186,12 @@ fn check(options: &Options) -> Result<(), String> {
             return Err("--plot: without training there are no curves; leave it out or set --epochs".into());
         }
     }
-    let outputs = [("--save", &options.save), ("--plot", &options.plot), ("--report", &options.report)];
+    let outputs = [
+        ("--save", &options.save),
+        ("--plot", &options.plot),
+        ("--report", &options.report),
+        ("--profile", &options.profile),
+    ];
     for (i, (option, path)) in outputs.iter().enumerate() {
         for (other, other_path) in &outputs[..i] {
             if path.is_some() && path == other_path {

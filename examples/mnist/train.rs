@@ -7,6 +7,7 @@ use crate::progress::{Progress, thousands};
 use crate::report::Record;
 use crate::{plot, say};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
 use wgrad::session::Counters;
@@ -18,11 +19,13 @@ const RECORDED_STEPS: usize = 256;
 const FETCH_EVERY: Duration = Duration::from_millis(500);
 /// Steps that the speed leaves out, as drivers still allocate and processors change their clock.
 const WARM_UP: u64 = 5;
+/// Steps that a profile measures.
+const PROFILED_STEPS: usize = 20;
 
 /// Runs everything that the options ask for.
 pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     // A path that can't be written is better known now than after an hour.
-    for path in [&options.save, &options.plot, &options.report].into_iter().flatten() {
+    for path in [&options.save, &options.plot, &options.report, &options.profile].into_iter().flatten() {
         file::check_writable(path)?;
     }
     let (device, data) = open(options)?;
@@ -66,7 +69,14 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
         started,
     };
     trainer.train(&data)?;
-    finish(options, &weights, &trainer.record)
+    let mut written = write_files(options, &weights, &trainer.record)?;
+    if let Some(path) = &options.profile {
+        // Its steps change the weights, which are in their file by now.
+        trainer.profile(path, &data.train)?;
+        written.push(format!("profile in {}", path.display()));
+    }
+    finish(options, &trainer.record, &written);
+    Ok(())
 }
 
 /// Both halves of the data set.
@@ -266,6 +276,21 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// Measures steps over a first batch, after one that nothing is measured of.
+    fn profile(&mut self, path: &Path, data: &Dataset) -> Outcome<()> {
+        let mut batches = data.shuffled(self.options.seed, 0).batches(self.options.batch_size)?;
+        if let Some(batch) = batches.next_batch() {
+            self.session.write(self.training.step.images, batch.images)?;
+            self.session.write(self.training.step.labels, batch.labels)?;
+        }
+        self.session.write_scalar(self.training.learning_rate, self.options.learning_rate)?;
+        self.session.step()?;
+        let profile = self.session.profile(PROFILED_STEPS)?;
+        say!("{}", profile.to_string().trim_end());
+        profile.save_trace(path)?;
+        Ok(())
+    }
+
     /// The part of the test images that the network tells correctly.
     fn evaluate(&mut self, data: &Dataset) -> Outcome<f64> {
         let Step { images, labels, correct, .. } = self.evaluation;
@@ -288,8 +313,8 @@ impl Trainer<'_> {
     }
 }
 
-/// Writes the files and says what came of the run.
-fn finish(options: &Options, weights: &Weights, record: &Record) -> Outcome<()> {
+/// Writes the files of a run, and says which.
+fn write_files(options: &Options, weights: &Weights, record: &Record) -> Outcome<Vec<String>> {
     let mut written = Vec::new();
     if let Some(path) = &options.save {
         weights.save(path)?;
@@ -303,6 +328,11 @@ fn finish(options: &Options, weights: &Weights, record: &Record) -> Outcome<()> 
         record.write(path)?;
         written.push(format!("report in {}", path.display()));
     }
+    Ok(written)
+}
+
+/// Says what came of the run.
+fn finish(options: &Options, record: &Record, written: &[String]) {
     let accuracy = record.tests.last().map_or(0.0, |&(_, accuracy)| 100.0 * accuracy);
     let trained = match (record.losses.len(), record.images_per_second) {
         (0, _) => "not trained".to_owned(),
@@ -317,7 +347,6 @@ fn finish(options: &Options, weights: &Weights, record: &Record) -> Outcome<()> 
     };
     let files = if written.is_empty() { String::new() } else { format!("; {}", written.join(", ")) };
     say!("done: test accuracy {accuracy:.2} %, {trained}{files}");
-    Ok(())
 }
 
 fn counts(tensor: &HostTensor) -> &[u32] {

@@ -90,7 +90,7 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
         }
     };
     let offered = adapter.features();
-    let useful = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+    let useful = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {
             label: Some("wgrad"),

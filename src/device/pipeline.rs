@@ -1,6 +1,7 @@
 //! Compiles kernels: each distinct text once, several at a time.
 
 use super::Device;
+use super::cache::Cache;
 use crate::error::{Error, Result};
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
@@ -51,6 +52,9 @@ impl Pipelines {
             of_kernel.push(index);
         }
         let pipelines = compile_all(device, &requests)?;
+        if let Some(cache) = device.cache() {
+            cache.save();
+        }
         Ok(Pipelines { pipelines, of_kernel })
     }
 
@@ -133,7 +137,7 @@ fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
-            cache: None,
+            cache: device.cache().map(Cache::raw),
         });
         Compiled { pipeline, layout }
     });

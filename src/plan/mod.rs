@@ -9,6 +9,7 @@ mod limits;
 mod lower;
 mod print;
 mod slots;
+mod traffic;
 
 pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
@@ -16,6 +17,7 @@ pub use caps::{AdapterKind, Caps};
 pub use fuse::Fusion;
 pub(crate) use lower::ARENA_ALIGNMENT;
 pub use lower::{Lower, Operand};
+pub use traffic::Traffic;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source, Value};

@@ -41,7 +41,8 @@ impl fmt::Display for Plan {
             writeln!(f)?;
         }
         let total: u64 = bytes.values().sum();
-        writeln!(f, "{:<12} {total:>12} bytes{}", "total", AtTheLeast(total, self.device_lower_bound()))
+        writeln!(f, "{:<12} {total:>12} bytes{}", "total", AtTheLeast(total, self.device_lower_bound()))?;
+        self.print_counts(f)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The session: a plan on a device. Builds everything once; a step writes inputs, encodes the
 //! prebuilt dispatches and submits once. With `device/`, the only place that names `wgpu`.
 
+mod profile;
 mod upload;
 mod verify;
 
+pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use verify::{Verified, difference, tolerance};
 
 use crate::device::{Buffer, Device, Pipelines};
@@ -30,6 +32,11 @@ pub struct Counters {
     pub submits: u64,
     /// Bytes uploaded.
     pub bytes_uploaded: u64,
+    /// Bytes read back.
+    pub bytes_read_back: u64,
+    /// Buffers made since the session was: for reading back and recording, and staging for inputs that
+    /// are written more than once a step.
+    pub allocations: u64,
 }
 
 /// A plan that runs on a device.
@@ -132,7 +139,7 @@ impl Session {
 
     /// What the session has done so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters { allocations: self.counters.allocations + self.uploads.allocations(), ..self.counters }
     }
 
     /// The number that the next step will have; dropout goes by it.
@@ -158,7 +165,7 @@ impl Session {
         // An input that no kernel reads has no buffer.
         if let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value) {
             self.counters.bytes_uploaded += data.bytes().len() as u64;
-            self.uploads.write(&self.device, &self.buffers[buffer], offset, data.bytes());
+            self.uploads.write(&self.device, &self.buffers[buffer], offset, data.bytes())?;
         }
         Ok(())
     }
@@ -201,10 +208,7 @@ impl Session {
                 message: "is not kept after the step; name it among the plan's outputs".into(),
             });
         }
-        let kind = info.kind.clone();
-        let (buffer, offset) = self.locate(value)?;
-        let bytes = self.device.read(&[(buffer, offset, kind.bytes())])?;
-        Ok(HostTensor::from_bytes(&kind, &bytes[0]))
+        Ok(self.download(&[value])?.remove(0))
     }
 
     /// From now on keeps the last `capacity` contents of a one-element output on the device, to be
@@ -225,6 +229,7 @@ impl Session {
             });
         }
         let ring = self.device.buffer("record", 4 * capacity as u64)?;
+        self.counters.allocations += 1;
         self.records.retain(|r| r.value != value);
         self.records.push(Record { value, ring, capacity: capacity as u64, count: 0 });
         Ok(())
@@ -256,6 +261,8 @@ impl Session {
             bytes.rotate_left(4 * (record.count % record.capacity) as usize);
         }
         record.count = 0;
+        self.counters.bytes_read_back += 4 * kept;
+        self.counters.allocations += 1;
         Ok(HostTensor::from_bytes(&kind, &bytes))
     }
 
@@ -266,6 +273,24 @@ impl Session {
     pub fn wait(&mut self) -> Result<()> {
         self.in_flight.clear();
         self.device.wait()
+    }
+
+    /// Contents of values, wherever they lie, in one readback.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut parts = Vec::with_capacity(values.len());
+        for &value in values {
+            let (buffer, offset) = self.locate(value)?;
+            parts.push((buffer, offset, self.plan.graph().value(value).kind.bytes()));
+        }
+        let bytes = self.device.read(&parts)?;
+        self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
+        self.counters.allocations += 1;
+        let kinds = values.iter().map(|&value| &self.plan.graph().value(value).kind);
+        Ok(kinds.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect())
     }
 
     fn locate(&self, value: Value) -> Result<(&Buffer, u64)> {
@@ -298,15 +323,30 @@ impl Session {
             && let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value)
         {
             self.counters.bytes_uploaded += 4;
-            self.uploads.write(&self.device, &self.buffers[buffer], offset, bytemuck::bytes_of(&self.step));
+            self.uploads.write(
+                &self.device,
+                &self.buffers[buffer],
+                offset,
+                bytemuck::bytes_of(&self.step),
+            )?;
         }
         Ok(())
     }
 
     fn encode(&mut self, dispatches: Range<usize>) {
+        self.encode_timed(dispatches, None);
+    }
+
+    /// Encodes one pass of these dispatches, which may write timestamps at its ends.
+    fn encode_timed(
+        &mut self,
+        dispatches: Range<usize>,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
         self.counters.dispatches += dispatches.len() as u64;
         let encoder = self.uploads.encoder(&self.device);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut pass =
+            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         for i in dispatches {
             let [x, y, z] = self.plan.dispatches()[i].workgroups;
             pass.set_pipeline(self.pipelines.pipeline(i));

@@ -3,11 +3,10 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::graph::Value;
 use crate::ops::Operator;
 use crate::plan::Step;
 use crate::reference::Array;
-use crate::tensor::{DType, HostTensor};
+use crate::tensor::DType;
 
 /// What verifying found of one node that agreed.
 #[derive(Clone, PartialEq, Debug)]
@@ -89,23 +88,6 @@ impl Session {
             error: worst,
             tolerance: node.operator.tolerance(),
         })
-    }
-
-    fn download(&self, values: &[Value]) -> Result<Vec<HostTensor>> {
-        if values.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut parts = Vec::with_capacity(values.len());
-        for &value in values {
-            let (buffer, offset) = self.locate(value)?;
-            parts.push((buffer, offset, self.plan.graph().value(value).kind.bytes()));
-        }
-        let bytes = self.device.read(&parts)?;
-        Ok(values
-            .iter()
-            .zip(bytes)
-            .map(|(&v, b)| HostTensor::from_bytes(&self.plan.graph().value(v).kind, &b))
-            .collect())
     }
 }
 

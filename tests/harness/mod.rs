@@ -15,7 +15,8 @@ use wgrad::ops::elementwise::Copy;
 use wgrad::reference::Array;
 use wgrad::session::tolerance;
 use wgrad::{
-    Device, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights,
+    Device, DeviceOptions, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType,
+    Value, Weights,
 };
 
 /// One problem for one operator. Tests run it on every variant, benches time it.
@@ -43,8 +44,13 @@ impl Case {
 
 /// The adapter that all tests of a program share. Without one they fail, with the fix in the message.
 pub fn device() -> &'static Device {
-    static DEVICE: LazyLock<Device> = LazyLock::new(|| Device::open().unwrap_or_else(|e| panic!("{e}")));
+    static DEVICE: LazyLock<Device> = LazyLock::new(open);
     &DEVICE
+}
+
+/// A device of its own, which keeps nothing from run to run.
+pub fn open() -> Device {
+    Device::open_with(&DeviceOptions::default().cache(None)).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A graph of one operator.

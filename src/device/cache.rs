@@ -1,0 +1,166 @@
+//! Compiled pipelines kept from run to run, where the backend lets its cache be taken out and put back
+//! (Vulkan). It only ever saves time: a file that is missing, damaged or of another driver counts as
+//! none, and one that can't be written is let be.
+
+use super::Device;
+use crate::file;
+use crate::hash::fnv1a;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+/// Environment variable that names the folder of compiled pipelines, where the program does not;
+/// empty for none at all. Without it: `wgrad` in the user's folder of caches.
+pub const CACHE_VARIABLE: &str = "WGRAD_CACHE_DIR";
+
+/// The first bytes of a file: what it is, and the version of its layout.
+const MAGIC: &[u8; 8] = b"wgradpc1";
+/// Magic, identity of adapter and driver, checksum of the contents.
+const HEADER: usize = 24;
+
+/// The driver's cache of one device, and its file.
+#[derive(Debug)]
+pub(super) struct Cache {
+    raw: wgpu::PipelineCache,
+    path: PathBuf,
+    identity: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Checksum of what the file holds.
+    saved: Option<u64>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Cache {
+    /// The cache of `device` in `folder`, with what an earlier run left there; `None` where the backend
+    /// has no such cache.
+    pub fn open(device: &Device, info: &wgpu::AdapterInfo, folder: &Path) -> Option<Cache> {
+        if !device.wgpu().features().contains(wgpu::Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let identity = fnv1a(
+            format!(
+                "{:?} {} {} {} {} {}",
+                info.backend, info.vendor, info.device, info.name, info.driver, info.driver_info
+            )
+            .as_bytes(),
+        );
+        let path = folder.join(format!("pipelines-{identity:016x}.bin"));
+        let found = std::fs::read(&path).ok();
+        let contents = found.as_deref().and_then(|file| contents(file, identity));
+        let create = |data: Option<&[u8]>| {
+            let descriptor = wgpu::PipelineCacheDescriptor { label: Some("wgrad"), data, fallback: true };
+            // SAFETY: data has to come from an earlier `get_data`. The file lies in a folder of the
+            // user's own, carries this crate's mark, the identity of adapter, backend and driver, and a
+            // checksum of all that follows, and is renamed to its place whole: what passes those tests
+            // is what `save` wrote. Backend and driver then check their own headers besides. Whoever can
+            // forge such a file for the user can replace the program that reads it as well.
+            device.guarded(|raw| unsafe { raw.create_pipeline_cache(&descriptor) }).ok()
+        };
+        let saved = contents.map(fnv1a);
+        let raw = create(contents).or_else(|| create(None))?;
+        Some(Cache { raw, path, identity, state: Mutex::new(State { saved, writer: None }) })
+    }
+
+    pub fn raw(&self) -> &wgpu::PipelineCache {
+        &self.raw
+    }
+
+    /// Writes what the driver has compiled so far, beside the caller. Nothing is written where the file
+    /// holds it already.
+    pub fn save(&self) {
+        let Some(data) = self.raw.get_data() else { return };
+        let Ok(mut state) = self.state.lock() else { return };
+        let checksum = fnv1a(&data);
+        if state.saved == Some(checksum) {
+            return;
+        }
+        state.saved = Some(checksum);
+        let mut bytes = Vec::with_capacity(HEADER + data.len());
+        bytes.extend(MAGIC);
+        bytes.extend(self.identity.to_le_bytes());
+        bytes.extend(checksum.to_le_bytes());
+        bytes.extend(data);
+        if let Some(writer) = state.writer.take() {
+            // Writing is all it does, and that failed or not.
+            let _ = writer.join();
+        }
+        let path = self.path.clone();
+        state.writer = Some(std::thread::spawn(move || {
+            // A cache that can't be written costs time and nothing else.
+            if path.parent().is_some_and(|folder| make_private(folder).is_ok()) {
+                let _ = file::write_whole(&path, &bytes);
+            }
+        }));
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        let state = match self.state.get_mut() {
+            Ok(state) => state,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(writer) = state.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The driver's bytes in a file of this library's, unless it is damaged or belongs to another driver.
+fn contents(file: &[u8], identity: u64) -> Option<&[u8]> {
+    let (header, contents) = file.split_at_checked(HEADER)?;
+    let (magic, numbers) = header.split_at(MAGIC.len());
+    let expected = [identity.to_le_bytes(), fnv1a(contents).to_le_bytes()].concat();
+    (magic == MAGIC && numbers == expected).then_some(contents)
+}
+
+/// Makes a folder that only the user can write to.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// The folder that [`CACHE_VARIABLE`] names, or else the user's.
+pub(super) fn default_folder() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os(CACHE_VARIABLE) {
+        return (!folder.is_empty()).then(|| folder.into());
+    }
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = variable("XDG_CACHE_HOME")
+        .or_else(|| variable("LOCALAPPDATA"))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    caches.map(|folder| folder.join("wgrad"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(magic: &[u8], identity: u64, data: &[u8]) -> Vec<u8> {
+        [magic, &identity.to_le_bytes(), &fnv1a(data).to_le_bytes(), data].concat()
+    }
+
+    #[test]
+    fn only_whole_files_of_this_driver_count() {
+        let data = b"what a driver keeps";
+        let whole = file(MAGIC, 7, data);
+        assert_eq!(contents(&whole, 7), Some(&data[..]));
+        assert_eq!(contents(&whole, 8), None, "another driver's");
+        assert_eq!(contents(&file(b"wgradpc0", 7, data), 7), None, "another layout");
+        for length in 0..whole.len() {
+            assert_eq!(contents(&whole[..length], 7), None, "cut at {length}");
+        }
+        for byte in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[byte] ^= 1;
+            assert_eq!(contents(&damaged, 7), None, "damaged at {byte}");
+        }
+    }
+}

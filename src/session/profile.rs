@@ -1,0 +1,256 @@
+//! Measures steps: the time of every dispatch, beside what it computes and moves.
+//!
+//! `table.rs` and `trace.rs` put a profile into words and into a trace file.
+
+mod queries;
+mod table;
+mod trace;
+
+use super::Session;
+use crate::device::{AdapterSummary, Peaks};
+use crate::error::{Error, Result};
+use crate::plan::Traffic;
+use queries::Queries;
+use std::ops::Range;
+use std::time::Instant;
+
+/// What times were taken with.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Clock {
+    /// The device's own timestamps, before and after each dispatch within one submission.
+    Timestamps,
+    /// The processor's clock around a submission for each dispatch. Submitting and waiting count in.
+    Wall {
+        /// Seconds that a submission of nothing took.
+        overhead: f64,
+    },
+}
+
+/// What steps of a session cost, node by node.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The adapter.
+    pub adapter: AdapterSummary,
+    /// What times were taken with.
+    pub clock: Clock,
+    /// What the adapter reaches at the most.
+    pub peaks: Peaks,
+    /// The nodes that have dispatches, in the order of the step.
+    pub nodes: Vec<ProfiledNode>,
+    /// For each step measured, when each of its dispatches ran.
+    spans: Vec<Vec<Span>>,
+}
+
+/// A node's cost in one step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProfiledNode {
+    /// The node's name.
+    pub node: String,
+    /// Operator.
+    pub operator: &'static str,
+    /// The kernel variant that ran.
+    pub variant: &'static str,
+    /// The median over the steps, of all its dispatches together.
+    pub seconds: f64,
+    /// Floating-point operations, a multiply-add counted as two.
+    pub flops: u64,
+    /// Bytes that its kernels move, and the least possible.
+    pub traffic: Traffic,
+    /// Its dispatches.
+    pub dispatches: Vec<ProfiledDispatch>,
+}
+
+/// A dispatch's cost in one step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProfiledDispatch {
+    /// Name of the kernel.
+    pub kernel: &'static str,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+    /// The median over the steps.
+    pub seconds: f64,
+}
+
+/// What keeps a node from being faster: which peak it is nearer to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bound {
+    /// Multiply-adds.
+    Compute,
+    /// Bytes to and from memory.
+    Memory,
+}
+
+/// Start and end of a dispatch, in nanoseconds since some moment.
+type Span = Range<u64>;
+
+impl ProfiledNode {
+    /// The larger of its shares of the adapter's peaks, and of which. Caches can give a node more bytes
+    /// a second than memory has.
+    pub fn share_of_peak(&self, peaks: &Peaks) -> (f64, Bound) {
+        let seconds = self.seconds.max(1e-9);
+        let compute = self.flops as f64 / seconds / peaks.flops_per_second;
+        let memory = self.traffic.total() as f64 / seconds / peaks.bytes_per_second;
+        if compute >= memory { (compute, Bound::Compute) } else { (memory, Bound::Memory) }
+    }
+}
+
+impl Profile {
+    /// Steps that were measured.
+    pub fn steps(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Seconds of all nodes together.
+    pub fn seconds(&self) -> f64 {
+        self.nodes.iter().map(|node| node.seconds).sum()
+    }
+}
+
+impl Session {
+    /// Runs `steps` steps and times every dispatch in them, by the device's timestamps or where it has
+    /// none as [`Session::profile_by_wall_clock`] does. They are real steps: weights change as by
+    /// [`Session::step`]. Medians are kept: take a few, and run a step before, so that nothing is
+    /// measured that happens only once.
+    ///
+    /// The first profile on a device also measures the adapter's peaks, about a second.
+    ///
+    /// # Errors
+    /// No steps; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn profile(&mut self, steps: usize) -> Result<Profile> {
+        if !self.device.has_timestamps() {
+            return self.profile_by_wall_clock(steps);
+        }
+        self.profile_by(steps, |session, spans| {
+            let queries = Queries::new(&session.device, session.plan.dispatches().len())?;
+            for _ in 0..steps {
+                spans.push(session.step_by_timestamps(&queries)?);
+            }
+            Ok(Clock::Timestamps)
+        })
+    }
+
+    /// [`Session::profile`] by the processor's clock, with a submission and a wait for each dispatch.
+    ///
+    /// # Errors
+    /// As [`Session::profile`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn profile_by_wall_clock(&mut self, steps: usize) -> Result<Profile> {
+        self.profile_by(steps, |session, spans| {
+            let epoch = Instant::now();
+            for _ in 0..steps {
+                spans.push(session.step_by_wall_clock(epoch)?);
+            }
+            Ok(Clock::Wall { overhead: session.submission_overhead()? })
+        })
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn profile_by(
+        &mut self,
+        steps: usize,
+        measure: impl FnOnce(&mut Session, &mut Vec<Vec<Span>>) -> Result<Clock>,
+    ) -> Result<Profile> {
+        if steps == 0 {
+            return Err(Error::Setting { setting: "steps", message: "a profile takes at least 1".into() });
+        }
+        let peaks = self.device.peaks()?;
+        self.wait()?;
+        let mut spans = Vec::with_capacity(steps);
+        let clock = measure(self, &mut spans)?;
+        let nodes = self.profiled_nodes(&spans);
+        Ok(Profile { adapter: self.device.summary().clone(), clock, peaks, nodes, spans })
+    }
+
+    fn step_by_wall_clock(&mut self, epoch: Instant) -> Result<Vec<Span>> {
+        self.begin()?;
+        self.submit()?;
+        self.wait()?;
+        let mut spans = Vec::with_capacity(self.plan.dispatches().len());
+        for i in 0..self.plan.dispatches().len() {
+            self.encode(i..i + 1);
+            let start = epoch.elapsed().as_nanos() as u64;
+            self.submit()?;
+            self.wait()?;
+            spans.push(start..epoch.elapsed().as_nanos() as u64);
+        }
+        self.encode_records();
+        self.submit()?;
+        self.finish_step();
+        Ok(spans)
+    }
+
+    fn step_by_timestamps(&mut self, queries: &Queries) -> Result<Vec<Span>> {
+        self.begin()?;
+        for i in 0..self.plan.dispatches().len() {
+            self.encode_timed(i..i + 1, Some(queries.writes(i)));
+        }
+        queries.resolve(self.uploads.encoder(&self.device));
+        self.encode_records();
+        self.submit()?;
+        self.finish_step();
+        queries.read(&self.device)
+    }
+
+    /// Seconds of a submission that does nothing, as each dispatch by the wall clock has them.
+    fn submission_overhead(&mut self) -> Result<f64> {
+        let mut seconds = Vec::new();
+        for _ in 0..21 {
+            self.encode(0..0);
+            let start = Instant::now();
+            self.submit()?;
+            self.wait()?;
+            seconds.push(start.elapsed().as_nanos() as u64);
+        }
+        Ok(median(&mut seconds))
+    }
+
+    fn profiled_nodes(&self, spans: &[Vec<Span>]) -> Vec<ProfiledNode> {
+        let seconds = |dispatches: Range<usize>| {
+            let length = |span: &Span| span.end - span.start;
+            let mut steps: Vec<u64> =
+                spans.iter().map(|step| step[dispatches.clone()].iter().map(length).sum()).collect();
+            median(&mut steps)
+        };
+        let graph = self.plan.graph();
+        let traffic = self.plan.traffic_by_step();
+        let mut nodes = Vec::new();
+        for (step, traffic) in self.plan.steps().iter().zip(traffic) {
+            if step.dispatches.is_empty() {
+                continue;
+            }
+            let node = graph.node(step.node);
+            let inputs: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).kind).collect();
+            let dispatches = step.dispatches.clone().map(|i| {
+                let dispatch = &self.plan.dispatches()[i];
+                ProfiledDispatch {
+                    kernel: dispatch.kernel.name(),
+                    workgroups: dispatch.workgroups,
+                    seconds: seconds(i..i + 1),
+                }
+            });
+            nodes.push(ProfiledNode {
+                node: node.name.clone(),
+                operator: node.operator.name(),
+                variant: step.variant,
+                seconds: seconds(step.dispatches.clone()),
+                flops: node.operator.flops(&inputs),
+                traffic,
+                dispatches: dispatches.collect(),
+            });
+        }
+        nodes
+    }
+}
+
+/// The median of nanoseconds, in seconds.
+fn median(nanoseconds: &mut [u64]) -> f64 {
+    nanoseconds.sort_unstable();
+    let middle = nanoseconds.len() / 2;
+    let twice = if nanoseconds.len() % 2 == 1 {
+        2 * nanoseconds[middle]
+    } else {
+        nanoseconds[middle - 1] + nanoseconds[middle]
+    };
+    twice as f64 / 2e9
+}

@@ -1,0 +1,56 @@
+//! Compiled pipelines kept from run to run: never in the way, whatever the folder holds.
+
+mod harness;
+
+use harness::files::listing;
+use harness::numbers;
+use std::path::Path;
+use wgrad::{Device, DeviceOptions, Graph, HostTensor, Plan, Session, Weights};
+
+/// Runs a small graph on a device that keeps its pipelines in `folder`.
+fn run(folder: &Path) -> HostTensor {
+    let options = DeviceOptions::default().cache(Some(folder.to_owned()));
+    let device = Device::open_with(&options).unwrap_or_else(|e| panic!("{e}"));
+    let mut graph = Graph::new();
+    let x = graph.input("x", [8, 4]).expect("valid");
+    let y = graph.softmax(x, 1).expect("valid");
+    let weights = Weights::init(&device, &graph, 1).expect("there are none");
+    let plan = Plan::new(&graph, &[y], device.caps()).expect("it fits");
+    let mut session = Session::new(&device, plan, &weights).expect("the kernel compiles");
+    session.write(x, &numbers([8, 4], 1)).expect("it fits");
+    session.step().expect("the step runs");
+    session.read(y).expect("an output can be read")
+}
+
+#[test]
+fn whatever_the_folder_holds_the_answer_is_the_same() {
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = temporary.path().join("made").join("when needed");
+    let expected = run(&folder);
+    if !folder.exists() {
+        eprintln!("this backend gives no cache of pipelines to keep");
+        return;
+    }
+    let names = listing(&folder);
+    assert_eq!(names.len(), 1, "one file for an adapter and its driver, nothing temporary: {names:?}");
+    let path = folder.join(&names[0]);
+    let whole = std::fs::read(&path).expect("the file can be read");
+    assert_eq!(run(&folder), expected, "from the file");
+    assert_eq!(listing(&folder), names);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 0x55;
+    for contents in [&whole[..whole.len() - 1], &damaged, b"rubbish", b""] {
+        std::fs::write(&path, contents).expect("the folder can be written");
+        assert_eq!(run(&folder), expected);
+        assert_eq!(std::fs::read(&path).expect("it is written again").len(), whole.len());
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_let_be() {
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = temporary.path().join("a file");
+    std::fs::write(&file, b"in the way").expect("the folder can be written");
+    run(&file.join("below a file"));
+    assert_eq!(std::fs::read(&file).expect("it is still there"), b"in the way");
+}
