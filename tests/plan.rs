@@ -222,7 +222,7 @@ fn an_update_in_place_is_read_and_written() {
     let loss = graph.cross_entropy(y, labels).expect("valid");
     optim::Sgd::new(rate).minimize(&mut graph, loss).expect("valid");
     let plan = Plan::new(&graph, &[loss], &software()).expect("it fits");
-    let update = plan.steps().iter().position(|s| graph.node(s.node).operator.name() == "sgd_update");
+    let update = plan.steps().iter().position(|s| plan.graph().node(s.node).operator.name() == "sgd_update");
     let traffic = plan.traffic_by_step()[update.expect("the step updates")];
     let floats = 3 * 70 + 70 + 70 + 1;
     assert_eq!(traffic.least_read, 2 * 4 * floats + 4, "parameters, gradients and the rate");
