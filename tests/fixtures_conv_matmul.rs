@@ -9,7 +9,8 @@ use harness::{Case, numbers, run};
 use wgrad::Shape;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::elementwise::Add;
-use wgrad::ops::matmul::{Linear, MatMul};
+use wgrad::ops::linear::Linear;
+use wgrad::ops::matmul::MatMul;
 
 const TOLERANCE: f64 = 1e-5;
 

@@ -2,9 +2,10 @@
 
 mod harness;
 
+use harness::network::training;
 use harness::{device, labels, numbers};
 use wgrad::nn::{self, Layer};
-use wgrad::plan::Fusion;
+use wgrad::plan::{AdapterKind, Fusion};
 use wgrad::{Caps, Error, Graph, HostTensor, Mode, Plan, PlanOptions, Session, Value, Weights, optim};
 
 /// A training step, what it is fed, and what of it is compared.
@@ -282,4 +283,19 @@ fn what_the_user_reads_is_not_fused_away() {
     session.step().unwrap();
     let error = session.read(inner).expect_err("the inner value is kept nowhere").to_string();
     assert!(error.contains("name it among the plan's outputs"), "{error}");
+}
+
+#[test]
+fn the_seed_networks_step_takes_at_most_32_dispatches() {
+    for batch in [64, 256] {
+        let training = training(batch).expect("the network is valid");
+        for kind in
+            [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software]
+        {
+            let plan = Plan::new(&training.graph, &[training.loss], &Caps::webgpu_defaults(kind));
+            let plan = plan.unwrap_or_else(|e| panic!("{kind}: {e}"));
+            let count = plan.dispatches().len();
+            assert!(count <= 32, "batch {batch} on {kind} adapters: {count} dispatches\n{plan}");
+        }
+    }
 }

@@ -135,7 +135,7 @@ impl Operator for SumTo {
         vec![reference::sum_to(inputs[0], &self.shape)]
     }
 
-    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         Some(reference::sum_to(&inputs[0].map(f64::abs), &self.shape).largest())
     }
 

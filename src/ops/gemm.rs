@@ -179,6 +179,8 @@ pub(crate) struct Gemm {
     /// Files and constants that several parts use, such as a convolution's shape.
     pub common: Option<Part>,
     pub epilogue: Epilogue,
+    /// What `store` binds besides the result.
+    pub second_result: Option<Operand>,
 }
 
 impl Gemm {
@@ -227,6 +229,7 @@ impl Gemm {
         if whole {
             let mut operands = vec![lhs, rhs, result];
             operands.extend(bias);
+            operands.extend(self.second_result.clone());
             cx.dispatch_finished(kernel, &operands, tiles * self.batches, self.store.width);
             cx.flops(flops);
             return Ok(());
@@ -240,6 +243,7 @@ impl Gemm {
             join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)]);
         let mut operands = vec![partial, result];
         operands.extend(bias);
+        operands.extend(self.second_result.clone());
         cx.dispatch_finished(
             kernel,
             &operands,

@@ -1,7 +1,6 @@
-//! Matrix products: batched, with either operand transposed; and the linear layer.
+//! Matrix products: batched, with either operand transposed.
 
 use super::Operator;
-use super::elementwise::SumTo;
 use super::gemm::{Body, Epilogue, Gemm, Part, Store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
@@ -152,6 +151,7 @@ impl Operator for MatMul {
             store: store(n),
             common: None,
             epilogue: Epilogue::None,
+            second_result: None,
         };
         let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
         gemm.lower(cx, a, b, c)
@@ -164,87 +164,6 @@ impl Operator for MatMul {
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
         sizes.map_or(0, |s| 2 * (s.batches * s.m * s.n * s.k) as u64)
-    }
-}
-
-/// `x W^T + b`: x is (batch, in), the weight (out, in) as PyTorch has it, the bias (out).
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Linear;
-
-impl Operator for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        require_f32(inputs)?;
-        let (x, weight) = (&inputs[0].shape, &inputs[1].shape);
-        if x.len() != 2 || weight.len() != 2 {
-            return Err(format!("input must be (batch, in) and weight (out, in), found {x} and {weight}"));
-        }
-        if x[1] != weight[1] {
-            return Err(format!("input {x} has {} features, weight {weight} expects {}", x[1], weight[1]));
-        }
-        if let Some(bias) = inputs.get(2)
-            && bias.shape != Shape::from([weight[0]])
-        {
-            return Err(format!("bias must be [{}] for weight {weight}, found {}", weight[0], bias.shape));
-        }
-        Ok(vec![TensorType::f32([x[0], weight[0]])])
-    }
-
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
-        let gradient = cx.output_gradient(0)?;
-        let (x, weight) = (cx.input(0), cx.input(1));
-        if cx.wants(0) {
-            let value = cx.apply1(MatMul::default(), &[gradient, weight])?;
-            cx.set(0, value);
-        }
-        if cx.wants(1) {
-            let value = cx.apply1(MatMul { transpose_lhs: true, transpose_rhs: false }, &[gradient, x])?;
-            cx.set(1, value);
-        }
-        if cx.inputs() > 2 && cx.wants(2) {
-            let shape = cx.shape(cx.input(2));
-            let value = cx.apply1(SumTo { shape }, &[gradient])?;
-            cx.set(2, value);
-        }
-        Ok(())
-    }
-
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        Body::names(caps)
-    }
-
-    fn finishes(&self) -> bool {
-        true
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
-        let (m, k, n) = (x[0], x[1], weight[0]);
-        let gemm = Gemm {
-            body: Body::named(cx.variant()),
-            m,
-            n,
-            k,
-            batches: 1,
-            lhs: lhs(false, cx.index(m)?, cx.index(k)?),
-            rhs: rhs(true, cx.index(k)?, cx.index(n)?),
-            store: store(cx.index(n)?),
-            common: None,
-            epilogue: if cx.inputs() > 2 { Epilogue::BiasColumns(cx.input(2)) } else { Epilogue::None },
-        };
-        let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
-        gemm.lower(cx, a, b, c)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        2 * (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
     }
 }
 
@@ -263,14 +182,5 @@ impl Graph {
     /// Inner sizes or batches that differ.
     pub fn matmul(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
         self.apply1(MatMul::default(), &[lhs, rhs])
-    }
-
-    /// `x W^T + b`: x (batch, in), weight (out, in), bias (out), as PyTorch's `linear`.
-    ///
-    /// # Errors
-    /// Sizes that do not fit each other.
-    pub fn linear(&mut self, x: Value, weight: Value, bias: Option<Value>) -> Result<Value> {
-        let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
-        self.apply1(Linear, &inputs)
     }
 }

@@ -11,6 +11,7 @@ pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
 pub(crate) mod gemm;
+pub mod linear;
 pub mod matmul;
 pub mod optimizer;
 pub mod pointwise;
@@ -109,10 +110,10 @@ pub trait Operator: Any + Debug + Send + Sync {
         1e-5
     }
 
-    /// For plain sums: the largest sum of the terms' magnitudes. Rounding grows with that, not with
+    /// For an output that is plain sums: the largest sum of the terms' magnitudes. Rounding grows with that, not with
     /// the result, which is all rounding where the terms cancel: the gradient of a bias that batch
     /// norm takes away again is zero. Verifying measures errors against the larger of the two.
-    fn largest_sum_of_terms(&self, _inputs: &[&Array]) -> Option<f64> {
+    fn largest_sum_of_terms(&self, _output: usize, _inputs: &[&Array]) -> Option<f64> {
         None
     }
 

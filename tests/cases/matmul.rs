@@ -1,7 +1,8 @@
 //! Matrix products of every orientation, and the linear layer.
 
 use crate::harness::{Case, numbers};
-use wgrad::ops::matmul::{Linear, MatMul};
+use wgrad::ops::linear::{Linear, LinearGradWeight};
+use wgrad::ops::matmul::MatMul;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -65,7 +66,17 @@ pub fn cases() -> Vec<Case> {
             Linear,
             vec![numbers([batch, from], 5), numbers([to, from], 6)],
         ));
+        cases.push(Case::new(
+            name,
+            LinearGradWeight,
+            vec![numbers([batch, to], 8), numbers([batch, from], 5)],
+        ));
     }
+    cases.push(Case::new(
+        "a batch that is split",
+        LinearGradWeight,
+        vec![numbers([1030, 6], 8), numbers([1030, 5], 5)],
+    ));
     cases
 }
 
@@ -87,10 +98,9 @@ pub fn large() -> Vec<Case> {
         product(1024, 1024, 1024, false, false),
         linear(64, 1568, 600),
         product(64, 600, 1568, false, false),
-        product(600, 64, 1568, true, false),
+        Case::new("64x600 by 64x1568", LinearGradWeight, vec![numbers([64, 600], 8), numbers([64, 1568], 5)]),
         linear(64, 600, 10),
         product(64, 10, 600, false, false),
-        product(10, 64, 600, true, false),
         // Classifying a single image, and its gradients.
         linear(1, 2048, 1000),
         product(1, 1000, 2048, false, false),

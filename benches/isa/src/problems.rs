@@ -2,7 +2,8 @@
 
 use wgrad::ops::Operator;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
-use wgrad::ops::matmul::{Linear, MatMul};
+use wgrad::ops::linear::Linear;
+use wgrad::ops::matmul::MatMul;
 use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, Value};
 

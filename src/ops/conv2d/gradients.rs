@@ -86,6 +86,7 @@ impl Operator for Conv2dGradInput {
             store: plane_store(plane, cx)?,
             common: Some(geometry.constants(cx, false)?),
             epilogue: Epilogue::None,
+            second_result: None,
         };
         gemm.lower(cx, weight, gradient, result)
     }
@@ -162,6 +163,7 @@ impl Operator for Conv2dGradWeight {
             store: store(cx.index(n)?),
             common: Some(geometry.constants(cx, false)?),
             epilogue: Epilogue::None,
+            second_result: None,
         };
         gemm.lower(cx, gradient, input, result)
     }
@@ -207,7 +209,7 @@ impl Operator for Conv2dGradBias {
         vec![reference::grad_bias(inputs[0])]
     }
 
-    fn largest_sum_of_terms(&self, inputs: &[&Array]) -> Option<f64> {
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         Some(reference::grad_bias(&inputs[0].map(f64::abs)).largest())
     }
 

@@ -207,6 +207,7 @@ impl Operator for Conv2d {
             store: plane_store(geometry.pixels(), cx)?,
             common: Some(geometry.constants(cx, false)?),
             epilogue: bias.map_or(Epilogue::None, Epilogue::BiasRows),
+            second_result: None,
         };
         if cx.variant() != "im2col" {
             return gemm.lower(cx, weight, input, output);

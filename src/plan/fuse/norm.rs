@@ -1,4 +1,4 @@
-//! The gradient of a bias whose sum batch norm normalises. It is the sum of batch norm's gradient over
+//! The gradient of a convolution's bias whose sum batch norm normalises. It is the sum of batch norm's gradient over
 //! each channel, and zero: normalising takes away what is added to a whole channel.
 
 use super::{Group, Rewrite};
@@ -6,20 +6,13 @@ use crate::graph::{Node, NodeId};
 use crate::ops::Operator;
 use crate::ops::batch_norm::{BatchNormGrad, BatchNormMaxPoolGrad};
 use crate::ops::conv2d::Conv2dGradBias;
-use crate::ops::elementwise::SumTo;
 use std::sync::Arc;
 
 /// Fuses the gradient of a bias into the gradient of the batch norm behind it.
 pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     let bias = rewrite.graph.node(id).clone();
     let &[source] = &bias.inputs[..] else { return None };
-    let channels = rewrite.graph.shape(source).get(1).copied()?;
-    // A sum of (N, C, ...) to (C) is one over channels where it is (N, C): shapes align at the last.
-    let over_channels = rewrite.operator::<Conv2dGradBias>(id).is_some()
-        || rewrite.operator::<SumTo>(id).is_some() && rewrite.graph.shape(source).len() == 2;
-    if !over_channels || rewrite.graph.shape(bias.outputs[0])[..] != [channels] {
-        return None;
-    }
+    rewrite.operator::<Conv2dGradBias>(id)?;
     let (norm_id, 0) = rewrite.producer(source)? else { return None };
     let operator: Arc<dyn Operator> = if let Some(norm) = rewrite.operator::<BatchNormGrad>(norm_id) {
         Arc::new(norm.with_source_bias()?)

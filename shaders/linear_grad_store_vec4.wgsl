@@ -1,0 +1,12 @@
+// C as the gradient of a linear layer's weight, (M x N - 1) with N - 1 divisible by 4, and its last column
+// as that of the bias.
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> grad_bias: array<f32>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    if (n < N - 1u) {
+        result[(m * (N - 1u) + n) / 4u] = values;
+    } else {
+        grad_bias[m] = values.x;
+    }
+}

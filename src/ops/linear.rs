@@ -1,0 +1,182 @@
+//! The linear layer, and the gradient of its weight and bias at once.
+
+use super::Operator;
+use super::elementwise::SumTo;
+use super::gemm::{Body, Epilogue, Gemm, Part, Store};
+use super::matmul::{MatMul, lhs, require_f32, rhs, store};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, elementwise, matmul as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static RHS_ONES: ShaderFile = shader_file!("linear_grad_rhs");
+static RHS_ONES_ANY: ShaderFile = shader_file!("linear_grad_rhs_any");
+static STORE_ONES: ShaderFile = shader_file!("linear_grad_store_vec4");
+static STORE_ONES_ANY: ShaderFile = shader_file!("linear_grad_store");
+
+/// `x W^T + b`: x is (batch, in), the weight (out, in) as PyTorch has it, the bias (out).
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Linear;
+
+impl Operator for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let (x, weight) = (&inputs[0].shape, &inputs[1].shape);
+        if x.len() != 2 || weight.len() != 2 {
+            return Err(format!("input must be (batch, in) and weight (out, in), found {x} and {weight}"));
+        }
+        if x[1] != weight[1] {
+            return Err(format!("input {x} has {} features, weight {weight} expects {}", x[1], weight[1]));
+        }
+        if let Some(bias) = inputs.get(2)
+            && bias.shape != Shape::from([weight[0]])
+        {
+            return Err(format!("bias must be [{}] for weight {weight}, found {}", weight[0], bias.shape));
+        }
+        Ok(vec![TensorType::f32([x[0], weight[0]])])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let (x, weight) = (cx.input(0), cx.input(1));
+        if cx.wants(0) {
+            let value = cx.apply1(MatMul::default(), &[gradient, weight])?;
+            cx.set(0, value);
+        }
+        let bias = cx.inputs() > 2 && cx.wants(2);
+        if cx.wants(1) && bias {
+            let values = cx.apply(LinearGradWeight, &[gradient, x])?;
+            cx.set(1, values[0]);
+            cx.set(2, values[1]);
+        } else if cx.wants(1) {
+            let value = cx.apply1(MatMul { transpose_lhs: true, transpose_rhs: false }, &[gradient, x])?;
+            cx.set(1, value);
+        } else if bias {
+            let shape = cx.shape(cx.input(2));
+            let value = cx.apply1(SumTo { shape }, &[gradient])?;
+            cx.set(2, value);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        Body::names(caps)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
+        let (m, k, n) = (x[0], x[1], weight[0]);
+        let gemm = Gemm {
+            body: Body::named(cx.variant()),
+            m,
+            n,
+            k,
+            batches: 1,
+            lhs: lhs(false, cx.index(m)?, cx.index(k)?),
+            rhs: rhs(true, cx.index(k)?, cx.index(n)?),
+            store: store(cx.index(n)?),
+            common: None,
+            epilogue: if cx.inputs() > 2 { Epilogue::BiasColumns(cx.input(2)) } else { Epilogue::None },
+            second_result: None,
+        };
+        let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
+        gemm.lower(cx, a, b, c)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        2 * (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
+    }
+}
+
+/// The gradients of a linear layer's weight and bias: `G^T X` and the sums of G's columns, from the
+/// output's gradient G (batch, out) and the input X (batch, in). Outputs: (out, in) and (out).
+///
+/// One product makes both: the bias is a weight of an input that is always one.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct LinearGradWeight;
+
+impl Operator for LinearGradWeight {
+    fn name(&self) -> &'static str {
+        "linear_grad_weight"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        require_f32(inputs)?;
+        let (gradient, x) = (&inputs[0].shape, &inputs[1].shape);
+        if gradient.len() != 2 || x.len() != 2 || gradient[0] != x[0] {
+            return Err(format!(
+                "the output's gradient must be (batch, out) and the input (batch, in), found {gradient} and {x}"
+            ));
+        }
+        Ok(vec![TensorType::f32([gradient[1], x[1]]), TensorType::f32([gradient[1]])])
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        Body::names(caps)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (batch, out) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
+        let inputs = cx.input_type(1).shape[1];
+        let (rhs, store) = if inputs.is_multiple_of(4) {
+            (&RHS_ONES, &STORE_ONES)
+        } else {
+            (&RHS_ONES_ANY, &STORE_ONES_ANY)
+        };
+        let gemm = Gemm {
+            body: Body::named(cx.variant()),
+            m: out,
+            n: inputs + 1,
+            k: batch,
+            batches: 1,
+            lhs: lhs(true, cx.index(out)?, cx.index(batch)?),
+            rhs: Part::new(rhs),
+            store: Store { part: Part::new(store), width: 1 },
+            common: None,
+            epilogue: Epilogue::None,
+            second_result: Some(cx.output(1)),
+        };
+        let (gradient, x, result) = (cx.input(0), cx.input(1), cx.output(0));
+        gemm.lower(cx, gradient, x, result)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let out = Shape::from([inputs[0].shape[1]]);
+        vec![reference::matmul(inputs[0], inputs[1], true, false), elementwise::sum_to(inputs[0], &out)]
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let out = Shape::from([inputs[0].shape[1]]);
+        (output == 1).then(|| elementwise::sum_to(&inputs[0].map(f64::abs), &out).largest())
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        2 * (inputs[0].shape.elements() * (inputs[1].shape[1] + 1)) as u64
+    }
+}
+
+impl Graph {
+    /// `x W^T + b`: x (batch, in), weight (out, in), bias (out), as PyTorch's `linear`.
+    ///
+    /// # Errors
+    /// Sizes that do not fit each other.
+    pub fn linear(&mut self, x: Value, weight: Value, bias: Option<Value>) -> Result<Value> {
+        let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
+        self.apply1(Linear, &inputs)
+    }
+}
