@@ -100,6 +100,22 @@ fn the_table_of_choices_speaks_of_every_operator_with_variants() {
 }
 
 #[test]
+fn a_matrix_by_a_vector_is_a_class_of_its_own() {
+    let chosen = |columns: usize| {
+        let mut graph = Graph::new();
+        let a = graph.input("a", [256, 512]).expect("the input is valid");
+        let b = graph.input("b", [512, columns]).expect("the input is valid");
+        let c = graph.matmul(a, b).expect("the sizes fit");
+        let plan = Plan::new(&graph, &[c], &Caps::webgpu_defaults(AdapterKind::Discrete)).expect("it fits");
+        (plan.steps()[0].variant, plan.to_string())
+    };
+    assert_eq!(chosen(256).0, "tiled");
+    let (variant, text) = chosen(1);
+    assert_eq!(variant, "vector");
+    assert!(text.contains("first choice for vector shapes"), "{text}");
+}
+
+#[test]
 fn a_variant_can_be_asked_for_by_operator_or_by_node() {
     let (graph, output) = chain(1, 8, 2).expect("the chain is valid");
     let options = PlanOptions::default().variant("conv2d", "gemm").variant("layer1", "im2col");

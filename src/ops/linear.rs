@@ -3,7 +3,7 @@
 use super::Operator;
 use super::elementwise::SumTo;
 use super::gemm::{Body, Epilogue, Gemm, Part, Store};
-use super::matmul::{MatMul, lhs, require_f32, rhs, store};
+use super::matmul::{MatMul, lhs, require_f32, rhs, shape_class, store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::{Caps, Lower};
@@ -68,6 +68,10 @@ impl Operator for Linear {
 
     fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
         Body::names(caps)
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        shape_class(inputs[0].shape[0], inputs[1].shape[0])
     }
 
     fn finishes(&self) -> bool {

@@ -4,6 +4,7 @@ use super::Operator;
 use super::gemm::{Body, Epilogue, Gemm, Part, Store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::plan::choice::ANY;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, matmul as reference};
 use crate::shader::ShaderFile;
@@ -131,6 +132,10 @@ impl Operator for MatMul {
         Body::names(caps)
     }
 
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.sizes(&inputs[0].shape, &inputs[1].shape).map_or(ANY, |s| shape_class(s.m, s.n))
+    }
+
     fn finishes(&self) -> bool {
         true
     }
@@ -165,6 +170,11 @@ impl Operator for MatMul {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
         sizes.map_or(0, |s| 2 * (s.batches * s.m * s.n * s.k) as u64)
     }
+}
+
+/// Products with so few rows or columns that they are the reading of one matrix are a class.
+pub(crate) fn shape_class(m: usize, n: usize) -> &'static str {
+    if m.min(n) <= 4 { "vector" } else { ANY }
 }
 
 /// Says so unless every input is f32.

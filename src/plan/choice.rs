@@ -51,7 +51,9 @@ impl Row {
 const PREFERENCE: &[Row] = &[
     //        operator                class  variants, the best first: on GPUs, on software adapters
     Row::gpus("matmul",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::gpus("matmul",               "vector", &["vector"], &["register"]),
     Row::gpus("linear",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::gpus("linear",               "vector", &["vector"], &["register"]),
     Row::gpus("linear_grad_weight",   ANY, &["tiled"], &["subgroup", "register"]),
     Row::gpus("conv2d",               ANY, &["gemm"], &["subgroup", "direct"]),
     Row::gpus("conv2d_grad_input",    ANY, &["gemm"], &["direct", "subgroup", "register"]),
