@@ -4,18 +4,19 @@
 mod cases;
 mod harness;
 
-use harness::{Case, numbers};
+use harness::{Case, device, numbers};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use wgrad::graph::{Init, Source};
 use wgrad::ops::Operator;
 use wgrad::ops::activation::Activation;
 use wgrad::ops::batch_norm::BatchNorm;
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::{Add, SumTo};
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pool2d::{AvgPool2d, MaxPool2d, Pool2d};
-use wgrad::{Shape, TensorType};
+use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights};
 
 struct Generator(ChaCha8Rng);
 
@@ -155,6 +156,94 @@ fn normalisations_of_generated_shapes() {
         cases.extend(cases::batch_norm::family(&name, numbers(shape, 1), BatchNorm::default()));
     }
     check(&cases);
+}
+
+#[test]
+fn normalisations_with_pooling_of_generated_shapes() {
+    let mut generator = Generator::new(7);
+    let mut cases = Vec::new();
+    for _ in 0..20 {
+        // A single channel's sum may cancel by chance; the largest of several measures them.
+        let shape =
+            [1 + generator.size(5), 2 + generator.edge(9), 2 * generator.edge(9), 2 + 2 * generator.edge(9)];
+        let activation = [None, Some(Activation::Relu), Some(Activation::Sigmoid)][generator.size(3) - 1];
+        let name = format!("{shape:?} {activation:?}");
+        cases.extend(cases::batch_norm::pooled(&name, numbers(shape, 1), activation));
+    }
+    check(&cases);
+}
+
+/// Chains of one to four operators that work element by element, behind everything that can take them.
+#[test]
+fn chains_of_generated_shapes() {
+    let mut generator = Generator::new(8);
+    for i in 0..25 {
+        let shape = [generator.edge(3), generator.edge(9), generator.edge(9), generator.edge(13)];
+        let (mut graph, links) = (Graph::new(), generator.size(4));
+        let build = |graph: &mut Graph, generator: &mut Generator| -> Result<Value, Error> {
+            let [n, c, h, w] = shape;
+            let x = graph.input("x", shape)?;
+            let mut y = match i % 5 {
+                0 => {
+                    let weight = graph.input("weight", [generator.edge(9), c, 1, 1])?;
+                    graph.conv2d(x, weight, None, Conv2d::default().padding([1, 0]))?
+                }
+                1 => {
+                    let weight = graph.input("weight", [n, c, w, generator.edge(20)])?;
+                    graph.matmul(x, weight)?
+                }
+                2 => {
+                    let weight = graph.input("weight", [c, generator.edge(9), 1, 1])?;
+                    let input = Shape::from([n, graph.shape(weight)[1], h, w]);
+                    let operator = Conv2dGradInput { attributes: Conv2d::default(), input };
+                    graph.apply1(operator, &[x, weight])?
+                }
+                3 => {
+                    let [weight, bias] = [graph.input("weight", [c])?, graph.input("bias", [c])?];
+                    let mean = graph.state("mean", [c], Init::Constant(0.5), true)?;
+                    let variance = graph.state("variance", [c], Init::Constant(1.5), true)?;
+                    let mode = if n * h * w > 4 { Mode::Train } else { Mode::Eval };
+                    graph.batch_norm(x, weight, bias, mean, variance, BatchNorm::default(), mode)?
+                }
+                _ => graph.tanh(x)?,
+            };
+            for link in 0..links {
+                let full = graph.shape(y).to_vec();
+                y = match generator.size(4) {
+                    1 => graph.relu(y)?,
+                    2 => graph.sigmoid(y)?,
+                    3 => {
+                        let other = graph.input(&format!("same {link}"), full)?;
+                        graph.add(other, y)?
+                    }
+                    _ => {
+                        let other = graph.input(&format!("each channel {link}"), [full[1], 1, 1])?;
+                        graph.add(y, other)?
+                    }
+                };
+            }
+            Ok(y)
+        };
+        let y = build(&mut graph, &mut generator).unwrap_or_else(|e| panic!("{graph}{e}"));
+        let plan = Plan::new(&graph, &[y], device().caps()).unwrap_or_else(|e| panic!("{graph}{e}"));
+        assert_eq!(plan.steps().len(), 1, "{plan}");
+        let node = plan.graph().node(plan.steps()[0].node).clone();
+        let kinds: Vec<_> = node.inputs.iter().map(|&v| graph.value(v).kind.clone()).collect();
+        for variant in node.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps()) {
+            let run = || -> Result<(), Error> {
+                let options = PlanOptions::default().variant(node.operator.name(), variant);
+                let plan = Plan::with_options(&graph, &[y], device().caps(), &options)?;
+                let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+                for (seed, (value, info)) in (1..).zip(graph.values()) {
+                    if matches!(info.source, Source::Input) {
+                        session.write(value, &numbers(info.kind.shape.clone(), seed))?;
+                    }
+                }
+                session.verify().map(|_| ())
+            };
+            run().unwrap_or_else(|e| panic!("{} [{variant}] {shape:?}: {e}", node.operator.describe()));
+        }
+    }
 }
 
 #[test]

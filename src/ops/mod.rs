@@ -83,7 +83,8 @@ pub trait Operator: Any + Debug + Send + Sync {
     }
 
     /// Whether every variant stores the first output through `finish` ([`Lower::dispatch_finished`]),
-    /// so that a chain of operators that work element by element can follow within the kernel.
+    /// so that a chain of operators that work element by element can follow within the kernel. Behind
+    /// such an operator one always can.
     fn finishes(&self) -> bool {
         false
     }

@@ -207,10 +207,6 @@ impl Operator for BatchNormEval {
         })
     }
 
-    fn finishes(&self) -> bool {
-        true
-    }
-
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         pointwise::lower(cx)
     }

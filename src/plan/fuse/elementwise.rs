@@ -65,7 +65,8 @@ fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<NodeId>) ->
         }
         members.push(producer);
         let node = rewrite.graph.node(producer);
-        if node.operator.finishes() {
+        let kinds: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.value(input).kind).collect();
+        if node.operator.finishes() || node.operator.pointwise(&kinds).is_some() {
             return Some(producer);
         }
         if !node.operator.is_view() {
