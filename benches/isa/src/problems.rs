@@ -2,7 +2,7 @@
 
 use wgrad::ops::Operator;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
-use wgrad::ops::linear::Linear;
+use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
 use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, Value};
@@ -32,7 +32,7 @@ fn problem<O: Operator + 'static>(shape: &str, operator: O, inputs: &[&Shape]) -
     for (i, &shape) in inputs.iter().enumerate() {
         values.push(graph.input(&format!("input{i}"), shape.clone())?);
     }
-    let output = graph.apply1(operator, &values)?;
+    let output = graph.apply(operator, &values)?[0];
     Ok(Problem { name, shape: shape.to_owned(), graph, output })
 }
 
@@ -83,6 +83,7 @@ fn problems() -> Result<Vec<Problem>, Error> {
         product(1024, 1024, 1024, true, false)?,
         product(1023, 1021, 1019, false, false)?,
         product(64, 600, 1568, false, false)?,
+        problem("600x64^T by 64x1568", LinearGradWeight, &[&[64, 600].into(), &[64, 1568].into()])?,
         problem("64x1568 by 1568x600^T", Linear, &[&[64, 1568].into(), &[600, 1568].into()])?,
     ];
     for convolution in [
