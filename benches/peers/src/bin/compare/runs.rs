@@ -61,10 +61,12 @@ impl Peer {
             command.arg("--short");
         }
         if let Some(empty) = empty {
-            // Burn keeps its choices, and drivers their compiled shaders, under the user's caches; burn
+            // All keep what they compile and choose under the user's caches; burn
             // takes the working directory's target folder before that, where there is one.
             command.current_dir(empty).env("XDG_CACHE_HOME", empty);
-            command.env("MESA_SHADER_CACHE_DIR", empty).env("__GL_SHADER_DISK_CACHE_PATH", empty);
+            for variable in ["WGRAD_CACHE_DIR", "MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"] {
+                command.env(variable, empty);
+            }
         }
         let output = command.output().map_err(|e| format!("{} can't be run: {e}", program.display()))?;
         if !output.status.success() {
