@@ -5,7 +5,7 @@ mod harness;
 
 use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::plan::{AdapterKind, BufferKind, Place, Traffic};
+use wgrad::plan::{AdapterKind, BufferKind, Fusion, Place, Traffic};
 use wgrad::shader::Access;
 use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, Value, optim};
 
@@ -202,7 +202,8 @@ fn memory_traffic_is_counted_as_by_hand() {
     let w = graph.input("w", [100]).expect("valid");
     let y = graph.add(x, w).expect("equal shapes add");
     let z = graph.relu(y).expect("valid");
-    let plan = Plan::new(&graph, &[z], &software()).expect("it fits");
+    let apart = PlanOptions::default().without(Fusion::Elementwise);
+    let plan = Plan::with_options(&graph, &[z], &software(), &apart).expect("it fits");
     let each = [
         Traffic { read: 800, written: 400, least_read: 800, least_written: 400 },
         Traffic { read: 400, written: 400, least_read: 400, least_written: 400 },
@@ -210,6 +211,9 @@ fn memory_traffic_is_counted_as_by_hand() {
     assert_eq!(plan.traffic_by_step(), each);
     assert_eq!((plan.traffic().total(), plan.traffic().least()), (2000, 2000));
     assert_eq!(plan.uploaded_bytes(), 800);
+    // Fused, y touches no memory.
+    let plan = Plan::new(&graph, &[z], &software()).expect("it fits");
+    assert_eq!(plan.traffic(), Traffic { read: 800, written: 400, least_read: 800, least_written: 400 });
 
     // The direct convolution packs its weight first: 9 floats read, and packed ones written and read.
     let (graph, output) = chain(2, 8, 1).expect("the chain is valid");
