@@ -132,6 +132,12 @@ impl Part {
         self
     }
 
+    /// Adds a file that builds on the others.
+    pub fn and(mut self, file: &'static ShaderFile) -> Part {
+        self.files.push(file);
+        self
+    }
+
     /// Adds a file before the others.
     fn after(mut self, file: &'static ShaderFile) -> Part {
         self.files.insert(0, file);

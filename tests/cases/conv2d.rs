@@ -45,6 +45,42 @@ pub fn problems() -> Vec<Problem> {
         ("more images than channels", [37, 1, 6, 6], [3, 1, 3, 3], plain),
         ("the seed network's first layer", [4, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
         ("the seed network's second layer", [4, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
+        (
+            "phases with different numbers of taps",
+            [2, 3, 11, 13],
+            [5, 3, 5, 4],
+            plain.stride([2, 3]).padding([1, 2]),
+        ),
+        (
+            "stride and dilation with a common factor: phases without taps, groups",
+            [2, 6, 13, 14],
+            [4, 3, 3, 3],
+            plain.stride([3, 2]).padding([2, 1]).dilation([2, 2]).groups(2),
+        ),
+        ("stride and padding past full", [1, 2, 5, 6], [3, 2, 2, 2], plain.stride([2, 3]).padding([4, 3])),
+        (
+            "depthwise, dilated",
+            [2, 7, 12, 10],
+            [7, 1, 3, 5],
+            plain.padding([2, 4]).dilation([2, 2]).groups(7),
+        ),
+        (
+            "depthwise, strides, multiplier, a window of several workgroups",
+            [1, 3, 20, 19],
+            [9, 1, 7, 9],
+            plain.stride([3, 2]).padding([3, 4]).groups(3),
+        ),
+        (
+            "depthwise, stride and dilation with a common factor",
+            [2, 2, 9, 17],
+            [2, 1, 3, 2],
+            plain.stride([2, 4]).padding([1, 3]).dilation([2, 2]).groups(2),
+        ),
+        ("pointwise in fours", [3, 6, 4, 5], [7, 6, 1, 1], plain),
+        ("pointwise in fours, groups", [2, 16, 6, 6], [12, 8, 1, 1], plain.groups(2)),
+        ("pointwise with a stride", [2, 3, 8, 8], [5, 3, 1, 1], plain.stride([2, 2])),
+        ("rows in fours, stride 2", [1, 2, 16, 24], [9, 2, 3, 5], plain.stride([1, 2]).padding([1, 2])),
+        ("more channels than a block", [1, 2, 6, 16], [19, 2, 3, 3], plain.padding([1, 1])),
         ("a stem of stride 2", [1, 3, 23, 23], [11, 3, 7, 7], plain.stride([2, 2]).padding([3, 3])),
     ]
 }
@@ -80,7 +116,7 @@ pub fn cases() -> Vec<Case> {
 /// The seed network's layers and a ResNet's, all passes.
 pub fn large() -> Vec<Case> {
     let plain = Conv2d::default();
-    let problems: [Problem; 5] = [
+    let problems: [Problem; 8] = [
         ("64x1x28x28, 8 of 3x3", [64, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
         ("64x8x14x14, 32 of 5x5", [64, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
         ("8x64x56x56, 64 of 3x3", [8, 64, 56, 56], [64, 64, 3, 3], plain.padding([1, 1])),
@@ -89,6 +125,14 @@ pub fn large() -> Vec<Case> {
             [2, 3, 224, 224],
             [64, 3, 7, 7],
             plain.stride([2, 2]).padding([3, 3]),
+        ),
+        ("8x64x56x56, 128 of 1x1", [8, 64, 56, 56], [128, 64, 1, 1], plain),
+        ("8x64x56x56, depthwise 3x3", [8, 64, 56, 56], [64, 1, 3, 3], plain.padding([1, 1]).groups(64)),
+        (
+            "8x64x56x56, depthwise 3x3 stride 2",
+            [8, 64, 56, 56],
+            [64, 1, 3, 3],
+            plain.stride([2, 2]).padding([1, 1]).groups(64),
         ),
         ("8x256x14x14, 256 of 3x3", [8, 256, 14, 14], [256, 256, 3, 3], plain.padding([1, 1])),
     ];

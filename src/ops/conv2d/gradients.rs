@@ -1,13 +1,15 @@
 //! The other passes of a convolution: gradients of input, weight and bias.
 
 use super::Conv2d;
+use super::PIXELS;
+use super::correlation::Correlation;
 use super::geometry::plane_store;
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
-use crate::ops::matmul::{require_f32, store};
+use crate::ops::matmul::{lhs, require_f32, store};
 use crate::ops::{Operator, sum};
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -17,6 +19,7 @@ static INPUT_ROWS: ShaderFile = shader_file!("conv2d_input_rows");
 static GRADIENT_COLUMNS: ShaderFile = shader_file!("conv2d_gradient_columns");
 static GRADIENT_ROWS: ShaderFile = shader_file!("conv2d_gradient_rows");
 static GRADIENT_ROWS_VEC4: ShaderFile = shader_file!("conv2d_gradient_rows_vec4");
+static PIXEL_COLUMNS: ShaderFile = shader_file!("conv2d_pixel_columns");
 static WEIGHT_BY_INPUT: ShaderFile = shader_file!("conv2d_weight_by_input");
 
 /// Gradient of a convolution's input, from the output's gradient and the weight.
@@ -56,13 +59,26 @@ impl Operator for Conv2dGradInput {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let direct = (self.attributes.stride == [1, 1]).then_some("direct");
-        ["gemm"].into_iter().chain(direct).chain(["register"]).chain(Body::subgroup(caps)).collect()
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        let depthwise = self
+            .attributes
+            .geometry(&self.input, &inputs[1].shape)
+            .is_ok_and(|g| g.is_depthwise())
+            .then_some("depthwise");
+        ["gemm", "direct", "register"]
+            .into_iter()
+            .chain(depthwise)
+            .chain(Correlation::subgroup_variant(caps))
+            .chain(Body::subgroup(caps))
+            .collect()
     }
 
     fn finishes(&self) -> bool {
         true
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -71,20 +87,34 @@ impl Operator for Conv2dGradInput {
             .geometry(&self.input, &cx.input_type(1).shape)
             .expect("the graph has checked the shapes");
         let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
-        if cx.variant() == "direct" {
-            return geometry.transposed().lower_direct(cx, true, weight, gradient, result, None);
+        let correlation = Correlation::grad_input(&geometry);
+        match cx.variant() {
+            "direct" => return correlation.lower_direct(cx, false, weight, gradient, result, None),
+            "direct_subgroup" => return correlation.lower_direct(cx, true, weight, gradient, result, None),
+            "depthwise" => return correlation.lower_depthwise(cx, weight, gradient, result, None),
+            _ if self.attributes.stride != [1, 1] => {
+                return geometry.lower_grad_input_phases(cx, weight, gradient, result);
+            }
+            _ => {}
         }
         let plane = geometry.size[0] * geometry.size[1];
+        let (m, k) = (geometry.channels, geometry.results * geometry.taps());
+        let pointwise = geometry.is_pointwise_in_fours();
+        let (lhs, rhs) = if pointwise {
+            (lhs(true, cx.index(m)?, cx.index(k)?), Part::new(&PIXELS))
+        } else {
+            (Part::new(&WEIGHT_BY_INPUT), Part::new(&GRADIENT_COLUMNS))
+        };
         let gemm = Gemm {
             body: Body::named(cx.variant()),
-            m: geometry.channels,
+            m,
             n: geometry.images * plane,
-            k: geometry.results * geometry.taps(),
+            k,
             batches: self.attributes.groups,
-            lhs: Part::new(&WEIGHT_BY_INPUT),
-            rhs: Part::new(&GRADIENT_COLUMNS),
+            lhs,
+            rhs,
             store: plane_store(plane, cx)?,
-            common: Some(geometry.constants(cx, false)?),
+            common: Some(geometry.constants(cx)?),
             epilogue: Epilogue::None,
             second_result: None,
         };
@@ -137,8 +167,17 @@ impl Operator for Conv2dGradWeight {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        ["gemm", "direct", "register"].into_iter().chain(Body::subgroup(caps)).collect()
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        let depthwise = self
+            .attributes
+            .geometry(&inputs[1].shape, &self.weight)
+            .is_ok_and(|g| g.is_depthwise())
+            .then_some("depthwise");
+        ["gemm", "direct", "register"].into_iter().chain(depthwise).chain(Body::subgroup(caps)).collect()
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(choice::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -147,8 +186,10 @@ impl Operator for Conv2dGradWeight {
             .geometry(&cx.input_type(1).shape, &self.weight)
             .expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
-        if cx.variant() == "direct" {
-            return geometry.lower_grad_weight_direct(cx, gradient, input, result);
+        match cx.variant() {
+            "direct" => return geometry.lower_grad_weight_direct(cx, gradient, input, result),
+            "depthwise" => return geometry.lower_grad_weight_depthwise(cx, gradient, input, result),
+            _ => {}
         }
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
@@ -159,9 +200,9 @@ impl Operator for Conv2dGradWeight {
             k: geometry.images * geometry.pixels(),
             batches: self.attributes.groups,
             lhs: Part::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
-            rhs: Part::new(&INPUT_ROWS),
+            rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXEL_COLUMNS } else { &INPUT_ROWS }),
             store: store(cx.index(n)?),
-            common: Some(geometry.constants(cx, false)?),
+            common: Some(geometry.constants(cx)?),
             epilogue: Epilogue::None,
             second_result: None,
         };

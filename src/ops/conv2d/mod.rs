@@ -2,11 +2,16 @@
 //!
 //! Stride, padding, dilation and groups are attributes of one family: each pass is a matrix product
 //! whose operands are gathered on the way (`gemm`, `register`), a product with a materialised
-//! matrix (`im2col`), or a sliding window (`direct`). Here are the attributes and the forward pass;
-//! `gradients` holds the other passes, `geometry` the sizes and the kernels that passes share.
+//! matrix (`im2col`), or a sliding window (`direct`, `depthwise`). Here are the attributes and the
+//! forward pass; `gradients` holds the other passes, `geometry` the sizes, `correlation` the sliding
+//! windows of output and input's gradient, `grad_weight` those of the weight's, and `phases` the
+//! product of a strided convolution's input gradient.
 
+mod correlation;
 mod geometry;
+mod grad_weight;
 mod gradients;
+mod phases;
 
 pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 
@@ -15,14 +20,16 @@ use super::gemm::{Body, Epilogue, Gemm, Part};
 use super::matmul::{lhs, require_f32, rhs};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::{AdapterKind, Caps, Lower};
+use crate::plan::{AdapterKind, Caps, Lower, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
+use correlation::Correlation;
 use geometry::{Geometry, plane_store};
 
 static INPUT_COLUMNS: ShaderFile = shader_file!("conv2d_input_columns");
+static PIXELS: ShaderFile = shader_file!("conv2d_pixels");
 static IM2COL: ShaderFile = shader_file!("conv2d_im2col");
 
 /// Attributes of a convolution, each per axis (height, width), with PyTorch's meaning and defaults.
@@ -176,12 +183,25 @@ impl Operator for Conv2d {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        ["gemm", "direct", "register", "im2col"].into_iter().chain(Body::subgroup(caps)).collect()
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        let depthwise = self
+            .geometry(&inputs[0].shape, &inputs[1].shape)
+            .is_ok_and(|g| g.is_depthwise())
+            .then_some("depthwise");
+        ["gemm", "direct", "register", "im2col"]
+            .into_iter()
+            .chain(depthwise)
+            .chain(Correlation::subgroup_variant(caps))
+            .chain(Body::subgroup(caps))
+            .collect()
     }
 
     fn finishes(&self) -> bool {
         true
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -190,8 +210,12 @@ impl Operator for Conv2d {
             .expect("the graph has checked the shapes");
         let (input, weight, output) = (cx.input(0), cx.input(1), cx.output(0));
         let bias = (cx.inputs() > 2).then(|| cx.input(2));
-        if cx.variant() == "direct" {
-            return geometry.lower_direct(cx, false, weight, input, output, bias);
+        let correlation = Correlation::output(&geometry);
+        match cx.variant() {
+            "direct" => return correlation.lower_direct(cx, false, weight, input, output, bias),
+            "direct_subgroup" => return correlation.lower_direct(cx, true, weight, input, output, bias),
+            "depthwise" => return correlation.lower_depthwise(cx, weight, input, output, bias),
+            _ => {}
         }
         let m = geometry.results;
         let k = geometry.channels * geometry.taps();
@@ -203,9 +227,9 @@ impl Operator for Conv2d {
             k,
             batches: self.groups,
             lhs: lhs(false, cx.index(m)?, cx.index(k)?),
-            rhs: Part::new(&INPUT_COLUMNS),
+            rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXELS } else { &INPUT_COLUMNS }),
             store: plane_store(geometry.pixels(), cx)?,
-            common: Some(geometry.constants(cx, false)?),
+            common: Some(geometry.constants(cx)?),
             epilogue: bias.map_or(Epilogue::None, Epilogue::BiasRows),
             second_result: None,
         };
@@ -215,7 +239,7 @@ impl Operator for Conv2d {
         let elements = self.groups * k * n;
         cx.index(elements)?;
         let columns = cx.temporary(elements);
-        let unroll = geometry.kernel(cx, false, &[&IM2COL])?;
+        let unroll = geometry.kernel(cx, &[&IM2COL])?;
         cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
         gemm.body = if cx.caps().kind == AdapterKind::Software { Body::Register } else { Body::Tiled };
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);

@@ -1,0 +1,264 @@
+//! Output and gradient of the input as one family of correlations, and its sliding-window kernels; see
+//! `shaders/shared/conv2d_correlation.wgsl`.
+
+use super::geometry::{Geometry, greatest_common_divisor};
+use crate::error::Result;
+use crate::ops::gemm::{Body, Part};
+use crate::plan::{AdapterKind, Caps, Lower, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static SHAPE: ShaderFile = shader_file!("shared/conv2d_shape");
+static CORRELATION: ShaderFile = shader_file!("shared/conv2d_correlation");
+static SLIDING: ShaderFile = shader_file!("shared/conv2d_sliding");
+static ROW: ShaderFile = shader_file!("shared/conv2d_row");
+static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
+static EPILOGUE_NONE: ShaderFile = shader_file!("shared/epilogue_none");
+static EPILOGUE_BIAS_ROWS: ShaderFile = shader_file!("shared/epilogue_bias_rows");
+static DIRECT: ShaderFile = shader_file!("conv2d_direct");
+static DIRECT_SUBGROUP: ShaderFile = shader_file!("conv2d_direct_subgroup");
+static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
+
+/// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
+/// loop that stays one leaves the registers.
+const MOST_UNROLLED: usize = 32;
+
+/// Result p of an axis is the sum over taps k of weight k times source
+/// (p stride + k dilation - padding) / upsample, where that is whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Correlation {
+    images: usize,
+    groups: usize,
+    /// Channels of one group's sources and results.
+    channels: usize,
+    results: usize,
+    source: [usize; 2],
+    result: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    upsample: [usize; 2],
+    dilation: [usize; 2],
+    padding: [i32; 2],
+    /// Whether the window is turned by half a turn, and its channels change places.
+    flip: bool,
+    flops: u64,
+}
+
+/// How a row of results is cut up.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    width: usize,
+    block: usize,
+    /// With loads of four elements: how far past a multiple of four tiles start.
+    shift: Option<usize>,
+}
+
+impl Correlation {
+    /// The output, from the input.
+    pub fn output(g: &Geometry) -> Correlation {
+        let a = &g.attributes;
+        Correlation {
+            images: g.images,
+            groups: a.groups,
+            channels: g.channels,
+            results: g.results,
+            source: g.size,
+            result: g.output,
+            kernel: g.kernel,
+            stride: a.stride,
+            upsample: [1, 1],
+            dilation: a.dilation,
+            padding: a.padding.map(|p| p as i32),
+            flip: false,
+            flops: g.flops(),
+        }
+    }
+
+    /// The gradient of the input, from the output's.
+    pub fn grad_input(g: &Geometry) -> Correlation {
+        let a = &g.attributes;
+        let padding = [0, 1].map(|i| (a.dilation[i] * (g.kernel[i] - 1)) as i32 - a.padding[i] as i32);
+        Correlation {
+            channels: g.results,
+            results: g.channels,
+            source: g.output,
+            result: g.size,
+            stride: [1, 1],
+            upsample: a.stride,
+            padding,
+            flip: true,
+            ..Correlation::output(g)
+        }
+    }
+
+    /// Results before the first that a first tile also covers, so that tiles start in phase.
+    fn lead(&self, axis: usize) -> usize {
+        (-self.padding[axis]).rem_euclid(self.upsample[axis] as i32) as usize
+    }
+
+    /// Sources that `tile` neighbouring results need along an axis.
+    fn span(&self, axis: usize, tile: usize) -> usize {
+        ((tile - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis]) / self.upsample[axis]
+            + 1
+    }
+
+    fn tiles(&self, axis: usize, tile: usize) -> usize {
+        (self.result[axis] + self.lead(axis)).div_ceil(tile)
+    }
+
+    /// The steps between taps that meet a source, along a column.
+    fn step(&self) -> usize {
+        self.upsample[0] / greatest_common_divisor(self.upsample[0], self.dilation[0])
+    }
+
+    /// The tile of the sliding-window kernels with the least work, in multiply-adds of a whole row
+    /// for one source channel and tap row. A load costs what dozens of multiply-adds cost.
+    fn sliding_tile(&self, caps: &Caps) -> Tile {
+        let software = caps.kind == AdapterKind::Software;
+        let (most_sums, most_block, most_width) = if software { (448, 16, 32) } else { (64, 8, 8) };
+        let most_width = most_width.max(self.upsample[1]);
+        let block = |most: usize| self.results.div_ceil(self.results.div_ceil(most));
+        let mut best = (usize::MAX, Tile { width: self.upsample[1], block: block(8), shift: None });
+        for width in (self.upsample[1]..=most_width).step_by(self.upsample[1]) {
+            let span = self.span(1, width);
+            if span > MOST_UNROLLED && width > self.upsample[1] {
+                break;
+            }
+            let block = block((most_sums / width).clamp(1, most_block));
+            let sources = width * self.stride[1] / self.upsample[1];
+            let start =
+                (-(self.lead(1) as i32) * self.stride[1] as i32 - self.padding[1]) / self.upsample[1] as i32;
+            let shift = start.rem_euclid(4) as usize;
+            let in_fours = self.source[1].is_multiple_of(4) && sources.is_multiple_of(4);
+            for shift in [None, Some(shift)].into_iter().take(1 + usize::from(in_fours)) {
+                let loads = shift.map_or(68 * span, |shift| 48 * (shift + span).next_multiple_of(4));
+                let weights = 68 * self.kernel[1] * block.div_ceil(8);
+                let products = 2 * block * width * self.kernel[1] / self.upsample[1];
+                let blocks = self.results.div_ceil(block);
+                let work = (loads + weights + products) * blocks * self.tiles(1, width);
+                if work < best.0 {
+                    best = (work, Tile { width, block, shift });
+                }
+            }
+        }
+        best.1
+    }
+
+    fn constants(&self, cx: &Lower<'_>) -> Result<Part> {
+        Ok(Part::new(&SHAPE)
+            .with("IMAGES", cx.index(self.images)?)
+            .with("GROUPS", cx.index(self.groups)?)
+            .with("IN", cx.index(self.channels)?)
+            .with("OUT", cx.index(self.results)?)
+            .with("H", cx.index(self.source[0])?)
+            .with("W", cx.index(self.source[1])?)
+            .with("OH", cx.index(self.result[0])?)
+            .with("OW", cx.index(self.result[1])?)
+            .with("KH", cx.index(self.kernel[0])?)
+            .with("KW", cx.index(self.kernel[1])?)
+            .with("SH", cx.index(self.stride[0])?)
+            .with("SW", cx.index(self.stride[1])?)
+            .with("PH", self.padding[0])
+            .with("PW", self.padding[1])
+            .with("DH", cx.index(self.dilation[0])?)
+            .with("DW", cx.index(self.dilation[1])?)
+            .with("UH", cx.index(self.upsample[0])?)
+            .with("UW", cx.index(self.upsample[1])?)
+            .with("LEAD_W", cx.index(self.lead(1))?)
+            .with("FLIP", self.flip))
+    }
+
+    fn kernel(&self, cx: &Lower<'_>, bias: bool, files: &[&'static ShaderFile]) -> Result<Kernel> {
+        let epilogue = if bias { &EPILOGUE_BIAS_ROWS } else { &EPILOGUE_NONE };
+        let mut all = vec![&GROUP, &SHAPE, &CORRELATION, epilogue];
+        all.extend(files);
+        Ok(self.constants(cx)?.set(Kernel::new(&all)))
+    }
+
+    /// Records the sliding-window kernel; `subgroup` says that lanes share the loading of weights.
+    pub fn lower_direct(
+        &self,
+        cx: &mut Lower<'_>,
+        subgroup: bool,
+        weight: Operand,
+        source: Operand,
+        result: Operand,
+        bias: Option<Operand>,
+    ) -> Result<()> {
+        let tile = self.sliding_tile(cx.caps());
+        let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
+        let main = if subgroup { &DIRECT_SUBGROUP } else { &DIRECT };
+        let places = self.images * self.tiles(1, tile.width);
+        let waste = |lanes: usize| places.next_multiple_of(lanes);
+        let lanes = if waste(32) == waste(8) {
+            32
+        } else if waste(16) == waste(8) {
+            16
+        } else {
+            8
+        };
+        let mut kernel = self
+            .kernel(cx, bias.is_some(), &[&SLIDING, row, main])?
+            .with("STEP_H", cx.index(self.step())?)
+            .with("TILE_W", cx.index(tile.width)?)
+            .with("BLOCK", cx.index(tile.block)?)
+            .with("LANES", cx.index(lanes)?);
+        if let Some(shift) = tile.shift {
+            kernel = kernel.with("SHIFT", cx.index(shift)?);
+        }
+        let blocks = self.results.div_ceil(tile.block);
+        let mut operands = vec![weight, source, result];
+        operands.extend(bias);
+        let workgroups = blocks * self.result[0] * self.groups * places.div_ceil(lanes);
+        cx.dispatch_finished(kernel, &operands, workgroups, 1);
+        cx.flops(self.flops);
+        Ok(())
+    }
+
+    /// Records the kernel for one input channel a group.
+    pub fn lower_depthwise(
+        &self,
+        cx: &mut Lower<'_>,
+        weight: Operand,
+        source: Operand,
+        result: Operand,
+        bias: Option<Operand>,
+    ) -> Result<()> {
+        let software = cx.caps().kind == AdapterKind::Software;
+        let (most_width, most_height, most_products) = if software { (16, 4, 640) } else { (4, 2, 256) };
+        // The largest tile of whole phases whose rows stay in registers.
+        let fit = |axis: usize, most: usize| {
+            let phases = self.upsample[axis];
+            let most = most.min((self.result[axis] + self.lead(axis)).next_multiple_of(phases)).max(phases);
+            (1..=most / phases)
+                .rev()
+                .map(|n| n * phases)
+                .find(|&tile| self.span(axis, tile) <= MOST_UNROLLED)
+                .unwrap_or(phases)
+        };
+        let width = fit(1, most_width);
+        let taps = self.kernel[0] * self.kernel[1];
+        let phases = self.upsample[0] * self.upsample[1];
+        let height =
+            fit(0, (most_products * phases / (width * taps)).clamp(1, most_height * self.upsample[0]));
+        let kernel = self
+            .kernel(cx, bias.is_some(), &[&DEPTHWISE])?
+            .with("LEAD_H", cx.index(self.lead(0))?)
+            .with("TILE_H", cx.index(height)?)
+            .with("TILE_W", cx.index(width)?);
+        let tiles = self.tiles(0, height) * self.tiles(1, width);
+        let invocations = self.images * self.groups * self.results * tiles;
+        cx.index(invocations)?;
+        let mut operands = vec![weight, source, result];
+        operands.extend(bias);
+        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(64), 1);
+        cx.flops(self.flops);
+        Ok(())
+    }
+
+    /// The name of the sliding-window kernel with shared weights, where the adapter has subgroups.
+    pub fn subgroup_variant(caps: &Caps) -> Option<&'static str> {
+        Body::subgroup(caps).map(|_| "direct_subgroup")
+    }
+}

@@ -1,0 +1,83 @@
+//! The gradient of a strided convolution's input as one matrix product a phase; see
+//! `shaders/shared/conv2d_phase.wgsl`.
+
+use super::geometry::{Geometry, greatest_common_divisor};
+use crate::error::Result;
+use crate::ops::gemm::{Body, Epilogue, Gemm, Part, Store};
+use crate::plan::{Lower, Operand};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+
+static PHASE: ShaderFile = shader_file!("shared/conv2d_phase");
+static WEIGHT: ShaderFile = shader_file!("conv2d_phase_weight");
+static COLUMNS: ShaderFile = shader_file!("conv2d_phase_columns");
+static STORE: ShaderFile = shader_file!("conv2d_phase_store");
+
+/// What the phases of one axis have in common.
+struct Axis {
+    /// Inputs of a phase.
+    size: usize,
+    /// Taps of a phase at most.
+    taps: usize,
+    common: usize,
+    step: usize,
+    inverse: usize,
+}
+
+impl Axis {
+    fn of(geometry: &Geometry, axis: usize) -> Axis {
+        let (stride, dilation) = (geometry.attributes.stride[axis], geometry.attributes.dilation[axis]);
+        let common = greatest_common_divisor(stride, dilation);
+        let step = stride / common;
+        // The tap that meets (h + padding) / common = 1.
+        let inverse = (0..step).find(|tap| tap * (dilation / common) % step == 1 % step).unwrap_or(0);
+        Axis {
+            size: geometry.size[axis].div_ceil(stride),
+            taps: geometry.kernel[axis].div_ceil(step),
+            common,
+            step,
+            inverse,
+        }
+    }
+}
+
+impl Geometry {
+    /// Records the product of every phase, in one dispatch, or two where the sum is split.
+    pub fn lower_grad_input_phases(
+        &self,
+        cx: &mut Lower<'_>,
+        weight: Operand,
+        gradient: Operand,
+        result: Operand,
+    ) -> Result<()> {
+        let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
+        let [stride_h, stride_w] = self.attributes.stride;
+        let shape = self
+            .constants(cx)?
+            .and(&PHASE)
+            .with("PHASE_H", cx.index(h.size)?)
+            .with("PHASE_W", cx.index(w.size)?)
+            .with("TAPS_H", cx.index(h.taps)?)
+            .with("TAPS_W", cx.index(w.taps)?)
+            .with("COMMON_H", cx.index(h.common)?)
+            .with("COMMON_W", cx.index(w.common)?)
+            .with("STEP_H", cx.index(h.step)?)
+            .with("STEP_W", cx.index(w.step)?)
+            .with("INVERSE_H", cx.index(h.inverse)?)
+            .with("INVERSE_W", cx.index(w.inverse)?);
+        let gemm = Gemm {
+            body: Body::named(cx.variant()),
+            m: self.channels,
+            n: self.images * h.size * w.size,
+            k: self.results * h.taps * w.taps,
+            batches: self.attributes.groups * stride_h * stride_w,
+            lhs: Part::new(&WEIGHT),
+            rhs: Part::new(&COLUMNS),
+            store: Store { part: Part::new(&STORE), width: 1 },
+            common: Some(shape),
+            epilogue: Epilogue::None,
+            second_result: None,
+        };
+        gemm.lower(cx, weight, gradient, result)
+    }
+}
