@@ -30,10 +30,9 @@ fn kernels(
             let built = harness::build(&case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
             let kinds = case.kinds();
             for kind in KINDS {
-                let mut plain = Caps::webgpu_defaults(kind);
-                let mut subgroups = plain.clone();
-                (subgroups.subgroups, subgroups.subgroup_size) = (true, 8);
-                for caps in [&mut plain, &mut subgroups] {
+                let plain = Caps::webgpu_defaults(kind);
+                let of_size = |size| Caps { subgroups: true, subgroup_size: size, ..plain.clone() };
+                for caps in &[plain.clone(), of_size(8), of_size(32)] {
                     for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps) {
                         let options = PlanOptions::default().variant(case.operator.name(), variant);
                         let plan = Plan::with_options(&built.graph, &built.outputs, caps, &options)
@@ -45,6 +44,18 @@ fn kernels(
                         }
                     }
                 }
+            }
+        }
+    }
+    // Whole steps, for what fusion makes of them.
+    for training in [harness::network::training(4), harness::residual::training(2, 32, 8, 10)] {
+        let training = training.expect("the network is valid");
+        for kind in KINDS {
+            let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
+            let plan = Plan::new(&training.graph, &[training.loss], &caps).expect("the network fits");
+            for dispatch in plan.dispatches() {
+                let source = text(&dispatch.kernel).expect("a planned kernel joins");
+                texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
             }
         }
     }

@@ -30,6 +30,19 @@ impl Row {
         Row { operator, class, discrete: gpus, integrated: gpus, apple: gpus, software }
     }
 
+    /// The row of plain matrix products. Others report the tile in workgroup memory ahead on most GPUs, the
+    /// register tile on Apple's, rows spread through the subgroup on Intel's.
+    const fn product(operator: &'static str) -> Row {
+        Row {
+            operator,
+            class: ANY,
+            discrete: &["tiled"],
+            integrated: &["subgroup", "tiled"],
+            apple: &["register"],
+            software: &["subgroup", "register"],
+        }
+    }
+
     /// A row in which all adapters agree.
     const fn all(operator: &'static str, class: &'static str, variants: &'static [&'static str]) -> Row {
         Row::gpus(operator, class, variants, variants)
@@ -50,11 +63,11 @@ impl Row {
 #[rustfmt::skip]
 const PREFERENCE: &[Row] = &[
     //        operator                class  variants, the best first: on GPUs, on software adapters
-    Row::gpus("matmul",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::product("matmul"),
     Row::gpus("matmul",               "vector", &["vector"], &["register"]),
-    Row::gpus("linear",               ANY, &["tiled"], &["subgroup", "register"]),
+    Row::product("linear"),
     Row::gpus("linear",               "vector", &["vector"], &["register"]),
-    Row::gpus("linear_grad_weight",   ANY, &["tiled"], &["subgroup", "register"]),
+    Row::product("linear_grad_weight"),
     Row::gpus("conv2d",               ANY, &["gemm"], &["direct_subgroup", "direct"]),
     Row::gpus("conv2d",               "depthwise", &["depthwise"], &["direct_subgroup", "direct"]),
     Row::gpus("conv2d_grad_input",    ANY, &["gemm"], &["direct_subgroup", "direct"]),

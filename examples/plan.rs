@@ -1,0 +1,85 @@
+//! Prints the plan of a training step as any kind of adapter would get it, with no GPU present: kernels
+//! and why they were chosen, what was fused, memory, and what a step moves.
+//!
+//! `cargo run --release --example plan -- discrete 64` plans for a GPU with memory of its own and 64
+//! images a step; further words name fusions to leave out, `none` leaves out all.
+
+use std::process::ExitCode;
+use wgrad::nn::{self, Layer};
+use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, optim};
+
+const KINDS: [AdapterKind; 4] =
+    [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let plan = read(&arguments)
+        .and_then(|(kind, batch, options)| plan(kind, batch, &options).map_err(|error| error.to_string()));
+    match plan {
+        Ok(plan) => {
+            print!("{plan}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(arguments: &[String]) -> Result<(AdapterKind, usize, PlanOptions), String> {
+    let kind = arguments.first().map_or("software", String::as_str);
+    let kind = KINDS
+        .into_iter()
+        .find(|known| known.to_string() == kind)
+        .ok_or_else(|| format!("\"{kind}\" is no kind of adapter; expected {}", list(&KINDS)))?;
+    let batch = match arguments.get(1) {
+        None => 64,
+        Some(text) => text.parse().map_err(|_| format!("\"{text}\" is no batch size"))?,
+    };
+    let mut options = PlanOptions::default();
+    for name in arguments.iter().skip(2) {
+        let named = |fusion: &Fusion| name == "none" || fusion.to_string() == *name;
+        let mut found = Fusion::ALL.into_iter().filter(named).peekable();
+        if found.peek().is_none() {
+            return Err(format!("\"{name}\" is no fusion; expected none, {}", list(&Fusion::ALL)));
+        }
+        options = found.fold(options, PlanOptions::without);
+    }
+    Ok((kind, batch, options))
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn plan(kind: AdapterKind, batch: usize, options: &PlanOptions) -> Result<Plan, Error> {
+    let net = nn::Sequential::new()
+        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
+        .add("bn1", nn::BatchNorm::new(8))
+        .add("relu1", nn::Relu)
+        .add("pool1", nn::MaxPool2d::new([2, 2]))
+        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
+        .add("bn2", nn::BatchNorm::new(32))
+        .add("relu2", nn::Relu)
+        .add("pool2", nn::MaxPool2d::new([2, 2]))
+        .add("flatten", nn::Flatten)
+        .add("fc1", nn::Linear::new(1568, 600))
+        .add("relu3", nn::Relu)
+        .add("fc2", nn::Linear::new(600, 10));
+    let mut graph = Graph::new();
+    let images = graph.input("images", [batch, 1, 28, 28])?;
+    let labels = graph.labels("labels", batch)?;
+    let logits = net.forward(&mut graph, images, Mode::Train)?;
+    let loss = graph.cross_entropy(logits, labels)?;
+    let rate = graph.scalar("learning_rate")?;
+    optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
+    // A desktop GPU or driver offers subgroups and more than the eight buffers of a browser's default.
+    let mut caps = Caps::webgpu_defaults(kind);
+    caps.max_storage_buffers = 16;
+    if kind == AdapterKind::Software {
+        (caps.subgroups, caps.subgroup_size) = (true, 8);
+    }
+    Plan::with_options(&graph, &[loss], &caps, options)
+}
