@@ -4,6 +4,7 @@
 //! `cargo run --release --example plan -- discrete 64` plans for a GPU with memory of its own and 64
 //! images a step; further words name fusions to leave out, `none` leaves out all.
 
+use std::io::Write;
 use std::process::ExitCode;
 use wgrad::nn::{self, Layer};
 use wgrad::plan::{AdapterKind, Fusion};
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
         .and_then(|(kind, batch, options)| plan(kind, batch, &options).map_err(|error| error.to_string()));
     match plan {
         Ok(plan) => {
-            print!("{plan}");
+            // Whoever reads may have had enough (`| head`).
+            let _ = std::io::stdout().write_all(plan.to_string().as_bytes());
             ExitCode::SUCCESS
         }
         Err(message) => {

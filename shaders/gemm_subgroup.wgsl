@@ -77,26 +77,14 @@ fn main(
         }
     }
     let part = z * SPLITS + split;
-    store_rows(part, m, n, c0);
-    if (ROWS > 8u) {
-        store_rows(part, m + 8u, n, c1);
-    }
-    if (ROWS > 16u) {
-        store_rows(part, m + 16u, n, c2);
-    }
-    if (ROWS > 24u) {
-        store_rows(part, m + 24u, n, c3);
-    }
-    if (ROWS > 32u) {
-        store_rows(part, m + 32u, n, c4);
-    }
-    if (ROWS > 40u) {
-        store_rows(part, m + 40u, n, c5);
-    }
-    if (ROWS > 48u) {
-        store_rows(part, m + 48u, n, c6);
-    }
-    if (ROWS > 56u) {
-        store_rows(part, m + 56u, n, c7);
+    // A loop, because compilers take long over stores, and one whose end is no constant, or they write it
+    // out. The rows move up, so that indices stay constant.
+    var rows = array<Rows, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
+    let last = min(m + ROWS, M);
+    for (var row = m; row < last; row += 8u) {
+        store_rows(part, row, n, rows[0]);
+        for (var next = 1u; next < ROWS / 8u; next++) {
+            rows[next - 1u] = rows[next];
+        }
     }
 }

@@ -68,8 +68,10 @@ fn convolve(number: u32, lane: u32) {
         return;
     }
     // The channels take turns in the first place: a store for each sum of its own would take longer
-    // to compile than all the rest.
-    for (var b = 0u; b < BLOCK; b++) {
+    // to compile than all the rest. The loop ends at BLOCK, which the compiler must not know, or it
+    // writes the loop out.
+    let end = min(BLOCK, BLOCK + number);
+    for (var b = 0u; b < end; b++) {
         let m = block * BLOCK + b;
         if (m < OUT) {
             let channel = z * OUT + m;

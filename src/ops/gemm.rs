@@ -81,7 +81,7 @@ impl Body {
             }
             Body::Subgroup => {
                 // 64 rows are 256 registers an invocation: on a processor they lie in its cache.
-                let most = if software { 64 } else { 16 };
+                let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
                 let part = Part::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
