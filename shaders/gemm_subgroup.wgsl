@@ -8,7 +8,7 @@
 // The sum over k runs in order, each four terms added up before they join it, which halves the
 // rounding and shortens the chain of instructions that wait for each other.
 const LANES: u32 = 8u; // tunable
-const ROWS: u32 = 64u; // tunable
+const ROWS: u32 = 32u; // tunable
 
 fn store_rows(part: u32, m: u32, n: u32, c: Rows) {
     store_block(part, m, n, mat4x4<f32>(c[0], c[1], c[2], c[3]));
@@ -38,19 +38,11 @@ fn main(
     let row1 = share_start(z, m + 8u, share);
     let row2 = share_start(z, m + 16u, share);
     let row3 = share_start(z, m + 24u, share);
-    let row4 = share_start(z, m + 32u, share);
-    let row5 = share_start(z, m + 40u, share);
-    let row6 = share_start(z, m + 48u, share);
-    let row7 = share_start(z, m + 56u, share);
     let end = min(K, (split + 1u) * K_PER_SPLIT);
     var c0 = Rows();
     var c1 = Rows();
     var c2 = Rows();
     var c3 = Rows();
-    var c4 = Rows();
-    var c5 = Rows();
-    var c6 = Rows();
-    var c7 = Rows();
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let b = rhs_block(columns, k);
         c0 = spread(c0, load_share(row0, k, share), b);
@@ -63,23 +55,11 @@ fn main(
         if (ROWS > 24u) {
             c3 = spread(c3, load_share(row3, k, share), b);
         }
-        if (ROWS > 32u) {
-            c4 = spread(c4, load_share(row4, k, share), b);
-        }
-        if (ROWS > 40u) {
-            c5 = spread(c5, load_share(row5, k, share), b);
-        }
-        if (ROWS > 48u) {
-            c6 = spread(c6, load_share(row6, k, share), b);
-        }
-        if (ROWS > 56u) {
-            c7 = spread(c7, load_share(row7, k, share), b);
-        }
     }
     let part = z * SPLITS + split;
     // A loop, because compilers take long over stores, and one whose end is no constant, or they write it
     // out. The rows move up, so that indices stay constant.
-    var rows = array<Rows, 8>(c0, c1, c2, c3, c4, c5, c6, c7);
+    var rows = array<Rows, 4>(c0, c1, c2, c3);
     let last = min(m + ROWS, M);
     for (var row = m; row < last; row += 8u) {
         store_rows(part, row, n, rows[0]);

@@ -32,7 +32,7 @@ pub(crate) enum Body {
     Tiled,
     /// 8 x 8 or 8 x 16 an invocation in registers, no workgroup memory.
     Register,
-    /// Up to 64 x 4 an invocation in registers, rows of A spread through the subgroup.
+    /// Up to 32 x 4 an invocation in registers, rows of A spread through the subgroup.
     Subgroup,
     /// 4 x 4 an invocation from a part of the sum, for few rows or columns.
     Vector,
@@ -80,7 +80,7 @@ impl Body {
                 Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part }
             }
             Body::Subgroup => {
-                // 64 rows are 256 registers an invocation: on a processor they lie in its cache.
+                // 32 rows are 128 registers an invocation: on a processor they lie in its cache.
                 let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
