@@ -96,7 +96,10 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
             label: Some("wgrad"),
             required_features: offered & useful,
             required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            // Small blocks: of large ones, a small network's buffers leave megabytes empty.
+            memory_hints: wgpu::MemoryHints::Manual {
+                suballocated_device_memory_block_size: (1 << 20)..(8 << 20),
+            },
             ..Default::default()
         })
         .await
