@@ -4,8 +4,8 @@ mod harness;
 
 use harness::network::Training;
 use harness::{device, labels, numbers, residual};
-use wgrad::plan::AdapterKind;
-use wgrad::{Caps, Error, Plan, Session, Weights};
+use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::{Caps, Error, Plan, PlanOptions, Session, Weights};
 
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
@@ -50,7 +50,8 @@ fn the_least_is_what_is_alive_at_once() -> Result<(), Error> {
     let b = graph.tanh(a)?;
     let c = graph.add(a, b)?;
     let d = graph.tanh(c)?;
-    let plan = Plan::new(&graph, &[d], &Caps::webgpu_defaults(AdapterKind::Software))?;
+    let apart = PlanOptions::default().without(Fusion::Elementwise);
+    let plan = Plan::with_options(&graph, &[d], &Caps::webgpu_defaults(AdapterKind::Software), &apart)?;
     assert_eq!(plan.activation_lower_bound(), 3 * 4096);
     assert_eq!(plan.device_lower_bound(), 4 * 4096);
     Ok(())
