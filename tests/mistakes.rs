@@ -57,6 +57,10 @@ fn nothing_has_no_size() {
         assert_says(&error, &["images", "at least 1"]);
     }
     assert_says(&g.labels("labels", 0).expect_err("no labels").to_string(), &["labels", "at least 1"]);
+    assert_says(
+        &g.labels("pixels", [2, 0, 3]).expect_err("no pixels").to_string(),
+        &["pixels", "at least 1"],
+    );
     assert_says(&refused(nn::Conv2d::new(1, 0, [3, 3]), &[1, 1, 5, 5]), &["layer.weight", "at least 1"]);
     assert_says(&refused(nn::Conv2d::new(1, 2, [0, 3]), &[1, 1, 5, 5]), &["layer.weight", "at least 1"]);
     assert_says(&refused(nn::Linear::new(4, 0), &[1, 4]), &["layer.weight", "at least 1"]);

@@ -154,12 +154,13 @@ impl Graph {
         self.named(name, TensorType::f32(shape), Source::Input)
     }
 
-    /// An input of `batch` class labels (i32).
+    /// An input of class labels or other indices (i32), which the user writes before each step: a number
+    /// for a batch of that many, or a shape, such as `[n, h, w]` for a label for each pixel.
     ///
     /// # Errors
-    /// A zero batch, or a name that is taken.
-    pub fn labels(&mut self, name: &str, batch: usize) -> Result<Value> {
-        self.named(name, TensorType::i32([batch]), Source::Input)
+    /// A zero-sized shape, or a name that is taken.
+    pub fn labels(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        self.named(name, TensorType::i32(shape), Source::Input)
     }
 
     /// A float input of one number, such as the learning rate: it changes without rebuilding.

@@ -75,16 +75,10 @@ pub fn build(case: &Case) -> Result<Built, Error> {
         let value = match &tensor.data {
             HostData::F32(_) if kept => graph.state(&name, shape, Init::Constant(0.0), false)?,
             HostData::F32(_) => graph.input(&name, shape)?,
-            HostData::I32(_) => graph.labels(&name, shape.elements())?,
+            HostData::I32(_) => graph.labels(&name, shape)?,
             HostData::U32(_) => graph.step_counter(),
         };
         inputs.push(value);
-        // Inputs of whole numbers have one dimension.
-        let value = if *graph.shape(value) == tensor.shape {
-            value
-        } else {
-            graph.reshape(value, tensor.shape.clone())?
-        };
         placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
         stored.push(kept.then_some(name));
     }
