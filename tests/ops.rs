@@ -23,7 +23,8 @@ macro_rules! families {
 }
 
 families! {
-    activation batch_norm conv2d cross_entropy dropout elementwise matmul optimizer pool2d reshape softmax
+    activation batch_norm conv2d cross_entropy dropout elementwise matmul optimizer pad pool2d reshape slice
+    softmax
 }
 
 fn agrees(name: &str) {

@@ -14,10 +14,13 @@ pub(crate) mod gemm;
 pub mod linear;
 pub mod matmul;
 pub mod optimizer;
+pub mod pad;
 pub mod pointwise;
 pub mod pool2d;
 pub mod reshape;
+pub mod slice;
 pub mod softmax;
+mod strided_copy;
 pub(crate) mod sum;
 
 use crate::error::Result;

@@ -11,8 +11,10 @@ pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
+pub mod pad;
 pub mod pool2d;
 pub mod reshape;
+pub mod slice;
 pub mod softmax;
 
 use crate::tensor::Shape;
@@ -60,4 +62,19 @@ impl Array {
         let data = self.data.iter().zip(&other.data).map(|(&a, &b)| f(a, b)).collect();
         Array { shape: self.shape.clone(), data }
     }
+}
+
+/// The coordinates of element `i` of a row-major array.
+fn coordinates(mut i: usize, shape: &Shape) -> Vec<usize> {
+    let mut coordinates = vec![0; shape.len()];
+    for d in (0..shape.len()).rev() {
+        coordinates[d] = i % shape[d];
+        i /= shape[d];
+    }
+    coordinates
+}
+
+/// The element at these coordinates of a row-major array.
+fn element(coordinates: &[usize], shape: &Shape) -> usize {
+    coordinates.iter().zip(shape.iter()).fold(0, |i, (&coordinate, &size)| i * size + coordinate)
 }

@@ -10,8 +10,10 @@ pub mod dropout;
 pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
+pub mod pad;
 pub mod pool2d;
 pub mod reshape;
+pub mod slice;
 pub mod softmax;
 
 use crate::harness::Case;
@@ -33,9 +35,11 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
     Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
+    Family { name: "pad", cases: pad::cases, large: pad::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
+    Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
 ];
 

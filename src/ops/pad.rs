@@ -1,0 +1,244 @@
+//! Padding of any dimensions: with a number, or with elements of the input.
+
+use super::Operator;
+use super::elementwise::RANK;
+use super::slice::{Slice, SliceAxis};
+use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, pad as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static GRAD: ShaderFile = shader_file!("pad_grad");
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
+
+/// What padding consists of.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum PadMode {
+    /// A number; 0 is zero padding.
+    Constant(f32),
+    /// The input mirrored at its outermost elements, which are not repeated: less than the input on
+    /// each side.
+    Reflect,
+    /// The input's outermost elements, repeated.
+    Replicate,
+    /// The input's other end, as if it went round: at most the input on each side.
+    Circular,
+}
+
+impl PadMode {
+    fn border(self) -> Border {
+        match self {
+            PadMode::Constant(number) => Border::Fill(number),
+            PadMode::Reflect => Border::Reflect,
+            PadMode::Replicate => Border::Replicate,
+            PadMode::Circular => Border::Circular,
+        }
+    }
+}
+
+/// The input with elements added in front of and behind its last dimensions, as PyTorch's
+/// `torch.nn.functional.pad`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pad {
+    /// Elements before and after, for each of the last dimensions, the innermost last: `[[top, bottom],
+    /// [left, right]]` for images. (PyTorch's list begins with the innermost dimension.)
+    pub amounts: Vec<[usize; 2]>,
+    /// What they are.
+    pub mode: PadMode,
+}
+
+impl Pad {
+    /// Amounts for every dimension of an input of this many, once the shape rule has let it pass.
+    fn amounts(&self, rank: usize) -> impl Iterator<Item = [usize; 2]> {
+        let unpadded = rank - self.amounts.len();
+        (0..rank).map(move |d| if d < unpadded { [0, 0] } else { self.amounts[d - unpadded] })
+    }
+
+    fn copy(&self, input: &Shape, output: &Shape) -> StridedCopy {
+        let strides = strides(input);
+        let axes = self.amounts(input.len()).enumerate().map(|(d, [before, _])| {
+            let start = -i64::try_from(before).unwrap_or(i64::MAX);
+            Axis { size: output[d], start, step: 1, spread: 1, extent: input[d], stride: strides[d] }
+        });
+        StridedCopy::new(axes, self.mode.border())
+    }
+
+    fn check(&self, d: usize, [before, after]: [usize; 2], input: &Shape) -> Result<usize, String> {
+        let size = input[d];
+        let most = before.max(after);
+        match self.mode {
+            PadMode::Reflect if most >= size => Err(format!(
+                "padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) at dimension {d} of input {input}"
+            )),
+            PadMode::Circular if most > size => Err(format!(
+                "padding value causes wrapping around more than once: padding ({before}, {after}) at dimension {d} of input {input}"
+            )),
+            _ => size.checked_add(before).and_then(|size| size.checked_add(after)).ok_or_else(|| {
+                format!("padding ({before}, {after}) at dimension {d} of input {input} is too large")
+            }),
+        }
+    }
+}
+
+impl Operator for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        strided_copy::check_input(inputs[0])?;
+        let input = &inputs[0].shape;
+        if self.amounts.len() > input.len() {
+            return Err(format!(
+                "padding length should be less than or equal to two times the input dimension, but got padding length {} and input of dimension {}",
+                2 * self.amounts.len(),
+                input.len()
+            ));
+        }
+        let sizes = self.amounts(input.len()).enumerate().map(|(d, amounts)| self.check(d, amounts, input));
+        Ok(vec![TensorType::f32(sizes.collect::<Result<Vec<usize>, String>>()?)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let (input, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
+        let dx = if let PadMode::Constant(_) = self.mode {
+            let kept = self.amounts(input.len()).zip(input.iter());
+            let axes = kept.map(|([start, _], &size)| SliceAxis { start, step: 1, size }).collect();
+            cx.apply1(Slice { axes }, &[dy])?
+        } else {
+            cx.apply1(PadGrad { forward: self.clone(), input }, &[dy])?
+        };
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let output = self.infer(inputs).map(|mut outputs| outputs.remove(0).shape);
+        output.map_or(vec!["scalar"], |output| self.copy(&inputs[0].shape, &output).variants())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        self.copy(&cx.input_type(0).shape, &cx.output_type(0).shape).lower(cx)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::pad(self, inputs[0])]
+    }
+}
+
+/// Gradient of [`Pad`] with elements of the input, by the input: each gathers what became of it, in the
+/// order of the padded tensor. Padding with a number has a [`Slice`] for its gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PadGrad {
+    /// The forward operator.
+    pub forward: Pad,
+    /// Shape of its input.
+    pub input: Shape,
+}
+
+impl PadGrad {
+    /// For each dimension size, elements added before and padded size, neighbours taken together where
+    /// nothing is added. The innermost may be one without padding.
+    fn axes(&self) -> Vec<[usize; 3]> {
+        let mut axes: Vec<[usize; 3]> = Vec::new();
+        for (&size, [before, after]) in self.input.iter().zip(self.forward.amounts(self.input.len())) {
+            let padded = size + before + after;
+            match axes.last_mut() {
+                Some(outer) if padded == size && outer[0] == outer[2] => {
+                    *outer = [outer[0] * size, 0, outer[0] * size];
+                }
+                _ => axes.push([size, before, padded]),
+            }
+        }
+        axes
+    }
+
+    fn takes_fours(&self) -> bool {
+        self.axes().last().is_some_and(|&[size, _, padded]| size == padded && size.is_multiple_of(4))
+    }
+}
+
+impl Operator for PadGrad {
+    fn name(&self) -> &'static str {
+        "pad_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let input = TensorType::f32(self.input.clone());
+        let output = self.forward.infer(&[&input])?;
+        if output[0] != *inputs[0] {
+            return Err(format!("expects a gradient like the output {}, found {}", output[0], inputs[0]));
+        }
+        if let PadMode::Constant(_) = self.forward.mode {
+            return Err("expects padding with elements of the input, found a constant".into());
+        }
+        Ok(vec![input])
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        if self.takes_fours() { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let mut axes = self.axes();
+        let width = if cx.variant() == "vec4" && self.takes_fours() { 4 } else { 1 };
+        if let Some([size, _, padded]) = axes.last_mut() {
+            (*size, *padded) = (*size / width, *padded / width);
+        }
+        let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
+        let mut kernel = Kernel::new(&[&GROUP, self.forward.mode.border().file(), &GRAD])
+            .with("ELEMENTS", cx.index(elements)?);
+        let mut stride = 1;
+        for d in (0..RANK).rev() {
+            let [size, before, padded] =
+                (d + axes.len()).checked_sub(RANK).map_or([1, 0, 1], |axis| axes[axis]);
+            kernel = kernel
+                .with(EXTENT[d], signed(cx, size as i64)?)
+                .with(BEFORE[d], signed(cx, before as i64)?)
+                .with(PADDED[d], signed(cx, padded as i64)?)
+                .with(STRIDE[d], cx.index(stride)?);
+            stride *= padded;
+        }
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), width);
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::pad_grad(&self.forward, &self.input, inputs[0])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+const BEFORE: [&str; RANK] = ["BEFORE_0", "BEFORE_1", "BEFORE_2", "BEFORE_3", "BEFORE_4", "BEFORE_5"];
+const PADDED: [&str; RANK] = ["PADDED_0", "PADDED_1", "PADDED_2", "PADDED_3", "PADDED_4", "PADDED_5"];
+
+impl Graph {
+    /// `x` with elements added before and after its last dimensions, the innermost last: `[[top, bottom],
+    /// [left, right]]` for images `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// More pairs than dimensions, more than 6 dimensions, an input that is not f32, reflecting padding
+    /// that is not less than the dimension, circular padding that is more.
+    pub fn pad(&mut self, x: Value, amounts: impl Into<Vec<[usize; 2]>>, mode: PadMode) -> Result<Value> {
+        self.apply1(Pad { amounts: amounts.into(), mode }, &[x])
+    }
+}

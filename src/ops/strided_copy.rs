@@ -1,0 +1,198 @@
+//! The kernel behind what moves elements without computing with them: slices and their gradients, flips,
+//! permutations, padding. Each of those says here which element of its input goes where; the operators
+//! stand in files of their own.
+
+use super::elementwise::RANK;
+use crate::error::Result;
+use crate::plan::Lower;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static FILL: ShaderFile = shader_file!("shared/border_fill");
+static REFLECT: ShaderFile = shader_file!("shared/border_reflect");
+static REPLICATE: ShaderFile = shader_file!("shared/border_replicate");
+static CIRCULAR: ShaderFile = shader_file!("shared/border_circular");
+static COPY: ShaderFile = shader_file!("strided_copy");
+
+/// Invocations of a workgroup, and how many elements each makes in turn.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+
+/// Which elements of the source a dimension of the result takes: coordinate `c` reaches
+/// `t = start + c * step`, and where `spread` divides `t`, coordinate `t / spread` of the source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Size of the result.
+    pub size: usize,
+    pub start: i64,
+    pub step: i64,
+    pub spread: usize,
+    /// Size of the source.
+    pub extent: usize,
+    /// Elements from one coordinate of the source to the next.
+    pub stride: usize,
+}
+
+impl Axis {
+    /// A dimension that is taken as it is.
+    pub fn whole(size: usize, stride: usize) -> Axis {
+        Axis { size, start: 0, step: 1, spread: 1, extent: size, stride }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.start == 0 && self.size == self.extent && self.is_run()
+    }
+
+    /// Whether neighbours come from neighbours.
+    fn is_run(&self) -> bool {
+        self.step == 1 && self.spread == 1
+    }
+}
+
+/// What stands where a result reaches outside the source.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Border {
+    /// A number.
+    Fill(f32),
+    /// The source mirrored at its outermost elements.
+    Reflect,
+    /// The source's outermost elements.
+    Replicate,
+    /// The source's other end.
+    Circular,
+}
+
+impl Border {
+    pub fn file(self) -> &'static ShaderFile {
+        match self {
+            Border::Fill(_) => &FILL,
+            Border::Reflect => &REFLECT,
+            Border::Replicate => &REPLICATE,
+            Border::Circular => &CIRCULAR,
+        }
+    }
+}
+
+/// Which element of the source every element of the result is.
+#[derive(Clone, Debug)]
+pub(super) struct StridedCopy {
+    /// The result's dimensions, outermost first.
+    axes: Vec<Axis>,
+    border: Border,
+}
+
+impl StridedCopy {
+    /// A copy with as few dimensions as describe it.
+    pub fn new(axes: impl IntoIterator<Item = Axis>, border: Border) -> StridedCopy {
+        let mut merged: Vec<Axis> = Vec::new();
+        for inner in axes {
+            if inner.size == 1 && inner.is_whole() {
+                continue;
+            }
+            let last = merged.last_mut().filter(|outer| {
+                outer.is_run()
+                    && inner.is_whole()
+                    && outer.stride == inner.stride.saturating_mul(inner.extent)
+                    && (outer.is_whole() || matches!(border, Border::Fill(_)))
+            });
+            match last {
+                Some(outer) => {
+                    outer.size *= inner.size;
+                    outer.start *= inner.size as i64;
+                    outer.extent *= inner.extent;
+                    outer.stride = inner.stride;
+                }
+                None => merged.push(inner),
+            }
+        }
+        StridedCopy { axes: merged, border }
+    }
+
+    /// The same copy of elements of four, if it moves whole ones.
+    fn packed(&self) -> Option<StridedCopy> {
+        let mut packed = self.clone();
+        let (inner, outer) = packed.axes.split_last_mut()?;
+        let filled = inner.is_run() && matches!(self.border, Border::Fill(_));
+        let fours = inner.size.is_multiple_of(4) && inner.extent.is_multiple_of(4) && inner.start % 4 == 0;
+        if !(inner.stride == 1 && fours && (filled || inner.is_whole())) {
+            return None;
+        }
+        (inner.size, inner.extent, inner.start) = (inner.size / 4, inner.extent / 4, inner.start / 4);
+        for axis in outer {
+            if !axis.stride.is_multiple_of(4) {
+                return None;
+            }
+            axis.stride /= 4;
+        }
+        Some(packed)
+    }
+
+    /// The variants that can make this copy.
+    pub fn variants(&self) -> Vec<&'static str> {
+        if self.packed().is_some() { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+    }
+
+    /// Records the copy of the first input to the first output.
+    pub fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let packed = self.packed().filter(|_| cx.variant() == "vec4");
+        let width = if packed.is_some() { 4 } else { 1 };
+        let copy = packed.as_ref().unwrap_or(self);
+        let elements = copy.axes.iter().map(|axis| axis.size).product::<usize>();
+        let fill = if let Border::Fill(number) = copy.border { number } else { 0.0 };
+        let mut kernel = Kernel::new(&[&GROUP, copy.border.file(), &COPY])
+            .with("ELEMENTS", cx.index(elements)?)
+            .with("ITEMS", ITEMS as u32)
+            .with("FILL", fill.to_bits());
+        let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
+        axes.extend(&copy.axes);
+        for (d, axis) in axes.iter().enumerate() {
+            // The outermost coordinate is what is left.
+            if d > 0 {
+                kernel = kernel.with(SIZE[d], cx.index(axis.size)?);
+            }
+            let step = if axis.size == 1 { 0 } else { axis.step };
+            kernel = kernel
+                .with(START[d], signed(cx, axis.start)?)
+                .with(STEP[d], signed(cx, step)?)
+                .with(SPREAD[d], cx.index(axis.spread)?)
+                .with(EXTENT[d], signed(cx, axis.extent as i64)?)
+                .with(STRIDE[d], cx.index(axis.stride)?);
+        }
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        Ok(())
+    }
+}
+
+const SIZE: [&str; RANK] = ["", "SIZE_1", "SIZE_2", "SIZE_3", "SIZE_4", "SIZE_5"];
+const START: [&str; RANK] = ["START_0", "START_1", "START_2", "START_3", "START_4", "START_5"];
+const STEP: [&str; RANK] = ["STEP_0", "STEP_1", "STEP_2", "STEP_3", "STEP_4", "STEP_5"];
+const SPREAD: [&str; RANK] = ["SPREAD_0", "SPREAD_1", "SPREAD_2", "SPREAD_3", "SPREAD_4", "SPREAD_5"];
+pub(super) const EXTENT: [&str; RANK] =
+    ["EXTENT_0", "EXTENT_1", "EXTENT_2", "EXTENT_3", "EXTENT_4", "EXTENT_5"];
+pub(super) const STRIDE: [&str; RANK] =
+    ["STRIDE_0", "STRIDE_1", "STRIDE_2", "STRIDE_3", "STRIDE_4", "STRIDE_5"];
+
+/// A number as the 32 bits of a kernel's signed constants.
+pub(super) fn signed(cx: &Lower<'_>, number: i64) -> Result<i32> {
+    let magnitude = cx.index(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))? as i32;
+    Ok(if number < 0 { -magnitude } else { magnitude })
+}
+
+/// Elements from each coordinate of a dimension to the next, row-major.
+pub(super) fn strides(shape: &Shape) -> Vec<usize> {
+    (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect()
+}
+
+/// Refuses inputs that the kernel does not move.
+pub(super) fn check_input(input: &TensorType) -> Result<(), String> {
+    if input.dtype != DType::F32 {
+        return Err(format!("expects an f32 input, found {input}"));
+    }
+    if input.shape.len() > RANK {
+        return Err(format!("expects at most {RANK} dimensions, found {}", input.shape));
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Operators that move elements or reduce along axes: worked examples, refusals in PyTorch's words, and
+//! gradients against finite differences.
+
+mod cases;
+mod harness;
+
+use harness::{array, device, finite};
+use wgrad::ops::pad::PadMode;
+use wgrad::{Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
+
+/// What `build` makes of 1, 2, 3, ... in this shape, and the gradient of the sum of its product with 1, 2, 3, ...
+fn counted(
+    shape: impl Into<Shape>,
+    build: impl FnOnce(&mut Graph, Value) -> Result<Value>,
+) -> (HostTensor, HostTensor) {
+    let run = || -> Result<(HostTensor, HostTensor)> {
+        let count = |shape: Shape| {
+            let data = (1..=shape.elements()).map(|i| i as f32).collect();
+            HostTensor::f32(shape, data)
+        };
+        let mut graph = Graph::new();
+        let x = graph.input("x", shape)?;
+        let y = build(&mut graph, x)?;
+        let upstream = graph.constant(count(graph.shape(y).clone()))?;
+        let dx = graph.gradients_from(&[(y, upstream)], &[x])?[0].expect("y depends on x");
+        let plan = Plan::new(&graph, &[y, dx], device().caps())?;
+        let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+        session.write(x, &count(graph.shape(x).clone()))?;
+        session.step()?;
+        Ok((session.read(y)?, session.read(dx)?))
+    };
+    run().unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn assert_is(found: &HostTensor, shape: &[usize], numbers: &[f64]) {
+    assert_eq!(found.shape[..], *shape);
+    assert_eq!(found.to_f64(), numbers);
+}
+
+fn refusal(build: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> String {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [2, 3]).expect("the shape is valid");
+    build(&mut graph, x).expect_err("the attributes are wrong").to_string()
+}
+
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{message:?} does not say {part:?}");
+    }
+}
+
+#[test]
+fn padding_of_a_row_each_way() {
+    let pad = |mode| counted([1, 3], move |graph: &mut Graph, x| graph.pad(x, [[2, 1]], mode));
+    let (y, dx) = pad(PadMode::Constant(-7.0));
+    assert_is(&y, &[1, 6], &[-7.0, -7.0, 1.0, 2.0, 3.0, -7.0]);
+    assert_is(&dx, &[1, 3], &[3.0, 4.0, 5.0]);
+    let (y, dx) = pad(PadMode::Reflect);
+    assert_is(&y, &[1, 6], &[3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
+    assert_is(&dx, &[1, 3], &[3.0, 2.0 + 4.0 + 6.0, 1.0 + 5.0]);
+    let (y, dx) = pad(PadMode::Replicate);
+    assert_is(&y, &[1, 6], &[1.0, 1.0, 1.0, 2.0, 3.0, 3.0]);
+    assert_is(&dx, &[1, 3], &[1.0 + 2.0 + 3.0, 4.0, 5.0 + 6.0]);
+    let (y, dx) = pad(PadMode::Circular);
+    assert_is(&y, &[1, 6], &[2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
+    assert_is(&dx, &[1, 3], &[3.0 + 6.0, 1.0 + 4.0, 2.0 + 5.0]);
+}
+
+#[test]
+fn padding_names_the_innermost_dimension_last() {
+    let (y, _) = counted([1, 2], |graph, x| graph.pad(x, [[1, 0], [0, 2]], PadMode::Constant(f32::INFINITY)));
+    let inf = f64::INFINITY;
+    assert_is(&y, &[2, 4], &[inf, inf, inf, inf, 1.0, 2.0, inf, inf]);
+}
+
+#[test]
+fn padding_that_can_not_be_is_refused() {
+    let refusal = |amounts: &[[usize; 2]], mode| refusal(|graph, x| graph.pad(x, amounts, mode));
+    assert_says(
+        &refusal(&[[0, 0], [1, 3]], PadMode::Reflect),
+        &[
+            "pad \"pad\"",
+            "padding size should be less than the corresponding input dimension, but got: padding (1, 3) at dimension 1 of input [2, 3]",
+        ],
+    );
+    assert_says(&refusal(&[[3, 0], [0, 0]], PadMode::Circular), &["wrapping around more than once"]);
+    assert_says(
+        &refusal(&[[0, 0]; 3], PadMode::Constant(0.0)),
+        &["padding length 6 and input of dimension 2"],
+    );
+    assert_says(&refusal(&[[usize::MAX, 1]], PadMode::Replicate), &["too large"]);
+    assert_says(&refusal(&[[usize::MAX / 4, 1]], PadMode::Constant(0.0)), &["a tensor holds at most"]);
+}
+
+#[test]
+fn slices_of_a_matrix() {
+    let (y, dx) = counted([3, 5], |graph, x| graph.slice(x, 1, 1..5, 2));
+    assert_is(&y, &[3, 2], &[2.0, 4.0, 7.0, 9.0, 12.0, 14.0]);
+    assert_is(&dx, &[3, 5], &[0., 1., 0., 2., 0., 0., 3., 0., 4., 0., 0., 5., 0., 6., 0.]);
+    let (y, dx) = counted([2, 3], |graph, x| graph.slice(x, 0, 1..2, usize::MAX));
+    assert_is(&y, &[1, 3], &[4.0, 5.0, 6.0]);
+    assert_is(&dx, &[2, 3], &[0.0, 0.0, 0.0, 1.0, 2.0, 3.0]);
+    let (y, dx) = counted([2, 3], |graph, x| graph.flip(x, &[1]));
+    assert_is(&y, &[2, 3], &[3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    assert_is(&dx, &[2, 3], &[3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    let (y, dx) = counted([2, 3], |graph, x| Ok(graph.split(x, &[2, 1], 1)?[1]));
+    assert_is(&y, &[2, 1], &[3.0, 6.0]);
+    assert_is(&dx, &[2, 3], &[0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
+}
+
+#[test]
+fn slices_that_can_not_be_are_refused() {
+    assert_says(&refusal(|graph, x| graph.slice(x, 2, 0..1, 1)), &["axis 2", "2 dimensions of [2, 3]"]);
+    for (range, step) in [(1..4, 1), (2..2, 1), (0..2, 0), (usize::MAX..usize::MAX, 1)] {
+        let message = refusal(|graph, x| graph.slice(x, 1, range, step));
+        assert_says(&message, &["slice \"x\"", "takes nothing within axis 1 of [2, 3]"]);
+    }
+    let split = |sizes: &[usize]| refusal(|graph, x| Ok(graph.split(x, sizes, 1)?[0]));
+    assert_says(&split(&[2, 2]), &["sum exactly to 3", "at dimension 1", "split_sizes=[2, 2]"]);
+    assert_says(&split(&[usize::MAX, 4]), &["sum exactly to 3"]);
+    assert_says(&split(&[3, 0]), &["at least 1"]);
+    assert_says(&refusal(|graph, x| graph.flip(x, &[1, 1])), &["dim 1 appears multiple times"]);
+}
+
+/// Gradients by the rules of one family's cases, of few elements each.
+fn check_gradients(cases: Vec<harness::Case>) {
+    for case in cases {
+        let floats: Vec<usize> =
+            (0..case.inputs.len()).filter(|&i| case.inputs[i].as_f32().is_some()).collect();
+        if !case.operator.name().ends_with("_grad") && array(&case.inputs[0]).data.len() < 400 {
+            finite::check_gradients(&case, &floats);
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    let infinite = |case: &harness::Case| case.name.contains("inf");
+    check_gradients(cases::pad::cases().into_iter().filter(|case| !infinite(case)).collect());
+    check_gradients(cases::slice::cases());
+}
