@@ -92,3 +92,42 @@ fn errors_name_the_layer() {
     let error = message(built(twice, &[1, 4]));
     assert!(error.contains("\"layer.fc.weight\""), "{error}");
 }
+
+#[test]
+fn containers_name_their_layers_as_pytorch_does() {
+    let fc = || nn::Linear::new(4, 4).bias(false);
+    let inner = nn::Sequential::new().add("a", fc()).push(fc());
+    let net = nn::Sequential::new()
+        .push(fc())
+        .push(nn::Relu)
+        .push(nn::Sequential::new().push(fc()))
+        .inline(inner)
+        .add("both", nn::Parallel::sum().add("b", fc()).inline(fc()));
+    let (g, _) = built(net, &[1, 4]).unwrap();
+    let names: Vec<String> = g.parameters().into_iter().map(|value| g.value(value).name.clone()).collect();
+    let expected = ["0", "2.0", "a", "1", "both.b", "both"].map(|name| format!("layer.{name}.weight"));
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn parallel_branches_are_joined() -> Result<(), Error> {
+    let mut g = Graph::new();
+    let x = g.input("x", [2, 3])?;
+    let sum = nn::Parallel::sum().identity().add("relu", nn::Relu).add("tanh", nn::Tanh);
+    let sum = sum.forward(&mut g, x, Mode::Train)?;
+    let data = [-2.0, -0.5, 0.0, 0.25, 1.0, 3.0];
+    let plan = wgrad::Plan::new(&g, &[sum], device().caps())?;
+    let mut session = wgrad::Session::new(device(), plan, &Weights::init(device(), &g, 0)?)?;
+    session.write(x, &data)?;
+    session.step()?;
+    for (x, found) in data.into_iter().zip(session.read(sum)?.to_f64()) {
+        let x = f64::from(x);
+        assert!((found - (x + x.max(0.0) + x.tanh())).abs() < 1e-6, "{x} {found}");
+    }
+    let error = built(nn::Parallel::sum(), &[1, 4]).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(error, "parallel: found no branches, expected at least 1");
+    let narrow = nn::Sequential::new().add("fc", nn::Linear::new(4, 3));
+    let error = built(nn::Parallel::sum().identity().inline(narrow), &[2, 4]).map(|_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("add \"layer\": "), "{error}");
+    Ok(())
+}

@@ -2,8 +2,8 @@
 
 mod harness;
 
-use harness::network::Training;
-use harness::{device, labels, numbers, residual};
+use harness::network::{Training, residual_training};
+use harness::{device, labels, numbers};
 use wgrad::plan::{AdapterKind, Fusion};
 use wgrad::{Caps, Error, Plan, PlanOptions, Session, Weights};
 
@@ -15,10 +15,10 @@ fn planned_memory_is_within_a_seventh_of_the_least() {
     let networks: [(&str, Result<Training, Error>); 6] = [
         ("seed network, batch 64", harness::network::training(64)),
         ("seed network, batch 256", harness::network::training(256)),
-        ("ResNet-18, 8 of 64 x 64", residual::training(8, 64, 64, 1000)),
-        ("ResNet-18, 1 of 224 x 224", residual::training(1, 224, 64, 1000)),
-        ("ResNet-18, 4 of 224 x 224", residual::training(4, 224, 64, 1000)),
-        ("ResNet-18, 32 of 224 x 224", residual::training(32, 224, 64, 1000)),
+        ("ResNet-18, 8 of 64 x 64", residual_training(8, 64, 64, 1000)),
+        ("ResNet-18, 1 of 224 x 224", residual_training(1, 224, 64, 1000)),
+        ("ResNet-18, 4 of 224 x 224", residual_training(4, 224, 64, 1000)),
+        ("ResNet-18, 32 of 224 x 224", residual_training(32, 224, 64, 1000)),
     ];
     for (name, training) in networks {
         let Training { graph, loss, .. } = training.expect("the network is valid");
@@ -62,7 +62,7 @@ fn the_least_is_what_is_alive_at_once() -> Result<(), Error> {
 #[test]
 fn a_small_residual_network_trains_and_verifies() -> Result<(), Error> {
     let run = || -> Result<Vec<f64>, Error> {
-        let Training { graph, images, labels: targets, rate, loss } = residual::training(4, 32, 8, 10)?;
+        let Training { graph, images, labels: targets, rate, loss } = residual_training(4, 32, 8, 10)?;
         let plan = Plan::new(&graph, &[loss], device().caps())?;
         let weights = Weights::init(device(), &graph, 3)?;
         let mut session = Session::new(device(), plan, &weights)?;

@@ -48,7 +48,7 @@ fn kernels(
         }
     }
     // Whole steps, for what fusion makes of them.
-    for training in [harness::network::training(4), harness::residual::training(2, 32, 8, 10)] {
+    for training in [harness::network::training(4), harness::network::residual_training(2, 32, 8, 10)] {
         let training = training.expect("the network is valid");
         for kind in KINDS {
             let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ops::Operator;
 use crate::ops::elementwise::Add;
 use crate::tensor::{DType, HostTensor, Shape};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What an operator's backward rule sees and does.
@@ -169,17 +170,28 @@ impl Graph {
     /// # Errors
     /// A value of another graph.
     pub fn parameters_of(&self, loss: Value) -> Result<Vec<Value>> {
-        self.check_owned([loss])?;
-        let mut reached = vec![false; self.values.len()];
-        let mut open = vec![loss];
+        let nodes = self.nodes_behind(loss)?;
+        let mut reached: BTreeSet<Value> =
+            nodes.iter().flat_map(|id| &self.nodes[id.0].inputs).copied().collect();
+        reached.insert(loss);
+        Ok(self.parameters().into_iter().filter(|v| reached.contains(v)).collect())
+    }
+
+    /// The nodes that `value` depends on, in order.
+    ///
+    /// # Errors
+    /// A value of another graph.
+    pub(super) fn nodes_behind(&self, value: Value) -> Result<BTreeSet<NodeId>> {
+        self.check_owned([value])?;
+        let mut found = BTreeSet::new();
+        let mut open = vec![value];
         while let Some(value) = open.pop() {
-            if std::mem::replace(&mut reached[value.index], true) {
-                continue;
-            }
-            if let Source::Node { node, .. } = self.values[value.index].source {
+            if let Source::Node { node, .. } = self.values[value.index].source
+                && found.insert(node)
+            {
                 open.extend(&self.nodes[node.0].inputs);
             }
         }
-        Ok(self.parameters().into_iter().filter(|v| reached[v.index]).collect())
+        Ok(found)
     }
 }

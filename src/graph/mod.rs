@@ -4,8 +4,10 @@
 
 mod autodiff;
 mod print;
+mod summary;
 
 pub use autodiff::Backward;
+pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::ops::Operator;

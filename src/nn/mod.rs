@@ -7,13 +7,16 @@
 mod activations;
 mod convolution;
 mod linear;
+pub mod models;
 mod normalization;
+mod parallel;
 mod sequential;
 
 pub use activations::{AvgPool2d, Dropout, Flatten, MaxPool2d, Relu, Sigmoid, Tanh};
 pub use convolution::Conv2d;
 pub use linear::Linear;
 pub use normalization::BatchNorm;
+pub use parallel::Parallel;
 pub use sequential::Sequential;
 
 use crate::error::Result;

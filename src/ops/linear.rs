@@ -102,8 +102,8 @@ impl Operator for Linear {
         vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        2 * (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
     }
 }
 
@@ -169,8 +169,8 @@ impl Operator for LinearGradWeight {
         (output == 1).then(|| elementwise::sum_to(&inputs[0].map(f64::abs), &out).largest())
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        2 * (inputs[0].shape.elements() * (inputs[1].shape[1] + 1)) as u64
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        (inputs[0].shape.elements() * (inputs[1].shape[1] + 1)) as u64
     }
 }
 

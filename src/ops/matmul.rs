@@ -166,9 +166,9 @@ impl Operator for MatMul {
         vec![reference::matmul(inputs[0], inputs[1], self.transpose_lhs, self.transpose_rhs)]
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
-        sizes.map_or(0, |s| 2 * (s.batches * s.m * s.n * s.k) as u64)
+        sizes.map_or(0, |s| (s.batches * s.m * s.n * s.k) as u64)
     }
 }
 

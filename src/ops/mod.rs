@@ -121,8 +121,14 @@ pub trait Operator: Any + Debug + Send + Sync {
         None
     }
 
-    /// Floating-point operations of one run, a multiply-add counted as two.
-    fn flops(&self, _inputs: &[&TensorType]) -> u64 {
+    /// Multiply-adds of one run of a product or a convolution, of which the size of a network is told;
+    /// none for any other operator.
+    fn multiply_adds(&self, _inputs: &[&TensorType]) -> u64 {
         0
+    }
+
+    /// Floating-point operations of one run, a multiply-add counted as two.
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        2 * self.multiply_adds(inputs)
     }
 }

@@ -6,7 +6,7 @@ pub mod files;
 pub mod finite;
 pub mod fixture;
 pub mod network;
-pub mod residual;
+pub mod published;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;

@@ -1,5 +1,6 @@
-//! The seed network and its training step, as the trainer has them.
+//! Training steps of whole networks: the seed network, as the trainer has it, and residual ones.
 
+use wgrad::nn::models::ResNet;
 use wgrad::nn::{self, Layer};
 use wgrad::{Error, Graph, Mode, Value, optim};
 
@@ -29,11 +30,23 @@ pub struct Training {
     pub loss: Value,
 }
 
+/// Of the seed network.
 pub fn training(batch: usize) -> Result<Training, Error> {
+    training_of(&network(), [batch, 1, 28, 28])
+}
+
+/// Of ResNet-18 on square colour images. Its first stage has `width` channels.
+pub fn residual_training(batch: usize, size: usize, width: usize, classes: usize) -> Result<Training, Error> {
+    let network = ResNet::basic([2, 2, 2, 2]).width(width).build(3, classes);
+    training_of(&network, [batch, 3, size, size])
+}
+
+/// Of any network from images of this shape to logits.
+pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
     let mut graph = Graph::new();
-    let images = graph.input("images", [batch, 1, 28, 28])?;
-    let labels = graph.labels("labels", batch)?;
-    let logits = network().forward(&mut graph, images, Mode::Train)?;
+    let labels = graph.labels("labels", images[0])?;
+    let images = graph.input("images", images)?;
+    let logits = network.forward(&mut graph, images, Mode::Train)?;
     let loss = graph.cross_entropy(logits, labels)?;
     let rate = graph.scalar("learning_rate")?;
     optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;

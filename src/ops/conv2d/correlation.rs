@@ -71,7 +71,7 @@ impl Correlation {
             dilation: a.dilation,
             padding: a.padding.map(|p| p as i32),
             flip: false,
-            flops: g.flops(),
+            flops: 2 * g.multiply_adds(),
         }
     }
 

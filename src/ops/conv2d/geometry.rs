@@ -46,9 +46,9 @@ impl Geometry {
         Shape::from([self.images, self.results * self.attributes.groups, self.output[0], self.output[1]])
     }
 
-    pub fn flops(&self) -> u64 {
+    pub fn multiply_adds(&self) -> u64 {
         let outputs = self.images * self.results * self.attributes.groups * self.pixels();
-        2 * (outputs * self.channels * self.taps()) as u64
+        (outputs * self.channels * self.taps()) as u64
     }
 
     /// Constants of `shared/conv2d_shape`.

@@ -48,7 +48,7 @@ impl Geometry {
             .with("TAPS", cx.index(taps)?)
             .with("IMAGES_PER_SPLIT", cx.index(images_per_split)?);
         cx.dispatch(kernel, &[gradient, input, parts.clone()], (per_split * splits).div_ceil(32));
-        cx.flops(self.flops());
+        cx.flops(2 * self.multiply_adds());
         let sum = self.kernel(cx, &[&SUM])?.with("SPLITS", cx.index(splits)?);
         cx.dispatch(sum, &[parts, result], vectors.div_ceil(64));
         Ok(())
@@ -97,7 +97,7 @@ impl Geometry {
             .with("TILE_W", cx.index(even(self.output[1], most_tile))?);
         let channels = self.attributes.groups * self.results;
         cx.dispatch(kernel, &[gradient, input, result], channels * chunks);
-        cx.flops(self.flops());
+        cx.flops(2 * self.multiply_adds());
         Ok(())
     }
 }

@@ -125,8 +125,8 @@ impl Operator for Conv2dGradInput {
         vec![reference::grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(0, |g| g.flops())
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
 }
 
@@ -213,8 +213,8 @@ impl Operator for Conv2dGradWeight {
         vec![reference::grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(0, |g| g.flops())
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(0, |g| g.multiply_adds())
     }
 }
 

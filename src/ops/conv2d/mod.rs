@@ -251,8 +251,8 @@ impl Operator for Conv2d {
         vec![reference::conv2d(self, inputs[0], inputs[1], inputs.get(2).copied())]
     }
 
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(0, |g| g.flops())
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
 }
 

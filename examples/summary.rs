@@ -1,0 +1,57 @@
+//! Prints a network's layers with their outputs, parameters, multiply-adds and bytes, with no GPU present.
+//!
+//! `cargo run --release --example summary -- resnet18 32` is for 32 images of the size that the network
+//! was published for; two further numbers are another height and width.
+
+use std::io::Write;
+use std::process::ExitCode;
+use wgrad::nn::{Layer, Sequential, models};
+use wgrad::{Error, Graph, Mode};
+
+/// A network's name, how it is built for `inputs` channels and `classes`, and both of these and the image size as
+/// published.
+type Model = (&'static str, fn(usize, usize) -> Sequential, [usize; 2], usize);
+
+const MODELS: [Model; 4] = [
+    ("lenet5", models::lenet5, [1, 10], 28),
+    ("resnet18", models::resnet18, [3, 1000], 224),
+    ("resnet34", models::resnet34, [3, 1000], 224),
+    ("resnet50", models::resnet50, [3, 1000], 224),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match summary(&arguments) {
+        Ok(text) => {
+            // Whoever reads may have had enough (`| head`).
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn summary(arguments: &[String]) -> Result<String, String> {
+    let name = arguments.first().map_or("lenet5", String::as_str);
+    let known = || MODELS.map(|(name, ..)| name).join(", ");
+    let &(_, build, [inputs, classes], size) = MODELS
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .ok_or_else(|| format!("\"{name}\" is no network; expected {}", known()))?;
+    let number = |at: usize, default: usize| match arguments.get(at) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| format!("\"{text}\" is no number")),
+    };
+    let images = [number(1, 1)?, inputs, number(2, size)?, number(3, size)?];
+    summarise(&build(inputs, classes), images).map_err(|error| error.to_string())
+}
+
+fn summarise(network: &Sequential, images: [usize; 4]) -> Result<String, Error> {
+    let mut graph = Graph::new();
+    let images = graph.input("images", images)?;
+    let logits = network.forward(&mut graph, images, Mode::Eval)?;
+    graph.summary(logits).map(|summary| summary.to_string())
+}

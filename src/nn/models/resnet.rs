@@ -1,0 +1,129 @@
+//! Residual networks.
+
+use crate::error::Result;
+use crate::graph::{Graph, Mode, Value};
+use crate::nn::{BatchNorm, Conv2d, Flatten, Layer, Linear, MaxPool2d, Parallel, Relu, Sequential};
+use crate::ops::pool2d::Pool2d;
+
+/// ResNet-18 of He, Zhang, Ren and Sun (2015), "Deep residual learning for image recognition":
+/// 11,689,512 parameters for three channels and a thousand classes.
+pub fn resnet18(inputs: usize, classes: usize) -> Sequential {
+    ResNet::basic([2, 2, 2, 2]).build(inputs, classes)
+}
+
+/// ResNet-34: 21,797,672 parameters for three channels and a thousand classes.
+pub fn resnet34(inputs: usize, classes: usize) -> Sequential {
+    ResNet::basic([3, 4, 6, 3]).build(inputs, classes)
+}
+
+/// ResNet-50: 25,557,032 parameters for three channels and a thousand classes.
+pub fn resnet50(inputs: usize, classes: usize) -> Sequential {
+    ResNet::bottleneck([3, 4, 6, 3]).build(inputs, classes)
+}
+
+/// What residual networks differ in.
+///
+/// Images are \[n, inputs, h, w] of any size: a 7x7 convolution and max pooling, each of stride 2, four
+/// stages of blocks, of which the last three begin with stride 2, the mean of each channel, a linear
+/// layer. Names are torchvision's: `layer2.0.conv1.weight`, `layer2.0.downsample.0.weight`, `fc.bias`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResNet {
+    blocks: [usize; 4],
+    width: usize,
+    bottleneck: bool,
+}
+
+impl ResNet {
+    /// Blocks of two 3x3 convolutions; `blocks` is how many each stage has.
+    pub fn basic(blocks: [usize; 4]) -> Self {
+        ResNet { blocks, width: 64, bottleneck: false }
+    }
+
+    /// Blocks of a 1x1, a 3x3 and a 1x1 convolution, of which the last has four times the channels. A
+    /// stage's stride is the 3x3 convolution's, as in torchvision; in the paper it is the first 1x1's.
+    pub fn bottleneck(blocks: [usize; 4]) -> Self {
+        ResNet { blocks, width: 64, bottleneck: true }
+    }
+
+    /// Channels of the first stage's 3x3 convolutions, 64 by default. Each further stage has twice as
+    /// many.
+    #[must_use]
+    pub fn width(mut self, width: usize) -> Self {
+        self.width = width;
+        self
+    }
+
+    /// The network, of `inputs` channels to logits of `classes` classes.
+    pub fn build(&self, inputs: usize, classes: usize) -> Sequential {
+        let mut net = Sequential::new()
+            .add("conv1", convolution(inputs, self.width, 7, 2))
+            .add("bn1", BatchNorm::new(self.width))
+            .add("relu", Relu)
+            .add("maxpool", MaxPool2d::new([3, 3]).stride([2, 2]).padding([1, 1]));
+        let mut from = self.width;
+        for (stage, &blocks) in self.blocks.iter().enumerate() {
+            let width = self.width << stage;
+            let mut layer = Sequential::new();
+            for block in 0..blocks {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                layer = layer.push(self.block(from, width, stride));
+                from = self.outputs(width);
+            }
+            net = net.add(format!("layer{}", stage + 1), layer);
+        }
+        net.add("avgpool", GlobalAverage).add("flatten", Flatten).add("fc", Linear::new(from, classes))
+    }
+
+    /// Channels that a block gives whose 3x3 convolution has `width`.
+    fn outputs(&self, width: usize) -> usize {
+        if self.bottleneck { width.saturating_mul(4) } else { width }
+    }
+
+    /// The convolutions, the input added to them, and ReLU. Where the shape changes, the input goes
+    /// through a 1x1 convolution first.
+    fn block(&self, inputs: usize, width: usize, stride: usize) -> Sequential {
+        let outputs = self.outputs(width);
+        let main = if self.bottleneck {
+            Sequential::new()
+                .add("conv1", convolution(inputs, width, 1, 1))
+                .add("bn1", BatchNorm::new(width))
+                .add("relu1", Relu)
+                .add("conv2", convolution(width, width, 3, stride))
+                .add("bn2", BatchNorm::new(width))
+                .add("relu2", Relu)
+                .add("conv3", convolution(width, outputs, 1, 1))
+                .add("bn3", BatchNorm::new(outputs))
+        } else {
+            Sequential::new()
+                .add("conv1", convolution(inputs, width, 3, stride))
+                .add("bn1", BatchNorm::new(width))
+                .add("relu1", Relu)
+                .add("conv2", convolution(width, outputs, 3, 1))
+                .add("bn2", BatchNorm::new(outputs))
+        };
+        let sum = Parallel::sum().inline(main);
+        let sum = if inputs == outputs && stride == 1 {
+            sum.identity()
+        } else {
+            let shortcut =
+                Sequential::new().push(convolution(inputs, outputs, 1, stride)).push(BatchNorm::new(outputs));
+            sum.add("downsample", shortcut)
+        };
+        Sequential::new().inline(sum).add("relu", Relu)
+    }
+}
+
+fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
+    Conv2d::new(inputs, outputs, [kernel; 2]).stride([stride; 2]).padding([kernel / 2; 2]).bias(false)
+}
+
+/// The mean of each channel.
+#[derive(Debug)]
+struct GlobalAverage;
+
+impl Layer for GlobalAverage {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let plane = [g.shape(x)[2], g.shape(x)[3]];
+        g.avg_pool2d(x, Pool2d::new(plane))
+    }
+}

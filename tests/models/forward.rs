@@ -1,0 +1,100 @@
+//! Published networks written once more, as calls of the f64 reference on a state dict's tensors.
+
+use std::collections::BTreeMap;
+use wgrad::ops::Operator;
+use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval};
+use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::linear::Linear;
+use wgrad::reference::Array;
+
+/// The tensors of a network by name.
+pub struct State(pub BTreeMap<String, Array>);
+
+impl State {
+    fn get(&self, layer: &str, tensor: &str) -> Option<&Array> {
+        self.0.get(&format!("{layer}.{tensor}"))
+    }
+
+    /// A convolution padded by half its kernel, in as many groups as its weight makes of the input.
+    fn conv(&self, layer: &str, x: &Array, stride: usize) -> Array {
+        let weight = self.get(layer, "weight").expect("the convolution has a weight");
+        let attributes = Conv2d::default()
+            .stride([stride; 2])
+            .padding([weight.shape[2] / 2; 2])
+            .groups(x.shape[1] / weight.shape[1]);
+        one(&attributes, &[Some(x), Some(weight), self.get(layer, "bias")])
+    }
+
+    /// Batch norm by the running statistics.
+    fn norm(&self, layer: &str, x: &Array) -> Array {
+        let tensor = |name| self.get(layer, name);
+        let tensors = [tensor("weight"), tensor("bias"), tensor("running_mean"), tensor("running_var")];
+        one(&BatchNormEval(BatchNorm::default()), &[&[Some(x)], &tensors[..]].concat())
+    }
+
+    fn linear(&self, layer: &str, x: &Array) -> Array {
+        one(&Linear, &[Some(x), self.get(layer, "weight"), self.get(layer, "bias")])
+    }
+}
+
+fn one(operator: &dyn Operator, inputs: &[Option<&Array>]) -> Array {
+    operator.reference(&inputs.iter().flatten().copied().collect::<Vec<_>>()).remove(0)
+}
+
+fn relu(x: Array) -> Array {
+    x.map(|x| x.max(0.0))
+}
+
+fn add(x: &Array, y: &Array) -> Array {
+    x.zip(y, |x, y| x + y)
+}
+
+/// The largest of each 3x3 window at every second pixel.
+fn max_pool(x: &Array) -> Array {
+    let [n, c, h, w] = x.shape[..] else { panic!("images have four dimensions") };
+    let (oh, ow) = (h.div_ceil(2), w.div_ceil(2));
+    let mut y = Array::zeros([n, c, oh, ow]);
+    for (at, y) in y.data.iter_mut().enumerate() {
+        let (plane, row, column) = (at / (oh * ow), at / ow % oh, at % ow);
+        let near = |middle: usize, size: usize| (2 * middle).saturating_sub(1)..(2 * middle + 2).min(size);
+        let window = near(row, h).flat_map(|r| near(column, w).map(move |c| (r, c)));
+        *y = window.map(|(r, c)| x.data[(plane * h + r) * w + c]).fold(f64::MIN, f64::max);
+    }
+    y
+}
+
+/// The mean of each channel: \[n, c].
+fn mean(x: &Array) -> Array {
+    let plane = x.shape[2] * x.shape[3];
+    let data = x.data.chunks(plane).map(|channel| channel.iter().sum::<f64>() / plane as f64);
+    Array::new([x.shape[0], x.shape[1]], data.collect())
+}
+
+/// Residual networks: figure 5 of He et al. (2015), with the bottleneck's stride in its 3x3 convolution.
+pub fn resnet(state: &State, blocks: [usize; 4], images: &Array) -> Array {
+    let mut x = max_pool(&relu(state.norm("bn1", &state.conv("conv1", images, 2))));
+    for (stage, blocks) in blocks.into_iter().enumerate() {
+        for block in 0..blocks {
+            let name = |layer: &str| format!("layer{}.{block}.{layer}", stage + 1);
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            let layer = |index: usize, x: &Array, stride| {
+                state.norm(
+                    &name(&format!("bn{index}")),
+                    &state.conv(&name(&format!("conv{index}")), x, stride),
+                )
+            };
+            let main = if state.get(&name("conv3"), "weight").is_none() {
+                layer(2, &relu(layer(1, &x, stride)), 1)
+            } else {
+                layer(3, &relu(layer(2, &relu(layer(1, &x, 1)), stride)), 1)
+            };
+            let shortcut = if state.get(&name("downsample.0"), "weight").is_some() {
+                state.norm(&name("downsample.1"), &state.conv(&name("downsample.0"), &x, stride))
+            } else {
+                x
+            };
+            x = relu(add(&main, &shortcut));
+        }
+    }
+    state.linear("fc", &mean(&x))
+}
