@@ -7,10 +7,10 @@ use harness::finite::check_gradients;
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, device, labels, numbers, scaled};
 use wgrad::graph::Init;
-use wgrad::ops::activation::Activation;
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
+use wgrad::ops::unary::Unary;
 use wgrad::optim::{Adam, AdamW, Sgd};
 use wgrad::plan::Fusion;
 use wgrad::{Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
@@ -209,7 +209,7 @@ fn gradients_are_clipped_by_norm_as_by_pytorch() -> Result<()> {
 
 #[test]
 fn backward_rules_agree_with_finite_differences() {
-    for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+    for function in [Unary::Relu, Unary::Sigmoid, Unary::Tanh] {
         check_gradients(&Case::new("a prime", function, vec![scaled([23], 5, 3.0)]), &[0]);
     }
     for log in [false, true] {

@@ -9,13 +9,13 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgrad::graph::{Init, Source};
 use wgrad::ops::Operator;
-use wgrad::ops::activation::Activation;
 use wgrad::ops::batch_norm::BatchNorm;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
 use wgrad::ops::cross_entropy::CrossEntropy;
-use wgrad::ops::elementwise::{Add, SumTo};
+use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pool2d::{AvgPool2d, MaxPool2d, Pool2d};
+use wgrad::ops::unary::Unary;
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights};
 
 struct Generator(ChaCha8Rng);
@@ -106,7 +106,7 @@ fn products_of_generated_shapes() {
 fn broadcasts_of_generated_shapes() {
     let mut generator = Generator::new(3);
     let mut cases = Vec::new();
-    for _ in 0..40 {
+    for i in 0..40 {
         let rank = generator.size(6);
         let full: Vec<usize> = (0..rank).map(|_| generator.size(6)).collect();
         let mut stretched = |from: usize| -> Vec<usize> {
@@ -114,7 +114,7 @@ fn broadcasts_of_generated_shapes() {
         };
         let (lhs, rhs) = (stretched(0), stretched(rank / 2));
         let name = format!("{lhs:?} and {rhs:?} within {full:?}");
-        cases.push(Case::new(name.clone(), Add, vec![numbers(lhs.clone(), 1), numbers(rhs, 2)]));
+        cases.push(cases::arithmetic::case(&name, cases::arithmetic::ALL[i % 6], &lhs, &rhs));
         cases.push(Case::new(name, SumTo { shape: Shape::from(lhs) }, vec![numbers(full, 3)]));
     }
     check(&cases);
@@ -166,7 +166,7 @@ fn normalisations_with_pooling_of_generated_shapes() {
         // A single channel's sum may cancel by chance; the largest of several measures them.
         let shape =
             [1 + generator.size(5), 2 + generator.edge(9), 2 * generator.edge(9), 2 + 2 * generator.edge(9)];
-        let activation = [None, Some(Activation::Relu), Some(Activation::Sigmoid)][generator.size(3) - 1];
+        let activation = [None, Some(Unary::Relu), Some(Unary::Sigmoid)][generator.size(3) - 1];
         let name = format!("{shape:?} {activation:?}");
         cases.extend(cases::batch_norm::pooled(&name, numbers(shape, 1), activation));
     }
@@ -209,12 +209,17 @@ fn chains_of_generated_shapes() {
             };
             for link in 0..links {
                 let full = graph.shape(y).to_vec();
-                y = match generator.size(4) {
+                y = match generator.size(6) {
                     1 => graph.relu(y)?,
                     2 => graph.sigmoid(y)?,
-                    3 => {
+                    3 => graph.scale(y, 0.75)?,
+                    4 => {
+                        let other = graph.input(&format!("each row {link}"), [full[0], 1, full[2], 1])?;
+                        graph.mul(other, y)?
+                    }
+                    5 => {
                         let other = graph.input(&format!("same {link}"), full)?;
-                        graph.add(other, y)?
+                        graph.sub(other, y)?
                     }
                     _ => {
                         let other = graph.input(&format!("each channel {link}"), [full[1], 1, 1])?;
@@ -256,7 +261,7 @@ fn rows_and_elements_of_generated_shapes() {
         for axis in 0..3 {
             cases.extend(cases::softmax::pair(&name, axis == 1, &shape, axis));
         }
-        for function in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+        for function in [Unary::Relu, Unary::Sigmoid, Unary::Tanh] {
             cases.push(Case::new(name.clone(), function, vec![numbers(shape, 2)]));
         }
         let (rows, classes) = (generator.edge(300), generator.edge(40));

@@ -23,8 +23,20 @@ macro_rules! families {
 }
 
 families! {
-    activation batch_norm conv2d cross_entropy dropout elementwise matmul optimizer pad pool2d reshape slice
+    arithmetic
+    batch_norm
+    conv2d
+    cross_entropy
+    dropout
+    elementwise
+    matmul
+    optimizer
+    pad
+    pool2d
+    reshape
+    slice
     softmax
+    unary
 }
 
 fn agrees(name: &str) {

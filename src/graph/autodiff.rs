@@ -5,7 +5,7 @@
 use super::{Graph, NodeId, Source, Value};
 use crate::error::{Error, Result};
 use crate::ops::Operator;
-use crate::ops::elementwise::Add;
+use crate::ops::arithmetic::Binary;
 use crate::tensor::{DType, HostTensor, Shape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -158,7 +158,9 @@ impl Graph {
                 let Some(gradient) = gradient else { continue };
                 gradients[input.index] = Some(match gradients[input.index] {
                     None => gradient,
-                    Some(earlier) => self.apply_named(name.clone(), Arc::new(Add), &[earlier, gradient])?[0],
+                    Some(earlier) => {
+                        self.apply_named(name.clone(), Arc::new(Binary::Add), &[earlier, gradient])?[0]
+                    }
                 });
             }
         }

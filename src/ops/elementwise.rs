@@ -1,12 +1,9 @@
-//! Addition with broadcasting, its gradient's sum over broadcast dimensions, and a plain copy.
-//!
-//! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
-//! stretches.
+//! Shapes that broadcast, the sum over broadcast dimensions, and a plain copy. What broadcasts stands in
+//! `arithmetic`.
 
-use super::pointwise::{self, Pointwise, Reach};
 use super::{Operator, sum};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::Backward;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, elementwise as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -14,93 +11,10 @@ use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
-static ADD: ShaderFile = shader_file!("add");
-static SUM_OF_TWO: ShaderFile = shader_file!("shared/sum_of_two");
 static COPY: ShaderFile = shader_file!("copy");
 
 /// Dimensions that the kernels index with; shapes of fewer are padded with ones.
 pub(super) const RANK: usize = 6;
-
-/// `lhs + rhs`, broadcast to a common shape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Add;
-
-impl Operator for Add {
-    fn name(&self) -> &'static str {
-        "add"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let (lhs, rhs) = (inputs[0], inputs[1]);
-        if lhs.dtype != rhs.dtype || lhs.dtype != crate::DType::F32 {
-            return Err(format!("adds f32 to f32, found {lhs} and {rhs}"));
-        }
-        Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
-    }
-
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
-        let gradient = cx.output_gradient(0)?;
-        for i in 0..2 {
-            if cx.wants(i) {
-                let shape = cx.shape(cx.input(i));
-                let reduced = if shape == cx.shape(gradient) {
-                    gradient
-                } else {
-                    cx.apply1(SumTo { shape }, &[gradient])?
-                };
-                cx.set(i, reduced);
-            }
-        }
-        Ok(())
-    }
-
-    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let shape = broadcast(&inputs[0].shape, &inputs[1].shape).ok()?;
-        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, &shape)).collect();
-        let reach = reach.filter(|reach| reach.contains(&Reach::Same))?;
-        Some(Pointwise { file: &SUM_OF_TWO, function: "sum_of_two", reach, numbers: vec![] })
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        if self.pointwise(&[cx.input_type(0), cx.input_type(1)]).is_some() {
-            return pointwise::lower(cx);
-        }
-        let shape = &cx.output_type(0).shape;
-        let elements = shape.elements();
-        let sizes = padded(shape);
-        let (l, r) = (strides_to(&cx.input_type(0).shape, shape), strides_to(&cx.input_type(1).shape, shape));
-        let kernel = Kernel::new(&[&GROUP, &ADD])
-            .with("ELEMENTS", cx.index(elements)?)
-            .with("SIZE_1", sizes[1])
-            .with("SIZE_2", sizes[2])
-            .with("SIZE_3", sizes[3])
-            .with("SIZE_4", sizes[4])
-            .with("SIZE_5", sizes[5])
-            .with("LHS_0", l[0])
-            .with("LHS_1", l[1])
-            .with("LHS_2", l[2])
-            .with("LHS_3", l[3])
-            .with("LHS_4", l[4])
-            .with("LHS_5", l[5])
-            .with("RHS_0", r[0])
-            .with("RHS_1", r[1])
-            .with("RHS_2", r[2])
-            .with("RHS_3", r[3])
-            .with("RHS_4", r[4])
-            .with("RHS_5", r[5]);
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel, &operands, elements.div_ceil(64));
-        Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::add(inputs[0], inputs[1])]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        broadcast(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| s.elements() as u64)
-    }
-}
 
 /// Sums over the dimensions along which `shape` was stretched: the gradient of broadcasting.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,16 +87,6 @@ impl Operator for Copy {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![inputs[0].clone()]
-    }
-}
-
-impl Graph {
-    /// `lhs + rhs`, broadcast as NumPy and PyTorch do.
-    ///
-    /// # Errors
-    /// Shapes that do not broadcast.
-    pub fn add(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
-        self.apply1(Add, &[lhs, rhs])
     }
 }
 

@@ -3,7 +3,7 @@
 //! One file a family. What an operator computes stands twice more, on purpose: as WGSL in
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
-pub mod activation;
+pub mod arithmetic;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod correct;
@@ -22,6 +22,7 @@ pub mod slice;
 pub mod softmax;
 mod strided_copy;
 pub(crate) mod sum;
+pub mod unary;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -52,27 +52,90 @@ pub enum Reach {
         /// Neighbours in the output that share one.
         plane: usize,
     },
+    /// The sum over these of `i / step % size * stride`: any broadcast of up to six dimensions, outermost
+    /// first. Places that are not needed have size 1.
+    Runs([Run; 3]),
+}
+
+/// Neighbouring dimensions that an input has in common with the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// Elements.
+    pub size: usize,
+    /// Elements of the output from one to the next.
+    pub step: usize,
+    /// Elements of the input from one to the next.
+    pub stride: usize,
+}
+
+impl Run {
+    const NONE: Run = Run { size: 1, step: 1, stride: 1 };
 }
 
 impl Reach {
-    /// How an input of shape `from` is stretched to `to`, where that is one of these ways.
+    /// How an input of shape `from` is broadcast to `to`; `None` where it is not, or by more than
+    /// three runs, which takes seven dimensions.
     pub fn of(from: &Shape, to: &Shape) -> Option<Reach> {
         if from == to {
             return Some(Reach::Same);
         }
-        if from.len() > to.len() {
-            return None;
+        let skipped = to.len().checked_sub(from.len())?;
+        let mut runs: Vec<Run> = Vec::new();
+        let (mut step, mut stride, mut within) = (1, 1, false);
+        for d in (0..to.len()).rev().filter(|&d| to[d] != 1) {
+            let size = if d < skipped { 1 } else { from[d - skipped] };
+            match runs.last_mut() {
+                _ if size == 1 => {}
+                _ if size != to[d] => return None,
+                Some(run) if within => run.size *= size,
+                _ => runs.push(Run { size, step, stride }),
+            }
+            within = size != 1;
+            step *= to[d];
+            stride *= size;
         }
-        let skipped = to.len() - from.len();
-        let kept: Vec<usize> = (0..from.len()).filter(|&d| from[d] != 1).collect();
-        let (Some(&first), Some(&last)) = (kept.first(), kept.last()) else {
-            return Some(Reach::Channel { channels: 1, plane: to.elements() });
+        runs.reverse();
+        match runs[..] {
+            [] => Some(Reach::Channel { channels: 1, plane: to.elements() }),
+            [Run { size, step, .. }] => Some(Reach::Channel { channels: size, plane: step }),
+            [first, second] => Some(Reach::Runs([Run::NONE, first, second])),
+            [first, second, third] => Some(Reach::Runs([first, second, third])),
+            _ => None,
+        }
+    }
+
+    /// The runs that matter, outermost first, of an input that is not read as it lies.
+    fn runs(self) -> Vec<Run> {
+        let all = match self {
+            Reach::Same => Vec::new(),
+            Reach::Channel { channels, plane } => vec![Run { size: channels, step: plane, stride: 1 }],
+            Reach::Runs(runs) => runs.to_vec(),
         };
-        let run = (first..=last).all(|d| from[d] == to[skipped + d]);
-        run.then(|| Reach::Channel {
-            channels: from[first..=last].iter().product(),
-            plane: to[skipped + last + 1..].iter().product(),
-        })
+        all.into_iter().filter(|run| run.size > 1).collect()
+    }
+}
+
+/// How neighbouring elements of an input are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// As one element of the output's width.
+    Whole,
+    /// As one number, which they share.
+    Shared,
+    /// One by one.
+    Each,
+}
+
+impl Load {
+    fn of(reach: Reach, width: usize) -> Load {
+        match reach.runs().last() {
+            _ if reach == Reach::Same => Load::Whole,
+            _ if width == 1 => Load::Shared,
+            None => Load::Shared,
+            Some(last) if last.step == 1 && last.size.is_multiple_of(width) => Load::Whole,
+            Some(last) if last.step.is_multiple_of(width) => Load::Shared,
+            Some(_) => Load::Each,
+        }
     }
 }
 
@@ -82,7 +145,7 @@ impl Reach {
 pub(crate) struct Link {
     pub operator: Arc<dyn Operator>,
     pub pointwise: Pointwise,
-    /// Inputs in order; `None` is the chain's value.
+    /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors alone.
     pub inputs: Vec<Option<Value>>,
     /// The shape that the operator gives the chain's value: elements in the same order.
     pub shape: Shape,
@@ -92,7 +155,8 @@ pub(crate) struct Link {
 pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
     let (mut files, mut declarations, mut body) = (Vec::new(), String::new(), String::new());
-    let mut operands: Vec<Value> = Vec::new();
+    // What is bound, and whether as whole elements: a tensor that several links read is bound once.
+    let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
         files.push(link.pointwise.file);
         let arguments: Vec<String> = link
@@ -101,15 +165,19 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
             .zip(&link.pointwise.reach)
             .map(|(input, &reach)| {
                 let Some(value) = *input else { return "value".to_owned() };
-                let number = operands.len();
-                operands.push(value);
-                let whole = reach == Reach::Same && width == 4;
-                let _ = writeln!(
-                    declarations,
-                    "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
-                    FIRST_BINDING + number,
-                    if whole { "vec4<f32>" } else { "f32" }
-                );
+                let whole = width == 4 && Load::of(reach, width) == Load::Whole;
+                let known = bound.iter().position(|&binding| binding == (value, whole));
+                let number = known.unwrap_or_else(|| {
+                    let number = bound.len();
+                    bound.push((value, whole));
+                    let _ = writeln!(
+                        declarations,
+                        "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
+                        FIRST_BINDING + number,
+                        if whole { "vec4<f32>" } else { "f32" }
+                    );
+                    number
+                });
                 load(number, reach, width)
             })
             .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
@@ -119,22 +187,41 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
     let text = format!(
         "alias Element = {element};\n{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
-    (files, text, operands.into_iter().map(Operand::Value).collect())
+    (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
 
 /// The expression that loads what goes into elements `at * width` and on.
 fn load(operand: usize, reach: Reach, width: usize) -> String {
-    match reach {
-        Reach::Same => format!("operand_{operand}[at]"),
-        Reach::Channel { channels: 1, .. } => format!("Element(operand_{operand}[0])"),
-        Reach::Channel { channels, plane } if width == 1 || plane.is_multiple_of(4) => {
-            format!("Element(operand_{operand}[at / {}u % {channels}u])", plane / width)
-        }
-        Reach::Channel { channels, plane } => {
-            let each = |i: usize| format!("operand_{operand}[(at * 4u + {i}u) / {plane}u % {channels}u]");
+    if reach == Reach::Same {
+        return format!("operand_{operand}[at]");
+    }
+    match Load::of(reach, width) {
+        Load::Whole => format!("operand_{operand}[{}]", index("at", &reach.runs(), width, width)),
+        Load::Shared => format!("Element(operand_{operand}[{}])", index("at", &reach.runs(), width, 1)),
+        Load::Each => {
+            let each = |i: usize| {
+                format!("operand_{operand}[{}]", index(&format!("(at * 4u + {i}u)"), &reach.runs(), 1, 1))
+            };
             format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
         }
     }
+}
+
+/// The sum of `at / step % size * stride` over `runs`, with `at` counted in `width` elements and
+/// the result in `whole` ones.
+fn index(at: &str, runs: &[Run], width: usize, whole: usize) -> String {
+    let terms = runs.iter().map(|&Run { size, step, stride }| {
+        // Whole elements lie within the innermost run, which has step and stride 1.
+        let (size, step, stride) = match step {
+            1 => (size / whole, 1, 1),
+            _ => (size, step / width, stride / whole),
+        };
+        let quotient = if step == 1 { at.to_owned() } else { format!("{at} / {step}u") };
+        let factor = if stride == 1 { String::new() } else { format!(" * {stride}u") };
+        format!("{quotient} % {size}u{factor}")
+    });
+    let terms: Vec<String> = terms.collect();
+    if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") }
 }
 
 /// Records an operator that works element by element, by itself.
@@ -142,9 +229,7 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
     let kinds: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
     let operator = Arc::clone(&cx.node.operator);
     let pointwise = operator.pointwise(&kinds.iter().collect::<Vec<_>>()).expect("the operator is pointwise");
-    let through = pointwise.reach.iter().position(|&reach| reach == Reach::Same);
-    let through = through.expect("an input has the output's shape");
-    let inputs = (0..kinds.len()).map(|i| (i != through).then(|| cx.node.inputs[i])).collect();
+    let inputs = cx.node.inputs.iter().copied().map(Some).collect();
     let own = Link { operator, pointwise, inputs, shape: cx.output_type(0).shape.clone() };
     cx.chain.insert(0, own);
     let elements = cx.output_type(0).shape.elements();
@@ -152,7 +237,7 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
     let kernel = Kernel::new(&[&GROUP, &MAP])
         .with("ELEMENTS", cx.index(elements / width)?)
         .with("ITEMS", ITEMS as u32);
-    let operands = [cx.input(through), cx.output(0)];
+    let operands = [cx.output(0)];
     cx.dispatch_finished(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
     Ok(())
 }

@@ -1,20 +1,7 @@
-//! Addition with broadcasting, and the sum that undoes it.
+//! The sum that undoes broadcasting, and how broadcast shapes are indexed.
 
 use super::Array;
 use crate::tensor::Shape;
-
-/// `lhs + rhs` with both broadcast to the larger shape.
-pub fn add(lhs: &Array, rhs: &Array) -> Array {
-    let rank = lhs.shape.len().max(rhs.shape.len());
-    let sizes: Vec<usize> =
-        (0..rank).map(|d| size(&lhs.shape, d, rank).max(size(&rhs.shape, d, rank))).collect();
-    let mut result = Array::zeros(sizes);
-    for i in 0..result.data.len() {
-        let index = unravel(i, &result.shape);
-        result.data[i] = lhs.data[stretched(&index, &lhs.shape)] + rhs.data[stretched(&index, &rhs.shape)];
-    }
-    result
-}
 
 /// Sums `from` down to `shape`, which broadcasts to it.
 pub fn sum_to(from: &Array, shape: &Shape) -> Array {
@@ -25,11 +12,11 @@ pub fn sum_to(from: &Array, shape: &Shape) -> Array {
     result
 }
 
-fn size(shape: &Shape, d: usize, rank: usize) -> usize {
+pub(super) fn size(shape: &Shape, d: usize, rank: usize) -> usize {
     if d + shape.len() < rank { 1 } else { shape[d + shape.len() - rank] }
 }
 
-fn unravel(mut i: usize, shape: &Shape) -> Vec<usize> {
+pub(super) fn unravel(mut i: usize, shape: &Shape) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for d in (0..shape.len()).rev() {
         index[d] = i % shape[d];
@@ -38,7 +25,7 @@ fn unravel(mut i: usize, shape: &Shape) -> Vec<usize> {
     index
 }
 
-fn stretched(index: &[usize], shape: &Shape) -> usize {
+pub(super) fn stretched(index: &[usize], shape: &Shape) -> usize {
     let skip = index.len() - shape.len();
     shape
         .iter()

@@ -3,7 +3,7 @@
 //! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
 //! Class labels and counters are held as f64 too, which is exact for them.
 
-pub mod activation;
+pub mod arithmetic;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -16,6 +16,7 @@ pub mod pool2d;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
+pub mod unary;
 
 use crate::tensor::Shape;
 

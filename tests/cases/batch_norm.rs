@@ -2,11 +2,11 @@
 
 use crate::harness::{Case, array, numbers};
 use wgrad::ops::Operator;
-use wgrad::ops::activation::Activation;
 use wgrad::ops::batch_norm::{
     BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad,
     BatchNormTrain,
 };
+use wgrad::ops::unary::Unary;
 use wgrad::{HostData, HostTensor};
 
 /// Every operator of the family on one input.
@@ -29,7 +29,7 @@ pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
 }
 
 /// What is fused with max pooling, on one input of even height and width.
-pub fn pooled(name: &str, x: HostTensor, activation: Option<Activation>) -> Vec<Case> {
+pub fn pooled(name: &str, x: HostTensor, activation: Option<Unary>) -> Vec<Case> {
     let channels = x.shape[1];
     let [weight, bias, mean] = [2, 3, 4].map(|seed| numbers([channels], seed));
     let var = shifted(&numbers([channels], 6), 1.5);
@@ -96,12 +96,12 @@ pub fn cases() -> Vec<Case> {
     all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: 1.0, ..plain });
     all("a mean far from zero", shifted(&numbers([16, 3, 9, 9], 9), 3000.0), plain);
     all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5), plain);
-    let relu = Some(Activation::Relu);
+    let relu = Some(Unary::Relu);
     for (name, shape, activation) in [
         ("one window", [2, 1, 2, 2], None),
         ("windows that fill no word", [3, 5, 6, 10], relu),
         ("rows that fours straddle", [4, 32, 14, 14], relu),
-        ("channels in several parts", [7, 3, 28, 28], Some(Activation::Tanh)),
+        ("channels in several parts", [7, 3, 28, 28], Some(Unary::Tanh)),
         ("windows side by side", [2, 3, 2, 34], None),
     ] {
         cases.extend(pooled(&format!("pooled: {name}"), numbers(shape, 12), activation));

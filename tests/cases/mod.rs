@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
-pub mod activation;
+pub mod arithmetic;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -15,6 +15,7 @@ pub mod pool2d;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
+pub mod unary;
 
 use crate::harness::Case;
 
@@ -27,7 +28,7 @@ pub struct Family {
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
-    Family { name: "activation", cases: activation::cases, large: activation::large },
+    Family { name: "arithmetic", cases: arithmetic::cases, large: arithmetic::large },
     Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
@@ -41,6 +42,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
     Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
+    Family { name: "unary", cases: unary::cases, large: unary::large },
 ];
 
 /// Every small case of every operator.

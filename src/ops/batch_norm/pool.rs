@@ -7,9 +7,9 @@ use super::gradients::{Sums, apply};
 use super::{BatchNorm, BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
 use crate::ops::Operator;
-use crate::ops::activation::Activation;
 use crate::ops::pointwise::Link;
 use crate::ops::pool2d::Pool2d;
+use crate::ops::unary::Unary;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -64,7 +64,7 @@ pub struct BatchNormMaxPool {
     /// The normalisation.
     pub norm: BatchNorm,
     /// What happens between normalisation and pooling.
-    pub activation: Option<Activation>,
+    pub activation: Option<Unary>,
 }
 
 impl Operator for BatchNormMaxPool {

@@ -2,18 +2,18 @@
 
 use super::{Group, Rewrite};
 use crate::graph::{Node, NodeId};
-use crate::ops::activation::{Activation, ActivationGrad};
 use crate::ops::batch_norm::{
     BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps, pools,
 };
 use crate::ops::pointwise::Chain;
 use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad};
+use crate::ops::unary::{Unary, UnaryGrad};
 use std::sync::Arc;
 
 /// An activation's gradient goes before the gradient of the max pooling behind it. In a window only the
 /// tap that won has a gradient, and its value is the window's, so the slope is the same.
 pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
-    let function = *rewrite.operator::<ActivationGrad>(id)?;
+    let function = *rewrite.operator::<UnaryGrad>(id)?;
     let activation = rewrite.graph.node(id).clone();
     let [y, gradient] = activation.inputs[..] else { return None };
     let (spread_id, 0) = rewrite.producer(gradient)? else { return None };
@@ -53,7 +53,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     let (norm, activation) = match rewrite.operator::<Chain>(norm_id) {
         Some(Chain { head, links, .. }) => {
             let [link] = &links[..] else { return None };
-            (downcast::<BatchNormTrain>(head)?.0, Some(*downcast::<Activation>(&link.operator)?))
+            (downcast::<BatchNormTrain>(head)?.0, Some(*downcast::<Unary>(&link.operator)?))
         }
         None => (rewrite.operator::<BatchNormTrain>(norm_id)?.0, None),
     };

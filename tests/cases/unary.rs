@@ -1,10 +1,10 @@
-//! ReLU, sigmoid and tanh, and their gradients.
+//! Functions of one tensor, and their gradients.
 
 use crate::harness::{Case, numbers, scaled};
 use wgrad::HostTensor;
-use wgrad::ops::activation::{Activation, ActivationGrad};
+use wgrad::ops::unary::{Unary, UnaryGrad};
 
-const ALL: [Activation; 3] = [Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+const ALL: [Unary; 3] = [Unary::Relu, Unary::Sigmoid, Unary::Tanh];
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -23,8 +23,12 @@ pub fn cases() -> Vec<Case> {
             cases.push(Case::new(name, function, vec![scaled(shape, 1, 6.0)]));
             // An output of the function, as in a network.
             let y = numbers(shape, 2);
-            cases.push(Case::new(name, ActivationGrad { function }, vec![y, numbers(shape, 3)]));
+            cases.push(Case::new(name, UnaryGrad { function }, vec![y, numbers(shape, 3)]));
         }
+    }
+    for function in [Unary::Scale { factor: -2.5 }, Unary::Shift { amount: 0.375 }] {
+        cases.push(Case::new("a prime", function, vec![numbers([37], 5)]));
+        cases.push(Case::new("four at a time", function, vec![numbers([3, 4], 6)]));
     }
     cases
 }
@@ -34,7 +38,7 @@ pub fn large() -> Vec<Case> {
     let shape = [64, 32, 14, 14];
     ALL.iter()
         .flat_map(|&function| {
-            let backward = ActivationGrad { function };
+            let backward = UnaryGrad { function };
             [
                 Case::new("64x32x14x14", function, vec![numbers(shape, 1)]),
                 Case::new("64x32x14x14", backward, vec![numbers(shape, 2), numbers(shape, 3)]),

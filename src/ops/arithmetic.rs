@@ -1,0 +1,207 @@
+//! Arithmetic of two tensors with broadcasting: sum, difference, product, quotient, the larger and the
+//! smaller of two.
+//!
+//! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
+//! stretches. What stretches and sums shapes stands in `elementwise`.
+
+use super::Operator;
+use super::elementwise::{SumTo, broadcast};
+use super::pointwise::{self, Pointwise, Reach};
+use super::unary::Unary;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, arithmetic as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static ARITHMETIC: ShaderFile = shader_file!("shared/arithmetic");
+
+/// `f(lhs, rhs)`, element by element, both broadcast to a common shape of at most six dimensions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Binary {
+    /// `lhs + rhs`
+    Add,
+    /// `lhs - rhs`
+    Sub,
+    /// `lhs * rhs`
+    Mul,
+    /// `lhs / rhs`
+    Div,
+    /// The larger of the two. Equals share the gradient, half for each, as PyTorch has it.
+    Maximum,
+    /// The smaller of the two. Equals share the gradient, half for each, as PyTorch has it.
+    Minimum,
+}
+
+impl Operator for Binary {
+    fn name(&self) -> &'static str {
+        match self {
+            Binary::Add => "add",
+            Binary::Sub => "sub",
+            Binary::Mul => "mul",
+            Binary::Div => "div",
+            Binary::Maximum => "maximum",
+            Binary::Minimum => "minimum",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (lhs, rhs) = (inputs[0], inputs[1]);
+        if lhs.dtype != rhs.dtype || lhs.dtype != DType::F32 {
+            return Err(format!("expects two f32 tensors, found {lhs} and {rhs}"));
+        }
+        Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let (inputs, y, dy) = ([cx.input(0), cx.input(1)], cx.output(0), cx.output_gradient(0)?);
+        for i in (0..2).filter(|&i| cx.wants(i)).collect::<Vec<_>>() {
+            let [own, other] = [inputs[i], inputs[1 - i]];
+            let whole = match (self, i) {
+                (Binary::Add, _) | (Binary::Sub, 0) => dy,
+                (Binary::Sub, _) => cx.apply1(Unary::Scale { factor: -1.0 }, &[dy])?,
+                (Binary::Mul, _) => cx.apply1(Binary::Mul, &[dy, other])?,
+                (Binary::Div, 0) => cx.apply1(Binary::Div, &[dy, other])?,
+                // d(a / b) / db = -(a / b) / b
+                (Binary::Div, _) => {
+                    let slope = cx.apply1(Binary::Div, &[y, own])?;
+                    let negative = cx.apply1(Binary::Mul, &[dy, slope])?;
+                    cx.apply1(Unary::Scale { factor: -1.0 }, &[negative])?
+                }
+                (Binary::Maximum | Binary::Minimum, _) => {
+                    cx.apply1(ExtremumGrad { function: *self }, &[dy, own, other])?
+                }
+            };
+            let shape = cx.shape(own);
+            let gradient =
+                if shape == cx.shape(whole) { whole } else { cx.apply1(SumTo { shape }, &[whole])? };
+            cx.set(i, gradient);
+        }
+        Ok(())
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let shape = broadcast(&inputs[0].shape, &inputs[1].shape).ok()?;
+        // WGSL has words of its own for some of the functions.
+        let function = match self {
+            Binary::Add => "sum_of_two",
+            Binary::Sub => "difference_of_two",
+            Binary::Mul => "product_of_two",
+            Binary::Div => "quotient_of_two",
+            Binary::Maximum => "larger_of_two",
+            Binary::Minimum => "smaller_of_two",
+        };
+        Some(Pointwise { file: &ARITHMETIC, function, reach: reach(inputs, &shape)?, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::binary(*self, inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        broadcast(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| s.elements() as u64)
+    }
+}
+
+/// Gradient of [`Binary::Maximum`] or [`Binary::Minimum`] by one input, before it is summed to that
+/// input's shape. Inputs: the output's gradient, that input, the other one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExtremumGrad {
+    /// Which of the two.
+    pub function: Binary,
+}
+
+impl Operator for ExtremumGrad {
+    fn name(&self) -> &'static str {
+        if self.function == Binary::Minimum { "minimum_grad" } else { "maximum_grad" }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let shape = broadcast(&inputs[1].shape, &inputs[2].shape)?;
+        if inputs.iter().any(|kind| kind.dtype != DType::F32) || inputs[0].shape != shape {
+            return Err(format!("expects a gradient like the output f32{shape}, found {}", inputs[0]));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = reach(inputs, &inputs[0].shape)?;
+        Some(Pointwise { file: &ARITHMETIC, function: self.name(), reach, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::extremum_grad(self.function, inputs[0], inputs[1], inputs[2])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// How each input is broadcast to `shape`.
+fn reach(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<Reach>> {
+    inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect()
+}
+
+impl Graph {
+    /// `lhs + rhs`, broadcast as NumPy and PyTorch do.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn add(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Add, &[lhs, rhs])
+    }
+
+    /// `lhs - rhs`, broadcast as NumPy and PyTorch do.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn sub(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Sub, &[lhs, rhs])
+    }
+
+    /// `lhs * rhs`, element by element, broadcast as NumPy and PyTorch do.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn mul(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Mul, &[lhs, rhs])
+    }
+
+    /// `lhs / rhs`, broadcast as NumPy and PyTorch do. What is divided by zero is infinite or, where it
+    /// is zero itself, NaN.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn div(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Div, &[lhs, rhs])
+    }
+
+    /// The larger of `lhs` and `rhs`, element by element, broadcast as NumPy and PyTorch do. Where they
+    /// are equal, half the gradient goes to each.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn maximum(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Maximum, &[lhs, rhs])
+    }
+
+    /// The smaller of `lhs` and `rhs`, element by element, broadcast as NumPy and PyTorch do. Where
+    /// they are equal, half the gradient goes to each.
+    ///
+    /// # Errors
+    /// Shapes that do not broadcast, or inputs that are not f32.
+    pub fn minimum(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
+        self.apply1(Binary::Minimum, &[lhs, rhs])
+    }
+}

@@ -1,0 +1,44 @@
+//! Arithmetic of two tensors with broadcasting.
+
+use super::Array;
+use super::elementwise::{size, stretched, unravel};
+use crate::ops::arithmetic::Binary;
+
+/// `f(lhs, rhs)` with both broadcast to a common shape.
+pub fn binary(function: Binary, lhs: &Array, rhs: &Array) -> Array {
+    broadcast(lhs, rhs, |a, b| match function {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Maximum => a.max(b),
+        Binary::Minimum => a.min(b),
+    })
+}
+
+/// The gradient of the larger or the smaller of two by the input `own`, not yet summed to its shape.
+pub fn extremum_grad(function: Binary, dy: &Array, own: &Array, other: &Array) -> Array {
+    let share = broadcast(own, other, |own, other| {
+        let ahead = if function == Binary::Minimum { other - own } else { own - other };
+        if ahead > 0.0 {
+            1.0
+        } else if ahead == 0.0 {
+            0.5
+        } else {
+            0.0
+        }
+    });
+    dy.zip(&share, |dy, share| dy * share)
+}
+
+fn broadcast(lhs: &Array, rhs: &Array, f: impl Fn(f64, f64) -> f64) -> Array {
+    let rank = lhs.shape.len().max(rhs.shape.len());
+    let sizes: Vec<usize> =
+        (0..rank).map(|d| size(&lhs.shape, d, rank).max(size(&rhs.shape, d, rank))).collect();
+    let mut result = Array::zeros(sizes);
+    for i in 0..result.data.len() {
+        let index = unravel(i, &result.shape);
+        result.data[i] = f(lhs.data[stretched(&index, &lhs.shape)], rhs.data[stretched(&index, &rhs.shape)]);
+    }
+    result
+}
