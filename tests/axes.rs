@@ -5,8 +5,9 @@ mod cases;
 mod harness;
 
 use harness::{array, device, finite};
+use wgrad::graph::Source;
 use wgrad::ops::pad::PadMode;
-use wgrad::{Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
+use wgrad::{Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
 /// What `build` makes of 1, 2, 3, ... in this shape, and the gradient of the sum of its product with 1, 2, 3, ...
 fn counted(
@@ -122,6 +123,85 @@ fn slices_that_can_not_be_are_refused() {
     assert_says(&refusal(|graph, x| graph.flip(x, &[1, 1])), &["dim 1 appears multiple times"]);
 }
 
+#[test]
+fn dimensions_in_another_order() {
+    let (y, dx) = counted([2, 3], |graph, x| graph.transpose(x, 1, 0));
+    assert_is(&y, &[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_is(&dx, &[2, 3], &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+    let (y, dx) = counted([2, 1, 3], |graph, x| graph.permute(x, [2, 0, 1]));
+    assert_is(&y, &[3, 2, 1], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_is(&dx, &[2, 1, 3], &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+
+    assert_says(&refusal(|graph, x| graph.permute(x, [0])), &["[2, 3] has 2, the ordering [0] has 1"]);
+    assert_says(&refusal(|graph, x| graph.permute(x, [0, 0])), &["duplicate dims are not allowed"]);
+    assert_says(&refusal(|graph, x| graph.permute(x, [0, 7])), &["axis 7", "2 dimensions of [2, 3]"]);
+    assert_says(&refusal(|graph, x| graph.transpose(x, 0, 2)), &["transpose \"x\"", "axis 2"]);
+}
+
+#[test]
+fn concatenation_of_columns() {
+    let (y, dx) = counted([2, 2], |graph, x| {
+        let last = graph.slice(x, 1, 1..2, 1)?;
+        graph.concatenate(&[x, last, x], 1)
+    });
+    assert_is(&y, &[2, 5], &[1.0, 2.0, 2.0, 1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 4.0]);
+    assert_is(&dx, &[2, 2], &[1.0 + 4.0, 2.0 + 3.0 + 5.0, 6.0 + 9.0, 7.0 + 8.0 + 10.0]);
+
+    assert_says(&refusal(|graph, _| graph.concatenate(&[], 0)), &["non-empty list"]);
+    let message = refusal(|graph, x| {
+        let other = graph.input("other", [2, 4])?;
+        graph.concatenate(&[x, other], 0)
+    });
+    assert_says(
+        &message,
+        &["must match except in dimension 0. Expected size 3 but got size 4", "tensor number 1"],
+    );
+    let message = refusal(|graph, x| {
+        let other = graph.input("other", [6])?;
+        graph.concatenate(&[x, other], 0)
+    });
+    assert_says(&message, &["same number of dimensions: got 2 and 1"]);
+    assert_says(&refusal(|graph, x| graph.concatenate(&[x, x], 2)), &["axis 2"]);
+}
+
+/// What works element by element goes into the kernels that move elements.
+#[test]
+fn chains_go_along() {
+    let mut cases: Vec<harness::Case> = Vec::new();
+    for family in [cases::pad::cases, cases::slice::cases, cases::permute::cases, cases::concatenate::cases] {
+        let mut names = Vec::new();
+        for case in family() {
+            // One problem of each operator that has both variants.
+            if case.variants().len() > 1 && case.inputs.len() < 7 && !names.contains(&case.operator.name()) {
+                names.push(case.operator.name());
+                cases.push(case);
+            }
+        }
+    }
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        for variant in case.variants() {
+            let run = || -> Result<()> {
+                let mut built = harness::build(&case)?;
+                let y = built.graph.tanh(built.outputs[0])?;
+                let other = built.graph.input("other", built.graph.shape(y).clone())?;
+                let y = built.graph.add(other, y)?;
+                let options = PlanOptions::default().variant(case.operator.name(), variant);
+                let plan = Plan::with_options(&built.graph, &[y], device().caps(), &options)?;
+                assert_eq!(plan.steps().len(), 1, "{plan}");
+                let mut session = Session::new(device(), plan, &Weights::init(device(), &built.graph, 0)?)?;
+                for (seed, (value, info)) in (1..).zip(built.graph.values()) {
+                    if matches!(info.source, Source::Input) {
+                        session.write(value, &harness::numbers(info.kind.shape.clone(), seed))?;
+                    }
+                }
+                session.verify().map(|_| ())
+            };
+            run().unwrap_or_else(|e| panic!("{} [{variant}] {}: {e}", case.operator.name(), case.name));
+        }
+    }
+}
+
 /// Gradients by the rules of one family's cases, of few elements each.
 fn check_gradients(cases: Vec<harness::Case>) {
     for case in cases {
@@ -138,4 +218,6 @@ fn gradients_agree_with_differences() {
     let infinite = |case: &harness::Case| case.name.contains("inf");
     check_gradients(cases::pad::cases().into_iter().filter(|case| !infinite(case)).collect());
     check_gradients(cases::slice::cases());
+    check_gradients(cases::permute::cases());
+    check_gradients(cases::concatenate::cases());
 }

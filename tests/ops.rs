@@ -25,6 +25,7 @@ macro_rules! families {
 families! {
     arithmetic
     batch_norm
+    concatenate
     conv2d
     cross_entropy
     dropout
@@ -32,6 +33,7 @@ families! {
     matmul
     optimizer
     pad
+    permute
     pool2d
     reshape
     slice

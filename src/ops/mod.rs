@@ -4,7 +4,9 @@
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
 pub mod arithmetic;
+mod axes;
 pub mod batch_norm;
+pub mod concatenate;
 pub mod conv2d;
 pub mod correct;
 pub mod cross_entropy;
@@ -15,6 +17,7 @@ pub mod linear;
 pub mod matmul;
 pub mod optimizer;
 pub mod pad;
+pub mod permute;
 pub mod pointwise;
 pub mod pool2d;
 pub mod reshape;

@@ -2,7 +2,7 @@
 
 use super::Operator;
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, slice as reference};
@@ -263,17 +263,5 @@ impl Graph {
         let mut axes: Vec<SliceAxis> = self.shape(x).iter().map(|&size| SliceAxis::whole(size)).collect();
         axes[axis] = along;
         self.apply1(Slice { axes }, &[x])
-    }
-
-    /// The size of `x` along an axis that it has to have.
-    fn size_along(&self, operator: &str, x: Value, axis: usize) -> Result<usize> {
-        self.check_owned([x])?;
-        let shape = self.shape(x);
-        let message = || format!("axis {axis} is outside the {} dimensions of {shape}", shape.len());
-        shape.get(axis).copied().ok_or_else(|| self.refused(operator, x, message()))
-    }
-
-    fn refused(&self, operator: &str, x: Value, message: String) -> Error {
-        Error::Node { operator: operator.into(), node: self.value(x).name.clone(), message }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod arithmetic;
 pub mod batch_norm;
+pub mod concatenate;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
@@ -12,6 +13,7 @@ pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
 pub mod pad;
+pub mod permute;
 pub mod pool2d;
 pub mod reshape;
 pub mod slice;

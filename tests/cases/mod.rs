@@ -4,6 +4,7 @@
 
 pub mod arithmetic;
 pub mod batch_norm;
+pub mod concatenate;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
@@ -11,6 +12,7 @@ pub mod elementwise;
 pub mod matmul;
 pub mod optimizer;
 pub mod pad;
+pub mod permute;
 pub mod pool2d;
 pub mod reshape;
 pub mod slice;
@@ -30,6 +32,7 @@ pub struct Family {
 pub const FAMILIES: &[Family] = &[
     Family { name: "arithmetic", cases: arithmetic::cases, large: arithmetic::large },
     Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
+    Family { name: "concatenate", cases: concatenate::cases, large: concatenate::large },
     Family { name: "conv2d", cases: conv2d::cases, large: conv2d::large },
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "dropout", cases: dropout::cases, large: dropout::large },
@@ -37,6 +40,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
     Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pad", cases: pad::cases, large: pad::large },
+    Family { name: "permute", cases: permute::cases, large: permute::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },

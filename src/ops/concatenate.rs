@@ -1,0 +1,160 @@
+//! Several tensors one behind the other along an axis.
+
+use super::Operator;
+use super::slice::{Slice, SliceAxis};
+use super::strided_copy;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, concatenate as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+use std::fmt::Write as _;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static CONCATENATE: ShaderFile = shader_file!("concatenate");
+
+/// Invocations of a workgroup, and how many elements each makes in turn.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+
+/// Inputs of one dispatch: with the output as many as every adapter binds.
+const SOURCES: usize = 7;
+
+/// The inputs one behind the other along an axis; they agree in all other dimensions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Concatenate {
+    /// The dimension whose sizes add up.
+    pub axis: usize,
+}
+
+impl Concatenate {
+    /// Elements of an input that lie side by side in the output.
+    fn run(self, input: &Shape) -> usize {
+        input[self.axis..].iter().product()
+    }
+}
+
+impl Operator for Concatenate {
+    fn name(&self) -> &'static str {
+        "concatenate"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let Some(first) = inputs.first() else { return Err("expected a non-empty list of tensors".into()) };
+        let mut sizes = first.shape.to_vec();
+        if self.axis >= sizes.len() {
+            return Err(format!(
+                "axis {} is outside the {} dimensions of {}",
+                self.axis,
+                sizes.len(),
+                first.shape
+            ));
+        }
+        sizes[self.axis] = 0;
+        for (number, input) in inputs.iter().enumerate() {
+            strided_copy::check_input(input)?;
+            if input.shape.len() != sizes.len() {
+                return Err(format!(
+                    "tensors must have same number of dimensions: got {} and {}",
+                    sizes.len(),
+                    input.shape.len()
+                ));
+            }
+            let others = (0..sizes.len()).filter(|&d| d != self.axis);
+            if let Some(d) = others.into_iter().find(|&d| input.shape[d] != sizes[d]) {
+                return Err(format!(
+                    "sizes of tensors must match except in dimension {}. Expected size {} but got size {} in dimension {d} for tensor number {number} in the list",
+                    self.axis, sizes[d], input.shape[d]
+                ));
+            }
+            sizes[self.axis] = sizes[self.axis].saturating_add(input.shape[self.axis]);
+        }
+        Ok(vec![TensorType::f32(sizes)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let dy = cx.output_gradient(0)?;
+        let whole: Vec<SliceAxis> = cx.shape(dy).iter().map(|&size| SliceAxis::whole(size)).collect();
+        let mut start = 0;
+        for i in 0..cx.inputs() {
+            let size = cx.shape(cx.input(i))[self.axis];
+            if cx.wants(i) {
+                let mut axes = whole.clone();
+                axes[self.axis] = SliceAxis { start, step: 1, size };
+                let gradient = cx.apply1(Slice { axes }, &[dy])?;
+                cx.set(i, gradient);
+            }
+            start += size;
+        }
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let fours = inputs.iter().all(|input| self.run(&input.shape).is_multiple_of(4));
+        if fours { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let runs: Vec<usize> = (0..cx.inputs()).map(|i| self.run(&cx.input_type(i).shape) / width).collect();
+        let rows = cx.input_type(0).shape[..self.axis].iter().product::<usize>();
+        let row = runs.iter().sum();
+        let mut start = 0;
+        for (chunk, runs) in runs.chunks(SOURCES).enumerate() {
+            let columns: usize = runs.iter().sum();
+            let kernel = Kernel::new(&[&GROUP, &CONCATENATE])
+                .with("ELEMENTS", cx.index(rows * columns)?)
+                .with("ITEMS", ITEMS as u32)
+                .with("ROW", cx.index(row)?)
+                .with("START", cx.index(start)?)
+                .with("COLUMNS", cx.index(columns)?)
+                .joined(&[], &pieces(runs));
+            let mut operands = vec![cx.output(0)];
+            operands.extend((0..runs.len()).map(|i| cx.input(chunk * SOURCES + i)));
+            cx.dispatch_finished(kernel, &operands, (rows * columns).div_ceil(LANES * ITEMS), width);
+            start += columns;
+        }
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::concatenate(self, inputs)]
+    }
+}
+
+/// Declares sources of which these runs lie side by side, and `piece`, which finds an element among them.
+fn pieces(runs: &[usize]) -> String {
+    let (mut declarations, mut body, mut end) = (String::new(), String::new(), 0);
+    for (i, run) in runs.iter().enumerate() {
+        let binding = i + 1;
+        let _ = writeln!(
+            declarations,
+            "@group(0) @binding({binding}) var<storage, read> source_{i}: array<Element>;"
+        );
+        let load = format!("return source_{i}[row * {run}u + (column - {end}u)];");
+        end += run;
+        let _ = if binding < runs.len() {
+            writeln!(body, "    if (column < {end}u) {{\n        {load}\n    }}")
+        } else {
+            writeln!(body, "    {load}")
+        };
+    }
+    format!("{declarations}fn piece(row: u32, column: u32) -> Element {{\n{body}}}\n")
+}
+
+impl Graph {
+    /// `values` one behind the other along `axis`.
+    ///
+    /// # Errors
+    /// No values, an axis that they do not have, sizes that differ in another dimension, more than 6
+    /// dimensions, inputs that are not f32.
+    pub fn concatenate(&mut self, values: &[Value], axis: usize) -> Result<Value> {
+        self.apply1(Concatenate { axis }, values)
+    }
+}

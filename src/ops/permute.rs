@@ -1,0 +1,104 @@
+//! The dimensions of a tensor in another order.
+
+use super::Operator;
+use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, permute as reference};
+use crate::tensor::{Shape, TensorType};
+
+/// The input with its dimensions in another order, moved in memory: row-major as every tensor is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Permute {
+    /// For each dimension of the output, the input's dimension that it is.
+    pub axes: Vec<usize>,
+}
+
+impl Permute {
+    fn copy(&self, input: &Shape) -> StridedCopy {
+        let strides = strides(input);
+        StridedCopy::new(self.axes.iter().map(|&d| Axis::whole(input[d], strides[d])), Border::Fill(0.0))
+    }
+
+    /// The order that undoes this one.
+    fn inverse(&self) -> Permute {
+        let mut axes = vec![0; self.axes.len()];
+        for (to, &from) in self.axes.iter().enumerate() {
+            axes[from] = to;
+        }
+        Permute { axes }
+    }
+}
+
+impl Operator for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        strided_copy::check_input(inputs[0])?;
+        let (input, axes) = (&inputs[0].shape, &self.axes);
+        if axes.len() != input.len() {
+            return Err(format!(
+                "number of dimensions in the tensor input does not match the length of the desired ordering of dimensions: {input} has {}, the ordering {axes:?} has {}",
+                input.len(),
+                axes.len()
+            ));
+        }
+        if let Some(axis) = axes.iter().find(|&&axis| axis >= input.len()) {
+            return Err(format!("axis {axis} is outside the {} dimensions of {input}", input.len()));
+        }
+        if (1..axes.len()).any(|i| axes[..i].contains(&axes[i])) {
+            return Err(format!("duplicate dims are not allowed, found {axes:?}"));
+        }
+        Ok(vec![TensorType::f32(axes.iter().map(|&axis| input[axis]).collect::<Vec<_>>())])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let dy = cx.output_gradient(0)?;
+        let dx = cx.apply1(self.inverse(), &[dy])?;
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.copy(&inputs[0].shape).variants()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        self.copy(&cx.input_type(0).shape).lower(cx)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::permute(self, inputs[0])]
+    }
+}
+
+impl Graph {
+    /// `x` with its dimensions in another order: dimension `d` of the output is dimension `axes[d]` of `x`.
+    ///
+    /// # Errors
+    /// Axes that are not each of the dimensions of `x` once, more than 6 dimensions, an input that is not
+    /// f32.
+    pub fn permute(&mut self, x: Value, axes: impl Into<Vec<usize>>) -> Result<Value> {
+        self.apply1(Permute { axes: axes.into() }, &[x])
+    }
+
+    /// `x` with two dimensions exchanged.
+    ///
+    /// # Errors
+    /// A dimension that `x` does not have, more than 6 dimensions, an input that is not f32.
+    pub fn transpose(&mut self, x: Value, first: usize, second: usize) -> Result<Value> {
+        for axis in [first, second] {
+            self.size_along("transpose", x, axis)?;
+        }
+        let mut axes: Vec<usize> = (0..self.shape(x).len()).collect();
+        axes.swap(first, second);
+        self.permute(x, axes)
+    }
+}
