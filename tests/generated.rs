@@ -14,6 +14,7 @@ use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::matmul::MatMul;
+use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{AvgPool2d, MaxPool2d, Pool2d};
 use wgrad::ops::unary::Unary;
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights};
@@ -116,6 +117,52 @@ fn broadcasts_of_generated_shapes() {
         let name = format!("{lhs:?} and {rhs:?} within {full:?}");
         cases.push(cases::arithmetic::case(&name, cases::arithmetic::ALL[i % 6], &lhs, &rhs));
         cases.push(Case::new(name, SumTo { shape: Shape::from(lhs) }, vec![numbers(full, 3)]));
+    }
+    check(&cases);
+}
+
+/// Padding, slices, permutations and concatenations of one to six dimensions.
+#[test]
+fn moves_of_generated_shapes() {
+    let mut generator = Generator::new(9);
+    let mut cases = Vec::new();
+    for i in 0..12 {
+        let rank = 1 + i % 6;
+        let shape: Vec<usize> = (0..rank).map(|_| generator.edge(if rank > 3 { 5 } else { 11 })).collect();
+        let name = format!("{shape:?}");
+        let mode = [PadMode::Constant(0.5), PadMode::Reflect, PadMode::Replicate, PadMode::Circular][i % 4];
+        let most = |size: usize| match mode {
+            PadMode::Reflect => size - 1,
+            PadMode::Circular => size,
+            _ => 5,
+        };
+        let padded = &shape[generator.size(rank) - 1..];
+        let amounts: Vec<[usize; 2]> =
+            padded.iter().map(|&size| [0; 2].map(|_| generator.size(most(size).min(5) + 1) - 1)).collect();
+        cases.extend(cases::pad::passes(&format!("{name} by {amounts:?}"), &shape, &amounts, mode));
+        let mut part = |size: usize| -> (usize, isize, usize) {
+            let (first, last) = (generator.size(size) - 1, generator.size(size) - 1);
+            let step = generator.size(3);
+            let count = 1 + first.abs_diff(last) / step;
+            (first, if first > last { -(step as isize) } else { step as isize }, count)
+        };
+        let parts: Vec<_> = shape
+            .iter()
+            .enumerate()
+            .map(|(d, &size)| if d % 2 == i % 2 { part(size) } else { (0, 1, size) })
+            .collect();
+        cases.extend(cases::slice::passes(&format!("{name} at {parts:?}"), &shape, &parts));
+        let mut axes: Vec<usize> = (0..rank).collect();
+        (1..rank).for_each(|d| axes.swap(d, generator.size(d + 1) - 1));
+        cases.push(cases::permute::case(&format!("{name} as {axes:?}"), &shape, &axes));
+        let sizes: Vec<usize> = (0..generator.size(9)).map(|_| generator.edge(5)).collect();
+        let axis = generator.size(rank) - 1;
+        cases.push(cases::concatenate::case(
+            &format!("{name}, {sizes:?} along {axis}"),
+            &shape,
+            axis,
+            &sizes,
+        ));
     }
     check(&cases);
 }
