@@ -30,6 +30,7 @@ families! {
     cross_entropy
     dropout
     elementwise
+    loss
     matmul
     optimizer
     pad

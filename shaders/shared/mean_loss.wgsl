@@ -1,7 +1,9 @@
-// The end of a loss that one workgroup of 256 sums up: adds the invocations' sums and counts as
-// fixed trees and writes the mean, which is 0 where nothing counts.
+// The end of a loss that one workgroup of 256 sums up: adds the invocations' sums and weights as
+// fixed trees and writes the mean, which is 0 where nothing weighs anything, or without MEAN the sum.
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> count: array<f32>;
+
+const MEAN: bool = true; // shape
 
 var<workgroup> sums: array<f32, 256>;
 var<workgroup> counted: array<f32, 256>;
@@ -17,7 +19,8 @@ fn write_mean(own_sum: f32, own_count: f32, lane: u32) {
         }
     }
     if (lane == 0u) {
-        loss[0] = sums[0] / max(counted[0], 1.0);
+        // Where nothing weighs anything the sum is 0 too.
+        loss[0] = sums[0] / select(1.0, counted[0], MEAN && counted[0] != 0.0);
         count[0] = counted[0];
     }
 }

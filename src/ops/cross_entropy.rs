@@ -1,12 +1,14 @@
-//! Cross-entropy of logits with class labels, and its gradient.
+//! Cross-entropy of logits with class labels, negative log likelihood, and their gradients.
 //!
-//! Softmax, logarithm and mean are one operator, so that large logits neither overflow nor cancel.
+//! Softmax, logarithm and mean are one operator, so that large logits neither overflow nor cancel. Losses
+//! of other kinds of targets are in `loss`.
 
 use super::Operator;
+use super::loss::Reduction;
 use super::softmax::team;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -16,9 +18,13 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
 static LOG1P: ShaderFile = shader_file!("shared/log1p");
 static LABEL: ShaderFile = shader_file!("shared/label");
+static LABEL_ROWS: ShaderFile = shader_file!("shared/label_rows");
+static CLASS_WEIGHT: ShaderFile = shader_file!("shared/class_weight");
+static CLASS_WEIGHT_NONE: ShaderFile = shader_file!("shared/class_weight_none");
 static MEAN_LOSS: ShaderFile = shader_file!("shared/mean_loss");
 static WHOLE: ShaderFile = shader_file!("cross_entropy");
 static ROWS: ShaderFile = shader_file!("cross_entropy_rows");
+static PARTS: ShaderFile = shader_file!("cross_entropy_parts");
 static MEAN: ShaderFile = shader_file!("cross_entropy_mean");
 static GRAD: ShaderFile = shader_file!("cross_entropy_grad");
 static ROW_LOSS: ShaderFile = shader_file!("shared/row_loss");
@@ -29,75 +35,238 @@ static WITH_GRAD: ShaderFile = shader_file!("cross_entropy_with_grad");
 const WHOLE_LOGITS: usize = 1 << 14;
 const WHOLE_CLASSES: usize = 64;
 
-/// Mean over the rows of `logits [n, classes]` of `-log(softmax(logits)[label])`, rows with the
-/// ignored label left out. Inputs: logits, labels (i32 `[n]`). Outputs: the loss, and how many
-/// labels counted, both f32 scalars.
+/// Rows that a workgroup adds up where they are too many for one.
+const PART_ROWS: usize = 1 << 12;
+
+/// What the losses of class labels are computed from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ClassScores {
+    /// Any numbers, of which the softmax makes probabilities: PyTorch's `cross_entropy`.
+    Logits,
+    /// Logarithms of probabilities, such as [`Graph::log_softmax`] makes: PyTorch's `nll_loss`.
+    LogProbabilities,
+}
+
+/// Loss of class labels, with PyTorch's names, defaults and formula: for a row (one label) the sum over the
+/// classes c of `target[c] * weight[c] * -log(probability[c])`, where target is `label_smoothing / classes`, and
+/// `1 - label_smoothing` more at the label; then, over the rows whose label is not the ignored one, their sum over the
+/// sum of the labels' weights, their sum, or (0 for the others) each.
+///
+/// Inputs: scores `(N, classes, ...)`, labels (i32 `(N, ...)`), perhaps a weight for each class (f32
+/// `(classes)`, not trained). Outputs: the loss, a scalar or like the labels; and unless it is one for each
+/// label, the sum of the labels' weights, a scalar.
 ///
 /// With no label that counts the loss and its gradient are 0. (PyTorch's mean is NaN then, which
 /// would end a training run over one empty batch.) A label outside the classes counts as ignored
 /// here; a session refuses it before upload where labels are an input.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropy {
     /// The label of rows that take no part.
     pub ignore_index: i32,
+    /// Part of the target that is spread over all classes, from 0 to 1.
+    pub label_smoothing: f32,
+    /// What becomes of the rows' losses: their mean by default.
+    pub reduction: Reduction,
+    /// What the first input holds.
+    pub scores: ClassScores,
 }
 
 impl Default for CrossEntropy {
     /// PyTorch's defaults.
     fn default() -> Self {
-        CrossEntropy { ignore_index: -100 }
+        CrossEntropy {
+            ignore_index: -100,
+            label_smoothing: 0.0,
+            reduction: Reduction::Mean,
+            scores: ClassScores::Logits,
+        }
     }
 }
 
 impl CrossEntropy {
-    /// Whether one workgroup makes the loss of such logits.
-    pub(crate) fn is_whole(self, logits: &TensorType) -> bool {
-        let [rows, classes] = sizes(logits);
-        rows.saturating_mul(classes) <= WHOLE_LOGITS && classes <= WHOLE_CLASSES
+    /// Sets the label of rows that take no part.
+    #[must_use]
+    pub fn ignore_index(mut self, label: i32) -> Self {
+        self.ignore_index = label;
+        self
     }
 
-    /// Sets the constants that every kernel of the family has.
-    fn labelled(self, cx: &Lower<'_>, kernel: Kernel, [rows, classes]: [usize; 2]) -> Result<Kernel> {
+    /// Sets the part of the target that is spread over all classes.
+    #[must_use]
+    pub fn label_smoothing(mut self, part: f32) -> Self {
+        self.label_smoothing = part;
+        self
+    }
+
+    /// Sets what becomes of the rows' losses.
+    #[must_use]
+    pub fn reduction(mut self, reduction: Reduction) -> Self {
+        self.reduction = reduction;
+        self
+    }
+
+    /// Whether one workgroup makes the loss of such inputs.
+    pub(crate) fn is_whole(self, inputs: &[&TensorType]) -> bool {
+        let plain = CrossEntropy { ignore_index: self.ignore_index, ..CrossEntropy::default() };
+        let [rows, classes, inner] = sizes(inputs[0]);
+        self == plain
+            && inputs.len() == 2
+            && inner == 1
+            && rows.saturating_mul(classes) <= WHOLE_LOGITS
+            && classes <= WHOLE_CLASSES
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.label_smoothing) {
+            return Err(format!(
+                "label_smoothing must be between 0.0 and 1.0, found {}",
+                self.label_smoothing
+            ));
+        }
+        if self.reduction == Reduction::BatchMean {
+            return Err(
+                "the mean over the batch is for losses of float targets; take mean, sum or none".into()
+            );
+        }
+        Ok(())
+    }
+
+    /// Sets the constants of the kernels that one workgroup runs.
+    fn labelled(self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
+        let [rows, classes, _] = sizes(cx.input_type(0));
         Ok(kernel
             .with("ROWS", cx.index(rows)?)
             .with("CLASSES", cx.index(classes)?)
             .with("IGNORED", self.ignore_index))
     }
+
+    /// A kernel in which teams share rows, with `files` of its own, and its number of workgroups. `weighted` says
+    /// whether there are weights for the classes.
+    fn kernel(
+        self,
+        cx: &Lower<'_>,
+        files: &[&'static ShaderFile],
+        weighted: bool,
+    ) -> Result<(Kernel, usize)> {
+        let [images, classes, inner] = sizes(cx.input_type(0));
+        let rows = images * inner;
+        // Neighbouring rows lie side by side where there is an inner size: see softmax.
+        let team = if inner >= 16 && rows >= 2048 { 1 } else { team(classes) };
+        let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
+        let all: Vec<_> = [&GROUP, &TEAM, &LABEL, &LABEL_ROWS, weight].iter().chain(files).copied().collect();
+        let kernel = Kernel::new(&all)
+            .with("TEAM", team as u32)
+            .with("ROWS", cx.index(rows)?)
+            .with("CLASSES", cx.index(classes)?)
+            .with("INNER", cx.index(inner)?)
+            .with("IGNORED", self.ignore_index)
+            .with("SMOOTHING", self.label_smoothing)
+            .with("LOGARITHMS", self.scores == ClassScores::LogProbabilities);
+        Ok((kernel, rows.div_ceil(64 / team)))
+    }
+
+    /// Records the sum or the mean of the rows' losses.
+    fn lower_mean(self, cx: &mut Lower<'_>, losses: Operand, weights: Operand, rows: usize) -> Result<()> {
+        let (mut operands, mut count) = ([losses, weights], rows);
+        if rows > 4 * PART_ROWS {
+            let parts = rows.div_ceil(PART_ROWS);
+            let sums = [cx.temporary(parts), cx.temporary(parts)];
+            let kernel = Kernel::new(&[&GROUP, &TEAM, &PARTS])
+                .with("TEAM", 64u32)
+                .with("ROWS", cx.index(rows)?)
+                .with("PARTS", cx.index(parts)?)
+                .with("PART_ROWS", PART_ROWS as u32);
+            cx.dispatch(kernel, &[&operands[..], &sums].concat(), parts);
+            (operands, count) = (sums, parts);
+        }
+        let kernel = Kernel::new(&[&MEAN_LOSS, &MEAN])
+            .with("ROWS", cx.index(count)?)
+            .with("MEAN", self.reduction == Reduction::Mean);
+        let [losses, weights] = operands;
+        cx.dispatch(kernel, &[losses, weights, cx.output(0), cx.output(1)], 1);
+        Ok(())
+    }
+}
+
+/// Checks scores, labels and perhaps weights of the classes.
+fn check_labelled(
+    scores: &TensorType,
+    labels: &TensorType,
+    weight: Option<&TensorType>,
+) -> Result<(), String> {
+    if scores.dtype != DType::F32 || scores.shape.len() < 2 {
+        return Err(format!(
+            "expects f32 logits of shape [rows, classes] or [N, classes, ...], found {scores}"
+        ));
+    }
+    let expected: Vec<usize> =
+        scores.shape.iter().enumerate().filter(|(d, _)| *d != 1).map(|(_, &size)| size).collect();
+    if labels.dtype != DType::I32 || labels.shape.len() != expected.len() {
+        return Err(format!(
+            "expects i32 labels of shape {expected:?} for logits {}, found {labels}",
+            scores.shape
+        ));
+    }
+    if expected.len() == 1 && labels.shape[0] != expected[0] {
+        return Err(format!(
+            "logits {} have {} rows, found {} labels",
+            scores.shape, expected[0], labels.shape[0]
+        ));
+    }
+    if labels.shape[..] != expected {
+        return Err(format!("logits {} need labels {expected:?}, found {}", scores.shape, labels.shape));
+    }
+    let each = TensorType::f32([scores.shape[1]]);
+    match weight {
+        Some(weight) if *weight != each => Err(format!(
+            "weight tensor should be defined for all {} classes or none, found {weight}",
+            scores.shape[1]
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Rows and classes of logits with a label a row.
 pub(super) fn rows_and_classes(logits: &TensorType, labels: &TensorType) -> Result<[usize; 2], String> {
-    if logits.dtype != DType::F32 || logits.shape.len() != 2 {
+    check_labelled(logits, labels, None)?;
+    if logits.shape.len() != 2 {
         return Err(format!("expects f32 logits of shape [rows, classes], found {logits}"));
     }
-    if labels.dtype != DType::I32 || labels.shape.len() != 1 {
-        return Err(format!("expects i32 labels of shape [rows], found {labels}"));
-    }
-    let (rows, classes) = (logits.shape[0], logits.shape[1]);
-    if labels.shape[0] != rows {
-        return Err(format!("logits {} have {rows} rows, found {} labels", logits.shape, labels.shape[0]));
-    }
-    Ok([rows, classes])
+    Ok([logits.shape[0], logits.shape[1]])
 }
 
-/// Sizes of a two-dimensional input that the shape rule has let pass.
-fn sizes(logits: &TensorType) -> [usize; 2] {
-    [logits.shape[0], logits.shape[1]]
+/// Sizes of (N, classes, the rest) of logits that the shape rule has let pass.
+fn sizes(logits: &TensorType) -> [usize; 3] {
+    [logits.shape[0], logits.shape[1], logits.shape[2..].iter().product()]
 }
 
 impl Operator for CrossEntropy {
     fn name(&self) -> &'static str {
-        "cross_entropy"
+        match self.scores {
+            ClassScores::Logits => "cross_entropy",
+            ClassScores::LogProbabilities => "nll_loss",
+        }
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        rows_and_classes(inputs[0], inputs[1])?;
-        Ok(vec![TensorType::f32(Shape::scalar()), TensorType::f32(Shape::scalar())])
+        self.check()?;
+        check_labelled(inputs[0], inputs[1], inputs.get(2).copied())?;
+        let scalar = TensorType::f32(Shape::scalar());
+        Ok(match self.reduction {
+            Reduction::None => vec![TensorType::f32(inputs[1].shape.clone())],
+            _ => vec![scalar.clone(), scalar],
+        })
     }
 
     fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        if cx.inputs() > 2 && cx.wants(2) {
+            return Err(cx.error("has no gradient by the weights of the classes"));
+        }
         if cx.wants(0) {
-            let inputs = [cx.input(0), cx.input(1), cx.output(1), cx.output_gradient(0)?];
+            let upstream = cx.output_gradient(0)?;
+            let count = if self.reduction == Reduction::Mean { cx.output(1) } else { upstream };
+            let mut inputs = vec![cx.input(0), cx.input(1), count, upstream];
+            inputs.extend((cx.inputs() > 2).then(|| cx.input(2)));
             let gradient = cx.apply1(CrossEntropyGrad { forward: *self }, &inputs)?;
             cx.set(0, gradient);
         }
@@ -105,35 +274,32 @@ impl Operator for CrossEntropy {
     }
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        if self.is_whole(inputs[0]) { vec!["whole", "rows"] } else { vec!["rows"] }
+        if self.is_whole(inputs) { vec!["whole", "rows"] } else { vec!["rows"] }
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let [rows, classes] = sizes(cx.input_type(0));
-        let (logits, labels) = (cx.input(0), cx.input(1));
-        let (loss, count) = (cx.output(0), cx.output(1));
         if cx.variant() == "whole" {
-            let kernel = self.labelled(
-                cx,
-                Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]),
-                [rows, classes],
-            )?;
-            cx.dispatch(kernel, &[logits, labels, loss, count], 1);
+            let kernel = self.labelled(cx, Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]))?;
+            let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
+            cx.dispatch(kernel, &operands, 1);
             return Ok(());
         }
-        let losses = cx.temporary(rows);
-        let team = team(classes);
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &LOG1P, &LABEL, &ROWS]).with("TEAM", team as u32);
-        let kernel = self.labelled(cx, kernel, [rows, classes])?;
-        cx.dispatch(kernel, &[logits, labels.clone(), losses.clone()], rows.div_ceil(64 / team));
-        let kernel = self.labelled(cx, Kernel::new(&[&LABEL, &MEAN_LOSS, &MEAN]), [rows, classes])?;
-        cx.dispatch(kernel, &[losses, labels, loss, count], 1);
-        Ok(())
+        let weighted = cx.inputs() > 2;
+        let rows = cx.input_type(1).shape.elements();
+        let (kernel, groups) = self.kernel(cx, &[&LOG1P, &ROWS], weighted)?;
+        let losses = if self.reduction == Reduction::None { cx.output(0) } else { cx.temporary(rows) };
+        let weights = cx.temporary(rows);
+        let mut operands = vec![cx.input(0), cx.input(1), losses.clone(), weights.clone()];
+        operands.extend(weighted.then(|| cx.input(2)));
+        cx.dispatch(kernel, &operands, groups);
+        if self.reduction == Reduction::None {
+            return Ok(());
+        }
+        self.lower_mean(cx, losses, weights, rows)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let (loss, count) = reference::cross_entropy(self, inputs[0], inputs[1]);
-        vec![loss, count]
+        reference::cross_entropy(self, inputs[0], inputs[1], inputs.get(2).copied())
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -141,9 +307,9 @@ impl Operator for CrossEntropy {
     }
 }
 
-/// Gradient of [`CrossEntropy`] by the logits: `(softmax - one hot) * dloss / count`. Inputs:
-/// logits, labels, count, gradient of the loss.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// Gradient of [`CrossEntropy`] by the scores. Inputs: scores, labels, the sum of the labels' weights
+/// (of any contents where the loss is no mean), gradient of the loss, perhaps the classes' weights.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropyGrad {
     /// The loss.
     pub forward: CrossEntropy,
@@ -151,31 +317,43 @@ pub struct CrossEntropyGrad {
 
 impl Operator for CrossEntropyGrad {
     fn name(&self) -> &'static str {
-        "cross_entropy_grad"
+        match self.forward.scores {
+            ClassScores::Logits => "cross_entropy_grad",
+            ClassScores::LogProbabilities => "nll_loss_grad",
+        }
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        rows_and_classes(inputs[0], inputs[1])?;
-        for scalar in &inputs[2..4] {
-            if **scalar != TensorType::f32(Shape::scalar()) {
-                return Err(format!("expects count and gradient as f32 scalars, found {scalar}"));
-            }
+        self.forward.check()?;
+        check_labelled(inputs[0], inputs[1], inputs.get(4).copied())?;
+        let scalar = TensorType::f32(Shape::scalar());
+        let loss = match self.forward.reduction {
+            Reduction::None => TensorType::f32(inputs[1].shape.clone()),
+            _ => scalar.clone(),
+        };
+        if *inputs[3] != loss || (self.forward.reduction == Reduction::Mean && *inputs[2] != scalar) {
+            return Err(format!(
+                "expects the sum of weights as {scalar} and the gradient as {loss}, found {} and {}",
+                inputs[2], inputs[3]
+            ));
         }
         Ok(vec![inputs[0].clone()])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let [rows, classes] = sizes(cx.input_type(0));
-        let team = team(classes);
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &LABEL, &GRAD]).with("TEAM", team as u32);
-        let kernel = self.forward.labelled(cx, kernel, [rows, classes])?;
-        let operands = [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.output(0)];
-        cx.dispatch(kernel, &operands, rows.div_ceil(64 / team));
+        let weighted = cx.inputs() > 4;
+        let (kernel, groups) = self.forward.kernel(cx, &[&GRAD], weighted)?;
+        let kernel = kernel
+            .with("MEAN", self.forward.reduction == Reduction::Mean)
+            .with("EACH", self.forward.reduction == Reduction::None);
+        let mut operands = vec![cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.output(0)];
+        operands.extend(weighted.then(|| cx.input(4)));
+        cx.dispatch(kernel, &operands, groups);
         Ok(())
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::cross_entropy_grad(&self.forward, inputs[0], inputs[1], inputs[2], inputs[3])]
+        vec![reference::cross_entropy_grad(&self.forward, inputs)]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -185,7 +363,7 @@ impl Operator for CrossEntropyGrad {
 
 /// [`CrossEntropy`] and [`CrossEntropyGrad`] at once, for few logits. Inputs: logits, labels, gradient
 /// of the loss. Outputs: loss, count, gradient of the logits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropyWithGrad {
     /// The loss.
     pub forward: CrossEntropy,
@@ -202,9 +380,9 @@ impl Operator for CrossEntropyWithGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let mut outputs = self.forward.infer(&inputs[..2])?;
-        if !self.forward.is_whole(inputs[0]) {
+        if !self.forward.is_whole(&inputs[..2]) {
             return Err(format!(
-                "expects at most {WHOLE_LOGITS} logits and {WHOLE_CLASSES} classes, found {}",
+                "expects the plain mean of at most {WHOLE_LOGITS} logits and {WHOLE_CLASSES} classes, found {}",
                 inputs[0]
             ));
         }
@@ -215,7 +393,7 @@ impl Operator for CrossEntropyWithGrad {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
-        let kernel = self.forward.labelled(cx, kernel, sizes(cx.input_type(0)))?;
+        let kernel = self.forward.labelled(cx, kernel)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())
@@ -235,28 +413,46 @@ impl Operator for CrossEntropyWithGrad {
 }
 
 impl Graph {
-    /// The mean cross-entropy of `logits [n, classes]` with `labels` (i32 `[n]`), a scalar. Rows
-    /// labelled -100 take no part.
+    /// The mean cross-entropy of `logits (n, classes)` with `labels` (i32 `(n)`), a scalar; or of `(n, classes,
+    /// ...)` with `(n, ...)`, such as a label for each pixel. Rows labelled -100 take no part.
     ///
     /// # Errors
-    /// Logits that are not `[n, classes]`, or another number of labels.
+    /// Logits that are not `(n, classes, ...)`, or another number of labels.
     pub fn cross_entropy(&mut self, logits: Value, labels: Value) -> Result<Value> {
-        self.cross_entropy_with(logits, labels, CrossEntropy::default())
+        self.cross_entropy_with(logits, labels, None, CrossEntropy::default())
     }
 
-    /// [`Graph::cross_entropy`] with attributes.
+    /// [`Graph::cross_entropy`] with attributes, and perhaps a weight for each class (f32 `(classes)`).
     ///
     /// # Errors
-    /// As [`Graph::cross_entropy`].
+    /// As [`Graph::cross_entropy`]; weights of another shape; smoothing outside 0 to 1.
     pub fn cross_entropy_with(
         &mut self,
         logits: Value,
         labels: Value,
+        weight: Option<Value>,
         attributes: CrossEntropy,
     ) -> Result<Value> {
-        let loss = self.apply(attributes, &[logits, labels])?[0];
+        let inputs: Vec<Value> = [logits, labels].into_iter().chain(weight).collect();
+        let loss = self.apply(attributes, &inputs)?[0];
         let classes = self.shape(logits)[1];
         self.restrict_labels(self.storage(labels), classes, attributes.ignore_index);
         Ok(loss)
+    }
+
+    /// The negative log likelihood of `labels` under the logarithms of probabilities `(n, classes, ...)` that
+    /// [`Graph::log_softmax`] makes; otherwise as [`Graph::cross_entropy_with`].
+    ///
+    /// # Errors
+    /// As [`Graph::cross_entropy_with`].
+    pub fn nll_loss(
+        &mut self,
+        log_probabilities: Value,
+        labels: Value,
+        weight: Option<Value>,
+        attributes: CrossEntropy,
+    ) -> Result<Value> {
+        let attributes = CrossEntropy { scores: ClassScores::LogProbabilities, ..attributes };
+        self.cross_entropy_with(log_probabilities, labels, weight, attributes)
     }
 }

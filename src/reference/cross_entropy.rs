@@ -1,41 +1,79 @@
-//! Cross-entropy, its gradient, and the count of correct predictions.
+//! Losses of class labels, their gradients, and the count of correct predictions.
 
 use super::Array;
-use crate::ops::cross_entropy::CrossEntropy;
+use crate::ops::cross_entropy::{ClassScores, CrossEntropy};
+use crate::ops::loss::Reduction;
 use crate::tensor::Shape;
 
-/// The mean loss of the labels that count, and how many those are.
-pub fn cross_entropy(attributes: &CrossEntropy, logits: &Array, labels: &Array) -> (Array, Array) {
-    let classes = logits.shape[1];
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (row, &label) in logits.data.chunks(classes).zip(&labels.data) {
-        if let Some(class) = class(attributes, label, classes) {
-            sum += log_sum_exp(row) - row[class];
-            count += 1.0;
-        }
-    }
-    let mean = if count > 0.0 { sum / count } else { 0.0 };
-    (Array::new(Shape::scalar(), vec![mean]), Array::new(Shape::scalar(), vec![count]))
+/// The rows of scores (N, classes, ...), in the order of their labels.
+fn rows(scores: &Array) -> Vec<Vec<f64>> {
+    let inner: usize = scores.shape[2..].iter().product();
+    let of = |row: usize| (0..scores.shape[1]).map(|c| scores.data[index(scores, inner, row, c)]).collect();
+    (0..scores.shape[0] * inner).map(of).collect()
 }
 
-/// Gradient of the loss by the logits, times `upstream`.
-pub fn cross_entropy_grad(
+fn index(scores: &Array, inner: usize, row: usize, class: usize) -> usize {
+    (row / inner * scores.shape[1] + class) * inner + row % inner
+}
+
+/// What a row's loss gives to the logarithm of each class's probability: minus its target times its weight.
+fn slopes(attributes: &CrossEntropy, label: f64, classes: usize, weight: Option<&Array>) -> Option<Vec<f64>> {
+    let class = class(attributes, label, classes)?;
+    let smoothing = f64::from(attributes.label_smoothing);
+    let weight = |c: usize| weight.map_or(1.0, |w| w.data[c]);
+    let target = |c: usize| smoothing / classes as f64 + if c == class { 1.0 - smoothing } else { 0.0 };
+    Some((0..classes).map(|c| -weight(c) * target(c)).collect())
+}
+
+/// The loss, and unless it is one for each label, the sum of the labels' weights.
+pub fn cross_entropy(
     attributes: &CrossEntropy,
-    logits: &Array,
+    scores: &Array,
     labels: &Array,
-    count: &Array,
-    upstream: &Array,
-) -> Array {
-    let classes = logits.shape[1];
-    let mut gradient = Array::zeros(logits.shape.clone());
-    for (n, &label) in labels.data.iter().enumerate() {
-        let Some(class) = class(attributes, label, classes) else { continue };
-        let row = &logits.data[n * classes..(n + 1) * classes];
+    weight: Option<&Array>,
+) -> Vec<Array> {
+    let classes = scores.shape[1];
+    let (mut losses, mut weights) = (Array::zeros(labels.shape.clone()), 0.0);
+    for ((row, &label), loss) in rows(scores).iter().zip(&labels.data).zip(&mut losses.data) {
+        let Some(slopes) = slopes(attributes, label, classes, weight) else { continue };
+        let total = match attributes.scores {
+            ClassScores::Logits => log_sum_exp(row),
+            ClassScores::LogProbabilities => 0.0,
+        };
+        // A class of no weight may be impossible.
+        let terms = row.iter().zip(&slopes).filter(|(_, slope)| **slope != 0.0);
+        *loss = terms.map(|(x, slope)| slope * (x - total)).sum();
+        weights += weight.map_or(1.0, |w| w.data[label as usize]);
+    }
+    let sum: f64 = losses.data.iter().sum();
+    let scalar = |x: f64| Array::new(Shape::scalar(), vec![x]);
+    match attributes.reduction {
+        Reduction::None => vec![losses],
+        Reduction::Mean if weights != 0.0 => vec![scalar(sum / weights), scalar(weights)],
+        _ => vec![scalar(sum), scalar(weights)],
+    }
+}
+
+/// Gradient of the loss by the scores. Inputs: scores, labels, sum of weights, upstream, perhaps weights.
+pub fn cross_entropy_grad(attributes: &CrossEntropy, inputs: &[&Array]) -> Array {
+    let (scores, labels, upstream) = (inputs[0], inputs[1], inputs[3]);
+    let (classes, inner) = (scores.shape[1], scores.shape[2..].iter().product());
+    let mut gradient = Array::zeros(scores.shape.clone());
+    for (r, (row, &label)) in rows(scores).iter().zip(&labels.data).enumerate() {
+        let Some(slopes) = slopes(attributes, label, classes, inputs.get(4).copied()) else { continue };
+        let factor = match attributes.reduction {
+            Reduction::None => upstream.data[r],
+            Reduction::Mean if inputs[2].data[0] != 0.0 => upstream.data[0] / inputs[2].data[0],
+            _ => upstream.data[0],
+        };
+        let all: f64 = slopes.iter().sum();
         let total = log_sum_exp(row);
-        for (c, x) in row.iter().enumerate() {
-            let hot = if c == class { 1.0 } else { 0.0 };
-            gradient.data[n * classes + c] =
-                ((x - total).exp() - hot) * upstream.data[0] / count.data[0].max(1.0);
+        for c in 0..classes {
+            let probability = match attributes.scores {
+                ClassScores::Logits => (row[c] - total).exp(),
+                ClassScores::LogProbabilities => 0.0,
+            };
+            gradient.data[index(scores, inner, r, c)] = factor * (slopes[c] - probability * all);
         }
     }
     gradient

@@ -2,7 +2,8 @@
 
 use crate::harness::{Case, labels, scaled};
 use wgrad::ops::correct::CorrectPredictions;
-use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
+use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
+use wgrad::ops::loss::Reduction;
 use wgrad::{HostData, HostTensor, Shape};
 
 fn given(labels: &[i32]) -> HostTensor {
@@ -70,9 +71,62 @@ pub fn cases() -> Vec<Case> {
         add(name, default, logits, labels);
     }
     add("every label ignored", default, scaled([6, 5], 5, 2.0), given(&[-100; 6]));
-    add("a class ignored", CrossEntropy { ignore_index: 2 }, scaled([7, 4], 6, 2.0), labels(7, 4, 6));
+    add("a class ignored", default.ignore_index(2), scaled([7, 4], 6, 2.0), labels(7, 4, 6));
     add("ties", default, HostTensor::filled([4, 67], 1.0), given(&[0, 1, 66, 0]));
+    for (name, attributes, shape, weighted) in [
+        ("label smoothing", default.label_smoothing(0.1), &[13, 7][..], false),
+        ("weights of classes", default, &[13, 7], true),
+        ("weights and smoothing, a team a row", default.label_smoothing(0.3), &[5, 67], true),
+        ("a label for each pixel", default, &[3, 5, 7, 3], false),
+        (
+            "a label for each pixel, one row an invocation",
+            default.label_smoothing(0.2),
+            &[2, 3, 32, 33],
+            true,
+        ),
+        ("sum", default.reduction(Reduction::Sum), &[13, 7], true),
+        ("many rows, in parts", default.reduction(Reduction::Sum), &[1, 2, 131, 131], false),
+        ("many rows, in parts, their mean", default, &[1, 2, 131, 131], true),
+        (
+            "one loss for each label",
+            default.reduction(Reduction::None).label_smoothing(0.1),
+            &[4, 5, 6],
+            true,
+        ),
+    ] {
+        cases.extend(family(name, attributes, shape, weighted));
+        let scores = ClassScores::LogProbabilities;
+        if shape.len() < 4 {
+            let attributes = CrossEntropy { scores, ..attributes };
+            cases.extend(family(&format!("{name}, of logarithms"), attributes, shape, weighted));
+        }
+    }
     cases
+}
+
+/// The loss and its gradient, half of the labels ignored.
+fn family(name: &str, attributes: CrossEntropy, shape: &[usize], weighted: bool) -> Vec<Case> {
+    let mut rows = shape.to_vec();
+    let classes = rows.remove(1);
+    let mut labels = half_ignored(rows.iter().product(), classes);
+    labels.shape = Shape::from(rows);
+    // Logarithms of probabilities are below zero, so that the terms do not cancel.
+    let logits = scaled(shape, 1, 3.0).to_f64().iter().map(|x| (x - 3.5) as f32).collect();
+    let mut inputs = vec![HostTensor::f32(shape, logits), labels];
+    let weight = scaled([classes], 2, 1.0).to_f64().iter().map(|x| (x + 1.5) as f32).collect();
+    let weight = weighted.then(|| HostTensor::f32([classes], weight));
+    inputs.extend(weight.clone());
+    let forward = Case::new(name, attributes, inputs.clone());
+    let arrays: Vec<_> = inputs.iter().map(crate::harness::array).collect();
+    let outputs = forward.operator.reference(&arrays.iter().collect::<Vec<_>>());
+    let upstream = scaled(outputs[0].shape.clone(), 3, 2.0);
+    let count = match outputs.get(1) {
+        Some(count) => HostTensor::filled([0; 0], count.data[0] as f32),
+        None => upstream.clone(),
+    };
+    inputs.truncate(2);
+    inputs.extend([count, upstream].into_iter().chain(weight));
+    vec![forward, Case::new(name, CrossEntropyGrad { forward: attributes }, inputs)]
 }
 
 /// The seed network's loss and a thousand classes.

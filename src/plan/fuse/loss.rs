@@ -15,7 +15,8 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     if *rewrite.operator::<CrossEntropy>(loss_id)? != forward || loss.inputs != [logits, labels] {
         return None;
     }
-    if !forward.is_whole(&rewrite.graph.value(logits).kind) {
+    let kinds = [logits, labels].map(|value| &rewrite.graph.value(value).kind);
+    if !forward.is_whole(&kinds) {
         return None;
     }
     let node = Node {

@@ -1,0 +1,383 @@
+//! Losses that compare each element with a float target: squared and absolute differences, binary cross-entropy,
+//! Kullback-Leibler divergence. Those of class labels are in `cross_entropy`, those made of other operators in
+//! `row_loss`.
+//!
+//! Each is a function of one element (`shaders/shared/element_loss.wgsl`). Reduced, it is added up by a kernel that
+//! calls it on the way, so that no tensor of losses is written.
+
+use super::Operator;
+use super::pointwise::{self, Link, Pointwise, Reach};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{AdapterKind, Lower, Operand};
+use crate::reference::{Array, loss as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+use std::sync::Arc;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static FUNCTIONS: ShaderFile = shader_file!("shared/element_loss");
+static SUM: ShaderFile = shader_file!("sum_finished");
+
+/// Invocations of a workgroup of the sum, and loads for each that make a further part worth while.
+const LANES: usize = 64;
+const WORTH: usize = 64;
+
+/// What becomes of the single losses, as PyTorch's argument of this name says it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reduction {
+    /// Their mean (of class labels: weighted).
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// Their sum over the first dimension's size: PyTorch's `batchmean` of the Kullback-Leibler divergence.
+    BatchMean,
+    /// Each stays.
+    None,
+}
+
+/// How a prediction x and a target t make a loss, with PyTorch's names and defaults.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ElementLoss {
+    /// `(x - t)^2`
+    Mse,
+    /// `|x - t|`, with the gradient 0 where they are equal.
+    L1,
+    /// `(x - t)^2 / (2 beta)` where they differ by less than beta, else `|x - t| - beta / 2`.
+    SmoothL1 {
+        /// At least 0; with 0 this is the absolute difference. PyTorch's default is 1.
+        beta: f32,
+    },
+    /// `(x - t)^2 / 2` where they differ by at most delta, else `delta (|x - t| - delta / 2)`.
+    Huber {
+        /// Above 0; PyTorch's default is 1.
+        delta: f32,
+    },
+    /// `-(w t log(s) + (1 - t) log(1 - s))` with `s = 1 / (1 + exp(-x))`; w is 1 or a third input that broadcasts.
+    BceWithLogits,
+    /// `t (log(t) - x)` of a logarithm of a probability x and a probability t; 0 where t is 0.
+    KlDiv,
+    /// `exp(t) (t - x)`, where both are logarithms of probabilities.
+    KlDivOfLogarithms,
+}
+
+impl ElementLoss {
+    /// Names of the loss and of its gradients by prediction and target, as operators and as functions.
+    fn names(self) -> [&'static str; 3] {
+        match self {
+            ElementLoss::Mse => ["mse_loss", "mse_loss_grad", "mse_loss_grad_target"],
+            ElementLoss::L1 => ["l1_loss", "l1_loss_grad", "l1_loss_grad_target"],
+            ElementLoss::SmoothL1 { .. } => {
+                ["smooth_l1_loss", "smooth_l1_loss_grad", "smooth_l1_loss_grad_target"]
+            }
+            ElementLoss::Huber { .. } => ["huber_loss", "huber_loss_grad", "huber_loss_grad_target"],
+            ElementLoss::BceWithLogits => {
+                ["bce_with_logits_loss", "bce_with_logits_loss_grad", "bce_with_logits_loss_grad_target"]
+            }
+            ElementLoss::KlDiv => ["kl_div_loss", "kl_div_loss_grad", "kl_div_loss_grad_target"],
+            ElementLoss::KlDivOfLogarithms => {
+                ["kl_div_log_loss", "kl_div_log_loss_grad", "kl_div_log_loss_grad_target"]
+            }
+        }
+    }
+
+    /// The function that computes the loss (0) or a gradient, for so many tensors compared.
+    fn function(self, which: usize, tensors: usize) -> &'static str {
+        if self == ElementLoss::BceWithLogits && tensors == 3 {
+            return ["bce_loss", "bce_loss_grad", "bce_loss_grad_target"][which];
+        }
+        self.names()[which]
+    }
+
+    /// What the function takes beside tensors.
+    fn numbers(self) -> Vec<f32> {
+        match self {
+            ElementLoss::SmoothL1 { beta } => vec![beta],
+            ElementLoss::Huber { delta } => vec![delta],
+            _ => Vec::new(),
+        }
+    }
+
+    fn check(self, inputs: &[&TensorType]) -> Result<(), String> {
+        match self {
+            ElementLoss::SmoothL1 { beta } if !(beta >= 0.0 && beta.is_finite()) => {
+                return Err(format!(
+                    "smooth_l1_loss does not support negative values for beta, found {beta}"
+                ));
+            }
+            ElementLoss::Huber { delta } if !(delta > 0.0 && delta.is_finite()) => {
+                return Err(format!(
+                    "huber_loss does not support non-positive values for delta, found {delta}"
+                ));
+            }
+            _ => {}
+        }
+        let (x, t) = (inputs[0], inputs[1]);
+        if x.dtype != DType::F32 || x != t {
+            return Err(format!("expects a prediction and a target of f32 and one shape, found {x} and {t}"));
+        }
+        if let Some(weight) = inputs.get(2)
+            && (weight.dtype != DType::F32 || Reach::of(&weight.shape, &x.shape).is_none())
+        {
+            return Err(format!(
+                "expects pos_weight to stretch along one run of dimensions of {x}, found {weight}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A loss of predictions and targets. Inputs: predictions, targets of the same shape, and with
+/// [`ElementLoss::BceWithLogits`] perhaps the weight of positive targets, which broadcasts and has no gradient. Output:
+/// a scalar, or without reduction one loss for each element.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Loss {
+    /// The loss of one element.
+    pub element: ElementLoss,
+    /// What becomes of the elements' losses.
+    pub reduction: Reduction,
+}
+
+impl Loss {
+    /// What the sum of losses over inputs of this shape is multiplied by.
+    fn scale(self, shape: &Shape) -> f32 {
+        match self.reduction {
+            Reduction::Mean => (1.0 / shape.elements() as f64) as f32,
+            Reduction::BatchMean => (1.0 / shape.first().copied().unwrap_or(1) as f64) as f32,
+            Reduction::Sum | Reduction::None => 1.0,
+        }
+    }
+
+    fn output(self, inputs: &[&TensorType]) -> TensorType {
+        match self.reduction {
+            Reduction::None => inputs[0].clone(),
+            _ => TensorType::f32(Shape::scalar()),
+        }
+    }
+
+    fn function(self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let shape = &inputs[0].shape;
+        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect();
+        let function = self.element.function(0, inputs.len());
+        Some(Pointwise { file: &FUNCTIONS, function, reach: reach?, numbers: self.element.numbers() })
+    }
+}
+
+/// Cuts a sum of this many packs into parts: how many, and packs in each.
+fn parts(packs: usize, software: bool) -> (usize, usize) {
+    let most = if software { 8 } else { 512 };
+    let parts = packs.div_ceil(LANES * WORTH).min(most);
+    let each = packs.div_ceil(parts);
+    (packs.div_ceil(each), each)
+}
+
+/// Records one pass of the sum, of `elements` of `source` behind `links`, into the first output or a temporary.
+fn lower_sum(
+    cx: &mut Lower<'_>,
+    source: Operand,
+    elements: usize,
+    links: Vec<Link>,
+    scale: f32,
+) -> Result<Option<(Operand, usize)>> {
+    let width = if elements.is_multiple_of(4) { 4 } else { 1 };
+    let (parts, each) = parts(elements / width, cx.caps().kind == AdapterKind::Software);
+    let last = parts == 1;
+    let result = if last { cx.output(0) } else { cx.temporary(parts) };
+    let kernel = Kernel::new(&[&GROUP, &TEAM, if width == 4 { &PACK_4 } else { &PACK_1 }, &SUM])
+        .with("TEAM", LANES as u32)
+        .with("ELEMENTS", cx.index(elements / width)?)
+        .with("PARTS", cx.index(parts)?)
+        .with("PART_ELEMENTS", cx.index(each)?)
+        .with("SCALE", if last { scale } else { 1.0 });
+    cx.chain = links;
+    cx.dispatch_finished(kernel, &[source, result.clone()], parts, width);
+    Ok((!last).then_some((result, parts)))
+}
+
+impl Operator for Loss {
+    fn name(&self) -> &'static str {
+        self.element.names()[0]
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.element.check(inputs)?;
+        Ok(vec![self.output(inputs)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        if cx.inputs() > 2 && cx.wants(2) {
+            return Err(cx.error("has no gradient by pos_weight"));
+        }
+        let inputs: Vec<Value> = (0..cx.inputs()).map(|i| cx.input(i)).chain([gradient]).collect();
+        for (i, by_target) in [false, true].into_iter().enumerate() {
+            if cx.wants(i) {
+                let gradient = cx.apply1(LossGrad { forward: *self, by_target }, &inputs)?;
+                cx.set(i, gradient);
+            }
+        }
+        Ok(())
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        (self.reduction == Reduction::None).then(|| self.function(inputs)).flatten()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if self.reduction == Reduction::None {
+            return pointwise::lower(cx);
+        }
+        let kinds: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
+        let shape = kinds[0].shape.clone();
+        let pointwise = self.function(&kinds.iter().collect::<Vec<_>>()).expect("the shape rule has passed");
+        let inputs = (0..kinds.len()).map(|i| (i > 0).then(|| cx.node.inputs[i])).collect();
+        let link = Link { operator: Arc::clone(&cx.node.operator), pointwise, inputs, shape: shape.clone() };
+        let scale = self.scale(&shape);
+        let mut rest = lower_sum(cx, cx.input(0), shape.elements(), vec![link], scale)?;
+        while let Some((source, elements)) = rest {
+            rest = lower_sum(cx, source, elements, Vec::new(), scale)?;
+        }
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::loss(self, inputs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        3 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// Gradient of [`Loss`] by its predictions or its targets. Inputs: those of the loss, and its gradient.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LossGrad {
+    /// The loss.
+    pub forward: Loss,
+    /// Whether it is by the targets.
+    pub by_target: bool,
+}
+
+impl Operator for LossGrad {
+    fn name(&self) -> &'static str {
+        self.forward.element.names()[if self.by_target { 2 } else { 1 }]
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (upstream, compared) = inputs.split_last().expect("a loss has inputs");
+        self.forward.element.check(compared)?;
+        let output = self.forward.output(compared);
+        if **upstream != output {
+            return Err(format!("expects the gradient of the loss as {output}, found {upstream}"));
+        }
+        Ok(vec![compared[0].clone()])
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let shape = &inputs[0].shape;
+        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect();
+        let which = if self.by_target { 2 } else { 1 };
+        let mut numbers = self.forward.element.numbers();
+        numbers.push(self.forward.scale(shape));
+        let function = self.forward.element.function(which, inputs.len() - 1);
+        Some(Pointwise { file: &FUNCTIONS, function, reach: reach?, numbers })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::loss_grad(self, inputs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        4 * inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// A loss of `predictions` and `targets` of one shape: a scalar, or without reduction one for each element.
+    ///
+    /// # Errors
+    /// Shapes that differ; a `beta` below 0, a `delta` not above 0.
+    pub fn element_loss(
+        &mut self,
+        element: ElementLoss,
+        predictions: Value,
+        targets: Value,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        self.apply1(Loss { element, reduction }, &[predictions, targets])
+    }
+
+    /// The mean squared difference of two tensors of one shape.
+    ///
+    /// # Errors
+    /// Shapes that differ.
+    pub fn mse_loss(&mut self, predictions: Value, targets: Value) -> Result<Value> {
+        self.element_loss(ElementLoss::Mse, predictions, targets, Reduction::Mean)
+    }
+
+    /// The mean absolute difference of two tensors of one shape.
+    ///
+    /// # Errors
+    /// Shapes that differ.
+    pub fn l1_loss(&mut self, predictions: Value, targets: Value) -> Result<Value> {
+        self.element_loss(ElementLoss::L1, predictions, targets, Reduction::Mean)
+    }
+
+    /// The mean of [`ElementLoss::SmoothL1`].
+    ///
+    /// # Errors
+    /// Shapes that differ; a `beta` below 0.
+    pub fn smooth_l1_loss(&mut self, predictions: Value, targets: Value, beta: f32) -> Result<Value> {
+        self.element_loss(ElementLoss::SmoothL1 { beta }, predictions, targets, Reduction::Mean)
+    }
+
+    /// The mean of [`ElementLoss::Huber`].
+    ///
+    /// # Errors
+    /// Shapes that differ; a `delta` not above 0.
+    pub fn huber_loss(&mut self, predictions: Value, targets: Value, delta: f32) -> Result<Value> {
+        self.element_loss(ElementLoss::Huber { delta }, predictions, targets, Reduction::Mean)
+    }
+
+    /// Binary cross-entropy of `logits` with `targets` from 0 to 1, both of one shape. Positive targets count
+    /// `pos_weight` times where it is given: one number for all, or for each of a run of dimensions, such as the
+    /// last one.
+    ///
+    /// # Errors
+    /// Shapes that differ; weights that do not stretch to them.
+    pub fn bce_with_logits_loss(
+        &mut self,
+        logits: Value,
+        targets: Value,
+        pos_weight: Option<Value>,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        let inputs: Vec<Value> = [logits, targets].into_iter().chain(pos_weight).collect();
+        self.apply1(Loss { element: ElementLoss::BceWithLogits, reduction }, &inputs)
+    }
+
+    /// The Kullback-Leibler divergence of `targets`, which are probabilities or with `log_target` their logarithms, from
+    /// the probabilities whose logarithms are `predictions`.
+    ///
+    /// # Errors
+    /// Shapes that differ.
+    pub fn kl_div_loss(
+        &mut self,
+        predictions: Value,
+        targets: Value,
+        log_target: bool,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        let element = if log_target { ElementLoss::KlDivOfLogarithms } else { ElementLoss::KlDiv };
+        self.element_loss(element, predictions, targets, reduction)
+    }
+}

@@ -1,0 +1,106 @@
+//! Losses of float targets, element by element, and their gradients.
+
+use super::Array;
+use super::arithmetic::binary;
+use crate::ops::arithmetic::Binary;
+use crate::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
+use crate::tensor::Shape;
+
+/// The loss of predictions, targets and perhaps a weight.
+pub fn loss(loss: &Loss, inputs: &[&Array]) -> Array {
+    let weight = inputs.get(2).map(|weight| stretched_to(weight, &inputs[0].shape));
+    let each = |i: usize| {
+        let (x, t) = (inputs[0].data[i], inputs[1].data[i]);
+        match loss.element {
+            ElementLoss::Mse => (x - t).powi(2),
+            ElementLoss::L1 => (x - t).abs(),
+            ElementLoss::SmoothL1 { beta } => {
+                let (d, beta) = ((x - t).abs(), f64::from(beta));
+                if d < beta { d * d / (2.0 * beta) } else { d - beta / 2.0 }
+            }
+            ElementLoss::Huber { delta } => {
+                let (d, delta) = ((x - t).abs(), f64::from(delta));
+                if d <= delta { d * d / 2.0 } else { delta * (d - delta / 2.0) }
+            }
+            ElementLoss::BceWithLogits => {
+                let weight = weight.as_ref().map_or(1.0, |w| w.data[i]);
+                weight * t * softplus(-x) + (1.0 - t) * softplus(x)
+            }
+            ElementLoss::KlDiv => {
+                if t > 0.0 {
+                    t * (t.ln() - x)
+                } else {
+                    0.0
+                }
+            }
+            ElementLoss::KlDivOfLogarithms => t.exp() * (t - x),
+        }
+    };
+    let losses: Vec<f64> = (0..inputs[0].data.len()).map(each).collect();
+    match loss.reduction {
+        Reduction::None => Array::new(inputs[0].shape.clone(), losses),
+        _ => Array::new(Shape::scalar(), vec![losses.iter().sum::<f64>() * scale(loss, inputs[0])]),
+    }
+}
+
+/// The gradient by predictions or targets; the last input is the loss's gradient.
+pub fn loss_grad(gradient: &LossGrad, inputs: &[&Array]) -> Array {
+    let (upstream, compared) = inputs.split_last().expect("a loss has inputs");
+    let shape = &compared[0].shape;
+    let upstream = stretched_to(upstream, shape);
+    let weight = compared.get(2).map(|weight| stretched_to(weight, shape));
+    let scale = scale(&gradient.forward, compared[0]);
+    let each = |i: usize| {
+        let (x, t) = (compared[0].data[i], compared[1].data[i]);
+        let d = if gradient.by_target { t - x } else { x - t };
+        let slope = match gradient.forward.element {
+            ElementLoss::Mse => 2.0 * d,
+            ElementLoss::L1 => sign(d),
+            ElementLoss::SmoothL1 { beta } if d.abs() < f64::from(beta) => d / f64::from(beta),
+            ElementLoss::SmoothL1 { .. } => sign(d),
+            ElementLoss::Huber { delta } => d.clamp(-f64::from(delta), f64::from(delta)),
+            ElementLoss::BceWithLogits => {
+                let weight = weight.as_ref().map_or(1.0, |w| w.data[i]);
+                if gradient.by_target {
+                    weight * softplus(-x) - softplus(x)
+                } else {
+                    (1.0 - t) * sigmoid(x) - weight * t * sigmoid(-x)
+                }
+            }
+            ElementLoss::KlDiv if t <= 0.0 => 0.0,
+            ElementLoss::KlDiv if gradient.by_target => t.ln() + 1.0 - x,
+            ElementLoss::KlDiv => -t,
+            ElementLoss::KlDivOfLogarithms if gradient.by_target => t.exp() * (t + 1.0 - x),
+            ElementLoss::KlDivOfLogarithms => -t.exp(),
+        };
+        slope * upstream.data[i] * scale
+    };
+    Array::new(shape.clone(), (0..compared[0].data.len()).map(each).collect())
+}
+
+/// `x` broadcast to `shape`.
+fn stretched_to(x: &Array, shape: &Shape) -> Array {
+    binary(Binary::Add, &Array::zeros(shape.clone()), x)
+}
+
+fn scale(loss: &Loss, predictions: &Array) -> f64 {
+    match loss.reduction {
+        Reduction::Mean => 1.0 / predictions.data.len() as f64,
+        Reduction::BatchMean => 1.0 / predictions.shape.first().copied().unwrap_or(1) as f64,
+        Reduction::Sum | Reduction::None => 1.0,
+    }
+}
+
+/// -1, 0 or 1: `f64::signum` knows no 0.
+fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+/// log(1 + exp(x))
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() / (1.0 + x.exp()) }
+}
