@@ -1,14 +1,18 @@
-//! Prints the plan of a training step as any kind of adapter would get it, with no GPU present: kernels
-//! and why they were chosen, what was fused, memory, and what a step moves.
+//! Prints the plan of the seed network's training step as any kind of adapter would get it, with no GPU
+//! present: kernels and why they were chosen, what was fused, memory, and what a step moves.
 //!
 //! `cargo run --release --example plan -- discrete 64` plans for a GPU with memory of its own and 64
 //! images a step; further words name fusions to leave out, `none` leaves out all.
 
+#[path = "../tests/harness/network.rs"]
+#[allow(dead_code, reason = "tests need more of it")]
+mod network;
+
+use network::Training;
 use std::io::Write;
 use std::process::ExitCode;
-use wgrad::nn::{self, Layer};
 use wgrad::plan::{AdapterKind, Fusion};
-use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, optim};
+use wgrad::{Caps, Error, Plan, PlanOptions};
 
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
@@ -57,26 +61,7 @@ fn list<T: ToString>(items: &[T]) -> String {
 }
 
 fn plan(kind: AdapterKind, batch: usize, options: &PlanOptions) -> Result<Plan, Error> {
-    let net = nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10));
-    let mut graph = Graph::new();
-    let images = graph.input("images", [batch, 1, 28, 28])?;
-    let labels = graph.labels("labels", batch)?;
-    let logits = net.forward(&mut graph, images, Mode::Train)?;
-    let loss = graph.cross_entropy(logits, labels)?;
-    let rate = graph.scalar("learning_rate")?;
-    optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
+    let Training { graph, loss, .. } = network::training(batch)?;
     // A desktop GPU or driver offers subgroups and more than the eight buffers of a browser's default.
     let mut caps = Caps::webgpu_defaults(kind);
     caps.max_storage_buffers = 16;

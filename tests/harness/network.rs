@@ -44,8 +44,9 @@ pub fn residual_training(batch: usize, size: usize, width: usize, classes: usize
 /// Of any network from images of this shape to logits.
 pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
     let mut graph = Graph::new();
-    let labels = graph.labels("labels", images[0])?;
+    let batch = images[0];
     let images = graph.input("images", images)?;
+    let labels = graph.labels("labels", batch)?;
     let logits = network.forward(&mut graph, images, Mode::Train)?;
     let loss = graph.cross_entropy(logits, labels)?;
     let rate = graph.scalar("learning_rate")?;

@@ -62,7 +62,7 @@ impl ResNet {
             .add("maxpool", MaxPool2d::new([3, 3]).stride([2, 2]).padding([1, 1]));
         let mut from = self.width;
         for (stage, &blocks) in self.blocks.iter().enumerate() {
-            let width = self.width << stage;
+            let width = self.width.saturating_mul(1 << stage);
             let mut layer = Sequential::new();
             for block in 0..blocks {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
