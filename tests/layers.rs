@@ -115,8 +115,10 @@ fn parallel_branches_are_joined() -> Result<(), Error> {
     let x = g.input("x", [2, 3])?;
     let sum = nn::Parallel::sum().identity().add("relu", nn::Relu).add("tanh", nn::Tanh);
     let sum = sum.forward(&mut g, x, Mode::Train)?;
+    let rows = nn::Parallel::concatenate(0).add("relu", nn::Relu).identity();
+    let rows = rows.forward(&mut g, x, Mode::Train)?;
     let data = [-2.0, -0.5, 0.0, 0.25, 1.0, 3.0];
-    let plan = wgrad::Plan::new(&g, &[sum], device().caps())?;
+    let plan = wgrad::Plan::new(&g, &[sum, rows], device().caps())?;
     let mut session = wgrad::Session::new(device(), plan, &Weights::init(device(), &g, 0)?)?;
     session.write(x, &data)?;
     session.step()?;
@@ -124,10 +126,16 @@ fn parallel_branches_are_joined() -> Result<(), Error> {
         let x = f64::from(x);
         assert!((found - (x + x.max(0.0) + x.tanh())).abs() < 1e-6, "{x} {found}");
     }
+    let expected: Vec<f64> = data.iter().map(|x| x.max(0.0)).chain(data).map(f64::from).collect();
+    assert_eq!(session.read(rows)?.to_f64(), expected);
+    assert_eq!(g.shape(rows)[..], [4, 3]);
     let error = built(nn::Parallel::sum(), &[1, 4]).map(|_| ()).unwrap_err().to_string();
     assert_eq!(error, "parallel: found no branches, expected at least 1");
     let narrow = nn::Sequential::new().add("fc", nn::Linear::new(4, 3));
     let error = built(nn::Parallel::sum().identity().inline(narrow), &[2, 4]).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("add \"layer\": "), "{error}");
+    let across = nn::Parallel::concatenate(2).identity().identity();
+    let error = built(across, &[2, 4]).map(|_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("concatenate \"layer\": "), "{error}");
     Ok(())
 }

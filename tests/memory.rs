@@ -2,8 +2,9 @@
 
 mod harness;
 
-use harness::network::{Training, residual_training};
+use harness::network::{Training, residual_training, training_of};
 use harness::{device, labels, numbers};
+use wgrad::nn::models;
 use wgrad::plan::{AdapterKind, Fusion};
 use wgrad::{Caps, Error, Plan, PlanOptions, Session, Weights};
 
@@ -12,13 +13,14 @@ const KINDS: [AdapterKind; 4] =
 
 #[test]
 fn planned_memory_is_within_a_seventh_of_the_least() {
-    let networks: [(&str, Result<Training, Error>); 6] = [
+    let networks: [(&str, Result<Training, Error>); 7] = [
         ("seed network, batch 64", harness::network::training(64)),
         ("seed network, batch 256", harness::network::training(256)),
         ("ResNet-18, 8 of 64 x 64", residual_training(8, 64, 64, 1000)),
         ("ResNet-18, 1 of 224 x 224", residual_training(1, 224, 64, 1000)),
         ("ResNet-18, 4 of 224 x 224", residual_training(4, 224, 64, 1000)),
         ("ResNet-18, 32 of 224 x 224", residual_training(32, 224, 64, 1000)),
+        ("ResNet-50, 8 of 224 x 224", training_of(&models::resnet50(3, 1000), [8, 3, 224, 224])),
     ];
     for (name, training) in networks {
         let Training { graph, loss, .. } = training.expect("the network is valid");

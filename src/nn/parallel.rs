@@ -9,6 +9,7 @@ use crate::graph::{Graph, Mode, Value};
 #[derive(Clone, Copy, Debug)]
 enum Join {
     Sum,
+    Concatenate(usize),
 }
 
 /// Gives every branch the same input and joins their outputs: residual blocks, skip connections,
@@ -52,6 +53,14 @@ impl Parallel {
         Parallel { join: Join::Sum, branches: Vec::new() }
     }
 
+    /// Joins the outputs along `axis`, in order: 1 puts the channels of images side by side.
+    ///
+    /// A stage of U-Net, which hands its input on to where the image has this size again, is
+    /// `Parallel::concatenate(1).inline(below).identity()`.
+    pub fn concatenate(axis: usize) -> Self {
+        Parallel { join: Join::Concatenate(axis), branches: Vec::new() }
+    }
+
     /// Appends a branch within a scope of this name.
     #[must_use]
     pub fn add(self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
@@ -88,6 +97,7 @@ impl Layer for Parallel {
             });
         };
         match self.join {
+            Join::Concatenate(axis) => g.concatenate(&outputs, axis),
             Join::Sum => rest.iter().try_fold(first, |sum, &output| g.add(sum, output)),
         }
     }
