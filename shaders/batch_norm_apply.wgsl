@@ -1,10 +1,10 @@
-// result = (source - mean) * weight / sqrt(variance + EPSILON) + bias, from what batch_norm_settle found.
+// result = (source - mean) * weight / sqrt(variance + EPSILON) + bias, from what batch_norm_settle found; the
+// bias (`bias_of`) is joined.
 //
 // Source and result (N, C, PLANE). One workgroup makes 64 * ITEMS neighbouring packs, an invocation
 // every 64th of them.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> result: array<Pack>;
 
 const CHANNELS: u32 = 2u; // shape
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (i < PACKS) {
             let c = i / PLANE % CHANNELS;
             let line = statistics[c];
-            result[i] = finish(i, (source[i] - Pack(line.x) - Pack(line.y)) * line.w + Pack(bias[c]));
+            result[i] = finish(i, (source[i] - Pack(line.x) - Pack(line.y)) * line.w + Pack(bias_of(c)));
         }
     }
 }

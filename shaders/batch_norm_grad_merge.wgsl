@@ -1,7 +1,6 @@
 // Adds the parts of a channel's sums (batch_norm_grad_parts kept them) as a fixed tree, and concludes.
 //
 // One workgroup makes one channel; there are at most 64 parts.
-@group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> partial: array<vec2<f32>>;
 
 var<workgroup> parts: array<vec2<f32>, 64>;
@@ -23,6 +22,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     if (lane == 0u) {
-        conclude(c, 0u, statistics[c], parts[0]);
+        conclude(c, 0u, line_of(c), parts[0]);
     }
 }

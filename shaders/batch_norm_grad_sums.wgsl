@@ -1,10 +1,9 @@
 // (sum of gradient, sum of gradient * (source - mean)) over one part of channel c. The two terms at one
-// place are `terms`', what becomes of the sums is `conclude`'s; both are joined.
+// place are `terms`', what becomes of the sums is `conclude`'s, and what both go by is `line_of` the channel;
+// all are joined.
 //
-// Statistics as batch_norm_settle makes them. One workgroup makes one part of LANES_C channels: each
+// One workgroup makes one part of LANES_C channels: each
 // lane adds its terms in order, then the lanes are added as a fixed tree.
-@group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
-
 struct Terms {
     gradient: Pack,
     weighted: Pack,
@@ -18,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let share = share_of(number, lane);
     let c = min(share.channel, CHANNELS - 1u);
-    let line = statistics[c];
+    let line = line_of(c);
     var sum = Terms(Pack(0.0), Pack(0.0));
     for (var i = share.first; i < share.end; i += ROWS) {
         let next = terms(pack_at(c, i), line);

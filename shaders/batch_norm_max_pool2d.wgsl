@@ -5,7 +5,6 @@
 // OUT_W); statistics as batch_norm_settle makes them. One invocation makes the windows of one word.
 @group(0) @binding(0) var<storage, read> source: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 @group(0) @binding(4) var<storage, read_write> taps: array<u32>;
 
@@ -20,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let plane = i / WORDS;
     let line = statistics[plane % CHANNELS];
-    let offset = bias[plane % CHANNELS];
+    let offset = bias_of(plane % CHANNELS);
     let first = i % WORDS * 4u;
     var word = 0u;
     for (var j = 0u; j < 4u; j++) {

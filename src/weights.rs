@@ -35,8 +35,11 @@ struct Entry {
     in_file: bool,
 }
 
-/// Names that PyTorch's files hold and this library has no use for.
-const IGNORED_SUFFIX: &str = ".num_batches_tracked";
+/// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one i64 of them for each layer; here
+/// only layers whose running statistics are plain averages have one, and it is ignored for others.
+fn counts_batches(name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked")
+}
 
 impl Weights {
     /// Memory for every parameter and state of `graph`, with their first contents. The same seed
@@ -134,11 +137,23 @@ impl Weights {
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
             .collect();
         let data = self.device.read(&parts)?;
+        let counts = |name: &str| if counts_batches(name) { Dtype::I64 } else { Dtype::F32 };
+        let data: Vec<Vec<u8>> = kept
+            .iter()
+            .zip(data)
+            .map(|((name, _), bytes)| match counts(name) {
+                Dtype::I64 => {
+                    let numbers = bytemuck::pod_collect_to_vec::<u8, f32>(&bytes);
+                    numbers.iter().flat_map(|&x| (x as i64).to_le_bytes()).collect()
+                }
+                _ => bytes,
+            })
+            .collect();
         let views = kept
             .iter()
             .zip(&data)
             .map(|((name, entry), bytes)| {
-                TensorView::new(Dtype::F32, entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
+                TensorView::new(counts(name), entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
             })
             .collect::<Result<Vec<_>, _>>();
         let error = |e: safetensors::SafeTensorError| Error::Weights {
@@ -174,7 +189,8 @@ impl Weights {
                     listed(&file)
                 ))
             })?;
-            if tensor.dtype() != Dtype::F32 {
+            let counted = counts_batches(name) && tensor.dtype() == Dtype::I64;
+            if tensor.dtype() != Dtype::F32 && !counted {
                 return Err(error(format!("tensor \"{name}\" is {:?}, expected F32", tensor.dtype())));
             }
             if tensor.shape() != &entry.shape[..] {
@@ -184,11 +200,16 @@ impl Weights {
                     entry.shape
                 )));
             }
-            found.push((entry, bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())));
+            let numbers = if counted {
+                tensor.data().as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as f32).collect()
+            } else {
+                bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
+            };
+            found.push((entry, numbers));
         }
         for name in file.names() {
             let known = self.entries.get(name).is_some_and(|e| e.in_file);
-            if !known && !name.ends_with(IGNORED_SUFFIX) {
+            if !known && !counts_batches(name) {
                 return Err(error(format!(
                     "tensor \"{name}\" is extra: the network has no such parameter; load the file into the network it was saved from"
                 )));

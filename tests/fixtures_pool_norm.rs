@@ -7,7 +7,9 @@ use harness::fixture::{Fixture, assert_close};
 use harness::{array, device, numbers};
 use wgrad::graph::{Init, Mode, Value};
 use wgrad::ops::Operator;
-use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain};
+use wgrad::ops::batch_norm::{
+    BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain, Running,
+};
 use wgrad::ops::pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2d};
 use wgrad::reference::Array;
 use wgrad::{Error, Graph, HostTensor, Plan, Session, Weights};
@@ -183,9 +185,10 @@ fn normed(
     let var = graph.state(WEIGHTS[3], [channels], Init::Constant(1.0), true)?;
     let attributes = BatchNorm {
         eps: fixture.number("eps", 1e-5) as f32,
-        momentum: fixture.number("momentum", 0.1) as f32,
+        momentum: Some(fixture.number("momentum", 0.1) as f32),
     };
-    let y = graph.batch_norm(x, weight, bias, mean, var, attributes, mode)?;
+    let running = Running { mean, variance: var, batches: None };
+    let y = graph.batch_norm(x, Some([weight, bias]), Some(running), attributes, mode)?;
     let gradients: Vec<Value> = graph
         .gradients_from(&[(y, dy)], &[x, weight, bias])?
         .into_iter()
@@ -240,14 +243,14 @@ fn batch_norm_agrees_with_pytorch() -> Result<(), Error> {
 
 #[test]
 fn batch_norm_gradients_are_slopes() {
-    let attributes = BatchNorm { eps: 1e-3, momentum: 0.1 };
+    let attributes = BatchNorm { eps: 1e-3, ..BatchNorm::default() };
     for shape in [vec![5, 3], vec![3, 2, 2, 3]] {
         let channels = shape[1];
         let [x, weights] = [1, 2].map(|seed| array(&numbers(shape.clone(), seed)));
         let [weight, bias, mean] = [3, 4, 5].map(|seed| array(&numbers([channels], seed)));
         let var = array(&numbers([channels], 6)).map(|v| v + 1.5);
-        let train = BatchNormTrain(attributes);
-        let eval = BatchNormEval(attributes);
+        let train = BatchNormTrain::from(attributes);
+        let eval = BatchNormEval::from(attributes);
         let statistics = train.reference(&[&x, &weight, &bias, &mean, &var]).remove(1);
         let rules: [(&str, &dyn Operator, Vec<Array>); 2] = [
             ("training", &train, BatchNormGrad::default().reference(&[&x, &weights, &statistics])),
@@ -277,7 +280,8 @@ fn batch_norm_refuses_what_pytorch_refuses() -> Result<(), Error> {
         let x = graph.input("x", shape)?;
         let mut each = |name: &str| graph.state(name, [channels], Init::Constant(1.0), false);
         let [weight, bias, mean, var] = WEIGHTS.map(&mut each);
-        graph.batch_norm(x, weight?, bias?, mean?, var?, attributes, mode)
+        let running = Running { mean: mean?, variance: var?, batches: None };
+        graph.batch_norm(x, Some([weight?, bias?]), Some(running), attributes, mode)
     };
     let plain = BatchNorm::default();
     let refused = |made: Result<Value, Error>, words: &str| {
@@ -293,7 +297,7 @@ fn batch_norm_refuses_what_pytorch_refuses() -> Result<(), Error> {
     refused(build(&[4], 4, plain, Mode::Eval), "expected f32 of shape (N, C) or (N, C, ...)");
     refused(build(&[4, 3], 3, BatchNorm { eps: 0.0, ..plain }, Mode::Eval), "eps must be above 0");
     refused(
-        build(&[4, 3], 3, BatchNorm { momentum: 1.5, ..plain }, Mode::Train),
+        build(&[4, 3], 3, BatchNorm { momentum: Some(1.5), ..plain }, Mode::Train),
         "momentum must be between 0 and 1",
     );
     Ok(())

@@ -37,6 +37,7 @@ families! {
     permute
     pool2d
     reshape
+    row_norm
     slice
     softmax
     unary

@@ -15,7 +15,7 @@ mod sequential;
 pub use activations::{AvgPool2d, Dropout, Flatten, MaxPool2d, Relu, Sigmoid, Tanh};
 pub use convolution::Conv2d;
 pub use linear::Linear;
-pub use normalization::BatchNorm;
+pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm};
 pub use parallel::Parallel;
 pub use sequential::Sequential;
 

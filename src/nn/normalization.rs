@@ -1,25 +1,39 @@
-//! Batch normalisation.
+//! Normalisation: by batches, by rows, and of neighbouring channels.
 
 use super::Layer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Mode, Value};
-use crate::ops::batch_norm;
+use crate::ops::batch_norm::{self, Running};
+use crate::tensor::Shape;
 
 /// Normalises each channel over the batch (and the image, where there is one): input
 /// \[n, channels] or \[n, channels, h, w], PyTorch's `BatchNorm1d` and `BatchNorm2d`.
 ///
 /// Parameters: `weight` and `bias` \[channels], ones and zeros at first. State: `running_mean` and
-/// `running_var` \[channels], zeros and ones at first; training updates them, evaluation uses them.
+/// `running_var` \[channels], zeros and ones at first; training updates them, evaluation uses them. With
+/// [`BatchNorm::cumulative_average`] also `num_batches_tracked`, which other layers neither keep nor write,
+/// and which is ignored where a file of PyTorch's has it for them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BatchNorm {
     channels: usize,
     attributes: batch_norm::BatchNorm,
+    affine: bool,
+    track_running_stats: bool,
+    frozen_statistics: bool,
+    frozen_parameters: bool,
 }
 
 impl BatchNorm {
-    /// Batch norm with PyTorch's defaults: epsilon 1e-5, momentum 0.1.
+    /// Batch norm with PyTorch's defaults: epsilon 1e-5, momentum 0.1, affine, running statistics tracked.
     pub fn new(channels: usize) -> Self {
-        BatchNorm { channels, attributes: batch_norm::BatchNorm::default() }
+        BatchNorm {
+            channels,
+            attributes: batch_norm::BatchNorm::default(),
+            affine: true,
+            track_running_stats: true,
+            frozen_statistics: false,
+            frozen_parameters: false,
+        }
     }
 
     /// What is added to the variance under the root.
@@ -32,7 +46,43 @@ impl BatchNorm {
     /// The weight of a batch's statistics in the running ones.
     #[must_use]
     pub fn momentum(mut self, momentum: f32) -> Self {
-        self.attributes.momentum = momentum;
+        self.attributes.momentum = Some(momentum);
+        self
+    }
+
+    /// Makes running statistics plain averages over all batches, PyTorch's `momentum=None`.
+    #[must_use]
+    pub fn cumulative_average(mut self) -> Self {
+        self.attributes.momentum = None;
+        self
+    }
+
+    /// Whether there are a weight and a bias.
+    #[must_use]
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = affine;
+        self
+    }
+
+    /// Whether there are running statistics; without, evaluation goes by the batch's own too.
+    #[must_use]
+    pub fn track_running_stats(mut self, track: bool) -> Self {
+        self.track_running_stats = track;
+        self
+    }
+
+    /// Uses the running statistics in training too, and keeps them as they are: for a network whose
+    /// statistics come from elsewhere.
+    #[must_use]
+    pub fn freeze_statistics(mut self) -> Self {
+        self.frozen_statistics = true;
+        self
+    }
+
+    /// Makes weight and bias state, which files hold and optimizers leave alone.
+    #[must_use]
+    pub fn freeze_parameters(mut self) -> Self {
+        self.frozen_parameters = true;
         self
     }
 }
@@ -40,10 +90,172 @@ impl BatchNorm {
 impl Layer for BatchNorm {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
         let shape = [self.channels];
-        let weight = g.parameter("weight", shape, Init::Constant(1.0))?;
-        let bias = g.parameter("bias", shape, Init::Constant(0.0))?;
-        let mean = g.state("running_mean", shape, Init::Constant(0.0), true)?;
-        let variance = g.state("running_var", shape, Init::Constant(1.0), true)?;
-        g.batch_norm(x, weight, bias, mean, variance, self.attributes, mode)
+        let parameter = |g: &mut Graph, name: &str, first: f32| {
+            if self.frozen_parameters {
+                g.state(name, shape, Init::Constant(first), true)
+            } else {
+                g.parameter(name, shape, Init::Constant(first))
+            }
+        };
+        let affine = match self.affine {
+            true => Some([parameter(g, "weight", 1.0)?, parameter(g, "bias", 0.0)?]),
+            false => None,
+        };
+        if !self.track_running_stats {
+            if self.frozen_statistics {
+                return Err(Error::Setting {
+                    setting: "freeze_statistics",
+                    message: "there are no running statistics to use; leave track_running_stats on".into(),
+                });
+            }
+            return g.batch_norm(x, affine, None, self.attributes, mode);
+        }
+        let running = Running {
+            mean: g.state("running_mean", shape, Init::Constant(0.0), true)?,
+            variance: g.state("running_var", shape, Init::Constant(1.0), true)?,
+            batches: match self.attributes.momentum {
+                Some(_) => None,
+                None => Some(g.state("num_batches_tracked", Shape::scalar(), Init::Constant(0.0), true)?),
+            },
+        };
+        let mode = if self.frozen_statistics { Mode::Eval } else { mode };
+        g.batch_norm(x, affine, Some(running), self.attributes, mode)
     }
+}
+
+/// Normalises each row of the last dimensions by its own mean and variance, PyTorch's `LayerNorm`: input
+/// \[..., normalized_shape].
+///
+/// Parameters: `weight` and `bias` of the normalized shape, ones and zeros at first.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LayerNorm {
+    normalized_shape: Shape,
+    eps: f32,
+    affine: bool,
+    bias: bool,
+}
+
+impl LayerNorm {
+    /// Layer norm over last dimensions of these sizes, with PyTorch's defaults: epsilon 1e-5, a weight and
+    /// a bias.
+    pub fn new(normalized_shape: impl Into<Shape>) -> Self {
+        LayerNorm { normalized_shape: normalized_shape.into(), eps: 1e-5, affine: true, bias: true }
+    }
+
+    /// What is added to the variance under the root.
+    #[must_use]
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// Whether there are a weight and a bias, PyTorch's `elementwise_affine`.
+    #[must_use]
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = affine;
+        self
+    }
+
+    /// Whether there is a bias beside the weight.
+    #[must_use]
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+}
+
+impl Layer for LayerNorm {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let shape = &self.normalized_shape;
+        let weight = optional(g, self.affine, "weight", shape, 1.0)?;
+        let bias = optional(g, self.affine && self.bias, "bias", shape, 0.0)?;
+        g.layer_norm(x, shape.clone(), weight, bias, self.eps)
+    }
+}
+
+/// Normalises groups of neighbouring channels of each sample by their own mean and variance, PyTorch's
+/// `GroupNorm`: input \[n, channels, ...].
+///
+/// Parameters: `weight` and `bias` \[channels], ones and zeros at first.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GroupNorm {
+    groups: usize,
+    channels: usize,
+    eps: f32,
+    affine: bool,
+}
+
+impl GroupNorm {
+    /// Group norm with PyTorch's defaults: epsilon 1e-5, affine.
+    pub fn new(groups: usize, channels: usize) -> Self {
+        GroupNorm { groups, channels, eps: 1e-5, affine: true }
+    }
+
+    /// What is added to the variance under the root.
+    #[must_use]
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// Whether there are a weight and a bias.
+    #[must_use]
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = affine;
+        self
+    }
+}
+
+impl Layer for GroupNorm {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let shape = Shape::from([self.channels]);
+        let weight = optional(g, self.affine, "weight", &shape, 1.0)?;
+        let bias = optional(g, self.affine, "bias", &shape, 0.0)?;
+        g.group_norm(x, self.groups, weight, bias, self.eps)
+    }
+}
+
+/// Normalises each channel of each sample by its own mean and variance, in training and evaluation alike,
+/// PyTorch's `InstanceNorm1d` and `InstanceNorm2d` without running statistics: input \[n, channels, ...].
+///
+/// Parameters, only if affine: `weight` and `bias` \[channels], ones and zeros at first.
+#[derive(Clone, PartialEq, Debug)]
+pub struct InstanceNorm {
+    channels: usize,
+    eps: f32,
+    affine: bool,
+}
+
+impl InstanceNorm {
+    /// Instance norm with PyTorch's defaults: epsilon 1e-5, not affine.
+    pub fn new(channels: usize) -> Self {
+        InstanceNorm { channels, eps: 1e-5, affine: false }
+    }
+
+    /// What is added to the variance under the root.
+    #[must_use]
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// Whether there are a weight and a bias.
+    #[must_use]
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = affine;
+        self
+    }
+}
+
+impl Layer for InstanceNorm {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let shape = Shape::from([self.channels]);
+        let weight = optional(g, self.affine, "weight", &shape, 1.0)?;
+        let bias = optional(g, self.affine, "bias", &shape, 0.0)?;
+        g.instance_norm(x, weight, bias, self.eps)
+    }
+}
+
+fn optional(g: &mut Graph, there: bool, name: &str, shape: &Shape, first: f32) -> Result<Option<Value>> {
+    there.then(|| g.parameter(name, shape.clone(), Init::Constant(first))).transpose()
 }

@@ -22,6 +22,7 @@ pub mod permute;
 pub mod pointwise;
 pub mod pool2d;
 pub mod reshape;
+pub mod row_norm;
 pub mod slice;
 pub mod softmax;
 mod strided_copy;

@@ -178,7 +178,7 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
                     );
                     number
                 });
-                load(number, reach, width)
+                load(&format!("operand_{number}"), element, reach, width)
             })
             .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
             .collect();
@@ -190,18 +190,28 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
 
-/// The expression that loads what goes into elements `at * width` and on.
-fn load(operand: usize, reach: Reach, width: usize) -> String {
+/// WGSL of a function `name(at)` that gives what goes into elements `at * width` and on from the buffer at
+/// this binding. For kernels that use an operand before their result is there to be finished.
+pub(crate) fn reader(name: &str, binding: usize, reach: Reach, width: usize) -> String {
+    let element = if width == 4 { "vec4<f32>" } else { "f32" };
+    let stored = if Load::of(reach, width) == Load::Whole { element } else { "f32" };
+    let load = load(&format!("{name}_operand"), element, reach, width);
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> {name}_operand: array<{stored}>;\nfn {name}(at: u32) -> {element} {{\n    return {load};\n}}\n"
+    )
+}
+
+/// The expression that loads what goes into elements `at * width` and on of the buffer `name`.
+fn load(name: &str, element: &str, reach: Reach, width: usize) -> String {
     if reach == Reach::Same {
-        return format!("operand_{operand}[at]");
+        return format!("{name}[at]");
     }
     match Load::of(reach, width) {
-        Load::Whole => format!("operand_{operand}[{}]", index("at", &reach.runs(), width, width)),
-        Load::Shared => format!("Element(operand_{operand}[{}])", index("at", &reach.runs(), width, 1)),
+        Load::Whole => format!("{name}[{}]", index("at", &reach.runs(), width, width)),
+        Load::Shared => format!("{element}({name}[{}])", index("at", &reach.runs(), width, 1)),
         Load::Each => {
-            let each = |i: usize| {
-                format!("operand_{operand}[{}]", index(&format!("(at * 4u + {i}u)"), &reach.runs(), 1, 1))
-            };
+            let each =
+                |i: usize| format!("{name}[{}]", index(&format!("(at * 4u + {i}u)"), &reach.runs(), 1, 1));
             format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
         }
     }

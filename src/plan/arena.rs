@@ -7,7 +7,7 @@
 use super::lower::ARENA_ALIGNMENT;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What a buffer holds.
@@ -80,13 +80,25 @@ impl Arenas {
             }
             arenas.runs.insert(id, pages);
         }
-        for kind in [BufferKind::Parameters, BufferKind::State] {
+        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must
+        // not bind one buffer both ways.
+        let updated: BTreeSet<Value> = graph
+            .nodes()
+            .flat_map(|(_, node)| {
+                node.operator.in_place().into_iter().map(|(_, input)| graph.storage(node.inputs[input]))
+            })
+            .collect();
+        for (kind, updates) in [
+            (BufferKind::Parameters, None),
+            (BufferKind::State, Some(true)),
+            (BufferKind::State, Some(false)),
+        ] {
             let rest: Vec<Value> = graph
                 .values()
                 .filter(|(value, info)| {
                     let matches = match info.source {
-                        Source::Parameter(_) => kind == BufferKind::Parameters,
-                        Source::State { .. } => kind == BufferKind::State,
+                        Source::Parameter(_) => updates.is_none(),
+                        Source::State { .. } => updates == Some(updated.contains(value)),
                         _ => false,
                     };
                     matches && !arenas.places.contains_key(value)

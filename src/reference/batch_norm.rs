@@ -1,23 +1,18 @@
 //! Batch normalisation, channel by channel.
 
 use super::Array;
-use crate::ops::batch_norm::BatchNorm;
+use crate::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGradInput, BatchNormTrain};
 
 /// y; each channel's first element, the mean less that, one over the standard deviation, and that times
-/// the weight; the new running mean and variance.
-pub fn train(
-    x: &Array,
-    weight: &Array,
-    bias: &Array,
-    running_mean: &Array,
-    running_var: &Array,
-    attributes: &BatchNorm,
-) -> Vec<Array> {
+/// the weight; if tracked, the new running mean and variance.
+pub fn train(operator: &BatchNormTrain, inputs: &[&Array]) -> Vec<Array> {
+    let x = inputs[0];
+    let (weight, bias, running) = parameters(&inputs[1..], operator.affine, x.shape[1]);
     let channels = x.shape[1];
-    let (eps, momentum) = (f64::from(attributes.eps), f64::from(attributes.momentum));
+    let eps = f64::from(operator.norm.eps);
     let mut y = Array::zeros(x.shape.clone());
     let mut statistics = Array::zeros([channels, 4]);
-    let (mut new_mean, mut new_var) = (running_mean.clone(), running_var.clone());
+    let mut new: Vec<Array> = running.iter().take(2).map(|&old| old.clone()).collect();
     for c in 0..channels {
         let members = members(x, c);
         let n = members.len() as f64;
@@ -34,10 +29,22 @@ pub fn train(
             inverse,
             inverse * weight.data[c],
         ]);
-        new_mean.data[c] += momentum * (mean - running_mean.data[c]);
-        new_var.data[c] += momentum * (deviations / (n - 1.0) - running_var.data[c]);
+        if operator.tracked {
+            let share = operator.norm.momentum.map_or_else(|| 1.0 / running[2].data[0], f64::from);
+            for (new, now) in new.iter_mut().zip([mean, deviations / (n - 1.0)]) {
+                new.data[c] += share * (now - new.data[c]);
+            }
+        }
     }
-    vec![y, statistics, new_mean, new_var]
+    [y, statistics].into_iter().chain(new).collect()
+}
+
+/// Weight and bias, ones and zeros where there are none, and the inputs behind them.
+fn parameters<'i>(rest: &'i [&'i Array], affine: bool, channels: usize) -> (Array, Array, &'i [&'i Array]) {
+    if affine {
+        return (rest[0].clone(), rest[1].clone(), &rest[2..]);
+    }
+    (Array::new([channels], vec![1.0; channels]), Array::zeros([channels]), rest)
 }
 
 /// Gradients of x, weight and bias, by the chain through the mean and the variance.
@@ -68,22 +75,30 @@ pub fn train_grad(x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array>
 }
 
 /// y by the running statistics.
-pub fn eval(
-    x: &Array,
-    weight: &Array,
-    bias: &Array,
-    running_mean: &Array,
-    running_var: &Array,
-    attributes: &BatchNorm,
-) -> Array {
+pub fn eval(operator: &BatchNormEval, inputs: &[&Array]) -> Array {
+    let x = inputs[0];
+    let (weight, bias, running) = parameters(&inputs[1..], operator.affine, x.shape[1]);
     let mut y = Array::zeros(x.shape.clone());
     for c in 0..x.shape[1] {
-        let deviation = (running_var.data[c] + f64::from(attributes.eps)).sqrt();
+        let deviation = (running[1].data[c] + f64::from(operator.norm.eps)).sqrt();
         for i in members(x, c) {
-            y.data[i] = (x.data[i] - running_mean.data[c]) / deviation * weight.data[c] + bias.data[c];
+            y.data[i] = (x.data[i] - running[0].data[c]) / deviation * weight.data[c] + bias.data[c];
         }
     }
     y
+}
+
+/// The gradient of x alone where the statistics are constants.
+pub fn eval_grad_input(operator: &BatchNormEvalGradInput, inputs: &[&Array]) -> Array {
+    let (gradient, var) = (inputs[0], inputs[inputs.len() - 1]);
+    let mut grad_x = Array::zeros(gradient.shape.clone());
+    for c in 0..gradient.shape[1] {
+        let weight = if operator.affine { inputs[1].data[c] } else { 1.0 };
+        for i in members(gradient, c) {
+            grad_x.data[i] = gradient.data[i] * weight / (var.data[c] + f64::from(operator.norm.eps)).sqrt();
+        }
+    }
+    grad_x
 }
 
 /// Gradients of x, weight and bias where the statistics are constants.

@@ -17,6 +17,7 @@ pub mod pad;
 pub mod permute;
 pub mod pool2d;
 pub mod reshape;
+pub mod row_norm;
 pub mod slice;
 pub mod softmax;
 pub mod unary;

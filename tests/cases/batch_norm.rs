@@ -3,8 +3,8 @@
 use crate::harness::{Case, array, numbers};
 use wgrad::ops::Operator;
 use wgrad::ops::batch_norm::{
-    BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad,
-    BatchNormTrain,
+    BatchCount, BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad,
+    BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain,
 };
 use wgrad::ops::unary::Unary;
 use wgrad::{HostData, HostTensor};
@@ -16,15 +16,41 @@ pub fn family(name: &str, x: HostTensor, attributes: BatchNorm) -> Vec<Case> {
         [numbers([channels], 2), numbers([channels], 3), numbers([channels], 4), numbers(x.shape.clone(), 5)];
     let var = shifted(&numbers([channels], 6), 1.5);
     let inputs = vec![x.clone(), weight.clone(), bias, mean.clone(), var.clone()];
-    let train = BatchNormTrain(attributes);
+    let train = BatchNormTrain::from(attributes);
     let statistics = statistics(&train, &inputs);
     let backward = vec![x.clone(), gradient.clone(), statistics];
     vec![
         Case::new(name, train, inputs.clone()),
-        Case::new(name, BatchNormEval(attributes), inputs),
+        Case::new(name, BatchNormEval::from(attributes), inputs),
         Case::new(name, BatchNormGrad::default(), backward.clone()),
         Case::new(format!("{name}, with a bias before"), BatchNormGrad { source_bias: true }, backward),
         Case::new(name, BatchNormEvalGrad(attributes), vec![x, gradient, weight, mean, var]),
+    ]
+}
+
+/// The operators without weight and bias, without running statistics, and with plain averages of them.
+pub fn partial(name: &str, x: HostTensor) -> Vec<Case> {
+    let channels = x.shape[1];
+    let [weight, bias, mean] = [2, 3, 4].map(|seed| numbers([channels], seed));
+    let var = shifted(&numbers([channels], 6), 1.5);
+    let (affine, running) = (vec![weight.clone(), bias], vec![mean, var.clone()]);
+    let with = |parts: &[&[HostTensor]]| {
+        [std::slice::from_ref(&x)].iter().chain(parts).flat_map(|part| part.to_vec()).collect::<Vec<_>>()
+    };
+    let norm = BatchNorm::default();
+    let averaged = BatchNorm { momentum: None, ..norm };
+    let gradient = numbers(x.shape.clone(), 5);
+    let count = vec![HostTensor::filled([0; 0], 7.0)];
+    let average = BatchNormTrain::from(averaged);
+    let each = |affine| BatchNormEvalGradInput { norm, affine };
+    vec![
+        Case::new(name, BatchNormTrain { norm, affine: false, tracked: true }, with(&[&running])),
+        Case::new(name, BatchNormTrain { norm, affine: true, tracked: false }, with(&[&affine])),
+        Case::new(name, BatchNormTrain { norm, affine: false, tracked: false }, with(&[])),
+        Case::new(format!("{name}, averages"), average, with(&[&affine, &running, &count])),
+        Case::new(name, BatchNormEval { norm, affine: false }, with(&[&running])),
+        Case::new(name, each(true), vec![gradient.clone(), weight, var.clone()]),
+        Case::new(name, each(false), vec![gradient, var]),
     ]
 }
 
@@ -34,7 +60,7 @@ pub fn pooled(name: &str, x: HostTensor, activation: Option<Unary>) -> Vec<Case>
     let [weight, bias, mean] = [2, 3, 4].map(|seed| numbers([channels], seed));
     let var = shifted(&numbers([channels], 6), 1.5);
     let inputs = vec![x.clone(), weight, bias, mean, var];
-    let forward = BatchNormMaxPool { norm: BatchNorm::default(), activation };
+    let forward = BatchNormMaxPool { norm: BatchNorm::default().into(), activation };
     let arrays: Vec<_> = inputs.iter().map(array).collect();
     let outputs = forward.reference(&arrays.iter().collect::<Vec<_>>());
     let rounded = |i: usize| {
@@ -92,10 +118,13 @@ pub fn cases() -> Vec<Case> {
     let soft = BatchNorm { eps: 0.5, ..plain };
     all("two values of one channel", numbers([2, 1], 10), soft);
     all("two values in one plane", numbers([1, 3, 1, 2], 11), soft);
-    all("other attributes", numbers([6, 5, 4, 3], 7), BatchNorm { eps: 0.1, momentum: 0.7 });
-    all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: 1.0, ..plain });
+    all("other attributes", numbers([6, 5, 4, 3], 7), BatchNorm { eps: 0.1, momentum: Some(0.7) });
+    all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: Some(1.0), ..plain });
     all("a mean far from zero", shifted(&numbers([16, 3, 9, 9], 9), 3000.0), plain);
     all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5), plain);
+    cases.extend(partial("features, primes", numbers([37, 19], 13)));
+    cases.extend(partial("channels in several parts", numbers([7, 3, 28, 28], 14)));
+    cases.push(Case::new("the eighth batch", BatchCount, vec![HostTensor::filled([0; 0], 7.0)]));
     let relu = Some(Unary::Relu);
     for (name, shape, activation) in [
         ("one window", [2, 1, 2, 2], None),
@@ -106,6 +135,9 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.extend(pooled(&format!("pooled: {name}"), numbers(shape, 12), activation));
     }
+    let bare = BatchNormTrain { norm: BatchNorm::default(), affine: false, tracked: false };
+    let x = vec![numbers([3, 2, 6, 4], 12)];
+    cases.push(Case::new("pooled, bare", BatchNormMaxPool { norm: bare, activation: relu }, x));
     // All the values of a window alike: the first wins.
     cases.extend(pooled("pooled: ties", HostTensor::filled([3, 2, 4, 4], 0.5), relu));
     cases

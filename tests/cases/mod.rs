@@ -16,6 +16,7 @@ pub mod pad;
 pub mod permute;
 pub mod pool2d;
 pub mod reshape;
+pub mod row_norm;
 pub mod slice;
 pub mod softmax;
 pub mod unary;
@@ -46,6 +47,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
+    Family { name: "row_norm", cases: row_norm::cases, large: row_norm::large },
     Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
     Family { name: "unary", cases: unary::cases, large: unary::large },

@@ -29,7 +29,7 @@ impl State {
     fn norm(&self, layer: &str, x: &Array) -> Array {
         let tensor = |name| self.get(layer, name);
         let tensors = [tensor("weight"), tensor("bias"), tensor("running_mean"), tensor("running_var")];
-        one(&BatchNormEval(BatchNorm::default()), &[&[Some(x)], &tensors[..]].concat())
+        one(&BatchNormEval::from(BatchNorm::default()), &[&[Some(x)], &tensors[..]].concat())
     }
 
     fn linear(&self, layer: &str, x: &Array) -> Array {

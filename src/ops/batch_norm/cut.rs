@@ -13,7 +13,7 @@ static CHANNELS: ShaderFile = shader_file!("shared/channels");
 
 /// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
 /// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
-pub(super) const VARIANTS: [&str; 2] = ["wide", "narrow"];
+pub(crate) const VARIANTS: [&str; 2] = ["wide", "narrow"];
 
 /// Elements side by side that kernels take at a time, and the file that says so.
 pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
@@ -21,7 +21,7 @@ pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
 }
 
 /// How a tensor's channels are cut among workgroups: the constants of `shared/channels`.
-pub(super) struct Cut {
+pub(crate) struct Cut {
     pack: &'static ShaderFile,
     lanes: usize,
     lanes_c: usize,
@@ -84,7 +84,7 @@ impl Cut {
 
 /// Workgroups of 64 invocations that make four packs each, and the kernel of `files` over all packs of a
 /// tensor (N, C, ...).
-pub(super) fn flat(
+pub(crate) fn flat(
     cx: &Lower<'_>,
     shape: &Shape,
     files: &[&'static ShaderFile],

@@ -3,48 +3,42 @@
 //!
 //! In training a channel's elements are reduced, by several workgroups where they are many, whose
 //! results one further dispatch merges; then one kernel over the flat tensor makes the output. Here are
-//! the attributes and the forward passes; `gradients` holds the backward ones, `pool` what is fused with
-//! max pooling, `cut` how reductions are shared among workgroups.
+//! the attributes and what the graph's method makes of them; `train` and `eval` hold the forward passes,
+//! `gradients` and `eval` the backward ones, `pool` what is fused with max pooling, `reduce` the reductions
+//! and `cut` how they are shared among workgroups, which normalisation of rows (`row_norm`) uses too.
 
 mod cut;
+mod eval;
 mod gradients;
 mod pool;
+mod reduce;
+mod train;
 
-pub use gradients::{BatchNormEvalGrad, BatchNormGrad};
+pub(crate) use cut::{Cut, VARIANTS, flat};
+pub use eval::{BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput};
+pub use gradients::BatchNormGrad;
 pub use pool::{BatchNormMaxPool, BatchNormMaxPoolGrad};
 pub(crate) use pool::{pooled_taps, pools};
+pub(crate) use reduce::{Conclusion, Sums, moments};
+pub use train::{BatchCount, BatchNormTrain};
 
 use super::Operator;
-use super::pointwise::{self, Pointwise, Reach};
-use crate::error::Result;
-use crate::graph::{Backward, Graph, Mode, Value};
-use crate::plan::{Caps, Lower};
-use crate::reference::{Array, batch_norm as reference};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Mode, Value};
 use crate::tensor::{DType, TensorType};
-use cut::{Cut, VARIANTS, flat};
-
-static MERGE_MOMENTS: ShaderFile = shader_file!("shared/moments");
-static MOMENTS: ShaderFile = shader_file!("batch_norm_moments");
-static PARTS: ShaderFile = shader_file!("batch_norm_parts");
-static MERGE: ShaderFile = shader_file!("batch_norm_merge");
-static SETTLE: ShaderFile = shader_file!("batch_norm_settle");
-static APPLY: ShaderFile = shader_file!("batch_norm_apply");
-static EVAL: ShaderFile = shader_file!("shared/batch_norm_eval");
-
 /// Attributes of batch normalisation, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct BatchNorm {
     /// Added to the variance, under the root.
     pub eps: f32,
-    /// Share of the batch's statistics in the new running ones.
-    pub momentum: f32,
+    /// Share of the batch's statistics in the new running ones; `None` makes those plain averages over all
+    /// batches, the share being 1 / (batches so far).
+    pub momentum: Option<f32>,
 }
 
 impl Default for BatchNorm {
     fn default() -> Self {
-        BatchNorm { eps: 1e-5, momentum: 0.1 }
+        BatchNorm { eps: 1e-5, momentum: Some(0.1) }
     }
 }
 
@@ -54,10 +48,12 @@ impl BatchNorm {
         if !(self.eps > 0.0 && self.eps.is_finite()) {
             return Err(format!("eps must be above 0, found {}", self.eps));
         }
-        if !(0.0..=1.0).contains(&self.momentum) {
-            return Err(format!("momentum must be between 0 and 1, found {}", self.momentum));
+        match self.momentum {
+            Some(momentum) if !(0.0..=1.0).contains(&momentum) => {
+                Err(format!("momentum must be between 0 and 1, found {momentum}"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -76,174 +72,81 @@ fn check_each(inputs: &[&TensorType], names: &[&str], expected: &TensorType) -> 
     }
 }
 
-impl BatchNorm {
-    /// Records what comes before normalising: the statistics (output 1) and the running ones (outputs 2
-    /// and 3) of the first input.
-    fn lower_statistics(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let shape = cx.input_type(0).shape.clone();
-        let cut = Cut::new(&shape, cx.variant());
-        let settle = |kernel: Kernel| {
-            kernel
-                .with("EPSILON", self.eps)
-                .with("MOMENTUM", self.momentum)
-                .with("ELEMENTS", (shape.elements() / shape[1]) as f32)
-        };
-        let (x, results) = (cx.input(0), [cx.input(1), cx.output(1), cx.output(2), cx.output(3)]);
-        if cut.parts == 1 {
-            let kernel = settle(cut.kernel(cx, &[&MERGE_MOMENTS, &SETTLE, &MOMENTS])?);
-            let operands: Vec<_> = [x].into_iter().chain(results).collect();
-            cx.dispatch(kernel, &operands, cut.workgroups());
-            return Ok(());
-        }
-        let partial = cx.temporary(cut.pairs());
-        let kernel = cut.kernel(cx, &[&MERGE_MOMENTS, &PARTS, &MOMENTS])?;
-        cx.dispatch(kernel, &[x.clone(), partial.clone()], cut.workgroups());
-        let kernel = settle(cut.kernel(cx, &[&MERGE_MOMENTS, &SETTLE, &MERGE])?);
-        let operands: Vec<_> = [x, partial].into_iter().chain(results).collect();
-        cx.dispatch(kernel, &operands, cut.channels);
-        Ok(())
+/// The inputs of (C) that a normalisation has behind x, in order.
+fn check_parameters(
+    inputs: &[&TensorType],
+    channels: usize,
+    affine: bool,
+    tracked: bool,
+) -> Result<(), String> {
+    let mut names = Vec::new();
+    names.extend(affine.then_some(["weight", "bias"]).into_iter().flatten());
+    names.extend(tracked.then_some(["running_mean", "running_var"]).into_iter().flatten());
+    if inputs.len() != names.len() {
+        return Err(format!("expected {} inputs besides x, found {}", names.len(), inputs.len()));
     }
+    check_each(inputs, &names, &TensorType::f32([channels]))
 }
 
-/// Normalises by the batch's statistics. Inputs: x (N, C, ...), and (C) each: weight, bias, running
-/// mean, running variance. Outputs: y; statistics (C, 4) for [`BatchNormGrad`]; and in place the new
-/// running mean and variance. The variance is the biased one for y, the unbiased one where it runs.
-///
-/// A channel's statistics are its first element, the mean less that (a mean far from zero would lose
-/// digits in f32), one over the standard deviation, and that times the weight.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchNormTrain(pub BatchNorm);
-
-impl Operator for BatchNormTrain {
-    fn name(&self) -> &'static str {
-        "batch_norm"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        self.0.check()?;
-        let channels = channels(inputs[0])?;
-        let each = TensorType::f32([channels]);
-        check_each(&inputs[1..], &["weight", "bias", "running_mean", "running_var"], &each)?;
-        if inputs[0].shape.elements() == channels {
-            return Err(format!("expected more than 1 value per channel when training, found {}", inputs[0]));
-        }
-        Ok(vec![inputs[0].clone(), TensorType::f32([channels, 4]), each.clone(), each])
-    }
-
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
-        let gradient = cx.output_gradient(0)?;
-        let inputs = [cx.input(0), gradient, cx.output(1)];
-        for (i, gradient) in cx.apply(BatchNormGrad::default(), &inputs)?.into_iter().enumerate() {
-            cx.set(i, gradient);
-        }
-        Ok(())
-    }
-
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        VARIANTS.to_vec()
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let statistics = cx.output(1);
-        self.0.lower_statistics(cx)?;
-        let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &[&APPLY])?;
-        let operands = [cx.input(0), statistics, cx.input(2), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, groups, width);
-        Ok(())
-    }
-
-    fn finishes(&self) -> bool {
-        true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let [x, weight, bias, mean, var] = [0, 1, 2, 3, 4].map(|i| inputs[i]);
-        reference::train(x, weight, bias, mean, var, &self.0)
-    }
-
-    fn in_place(&self) -> Vec<(usize, usize)> {
-        vec![(2, 3), (3, 4)]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        8 * inputs[0].shape.elements() as u64
-    }
-}
-
-/// Normalises by the running statistics. Inputs: x (N, C, ...), and (C) each: weight, bias, running
-/// mean, running variance. Output: y.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchNormEval(pub BatchNorm);
-
-impl Operator for BatchNormEval {
-    fn name(&self) -> &'static str {
-        "batch_norm_eval"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        self.0.check()?;
-        let each = TensorType::f32([channels(inputs[0])?]);
-        check_each(&inputs[1..], &["weight", "bias", "running_mean", "running_var"], &each)?;
-        Ok(vec![inputs[0].clone()])
-    }
-
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
-        let gradient = cx.output_gradient(0)?;
-        let inputs = [cx.input(0), gradient, cx.input(1), cx.input(3), cx.input(4)];
-        for (i, gradient) in cx.apply(BatchNormEvalGrad(self.0), &inputs)?.into_iter().enumerate() {
-            cx.set(i, gradient);
-        }
-        Ok(())
-    }
-
-    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let shape = &inputs[0].shape;
-        let each = Reach::Channel { channels: shape[1], plane: shape[2..].iter().product() };
-        Some(Pointwise {
-            file: &EVAL,
-            function: "batch_norm_eval",
-            reach: vec![Reach::Same, each, each, each, each],
-            numbers: vec![self.0.eps],
-        })
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::eval(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        3 * inputs[0].shape.elements() as u64
-    }
+/// Running statistics of batch normalisation, which training updates in place.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Running {
+    /// Mean of each channel, (C).
+    pub mean: Value,
+    /// Variance of each channel, (C).
+    pub variance: Value,
+    /// Batches that went into them, a scalar f32 state: for [`BatchNorm::momentum`] of `None`, and only then.
+    /// Past 2^24 batches, which f32 counts no further, each batch's share stays what it was.
+    pub batches: Option<Value>,
 }
 
 impl Graph {
-    /// Normalises each channel of `x` (N, C) or (N, C, ...), then scales by `weight` and shifts by
-    /// `bias`. In [`Mode::Train`] by the batch's mean and variance, and `running_mean` and
-    /// `running_var` move to them in place; in [`Mode::Eval`] by the running ones. All four are (C).
+    /// Normalises each channel of `x` (N, C) or (N, C, ...), then scales by a weight and shifts by a bias,
+    /// (C) each, where `affine` has them. In [`Mode::Train`] this goes by the batch's mean and variance,
+    /// and the running ones move to them in place; in the other modes by the running ones. Without running
+    /// statistics the batch's are used in every mode, as by PyTorch's `track_running_stats=False`.
     ///
     /// # Errors
-    /// Another rank, type or number of channels; one value per channel in training; an `eps` not
-    /// above 0 or a `momentum` outside 0 to 1; running statistics that were updated earlier in the
-    /// graph.
-    #[allow(clippy::too_many_arguments, reason = "PyTorch's list")]
+    /// Another rank, type or number of channels; one value per channel where the batch's statistics are
+    /// used; an `eps` not above 0 or a `momentum` outside 0 to 1; a momentum beside a count of batches, or
+    /// neither; running statistics that were updated earlier in the graph.
     pub fn batch_norm(
         &mut self,
         x: Value,
-        weight: Value,
-        bias: Value,
-        running_mean: Value,
-        running_var: Value,
+        affine: Option<[Value; 2]>,
+        running: Option<Running>,
         attributes: BatchNorm,
         mode: Mode,
     ) -> Result<Value> {
-        let inputs = [x, weight, bias, running_mean, running_var];
-        match mode {
-            Mode::Train => Ok(self.apply(BatchNormTrain(attributes), &inputs)?[0]),
-            Mode::Eval => self.apply1(BatchNormEval(attributes), &inputs),
+        let mut inputs = vec![x];
+        inputs.extend(affine.into_iter().flatten());
+        let affine = affine.is_some();
+        let Some(Running { mean, variance, batches }) = running else {
+            let operator = BatchNormTrain { norm: attributes, affine, tracked: false };
+            return Ok(self.apply(operator, &inputs)?[0]);
+        };
+        if attributes.momentum.is_some() == batches.is_some() {
+            return Err(Error::Setting {
+                setting: "momentum",
+                message: "running statistics need either a momentum or a count of batches".into(),
+            });
         }
+        inputs.extend([mean, variance]);
+        if mode != Mode::Train {
+            return self.apply1(BatchNormEval { norm: attributes, affine }, &inputs);
+        }
+        let operator = BatchNormTrain { norm: attributes, affine, tracked: true };
+        if let Some(batches) = batches {
+            inputs.push(batches);
+            self.check_owned(inputs.iter().copied())?;
+            let kinds: Vec<_> = inputs.iter().map(|&input| &self.value(input).kind).collect();
+            // What is refused leaves no node.
+            if operator.infer(&kinds).is_ok() {
+                let counted = self.apply1(BatchCount, &[batches])?;
+                inputs.pop();
+                inputs.push(counted);
+            }
+        }
+        Ok(self.apply(operator, &inputs)?[0])
     }
 }

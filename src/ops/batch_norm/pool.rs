@@ -3,8 +3,8 @@
 //! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
 
 use super::cut::{Cut, VARIANTS};
-use super::gradients::{Sums, apply};
-use super::{BatchNorm, BatchNormGrad, BatchNormTrain, channels, check_each};
+use super::gradients::{Terms, apply};
+use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
 use crate::ops::Operator;
 use crate::ops::pointwise::Link;
@@ -57,14 +57,21 @@ fn windows(cx: &Lower<'_>, pooled: &Shape) -> Result<[(&'static str, u32); 2]> {
 }
 
 /// [`BatchNormTrain`], an activation, and the largest of each 2x2 window. Inputs as [`BatchNormTrain`].
-/// Outputs: the pooled tensor; statistics; the new running mean and variance, in place; and which taps
-/// won, for [`BatchNormMaxPoolGrad`].
+/// Outputs: the pooled tensor; statistics; if tracked, in place, the new running mean and variance; and
+/// which taps won, for [`BatchNormMaxPoolGrad`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormMaxPool {
     /// The normalisation.
-    pub norm: BatchNorm,
+    pub norm: BatchNormTrain,
     /// What happens between normalisation and pooling.
     pub activation: Option<Unary>,
+}
+
+impl BatchNormMaxPool {
+    /// The output that says which taps won, the last.
+    fn taps(&self) -> usize {
+        if self.norm.tracked { 4 } else { 2 }
+    }
 }
 
 impl Operator for BatchNormMaxPool {
@@ -79,7 +86,7 @@ impl Operator for BatchNormMaxPool {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         expect_pooled(inputs[0])?;
-        let mut outputs = BatchNormTrain(self.norm).infer(inputs)?;
+        let mut outputs = self.norm.infer(inputs)?;
         let (shape, taps) = pooled(&inputs[0].shape);
         outputs[0] = TensorType::f32(shape);
         outputs.push(taps);
@@ -95,7 +102,8 @@ impl Operator for BatchNormMaxPool {
         let shape = &cx.input_type(0).shape;
         let (planes, channels) = (shape[0] * shape[1], shape[1]);
         let (pooled, taps) = pooled(shape);
-        let mut kernel = Kernel::new(&[&GROUP, &TAPS, &NORM_POOL])
+        let (bias, operand) = self.norm.bias(cx);
+        let mut kernel = Kernel::new(&[&GROUP, &TAPS, bias, &NORM_POOL])
             .with("CHANNELS", cx.index(channels)?)
             .with("PLANES", cx.index(planes)?);
         for (name, value) in windows(cx, &pooled)? {
@@ -107,13 +115,15 @@ impl Operator for BatchNormMaxPool {
             let pointwise = operator.pointwise(&[&kind]).expect("activations are pointwise");
             cx.chain.insert(0, Link { operator, pointwise, inputs: vec![None], shape: kind.shape });
         }
-        let operands = [cx.input(0), cx.output(1), cx.input(2), cx.output(0), cx.output(4)];
+        let mut operands = vec![cx.input(0), cx.output(1)];
+        operands.extend(operand);
+        operands.extend([cx.output(0), cx.output(self.taps())]);
         cx.dispatch_finished(kernel, &operands, taps.shape.elements().div_ceil(64), 1);
         Ok(())
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let mut outputs = BatchNormTrain(self.norm).reference(inputs);
+        let mut outputs = self.norm.reference(inputs);
         if let Some(activation) = self.activation {
             outputs[0] = activation.reference(&[&outputs[0]]).swap_remove(0);
         }
@@ -128,7 +138,7 @@ impl Operator for BatchNormMaxPool {
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {
-        BatchNormTrain(self.norm).in_place()
+        self.norm.in_place()
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -173,16 +183,14 @@ impl Operator for BatchNormMaxPoolGrad {
         let (pooled, _) = pooled(&shape);
         let constants = windows(cx, &pooled)?;
         let (x, gradient, statistics, taps) = (cx.input(0), cx.input(1), cx.input(2), cx.input(3));
-        let sums = Sums {
-            cut: Cut::single(&pooled, cx.variant()),
-            elements: shape.elements() / shape[1],
-            terms: &[&TAPS, &WINNER, &POOLED_TERMS],
+        let terms = Terms {
+            files: &[&TAPS, &WINNER, &POOLED_TERMS],
             constants: &constants,
             operands: vec![x.clone(), gradient.clone(), statistics.clone(), taps.clone()],
             statistics,
-            source_bias: self.0.source_bias,
         };
-        let lines = sums.lower(cx)?;
+        let cut = Cut::single(&pooled, cx.variant());
+        let lines = self.0.lower_sums(cx, cut, shape.elements() / shape[1], terms)?;
         let operands = [x, gradient, taps, lines, cx.output(0)];
         apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
     }

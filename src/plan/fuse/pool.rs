@@ -53,9 +53,9 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     let (norm, activation) = match rewrite.operator::<Chain>(norm_id) {
         Some(Chain { head, links, .. }) => {
             let [link] = &links[..] else { return None };
-            (downcast::<BatchNormTrain>(head)?.0, Some(*downcast::<Unary>(&link.operator)?))
+            (*downcast::<BatchNormTrain>(head)?, Some(*downcast::<Unary>(&link.operator)?))
         }
-        None => (rewrite.operator::<BatchNormTrain>(norm_id)?.0, None),
+        None => (*rewrite.operator::<BatchNormTrain>(norm_id)?, None),
     };
     let statistics = norm_node.outputs[1];
     let new_taps =

@@ -1,0 +1,187 @@
+//! Batch normalisation by running statistics, which are constants here, and its gradients.
+
+use super::cut::{Cut, VARIANTS};
+use super::{BatchNorm, channels, check_each, check_parameters};
+use crate::error::Result;
+use crate::graph::Backward;
+use crate::ops::Operator;
+use crate::ops::pointwise::{self, Pointwise, Reach};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, batch_norm as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static CHANNEL_SUMS: ShaderFile = shader_file!("shared/channel_sums");
+static EVAL: ShaderFile = shader_file!("shared/batch_norm_eval");
+static GRAD: ShaderFile = shader_file!("batch_norm_eval_grad");
+static GRAD_PARAMETERS: ShaderFile = shader_file!("batch_norm_eval_grad_parameters");
+
+/// Normalises by the running statistics. Inputs: x (N, C, ...); if affine, weight and bias (C); the running
+/// mean and variance (C). Output: y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormEval {
+    /// Attributes.
+    pub norm: BatchNorm,
+    /// Whether there are a weight and a bias.
+    pub affine: bool,
+}
+
+impl From<BatchNorm> for BatchNormEval {
+    /// With weight and bias.
+    fn from(norm: BatchNorm) -> Self {
+        BatchNormEval { norm, affine: true }
+    }
+}
+
+/// A number for each channel of a tensor (N, C, ...).
+fn each_channel(shape: &Shape) -> Reach {
+    Reach::Channel { channels: shape[1], plane: shape[2..].iter().product() }
+}
+
+impl Operator for BatchNormEval {
+    fn name(&self) -> &'static str {
+        "batch_norm_eval"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.norm.check()?;
+        check_parameters(&inputs[1..], channels(inputs[0])?, self.affine, true)?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        if self.affine && (cx.wants(1) || cx.wants(2)) {
+            let inputs = [cx.input(0), gradient, cx.input(1), cx.input(3), cx.input(4)];
+            for (i, gradient) in cx.apply(BatchNormEvalGrad(self.norm), &inputs)?.into_iter().enumerate() {
+                cx.set(i, gradient);
+            }
+            return Ok(());
+        }
+        let mut inputs = vec![gradient];
+        inputs.extend(self.affine.then(|| cx.input(1)));
+        inputs.push(cx.input(cx.inputs() - 1));
+        let gradient = cx.apply1(BatchNormEvalGradInput { norm: self.norm, affine: self.affine }, &inputs)?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let mut reach = vec![each_channel(&inputs[0].shape); inputs.len()];
+        reach[0] = Reach::Same;
+        Some(Pointwise {
+            file: &EVAL,
+            function: if self.affine { "batch_norm_eval" } else { "batch_norm_eval_plain" },
+            reach,
+            numbers: vec![self.norm.eps],
+        })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::eval(self, inputs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        3 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// The gradient of x alone by [`BatchNormEval`]. Inputs: the gradient of y; if affine, the weight; the
+/// running variance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormEvalGradInput {
+    /// Attributes.
+    pub norm: BatchNorm,
+    /// Whether there is a weight.
+    pub affine: bool,
+}
+
+impl Operator for BatchNormEvalGradInput {
+    fn name(&self) -> &'static str {
+        "batch_norm_eval_grad_input"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.norm.check()?;
+        let each = TensorType::f32([channels(inputs[0])?]);
+        let names: &[&str] = if self.affine { &["weight", "running_var"] } else { &["running_var"] };
+        check_each(&inputs[1..], names, &each)?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let mut reach = vec![each_channel(&inputs[0].shape); inputs.len()];
+        reach[0] = Reach::Same;
+        Some(Pointwise {
+            file: &EVAL,
+            function: if self.affine { "batch_norm_eval_grad" } else { "batch_norm_eval_grad_plain" },
+            reach,
+            numbers: vec![self.norm.eps],
+        })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::eval_grad_input(self, inputs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// The gradient of [`BatchNormEval`](super::BatchNormEval). Inputs: x, the gradient of y, weight, running mean, running
+/// variance. Outputs: the gradients of x, weight and bias.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNormEvalGrad(pub BatchNorm);
+
+impl Operator for BatchNormEvalGrad {
+    fn name(&self) -> &'static str {
+        "batch_norm_eval_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.0.check()?;
+        let each = TensorType::f32([channels(inputs[0])?]);
+        check_each(&inputs[1..2], &["the output's gradient"], inputs[0])?;
+        check_each(&inputs[2..], &["weight", "running_mean", "running_var"], &each)?;
+        Ok(vec![inputs[0].clone(), each.clone(), each])
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
+        let partial = cx.temporary(cut.pairs());
+        let kernel = cut.kernel(cx, &[&CHANNEL_SUMS, &GRAD])?.with("EPSILON", self.0.eps);
+        let operands =
+            [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.input(4), cx.output(0), partial.clone()];
+        cx.dispatch(kernel, &operands, cut.workgroups());
+        let kernel = Kernel::new(&[&GROUP, &GRAD_PARAMETERS])
+            .with("EPSILON", self.0.eps)
+            .with("CHANNELS", cx.index(cut.channels)?)
+            .with("PARTS", cx.index(cut.parts)?);
+        let operands = [cx.input(4), partial, cx.output(1), cx.output(2)];
+        cx.dispatch(kernel, &operands, cut.channels.div_ceil(64));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::eval_grad(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        5 * inputs[0].shape.elements() as u64
+    }
+}

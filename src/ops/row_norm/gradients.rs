@@ -1,0 +1,205 @@
+//! The gradients of normalisation of rows: of its input in one operator, of weight and bias in another, so
+//! that a network without either makes neither.
+
+use super::{RowNorm, Rows, pack};
+use crate::error::Result;
+use crate::ops::Operator;
+use crate::ops::batch_norm::{Conclusion, Cut, Sums, VARIANTS, flat};
+use crate::ops::pointwise;
+use crate::plan::{Caps, Lower, Operand};
+use crate::reference::{Array, row_norm as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static TEAM_PAIRS: ShaderFile = shader_file!("shared/team_pairs");
+static GRAD: ShaderFile = shader_file!("row_norm_grad");
+static LINE: ShaderFile = shader_file!("shared/channel_line");
+static TERMS: ShaderFile = shader_file!("row_norm_grad_terms");
+static SETTLE: ShaderFile = shader_file!("row_norm_grad_settle");
+static GRADIENT: ShaderFile = shader_file!("row_norm_gradient");
+static APPLY: ShaderFile = shader_file!("batch_norm_grad_apply");
+static NO_LINE: ShaderFile = shader_file!("shared/channel_line_none");
+static PARAMETER_TERMS: ShaderFile = shader_file!("row_norm_parameter_terms");
+static PARAMETER_SETTLE: ShaderFile = shader_file!("row_norm_parameter_settle");
+
+/// The gradient of [`RowNorm`] by its input. Inputs: x, the gradient of y, the statistics, and the weight if
+/// there is one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowNormGrad(pub RowNorm);
+
+/// Types of the inputs that both gradients read.
+fn check_common(norm: &RowNorm, inputs: &[&TensorType]) -> Result<(), String> {
+    let [x, gradient, statistics] = inputs else {
+        return Err(format!(
+            "expected x, the output's gradient and statistics, found {} inputs",
+            inputs.len()
+        ));
+    };
+    norm.check(x)?;
+    if gradient != x {
+        return Err(format!("expected the output's gradient as {x}, found {gradient}"));
+    }
+    let expected = TensorType::f32([x.shape.elements() / norm.terms(&x.shape), 4]);
+    if **statistics != expected {
+        return Err(format!("expected statistics as {expected}, found {statistics}"));
+    }
+    Ok(())
+}
+
+impl RowNormGrad {
+    /// WGSL of `weight_at`, which gives the weights of a pack of x, and what it binds.
+    fn weights(&self, cx: &Lower<'_>, width: usize) -> (String, Option<Operand>) {
+        if self.0.weight {
+            let reach = self.0.reach(&cx.input_type(0).shape);
+            return (pointwise::reader("weight_at", 3, reach, width), Some(cx.input(3)));
+        }
+        ("fn weight_at(at: u32) -> Pack {\n    return Pack(1.0);\n}\n".into(), None)
+    }
+}
+
+impl Operator for RowNormGrad {
+    fn name(&self) -> &'static str {
+        match self.0.rows {
+            Rows::Layer { .. } => "layer_norm_grad",
+            Rows::Group { .. } => "group_norm_grad",
+            Rows::Instance => "instance_norm_grad",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let common = inputs.len().min(3);
+        check_common(&self.0, &inputs[..common])?;
+        let weight = TensorType::f32(self.0.parameters(&inputs[0].shape));
+        match (self.0.weight, &inputs[3..]) {
+            (false, []) => {}
+            (true, [found]) if **found == weight => {}
+            (true, [found]) => return Err(format!("expected weight as {weight}, found {found}")),
+            _ => {
+                return Err(format!(
+                    "expected {} inputs, found {}",
+                    3 + usize::from(self.0.weight),
+                    inputs.len()
+                ));
+            }
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.0.variants(&inputs[0].shape)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (x, gradient, statistics, dx) = (cx.input(0), cx.input(1), cx.input(2), cx.output(0));
+        let shape = self.0.as_channels(&cx.input_type(0).shape);
+        let (glue, weight) = self.weights(cx, pack(shape[2]).0);
+        let inputs: Vec<Operand> =
+            [x.clone(), gradient.clone(), statistics.clone()].into_iter().chain(weight.clone()).collect();
+        if cx.variant() == "rows" {
+            let (kernel, groups, width) = self.0.teams(cx, &[&TEAM_PAIRS, &GRAD])?;
+            let operands = [inputs, vec![dx]].concat();
+            cx.dispatch_finished(kernel.joined(&[], &glue), &operands, groups, width);
+            return Ok(());
+        }
+        let lines = cx.temporary(4 * shape[1]);
+        let sums = Sums {
+            cut: Cut::new(&shape, super::PARTS),
+            terms: &[&TERMS],
+            constants: &[],
+            operands: inputs,
+            line: (&LINE, Some(statistics)),
+            glue: &glue,
+        };
+        let conclusion = Conclusion {
+            files: &[&SETTLE],
+            constants: &[("ELEMENTS", shape[2] as f32)],
+            operands: vec![lines.clone()],
+        };
+        sums.lower(cx, conclusion)?;
+        let (kernel, groups, width) = flat(cx, &shape, &[&GRADIENT, &APPLY])?;
+        let operands: Vec<Operand> = [x, gradient].into_iter().chain(weight).chain([lines, dx]).collect();
+        cx.dispatch_finished(kernel.joined(&[], &glue), &operands, groups, width);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::row_norm_grad(&self.0, inputs)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        10 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// The gradients of [`RowNorm`] by weight and bias. Inputs: x, the gradient of y, the statistics.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowNormGradParameters(pub RowNorm);
+
+impl RowNormGradParameters {
+    /// x with dimension 1 for what a weight stands for.
+    fn by_weight(&self, x: &Shape) -> Shape {
+        match &self.0.rows {
+            Rows::Layer { normalized_shape } => {
+                let terms = normalized_shape.elements();
+                [x.elements() / terms, terms].into()
+            }
+            Rows::Group { .. } | Rows::Instance => x.clone(),
+        }
+    }
+}
+
+impl Operator for RowNormGradParameters {
+    fn name(&self) -> &'static str {
+        match self.0.rows {
+            Rows::Layer { .. } => "layer_norm_grad_parameters",
+            Rows::Group { .. } => "group_norm_grad_parameters",
+            Rows::Instance => "instance_norm_grad_parameters",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_common(&self.0, inputs)?;
+        let each = TensorType::f32(self.0.parameters(&inputs[0].shape));
+        Ok(vec![each.clone(), each])
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        VARIANTS.to_vec()
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let shape = self.by_weight(&cx.input_type(0).shape);
+        let plane: usize = shape[2..].iter().product();
+        let row = self.0.terms(&cx.input_type(0).shape) / pack(plane).0;
+        let sums = Sums {
+            cut: Cut::new(&shape, cx.variant()),
+            terms: &[&PARAMETER_TERMS],
+            constants: &[("ROW", cx.index(row)?)],
+            operands: vec![cx.input(0), cx.input(1), cx.input(2)],
+            line: (&NO_LINE, None),
+            glue: "",
+        };
+        let operands = vec![cx.output(0), cx.output(1)];
+        sums.lower(cx, Conclusion { files: &[&PARAMETER_SETTLE], constants: &[], operands })
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::row_norm_grad_parameters(&self.0, inputs)
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        // Of the terms' magnitudes: the gradient's by itself, or as far as x is apart from its mean.
+        let apart = if output == 0 { reference::normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
+        let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
+        Some(reference::sum_by_weight(&self.0, &terms).largest())
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        5 * inputs[0].shape.elements() as u64
+    }
+}

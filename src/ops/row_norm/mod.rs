@@ -1,0 +1,343 @@
+//! Normalisation of rows: layer norm, group norm and instance norm.
+//!
+//! All three normalise runs of neighbouring elements by the run's own statistics, in training and in
+//! evaluation alike, and differ in how long a run is and in which weight an element has. Here are the
+//! attributes, the forward pass and the graph's methods; `gradients` holds the backward passes. A row is
+//! made by a team of invocations, unless rows are few and long: then they are cut into parts, and the
+//! reductions are batch norm's, of a tensor whose channels are the rows.
+
+mod gradients;
+
+pub use gradients::{RowNormGrad, RowNormGradParameters};
+
+use super::Operator;
+use super::batch_norm::{Conclusion, Cut, flat, moments};
+use super::pointwise::{Link, Pointwise, Reach};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, row_norm as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+use std::sync::Arc;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static ROW_NORM: ShaderFile = shader_file!("row_norm");
+static SETTLE: ShaderFile = shader_file!("batch_norm_settle");
+static NO_WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight_none");
+static TRACK_NONE: ShaderFile = shader_file!("batch_norm_track_none");
+static APPLY: ShaderFile = shader_file!("batch_norm_apply");
+static NO_BIAS: ShaderFile = shader_file!("shared/batch_norm_bias_none");
+static AFFINE: ShaderFile = shader_file!("shared/affine");
+
+/// Invocations of a workgroup, which teams share.
+const LANES: usize = 64;
+
+/// How batch norm cuts what it reduces among many workgroups.
+const PARTS: &str = "wide";
+
+/// What is normalised together, and what has a weight of its own.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Rows {
+    /// The last dimensions, of these sizes; each element of a row has a weight.
+    Layer {
+        /// PyTorch's `normalized_shape`.
+        normalized_shape: Shape,
+    },
+    /// So many groups of neighbouring channels of (N, C, ...); each channel has a weight.
+    Group {
+        /// PyTorch's `num_groups`.
+        groups: usize,
+    },
+    /// Each channel of (N, C, ...) by itself; each channel has a weight.
+    Instance,
+}
+
+/// `(x - mean) / sqrt(variance + eps)` over each row, times a weight, plus a bias. The variance is the biased
+/// one. Inputs: x; the weight and the bias, where there are. Outputs: y, and the statistics of the rows
+/// (rows, 4) for the gradients: the first element, the mean less that (a mean far from zero would lose digits in
+/// f32), and twice one over the standard deviation.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowNorm {
+    /// What is normalised together.
+    pub rows: Rows,
+    /// Added to the variance, under the root.
+    pub eps: f32,
+    /// Whether there is a weight.
+    pub weight: bool,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+impl RowNorm {
+    fn check(&self, x: &TensorType) -> Result<(), String> {
+        if !(self.eps > 0.0 && self.eps.is_finite()) {
+            return Err(format!("eps must be above 0, found {}", self.eps));
+        }
+        if x.dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {x}"));
+        }
+        let shape = &x.shape;
+        match &self.rows {
+            Rows::Layer { normalized_shape } if normalized_shape.is_empty() => Err(
+                "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []".into(),
+            ),
+            Rows::Layer { normalized_shape } if !shape.ends_with(normalized_shape) => {
+                let sizes = normalized_shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+                Err(format!(
+                    "Given normalized_shape=[{sizes}], expected input with shape [*, {sizes}], but got input of size {shape}"
+                ))
+            }
+            Rows::Group { .. } if shape.len() < 2 => {
+                Err(format!("Expected at least 2 dimensions for input tensor but received {}", shape.len()))
+            }
+            &Rows::Group { groups } if groups == 0 || !shape[1].is_multiple_of(groups) => Err(format!(
+                "Expected number of channels in input to be divisible by num_groups, but got input of shape {shape} and num_groups={groups}"
+            )),
+            Rows::Instance if shape.len() < 3 => {
+                Err(format!("expected (N, C, ...) with at least 3 dimensions, found {x}"))
+            }
+            Rows::Instance if shape[2..].iter().all(|&size| size == 1) => {
+                Err(format!("Expected more than 1 spatial element when training, got input size {shape}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Elements of a row.
+    fn terms(&self, x: &Shape) -> usize {
+        match &self.rows {
+            Rows::Layer { normalized_shape } => normalized_shape.elements(),
+            Rows::Group { groups } => x[1..].iter().product::<usize>() / groups,
+            Rows::Instance => x[2..].iter().product(),
+        }
+    }
+
+    /// The shape of weight and bias.
+    fn parameters(&self, x: &Shape) -> Shape {
+        match &self.rows {
+            Rows::Layer { normalized_shape } => normalized_shape.clone(),
+            Rows::Group { .. } | Rows::Instance => [x[1]].into(),
+        }
+    }
+
+    /// Which weight an element has.
+    fn reach(&self, x: &Shape) -> Reach {
+        let channels = self.parameters(x).elements();
+        let plane = match &self.rows {
+            Rows::Layer { .. } => 1,
+            Rows::Group { .. } | Rows::Instance => x[2..].iter().product(),
+        };
+        Reach::Channel { channels, plane }
+    }
+
+    /// The tensor as (1, rows, terms): rows in the place of batch norm's channels.
+    fn as_channels(&self, x: &Shape) -> Shape {
+        let terms = self.terms(x);
+        [1, x.elements() / terms, terms].into()
+    }
+
+    /// Rows that are too few to keep a GPU busy, and long enough to be cut.
+    fn is_long(&self, x: &Shape) -> bool {
+        let terms = self.terms(x);
+        terms >= 4096 && x.elements() / terms < 512
+    }
+
+    fn variants(&self, x: &Shape) -> Vec<&'static str> {
+        if self.is_long(x) { vec!["rows", "parts"] } else { vec!["rows"] }
+    }
+
+    /// The kernel of `files` in which a team makes a row, with its workgroups and elements in a pack.
+    fn teams(&self, cx: &Lower<'_>, files: &[&'static ShaderFile]) -> Result<(Kernel, usize, usize)> {
+        let shape = &cx.input_type(0).shape;
+        let terms = self.terms(shape);
+        let rows = shape.elements() / terms;
+        let (width, pack) = pack(terms);
+        let packs = terms / width;
+        // A few packs for each invocation, for the barriers' sake.
+        let team = packs.div_ceil(4).min(LANES).next_power_of_two();
+        let mut all = vec![&GROUP, pack, &TEAM];
+        all.extend(files);
+        let kernel = Kernel::new(&all)
+            .with("TEAM", team as u32)
+            .with("ROWS", cx.index(rows)?)
+            .with("PACKS", cx.index(packs)?);
+        Ok((kernel, rows.div_ceil(LANES / team), width))
+    }
+
+    /// Puts weight and bias in front of what follows the normalised element.
+    fn chain_affine(&self, cx: &mut Lower<'_>) {
+        let function = match (self.weight, self.bias) {
+            (false, false) => return,
+            (true, true) => "affine",
+            (true, false) => "affine_weight",
+            (false, true) => "affine_bias",
+        };
+        let shape = cx.input_type(0).shape.clone();
+        let own = &cx.node.inputs[1..];
+        let mut reach = vec![self.reach(&shape); 1 + own.len()];
+        reach[0] = Reach::Same;
+        let pointwise = Pointwise { file: &AFFINE, function, reach, numbers: Vec::new() };
+        let inputs = [None].into_iter().chain(own.iter().copied().map(Some)).collect();
+        let operator = Arc::clone(&cx.node.operator);
+        cx.chain.insert(0, Link { operator, pointwise, inputs, shape });
+    }
+}
+
+/// Elements side by side that kernels take at a time, and the file that says so.
+fn pack(terms: usize) -> (usize, &'static ShaderFile) {
+    if terms.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
+}
+
+impl Operator for RowNorm {
+    fn name(&self) -> &'static str {
+        match self.rows {
+            Rows::Layer { .. } => "layer_norm",
+            Rows::Group { .. } => "group_norm",
+            Rows::Instance => "instance_norm",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.check(inputs[0])?;
+        let shape = &inputs[0].shape;
+        let expected = TensorType::f32(self.parameters(shape));
+        let names = [self.weight.then_some("weight"), self.bias.then_some("bias")];
+        let names: Vec<&str> = names.into_iter().flatten().collect();
+        if inputs.len() != 1 + names.len() {
+            return Err(format!("expected {} inputs besides x, found {}", names.len(), inputs.len() - 1));
+        }
+        if let Some((name, found)) = names.iter().zip(&inputs[1..]).find(|(_, found)| ***found != expected) {
+            return Err(format!("expected {name} as {expected} for an input of {shape}, found {found}"));
+        }
+        Ok(vec![inputs[0].clone(), TensorType::f32([shape.elements() / self.terms(shape), 4])])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let (x, gradient, statistics) = (cx.input(0), cx.output_gradient(0)?, cx.output(1));
+        if cx.wants(0) {
+            let mut inputs = vec![x, gradient, statistics];
+            inputs.extend(self.weight.then(|| cx.input(1)));
+            let gradient = cx.apply1(RowNormGrad(self.clone()), &inputs)?;
+            cx.set(0, gradient);
+        }
+        let parameters = 1..cx.inputs();
+        if parameters.clone().any(|i| cx.wants(i)) {
+            let found = cx.apply(RowNormGradParameters(self.clone()), &[x, gradient, statistics])?;
+            if self.weight {
+                cx.set(1, found[0]);
+            }
+            if self.bias {
+                cx.set(parameters.end - 1, found[1]);
+            }
+        }
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.variants(&inputs[0].shape)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        self.chain_affine(cx);
+        let (x, y, statistics) = (cx.input(0), cx.output(0), cx.output(1));
+        if cx.variant() == "rows" {
+            let (kernel, groups, width) = self.teams(cx, &[&ROW_NORM])?;
+            cx.dispatch_finished(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
+            return Ok(());
+        }
+        let shape = self.as_channels(&cx.input_type(0).shape);
+        let conclusion = Conclusion {
+            files: &[&NO_WEIGHT, &TRACK_NONE, &SETTLE],
+            constants: &[("EPSILON", self.eps), ("ELEMENTS", shape[2] as f32)],
+            operands: vec![statistics.clone()],
+        };
+        moments(cx, &Cut::new(&shape, PARTS), x.clone(), conclusion)?;
+        let (kernel, groups, width) = flat(cx, &shape, &[&NO_BIAS, &APPLY])?;
+        cx.dispatch_finished(kernel, &[x, statistics, y], groups, width);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::row_norm(self, inputs)
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        8 * inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// Normalises each row of the last dimensions of `x`, of the sizes `normalized_shape`, by its own mean
+    /// and variance; then scales by `weight` and shifts by `bias`, both of `normalized_shape` (Ba, Kiros and
+    /// Hinton, "Layer Normalization", 2016). The same in training and evaluation.
+    ///
+    /// # Errors
+    /// Last dimensions of other sizes, a weight or a bias of another shape, an `eps` not above 0.
+    pub fn layer_norm(
+        &mut self,
+        x: Value,
+        normalized_shape: impl Into<Shape>,
+        weight: Option<Value>,
+        bias: Option<Value>,
+        eps: f32,
+    ) -> Result<Value> {
+        self.row_norm(x, Rows::Layer { normalized_shape: normalized_shape.into() }, weight, bias, eps)
+    }
+
+    /// Normalises `groups` groups of neighbouring channels of each of `x` (N, C, ...) by their own mean and
+    /// variance; then scales by `weight` and shifts by `bias`, (C) each (Wu and He, "Group Normalization",
+    /// 2018). The same in training and evaluation.
+    ///
+    /// # Errors
+    /// Groups that do not divide the channels, fewer than two dimensions, a weight or a bias of another
+    /// shape, an `eps` not above 0.
+    pub fn group_norm(
+        &mut self,
+        x: Value,
+        groups: usize,
+        weight: Option<Value>,
+        bias: Option<Value>,
+        eps: f32,
+    ) -> Result<Value> {
+        self.row_norm(x, Rows::Group { groups }, weight, bias, eps)
+    }
+
+    /// Normalises each channel of each of `x` (N, C, ...) by its own mean and variance; then scales by
+    /// `weight` and shifts by `bias`, (C) each (Ulyanov, Vedaldi and Lempitsky, "Instance Normalization",
+    /// 2016). The same in training and evaluation.
+    ///
+    /// # Errors
+    /// Fewer than three dimensions, a single element in a channel, a weight or a bias of another shape, an
+    /// `eps` not above 0.
+    pub fn instance_norm(
+        &mut self,
+        x: Value,
+        weight: Option<Value>,
+        bias: Option<Value>,
+        eps: f32,
+    ) -> Result<Value> {
+        self.row_norm(x, Rows::Instance, weight, bias, eps)
+    }
+
+    fn row_norm(
+        &mut self,
+        x: Value,
+        rows: Rows,
+        weight: Option<Value>,
+        bias: Option<Value>,
+        eps: f32,
+    ) -> Result<Value> {
+        let operator = RowNorm { rows, eps, weight: weight.is_some(), bias: bias.is_some() };
+        let inputs: Vec<Value> = [Some(x), weight, bias].into_iter().flatten().collect();
+        Ok(self.apply(operator, &inputs)?[0])
+    }
+}

@@ -1,0 +1,110 @@
+//! Normalisation of rows, element by element.
+
+use super::Array;
+use crate::ops::row_norm::{RowNorm, Rows};
+use crate::tensor::Shape;
+
+/// y; and of each row the first element, the mean less that, and twice one over the standard deviation.
+pub fn row_norm(operator: &RowNorm, inputs: &[&Array]) -> Vec<Array> {
+    let x = inputs[0];
+    let parameter = |there: bool, i: usize, none: f64, at: usize| {
+        if there { inputs[i].data[weight_of(operator, &x.shape, at)] } else { none }
+    };
+    let normal = normal(operator, x);
+    let mut y = normal.clone();
+    for (i, y) in y.data.iter_mut().enumerate() {
+        let weight = parameter(operator.weight, 1, 1.0, i);
+        let bias = parameter(operator.bias, 1 + usize::from(operator.weight), 0.0, i);
+        *y = *y * weight + bias;
+    }
+    let terms = terms(operator, &x.shape);
+    let statistics = x.data.chunks(terms).flat_map(|row| {
+        let (mean, inverse) = moments(operator, row);
+        [row[0], mean - row[0], inverse, inverse]
+    });
+    let statistics = Array::new([x.data.len() / terms, 4], statistics.collect());
+    vec![y, statistics]
+}
+
+/// The gradient of x, by the chain through the mean and the variance of each row.
+pub fn row_norm_grad(operator: &RowNorm, inputs: &[&Array]) -> Array {
+    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+    let terms = terms(operator, &x.shape);
+    let mut grad_x = Array::zeros(x.shape.clone());
+    for row in 0..x.data.len() / terms {
+        let [first, rest, inverse] = [0, 1, 2].map(|i| statistics.data[4 * row + i]);
+        let members = row * terms..(row + 1) * terms;
+        let by_normal = |i: usize| {
+            let weight = if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
+            gradient.data[i] * weight
+        };
+        let centred = |i: usize| x.data[i] - (first + rest);
+        let (mut by_var, mut by_mean) = (0.0, 0.0);
+        for i in members.clone() {
+            by_var += by_normal(i) * centred(i) * -0.5 * inverse.powi(3);
+            by_mean -= by_normal(i) * inverse;
+        }
+        for i in members {
+            let through_var = by_var * 2.0 * centred(i) / terms as f64;
+            grad_x.data[i] = by_normal(i) * inverse + through_var + by_mean / terms as f64;
+        }
+    }
+    grad_x
+}
+
+/// The gradients of weight and bias.
+pub fn row_norm_grad_parameters(operator: &RowNorm, inputs: &[&Array]) -> Vec<Array> {
+    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+    let terms = terms(operator, &x.shape);
+    let mut weighted = gradient.clone();
+    for (i, term) in weighted.data.iter_mut().enumerate() {
+        let [first, rest, inverse] = [0, 1, 2].map(|j| statistics.data[4 * (i / terms) + j]);
+        *term *= (x.data[i] - (first + rest)) * inverse;
+    }
+    vec![sum_by_weight(operator, &weighted), sum_by_weight(operator, gradient)]
+}
+
+/// x less its row's mean, over its row's standard deviation.
+pub fn normal(operator: &RowNorm, x: &Array) -> Array {
+    let rows = x.data.chunks(terms(operator, &x.shape)).flat_map(|row| {
+        let (mean, inverse) = moments(operator, row);
+        row.iter().map(move |x| (x - mean) * inverse)
+    });
+    Array::new(x.shape.clone(), rows.collect())
+}
+
+/// The sum of what shares a weight.
+pub fn sum_by_weight(operator: &RowNorm, terms: &Array) -> Array {
+    let mut sums = Array::zeros(match &operator.rows {
+        Rows::Layer { normalized_shape } => normalized_shape.clone(),
+        _ => Shape::from([terms.shape[1]]),
+    });
+    for (i, term) in terms.data.iter().enumerate() {
+        sums.data[weight_of(operator, &terms.shape, i)] += term;
+    }
+    sums
+}
+
+/// Mean, and one over the standard deviation.
+fn moments(operator: &RowNorm, row: &[f64]) -> (f64, f64) {
+    let mean = row.iter().sum::<f64>() / row.len() as f64;
+    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / row.len() as f64;
+    (mean, 1.0 / (variance + f64::from(operator.eps)).sqrt())
+}
+
+/// Elements of a row.
+fn terms(operator: &RowNorm, shape: &Shape) -> usize {
+    match &operator.rows {
+        Rows::Layer { normalized_shape } => normalized_shape.elements(),
+        Rows::Group { groups } => shape[1] / groups * shape[2..].iter().product::<usize>(),
+        Rows::Instance => shape[2..].iter().product(),
+    }
+}
+
+/// Which weight element `i` has.
+fn weight_of(operator: &RowNorm, shape: &Shape, i: usize) -> usize {
+    match &operator.rows {
+        Rows::Layer { normalized_shape } => i % normalized_shape.elements(),
+        _ => i / shape[2..].iter().product::<usize>() % shape[1],
+    }
+}
