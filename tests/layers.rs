@@ -67,6 +67,13 @@ fn shapes_follow_the_layers() {
     assert_eq!(shape(Box::new(conv)), [2, 5, 4, 8]);
     assert_eq!(shape(Box::new(nn::MaxPool2d::new([2, 2]))), [2, 3, 4, 4]);
     assert_eq!(shape(Box::new(nn::AvgPool2d::new([3, 3]).stride([1, 2]).padding([1, 1]))), [2, 3, 8, 5]);
+    assert_eq!(shape(Box::new(nn::MaxPool2d::new([3, 2]).dilation([2, 1]).ceil_mode(true))), [2, 3, 2, 5]);
+    assert_eq!(shape(Box::new(nn::WeightedAvgPool2d::new([4, 3]).count_include_pad(false))), [2, 3, 2, 3]);
+    assert_eq!(shape(Box::new(nn::LpPool2d::new(2.0, [2, 2]).stride([3, 3]).ceil_mode(true))), [2, 3, 3, 3]);
+    assert_eq!(shape(Box::new(nn::AdaptiveAvgPool2d::new([3, 9]))), [2, 3, 3, 9]);
+    assert_eq!(shape(Box::new(nn::AdaptiveMaxPool2d::new([11, 1]))), [2, 3, 11, 1]);
+    assert_eq!(shape(Box::new(nn::GlobalAvgPool2d)), [2, 3, 1, 1]);
+    assert_eq!(shape(Box::new(nn::GlobalMaxPool2d)), [2, 3, 1, 1]);
     assert_eq!(shape(Box::new(nn::Flatten)), [2, 216]);
     for layer in [Box::new(nn::Relu) as Box<dyn Layer>, Box::new(nn::Sigmoid), Box::new(nn::Tanh)] {
         assert_eq!(shape(layer), [2, 3, 8, 9]);

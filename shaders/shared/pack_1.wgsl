@@ -9,3 +9,15 @@ fn pack_sum(v: Pack) -> f32 {
 fn pack_first(v: Pack) -> f32 {
     return v;
 }
+
+fn pack_max(v: Pack) -> f32 {
+    return v;
+}
+
+// One number for each element of a pack.
+alias PackNumber = u32;
+
+// The number of the first of v's largest elements, which were taken from the packs `at`.
+fn pack_first_largest(v: Pack, at: PackNumber) -> u32 {
+    return at;
+}

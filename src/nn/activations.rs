@@ -1,9 +1,8 @@
-//! Layers without parameters: activations, pooling, dropout, flattening.
+//! Layers without parameters: activations, dropout, flattening.
 
 use super::Layer;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mode, Value};
-use crate::ops::pool2d::Pool2d;
 
 macro_rules! activation {
     ($(#[$doc:meta])* $name:ident, $method:ident) => {
@@ -38,55 +37,6 @@ activation!(
     /// \[n, ...] to \[n, the product of the rest], at no cost.
     Flatten,
     flatten
-);
-
-macro_rules! pooling {
-    ($(#[$doc:meta])* $name:ident, $method:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Debug)]
-        pub struct $name(Pool2d);
-
-        impl $name {
-            /// Windows of this height and width, side by side, without padding.
-            pub fn new(kernel: [usize; 2]) -> Self {
-                $name(Pool2d::new(kernel))
-            }
-
-            /// With all of the operator's attributes.
-            pub fn with(attributes: Pool2d) -> Self {
-                $name(attributes)
-            }
-
-            /// Steps between windows, down and across; as far as a window is wide by default.
-            #[must_use]
-            pub fn stride(self, stride: [usize; 2]) -> Self {
-                $name(self.0.stride(stride))
-            }
-
-            /// Rows above and below, columns left and right, that windows may reach into.
-            #[must_use]
-            pub fn padding(self, padding: [usize; 2]) -> Self {
-                $name(self.0.padding(padding))
-            }
-        }
-
-        impl Layer for $name {
-            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-                g.$method(x, self.0)
-            }
-        }
-    };
-}
-
-pooling!(
-    /// The largest value of each window: \[n, c, h, w] to \[n, c, oh, ow].
-    MaxPool2d,
-    max_pool2d
-);
-pooling!(
-    /// The mean of each window, padding counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
-    AvgPool2d,
-    avg_pool2d
 );
 
 /// In training sets elements to zero with a given probability and divides the others by the

@@ -10,13 +10,18 @@ mod linear;
 pub mod models;
 mod normalization;
 mod parallel;
+mod pooling;
 mod sequential;
 
-pub use activations::{AvgPool2d, Dropout, Flatten, MaxPool2d, Relu, Sigmoid, Tanh};
+pub use activations::{Dropout, Flatten, Relu, Sigmoid, Tanh};
 pub use convolution::Conv2d;
 pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm};
 pub use parallel::Parallel;
+pub use pooling::{
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d,
+    WeightedAvgPool2d,
+};
 pub use sequential::Sequential;
 
 use crate::error::Result;

@@ -1,63 +1,97 @@
-//! Max and average pooling, window by window.
+//! Pooling, window by window.
 
 use super::Array;
-use crate::ops::pool2d::Pool2d;
+use crate::ops::pool2d::{Average, Norm, Pool2d, Weighting, Windows};
 use crate::tensor::Shape;
 
 /// The output, and for each window the number of the tap that won (row by row, first of equals).
-pub fn max_pool2d(x: &Array, pool: &Pool2d) -> (Array, Vec<usize>) {
-    let mut output = Array::zeros(output_shape(&x.shape, pool));
-    let mut taps = vec![0; output.data.len()];
+pub fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
+    let mut output = Array::zeros(output_shape(&x.shape, windows));
+    let mut winners = vec![0; output.data.len()];
     for (o, y) in output.data.iter_mut().enumerate() {
         let mut best: Option<f64> = None;
-        for tap in 0..pool.kernel[0] * pool.kernel[1] {
-            let Some(i) = input_index(o, tap, &x.shape, pool) else { continue };
-            if best.is_none_or(|best| x.data[i] > best) {
-                best = Some(x.data[i]);
-                taps[o] = tap;
+        for tap in taps(o, &x.shape, windows) {
+            if best.is_none_or(|best| x.data[tap.index] > best) {
+                best = Some(x.data[tap.index]);
+                winners[o] = tap.number;
             }
         }
         *y = best.expect("the shape rule refuses windows without a tap in the input");
     }
-    (output, taps)
+    (output, winners)
 }
 
 /// Gives each window's gradient to the tap that won.
-pub fn max_pool2d_grad(gradient: &Array, taps: &[usize], pool: &Pool2d, input: &Shape) -> Array {
+pub fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
     let mut result = Array::zeros(input.clone());
-    for (o, (&g, &tap)) in gradient.data.iter().zip(taps).enumerate() {
+    for (o, (&g, &winner)) in gradient.data.iter().zip(winners).enumerate() {
         // Taps made up by a test may lie in the padding; nothing gets their gradient.
-        if let Some(i) = input_index(o, tap, input, pool) {
-            result.data[i] += g;
+        if let Some(tap) = taps(o, input, windows).iter().find(|tap| tap.number == winner) {
+            result.data[tap.index] += g;
         }
     }
     result
 }
 
-/// The mean of each window.
-pub fn avg_pool2d(x: &Array, pool: &Pool2d) -> Array {
-    let mut output = Array::zeros(output_shape(&x.shape, pool));
+/// The weighted mean of each window.
+pub fn avg_pool2d(x: &Array, average: &Average) -> Array {
+    let mut output = Array::zeros(output_shape(&x.shape, &average.windows));
     for (o, y) in output.data.iter_mut().enumerate() {
-        let sum: f64 = (0..pool.kernel[0] * pool.kernel[1])
-            .filter_map(|tap| input_index(o, tap, &x.shape, pool))
-            .map(|i| x.data[i])
-            .sum();
-        *y = sum / divisor(o, &x.shape, pool);
+        let taps = taps(o, &x.shape, &average.windows);
+        let sum: f64 = taps.iter().map(|tap| weight(tap.kernel, tap.at, average) * x.data[tap.index]).sum();
+        *y = sum / divisor(o, &x.shape, average);
     }
     output
 }
 
 /// Spreads each window's gradient over its taps.
-pub fn avg_pool2d_grad(gradient: &Array, pool: &Pool2d, input: &Shape) -> Array {
+pub fn avg_pool2d_grad(gradient: &Array, average: &Average, input: &Shape) -> Array {
     let mut result = Array::zeros(input.clone());
     for (o, &g) in gradient.data.iter().enumerate() {
-        for tap in 0..pool.kernel[0] * pool.kernel[1] {
-            if let Some(i) = input_index(o, tap, input, pool) {
-                result.data[i] += g / divisor(o, input, pool);
-            }
+        for tap in taps(o, input, &average.windows) {
+            result.data[tap.index] += g * weight(tap.kernel, tap.at, average) / divisor(o, input, average);
         }
     }
     result
+}
+
+/// The p-norm of each window.
+pub fn lp_pool2d(x: &Array, norm: &Norm) -> Array {
+    let windows = Windows::Sliding(norm.pool);
+    let p = f64::from(norm.p);
+    let mut output = Array::zeros(output_shape(&x.shape, &windows));
+    for (o, y) in output.data.iter_mut().enumerate() {
+        let taps = taps(o, &x.shape, &windows);
+        let mean = taps.iter().map(|tap| power(x.data[tap.index], norm)).sum::<f64>() / taps.len() as f64;
+        let sum = mean * (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64;
+        *y = sum.signum() * sum.abs().powf(1.0 / p);
+    }
+    output
+}
+
+/// dy/dx = c |x|^(p-1) |y|^(1-p) with the sign of x unless p is odd, where c makes up for taps outside.
+pub fn lp_pool2d_grad(gradient: &Array, x: &Array, y: &Array, norm: &Norm) -> Array {
+    let windows = Windows::Sliding(norm.pool);
+    let p = f64::from(norm.p);
+    let mut result = Array::zeros(x.shape.clone());
+    for (o, (&g, &y)) in gradient.data.iter().zip(&y.data).enumerate() {
+        let taps = taps(o, &x.shape, &windows);
+        let scale = (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64 / taps.len() as f64;
+        for tap in taps {
+            let x = x.data[tap.index];
+            if y == 0.0 || (x == 0.0 && p < 1.0) {
+                continue;
+            }
+            let sign = if norm.is_odd() { 1.0 } else { x.signum() };
+            result.data[tap.index] += g * scale * sign * (x / y).abs().powf(p - 1.0);
+        }
+    }
+    result
+}
+
+fn power(x: f64, norm: &Norm) -> f64 {
+    let size = x.abs().powf(f64::from(norm.p));
+    if norm.is_odd() { x.signum() * size } else { size }
 }
 
 /// Taps as the kernels keep them: 32-bit words, each of `per_word` equal parts, the first lowest.
@@ -83,33 +117,91 @@ pub fn unpack_taps(words: &Array, count: usize, per_word: usize) -> Vec<usize> {
         .collect()
 }
 
-fn output_shape(input: &Shape, pool: &Pool2d) -> Shape {
-    let [h, w] = pool.output_size([input[2], input[3]]).expect("the shape rule has passed");
+fn output_shape(input: &Shape, windows: &Windows) -> Shape {
+    let [h, w] = windows.output_size([input[2], input[3]]).expect("the shape rule has passed");
     Shape::from([input[0], input[1], h, w])
 }
 
-/// Flat index of a tap of output `o` in the input, unless it lies outside.
-fn input_index(o: usize, tap: usize, input: &Shape, pool: &Pool2d) -> Option<usize> {
-    let output = output_shape(input, pool);
-    let (plane, oy, ox) = (o / (output[2] * output[3]), o / output[3] % output[2], o % output[3]);
-    let (ky, kx) = (tap / pool.kernel[1], tap % pool.kernel[1]);
-    let y = (oy * pool.stride[0] + ky * pool.dilation[0]).checked_sub(pool.padding[0])?;
-    let x = (ox * pool.stride[1] + kx * pool.dilation[1]).checked_sub(pool.padding[1])?;
-    (y < input[2] && x < input[3]).then_some((plane * input[2] + y) * input[3] + x)
+/// One tap of a window that lies in the input.
+struct Tap {
+    /// Row and column within the window.
+    at: [usize; 2],
+    /// Row by row, in a window of the largest size.
+    number: usize,
+    /// Flat index in the input.
+    index: usize,
+    /// Size of the window.
+    kernel: [usize; 2],
 }
 
-/// What the sum over output `o`'s window is divided by: its taps in the input, or those in the
-/// padded input.
-fn divisor(o: usize, input: &Shape, pool: &Pool2d) -> f64 {
-    let output = output_shape(input, pool);
-    let at = [o / output[3] % output[2], o % output[3]];
-    let along = |d: usize| {
-        let (size, padding) = (input[2 + d], pool.padding[d]);
-        let padded = (0..pool.kernel[d]).map(|k| at[d] * pool.stride[d] + k);
-        let counted = padded.filter(|&i| {
-            if pool.count_include_pad { i < size + 2 * padding } else { i >= padding && i < size + padding }
-        });
-        counted.count()
-    };
-    (along(0) * along(1)) as f64
+/// The taps of output `o`'s window that lie in the input, row by row.
+fn taps(o: usize, input: &Shape, windows: &Windows) -> Vec<Tap> {
+    let output = output_shape(input, windows);
+    let (plane, at) = (o / (output[2] * output[3]), [o / output[3] % output[2], o % output[3]]);
+    let [rows, columns] = [0, 1].map(|d| positions(at[d], d, input[2 + d], output[2 + d], windows));
+    let width = windows.kernel([input[2], input[3]])[1];
+    let mut taps = Vec::new();
+    for (ky, &y) in rows.iter().enumerate() {
+        for (kx, &x) in columns.iter().enumerate() {
+            if let (Some(y), Some(x)) = (y, x) {
+                taps.push(Tap {
+                    at: [ky, kx],
+                    number: ky * width + kx,
+                    index: (plane * input[2] + y) * input[3] + x,
+                    kernel: [rows.len(), columns.len()],
+                });
+            }
+        }
+    }
+    taps
+}
+
+/// Where the taps of window `at` lie along dimension `d`; `None` outside of the input.
+fn positions(
+    at: usize,
+    d: usize,
+    size: usize,
+    windows_there: usize,
+    windows: &Windows,
+) -> Vec<Option<usize>> {
+    match windows {
+        Windows::Sliding(Pool2d { kernel, stride, padding, dilation, .. }) => (0..kernel[d])
+            .map(|k| (at * stride[d] + k * dilation[d]).checked_sub(padding[d]).filter(|&i| i < size))
+            .collect(),
+        Windows::Adaptive(_) => {
+            let end = ((at + 1) * size).div_ceil(windows_there);
+            (at * size / windows_there..end).map(Some).collect()
+        }
+    }
+}
+
+fn weight(kernel: [usize; 2], at: [usize; 2], average: &Average) -> f64 {
+    if average.weighting == Weighting::Equal {
+        return 1.0;
+    }
+    let middle = kernel.map(|size| (size as f64 - 1.0) / 2.0);
+    let squares = (0..2).map(|d| (at[d] as f64 - middle[d]).powi(2));
+    1.0 / (1.0 + squares.sum::<f64>().sqrt())
+}
+
+/// What the sum over output `o`'s window is divided by: the weights of its taps in the input, or of those
+/// in the padded input.
+fn divisor(o: usize, input: &Shape, average: &Average) -> f64 {
+    let windows = &average.windows;
+    if let Windows::Sliding(pool) = windows {
+        if let Some(divisor) = pool.divisor_override {
+            return divisor as f64;
+        }
+        if pool.count_include_pad {
+            let output = output_shape(input, windows);
+            let at = [o / output[3] % output[2], o % output[3]];
+            let along = |d: usize| {
+                let padded = input[2 + d] + 2 * pool.padding[d];
+                (0..pool.kernel[d]).filter(move |k| at[d] * pool.stride[d] + k < padded)
+            };
+            let taps = along(0).flat_map(|ky| along(1).map(move |kx| [ky, kx]));
+            return taps.map(|at| weight(pool.kernel, at, average)).sum();
+        }
+    }
+    taps(o, input, windows).iter().map(|tap| weight(tap.kernel, tap.at, average)).sum()
 }

@@ -1,23 +1,59 @@
-//! Max and average pooling and their gradients.
+//! Pooling of every kind and its gradients.
 
 use crate::harness::{Case, numbers};
 use wgrad::HostTensor;
 use wgrad::ops::Operator;
-use wgrad::ops::pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2d};
+use wgrad::ops::pool2d::{
+    Average, AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, Norm, Pool2d,
+    Weighting, Windows,
+};
 use wgrad::{HostData, TensorType};
 
-/// Both operators, forward and backward, the average with padding counted and not.
+/// Max and average, forward and backward, the average with padding counted and not.
 pub fn passes(name: &str, pool: Pool2d, input: [usize; 4]) -> Vec<Case> {
-    let mut cases =
-        vec![Case::new(name, MaxPool2d(pool), vec![numbers(input, 1)]), max_grad(name, pool, input)];
+    let mut cases = max(name, pool.into(), input);
     for pool in [pool, pool.count_include_pad(false)] {
-        let forward = AvgPool2d(pool);
-        let gradient = numbers(output(&forward, input).shape, 3);
-        let backward = AvgPool2dGrad { pool, input: input.into() };
-        cases.push(Case::new(name, forward, vec![numbers(input, 2)]));
-        cases.push(Case::new(name, backward, vec![gradient]));
+        cases.extend(average(name, pool.into(), Weighting::Equal, input));
     }
     cases
+}
+
+/// Max pooling and its gradient at taps that the forward reference found.
+pub fn max(name: &str, windows: Windows, input: [usize; 4]) -> Vec<Case> {
+    let x = crate::harness::array(&numbers(input, 5));
+    let forward = MaxPool2d(windows);
+    let found = forward.reference(&[&x]);
+    let taps = HostTensor {
+        shape: found[1].shape.clone(),
+        data: HostData::I32(found[1].data.iter().map(|&word| word as i32).collect()),
+    };
+    let gradient = numbers(found[0].shape.clone(), 6);
+    let backward = MaxPool2dGrad { windows, input: input.into() };
+    vec![Case::new(name, forward, vec![numbers(input, 1)]), Case::new(name, backward, vec![gradient, taps])]
+}
+
+/// An average and its gradient.
+pub fn average(name: &str, windows: Windows, weighting: Weighting, input: [usize; 4]) -> Vec<Case> {
+    let average = Average { windows, weighting };
+    let forward = AvgPool2d(average);
+    let gradient = numbers(output(&forward, input).shape, 3);
+    let backward = AvgPool2dGrad { average, input: input.into() };
+    vec![Case::new(name, forward, vec![numbers(input, 2)]), Case::new(name, backward, vec![gradient])]
+}
+
+/// A p-norm and its gradient at the reference's norms, over an input in which some windows are zero.
+pub fn norm(name: &str, p: f32, pool: Pool2d, input: [usize; 4]) -> Vec<Case> {
+    let norm = Norm { p, pool };
+    let mut x = numbers(input, 8);
+    if let HostData::F32(data) = &mut x.data {
+        let zeros = data.len() / 4;
+        data[..zeros].fill(0.0);
+    }
+    let forward = LpPool2d(norm);
+    let y = forward.reference(&[&crate::harness::array(&x)]).remove(0);
+    let y = HostTensor::f32(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
+    let gradient = numbers(y.shape.clone(), 9);
+    vec![Case::new(name, forward, vec![x.clone()]), Case::new(name, LpPool2dGrad(norm), vec![gradient, x, y])]
 }
 
 pub fn cases() -> Vec<Case> {
@@ -69,29 +105,73 @@ pub fn cases() -> Vec<Case> {
         ("dilation", Pool2d::new([3, 2]).stride([2, 1]).padding([1, 1]).dilation([2, 3]), [2, 3, 11, 9]),
         ("dilation over the stride, ceil mode", three.dilation([3, 5]).ceil_mode(true), [1, 2, 12, 17]),
     ] {
-        cases.push(Case::new(name, MaxPool2d(pool), vec![numbers(input, 4)]));
-        cases.push(max_grad(name, pool, input));
+        cases.extend(max(name, pool.into(), input));
     }
     for (name, input) in [("ties, even columns", [1, 8, 8, 8]), ("ties, odd columns", [1, 8, 6, 6])] {
-        cases.push(Case::new(name, MaxPool2d(two), vec![ties(input)]));
+        cases.push(Case::new(name, MaxPool2d(two.into()), vec![ties(input)]));
     }
-    cases.push(Case::new("ties in overlapping windows", MaxPool2d(three), vec![ties([2, 3, 9, 10])]));
+    cases.push(Case::new("ties in overlapping windows", MaxPool2d(three.into()), vec![ties([2, 3, 9, 10])]));
     let low = HostTensor::filled([1, 2, 5, 5], f32::NEG_INFINITY);
-    cases.push(Case::new("minus infinity everywhere", MaxPool2d(three), vec![low]));
+    cases.push(Case::new("minus infinity everywhere", MaxPool2d(three.into()), vec![low]));
+    for (name, input) in
+        [("ties in whole images", [1, 7, 6, 6]), ("ties in whole large images", [1, 2, 17, 19])]
+    {
+        let whole = Pool2d::new([input[2], input[3]]);
+        cases.push(Case::new(name, MaxPool2d(whole.into()), vec![ties(input)]));
+    }
+    cases.extend(kinds(three));
     cases
 }
 
-/// The gradient at taps that the forward reference found.
-fn max_grad(name: &str, pool: Pool2d, input: [usize; 4]) -> Case {
-    let x = crate::harness::array(&numbers(input, 5));
-    let forward = MaxPool2d(pool);
-    let found = forward.reference(&[&x]);
-    let taps = HostTensor {
-        shape: found[1].shape.clone(),
-        data: HostData::I32(found[1].data.iter().map(|&word| word as i32).collect()),
-    };
-    let gradient = numbers(found[0].shape.clone(), 6);
-    Case::new(name, MaxPool2dGrad { pool, input: input.into() }, vec![gradient, taps])
+/// Kinds of pooling besides max and plain average, `three` among their windows.
+fn kinds(three: Pool2d) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let wide = Pool2d::new([4, 3]).stride([3, 1]).padding([1, 1]).ceil_mode(true);
+    let plain = |pool: Pool2d| pool.padding([0, 0]);
+    cases.extend(average(
+        "a divisor of its own",
+        three.divisor_override(7).into(),
+        Weighting::Equal,
+        [1, 3, 8, 5],
+    ));
+    let whole = Pool2d::new([4, 4]).divisor_override(3);
+    cases.extend(average("the whole image by a divisor", whole.into(), Weighting::Equal, [1, 3, 4, 4]));
+    for (name, pool, input) in [
+        ("weights of a single tap", Pool2d::new([1, 1]).stride([2, 1]), [1, 1, 3, 2]),
+        ("weights of an even kernel inside", Pool2d::new([2, 4]), [2, 3, 4, 9]),
+        ("weights, overlap and padding", three, [2, 3, 13, 11]),
+        ("weights past the edge, padding counted", wide, [1, 2, 11, 7]),
+        ("weights past the edge, padding not counted", wide.count_include_pad(false), [1, 2, 11, 7]),
+    ] {
+        cases.extend(average(name, pool.into(), Weighting::Distance, input));
+    }
+    for (name, p, pool, input) in [
+        ("p of 1, which keeps signs", 1.0, Pool2d::new([2, 2]), [1, 3, 5, 6]),
+        ("p of 2, overlap", 2.0, plain(three), [2, 3, 9, 11]),
+        ("p of 3, negative sums, windows past the edge", 3.0, plain(wide), [2, 3, 12, 7]),
+        (
+            "p of 2, stride over kernel, past the edge",
+            2.0,
+            Pool2d::new([3, 2]).stride([4, 5]).ceil_mode(true),
+            [1, 2, 6, 8],
+        ),
+        ("p that is not whole", 2.5, plain(three), [1, 3, 8, 9]),
+        ("p below one", 0.5, plain(wide), [1, 2, 9, 6]),
+        ("an odd p that is not multiplied out", 11.0, plain(three), [1, 1, 7, 7]),
+    ] {
+        cases.extend(norm(name, p, pool, input));
+    }
+    for (name, output, input) in [
+        ("three by five of primes", [3, 5], [2, 3, 7, 11]),
+        ("more windows than elements", [9, 4], [1, 2, 5, 3]),
+        ("windows that share both ends", [7, 6], [1, 5, 11, 13]),
+        ("one row of windows over 256 taps", [1, 2], [1, 3, 19, 39]),
+    ] {
+        let windows = Windows::Adaptive(output);
+        cases.extend(max(name, windows, input));
+        cases.extend(average(name, windows, Weighting::Equal, input));
+    }
+    cases
 }
 
 fn output(forward: &impl Operator, input: [usize; 4]) -> TensorType {
@@ -118,11 +198,14 @@ pub fn large() -> Vec<Case> {
         ("32x512x7x7, global", Pool2d::new([7, 7]), [32, 512, 7, 7]),
         ("8x64x56x56, global", Pool2d::new([56, 56]), [8, 64, 56, 56]),
     ] {
-        cases.push(Case::new(name, MaxPool2d(pool), vec![numbers(input, 1)]));
-        cases.push(max_grad(name, pool, input));
-        cases.push(Case::new(name, AvgPool2d(pool), vec![numbers(input, 1)]));
-        let gradient = numbers(output(&AvgPool2d(pool), input).shape, 2);
-        cases.push(Case::new(name, AvgPool2dGrad { pool, input: input.into() }, vec![gradient]));
+        cases.extend(max(name, pool.into(), input));
+        cases.extend(average(name, pool.into(), Weighting::Equal, input));
     }
+    cases.extend(average("2x64x112x112, 3x3 stride 2", stem.into(), Weighting::Distance, [2, 64, 112, 112]));
+    let inside = stem.padding([0, 0]);
+    cases.extend(norm("2x64x112x112, 3x3 stride 2, p of 2", 2.0, inside, [2, 64, 112, 112]));
+    let uneven = Windows::Adaptive([7, 7]);
+    cases.extend(max("8x256x15x15 to 7x7", uneven, [8, 256, 15, 15]));
+    cases.extend(average("8x256x15x15 to 7x7", uneven, Weighting::Equal, [8, 256, 15, 15]));
     cases
 }

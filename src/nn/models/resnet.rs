@@ -1,9 +1,6 @@
 //! Residual networks.
 
-use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
-use crate::nn::{BatchNorm, Conv2d, Flatten, Layer, Linear, MaxPool2d, Parallel, Relu, Sequential};
-use crate::ops::pool2d::Pool2d;
+use crate::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Parallel, Relu, Sequential};
 
 /// ResNet-18 of He, Zhang, Ren and Sun (2015), "Deep residual learning for image recognition":
 /// 11,689,512 parameters for three channels and a thousand classes.
@@ -71,7 +68,7 @@ impl ResNet {
             }
             net = net.add(format!("layer{}", stage + 1), layer);
         }
-        net.add("avgpool", GlobalAverage).add("flatten", Flatten).add("fc", Linear::new(from, classes))
+        net.add("avgpool", GlobalAvgPool2d).add("flatten", Flatten).add("fc", Linear::new(from, classes))
     }
 
     /// Channels that a block gives whose 3x3 convolution has `width`.
@@ -115,15 +112,4 @@ impl ResNet {
 
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
     Conv2d::new(inputs, outputs, [kernel; 2]).stride([stride; 2]).padding([kernel / 2; 2]).bias(false)
-}
-
-/// The mean of each channel.
-#[derive(Debug)]
-struct GlobalAverage;
-
-impl Layer for GlobalAverage {
-    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        let plane = [g.shape(x)[2], g.shape(x)[3]];
-        g.avg_pool2d(x, Pool2d::new(plane))
-    }
 }

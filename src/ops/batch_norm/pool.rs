@@ -127,7 +127,7 @@ impl Operator for BatchNormMaxPool {
         if let Some(activation) = self.activation {
             outputs[0] = activation.reference(&[&outputs[0]]).swap_remove(0);
         }
-        let (result, taps) = reference::max_pool2d(&outputs[0], &Pool2d::new([2, 2]));
+        let (result, taps) = reference::max_pool2d(&outputs[0], &Pool2d::new([2, 2]).into());
         let windows = result.shape[2] * result.shape[3];
         let mut words = Array::zeros(pooled(&inputs[0].shape).1.shape);
         let packed = taps.chunks(windows).flat_map(|plane| reference::pack_taps(plane, 4).data);
@@ -205,7 +205,7 @@ impl Operator for BatchNormMaxPoolGrad {
                 reference::unpack_taps(&Array::new([per_plane], own), windows, 4)
             })
             .collect();
-        let spread = reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]), &x.shape);
+        let spread = reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]).into(), &x.shape);
         self.0.reference(x, &spread, statistics)
     }
 

@@ -1,7 +1,9 @@
-//! Average pooling. Windows that tile the input by twos and windows that are the whole plane, which end
-//! most networks, have kernels of their own.
+//! Average pooling: plain and weighted by distance, over sliding and adaptive windows. Windows that tile
+//! the input by twos and windows that are the whole plane, which end most networks, have kernels of their
+//! own.
 
-use super::{GROUP, Pool2d, check_gradient, check_images, geometry, window_flops};
+use super::windows::Takes;
+use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, team};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
@@ -12,55 +14,121 @@ use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
 static TEAM: ShaderFile = shader_file!("shared/team");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static AVG: ShaderFile = shader_file!("avg_pool2d");
+static AVERAGE: ShaderFile = shader_file!("shared/pool2d_average");
+static WEIGHTED: ShaderFile = shader_file!("shared/pool2d_weighted");
 static AVG_2X2: ShaderFile = shader_file!("avg_pool2d_2x2");
 static AVG_GLOBAL: ShaderFile = shader_file!("avg_pool2d_global");
-static AVG_GRAD: ShaderFile = shader_file!("avg_pool2d_grad");
 static AVG_GRAD_2X2: ShaderFile = shader_file!("avg_pool2d_grad_2x2");
 static AVG_GRAD_GLOBAL: ShaderFile = shader_file!("avg_pool2d_grad_global");
 
-/// Invocations of a workgroup.
-const LANES: usize = 64;
-
-/// Numbers that are taken together, and the file that says how, for planes of this size.
-fn pack(plane: usize) -> (usize, &'static ShaderFile) {
-    if plane.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
+/// What each tap of a window counts for in its average.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Weighting {
+    /// As much as every other.
+    Equal,
+    /// 1 / (1 + d), where d is the Euclidean distance from the middle of the window in elements: the
+    /// middle of a window of odd size counts 1, its neighbours 1/2, those across the corner 0.41.
+    Distance,
 }
 
-/// Whether the one window of a plane is the plane.
-fn is_global(pool: &Pool2d, input: &Shape) -> bool {
-    pool.padding == [0, 0] && pool.kernel == [input[2], input[3]]
+/// The windows of an average and what their taps count for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Average {
+    /// The windows.
+    pub windows: Windows,
+    /// The weights. Only sliding windows take other than equal ones.
+    pub weighting: Weighting,
 }
 
-/// Whether windows are two by two, tile the input, and come in fours.
-fn is_two_by_two(pool: &Pool2d, input: &Shape) -> bool {
-    pool.tiles_by_two([input[2], input[3]]) && input.elements().is_multiple_of(16)
+impl Average {
+    fn name(&self, names: [&'static str; 3]) -> &'static str {
+        match (self.weighting, self.windows) {
+            (Weighting::Distance, _) => names[2],
+            (_, Windows::Adaptive(_)) => names[1],
+            (_, Windows::Sliding(_)) => names[0],
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let equal = self.weighting == Weighting::Equal;
+        let takes = Takes { padding: true, dilation: false, divisor: equal };
+        match self.windows {
+            Windows::Sliding(pool) if equal => pool.check("average pooling", takes),
+            Windows::Sliding(pool) => pool.check("weighted average pooling", takes),
+            Windows::Adaptive(_) if equal => Ok(()),
+            Windows::Adaptive(_) => Err("weighted average pooling has no adaptive windows".into()),
+        }
+    }
+
+    /// Windows of equal weights that the fast kernels may know.
+    fn plain(&self) -> Option<&Pool2d> {
+        match &self.windows {
+            Windows::Sliding(pool)
+                if self.weighting == Weighting::Equal && pool.divisor_override.is_none() =>
+            {
+                Some(pool)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether windows are two by two, tile the input, and come in fours.
+    fn is_two_by_two(&self, input: &Shape) -> bool {
+        let tiles = self.plain().is_some_and(|pool| pool.tiles_by_two([input[2], input[3]]));
+        tiles && input.elements().is_multiple_of(16)
+    }
+
+    fn is_global(&self, input: &Shape) -> bool {
+        self.plain().is_some_and(|pool| pool.is_global([input[2], input[3]]))
+    }
+
+    /// The general kernel that ends in `main`.
+    fn joined(&self, cx: &Lower<'_>, main: &'static ShaderFile, input: &Shape) -> Result<Kernel> {
+        let count_include_pad = match self.windows {
+            Windows::Sliding(pool) => pool.count_include_pad,
+            Windows::Adaptive(_) => true,
+        };
+        let function = if self.weighting == Weighting::Equal { &AVERAGE } else { &WEIGHTED };
+        let kernel = self.windows.joined(cx, &[function, main], input)?;
+        let kernel = kernel.with("COUNT_INCLUDE_PAD", count_include_pad);
+        Ok(match (self.weighting, self.windows) {
+            (Weighting::Equal, Windows::Sliding(Pool2d { divisor_override: Some(divisor), .. })) => {
+                kernel.with("DIVISOR", divisor as f32)
+            }
+            (Weighting::Equal, _) => kernel,
+            (Weighting::Distance, windows) => {
+                let [h, w] = windows.kernel([input[2], input[3]]);
+                let off = |tap: usize, kernel: usize| tap as f64 - 0.5 * (kernel as f64 - 1.0);
+                let taps = (0..h).flat_map(|y| (0..w).map(move |x| [y, x]));
+                let total: f64 = taps.map(|[y, x]| 1.0 / (1.0 + off(y, h).hypot(off(x, w)))).sum();
+                kernel.with("TOTAL", total as f32)
+            }
+        })
+    }
 }
 
 /// The mean of each window, padding taken as zeros. Inputs: x (N, C, H, W). Outputs: y.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AvgPool2d(pub Pool2d);
+pub struct AvgPool2d(pub Average);
 
 impl Operator for AvgPool2d {
     fn name(&self) -> &'static str {
-        "avg_pool2d"
+        self.0.name(["avg_pool2d", "adaptive_avg_pool2d", "weighted_avg_pool2d"])
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
-        self.0.undilated()?;
-        Ok(vec![TensorType::f32(self.0.output_shape(&inputs[0].shape)?)])
+        self.0.check()?;
+        Ok(vec![TensorType::f32(self.0.windows.output_shape(&inputs[0].shape)?)])
     }
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let input = &inputs[0].shape;
         let mut variants = vec!["default"];
-        if is_two_by_two(&self.0, input) {
+        if self.0.is_two_by_two(input) {
             variants.push("two_by_two");
         }
-        if is_global(&self.0, input) {
+        if self.0.is_global(input) {
             variants.extend(["global", "global_wide"]);
         }
         variants
@@ -69,7 +137,7 @@ impl Operator for AvgPool2d {
     fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let input = cx.shape(cx.input(0));
-        let gradient = cx.apply1(AvgPool2dGrad { pool: self.0, input }, &[gradient])?;
+        let gradient = cx.apply1(AvgPool2dGrad { average: self.0, input }, &[gradient])?;
         cx.set(0, gradient);
         Ok(())
     }
@@ -89,9 +157,7 @@ impl Operator for AvgPool2d {
                 let count = input[2] * input[3];
                 let (width, pack) = pack(count);
                 let plane = count / width;
-                // A few packs for each invocation, where there are many of them to keep busy.
-                let wide = cx.variant() == "global_wide";
-                let team = if wide { plane.div_ceil(4).next_power_of_two().min(LANES) } else { 1 };
+                let team = team(plane, cx.variant() == "global_wide");
                 let kernel = Kernel::new(&[&GROUP, pack, &TEAM, &AVG_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("PLANES", cx.index(outputs)?)
@@ -100,11 +166,7 @@ impl Operator for AvgPool2d {
                 (kernel, outputs * team)
             }
             _ => {
-                let inside = self.0.inside([input[2], input[3]], [output[2], output[3]]);
-                let kernel = geometry(cx, Kernel::new(&[&GROUP, &AVG]), &self.0, input, output)?
-                    .with("OUTPUTS", cx.index(outputs)?)
-                    .with("COUNT_INCLUDE_PAD", self.0.count_include_pad)
-                    .with("INSIDE", inside);
+                let kernel = self.0.joined(cx, &SUM, input)?.with("OUTPUTS", cx.index(outputs)?);
                 (kernel, outputs)
             }
         };
@@ -118,38 +180,38 @@ impl Operator for AvgPool2d {
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        window_flops(&self.0, &inputs[0].shape)
+        self.0.windows.flops(&inputs[0].shape)
     }
 }
 
 /// The gradient of [`AvgPool2d`]. Inputs: the output's gradient. Output: the gradient of x.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AvgPool2dGrad {
-    /// The windows.
-    pub pool: Pool2d,
+    /// The windows and weights.
+    pub average: Average,
     /// Shape of the forward input.
     pub input: Shape,
 }
 
 impl Operator for AvgPool2dGrad {
     fn name(&self) -> &'static str {
-        "avg_pool2d_grad"
+        self.average.name(["avg_pool2d_grad", "adaptive_avg_pool2d_grad", "weighted_avg_pool2d_grad"])
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let kind = TensorType::f32(self.input.clone());
         check_images(&kind)?;
-        self.pool.undilated()?;
-        check_gradient(inputs[0], &self.pool.output_shape(&self.input)?)?;
+        self.average.check()?;
+        check_gradient(inputs[0], &self.average.windows.output_shape(&self.input)?)?;
         Ok(vec![kind])
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let mut variants = vec!["default"];
-        if is_two_by_two(&self.pool, &self.input) {
+        if self.average.is_two_by_two(&self.input) {
             variants.push("two_by_two");
         }
-        if is_global(&self.pool, &self.input) {
+        if self.average.is_global(&self.input) {
             variants.push("global");
         }
         variants
@@ -176,14 +238,8 @@ impl Operator for AvgPool2dGrad {
                 (kernel, elements / width)
             }
             _ => {
-                let [windows_h, windows_w] = self.pool.windows();
-                let inside = self.pool.inside([input[2], input[3]], [output[2], output[3]]);
-                let kernel = geometry(cx, Kernel::new(&[&GROUP, &AVG_GRAD]), &self.pool, input, output)?
-                    .with("ELEMENTS", cx.index(elements)?)
-                    .with("COUNT_INCLUDE_PAD", self.pool.count_include_pad)
-                    .with("INSIDE", inside)
-                    .with("WINDOWS_H", windows_h as i32)
-                    .with("WINDOWS_W", windows_w as i32);
+                let kernel = self.average.joined(cx, &GATHER, input)?;
+                let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
                 (kernel, elements)
             }
         };
@@ -193,10 +249,10 @@ impl Operator for AvgPool2dGrad {
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::avg_pool2d_grad(inputs[0], &self.pool, &self.input)]
+        vec![reference::avg_pool2d_grad(inputs[0], &self.average, &self.input)]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        window_flops(&self.pool, &self.input).max(inputs[0].shape.elements() as u64)
+        self.average.windows.flops(&self.input).max(inputs[0].shape.elements() as u64)
     }
 }

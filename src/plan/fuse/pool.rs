@@ -6,7 +6,7 @@ use crate::ops::batch_norm::{
     BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps, pools,
 };
 use crate::ops::pointwise::Chain;
-use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad};
+use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad, Windows};
 use crate::ops::unary::{Unary, UnaryGrad};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<(
 
 /// Fuses max pooling with the batch norm in front of it, and the gradient of both if there is one.
 pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
-    let pool = rewrite.operator::<MaxPool2d>(id)?.0;
+    let Windows::Sliding(pool) = rewrite.operator::<MaxPool2d>(id)?.0 else { return None };
     let pool_node = rewrite.graph.node(id).clone();
     let (y, taps) = (pool_node.inputs[0], pool_node.outputs[1]);
     let (norm_id, 0) = rewrite.producer(y)? else { return None };

@@ -1,0 +1,165 @@
+//! Pooling layers, under PyTorch's names. None has parameters.
+
+use super::Layer;
+use crate::error::Result;
+use crate::graph::{Graph, Mode, Value};
+use crate::ops::pool2d::Pool2d;
+
+macro_rules! sliding {
+    ($(#[$doc:meta])* $name:ident, $method:ident, $($setter:ident: $kind:ty, $text:literal;)*) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug)]
+        pub struct $name(Pool2d);
+
+        impl $name {
+            /// Windows of this height and width, side by side, without padding.
+            pub fn new(kernel: [usize; 2]) -> Self {
+                $name(Pool2d::new(kernel))
+            }
+
+            /// With all of the operator's attributes.
+            pub fn with(attributes: Pool2d) -> Self {
+                $name(attributes)
+            }
+
+            $(
+                #[doc = $text]
+                #[must_use]
+                pub fn $setter(self, $setter: $kind) -> Self {
+                    $name(self.0.$setter($setter))
+                }
+            )*
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                g.$method(x, self.0)
+            }
+        }
+    };
+}
+
+sliding!(
+    /// The largest value of each window: \[n, c, h, w] to \[n, c, oh, ow].
+    MaxPool2d,
+    max_pool2d,
+    stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
+    padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
+    dilation: [usize; 2], "Steps between the taps of a window, down and across.";
+    ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
+);
+sliding!(
+    /// The mean of each window, padding counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
+    AvgPool2d,
+    avg_pool2d,
+    stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
+    padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
+    ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
+    count_include_pad: bool, "Whether padding counts in the divisor.";
+    divisor_override: usize, "What sums are divided by instead.";
+);
+sliding!(
+    /// The mean of each window with weights 1 / (1 + d) for elements d away from its middle, padding
+    /// counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
+    WeightedAvgPool2d,
+    weighted_avg_pool2d,
+    stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
+    padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
+    ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
+    count_include_pad: bool, "Whether padding counts in the divisor.";
+);
+
+/// The p-norm of each window, as [`Graph::lp_pool2d`] says: \[n, c, h, w] to \[n, c, oh, ow].
+#[derive(Clone, PartialEq, Debug)]
+pub struct LpPool2d {
+    norm_type: f32,
+    pool: Pool2d,
+}
+
+impl LpPool2d {
+    /// The `norm_type`-norm of windows of this height and width, side by side.
+    pub fn new(norm_type: f32, kernel: [usize; 2]) -> Self {
+        LpPool2d { norm_type, pool: Pool2d::new(kernel) }
+    }
+
+    /// Steps between windows, down and across; as far as a window is wide by default.
+    #[must_use]
+    pub fn stride(mut self, stride: [usize; 2]) -> Self {
+        self.pool = self.pool.stride(stride);
+        self
+    }
+
+    /// Whether a last window that reaches past the input is kept.
+    #[must_use]
+    pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
+        self.pool = self.pool.ceil_mode(ceil_mode);
+        self
+    }
+}
+
+impl Layer for LpPool2d {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        g.lp_pool2d(x, self.norm_type, self.pool)
+    }
+}
+
+macro_rules! adaptive {
+    ($(#[$doc:meta])* $name:ident, $method:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct $name {
+            output_size: [usize; 2],
+        }
+
+        impl $name {
+            /// An output of this height and width.
+            pub fn new(output_size: [usize; 2]) -> Self {
+                $name { output_size }
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                g.$method(x, self.output_size)
+            }
+        }
+    };
+}
+
+adaptive!(
+    /// Means of windows that fit an output size, as [`Graph::adaptive_avg_pool2d`] says: \[n, c, h, w] to
+    /// \[n, c, oh, ow].
+    AdaptiveAvgPool2d,
+    adaptive_avg_pool2d
+);
+adaptive!(
+    /// The largest values of windows that fit an output size, as [`Graph::adaptive_max_pool2d`] says:
+    /// \[n, c, h, w] to \[n, c, oh, ow].
+    AdaptiveMaxPool2d,
+    adaptive_max_pool2d
+);
+
+macro_rules! global {
+    ($(#[$doc:meta])* $name:ident, $method:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct $name;
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                g.$method(x)
+            }
+        }
+    };
+}
+
+global!(
+    /// The mean of each plane: \[n, c, h, w] to \[n, c, 1, 1].
+    GlobalAvgPool2d,
+    global_avg_pool2d
+);
+global!(
+    /// The largest value of each plane: \[n, c, h, w] to \[n, c, 1, 1].
+    GlobalMaxPool2d,
+    global_max_pool2d
+);

@@ -1,0 +1,129 @@
+//! Pooling by p-norms.
+
+use super::windows::Takes;
+use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images};
+use crate::error::Result;
+use crate::graph::Backward;
+use crate::ops::Operator;
+use crate::plan::Lower;
+use crate::reference::{Array, pool2d as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static LP: ShaderFile = shader_file!("shared/pool2d_lp");
+static LP_SHARE: ShaderFile = shader_file!("shared/pool2d_lp_share");
+
+/// The largest p whose powers are made by multiplication.
+const LARGEST_WHOLE: f32 = 8.0;
+
+/// p and the windows of its norms.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Norm {
+    /// The exponent, above 0 and finite.
+    pub p: f32,
+    /// The windows, without padding.
+    pub pool: Pool2d,
+}
+
+impl Norm {
+    /// Whether powers keep their sign: p is an odd whole number. As x^p says, unlike |x|^p.
+    pub fn is_odd(&self) -> bool {
+        self.p % 2.0 == 1.0
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(self.p > 0.0 && self.p.is_finite()) {
+            return Err(format!("norm_type must be above 0, found {}", self.p));
+        }
+        self.pool.check("Lp pooling", Takes { padding: false, dilation: false, divisor: false })
+    }
+
+    fn windows(&self) -> Windows {
+        self.pool.into()
+    }
+
+    fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
+        let whole = self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE;
+        let kernel = self.windows().joined(cx, files, input)?.with("P", self.p).with("ODD", self.is_odd());
+        Ok(kernel.with("WHOLE", if whole { self.p as u32 } else { 0 }))
+    }
+}
+
+/// The p-norm of each window, as [`Graph::lp_pool2d`](crate::Graph::lp_pool2d) says. Inputs: x (N, C, H, W).
+/// Outputs: y.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LpPool2d(pub Norm);
+
+impl Operator for LpPool2d {
+    fn name(&self) -> &'static str {
+        "lp_pool2d"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_images(inputs[0])?;
+        self.0.check()?;
+        Ok(vec![TensorType::f32(self.0.windows().output_shape(&inputs[0].shape)?)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let gradient = cx.apply1(LpPool2dGrad(self.0), &[gradient, cx.input(0), cx.output(0)])?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let outputs = cx.output_type(0).shape.elements();
+        let kernel = self.0.joined(cx, &[&LP, &SUM], &cx.input_type(0).shape)?;
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(kernel.with("OUTPUTS", cx.index(outputs)?), &operands, outputs.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::lp_pool2d(inputs[0], &self.0)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        2 * self.0.windows().flops(&inputs[0].shape)
+    }
+}
+
+/// The gradient of [`LpPool2d`]. Inputs: the output's gradient, x and y. Output: the gradient of x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LpPool2dGrad(pub Norm);
+
+impl Operator for LpPool2dGrad {
+    fn name(&self) -> &'static str {
+        "lp_pool2d_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_images(inputs[1])?;
+        self.0.check()?;
+        let output = self.0.windows().output_shape(&inputs[1].shape)?;
+        check_gradient(inputs[0], &output)?;
+        if *inputs[2] != TensorType::f32(output.clone()) {
+            return Err(format!("expected the output as f32 {output}, found {}", inputs[2]));
+        }
+        Ok(vec![inputs[1].clone()])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let input = &cx.input_type(1).shape;
+        let elements = input.elements();
+        let kernel = self.0.joined(cx, &[&LP, &LP_SHARE, &GATHER], input)?;
+        let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
+        cx.dispatch(kernel.with("ELEMENTS", cx.index(elements)?), &operands, elements.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::lp_pool2d_grad(inputs[0], inputs[1], inputs[2], &self.0)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        3 * self.0.windows().flops(&inputs[1].shape)
+    }
+}

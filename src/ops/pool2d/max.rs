@@ -1,0 +1,210 @@
+//! Max pooling and its gradient. The forward keeps which tap of each window won, a byte each where that is
+//! enough, so that the backward reads no input and compares nothing.
+
+use super::windows::Takes;
+use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, team};
+use crate::error::Result;
+use crate::graph::Backward;
+use crate::ops::Operator;
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, pool2d as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static MAX: ShaderFile = shader_file!("max_pool2d");
+static MAX_2X2: ShaderFile = shader_file!("max_pool2d_2x2");
+static MAX_2X2_ODD: ShaderFile = shader_file!("max_pool2d_2x2_odd");
+static MAX_GLOBAL: ShaderFile = shader_file!("max_pool2d_global");
+static WINNER: ShaderFile = shader_file!("shared/pool2d_winner_share");
+static MAX_GRAD_2X2: ShaderFile = shader_file!("max_pool2d_grad_2x2");
+static MAX_GRAD_2X2_ODD: ShaderFile = shader_file!("max_pool2d_grad_2x2_odd");
+
+/// The largest element of each window. Inputs: x (N, C, H, W). Outputs: y, and which tap won in
+/// each window, as i32 words for [`MaxPool2dGrad`]: four taps a word, the first in the lowest byte,
+/// or one a word where a window has over 256.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxPool2d(pub Windows);
+
+impl Operator for MaxPool2d {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Windows::Sliding(_) => "max_pool2d",
+            Windows::Adaptive(_) => "adaptive_max_pool2d",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_images(inputs[0])?;
+        check_max(&self.0)?;
+        let output = self.0.output_shape(&inputs[0].shape)?;
+        let taps = kept_taps(&self.0, &inputs[0].shape, &output);
+        Ok(vec![TensorType::f32(output), taps])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let input = cx.shape(cx.input(0));
+        let operator = MaxPool2dGrad { windows: self.0, input };
+        let gradient = cx.apply1(operator, &[gradient, cx.output(1)])?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let input = &inputs[0].shape;
+        let mut variants = variants(&self.0, input);
+        if matches!(self.0, Windows::Sliding(pool) if pool.is_global([input[2], input[3]])) {
+            variants.extend(["global", "global_wide"]);
+        }
+        variants
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
+        let outputs = output.elements();
+        let per_word = self.0.taps_per_word([input[2], input[3]]);
+        let words = outputs.div_ceil(per_word);
+        let (kernel, invocations) = match cx.variant() {
+            "two_by_two" => {
+                let file = if output[3] % 2 == 0 { &MAX_2X2 } else { &MAX_2X2_ODD };
+                let kernel = Kernel::new(&[&GROUP, file])
+                    .with("WORDS", cx.index(words)?)
+                    .with("OUT_W", cx.index(output[3])?);
+                (kernel, words)
+            }
+            "global" | "global_wide" => {
+                let count = input[2] * input[3];
+                let (width, pack) = pack(count);
+                let plane = count / width;
+                let team = team(plane, cx.variant() == "global_wide");
+                let kernel = Kernel::new(&[&GROUP, pack, &MAX_GLOBAL])
+                    .with("TEAM", cx.index(team)?)
+                    .with("WORDS", cx.index(words)?)
+                    .with("TAPS_PER_WORD", per_word as u32)
+                    .with("PLANES", cx.index(outputs)?)
+                    .with("PLANE", cx.index(plane)?)
+                    .with("COUNT", cx.index(count)?);
+                (kernel, words * team)
+            }
+            _ => {
+                let kernel = self.0.joined(cx, &[&MAX], input)?;
+                let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
+                (kernel.with("TAPS_PER_WORD", per_word as u32), words)
+            }
+        };
+        let operands = [cx.input(0), cx.output(0), cx.output(1)];
+        cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let (output, taps) = reference::max_pool2d(inputs[0], &self.0);
+        let [h, w] = [inputs[0].shape[2], inputs[0].shape[3]];
+        vec![output, reference::pack_taps(&taps, self.0.taps_per_word([h, w]))]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        self.0.flops(&inputs[0].shape)
+    }
+}
+
+/// The gradient of [`MaxPool2d`]. Inputs: the output's gradient and the taps that won. Output: the
+/// gradient of x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxPool2dGrad {
+    /// The windows.
+    pub windows: Windows,
+    /// Shape of the forward input.
+    pub input: Shape,
+}
+
+impl Operator for MaxPool2dGrad {
+    fn name(&self) -> &'static str {
+        match self.windows {
+            Windows::Sliding(_) => "max_pool2d_grad",
+            Windows::Adaptive(_) => "adaptive_max_pool2d_grad",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let kind = TensorType::f32(self.input.clone());
+        check_images(&kind)?;
+        check_max(&self.windows)?;
+        let output = self.windows.output_shape(&self.input)?;
+        check_gradient(inputs[0], &output)?;
+        check_taps(inputs[1], &kept_taps(&self.windows, &self.input, &output))?;
+        Ok(vec![kind])
+    }
+
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        variants(&self.windows, &self.input)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (input, output) = (&self.input, &cx.input_type(0).shape);
+        let elements = input.elements();
+        let (kernel, invocations) = if cx.variant() == "two_by_two" {
+            let words = output.elements() / 4;
+            let file = if output[3] % 2 == 0 { &MAX_GRAD_2X2 } else { &MAX_GRAD_2X2_ODD };
+            let kernel = Kernel::new(&[&GROUP, file])
+                .with("WORDS", cx.index(words)?)
+                .with("OUT_W", cx.index(output[3])?);
+            (kernel, words)
+        } else {
+            let per_word = self.windows.taps_per_word([input[2], input[3]]);
+            let kernel = self
+                .windows
+                .joined(cx, &[&WINNER, &GATHER], input)?
+                .with("ELEMENTS", cx.index(elements)?)
+                .with("TAPS_PER_WORD", per_word as u32);
+            (kernel, elements)
+        };
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
+        let taps = reference::unpack_taps(inputs[1], inputs[0].data.len(), per_word);
+        vec![reference::max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// The type of the taps that won.
+pub(super) fn kept_taps(windows: &Windows, input: &Shape, output: &Shape) -> TensorType {
+    TensorType::i32([output.elements().div_ceil(windows.taps_per_word([input[2], input[3]]))])
+}
+
+pub(super) fn check_taps(found: &TensorType, expected: &TensorType) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("expected the winning taps as {expected}, found {found}"))
+}
+
+fn check_max(windows: &Windows) -> Result<(), String> {
+    match windows {
+        Windows::Sliding(pool) => {
+            pool.check("max pooling", Takes { padding: true, dilation: true, divisor: false })
+        }
+        Windows::Adaptive(_) => Ok(()),
+    }
+}
+
+/// Kernels that can pool this input or its gradient: the one for two by two makes four outputs a time.
+fn variants(windows: &Windows, input: &Shape) -> Vec<&'static str> {
+    match windows {
+        Windows::Sliding(pool)
+            if pool.tiles_by_two([input[2], input[3]]) && input.elements().is_multiple_of(16) =>
+        {
+            vec!["two_by_two", "default"]
+        }
+        _ => vec!["default"],
+    }
+}

@@ -1,0 +1,144 @@
+//! Pooling over the two spatial dimensions of (N, C, H, W), and its gradients.
+//!
+//! Sizes, defaults and the tie rule of max pooling (the first of equals, row by row) are PyTorch's.
+//! Every backward gathers: each input element adds up what the windows that cover it give to it, in a
+//! fixed order, and is written once. Where windows lie is one file of WGSL, what is made of their taps
+//! another, so that any kind of pooling runs over any kind of windows.
+
+mod average;
+mod lp;
+mod max;
+mod windows;
+
+pub use average::{Average, AvgPool2d, AvgPool2dGrad, Weighting};
+pub use lp::{LpPool2d, LpPool2dGrad, Norm};
+pub use max::{MaxPool2d, MaxPool2dGrad};
+pub use windows::{Pool2d, Windows};
+
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static SUM: ShaderFile = shader_file!("pool2d_sum");
+static GATHER: ShaderFile = shader_file!("pool2d_gather");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
+
+/// Numbers that are taken together, and the file that says how, for planes of this size.
+fn pack(plane: usize) -> (usize, &'static ShaderFile) {
+    if plane.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
+}
+
+/// Invocations that share a plane of this many packs: where there are many to keep busy, one for a few.
+fn team(packs: usize, wide: bool) -> usize {
+    if wide { packs.div_ceil(4).next_power_of_two().min(LANES) } else { 1 }
+}
+
+fn check_images(kind: &TensorType) -> Result<(), String> {
+    if kind.dtype == DType::F32 && kind.shape.len() == 4 {
+        return Ok(());
+    }
+    Err(format!("expected f32 of shape (N, C, H, W), found {kind}"))
+}
+
+fn check_gradient(kind: &TensorType, expected: &Shape) -> Result<(), String> {
+    if kind.dtype == DType::F32 && kind.shape == *expected {
+        return Ok(());
+    }
+    Err(format!("expected the output's gradient as f32 {expected}, found {kind}"))
+}
+
+impl Graph {
+    /// The largest element of each window of `x` (N, C, H, W); of equals the first, row by row.
+    ///
+    /// # Errors
+    /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`]; a divisor.
+    pub fn max_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
+        Ok(self.apply(MaxPool2d(pool.into()), &[x])?[0])
+    }
+
+    /// The mean of each window of `x` (N, C, H, W).
+    ///
+    /// # Errors
+    /// Another rank or type; dilation; windows that do not fit, as [`Pool2d::output_size`]; a divisor of
+    /// zero.
+    pub fn avg_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
+        self.average_pool2d(x, pool.into(), Weighting::Equal)
+    }
+
+    /// The mean of each window of `x` (N, C, H, W) by distance from the window's middle: sum of w x over sum
+    /// of w with w = 1 / (1 + d), where d = sqrt((ky - (KH - 1) / 2)^2 + (kx - (KW - 1) / 2)^2) for the
+    /// tap in row ky and column kx of a window of KH x KW. Padding is zeros, whose weights are in the
+    /// divisor if [`Pool2d::count_include_pad`] says so.
+    ///
+    /// # Errors
+    /// As [`Graph::avg_pool2d`]; any divisor.
+    pub fn weighted_avg_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
+        self.average_pool2d(x, pool.into(), Weighting::Distance)
+    }
+
+    /// The p-norm of each window of `x` (N, C, H, W): (sum of x^p)^(1/p), times (taps of a whole
+    /// window / taps in the input)^(1/p) for a last window that ceil mode keeps, all as PyTorch has it.
+    ///
+    /// An odd whole p keeps signs, as x^p does, and a negative sum has the negative root; any other p
+    /// takes magnitudes, |x|^p. Where PyTorch has no number (a negative sum to an odd p above 1, a negative
+    /// x to a p that is not whole) these are what this adds to it. The gradient is
+    /// (x/y)^(p-1) times the output's, and zero where the norm y is zero, also where p is below 1 and x is
+    /// zero, both of which PyTorch gives no number.
+    ///
+    /// # Errors
+    /// p that is not above 0 or not finite; another rank or type; padding or dilation; windows that do not
+    /// fit, as [`Pool2d::output_size`].
+    pub fn lp_pool2d(&mut self, x: Value, p: f32, pool: Pool2d) -> Result<Value> {
+        self.apply1(LpPool2d(Norm { p, pool }), &[x])
+    }
+
+    /// The mean of `x` (N, C, H, W) over windows that give an output of `output_size`, height before width.
+    /// Along a dimension of some size, window i of n takes floor(i size / n) up to, but not with,
+    /// ceil((i + 1) size / n), as in PyTorch; they overlap where n does not divide the size.
+    ///
+    /// # Errors
+    /// Another rank or type; an output size of zero.
+    pub fn adaptive_avg_pool2d(&mut self, x: Value, output_size: [usize; 2]) -> Result<Value> {
+        self.check_owned([x])?;
+        let windows = Windows::adaptive(self.shape(x), output_size);
+        self.average_pool2d(x, windows, Weighting::Equal)
+    }
+
+    /// The largest element of `x` (N, C, H, W) in each of the windows of
+    /// [`Graph::adaptive_avg_pool2d`]; of equals the first, row by row.
+    ///
+    /// # Errors
+    /// Another rank or type; an output size of zero.
+    pub fn adaptive_max_pool2d(&mut self, x: Value, output_size: [usize; 2]) -> Result<Value> {
+        self.check_owned([x])?;
+        let windows = Windows::adaptive(self.shape(x), output_size);
+        Ok(self.apply(MaxPool2d(windows), &[x])?[0])
+    }
+
+    /// The mean of each plane of `x` (N, C, H, W), as (N, C, 1, 1).
+    ///
+    /// # Errors
+    /// Another rank or type.
+    pub fn global_avg_pool2d(&mut self, x: Value) -> Result<Value> {
+        self.adaptive_avg_pool2d(x, [1, 1])
+    }
+
+    /// The largest element of each plane of `x` (N, C, H, W), as (N, C, 1, 1).
+    ///
+    /// # Errors
+    /// Another rank or type.
+    pub fn global_max_pool2d(&mut self, x: Value) -> Result<Value> {
+        self.adaptive_max_pool2d(x, [1, 1])
+    }
+
+    fn average_pool2d(&mut self, x: Value, windows: Windows, weighting: Weighting) -> Result<Value> {
+        self.apply1(AvgPool2d(Average { windows, weighting }), &[x])
+    }
+}
