@@ -113,7 +113,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel from these files; the one with `main` comes last and gives the kernel its name.
+    /// A kernel from these files; one has `main`, and the last gives the kernel its name.
     pub fn new(files: &[&'static ShaderFile]) -> Self {
         assert!(!files.is_empty(), "a kernel has at least one file");
         Kernel { files: files.to_vec(), constants: Vec::new(), glue: String::new() }
@@ -139,7 +139,7 @@ impl Kernel {
         self
     }
 
-    /// Name of the file with `main`.
+    /// Name of the last file.
     pub fn name(&self) -> &'static str {
         self.files.last().expect("a kernel has at least one file").name
     }

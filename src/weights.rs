@@ -41,6 +41,9 @@ fn counts_batches(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }
 
+/// Suffix of a parameter's average.
+pub(crate) const AVERAGE: &str = "average";
+
 impl Weights {
     /// Memory for every parameter and state of `graph`, with their first contents. The same seed
     /// and names give the same numbers, whatever else the graph holds.
@@ -69,10 +72,11 @@ impl Weights {
                 Source::State { init, in_state_dict } => (init, *in_state_dict),
                 _ => continue,
             };
+            let (init, name) = first_contents(graph, init, &info.name)?;
             let page = page_of[&page];
             let start = offset as usize / 4;
             let elements = info.kind.shape.elements();
-            fill(init, seed, &info.name, &mut contents[page][start..start + elements]);
+            fill(init, seed, name, &mut contents[page][start..start + elements]);
             entries
                 .insert(info.name.clone(), Entry { shape: info.kind.shape.clone(), page, offset, in_file });
         }
@@ -205,6 +209,9 @@ impl Weights {
             } else {
                 bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
             };
+            // Averages go on from what is loaded.
+            let average = self.entries.get(&average_of(name)).filter(|average| average.shape == entry.shape);
+            found.extend(average.map(|average| (average, numbers.clone())));
             found.push((entry, numbers));
         }
         for name in file.names() {
@@ -219,6 +226,33 @@ impl Weights {
             self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(&data).bytes());
         }
         Ok(())
+    }
+
+    /// The same weights with averages in the place of the parameters they are averages of: a view for
+    /// evaluation, or to save. What is not averaged, such as running statistics, stays as it is.
+    ///
+    /// # Errors
+    /// Weights without averages.
+    pub fn averaged(&self) -> Result<Weights> {
+        let mut entries = (*self.entries).clone();
+        let mut averages = 0;
+        for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.in_file) {
+            if let Some(average) = entries.remove(&average_of(name)) {
+                averages += 1;
+                entries.insert(name.clone(), Entry { in_file: entry.in_file, ..average });
+            }
+        }
+        if averages == 0 {
+            return Err(Error::Graph(
+                "the weights hold no averages; let the optimizer of their training graph keep an average"
+                    .into(),
+            ));
+        }
+        Ok(Weights {
+            device: self.device.clone(),
+            pages: Arc::clone(&self.pages),
+            entries: Arc::new(entries),
+        })
     }
 
     /// The buffer and start of a run of tensors, which must lie one after the other.
@@ -257,6 +291,10 @@ impl Weights {
     }
 }
 
+fn average_of(parameter: &str) -> String {
+    format!("{parameter}.{AVERAGE}")
+}
+
 fn listed(file: &SafeTensors<'_>) -> String {
     let mut names = file.names();
     names.sort_unstable();
@@ -264,10 +302,21 @@ fn listed(file: &SafeTensors<'_>) -> String {
     if names.len() > 12 { format!("{shown}, and {} more", names.len() - 12) } else { shown }
 }
 
+/// What a tensor starts from, and the name that its random numbers go by.
+fn first_contents<'g>(graph: &'g Graph, init: &'g Init, name: &'g str) -> Result<(&'g Init, &'g str)> {
+    let Init::Copy(of) = init else { return Ok((init, name)) };
+    match graph.find(of).map(|value| &graph.value(value).source) {
+        Some(Source::Parameter(init)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
+        _ => Err(Error::Graph(format!(
+            "\"{name}\" is to start as a copy of \"{of}\", which is no parameter with contents of its own"
+        ))),
+    }
+}
+
 /// First contents of a tensor. The stream of random numbers goes by the tensor's name.
 fn fill(init: &Init, seed: u64, name: &str, data: &mut [f32]) {
-    match *init {
-        Init::Constant(value) => data.fill(value),
+    match init {
+        Init::Constant(value) => data.fill(*value),
         Init::Uniform(bound) => {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(fnv1a(name.as_bytes()));
@@ -275,5 +324,6 @@ fn fill(init: &Init, seed: u64, name: &str, data: &mut [f32]) {
                 *x = (rng.random::<f32>() * 2.0 - 1.0) * bound;
             }
         }
+        Init::Copy(_) => unreachable!("a copy was resolved to what it copies"),
     }
 }

@@ -12,7 +12,7 @@ use wgrad::ops::loss::{ElementLoss, Loss, Reduction};
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
 use wgrad::ops::unary::Unary;
-use wgrad::optim::{Adam, AdamW, Sgd};
+use wgrad::optim::{Adagrad, Adam, AdamW, Rmsprop, Sgd};
 use wgrad::plan::Fusion;
 use wgrad::{Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
@@ -267,17 +267,24 @@ fn optimize(fixture: &Fixture, graph: &mut Graph, rate: Value, pairs: &[(Value, 
             .eps(eps)
             .weight_decay(number("weight_decay", 0.0))
             .apply(graph, pairs),
-        _ => AdamW::new(rate)
+        Some("AdamW") => AdamW::new(rate)
             .betas(beta1, beta2)
             .eps(eps)
             .weight_decay(number("weight_decay", 0.01))
             .apply(graph, pairs),
+        Some("RMSprop") => Rmsprop::new(rate)
+            .alpha(number("alpha", 0.99))
+            .eps(eps)
+            .momentum(number("momentum", 0.0))
+            .apply(graph, pairs),
+        Some("Adagrad") => Adagrad::new(rate).eps(number("eps", 1e-10)).apply(graph, pairs),
+        other => panic!("no optimizer is called {other:?}"),
     }
 }
 
 #[test]
 fn optimizers_agree_with_pytorch() -> Result<()> {
-    for op in ["SGD", "Adam", "AdamW"] {
+    for op in ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"] {
         for fixture in Fixture::of("optim", op) {
             let mut graph = Graph::new();
             let shape = fixture.array("parameter").shape.clone();

@@ -149,7 +149,7 @@ fn compare(problem: &Problem, what: &str, expected: &[(String, HostTensor)], fou
     for ((name, tensor), (_, found)) in expected.iter().zip(found) {
         // The gradient of a bias in front of batch norm is rounding alone: what its layer's weight has
         // measures it.
-        let weight = name.replace("bias.momentum", "weight.momentum");
+        let weight = name.replace("bias.momentum_buffer", "weight.momentum_buffer");
         let scales = expected.iter().filter(|(other, _)| other == name || *other == weight);
         let scale = scales.map(|(_, tensor)| harness::array(tensor).largest()).fold(0.0, f64::max);
         let pairs = tensor.to_f64().into_iter().zip(found.to_f64());

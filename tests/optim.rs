@@ -5,7 +5,7 @@ mod harness;
 use harness::{device, labels, numbers};
 use wgrad::graph::Init;
 use wgrad::ops::elementwise::SumTo;
-use wgrad::optim::{Adam, AdamW, Sgd};
+use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
 use wgrad::plan::{AdapterKind, Place};
 use wgrad::shader::Access;
 use wgrad::{Caps, Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
@@ -31,22 +31,35 @@ fn network(graph: &mut Graph) -> Result<(Value, Value, Value)> {
 
 #[test]
 fn shared_gradients_get_storage_of_their_own_and_every_node_verifies() -> Result<()> {
-    for optimizer in 0..3 {
+    for optimizer in 0..8 {
         let mut graph = Graph::new();
         let (x, y, loss) = network(&mut graph)?;
         let rate = graph.scalar("rate")?;
         graph.scoped("training", |graph| match optimizer {
             0 => Sgd::new(rate).momentum(0.9).nesterov(true).minimize(graph, loss),
             1 => Adam::new(rate).minimize(graph, loss),
-            _ => AdamW::new(rate).minimize(graph, loss),
+            2 => AdamW::new(rate).amsgrad(true).minimize(graph, loss),
+            3 => Nadam::new(rate).minimize(graph, loss),
+            4 => Rmsprop::new(rate).centered(true).momentum(0.5).minimize(graph, loss),
+            5 => Adagrad::new(rate).initial_accumulator_value(0.1).minimize(graph, loss),
+            6 => Adadelta::new(rate).eps(1e-2).minimize(graph, loss),
+            _ => Lion::new(rate).minimize(graph, loss),
         })?;
         let plan = Plan::new(&graph, &[loss], device().caps())?;
         let updates = kernels(&plan).iter().filter(|name| name.contains("update")).count();
         assert_eq!(updates, 1, "one dispatch updates all parameters");
         let weights = Weights::init(device(), &graph, 7)?;
         let state: Vec<&str> = weights.names().filter(|n| n.starts_with("first.a.")).collect();
-        let expected: &[&str] =
-            if optimizer == 0 { &["first.a.momentum"] } else { &["first.a.exp_avg", "first.a.exp_avg_sq"] };
+        let expected: &[&str] = match optimizer {
+            0 => &["momentum_buffer"],
+            1 | 3 => &["exp_avg", "exp_avg_sq"],
+            2 => &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
+            4 => &["grad_avg", "momentum_buffer", "square_avg"],
+            5 => &["sum"],
+            6 => &["acc_delta", "square_avg"],
+            _ => &["exp_avg"],
+        };
+        let expected: Vec<String> = expected.iter().map(|suffix| format!("first.a.{suffix}")).collect();
         assert_eq!(state, expected, "state is named after its parameter, whatever the scope");
         let mut session = Session::new(device(), plan, &weights)?;
         session.write(x, &numbers([6, 5], 1))?;
@@ -177,7 +190,7 @@ fn clipping_is_one_reduction_at_most_and_spans_pages() -> Result<()> {
             let count = |name: &str| kernels(&plan).iter().filter(|&&k| k == name).count();
             let pages = 768 / page as usize;
             assert_eq!(count("gradient_squares"), reductions * pages, "{value:?} {norm:?}");
-            assert_eq!(count("sgd_update_momentum"), pages, "{value:?} {norm:?}");
+            assert_eq!(count("sgd_update"), pages, "{value:?} {norm:?}");
         }
     }
     Ok(())
@@ -251,11 +264,11 @@ fn mistakes_are_named() -> Result<()> {
     let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x), (weight, x)]));
     assert_eq!(error, "graph: \"weight\" is given to the optimizer twice");
     let error = text(Sgd::new(rate).momentum(-0.1).apply(&mut graph, &[(weight, x)]));
-    assert_eq!(error, "momentum: must be at least 0, found -0.1");
+    assert_eq!(error, "momentum: must be at least 0 and finite, found -0.1");
     let error = text(Sgd::new(rate).nesterov(true).apply(&mut graph, &[(weight, x)]));
     assert!(error.starts_with("nesterov: needs momentum above 0"), "{error}");
     let error = text(Sgd::new(rate).weight_decay(f64::NAN).apply(&mut graph, &[(weight, x)]));
-    assert_eq!(error, "weight_decay: must be at least 0, found NaN");
+    assert_eq!(error, "weight_decay: must be at least 0 and finite, found NaN");
     let error = text(Adam::new(rate).betas(0.9, 1.0).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "betas: must be at least 0 and below 1, found 1");
     let error = text(Sgd::new(rate).clip_norm(0.0).apply(&mut graph, &[(weight, x)]));
@@ -264,6 +277,20 @@ fn mistakes_are_named() -> Result<()> {
     assert_eq!(error, "clip_value: must be above 0 and finite, found NaN");
     let error = text(AdamW::new(rate).eps(0.0).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "eps: must be above 0, found 0");
+    let error = text(Nadam::new(rate).momentum_decay(-1.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "momentum_decay: must be at least 0 and finite, found -1");
+    let error = text(Rmsprop::new(rate).alpha(1.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "alpha: must be at least 0 and below 1, found 1");
+    let error = text(Rmsprop::new(rate).momentum(1e39).apply(&mut graph, &[(weight, x)]));
+    assert!(error.starts_with("momentum: must be at least 0 and finite, found 1"), "{error}");
+    let error = text(Adagrad::new(rate).lr_decay(f64::INFINITY).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "lr_decay: must be at least 0 and finite, found inf");
+    let error = text(Adagrad::new(rate).initial_accumulator_value(-1.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "initial_accumulator_value: must be at least 0 and finite, found -1");
+    let error = text(Adadelta::new(rate).rho(-0.5).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "rho: must be at least 0 and below 1, found -0.5");
+    let error = text(Lion::new(rate).betas(0.9, 2.0).apply(&mut graph, &[(weight, x)]));
+    assert_eq!(error, "betas: must be at least 0 and below 1, found 2");
 
     Sgd::new(rate).apply(&mut graph, &[(weight, x)])?;
     let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x)]));

@@ -1,6 +1,6 @@
 // All gradients are scaled by min(1, CLIP_NORM / (norm + 1e-6)), where norm is the root of the sum of
 // all their squares. Every invocation adds the parts of that sum (gradient_squares) in one order.
-@group(0) @binding(6) var<storage, read> squares_of_gradients: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> squares_of_gradients: array<vec4<f32>>;
 
 const CLIP_NORM: f32 = 1.0; // shape
 const PARTS: u32 = 4u; // shape

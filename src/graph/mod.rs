@@ -35,6 +35,8 @@ pub enum Init {
     Constant(f32),
     /// Uniform in (-bound, bound).
     Uniform(f32),
+    /// What the parameter of this name starts from.
+    Copy(String),
 }
 
 /// Where a value comes from.

@@ -63,19 +63,34 @@ impl Arenas {
     pub fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
         let mut arenas = Arenas::default();
         for (id, node) in graph.nodes() {
-            let runs = node.operator.arenas();
+            let runs: Vec<Vec<Value>> = node
+                .operator
+                .arenas()
+                .into_iter()
+                .map(|run| node.inputs[run].iter().map(|&v| graph.storage(v)).collect())
+                .collect();
             let Some(first) = runs.first() else { continue };
-            let pages = split(graph, &node.inputs[first.clone()], page_bytes);
-            for run in &runs {
+            let written: Vec<usize> = node.operator.in_place().into_iter().map(|(_, input)| input).collect();
+            // What an earlier node laid out, such as the parameters that averages follow, is only read.
+            let laid_out: Vec<bool> = runs
+                .iter()
+                .zip(node.operator.arenas())
+                .map(|(run, inputs)| !written.contains(&inputs.start) && arenas.places.contains_key(&run[0]))
+                .collect();
+            let breaks = |i: usize| {
+                let both = runs.iter().zip(&laid_out).filter(|(_, laid_out)| **laid_out);
+                both.into_iter().any(|(run, _)| !arenas.is_next(graph, run[i - 1], run[i]))
+            };
+            let pages = split(graph, first, page_bytes, breaks);
+            for run in runs.iter().zip(&laid_out).filter(|(_, laid_out)| !**laid_out).map(|(run, _)| run) {
                 for page in &pages {
-                    let values = &node.inputs[run.start + page.start..run.start + page.end];
-                    let roots: Vec<Value> = values.iter().map(|&v| graph.storage(v)).collect();
+                    let roots = &run[page.clone()];
                     let kind = match graph.value(roots[0]).source {
                         Source::Parameter(_) => BufferKind::Parameters,
                         Source::State { .. } => BufferKind::State,
                         _ => BufferKind::Gradients,
                     };
-                    arenas.add_page(graph, kind, &roots)?;
+                    arenas.add_page(graph, kind, roots)?;
                 }
             }
             arenas.runs.insert(id, pages);
@@ -105,11 +120,22 @@ impl Arenas {
                 })
                 .map(|(value, _)| value)
                 .collect();
-            for page in split(graph, &rest, page_bytes) {
+            for page in split(graph, &rest, page_bytes, |_| false) {
                 arenas.add_page(graph, kind, &rest[page])?;
             }
         }
         Ok(arenas)
+    }
+
+    /// Whether `value` lies right behind `before`.
+    fn is_next(&self, graph: &Graph, before: Value, value: Value) -> bool {
+        match (self.places.get(&before), self.places.get(&value)) {
+            (Some(&(page, offset)), Some(&place)) => {
+                let bytes = graph.value(before).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                place == (page, offset + bytes)
+            }
+            _ => false,
+        }
     }
 
     fn add_page(&mut self, graph: &Graph, kind: BufferKind, values: &[Value]) -> Result<()> {
@@ -129,14 +155,19 @@ impl Arenas {
     }
 }
 
-/// Cuts a list of tensors into pages. A tensor larger than a page gets one of its own, which the
-/// plan's limits then refuse by name.
-fn split(graph: &Graph, values: &[Value], page_bytes: u64) -> Vec<Range<usize>> {
+/// Cuts a list of tensors into pages, wherever `breaks` says so too. A tensor larger than a page gets one of
+/// its own, which the plan's limits then refuse by name.
+fn split(
+    graph: &Graph,
+    values: &[Value],
+    page_bytes: u64,
+    breaks: impl Fn(usize) -> bool,
+) -> Vec<Range<usize>> {
     let mut pages = Vec::new();
     let (mut start, mut filled) = (0, 0u64);
     for (i, &value) in values.iter().enumerate() {
         let bytes = graph.value(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
-        if i > start && filled + bytes > page_bytes {
+        if i > start && (filled + bytes > page_bytes || breaks(i)) {
             pages.push(start..i);
             (start, filled) = (i, 0);
         }

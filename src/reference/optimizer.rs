@@ -1,7 +1,25 @@
-//! Optimizer updates, tensor by tensor, as PyTorch's documentation states them.
+//! Optimizer updates, element by element, as PyTorch's documentation states them.
 
 use super::Array;
-use crate::ops::optimizer::{AdamUpdate, Clip, SgdUpdate};
+use crate::ops::optimizer::{
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, AverageRule, Clip, LionRule, NadamRule, RmspropRule,
+    Rule, SgdRule, Update,
+};
+
+/// What an update knows of one element.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Element {
+    /// The parameter, old and then new.
+    pub parameter: f64,
+    /// Its gradient, clipped.
+    pub gradient: f64,
+    /// State by slot, old and then new.
+    pub state: [f64; 3],
+    /// The learning rate.
+    pub rate: f64,
+    /// Number of updates before this one.
+    pub updates: f64,
+}
 
 /// The gradients as an update uses them: by value first, then by the norm of all of them.
 fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
@@ -13,60 +31,168 @@ fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
     gradients.iter().map(|gradient| gradient.map(|g| g * scale)).collect()
 }
 
-/// New parameters, then new momentum buffers.
-pub fn sgd(update: &SgdUpdate, inputs: &[&Array]) -> Vec<Array> {
-    let count = update.parameters;
-    let gradients = clipped(update.clip, &inputs[count..2 * count]);
-    let (mut parameters, mut momenta) = (Vec::new(), Vec::new());
-    for i in 0..count {
-        let (mut parameter, gradient) = (inputs[i].clone(), &gradients[i]);
-        let direction = gradient.zip(&parameter, |g, p| g + update.weight_decay * p);
-        let mut taken = direction.clone();
-        let mut rate = inputs[2 * count];
-        if update.momentum != 0.0 {
-            rate = inputs[3 * count];
-            let first = inputs[3 * count + 1].data[0] == 0.0;
-            let share = if first { 1.0 } else { 1.0 - update.dampening };
-            let buffer = inputs[2 * count + i].zip(&direction, |b, d| update.momentum * b + share * d);
-            taken = if update.nesterov {
-                direction.zip(&buffer, |d, b| d + update.momentum * b)
-            } else {
-                buffer.clone()
-            };
-            momenta.push(buffer);
-        }
-        parameter = parameter.zip(&taken, |p, d| p - rate.data[0] * d);
-        parameters.push(parameter);
+/// New parameters, then new state of each kind.
+pub fn update<R: Rule>(update: &Update<R>, inputs: &[&Array]) -> Vec<Array> {
+    let count = update.parameters();
+    let slots: Vec<usize> = (0..3).filter(|&slot| update.slots()[slot].is_some()).collect();
+    let runs = 2 + slots.len();
+    let mut outputs: Vec<Array> =
+        inputs[..count].iter().chain(&inputs[2 * count..runs * count]).map(|&array| array.clone()).collect();
+    let step = inputs[inputs.len() - 1].data[0];
+    let every = f64::from(update.every);
+    if step % every != every - 1.0 {
+        return outputs;
     }
-    parameters.extend(momenta);
-    parameters
+    let gradients = clipped(update.clip, &inputs[count..2 * count]);
+    let rules = update
+        .groups
+        .iter()
+        .enumerate()
+        .flat_map(|(number, group)| std::iter::repeat_n((number, &group.rule), group.parameters));
+    for (i, (number, rule)) in rules.enumerate() {
+        let rate = if R::HAS_RATE { inputs[runs * count + number].data[0] } else { f64::NAN };
+        for j in 0..inputs[i].data.len() {
+            let mut state = [0.0; 3];
+            for (run, &slot) in slots.iter().enumerate() {
+                state[slot] = inputs[(2 + run) * count + i].data[j];
+            }
+            let mut element = Element {
+                parameter: inputs[i].data[j],
+                gradient: gradients[i].data[j],
+                state,
+                rate,
+                updates: (step / every).floor(),
+            };
+            rule.reference(&mut element);
+            outputs[i].data[j] = element.parameter;
+            for (run, &slot) in slots.iter().enumerate() {
+                outputs[(1 + run) * count + i].data[j] = element.state[slot];
+            }
+        }
+    }
+    outputs
 }
 
-/// New parameters, then new means of gradients, then of their squares.
-pub fn adam(update: &AdamUpdate, inputs: &[&Array]) -> Vec<Array> {
-    let count = update.parameters;
-    let rate = inputs[4 * count].data[0];
-    let step = inputs[4 * count + 1].data[0] + 1.0;
-    let gradients = clipped(update.clip, &inputs[count..2 * count]);
-    let (mut parameters, mut means, mut squares) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..count {
-        let (mut parameter, mut gradient) = (inputs[i].clone(), gradients[i].clone());
-        if update.decoupled {
-            parameter = parameter.map(|p| p * (1.0 - rate * update.weight_decay));
-        } else {
-            gradient = gradient.zip(&parameter, |g, p| g + update.weight_decay * p);
-        }
-        let mean = inputs[2 * count + i].zip(&gradient, |m, g| update.beta1 * m + (1.0 - update.beta1) * g);
-        let square =
-            inputs[3 * count + i].zip(&gradient, |v, g| update.beta2 * v + (1.0 - update.beta2) * g * g);
-        let first = 1.0 - update.beta1.powf(step);
-        let second = 1.0 - update.beta2.powf(step);
-        let change = mean.zip(&square, |m, v| m / first / ((v / second).sqrt() + update.eps));
-        parameters.push(parameter.zip(&change, |p, c| p - rate * c));
-        means.push(mean);
-        squares.push(square);
+/// `decay mean + (1 - decay) new`
+fn decayed(mean: f64, new: f64, decay: f64) -> f64 {
+    decay * mean + (1.0 - decay) * new
+}
+
+/// SGD; the state is the momentum buffer.
+pub fn sgd(rule: &SgdRule, e: &mut Element) {
+    let direction = e.gradient + rule.weight_decay * e.parameter;
+    let mut taken = direction;
+    if rule.momentum == 0.0 {
+        // The buffer is there for the sake of other groups.
+        e.state[0] = direction;
+    } else {
+        let share = if e.updates == 0.0 { 1.0 } else { 1.0 - rule.dampening };
+        let buffer = rule.momentum * e.state[0] + share * direction;
+        taken = if rule.nesterov { direction + rule.momentum * buffer } else { buffer };
+        e.state[0] = buffer;
     }
-    parameters.extend(means);
-    parameters.extend(squares);
-    parameters
+    e.parameter -= e.rate * taken;
+}
+
+/// Adam and AdamW; the state is the mean of gradients, of their squares, and the largest of the latter.
+pub fn adam<const DECOUPLED: bool>(rule: &AdamRule<DECOUPLED>, e: &mut Element) {
+    if DECOUPLED {
+        e.parameter *= 1.0 - e.rate * rule.weight_decay;
+    } else {
+        e.gradient += rule.weight_decay * e.parameter;
+    }
+    let (beta1, beta2) = rule.betas;
+    let t = e.updates + 1.0;
+    let mean = decayed(e.state[0], e.gradient, beta1);
+    let square = decayed(e.state[1], e.gradient * e.gradient, beta2);
+    let mut spread = square;
+    e.state[0] = mean;
+    e.state[1] = square;
+    if rule.amsgrad {
+        e.state[2] = e.state[2].max(square);
+        spread = e.state[2];
+    }
+    let (first, second) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
+    e.parameter -= e.rate * (mean / first) / ((spread / second).sqrt() + rule.eps);
+}
+
+/// NAdam; the state is the mean of gradients and of their squares.
+pub fn nadam(rule: &NadamRule, e: &mut Element) {
+    if rule.decoupled {
+        e.parameter *= 1.0 - e.rate * rule.weight_decay;
+    } else {
+        e.gradient += rule.weight_decay * e.parameter;
+    }
+    let (beta1, beta2) = rule.betas;
+    let t = e.updates + 1.0;
+    let mu = |t: f64| beta1 * (1.0 - 0.5 * 0.96f64.powf(t * rule.momentum_decay));
+    let mut product = 1.0;
+    let mut i = 1.0;
+    while i <= t && product > 1e-30 {
+        product *= mu(i);
+        i += 1.0;
+    }
+    e.state[0] = decayed(e.state[0], e.gradient, beta1);
+    e.state[1] = decayed(e.state[1], e.gradient * e.gradient, beta2);
+    let root = (e.state[1] / (1.0 - beta2.powf(t))).sqrt() + rule.eps;
+    e.parameter -= e.rate * (1.0 - mu(t)) / (1.0 - product) * e.gradient / root;
+    e.parameter -= e.rate * mu(t + 1.0) / (1.0 - product * mu(t + 1.0)) * e.state[0] / root;
+}
+
+/// RMSprop; the state is the mean of squares, the mean of gradients, and the momentum buffer.
+pub fn rmsprop(rule: &RmspropRule, e: &mut Element) {
+    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    e.state[0] = decayed(e.state[0], gradient * gradient, rule.alpha);
+    let mut spread = e.state[0];
+    if rule.centered {
+        e.state[1] = decayed(e.state[1], gradient, rule.alpha);
+        spread = (spread - e.state[1] * e.state[1]).max(0.0);
+    }
+    e.state[2] = rule.momentum * e.state[2] + gradient / (spread.sqrt() + rule.eps);
+    e.parameter -= e.rate * e.state[2];
+}
+
+/// Adagrad; the state is the sum of squares.
+pub fn adagrad(rule: &AdagradRule, e: &mut Element) {
+    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    e.state[0] += gradient * gradient;
+    let rate = e.rate / (1.0 + e.updates * rule.lr_decay);
+    e.parameter -= rate * gradient / (e.state[0].sqrt() + rule.eps);
+}
+
+/// Adadelta; the state is the mean of the gradients' squares and of the changes' squares.
+pub fn adadelta(rule: &AdadeltaRule, e: &mut Element) {
+    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    e.state[0] = decayed(e.state[0], gradient * gradient, rule.rho);
+    let change = ((e.state[1] + rule.eps) / (e.state[0] + rule.eps)).sqrt() * gradient;
+    e.state[1] = decayed(e.state[1], change * change, rule.rho);
+    e.parameter -= e.rate * change;
+}
+
+/// Lion; the state is the mean of gradients.
+pub fn lion(rule: &LionRule, e: &mut Element) {
+    let direction = decayed(e.state[0], e.gradient, rule.betas.0);
+    // `signum` has a sign for zero too.
+    let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+    e.state[0] = decayed(e.state[0], e.gradient, rule.betas.1);
+    e.parameter -= e.rate * (sign + rule.weight_decay * e.parameter);
+}
+
+/// Averages: the parameter is the average here, the gradient the parameter.
+pub fn average(rule: &AverageRule, e: &mut Element) {
+    let mut decay = rule.decay;
+    if rule.warm_up {
+        decay = decay.min((1.0 + e.updates) / (10.0 + e.updates));
+    }
+    if e.updates == 0.0 {
+        decay = 0.0;
+    }
+    e.parameter = decayed(e.parameter, e.gradient, decay);
+}
+
+/// Means of gradients: the parameter is the sum so far.
+pub fn accumulate(rule: &AccumulateRule, e: &mut Element) {
+    let steps = f64::from(rule.steps);
+    let so_far = if e.updates % steps == 0.0 { 0.0 } else { e.parameter };
+    e.parameter = so_far + e.gradient / steps;
 }

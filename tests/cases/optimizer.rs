@@ -1,114 +1,181 @@
 //! Optimizer updates over several tensors: arenas with gaps, every attribute, early and late steps.
 
-use crate::harness::{Case, numbers, scaled};
-use wgrad::ops::optimizer::{AdamUpdate, Clip, SgdUpdate};
+use crate::harness::{Case, scaled};
+use wgrad::ops::optimizer::{
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, AverageRule, Clip, Group, LionRule, NadamRule,
+    RmspropRule, Rule, SgdRule, Update,
+};
 use wgrad::{HostData, HostTensor, Shape};
 
 /// Odd sizes, so that every tensor but one is padded, and more than one workgroup.
 const SHAPES: [&[usize]; 5] = [&[3, 5], &[1], &[64], &[17, 67], &[]];
 
-fn run(seed: u64, scale: f32) -> impl Iterator<Item = HostTensor> {
-    SHAPES.iter().enumerate().map(move |(i, &shape)| scaled(shape, seed + i as u64, scale))
+/// A case of this update: parameters, gradients and state as it needs them, rates from 0.3 down.
+fn case<R: Rule>(name: &str, update: Update<R>, step: u32, shapes: &[&[usize]]) -> Case {
+    let run = |seed: u64, scale: f32| {
+        shapes.iter().enumerate().map(move |(i, &shape)| scaled(shape, seed + i as u64, scale))
+    };
+    let mut inputs: Vec<HostTensor> = run(1, 1.0).chain(run(11, 2.0)).collect();
+    let slots: Vec<_> = update.slots().into_iter().flatten().collect();
+    // A centered mean of squares is no less than the square of the mean.
+    let least = if slots.contains(&"grad_avg") { 1.0 } else { 0.0 };
+    for (seed, slot) in [21, 31, 41].into_iter().zip(slots) {
+        let signed = ["momentum_buffer", "exp_avg", "grad_avg"].contains(&slot);
+        inputs.extend(run(seed, 1.0).map(|tensor| {
+            let change = |&x: &f64| if signed { x as f32 } else { (x * x + least) as f32 };
+            let data = tensor.to_f64().iter().map(change).collect();
+            HostTensor::f32(tensor.shape, data)
+        }));
+    }
+    if R::HAS_RATE {
+        let rates = (0..update.groups.len()).map(|i| 0.3 / (1.0 + i as f32));
+        inputs.extend(rates.map(|rate| HostTensor::filled(Shape::scalar(), rate)));
+    }
+    inputs.push(HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![step]) });
+    Case::new(name, update, inputs)
 }
 
-/// Squares are not negative.
-fn squares(seed: u64) -> impl Iterator<Item = HostTensor> {
-    SHAPES.iter().enumerate().map(move |(i, &shape)| {
-        let data = numbers(shape, seed + i as u64).to_f64().iter().map(|&x| (x * x) as f32).collect();
-        HostTensor::f32(shape, data)
-    })
-}
-
-fn scalars(rate: f32, step: u32) -> [HostTensor; 2] {
-    let step = HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![step]) };
-    [HostTensor::filled(Shape::scalar(), rate), step]
-}
+const BY_VALUE: Clip = Clip { value: Some(0.4), norm: None };
+const BY_NORM: Clip = Clip { value: None, norm: Some(0.7) };
+const BY_BOTH: Clip = Clip { value: Some(0.4), norm: Some(0.7) };
+const NEVER: Clip = Clip { value: None, norm: Some(1e3) };
 
 pub fn cases() -> Vec<Case> {
-    let parameters = SHAPES.len();
     let mut cases = Vec::new();
-    let clip = Clip::default();
-    let [by_value, by_norm] = [Clip { value: Some(0.4), ..clip }, Clip { norm: Some(0.7), ..clip }];
-    let by_both = Clip { value: by_value.value, norm: by_norm.norm };
-    let plain =
-        SgdUpdate { parameters, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, clip };
-    for (name, weight_decay, clip) in [
-        ("plain", 0.0, clip),
-        ("weight decay", 0.3, clip),
-        ("clipped by value", 0.0, by_value),
-        ("clipped by norm", 0.0, by_norm),
-        ("clipped by value, then by norm, with weight decay", 0.3, by_both),
-        ("a norm that is small enough", 0.0, Clip { norm: Some(1e3), ..clip }),
+    let none = Clip::default();
+    let sgd =
+        |momentum, dampening, weight_decay, nesterov| SgdRule { momentum, dampening, weight_decay, nesterov };
+    for (name, rule, step, clip) in [
+        ("plain", sgd(0.0, 0.0, 0.0, false), 0, none),
+        ("weight decay", sgd(0.0, 0.0, 0.3, false), 3, none),
+        ("clipped by value", sgd(0.0, 0.0, 0.0, false), 3, BY_VALUE),
+        ("clipped by norm", sgd(0.0, 0.0, 0.0, false), 3, BY_NORM),
+        ("clipped by value, then by norm, with weight decay", sgd(0.0, 0.0, 0.3, false), 3, BY_BOTH),
+        ("a norm that is small enough", sgd(0.0, 0.0, 0.0, false), 3, NEVER),
+        ("momentum, first step", sgd(0.9, 0.0, 0.0, false), 0, none),
+        ("momentum with dampening, first step", sgd(0.9, 0.5, 0.0, false), 0, none),
+        ("momentum with dampening, second step", sgd(0.9, 0.5, 0.0, false), 1, none),
+        ("dampening without momentum", sgd(0.0, 0.5, 0.0, false), 1, none),
+        ("momentum with weight decay", sgd(0.9, 0.0, 0.2, false), 7, none),
+        ("nesterov with weight decay", sgd(0.9, 0.0, 0.2, true), 7, none),
+        ("momentum, clipped by value", sgd(0.9, 0.0, 0.0, false), 7, BY_VALUE),
+        ("nesterov with weight decay, clipped by norm", sgd(0.9, 0.0, 0.2, true), 7, BY_NORM),
     ] {
-        let mut inputs: Vec<_> = run(1, 1.0).chain(run(11, 2.0)).collect();
-        inputs.extend(scalars(0.3, 0).into_iter().take(1));
-        cases.push(Case::new(name, SgdUpdate { weight_decay, clip, ..plain.clone() }, inputs));
+        cases.push(case(name, Update { clip, ..Update::new(rule, SHAPES.len()) }, step, &SHAPES));
     }
-    for (name, dampening, weight_decay, nesterov, step, clip) in [
-        ("momentum, first step", 0.0, 0.0, false, 0, clip),
-        ("momentum with dampening, first step", 0.5, 0.0, false, 0, clip),
-        ("momentum with dampening, second step", 0.5, 0.0, false, 1, clip),
-        ("momentum with weight decay", 0.0, 0.2, false, 7, clip),
-        ("nesterov with weight decay", 0.0, 0.2, true, 7, clip),
-        ("momentum, clipped by value", 0.0, 0.0, false, 7, by_value),
-        ("nesterov with weight decay, clipped by norm", 0.0, 0.2, true, 7, by_norm),
-    ] {
-        let update = SgdUpdate { momentum: 0.9, dampening, weight_decay, nesterov, parameters, clip };
-        let mut inputs: Vec<_> = run(1, 1.0).chain(run(11, 2.0)).chain(run(21, 1.0)).collect();
-        inputs.extend(scalars(0.3, step));
-        cases.push(Case::new(name, update, inputs));
+    cases.extend(adam());
+    cases.extend(others());
+    cases.extend(steps_and_groups());
+    cases
+}
+
+fn plain<R: Rule>(name: &str, rule: R, step: u32) -> Case {
+    case(name, Update::new(rule, SHAPES.len()), step, &SHAPES)
+}
+
+fn adam() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let adam = AdamRule::<false>::default();
+    for step in [0, 1, 2, 8, 9, 10, 99, 999, 1_000, 123_456, 40_000_000, u32::MAX] {
+        cases.push(plain(&format!("step {step}"), adam.clone(), step));
+        let slow = AdamRule { betas: (0.99, 0.99999), eps: 1e-3, ..adam.clone() };
+        cases.push(plain(&format!("slow decay, step {step}"), slow, step));
     }
-    let (beta1, beta2) = (0.9, 0.999);
-    let adam = AdamUpdate { parameters, beta1, beta2, eps: 1e-8, weight_decay: 0.0, decoupled: false, clip };
-    let steps = [0, 1, 2, 8, 9, 10, 99, 999, 1_000, 123_456, 40_000_000, u32::MAX];
-    let mut add = |name: String, update: AdamUpdate, step: u32| {
-        let mut inputs: Vec<_> =
-            run(1, 1.0).chain(run(11, 2.0)).chain(run(21, 1.0)).chain(squares(31)).collect();
-        inputs.extend(scalars(0.3, step));
-        cases.push(Case::new(name, update, inputs));
-    };
-    for step in steps {
-        add(format!("step {step}"), adam.clone(), step);
-        let slow = AdamUpdate { beta1: 0.99, beta2: 0.99999, eps: 1e-3, ..adam.clone() };
-        add(format!("slow decay, step {step}"), slow, step);
+    cases.push(plain("no decay of the mean", AdamRule { betas: (0.0, 0.999), ..adam.clone() }, 3));
+    cases.push(plain("weight decay", AdamRule { weight_decay: 0.4, ..adam.clone() }, 3));
+    cases.push(plain("amsgrad", AdamRule { amsgrad: true, ..adam.clone() }, 3));
+    let decoupled = AdamRule::<true> { weight_decay: 0.4, ..Default::default() };
+    cases.push(plain("decoupled weight decay", decoupled.clone(), 3));
+    let parameters = SHAPES.len();
+    let clipped = Update { clip: BY_VALUE, ..Update::new(adam.clone(), parameters) };
+    cases.push(case("clipped by value", clipped, 3, &SHAPES));
+    let rule = AdamRule { weight_decay: 0.4, amsgrad: true, ..adam };
+    let all = Update { clip: BY_BOTH, ..Update::new(rule, parameters) };
+    cases.push(case("as many bindings as there can be", all, 3, &SHAPES));
+    let clipped = Update { clip: BY_NORM, ..Update::new(decoupled, parameters) };
+    cases.push(case("clipped by norm, decoupled", clipped, 3, &SHAPES));
+    cases
+}
+
+fn others() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let nadam = NadamRule::default();
+    for step in [0, 1, 43, 63, 64, 65, 1_000, u32::MAX] {
+        cases.push(plain(&format!("NAdam, step {step}"), nadam.clone(), step));
     }
-    add("no decay of the mean".into(), AdamUpdate { beta1: 0.0, ..adam.clone() }, 3);
-    add("weight decay".into(), AdamUpdate { weight_decay: 0.4, ..adam.clone() }, 3);
-    add(
-        "decoupled weight decay".into(),
-        AdamUpdate { weight_decay: 0.4, decoupled: true, ..adam.clone() },
-        3,
-    );
-    add("clipped by value".into(), AdamUpdate { clip: by_value, ..adam.clone() }, 3);
-    add(
-        "clipped by value and norm, weight decay".into(),
-        AdamUpdate { weight_decay: 0.4, clip: by_both, ..adam.clone() },
-        3,
-    );
-    add("clipped by norm, decoupled".into(), AdamUpdate { clip: by_norm, decoupled: true, ..adam }, 3);
+    let full = NadamRule { momentum_decay: 10.0, betas: (0.999, 0.99), ..nadam.clone() };
+    cases.push(plain("the full momentum at once", full.clone(), 0));
+    cases.push(plain("the full momentum at once, later", full, 200));
+    let held = NadamRule { momentum_decay: 0.0, betas: (0.5, 0.9), weight_decay: 0.2, ..nadam.clone() };
+    cases.push(plain("half the momentum for ever, weight decay", held, 4));
+    let slow = NadamRule { momentum_decay: 0.5, betas: (0.9999, 0.9), ..nadam.clone() };
+    cases.push(plain("many factors, none of them nothing", slow, 2_000));
+    let wide = NadamRule { momentum_decay: 1e30, betas: (0.0, 0.9), ..nadam.clone() };
+    cases.push(plain("no momentum", wide, 7));
+    let decoupled = NadamRule { decoupled: true, weight_decay: 0.2, ..nadam };
+    let all = Update { clip: BY_NORM, ..Update::new(decoupled, SHAPES.len()) };
+    cases.push(case("NAdam with all there is", all, 5, &SHAPES));
+
+    let rmsprop = RmspropRule { alpha: 0.9, ..Default::default() };
+    cases.push(plain("RMSprop", rmsprop.clone(), 3));
+    cases.push(plain("momentum", RmspropRule { momentum: 0.8, weight_decay: 0.1, ..rmsprop.clone() }, 3));
+    cases.push(plain("centered", RmspropRule { centered: true, ..rmsprop.clone() }, 3));
+    let all = RmspropRule { centered: true, momentum: 0.8, eps: 1e-3, ..rmsprop };
+    let all = Update { clip: BY_BOTH, ..Update::new(all, SHAPES.len()) };
+    cases.push(case("RMSprop with all there is", all, 3, &SHAPES));
+
+    cases.push(plain("Adagrad", AdagradRule::default(), 0));
+    let decayed = AdagradRule { lr_decay: 0.1, weight_decay: 0.2, eps: 1e-2, ..Default::default() };
+    cases.push(plain("rate and weight decay", decayed, 9));
+    cases.push(plain("Adadelta", AdadeltaRule::default(), 0));
+    let decayed = AdadeltaRule { rho: 0.7, weight_decay: 0.2, eps: 1e-2 };
+    cases.push(plain("Adadelta with weight decay", decayed, 4));
+    cases.push(plain("Lion", LionRule::default(), 0));
+    let decayed = LionRule { betas: (0.5, 0.3), weight_decay: 0.2 };
+    let clipped = Update { clip: BY_NORM, ..Update::new(decayed, SHAPES.len()) };
+    cases.push(case("Lion with weight decay, clipped", clipped, 4, &SHAPES));
+
+    cases.push(plain("the first average", AverageRule { decay: 0.9, warm_up: false }, 0));
+    cases.push(plain("average", AverageRule { decay: 0.9, warm_up: false }, 1));
+    cases.push(plain("average, warming up", AverageRule { decay: 0.9, warm_up: true }, 30));
+    cases.push(plain("average, warm", AverageRule { decay: 0.9, warm_up: true }, 3_000));
+    cases
+}
+
+fn steps_and_groups() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for step in [6, 7, 8] {
+        cases.push(plain(&format!("gradient {step} of three each"), AccumulateRule { steps: 3 }, step));
+    }
+    let parameters = SHAPES.len();
+    let nadam = Update { every: 3, clip: BY_NORM, ..Update::new(NadamRule::default(), parameters) };
+    cases.push(case("the second step of three", nadam.clone(), 7, &SHAPES));
+    cases.push(case("the third step of three", nadam, 8, &SHAPES));
+    let momentum = SgdRule { momentum: 0.9, dampening: 0.5, ..Default::default() };
+    let decay = SgdRule { weight_decay: 0.3, dampening: 0.5, ..Default::default() };
+    let groups = vec![Group { rule: decay, parameters: 2 }, Group { rule: momentum, parameters: 3 }];
+    cases.push(case("a group without momentum", Update { groups, clip: BY_BOTH, every: 1 }, 5, &SHAPES));
+    let rmsprop = RmspropRule::default();
+    let groups = vec![
+        Group { rule: RmspropRule { momentum: 0.9, ..rmsprop.clone() }, parameters: 1 },
+        Group { rule: RmspropRule { centered: true, alpha: 0.5, ..rmsprop.clone() }, parameters: 3 },
+        Group { rule: rmsprop, parameters: 1 },
+    ];
+    cases.push(case("groups of three kinds", Update { groups, clip: BY_NORM, every: 2 }, 5, &SHAPES));
     cases
 }
 
 /// A million parameters in two layers.
 pub fn large() -> Vec<Case> {
-    let run = |seed| [numbers([1000, 1000], seed), numbers([1000], seed + 1)];
-    let mut momentum: Vec<_> = [run(1), run(3), run(5)].into_iter().flatten().collect();
-    momentum.extend(scalars(1e-3, 5));
-    let squares = run(7).map(|tensor| {
-        let data = tensor.to_f64().iter().map(|&x| (x * x) as f32).collect();
-        HostTensor::f32(tensor.shape, data)
-    });
-    let mut adam: Vec<_> = [run(1), run(3), run(5), squares].into_iter().flatten().collect();
-    adam.extend(scalars(1e-3, 5));
-    let clip = Clip::default();
-    let (parameters, weight_decay) = (2, 1e-4);
-    let sgd = SgdUpdate { parameters, momentum: 0.9, dampening: 0.0, weight_decay, nesterov: false, clip };
-    let clipped = SgdUpdate { clip: Clip { value: Some(0.5), norm: Some(1.0) }, ..sgd.clone() };
-    let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
-    let update = AdamUpdate { parameters, beta1, beta2, eps, weight_decay: 0.01, decoupled: true, clip };
+    const SHAPES: [&[usize]; 2] = [&[1000, 1000], &[1000]];
+    let sgd = Update::new(SgdRule { momentum: 0.9, weight_decay: 1e-4, ..Default::default() }, 2);
+    let clipped = Update { clip: Clip { value: Some(0.5), norm: Some(1.0) }, ..sgd.clone() };
+    let large = |name: &str| format!("a million, {name}");
     vec![
-        Case::new("a million", sgd, momentum.clone()),
-        Case::new("a million, clipped", clipped, momentum),
-        Case::new("a million", update, adam),
+        case(&large("SGD"), sgd, 5, &SHAPES),
+        case(&large("SGD, clipped"), clipped, 5, &SHAPES),
+        case(&large("AdamW"), Update::new(AdamRule::<true>::default(), 2), 5, &SHAPES),
+        case(&large("NAdam"), Update::new(NadamRule::default(), 2), 5, &SHAPES),
+        case(&large("average"), Update::new(AverageRule { decay: 0.999, warm_up: false }, 2), 5, &SHAPES),
     ]
 }

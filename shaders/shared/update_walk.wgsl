@@ -1,0 +1,42 @@
+// Walks a run of an arena and updates each element by update(), which another file has with
+// its Scales, what all elements of a step share. Gradients are clipped on the way.
+//
+// Parameters, gradients and state each lie in a run of an arena, tensor after tensor, padded with zeros
+// to 64 elements, which stay zero. One workgroup makes 64 * ITEMS neighbouring vectors of four, an
+// invocation every 64th of them. Between the steps that update, nothing is written.
+@group(0) @binding(0) var<storage, read_write> parameters: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> step: array<u32>;
+
+const VECTORS: u32 = 16u; // shape
+const EVERY: u32 = 1u; // shape
+const ITEMS: u32 = 4u; // tunable
+
+struct State {
+    a: vec4<f32>,
+    b: vec4<f32>,
+    c: vec4<f32>,
+}
+
+struct Updated {
+    p: vec4<f32>,
+    state: State,
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    if (step[0] % EVERY != EVERY - 1u) {
+        return;
+    }
+    let start = group_number(group, groups) * (64u * ITEMS) + lane;
+    let shared_by_all = scales(step[0] / EVERY);
+    let scale = gradient_scale();
+    for (var item = 0u; item < ITEMS; item++) {
+        let i = start + item * 64u;
+        if (i < VECTORS) {
+            let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), load_state(i));
+            parameters[i] = updated.p;
+            store_state(i, updated.state);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Means of the gradients of several steps.
+
+use super::{Element, Rule};
+use crate::error::{Error, Result};
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static UPDATE: ShaderFile = shader_file!("accumulate_update");
+
+/// Gradients are added up: in an update by this rule the sums stand in the place of parameters.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccumulateRule {
+    /// Number of steps whose gradients make one mean.
+    pub steps: u32,
+}
+
+impl Rule for AccumulateRule {
+    const HAS_RATE: bool = false;
+
+    fn name(&self) -> &'static str {
+        "accumulate_update"
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.steps > 0 {
+            return Ok(());
+        }
+        Err(Error::Setting { setting: "accumulate", message: "must be at least 1 step, found 0".into() })
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        kernel.with("STEPS", self.steps).with("SHARE", (1.0 / f64::from(self.steps)) as f32)
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::accumulate(self, element);
+    }
+}

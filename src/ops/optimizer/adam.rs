@@ -1,0 +1,70 @@
+//! Adam and AdamW.
+
+use super::{Element, Rule, Slots, logarithm, require_decay, require_eps, require_weight_decay};
+use crate::error::Result;
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static ONE_LESS_EXP: ShaderFile = shader_file!("shared/one_less_exp");
+static UPDATE: ShaderFile = shader_file!("adam_update");
+
+/// A step of Adam, or of AdamW where `DECOUPLED`, as `torch.optim` makes it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AdamRule<const DECOUPLED: bool> {
+    /// Decays of the gradients' mean and of the mean of their squares.
+    pub betas: (f64, f64),
+    /// Added to the root of the squares' mean.
+    pub eps: f64,
+    /// Weight decay, of the weights by themselves where `DECOUPLED`, or else through the gradient.
+    pub weight_decay: f64,
+    /// Whether the largest mean of squares so far is taken.
+    pub amsgrad: bool,
+}
+
+impl<const DECOUPLED: bool> Default for AdamRule<DECOUPLED> {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        let weight_decay = if DECOUPLED { 0.01 } else { 0.0 };
+        AdamRule { betas: (0.9, 0.999), eps: 1e-8, weight_decay, amsgrad: false }
+    }
+}
+
+impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
+    fn name(&self) -> &'static str {
+        "adam_update"
+    }
+
+    fn slots(&self) -> Slots {
+        [Some("exp_avg"), Some("exp_avg_sq"), self.amsgrad.then_some("max_exp_avg_sq")]
+    }
+
+    fn check(&self) -> Result<()> {
+        require_decay("betas", self.betas.0)?;
+        require_decay("betas", self.betas.1)?;
+        require_eps(self.eps)?;
+        require_weight_decay(self.weight_decay)
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&ONE_LESS_EXP, &UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        let (beta1, beta2) = self.betas;
+        kernel
+            .with("BETA2", beta2 as f32)
+            .with("ONE_LESS_BETA1", (1.0 - beta1) as f32)
+            .with("ONE_LESS_BETA2", (1.0 - beta2) as f32)
+            .with("LOG_BETA1", logarithm(beta1))
+            .with("LOG_BETA2", logarithm(beta2))
+            .with("EPS", self.eps as f32)
+            .with("WEIGHT_DECAY", self.weight_decay as f32)
+            .with("DECOUPLED", DECOUPLED)
+            .with("AMSGRAD", self.amsgrad)
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::adam(self, element);
+    }
+}

@@ -1,0 +1,43 @@
+//! Exponential moving averages of parameters.
+
+use super::{Element, Rule, require_decay};
+use crate::error::Result;
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static UPDATE: ShaderFile = shader_file!("average_update");
+
+/// Averages keep up with parameters: in an update by this rule the averages stand in the place of
+/// parameters, and the parameters in that of gradients.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AverageRule {
+    /// What is kept of an average.
+    pub decay: f64,
+    /// Whether the decay is at most (1 + t) / (10 + t) in update t, counted from 0.
+    pub warm_up: bool,
+}
+
+impl Rule for AverageRule {
+    const HAS_RATE: bool = false;
+
+    fn name(&self) -> &'static str {
+        "average_update"
+    }
+
+    fn check(&self) -> Result<()> {
+        require_decay("decay", self.decay)
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        kernel.with("ONE_LESS_DECAY", (1.0 - self.decay) as f32).with("WARM_UP", self.warm_up)
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::average(self, element);
+    }
+}

@@ -1,0 +1,128 @@
+//! Clipping of gradients within an update: by value, and by the norm of all of them together.
+
+use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
+use crate::error::Result;
+use crate::plan::{AdapterKind, Lower, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use std::ops::Range;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static VALUE: ShaderFile = shader_file!("shared/clip_value");
+static VALUE_NONE: ShaderFile = shader_file!("shared/clip_value_none");
+static NORM: ShaderFile = shader_file!("shared/clip_norm");
+static NORM_NONE: ShaderFile = shader_file!("shared/clip_norm_none");
+static SQUARES: ShaderFile = shader_file!("gradient_squares");
+
+/// What is done to the gradients before an update uses them: first the one, then the other.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Clip {
+    /// Each element is brought between minus this and this, as by `torch.nn.utils.clip_grad_value_`.
+    pub value: Option<f64>,
+    /// All gradients of the update are scaled by min(1, this / (norm + 1e-6)), where norm is the root
+    /// of the sum of all their squares, as by `torch.nn.utils.clip_grad_norm_`.
+    pub norm: Option<f64>,
+}
+
+/// The first pass of clipping by norm: parts of the sum of squares, over all pages.
+pub(super) struct Squares {
+    parts: Operand,
+    count: usize,
+}
+
+impl Clip {
+    /// Checks the limits: they are norms or magnitudes.
+    ///
+    /// # Errors
+    /// A limit that is not above 0 and finite.
+    pub fn check(&self) -> Result<()> {
+        // Kernels have them as f32, in which a smaller one would be nothing.
+        let passes = |limit: f64| limit >= f64::from(f32::MIN_POSITIVE) && limit <= f64::from(f32::MAX);
+        for (setting, limit) in [("clip_value", self.value), ("clip_norm", self.norm)] {
+            if let Some(limit) = limit {
+                require(setting, limit, passes(limit), "above 0 and finite")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Vectors of four that an invocation of the update makes.
+    pub(super) fn items(&self) -> usize {
+        if self.norm.is_some() { ITEMS_WITH_NORM } else { ITEMS }
+    }
+
+    fn value_file(&self) -> &'static ShaderFile {
+        if self.value.is_some() { &VALUE } else { &VALUE_NONE }
+    }
+
+    fn with_value(&self, kernel: Kernel) -> Kernel {
+        match self.value {
+            Some(value) => kernel.with("CLIP_VALUE", value as f32),
+            None => kernel,
+        }
+    }
+
+    /// Records the sums of squares of the gradients, which start at input `gradients`, in every
+    /// `every`-th step.
+    pub(super) fn lower_squares(
+        &self,
+        cx: &mut Lower<'_>,
+        gradients: usize,
+        step: &Operand,
+        every: u32,
+    ) -> Result<Option<Squares>> {
+        if self.norm.is_none() {
+            return Ok(None);
+        }
+        // Each part is a workgroup here, and a load in every invocation of the update. A software
+        // adapter has few cores to feed, and loads are what costs there.
+        let most = if cx.caps().kind == AdapterKind::Software { 16 } else { 256 };
+        let pages: Vec<(Range<usize>, usize)> = cx
+            .pages()
+            .into_iter()
+            .map(|page| {
+                let run = shifted(&page, gradients);
+                let vectors = cx.run_elements(run.clone()) / 4;
+                // The update loads parts in fours.
+                let parts = vectors.div_ceil(LANES * ITEMS).min(most).next_multiple_of(4);
+                (run, parts)
+            })
+            .collect();
+        let count = pages.iter().map(|page| page.1).sum();
+        let squares = cx.temporary(count);
+        let mut first = 0;
+        for (run, parts) in pages {
+            let vectors = cx.run_elements(run.clone()) / 4;
+            let kernel = Kernel::new(&[&GROUP, &TEAM, self.value_file(), &SQUARES])
+                .with("VECTORS", cx.index(vectors)?)
+                .with("FIRST_PART", cx.index(first)?)
+                .with("PARTS", cx.index(parts)?)
+                .with("PART_VECTORS", cx.index(vectors.div_ceil(parts))?)
+                .with("EVERY", every);
+            let operands = [cx.run(run), squares.clone(), step.clone()];
+            cx.dispatch(self.with_value(kernel), &operands, parts);
+            first += parts;
+        }
+        Ok(Some(Squares { parts: squares, count }))
+    }
+
+    /// The update's kernel, of these files, with what clips its gradients, and the operand that takes,
+    /// if any.
+    pub(super) fn update(
+        &self,
+        cx: &Lower<'_>,
+        squares: Option<&Squares>,
+        files: &[&'static ShaderFile],
+    ) -> Result<(Kernel, Option<Operand>)> {
+        let kernel = |norm: &'static ShaderFile| {
+            let clipping = [&GROUP, self.value_file(), norm];
+            self.with_value(Kernel::new(&[&clipping, files].concat()))
+        };
+        let (Some(norm), Some(squares)) = (self.norm, squares) else {
+            return Ok((kernel(&NORM_NONE), None));
+        };
+        let kernel = kernel(&NORM).with("CLIP_NORM", norm as f32).with("PARTS", cx.index(squares.count)?);
+        Ok((kernel, Some(squares.parts.clone())))
+    }
+}

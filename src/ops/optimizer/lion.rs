@@ -1,0 +1,56 @@
+//! Lion.
+
+use super::{Element, Rule, Slots, require_decay, require_weight_decay};
+use crate::error::Result;
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static UPDATE: ShaderFile = shader_file!("lion_update");
+
+/// A step of Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms").
+#[derive(Clone, PartialEq, Debug)]
+pub struct LionRule {
+    /// Decay of the mean within the step's direction, and of the mean that is kept.
+    pub betas: (f64, f64),
+    /// Weight decay, of the weights by themselves.
+    pub weight_decay: f64,
+}
+
+impl Default for LionRule {
+    /// The paper's defaults.
+    fn default() -> Self {
+        LionRule { betas: (0.9, 0.99), weight_decay: 0.0 }
+    }
+}
+
+impl Rule for LionRule {
+    fn name(&self) -> &'static str {
+        "lion_update"
+    }
+
+    fn slots(&self) -> Slots {
+        [Some("exp_avg"), None, None]
+    }
+
+    fn check(&self) -> Result<()> {
+        require_decay("betas", self.betas.0)?;
+        require_decay("betas", self.betas.1)?;
+        require_weight_decay(self.weight_decay)
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        kernel
+            .with("ONE_LESS_BETA1", (1.0 - self.betas.0) as f32)
+            .with("ONE_LESS_BETA2", (1.0 - self.betas.1) as f32)
+            .with("WEIGHT_DECAY", self.weight_decay as f32)
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::lion(self, element);
+    }
+}

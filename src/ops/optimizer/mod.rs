@@ -1,0 +1,303 @@
+//! Updates of parameters, and of whatever else keeps in step with them. One dispatch walks all
+//! parameters of a group, because they, their gradients and the optimizer's state lie in arenas in one
+//! order (`plan/arena.rs`).
+//!
+//! An [`Update`] is the walk; what it does to an element is a [`Rule`], one a file. Users build these
+//! through [`crate::optim`]. Hyperparameters are f64, since a decay rate's distance from one must not be
+//! rounded to f32 too early.
+
+mod accumulate;
+mod adadelta;
+mod adagrad;
+mod adam;
+mod average;
+mod clip;
+mod lion;
+mod nadam;
+mod rmsprop;
+mod sgd;
+
+pub use accumulate::AccumulateRule;
+pub use adadelta::AdadeltaRule;
+pub use adagrad::AdagradRule;
+pub use adam::AdamRule;
+pub use average::AverageRule;
+pub use clip::Clip;
+pub use lion::LionRule;
+pub use nadam::NadamRule;
+pub use rmsprop::RmspropRule;
+pub use sgd::SgdRule;
+
+use super::Operator;
+use crate::error::{Error, Result};
+use crate::plan::{Lower, Operand};
+use crate::reference::{Array, optimizer as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+use std::fmt::Debug;
+use std::ops::Range;
+
+pub use reference::Element;
+
+static WALK: ShaderFile = shader_file!("shared/update_walk");
+static RATE: ShaderFile = shader_file!("shared/update_rate");
+static STATE_NONE: ShaderFile = shader_file!("shared/update_state_none");
+static STATE_A: ShaderFile = shader_file!("shared/update_state_a");
+static STATE_AB: ShaderFile = shader_file!("shared/update_state_ab");
+static STATE_AC: ShaderFile = shader_file!("shared/update_state_ac");
+static STATE_ABC: ShaderFile = shader_file!("shared/update_state_abc");
+
+/// Invocations of a workgroup, and how many vectors of four each updates in turn; more where each has
+/// to find the norm first.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+const ITEMS_WITH_NORM: usize = 16;
+
+/// Names of what is kept beside each parameter; kernels call the places a, b and c.
+pub type Slots = [Option<&'static str>; 3];
+
+/// What an update does to each element.
+pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
+    /// Whether the rule goes by a learning rate.
+    const HAS_RATE: bool = true;
+
+    /// Name of the operator.
+    fn name(&self) -> &'static str;
+
+    /// What the rule keeps beside each parameter.
+    fn slots(&self) -> Slots {
+        [None; 3]
+    }
+
+    /// What state starts from.
+    fn first_state(&self) -> f32 {
+        0.0
+    }
+
+    /// Checks the hyperparameters.
+    ///
+    /// # Errors
+    /// A hyperparameter out of its range.
+    fn check(&self) -> Result<()>;
+
+    /// The WGSL file with `Scales`, `scales` and `update`, and files that it calls.
+    fn files(&self) -> Vec<&'static ShaderFile>;
+
+    /// Sets the constants of the files.
+    fn constants(&self, kernel: Kernel) -> Kernel;
+
+    /// Records a dispatch for what every invocation would compute alike from the step's number, and
+    /// gives the operand that has it, at binding 4.
+    ///
+    /// # Errors
+    /// An index that does not fit 32 bits.
+    fn prepare(&self, _cx: &mut Lower<'_>, _step: &Operand, _every: u32) -> Result<Option<Operand>> {
+        Ok(None)
+    }
+
+    /// The update of one element in f64.
+    fn reference(&self, element: &mut Element);
+}
+
+/// Parameters that one rule updates.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Group<R> {
+    /// The rule.
+    pub rule: R,
+    /// Number of parameters.
+    pub parameters: usize,
+}
+
+/// One step of an optimizer.
+///
+/// Inputs: parameters, gradients, a run for each kind of state that any group keeps, each in the order
+/// of the groups; then the learning rate of each group (f32 scalars), if the rule has one, and the step
+/// counter. Outputs: new parameters, new state, in place.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Update<R> {
+    /// Groups of parameters, in the order of the inputs.
+    pub groups: Vec<Group<R>>,
+    /// What is done to the gradients first, of all groups together.
+    pub clip: Clip,
+    /// The update is made in every step of which the number, counted from 1, is a multiple of this; it
+    /// counts its own steps. Others change nothing.
+    pub every: u32,
+}
+
+impl<R: Rule> Update<R> {
+    /// An update by one rule in every step, without clipping.
+    pub fn new(rule: R, parameters: usize) -> Self {
+        Update { groups: vec![Group { rule, parameters }], clip: Clip::default(), every: 1 }
+    }
+
+    /// Number of parameters of all groups.
+    pub fn parameters(&self) -> usize {
+        self.groups.iter().map(|group| group.parameters).sum()
+    }
+
+    /// What is kept beside each parameter: all that any group needs.
+    pub fn slots(&self) -> Slots {
+        let mut slots = [None; 3];
+        for group in &self.groups {
+            for (slot, own) in slots.iter_mut().zip(group.rule.slots()) {
+                *slot = slot.or(own);
+            }
+        }
+        slots
+    }
+
+    fn runs(&self) -> usize {
+        2 + self.slots().iter().flatten().count()
+    }
+
+    fn rates(&self) -> usize {
+        if R::HAS_RATE { self.groups.len() } else { 0 }
+    }
+
+    /// The kernel of a group, and the operand that clipping takes.
+    fn kernel(
+        &self,
+        cx: &Lower<'_>,
+        group: &Group<R>,
+        squares: Option<&clip::Squares>,
+    ) -> Result<(Kernel, Option<Operand>)> {
+        let state = match self.slots().map(|slot| slot.is_some()) {
+            [false, false, false] => &STATE_NONE,
+            [true, false, false] => &STATE_A,
+            [true, true, false] => &STATE_AB,
+            [true, false, true] => &STATE_AC,
+            [true, true, true] => &STATE_ABC,
+            other => unreachable!("no rule keeps state at {other:?}"),
+        };
+        let mut files = vec![state, &WALK];
+        if R::HAS_RATE {
+            files.push(&RATE);
+        }
+        files.extend(group.rule.files());
+        self.clip.update(cx, squares, &files)
+    }
+}
+
+impl<R: Rule> Operator for Update<R> {
+    fn name(&self) -> &'static str {
+        self.groups.first().map_or("update", |group| group.rule.name())
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (parameters, runs) = (self.parameters(), self.runs());
+        let expected = runs * parameters + self.rates() + 1;
+        if self.groups.iter().any(|group| group.parameters == 0) || parameters == 0 || self.every == 0 {
+            return Err(
+                "there must be a parameter in each group, and an update in each 1 or more steps".into()
+            );
+        }
+        if inputs.len() != expected {
+            return Err(format!("{parameters} parameters need {expected} inputs, found {}", inputs.len()));
+        }
+        let (tensors, scalars) = inputs.split_at(runs * parameters);
+        for (i, tensor) in tensors.iter().enumerate() {
+            let parameter = tensors[i % parameters];
+            if parameter.dtype != DType::F32 || *tensor != parameter {
+                return Err(format!(
+                    "parameter {} is {parameter}, so its gradient and state must be; found {tensor}",
+                    i % parameters
+                ));
+            }
+        }
+        let (step, rates) = scalars.split_last().expect("the number of inputs was checked");
+        if let Some(rate) = rates.iter().find(|rate| ***rate != TensorType::f32(Shape::scalar())) {
+            return Err(format!("the learning rate must be an f32 scalar, found {rate}"));
+        }
+        if **step != TensorType::u32(Shape::scalar()) {
+            return Err(format!("the last input must be the step counter, found {step}"));
+        }
+        Ok(self.in_place().into_iter().map(|(_, input)| inputs[input].clone()).collect())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (parameters, runs) = (self.parameters(), self.runs());
+        let step = cx.input(runs * parameters + self.rates());
+        let squares = self.clip.lower_squares(cx, parameters, &step, self.every)?;
+        let mut first = 0;
+        for (number, group) in self.groups.iter().enumerate() {
+            let prepared = group.rule.prepare(cx, &step, self.every)?;
+            let own = first..first + group.parameters;
+            for page in cx.pages() {
+                let run = page.start.max(own.start)..page.end.min(own.end);
+                if run.is_empty() {
+                    continue;
+                }
+                let vectors = cx.run_elements(run.clone()) / 4;
+                let (kernel, parts) = self.kernel(cx, group, squares.as_ref())?;
+                let kernel = kernel
+                    .with("VECTORS", cx.index(vectors)?)
+                    .with("EVERY", self.every)
+                    .with("ITEMS", self.clip.items() as u32);
+                let mut operands: Vec<_> = (0..runs).map(|i| cx.run(shifted(&run, i * parameters))).collect();
+                operands.extend(prepared.clone());
+                if R::HAS_RATE {
+                    operands.push(cx.input(runs * parameters + number));
+                }
+                operands.push(step.clone());
+                operands.extend(parts);
+                let kernel = group.rule.constants(kernel);
+                cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()));
+            }
+            first = own.end;
+        }
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::update(self, inputs)
+    }
+
+    /// Every run but the second, the gradients, is written.
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        let (parameters, runs) = (self.parameters(), self.runs());
+        (0..parameters).chain(2 * parameters..runs * parameters).enumerate().collect()
+    }
+
+    fn arenas(&self) -> Vec<Range<usize>> {
+        let parameters = self.parameters();
+        (0..self.runs()).map(|run| run * parameters..(run + 1) * parameters).collect()
+    }
+}
+
+fn shifted(range: &Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
+}
+
+/// Fails unless `value` passes; the message says what was expected.
+fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> Result<()> {
+    if passes {
+        return Ok(());
+    }
+    Err(Error::Setting { setting, message: format!("must be {expected}, found {value}") })
+}
+
+/// Weight decay pulls towards zero or does nothing.
+fn require_weight_decay(value: f64) -> Result<()> {
+    require("weight_decay", value, value >= 0.0 && finite_f32(value), "at least 0 and finite")
+}
+
+/// Kernels have hyperparameters as f32.
+fn finite_f32(value: f64) -> bool {
+    value.abs() <= f64::from(f32::MAX)
+}
+
+/// A decay of a running mean.
+fn require_decay(setting: &'static str, value: f64) -> Result<()> {
+    require(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
+}
+
+/// Kernels divide by at least this much, as f32.
+fn require_eps(eps: f64) -> Result<()> {
+    require("eps", eps, eps >= f64::from(f32::MIN_POSITIVE) && finite_f32(eps), "above 0")
+}
+
+/// The logarithm of a decay; of zero it is clamped to where its power is nothing in any step.
+fn logarithm(decay: f64) -> f32 {
+    decay.ln().max(-100.0) as f32
+}

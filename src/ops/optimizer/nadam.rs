@@ -1,0 +1,117 @@
+//! NAdam.
+
+use super::{
+    Element, Rule, Slots, finite_f32, logarithm, require, require_decay, require_eps, require_weight_decay,
+};
+use crate::error::Result;
+use crate::plan::{Lower, Operand};
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static TEAM: ShaderFile = shader_file!("shared/team");
+static ONE_LESS_EXP: ShaderFile = shader_file!("shared/one_less_exp");
+static MOMENTA: ShaderFile = shader_file!("nadam_momenta");
+static UPDATE: ShaderFile = shader_file!("nadam_update");
+
+/// A step of NAdam, as `torch.optim.NAdam` makes it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NadamRule {
+    /// Decays of the gradients' mean and of the mean of their squares.
+    pub betas: (f64, f64),
+    /// Added to the root of the squares' mean.
+    pub eps: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// How fast the momentum comes to its full strength: in step t it is betas.0 (1 - 0.96^(t
+    /// momentum_decay) / 2).
+    pub momentum_decay: f64,
+    /// Whether weights decay by themselves and not through the gradient.
+    pub decoupled: bool,
+}
+
+impl Default for NadamRule {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        NadamRule {
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            momentum_decay: 4e-3,
+            decoupled: false,
+        }
+    }
+}
+
+impl NadamRule {
+    /// Number of factors 1 - 0.96^(i momentum_decay) / 2 past which their product is nothing or the
+    /// factors are one, in f32.
+    fn terms(&self) -> u32 {
+        let (mut terms, mut sum) = (0u32, 0.0);
+        // Ends after about a thousand at most: the slower the factors come to one, the sooner their
+        // product is nothing.
+        while sum > -30.0 {
+            let held_back = 0.5 * 0.96f64.powf(f64::from(terms + 1) * self.momentum_decay);
+            if held_back < 1e-9 {
+                break;
+            }
+            sum += (1.0 - held_back).ln();
+            terms += 1;
+        }
+        terms
+    }
+}
+
+impl Rule for NadamRule {
+    fn name(&self) -> &'static str {
+        "nadam_update"
+    }
+
+    fn slots(&self) -> Slots {
+        [Some("exp_avg"), Some("exp_avg_sq"), None]
+    }
+
+    fn check(&self) -> Result<()> {
+        require_decay("betas", self.betas.0)?;
+        require_decay("betas", self.betas.1)?;
+        require_eps(self.eps)?;
+        require_weight_decay(self.weight_decay)?;
+        let decay = self.momentum_decay;
+        require("momentum_decay", decay, decay >= 0.0 && finite_f32(decay), "at least 0 and finite")
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&ONE_LESS_EXP, &UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        let (beta1, beta2) = self.betas;
+        kernel
+            .with("BETA2", beta2 as f32)
+            .with("ONE_LESS_BETA1", (1.0 - beta1) as f32)
+            .with("ONE_LESS_BETA2", (1.0 - beta2) as f32)
+            .with("LOG_BETA2", logarithm(beta2))
+            .with("EPS", self.eps as f32)
+            .with("WEIGHT_DECAY", self.weight_decay as f32)
+            .with("DECOUPLED", self.decoupled)
+    }
+
+    fn prepare(&self, cx: &mut Lower<'_>, step: &Operand, every: u32) -> Result<Option<Operand>> {
+        let beta1 = self.betas.0;
+        let momenta = cx.temporary(2);
+        let kernel = Kernel::new(&[&TEAM, &ONE_LESS_EXP, &MOMENTA])
+            .with("EVERY", every)
+            .with("TERMS", self.terms())
+            .with("BETA1", beta1 as f32)
+            .with("ONE_LESS_BETA1", (1.0 - beta1) as f32)
+            .with("LOG_BETA1", logarithm(beta1))
+            // A hundred is as good as any more: its power is nothing.
+            .with("DECAY", (self.momentum_decay * 0.96f64.ln()).max(-100.0) as f32);
+        cx.dispatch(kernel, &[step.clone(), momenta.clone()], 1);
+        Ok(Some(momenta))
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::nadam(self, element);
+    }
+}

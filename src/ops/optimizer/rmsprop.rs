@@ -1,0 +1,68 @@
+//! RMSprop.
+
+use super::{Element, Rule, Slots, finite_f32, require, require_decay, require_eps, require_weight_decay};
+use crate::error::Result;
+use crate::reference::optimizer as reference;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static UPDATE: ShaderFile = shader_file!("rmsprop_update");
+
+/// A step of RMSprop, as `torch.optim.RMSprop` makes it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RmspropRule {
+    /// Decay of the mean of squares.
+    pub alpha: f64,
+    /// Added to the root of the squares' mean.
+    pub eps: f64,
+    /// Factor of the parameter that is added to its gradient.
+    pub weight_decay: f64,
+    /// Factor of the momentum buffer; 0 for none.
+    pub momentum: f64,
+    /// Whether the square of the gradients' mean is taken off the squares' mean.
+    pub centered: bool,
+}
+
+impl Default for RmspropRule {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        RmspropRule { alpha: 0.99, eps: 1e-8, weight_decay: 0.0, momentum: 0.0, centered: false }
+    }
+}
+
+impl Rule for RmspropRule {
+    fn name(&self) -> &'static str {
+        "rmsprop_update"
+    }
+
+    fn slots(&self) -> Slots {
+        let momentum = (self.momentum != 0.0).then_some("momentum_buffer");
+        [Some("square_avg"), self.centered.then_some("grad_avg"), momentum]
+    }
+
+    fn check(&self) -> Result<()> {
+        require_decay("alpha", self.alpha)?;
+        require_eps(self.eps)?;
+        require_weight_decay(self.weight_decay)?;
+        let momentum = self.momentum;
+        require("momentum", momentum, momentum >= 0.0 && finite_f32(momentum), "at least 0 and finite")
+    }
+
+    fn files(&self) -> Vec<&'static ShaderFile> {
+        vec![&UPDATE]
+    }
+
+    fn constants(&self, kernel: Kernel) -> Kernel {
+        kernel
+            .with("ALPHA", self.alpha as f32)
+            .with("ONE_LESS_ALPHA", (1.0 - self.alpha) as f32)
+            .with("EPS", self.eps as f32)
+            .with("WEIGHT_DECAY", self.weight_decay as f32)
+            .with("MOMENTUM", self.momentum as f32)
+            .with("CENTERED", self.centered)
+    }
+
+    fn reference(&self, element: &mut Element) {
+        reference::rmsprop(self, element);
+    }
+}

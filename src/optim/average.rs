@@ -1,0 +1,52 @@
+//! Averages of parameters.
+
+use super::gradients::state;
+use crate::error::Result;
+use crate::graph::{Graph, Init, Value};
+use crate::ops::optimizer::{AverageRule, Rule, Update};
+use crate::weights::AVERAGE;
+
+/// Exponential moving averages of the trained parameters, as `torch.optim.swa_utils.AveragedModel` with
+/// `get_ema_multi_avg_fn(decay)` keeps them: after each update `average = decay average + (1 - decay)
+/// parameter`; the first takes the parameters as they are.
+///
+/// [`Weights::averaged`](crate::Weights::averaged) gives them under their parameters' names, to evaluate
+/// with and to save.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Average(AverageRule);
+
+impl Average {
+    /// Averages with this decay, from 0 to below 1; 0.999 is usual.
+    pub fn new(decay: f64) -> Self {
+        Average(AverageRule { decay, warm_up: false })
+    }
+
+    /// Sets whether the decay of update t, counted from 0, is at most (1 + t) / (10 + t), so that early
+    /// parameters are soon forgotten: TensorFlow's `ExponentialMovingAverage` with `num_updates`. Off by
+    /// default.
+    #[must_use]
+    pub fn warm_up(mut self, warm_up: bool) -> Self {
+        self.0.warm_up = warm_up;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
+    /// Appends averages of `parameters`, which were updated just before to `updated`.
+    pub(super) fn apply(
+        &self,
+        graph: &mut Graph,
+        parameters: &[Value],
+        updated: &[Value],
+        every: u32,
+    ) -> Result<()> {
+        let mut inputs = state(graph, parameters, AVERAGE, |_, name| Init::Copy(name.to_owned()))?;
+        inputs.extend(updated);
+        inputs.push(graph.step_counter());
+        let update = Update { every, ..Update::new(self.0.clone(), parameters.len()) };
+        graph.unscoped(|graph| graph.apply(update, &inputs))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! What an update needs before it: gradients of the trained parameters in storage that arenas can place,
+//! and state beside each parameter.
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Source, Value};
+use crate::ops::elementwise::Copy;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Checks parameters and gradients, and gives every gradient storage that an arena can place: a
+/// node's own output, used by nothing that writes another gradient. Others are copied.
+pub(super) fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
+    let roots: Vec<Value> = pairs.iter().map(|&(_, gradient)| graph.storage(gradient)).collect();
+    let (mut among, mut taken) = (HashSet::new(), HashSet::new());
+    for &root in &roots {
+        // Not even the first of several may stay: the others are copied from it.
+        if !among.insert(root) {
+            taken.insert(root);
+        }
+    }
+    for (_, node) in graph.nodes() {
+        // What an earlier optimizer has placed lies in its arena.
+        for i in node.operator.arenas().into_iter().flatten() {
+            taken.insert(graph.storage(node.inputs[i]));
+        }
+        // A kernel can't read one tensor of an arena while it writes another.
+        if !node.operator.is_view() && node.outputs.iter().any(|&v| among.contains(&graph.storage(v))) {
+            taken.extend(node.inputs.iter().map(|&v| graph.storage(v)));
+        }
+    }
+    let mut gradients = Vec::with_capacity(pairs.len());
+    for (&(parameter, gradient), root) in pairs.iter().zip(roots) {
+        let own = matches!(graph.value(root).source, Source::Node { .. });
+        if own && !taken.contains(&root) {
+            gradients.push(gradient);
+        } else {
+            let name = graph.value(parameter).name.clone();
+            gradients.push(graph.apply_named(name, Arc::new(Copy), &[gradient])?[0]);
+        }
+    }
+    Ok(gradients)
+}
+
+/// Fails unless these are parameters, each once, with gradients of their shapes.
+pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
+    if pairs.is_empty() {
+        return Err(Error::Graph("an optimizer needs at least one parameter, found none".into()));
+    }
+    graph.check_owned(pairs.iter().flat_map(|&(parameter, gradient)| [parameter, gradient]))?;
+    let mut seen = HashSet::new();
+    for &(parameter, gradient) in pairs {
+        let (info, found) = (graph.value(parameter), graph.value(gradient));
+        if !matches!(info.source, Source::Parameter(_)) {
+            return Err(Error::Graph(format!("an optimizer trains parameters; \"{}\" is none", info.name)));
+        }
+        if info.kind != found.kind {
+            return Err(Error::Graph(format!(
+                "the gradient of \"{}\" must be {}, not {}",
+                info.name, info.kind, found.kind
+            )));
+        }
+        if !seen.insert(parameter) {
+            return Err(Error::Graph(format!("\"{}\" is given to the optimizer twice", info.name)));
+        }
+    }
+    Ok(())
+}
+
+/// State like each parameter, named after it: `conv1.weight.momentum_buffer`.
+pub(super) fn state(
+    graph: &mut Graph,
+    parameters: &[Value],
+    suffix: &str,
+    init: impl Fn(usize, &str) -> Init,
+) -> Result<Vec<Value>> {
+    let mut states = Vec::with_capacity(parameters.len());
+    for (i, &parameter) in parameters.iter().enumerate() {
+        let info = graph.value(parameter);
+        let (name, shape) = (format!("{}.{suffix}", info.name), info.kind.shape.clone());
+        let init = init(i, &info.name);
+        // The parameter's name has its scope already.
+        states.push(graph.unscoped(|graph| graph.state(&name, shape, init, false))?);
+    }
+    Ok(states)
+}

@@ -1,0 +1,278 @@
+//! The optimizer: a rule with a learning rate, and what any rule can be combined with.
+
+use super::Average;
+use super::gradients::{check, placed, state};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Value};
+use crate::ops::optimizer::{AccumulateRule, Clip, Group, Rule, Update};
+use std::fmt;
+use std::sync::Arc;
+
+/// An optimizer by any rule; [`Sgd`](super::Sgd), [`Adam`](super::Adam) and the others are names for it
+/// with their own settings.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::graph::Init;
+/// use wgrad::optim::AdamW;
+/// # let mut g = wgrad::Graph::new();
+/// # let x = g.input("x", [4, 3])?;
+/// # let labels = g.labels("labels", 4)?;
+/// # for name in ["stem", "head"] {
+/// #     g.parameter(&format!("{name}.weight"), [3, 3], Init::Uniform(1.0))?;
+/// # }
+/// # g.parameter("head.bias", [3], Init::Constant(0.0))?;
+/// # let [stem, head, bias] = ["stem.weight", "head.weight", "head.bias"].map(|n| g.find(n).unwrap());
+/// # let features = g.linear(x, stem, None)?;
+/// # let logits = g.linear(features, head, Some(bias))?;
+/// # let loss = g.cross_entropy(logits, labels)?;
+/// let rate = g.scalar("learning_rate")?;
+/// AdamW::new(rate)
+///     .weight_decay(0.05)
+///     .clip_norm(1.0)
+///     .freeze(|name| name.starts_with("stem."))
+///     .group(|name| name.ends_with(".bias"), |group| group.weight_decay(0.0))
+///     .minimize(&mut g, loss)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "an optimizer does nothing until minimize is called"]
+pub struct Optimizer<R> {
+    pub(super) rule: R,
+    rate: Value,
+    clip: Clip,
+    steps: u32,
+    average: Option<Average>,
+    frozen: Vec<Condition>,
+    groups: Vec<(Condition, Optimizer<R>)>,
+}
+
+/// A condition on the name of a parameter.
+#[derive(Clone)]
+struct Condition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Condition")
+    }
+}
+
+impl Condition {
+    fn new(condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Condition(Arc::new(condition))
+    }
+
+    fn holds(&self, graph: &Graph, parameter: Value) -> bool {
+        (self.0)(&graph.value(parameter).name)
+    }
+}
+
+impl<R: Rule> Optimizer<R> {
+    pub(super) fn of(rule: R, rate: Value) -> Self {
+        let (frozen, groups) = (Vec::new(), Vec::new());
+        Optimizer { rule, rate, clip: Clip::default(), steps: 1, average: None, frozen, groups }
+    }
+
+    /// Takes the learning rate from another scalar: for a group with a rate of its own.
+    pub fn rate(mut self, rate: Value) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    /// Brings every element of the gradients between `-limit` and `limit`, as
+    /// `torch.nn.utils.clip_grad_value_`; before [`clip_norm`](Self::clip_norm). Off by default.
+    pub fn clip_value(mut self, limit: f64) -> Self {
+        self.clip.value = Some(limit);
+        self
+    }
+
+    /// Scales the gradients of all parameters, whatever their group, so that the norm of all of them
+    /// together is at most `limit`, as `torch.nn.utils.clip_grad_norm_`. Off by default.
+    pub fn clip_norm(mut self, limit: f64) -> Self {
+        self.clip.norm = Some(limit);
+        self
+    }
+
+    /// Gives the parameters for whose name `condition` holds, and that are in no earlier group, settings
+    /// of their own. `settings` starts from what this optimizer is set to so far, and may set the rule's
+    /// hyperparameters and the [`rate`](Self::rate); all else is the whole optimizer's.
+    ///
+    /// A kind of state that one group needs is kept for all.
+    pub fn group(
+        mut self,
+        condition: impl Fn(&str) -> bool + Send + Sync + 'static,
+        settings: impl FnOnce(Self) -> Self,
+    ) -> Self {
+        let group = settings(Optimizer::of(self.rule.clone(), self.rate));
+        self.groups.push((Condition::new(condition), group));
+        self
+    }
+
+    /// Leaves out the parameters for whose name `condition` holds: they get neither gradients nor
+    /// updates.
+    pub fn freeze(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.frozen.push(Condition::new(condition));
+        self
+    }
+
+    /// Updates in every `steps`-th step only, by the mean of the gradients since the last update: with a
+    /// mean as loss, `steps` small batches come to what one batch of all of them does, except for batch
+    /// norm, whose statistics are each small batch's. 1 by default.
+    ///
+    /// Gradients add up on the device, in state named after the parameter, `conv1.weight.gradient`. Which
+    /// step is which goes by the session's step number: the one that completes a multiple of `steps`
+    /// updates. Biases corrected, decays and averages go by the number of updates.
+    pub fn accumulate(mut self, steps: u32) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Keeps averages of the parameters. Off by default.
+    pub fn average(mut self, average: Average) -> Self {
+        self.average = Some(average);
+        self
+    }
+
+    /// Appends the gradients of the scalar `loss` and the update of every parameter it depends on and
+    /// that is not frozen.
+    ///
+    /// # Errors
+    /// A loss that is no scalar or depends on no parameter; an operator without a gradient; what
+    /// [`apply`](Self::apply) refuses.
+    pub fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
+        self.check()?;
+        let parameters = graph.parameters_of(loss)?;
+        if parameters.is_empty() {
+            let name = &graph.value(loss).name;
+            return Err(Error::Graph(format!(
+                "the loss \"{name}\" depends on no parameter, so there is nothing to train"
+            )));
+        }
+        let trained = self.trained(graph, &parameters)?;
+        let gradients = graph.gradients(loss, &trained)?;
+        let pairs: Vec<_> = trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect();
+        self.update(graph, &pairs)
+    }
+
+    /// Appends the update of these parameters, but for frozen ones, by these gradients.
+    ///
+    /// # Errors
+    /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
+    /// given twice or updated before, one whose gradient has another shape;
+    /// a value of another graph; a group or a frozen part that holds none of the parameters.
+    pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
+        self.check()?;
+        check(graph, pairs)?;
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let trained = self.trained(graph, &parameters)?;
+        let pairs: Vec<_> = pairs.iter().copied().filter(|(p, _)| trained.contains(p)).collect();
+        self.update(graph, &pairs)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.rule.check()?;
+        self.clip.check()?;
+        AccumulateRule { steps: self.steps }.check()?;
+        self.average.as_ref().map_or(Ok(()), Average::check)?;
+        for (_, group) in &self.groups {
+            group.rule.check()?;
+            let whole = group.clip != Clip::default()
+                || group.steps != 1
+                || group.average.is_some()
+                || !(group.frozen.is_empty() && group.groups.is_empty());
+            if whole {
+                return Err(Error::Setting {
+                    setting: "group",
+                    message: "has hyperparameters and a rate of its own; set clipping, accumulation, averages, freezing and groups for the optimizer as a whole".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters that are not frozen.
+    fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
+        for (setting, condition) in self
+            .frozen
+            .iter()
+            .map(|condition| ("freeze", condition))
+            .chain(self.groups.iter().map(|(condition, _)| ("group", condition)))
+        {
+            if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
+                let name = |&parameter| graph.value(parameter).name.as_str();
+                let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
+                return Err(Error::Setting {
+                    setting,
+                    message: format!("holds for none of the parameters, which are {}", names.join(", ")),
+                });
+            }
+        }
+        let frozen =
+            |&parameter: &Value| self.frozen.iter().any(|condition| condition.holds(graph, parameter));
+        let trained: Vec<Value> = parameters.iter().copied().filter(|p| !frozen(p)).collect();
+        if trained.is_empty() {
+            return Err(Error::Setting {
+                setting: "freeze",
+                message: "holds for every parameter, so there is nothing to train".into(),
+            });
+        }
+        Ok(trained)
+    }
+
+    fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
+        check(graph, pairs)?;
+        let group_of = |&(parameter, _): &(Value, Value)| {
+            let held = self.groups.iter().position(|(condition, _)| condition.holds(graph, parameter));
+            held.map_or(0, |group| group + 1)
+        };
+        let mut pairs: Vec<(Value, Value)> = pairs.to_vec();
+        pairs.sort_by_key(group_of);
+        let members: Vec<usize> = pairs.iter().map(group_of).collect();
+        let (mut groups, mut rates) = (Vec::new(), Vec::new());
+        for (number, settings) in
+            std::iter::once(self).chain(self.groups.iter().map(|(_, group)| group)).enumerate()
+        {
+            // One that earlier groups left nothing has nothing to do.
+            let parameters = members.iter().filter(|&&group| group == number).count();
+            if parameters > 0 {
+                groups.push(Group { rule: settings.rule.clone(), parameters });
+                rates.push(settings.rate);
+            }
+        }
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let gradients = self.accumulated(graph, &pairs)?;
+        let update = Update { groups, clip: self.clip, every: self.steps };
+        let mut inputs = parameters.clone();
+        inputs.extend(gradients);
+        let first: Vec<f32> = update
+            .groups
+            .iter()
+            .flat_map(|group| std::iter::repeat_n(group.rule.first_state(), group.parameters))
+            .collect();
+        for suffix in update.slots().into_iter().flatten() {
+            inputs.extend(state(graph, &parameters, suffix, |i, _| Init::Constant(first[i]))?);
+        }
+        inputs.extend(rates);
+        inputs.push(graph.step_counter());
+        let outputs = graph.unscoped(|graph| graph.apply(update, &inputs))?;
+        match &self.average {
+            Some(average) => average.apply(graph, &parameters, &outputs[..parameters.len()], self.steps),
+            None => Ok(()),
+        }
+    }
+
+    /// The gradients as the update reads them: of this step, or the mean of several.
+    fn accumulated(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
+        let gradients = placed(graph, pairs)?;
+        if self.steps == 1 {
+            return Ok(gradients);
+        }
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let mut inputs = state(graph, &parameters, "gradient", |_, _| Init::Constant(0.0))?;
+        inputs.extend(gradients);
+        inputs.push(graph.step_counter());
+        let update = Update::new(AccumulateRule { steps: self.steps }, pairs.len());
+        graph.unscoped(|graph| graph.apply(update, &inputs))
+    }
+}
