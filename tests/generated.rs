@@ -13,6 +13,7 @@ use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::SumTo;
+use wgrad::ops::local_response_norm::LocalResponseNorm;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{MaxPool2d, Pool2d, Weighting, Windows};
@@ -254,6 +255,24 @@ fn normalised_rows_of_generated_shapes() {
             continue;
         }
         cases.extend(cases::row_norm::family(&format!("{shape:?} {norm:?}"), numbers(shape, 1), norm));
+    }
+    check(&cases);
+}
+
+#[test]
+fn local_responses_of_generated_shapes() {
+    let mut generator = Generator::new(12);
+    let mut cases = Vec::new();
+    for _ in 0..12 {
+        let shape = [generator.edge(4), generator.edge(11), generator.edge(9), generator.edge(13)];
+        let attributes = LocalResponseNorm {
+            size: generator.size(9),
+            alpha: 1.5,
+            beta: 0.75,
+            k: generator.size(2) as f32,
+        };
+        let name = format!("{shape:?} {attributes:?}");
+        cases.extend(cases::local_response_norm::pair(&name, numbers(shape, 1), attributes));
     }
     check(&cases);
 }

@@ -31,6 +31,7 @@ families! {
     dropout
     elementwise
     loss
+    local_response_norm
     matmul
     optimizer
     pad

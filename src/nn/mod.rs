@@ -16,7 +16,7 @@ mod sequential;
 pub use activations::{Dropout, Flatten, Relu, Sigmoid, Tanh};
 pub use convolution::Conv2d;
 pub use linear::Linear;
-pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm};
+pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
 pub use parallel::Parallel;
 pub use pooling::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d,

@@ -4,6 +4,7 @@ use super::Layer;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::batch_norm::{self, Running};
+use crate::ops::local_response_norm;
 use crate::tensor::Shape;
 
 /// Normalises each channel over the batch (and the image, where there is one): input
@@ -253,6 +254,29 @@ impl Layer for InstanceNorm {
         let weight = optional(g, self.affine, "weight", &shape, 1.0)?;
         let bias = optional(g, self.affine, "bias", &shape, 0.0)?;
         g.instance_norm(x, weight, bias, self.eps)
+    }
+}
+
+/// Divides each element by a power of the squares of its neighbours in other channels, PyTorch's
+/// `LocalResponseNorm`: input \[n, channels, ...]. No parameters.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LocalResponseNorm(local_response_norm::LocalResponseNorm);
+
+impl LocalResponseNorm {
+    /// Windows of `size` channels, with PyTorch's defaults: alpha 1e-4, beta 0.75, k 1.
+    pub fn new(size: usize) -> Self {
+        LocalResponseNorm(local_response_norm::LocalResponseNorm::new(size))
+    }
+
+    /// With all of the operator's attributes.
+    pub fn with(attributes: local_response_norm::LocalResponseNorm) -> Self {
+        LocalResponseNorm(attributes)
+    }
+}
+
+impl Layer for LocalResponseNorm {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        g.local_response_norm(x, self.0)
     }
 }
 

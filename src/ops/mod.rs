@@ -14,6 +14,7 @@ pub mod dropout;
 pub mod elementwise;
 pub(crate) mod gemm;
 pub mod linear;
+pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;

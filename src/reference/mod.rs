@@ -10,6 +10,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;

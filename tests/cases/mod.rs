@@ -9,6 +9,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;
@@ -40,6 +41,11 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "dropout", cases: dropout::cases, large: dropout::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
     Family { name: "loss", cases: loss::cases, large: loss::large },
+    Family {
+        name: "local_response_norm",
+        cases: local_response_norm::cases,
+        large: local_response_norm::large,
+    },
     Family { name: "matmul", cases: matmul::cases, large: matmul::large },
     Family { name: "optimizer", cases: optimizer::cases, large: optimizer::large },
     Family { name: "pad", cases: pad::cases, large: pad::large },

@@ -1,0 +1,163 @@
+//! Local response normalisation: each element over a power of the squares of its neighbours in other
+//! channels.
+
+use super::Operator;
+use super::batch_norm::flat;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, local_response_norm as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, TensorType};
+
+static FORWARD: ShaderFile = shader_file!("local_response_norm");
+static GRAD: ShaderFile = shader_file!("local_response_norm_grad");
+
+/// Attributes of local response normalisation, with PyTorch's names, and the operator:
+/// `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the channels j from `c - size / 2` to
+/// `c + (size - 1) / 2` that there are. Input: x (N, C, ...). Outputs: y, and what stands in the parentheses,
+/// for the gradient.
+///
+/// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
+/// 2012, section 3.3, which does not divide alpha by the size; PyTorch does.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LocalResponseNorm {
+    /// Channels of a window.
+    pub size: usize,
+    /// Factor of the mean of squares over a whole window.
+    pub alpha: f32,
+    /// Exponent.
+    pub beta: f32,
+    /// What is added to it.
+    pub k: f32,
+}
+
+impl LocalResponseNorm {
+    /// Windows of `size` channels, with PyTorch's defaults: alpha 1e-4, beta 0.75, k 1.
+    pub fn new(size: usize) -> Self {
+        LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
+    }
+
+    fn check(&self, x: &TensorType) -> Result<(), String> {
+        if x.dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {x}"));
+        }
+        if x.shape.len() < 3 {
+            return Err(format!(
+                "Expected 3D or higher dimensionality input (got {} dimensions)",
+                x.shape.len()
+            ));
+        }
+        if self.size == 0 {
+            return Err("size must be at least 1, found 0".into());
+        }
+        for (name, number) in [("alpha", self.alpha), ("beta", self.beta), ("k", self.k)] {
+            if !number.is_finite() {
+                return Err(format!("{name} must be a finite number, found {number}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The kernel over all packs of the first input, with its workgroups and elements in a pack.
+    fn kernel(&self, cx: &Lower<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
+        let shape = &cx.input_type(0).shape;
+        let (kernel, groups, width) = flat(cx, shape, &[main])?;
+        // Windows larger than all channels hold no more than those.
+        let reach = |neighbours: usize| cx.index(neighbours.min(shape[1]));
+        let kernel = kernel
+            .with("LOWER", reach(self.size / 2)?)
+            .with("UPPER", reach((self.size - 1) / 2)?)
+            .with("RATE", self.alpha / self.size as f32)
+            .with("BETA", self.beta);
+        Ok((kernel, groups, width))
+    }
+}
+
+impl Operator for LocalResponseNorm {
+    fn name(&self) -> &'static str {
+        "local_response_norm"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.check(inputs[0])?;
+        Ok(vec![inputs[0].clone(); 2])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let inputs = [cx.input(0), cx.output_gradient(0)?, cx.output(1)];
+        let gradient = cx.apply1(LocalResponseNormGrad(*self), &inputs)?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (kernel, groups, width) = self.kernel(cx, &FORWARD)?;
+        let operands = [cx.input(0), cx.output(0), cx.output(1)];
+        cx.dispatch_finished(kernel.with("K", self.k), &operands, groups, width);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::local_response_norm(self, inputs[0])
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        (2 * self.size.min(inputs[0].shape[1]) as u64 + 4) * inputs[0].shape.elements() as u64
+    }
+}
+
+/// The gradient of [`LocalResponseNorm`] by its input. Inputs: x, the gradient of y, the second output.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LocalResponseNormGrad(pub LocalResponseNorm);
+
+impl Operator for LocalResponseNormGrad {
+    fn name(&self) -> &'static str {
+        "local_response_norm_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.0.check(inputs[0])?;
+        match inputs[1..].iter().find(|kind| **kind != inputs[0]) {
+            Some(found) => {
+                Err(format!("expects gradient and scales like the input {}, found {found}", inputs[0]))
+            }
+            None => Ok(vec![inputs[0].clone()]),
+        }
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (kernel, groups, width) = self.0.kernel(cx, &GRAD)?;
+        let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, groups, width);
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::local_response_norm_grad(&self.0, inputs[0], inputs[1], inputs[2])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        (4 * self.0.size.min(inputs[0].shape[1]) as u64 + 5) * inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// Divides each element of `x` (N, C, ...) by a power of the squares of its neighbours in other channels:
+    /// [`LocalResponseNorm`] has the formula.
+    ///
+    /// # Errors
+    /// Fewer than three dimensions, a size of 0, attributes that are not finite.
+    pub fn local_response_norm(&mut self, x: Value, attributes: LocalResponseNorm) -> Result<Value> {
+        Ok(self.apply(attributes, &[x])?[0])
+    }
+}
