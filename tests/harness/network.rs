@@ -41,13 +41,14 @@ pub fn residual_training(batch: usize, size: usize, width: usize, classes: usize
     training_of(&network, [batch, 3, size, size])
 }
 
-/// Of any network from images of this shape to logits.
+/// Of any network from images of this shape to logits, of images or of pixels.
 pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
     let mut graph = Graph::new();
-    let batch = images[0];
     let images = graph.input("images", images)?;
-    let labels = graph.labels("labels", batch)?;
     let logits = network.forward(&mut graph, images, Mode::Train)?;
+    let mut labelled = graph.shape(logits).to_vec();
+    labelled.remove(1);
+    let labels = graph.labels("labels", labelled)?;
     let loss = graph.cross_entropy(logits, labels)?;
     let rate = graph.scalar("learning_rate")?;
     optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;

@@ -49,14 +49,15 @@ fn add(x: &Array, y: &Array) -> Array {
     x.zip(y, |x, y| x + y)
 }
 
-/// The largest of each 3x3 window at every second pixel.
-fn max_pool(x: &Array) -> Array {
+/// The largest of each window at every second pixel: from `before` pixels before it to one after it.
+fn max_pool(x: &Array, before: usize) -> Array {
     let [n, c, h, w] = x.shape[..] else { panic!("images have four dimensions") };
-    let (oh, ow) = (h.div_ceil(2), w.div_ceil(2));
+    let [oh, ow] = [h, w].map(|size| if before == 0 { size / 2 } else { size.div_ceil(2) });
     let mut y = Array::zeros([n, c, oh, ow]);
     for (at, y) in y.data.iter_mut().enumerate() {
         let (plane, row, column) = (at / (oh * ow), at / ow % oh, at % ow);
-        let near = |middle: usize, size: usize| (2 * middle).saturating_sub(1)..(2 * middle + 2).min(size);
+        let near =
+            |middle: usize, size: usize| (2 * middle).saturating_sub(before)..(2 * middle + 2).min(size);
         let window = near(row, h).flat_map(|r| near(column, w).map(move |c| (r, c)));
         *y = window.map(|(r, c)| x.data[(plane * h + r) * w + c]).fold(f64::MIN, f64::max);
     }
@@ -72,7 +73,7 @@ fn mean(x: &Array) -> Array {
 
 /// Residual networks: figure 5 of He et al. (2015), with the bottleneck's stride in its 3x3 convolution.
 pub fn resnet(state: &State, blocks: [usize; 4], images: &Array) -> Array {
-    let mut x = max_pool(&relu(state.norm("bn1", &state.conv("conv1", images, 2))));
+    let mut x = max_pool(&relu(state.norm("bn1", &state.conv("conv1", images, 2))), 1);
     for (stage, blocks) in blocks.into_iter().enumerate() {
         for block in 0..blocks {
             let name = |layer: &str| format!("layer{}.{block}.{layer}", stage + 1);
