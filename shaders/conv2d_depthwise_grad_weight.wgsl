@@ -1,9 +1,9 @@
-// Gradient of a depthwise convolution's weight, (GROUPS OUT, 1, KH, KW).
+// Gradient of a depthwise convolution's weight, (GROUPS OUT, IN, KH, KW), with IN or OUT one.
 //
-// A workgroup makes TAPS_H x TAPS_W neighbouring taps of one channel's window. Its invocations share
-// the stretches of TILE_W neighbours in the output's rows, each taking every LANES-th, in order; a
-// stretch of the gradient and a row of the input serve all taps. Then the invocations' sums are
-// added in order.
+// A workgroup makes TAPS_H x TAPS_W neighbouring taps of one window, that of an output and an input
+// channel. Its invocations share the stretches of TILE_W neighbours in the output's rows, each taking
+// every LANES-th, in order; a stretch of the gradient and a row of the input serve all taps. Then the
+// invocations' sums are added in order.
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
@@ -25,10 +25,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let number = group_number(group, groups);
     let first_kw = number % CHUNKS_W * TAPS_W;
     let first_kh = number / CHUNKS_W % CHUNKS_H * TAPS_H;
-    let channel = number / (CHUNKS_W * CHUNKS_H);
-    if (channel >= GROUPS * OUT) {
+    let window = number / (CHUNKS_W * CHUNKS_H);
+    if (window >= GROUPS * OUT * IN) {
         return;
     }
+    let channel = window / IN;
+    let source = channel / OUT * IN + window % IN;
     var sums: array<array<f32, TAPS_W>, TAPS_H>;
     var stretch: array<f32, TILE_W>;
     var row: array<f32, SPAN>;
@@ -42,14 +44,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         let first_h = i32(oh * SH + first_kh * DH) - PH;
         let first_w = i32(ow * SW + first_kw * DW) - PW;
-        let plane = (image * GROUPS + channel / OUT) * H;
+        let plane = (image * GROUPS * IN + source) * H;
         for (var a = 0u; a < TAPS_H; a++) {
             let h = first_h + i32(a * DH);
-            let source = (plane + u32(clamp(h, 0, i32(H) - 1))) * W;
+            let place = (plane + u32(clamp(h, 0, i32(H) - 1))) * W;
             for (var j = 0u; j < SPAN; j++) {
                 let w = first_w + i32(j);
                 let inside = h >= 0 && h < i32(H) && w >= 0 && w < i32(W);
-                row[j] = select(0.0, input[source + u32(clamp(w, 0, i32(W) - 1))], inside);
+                row[j] = select(0.0, input[place + u32(clamp(w, 0, i32(W) - 1))], inside);
             }
             for (var b = 0u; b < TAPS_W; b++) {
                 var sum = sums[a][b];
@@ -74,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let kh = first_kh + tap / TAPS_W;
         let kw = first_kw + tap % TAPS_W;
         if (kh < KH && kw < KW) {
-            result[(channel * KH + kh) * KW + kw] = sum;
+            result[(window * KH + kh) * KW + kw] = sum;
         }
     }
 }

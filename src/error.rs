@@ -137,6 +137,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same of a node under the name of the operator that a user asked for.
+    pub(crate) fn of_operator(mut self, name: &str) -> Error {
+        if let Error::Node { operator, .. } = &mut self {
+            name.clone_into(operator);
+        }
+        self
+    }
+}
+
 fn batch_hint(largest: Option<usize>) -> String {
     match largest {
         Some(batch) => format!("; the largest batch that fits is {batch}"),

@@ -25,12 +25,11 @@ fn check(fixture: &Fixture, tensor: &str, case: Case) {
 #[test]
 fn conv2d_and_its_gradients_give_pytorchs_numbers() {
     for fixture in Fixture::of("conv2d", "conv2d") {
-        let attributes = Conv2d {
-            stride: fixture.pair("stride"),
-            padding: fixture.pair("padding"),
-            dilation: fixture.pair("dilation"),
-            groups: fixture.number("groups", 1.0) as usize,
-        };
+        let attributes = Conv2d::default()
+            .stride(fixture.pair("stride"))
+            .padding(fixture.pair("padding"))
+            .dilation(fixture.pair("dilation"))
+            .groups(fixture.number("groups", 1.0) as usize);
         let (input, weight, gradient) =
             (fixture.f32("input"), fixture.f32("weight"), fixture.f32("grad_output"));
         let (input_shape, weight_shape) = (input.shape.clone(), weight.shape.clone());

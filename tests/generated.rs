@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use wgrad::graph::{Init, Source};
 use wgrad::ops::Operator;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Padding};
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
@@ -59,12 +59,17 @@ fn convolutions_of_generated_shapes() {
     let mut cases = Vec::new();
     while cases.len() < 5 * 16 {
         let groups = [1, 1, 2, 3][generator.size(4) - 1];
-        let attributes = Conv2d {
-            stride: generator.pair(3),
-            padding: generator.pair(4).map(|p| p - 1),
-            dilation: generator.pair(2),
-            groups,
+        let mut sides = || generator.pair(4).map(|p| p - 1);
+        let padding = match cases.len() / 5 % 4 {
+            0 => [Padding::Valid, Padding::Half, Padding::Same, Padding::Full][generator.size(4) - 1],
+            _ => Padding::Sides([sides(), sides()]),
         };
+        let attributes = Conv2d::default()
+            .stride(if padding == Padding::Same { [1, 1] } else { generator.pair(3) })
+            .padding(padding)
+            .dilation(generator.pair(2))
+            .output_padding(generator.pair(2).map(|p| p - 1))
+            .groups(groups);
         let (channels, results) = (generator.edge(5), generator.edge(9));
         let kernel = generator.pair(5);
         let input = [generator.edge(3), groups * channels, generator.edge(13), generator.edge(20)];

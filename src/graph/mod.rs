@@ -419,6 +419,13 @@ impl Graph {
         (value < newest).then_some(node)
     }
 
+    /// An error of an operator before it has a node, named after the current scope as the node would be.
+    pub(crate) fn refusal(&self, operator: &str, message: String) -> Error {
+        let scope = self.scope.join(".");
+        let node = if scope.is_empty() { operator.to_owned() } else { scope };
+        Error::Node { operator: operator.to_owned(), node, message }
+    }
+
     fn scoped_name(&self, name: &str) -> String {
         let mut parts: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         parts.push(name);

@@ -1,75 +1,196 @@
-//! The convolution layer.
+//! Convolution layers, plain and transposed, in one and two dimensions.
 
 use super::{Layer, default_init};
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
-use crate::ops::conv2d;
+use crate::ops::conv2d::{self, Padding};
+use crate::ops::pad::PadMode;
+use crate::tensor::Shape;
 
-/// 2-D convolution (cross-correlation, as in PyTorch): \[n, inputs, h, w] to \[n, outputs, oh, ow]
-/// with oh = (h + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1, rounded down.
-///
-/// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias`
-/// \[outputs], both uniform within 1 / sqrt(inputs / groups * kernel height * kernel width) at first,
-/// as in PyTorch.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Conv2d {
-    inputs: usize,
-    outputs: usize,
-    kernel: [usize; 2],
-    bias: bool,
-    attributes: conv2d::Conv2d,
+/// What all of the layers have: sizes, attributes and their setters.
+macro_rules! convolution {
+    ($(#[$doc:meta])* $name:ident, $attributes:ident, $axes:literal, $size:ty, $($field:ident: $type:ty = $default:expr)?) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug)]
+        pub struct $name {
+            inputs: usize,
+            outputs: usize,
+            kernel: $size,
+            bias: bool,
+            attributes: conv2d::$attributes,
+            $($field: $type,)?
+        }
+
+        impl $name {
+            /// A layer with stride 1, no padding, one group and a bias.
+            pub fn new(inputs: usize, outputs: usize, kernel: $size) -> Self {
+                let attributes = conv2d::$attributes::default();
+                $name { inputs, outputs, kernel, bias: true, attributes, $($field: $default)? }
+            }
+
+            /// Steps between windows.
+            #[must_use]
+            pub fn stride(mut self, stride: $size) -> Self {
+                self.attributes = self.attributes.stride(stride);
+                self
+            }
+
+            /// Padding around the convolution's input, by number or by name; none by default. A transposed
+            /// convolution leaves as much of its result out.
+            #[must_use]
+            pub fn padding(mut self, padding: impl Into<Padding<$axes>>) -> Self {
+                self.attributes = self.attributes.padding(padding);
+                self
+            }
+
+            /// Steps between the taps of a window.
+            #[must_use]
+            pub fn dilation(mut self, dilation: $size) -> Self {
+                self.attributes = self.attributes.dilation(dilation);
+                self
+            }
+
+            /// Groups of channels that see nothing of each other.
+            #[must_use]
+            pub fn groups(mut self, groups: usize) -> Self {
+                self.attributes = self.attributes.groups(groups);
+                self
+            }
+
+            /// Whether a bias is added; it is by default.
+            #[must_use]
+            pub fn bias(mut self, bias: bool) -> Self {
+                self.bias = bias;
+                self
+            }
+        }
+    };
 }
 
-impl Conv2d {
-    /// A convolution with stride 1, no padding, one group and a bias. `kernel` is height and width.
-    pub fn new(inputs: usize, outputs: usize, kernel: [usize; 2]) -> Self {
-        Conv2d { inputs, outputs, kernel, bias: true, attributes: conv2d::Conv2d::default() }
-    }
+/// What a convolution has besides, and its nodes.
+macro_rules! plain {
+    ($name:ident, $method:ident) => {
+        impl $name {
+            /// What the padding consists of: zeros by default.
+            #[must_use]
+            pub fn padding_mode(mut self, mode: PadMode) -> Self {
+                self.padding_mode = mode;
+                self
+            }
+        }
 
-    /// Steps between outputs, down and across.
-    #[must_use]
-    pub fn stride(mut self, stride: [usize; 2]) -> Self {
-        self.attributes = self.attributes.stride(stride);
-        self
-    }
-
-    /// Rows of zeros above and below, columns of zeros left and right.
-    #[must_use]
-    pub fn padding(mut self, padding: [usize; 2]) -> Self {
-        self.attributes = self.attributes.padding(padding);
-        self
-    }
-
-    /// Steps between the taps of a window, down and across.
-    #[must_use]
-    pub fn dilation(mut self, dilation: [usize; 2]) -> Self {
-        self.attributes = self.attributes.dilation(dilation);
-        self
-    }
-
-    /// Groups of channels that see nothing of each other.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.attributes = self.attributes.groups(groups);
-        self
-    }
-
-    /// Whether a bias is added; it is by default.
-    #[must_use]
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.bias = bias;
-        self
-    }
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                const NAME: &str = stringify!($method);
+                let channels = [("out_channels", self.outputs), ("in_channels", self.inputs)];
+                let bias = self.bias.then_some(self.outputs);
+                let (weight, bias) =
+                    parameters(g, NAME, channels, self.kernel.into(), self.attributes.groups, bias)?;
+                if self.padding_mode == ZEROS {
+                    return g.$method(x, weight, bias, self.attributes);
+                }
+                let (sides, attributes) =
+                    self.attributes.without_padding(self.kernel).map_err(|e| g.refusal(NAME, e))?;
+                let x = g.pad(x, sides, self.padding_mode)?;
+                g.$method(x, weight, bias, attributes)
+            }
+        }
+    };
 }
 
-impl Layer for Conv2d {
-    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        let [height, width] = self.kernel;
+/// What a transposed convolution has besides, and its nodes.
+macro_rules! transposed {
+    ($name:ident, $method:ident, $size:ty) => {
+        impl $name {
+            /// What the result has past the end of the last window; nothing by default.
+            #[must_use]
+            pub fn output_padding(mut self, output_padding: $size) -> Self {
+                self.attributes = self.attributes.output_padding(output_padding);
+                self
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                const NAME: &str = stringify!($method);
+                let channels = [("in_channels", self.inputs), ("out_channels", self.outputs)];
+                let bias = self.bias.then_some(self.outputs);
+                let (weight, bias) =
+                    parameters(g, NAME, channels, self.kernel.into(), self.attributes.groups, bias)?;
+                g.$method(x, weight, bias, self.attributes)
+            }
+        }
+    };
+}
+
+const ZEROS: PadMode = PadMode::Constant(0.0);
+
+/// Weight and bias of a layer whose operator is called `operator`. `channels` are what the weight's first
+/// and second dimension hold; those of the second are shared out among the groups.
+fn parameters(
+    g: &mut Graph,
+    operator: &str,
+    channels: [(&str, usize); 2],
+    kernel: Shape,
+    groups: usize,
+    bias: Option<usize>,
+) -> Result<(Value, Option<Value>)> {
+    for (what, channels) in channels {
         // No groups at all are the operator's to refuse.
-        let inputs = self.inputs / self.attributes.groups.max(1);
-        let init = default_init(inputs.saturating_mul(height).saturating_mul(width));
-        let weight = g.parameter("weight", [self.outputs, inputs, height, width], init.clone())?;
-        let bias = self.bias.then(|| g.parameter("bias", [self.outputs], init)).transpose()?;
-        g.conv2d(x, weight, bias, self.attributes)
+        if groups > 0 && !channels.is_multiple_of(groups) {
+            let message = format!("{what} must be divisible by groups, found {channels} and {groups}");
+            return Err(g.refusal(operator, message));
+        }
     }
+    let [(_, first), (_, second)] = channels;
+    let second = second / groups.max(1);
+    let init = default_init(second.saturating_mul(kernel.elements()));
+    let shape: Vec<usize> = [first, second].iter().chain(&kernel[..]).copied().collect();
+    let weight = g.parameter("weight", shape, init.clone())?;
+    let bias = bias.map(|outputs| g.parameter("bias", [outputs], init)).transpose()?;
+    Ok((weight, bias))
 }
+
+convolution!(
+    /// 1-D convolution (cross-correlation, as in PyTorch): \[n, inputs, l] to \[n, outputs, ol] with
+    /// ol = (l + both paddings - dilation * (kernel - 1) - 1) / stride + 1, rounded down.
+    ///
+    /// Parameters: `weight` \[outputs, inputs / groups, kernel] and `bias` \[outputs], both uniform within
+    /// 1 / sqrt(inputs / groups * kernel) at first, as in PyTorch.
+    Conv1d, Conv1d, 1, usize, padding_mode: PadMode = ZEROS
+);
+plain!(Conv1d, conv1d);
+
+convolution!(
+    /// 2-D convolution (cross-correlation, as in PyTorch): \[n, inputs, h, w] to \[n, outputs, oh, ow]
+    /// with oh = (h + both paddings - dilation * (kernel - 1) - 1) / stride + 1, rounded down. Pairs are
+    /// given for height and width.
+    ///
+    /// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias`
+    /// \[outputs], both uniform within 1 / sqrt(inputs / groups * kernel height * kernel width) at first,
+    /// as in PyTorch.
+    Conv2d, Conv2d, 2, [usize; 2], padding_mode: PadMode = ZEROS
+);
+plain!(Conv2d, conv2d);
+
+convolution!(
+    /// 1-D transposed convolution: \[n, inputs, l] to \[n, outputs, ol] with ol = (l - 1) * stride - both
+    /// paddings + dilation * (kernel - 1) + output padding + 1.
+    ///
+    /// Parameters: `weight` \[inputs, outputs / groups, kernel] and `bias` \[outputs], both uniform within
+    /// 1 / sqrt(outputs / groups * kernel) at first, as in PyTorch, which counts the weight's second
+    /// dimension.
+    ConvTranspose1d, Conv1d, 1, usize,
+);
+transposed!(ConvTranspose1d, conv_transpose1d, usize);
+
+convolution!(
+    /// 2-D transposed convolution: \[n, inputs, h, w] to \[n, outputs, oh, ow] with oh = (h - 1) * stride -
+    /// both paddings + dilation * (kernel - 1) + output padding + 1. Pairs are given for height and width.
+    ///
+    /// Parameters: `weight` \[inputs, outputs / groups, kernel height, kernel width] and `bias`
+    /// \[outputs], both uniform within 1 / sqrt(outputs / groups * kernel height * kernel width) at first,
+    /// as in PyTorch, which counts the weight's second dimension.
+    ConvTranspose2d, Conv2d, 2, [usize; 2],
+);
+transposed!(ConvTranspose2d, conv_transpose2d, [usize; 2]);

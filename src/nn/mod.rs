@@ -14,7 +14,7 @@ mod pooling;
 mod sequential;
 
 pub use activations::{Dropout, Flatten, Relu, Sigmoid, Tanh};
-pub use convolution::Conv2d;
+pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
 pub use parallel::Parallel;

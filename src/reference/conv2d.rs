@@ -1,8 +1,21 @@
 //! Cross-correlation and its gradients, as loops over every pair of an output and a tap.
 
 use super::Array;
-use crate::ops::conv2d::Conv2d;
+use crate::ops::conv2d::{Conv2d, Padding};
 use crate::tensor::Shape;
+
+/// Rows above, or columns left of, the input, and those after it.
+fn padding(attributes: &Conv2d, weight: &Shape, axis: usize) -> (usize, usize) {
+    let taps = weight[2 + axis];
+    let window = attributes.dilation[axis] * (taps - 1) + 1;
+    match attributes.padding {
+        Padding::Sides(sides) => (sides[axis][0], sides[axis][1]),
+        Padding::Valid => (0, 0),
+        Padding::Half => (window / 2, window / 2),
+        Padding::Same => ((window - 1) / 2, window / 2),
+        Padding::Full => (window - 1, window - 1),
+    }
+}
 
 /// Calls `f(output index, input index, weight index)` for every product in the sum
 /// `output[n, o, oh, ow] = sum input[n, i, oh s + kh d - p, ow s + kw d - p] weight[o, i, kh, kw]`.
@@ -13,9 +26,9 @@ fn products(
     output: &Shape,
     mut f: impl FnMut(usize, usize, usize),
 ) {
+    let before = [0, 1].map(|axis| padding(attributes, weight, axis).0);
     let place = |out: usize, tap: usize, axis: usize| {
-        (out * attributes.stride[axis] + tap * attributes.dilation[axis])
-            .checked_sub(attributes.padding[axis])
+        (out * attributes.stride[axis] + tap * attributes.dilation[axis]).checked_sub(before[axis])
     };
     let results_per_group = weight[0] / attributes.groups;
     for n in 0..output[0] {
@@ -44,8 +57,10 @@ fn products(
 
 fn output_shape(attributes: &Conv2d, input: &Shape, weight: &Shape) -> Shape {
     let size = |axis: usize| {
+        let (before, after) = padding(attributes, weight, axis);
         let reach = attributes.dilation[axis] * (weight[2 + axis] - 1);
-        (input[2 + axis] + 2 * attributes.padding[axis] - reach - 1) / attributes.stride[axis] + 1
+        let padded = input[2 + axis] + before + after - attributes.output_padding[axis];
+        (padded - reach - 1) / attributes.stride[axis] + 1
     };
     Shape::from([input[0], weight[0], size(0), size(1)])
 }

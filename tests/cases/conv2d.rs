@@ -82,6 +82,43 @@ pub fn problems() -> Vec<Problem> {
         ("rows in fours, stride 2", [1, 2, 16, 24], [9, 2, 3, 5], plain.stride([1, 2]).padding([1, 2])),
         ("more channels than a block", [1, 2, 6, 16], [19, 2, 3, 3], plain.padding([1, 1])),
         ("a stem of stride 2", [1, 3, 23, 23], [11, 3, 7, 7], plain.stride([2, 2]).padding([3, 3])),
+        (
+            "padding of its own on each side, stride",
+            [2, 3, 9, 10],
+            [5, 3, 3, 4],
+            plain.stride([2, 1]).padding([[0, 2], [3, 1]]),
+        ),
+        (
+            "pointwise, padded after to a plane in fours",
+            [2, 3, 3, 4],
+            [5, 3, 1, 1],
+            plain.padding([[0, 1], [0, 0]]),
+        ),
+        (
+            "output padding no less than the stride, dilation, groups",
+            [2, 6, 9, 14],
+            [4, 3, 3, 3],
+            plain.stride([1, 2]).padding([0, 1]).dilation([2, 3]).output_padding([1, 2]).groups(2),
+        ),
+        (
+            "transposed depthwise with a multiplier",
+            [2, 6, 10, 9],
+            [3, 2, 3, 3],
+            plain.stride([2, 2]).padding([1, 1]).output_padding([1, 0]).groups(3),
+        ),
+        (
+            "steps past any size that none takes",
+            [2, 2, 5, 3],
+            [3, 2, 1, 3],
+            plain.stride([2, usize::MAX]).dilation([usize::MAX, 1]),
+        ),
+        (
+            "a row longer than any registers, depthwise",
+            [2, 2, 1, 301],
+            [2, 1, 1, 3],
+            plain.padding([0, 90]).dilation([1, 90]).groups(2),
+        ),
+        ("a stride longer than any registers", [1, 2, 1, 130], [2, 2, 1, 70], plain.stride([1, 60])),
     ]
 }
 

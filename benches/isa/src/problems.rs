@@ -5,7 +5,7 @@ use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
 use wgrad::plan::AdapterKind;
-use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, Value};
+use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, TensorType, Value};
 
 /// A kernel that a plan for a discrete GPU takes.
 pub struct Planned {
@@ -50,11 +50,11 @@ impl Convolution {
     /// The three passes.
     fn problems(&self) -> Result<[Problem; 3], Error> {
         let Convolution { images, channels, results, size, kernel, attributes } = *self;
-        let reach = size + 2 * attributes.padding[0] - (attributes.dilation[0] * (kernel - 1) + 1);
-        let pixels = reach / attributes.stride[0] + 1;
         let input = Shape::from([images, channels, size, size]);
         let weight = Shape::from([results, channels / attributes.groups, kernel, kernel]);
-        let output = Shape::from([images, results, pixels, pixels]);
+        let kinds = [TensorType::f32(input.clone()), TensorType::f32(weight.clone())];
+        let output =
+            attributes.infer(&[&kinds[0], &kinds[1]]).expect("the problem is valid")[0].shape.clone();
         let mut shape = format!("{images}x{channels}x{size}x{size}, {results} of {kernel}x{kernel}");
         if attributes.stride != [1, 1] {
             shape.push_str(&format!(", stride {}", attributes.stride[0]));

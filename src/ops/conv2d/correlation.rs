@@ -57,19 +57,18 @@ struct Tile {
 impl Correlation {
     /// The output, from the input.
     pub fn output(g: &Geometry) -> Correlation {
-        let a = &g.attributes;
         Correlation {
             images: g.images,
-            groups: a.groups,
+            groups: g.groups,
             channels: g.channels,
             results: g.results,
             source: g.size,
             result: g.output,
             kernel: g.kernel,
-            stride: a.stride,
+            stride: g.stride,
             upsample: [1, 1],
-            dilation: a.dilation,
-            padding: a.padding.map(|p| p as i32),
+            dilation: g.dilation,
+            padding: g.padding.map(|p| p as i32),
             flip: false,
             flops: 2 * g.multiply_adds(),
         }
@@ -77,15 +76,14 @@ impl Correlation {
 
     /// The gradient of the input, from the output's.
     pub fn grad_input(g: &Geometry) -> Correlation {
-        let a = &g.attributes;
-        let padding = [0, 1].map(|i| (a.dilation[i] * (g.kernel[i] - 1)) as i32 - a.padding[i] as i32);
+        let padding = [0, 1].map(|i| (g.dilation[i] * (g.kernel[i] - 1)) as i32 - g.padding[i] as i32);
         Correlation {
             channels: g.results,
             results: g.channels,
             source: g.output,
             result: g.size,
             stride: [1, 1],
-            upsample: a.stride,
+            upsample: g.stride,
             padding,
             flip: true,
             ..Correlation::output(g)
@@ -101,6 +99,19 @@ impl Correlation {
     fn span(&self, axis: usize, tile: usize) -> usize {
         ((tile - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis]) / self.upsample[axis]
             + 1
+    }
+
+    /// Names of the sliding-window kernels that can compute this. Those whose stretches of a row, or
+    /// tiles of whole phases, do not stay in registers are no use, and take compilers long.
+    pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<&'static str> {
+        let fits = |axis: usize| {
+            let phases = self.upsample[axis];
+            phases <= MOST_UNROLLED && self.span(axis, phases) <= 2 * MOST_UNROLLED
+        };
+        let direct = fits(1).then_some("direct");
+        let subgroup = direct.and(Body::subgroup(caps)).map(|_| "direct_subgroup");
+        let depthwise = (depthwise && fits(0) && fits(1)).then_some("depthwise");
+        direct.into_iter().chain(depthwise).chain(subgroup).collect()
     }
 
     fn tiles(&self, axis: usize, tile: usize) -> usize {
@@ -216,7 +227,7 @@ impl Correlation {
         Ok(())
     }
 
-    /// Records the kernel for one input channel a group.
+    /// Records the kernel for groups of one source or one result channel.
     pub fn lower_depthwise(
         &self,
         cx: &mut Lower<'_>,
@@ -255,10 +266,5 @@ impl Correlation {
         cx.dispatch_finished(kernel, &operands, invocations.div_ceil(64), 1);
         cx.flops(self.flops);
         Ok(())
-    }
-
-    /// The name of the sliding-window kernel with shared weights, where the adapter has subgroups.
-    pub fn subgroup_variant(caps: &Caps) -> Option<&'static str> {
-        Body::subgroup(caps).map(|_| "direct_subgroup")
     }
 }

@@ -1,6 +1,5 @@
 //! Sizes of a convolution, and what the kernels of all passes are told of them.
 
-use super::Conv2d;
 use crate::error::Result;
 use crate::ops::gemm::{Part, Store};
 use crate::plan::{Lower, choice};
@@ -16,7 +15,13 @@ static STORE_VEC4: ShaderFile = shader_file!("conv2d_store_vec4");
 /// All sizes of a convolution. `channels` and `results` count one group's inputs and outputs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
-    pub attributes: Conv2d,
+    pub groups: usize,
+    /// One where there is a single output along the axis.
+    pub stride: [usize; 2],
+    /// One where there is a single tap along the axis.
+    pub dilation: [usize; 2],
+    /// Zeros above and left of the input. How many follow shows in the output's size.
+    pub padding: [usize; 2],
     pub images: usize,
     pub channels: usize,
     pub results: usize,
@@ -35,28 +40,28 @@ impl Geometry {
     }
 
     pub fn input_shape(&self) -> Shape {
-        Shape::from([self.images, self.channels * self.attributes.groups, self.size[0], self.size[1]])
+        Shape::from([self.images, self.channels * self.groups, self.size[0], self.size[1]])
     }
 
     pub fn weight_shape(&self) -> Shape {
-        Shape::from([self.results * self.attributes.groups, self.channels, self.kernel[0], self.kernel[1]])
+        Shape::from([self.results * self.groups, self.channels, self.kernel[0], self.kernel[1]])
     }
 
     pub fn output_shape(&self) -> Shape {
-        Shape::from([self.images, self.results * self.attributes.groups, self.output[0], self.output[1]])
+        Shape::from([self.images, self.results * self.groups, self.output[0], self.output[1]])
     }
 
     pub fn multiply_adds(&self) -> u64 {
-        let outputs = self.images * self.results * self.attributes.groups * self.pixels();
+        let outputs = self.images * self.results * self.groups * self.pixels();
         (outputs * self.channels * self.taps()) as u64
     }
 
     /// Constants of `shared/conv2d_shape`.
     pub fn constants(&self, cx: &Lower<'_>) -> Result<Part> {
-        let Conv2d { stride, padding, dilation, groups } = self.attributes;
+        let Geometry { stride, padding, dilation, .. } = *self;
         Ok(Part::new(&SHAPE)
             .with("IMAGES", cx.index(self.images)?)
-            .with("GROUPS", cx.index(groups)?)
+            .with("GROUPS", cx.index(self.groups)?)
             .with("IN", cx.index(self.channels)?)
             .with("OUT", cx.index(self.results)?)
             .with("H", cx.index(self.size[0])?)
@@ -86,16 +91,21 @@ impl Geometry {
         if self.is_depthwise() { "depthwise" } else { choice::ANY }
     }
 
-    /// Whether every group has one input channel, and there are several groups.
+    /// Whether every group has one input channel and there are several groups, or one output channel and
+    /// few input channels, as in the gradient of a transposed depthwise convolution with a multiplier.
     pub fn is_depthwise(&self) -> bool {
-        self.channels == 1 && self.attributes.groups > 1
+        const MOST: usize = 4;
+        self.groups > 1 && (self.channels == 1 || self.results == 1 && self.channels <= MOST)
     }
 
     /// Whether the convolution is a product over the channels of each pixel alone, in planes of which
     /// four pixels can be loaded at once.
     pub fn is_pointwise_in_fours(&self) -> bool {
-        let Conv2d { stride, padding, .. } = self.attributes;
-        self.kernel == [1, 1] && stride == [1, 1] && padding == [0, 0] && self.pixels().is_multiple_of(4)
+        self.kernel == [1, 1]
+            && self.stride == [1, 1]
+            && self.padding == [0, 0]
+            && self.output == self.size
+            && self.pixels().is_multiple_of(4)
     }
 }
 

@@ -18,6 +18,9 @@ const MOST_TAPS: usize = 5;
 /// Taps that one workgroup of the depthwise kernel makes at most: its sums lie in workgroup memory.
 const MOST_DEPTHWISE_TAPS: usize = 32;
 
+/// Elements of an input's row that an invocation of the depthwise kernel holds at most.
+const MOST_SPAN: usize = 128;
+
 impl Geometry {
     /// Records the sliding-window kernel: both operands packed, partial sums over images, and their
     /// sum.
@@ -28,7 +31,7 @@ impl Geometry {
         input: Operand,
         result: Operand,
     ) -> Result<()> {
-        let groups = self.attributes.groups;
+        let groups = self.groups;
         let (result_blocks, channel_blocks) = (self.results.div_ceil(8) * 2, self.channels.div_ceil(4));
         let gradient = self.pack(cx, gradient, self.results, result_blocks, self.pixels())?;
         let input = self.pack(cx, input, self.channels, channel_blocks, self.size[0] * self.size[1])?;
@@ -63,7 +66,7 @@ impl Geometry {
         blocks: usize,
         pixels: usize,
     ) -> Result<Operand> {
-        let groups = self.attributes.groups;
+        let groups = self.groups;
         let vectors = self.images * groups * blocks * pixels;
         cx.index(4 * vectors)?;
         let packed = cx.temporary(4 * vectors);
@@ -77,7 +80,8 @@ impl Geometry {
         Ok(packed)
     }
 
-    /// Records the kernel for one input channel a group: a workgroup for each channel.
+    /// Records the kernel for groups of one input or one output channel: a workgroup for each pair of an
+    /// output and an input channel.
     pub fn lower_grad_weight_depthwise(
         &self,
         cx: &mut Lower<'_>,
@@ -86,17 +90,20 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let even = |size: usize, most: usize| size.div_ceil(size.div_ceil(most));
-        let taps_w = even(self.kernel[1], 8);
+        // Wide dilation or stride makes rows long that taps and a tile meet.
+        let most_w = ((MOST_SPAN / 2 - 1) / self.dilation[1] + 1).min(8);
+        let taps_w = even(self.kernel[1], most_w);
         let taps_h = even(self.kernel[0], MOST_DEPTHWISE_TAPS / taps_w);
         let chunks = self.kernel[0].div_ceil(taps_h) * self.kernel[1].div_ceil(taps_w);
         let most_tile = if cx.caps().kind == AdapterKind::Software { 16 } else { 4 };
+        let most_tile = most_tile.min((MOST_SPAN / 2 - 1) / self.stride[1] + 1);
         let kernel = self
             .kernel(cx, &[&DEPTHWISE])?
             .with("TAPS_H", cx.index(taps_h)?)
             .with("TAPS_W", cx.index(taps_w)?)
             .with("TILE_W", cx.index(even(self.output[1], most_tile))?);
-        let channels = self.attributes.groups * self.results;
-        cx.dispatch(kernel, &[gradient, input, result], channels * chunks);
+        let pairs = self.groups * self.results * self.channels;
+        cx.dispatch(kernel, &[gradient, input, result], pairs * chunks);
         cx.flops(2 * self.multiply_adds());
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::Conv2d;
 use super::PIXELS;
 use super::correlation::Correlation;
-use super::geometry::plane_store;
+use super::geometry::{Geometry, plane_store};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
@@ -22,13 +22,20 @@ static GRADIENT_ROWS_VEC4: ShaderFile = shader_file!("conv2d_gradient_rows_vec4"
 static PIXEL_COLUMNS: ShaderFile = shader_file!("conv2d_pixel_columns");
 static WEIGHT_BY_INPUT: ShaderFile = shader_file!("conv2d_weight_by_input");
 
-/// Gradient of a convolution's input, from the output's gradient and the weight.
+/// Gradient of a convolution's input, from the output's gradient and the weight: a transposed
+/// convolution.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conv2dGradInput {
     /// The convolution's attributes.
     pub attributes: Conv2d,
     /// Shape of the input.
     pub input: Shape,
+}
+
+impl Conv2dGradInput {
+    fn geometry(&self, weight: &Shape) -> Result<Geometry, String> {
+        self.attributes.geometry(&self.input, weight)
+    }
 }
 
 impl Operator for Conv2dGradInput {
@@ -38,7 +45,7 @@ impl Operator for Conv2dGradInput {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
-        let geometry = self.attributes.geometry(&self.input, &inputs[1].shape)?;
+        let geometry = self.geometry(&inputs[1].shape)?;
         expect_shape("the output's gradient", &inputs[0].shape, &geometry.output_shape())?;
         Ok(vec![TensorType::f32(self.input.clone())])
     }
@@ -60,17 +67,9 @@ impl Operator for Conv2dGradInput {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let depthwise = self
-            .attributes
-            .geometry(&self.input, &inputs[1].shape)
-            .is_ok_and(|g| g.is_depthwise())
-            .then_some("depthwise");
-        ["gemm", "direct", "register"]
-            .into_iter()
-            .chain(depthwise)
-            .chain(Correlation::subgroup_variant(caps))
-            .chain(Body::subgroup(caps))
-            .collect()
+        let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec!["gemm"] };
+        let sliding = Correlation::grad_input(&geometry).variants(geometry.is_depthwise(), caps);
+        ["gemm"].into_iter().chain(sliding).chain(["register"]).chain(Body::subgroup(caps)).collect()
     }
 
     fn finishes(&self) -> bool {
@@ -78,21 +77,18 @@ impl Operator for Conv2dGradInput {
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(choice::ANY, |g| g.class())
+        self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let geometry = self
-            .attributes
-            .geometry(&self.input, &cx.input_type(1).shape)
-            .expect("the graph has checked the shapes");
+        let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
         let correlation = Correlation::grad_input(&geometry);
         match cx.variant() {
             "direct" => return correlation.lower_direct(cx, false, weight, gradient, result, None),
             "direct_subgroup" => return correlation.lower_direct(cx, true, weight, gradient, result, None),
             "depthwise" => return correlation.lower_depthwise(cx, weight, gradient, result, None),
-            _ if self.attributes.stride != [1, 1] => {
+            _ if geometry.stride != [1, 1] => {
                 return geometry.lower_grad_input_phases(cx, weight, gradient, result);
             }
             _ => {}
@@ -110,7 +106,7 @@ impl Operator for Conv2dGradInput {
             m,
             n: geometry.images * plane,
             k,
-            batches: self.attributes.groups,
+            batches: geometry.groups,
             lhs,
             rhs,
             store: plane_store(plane, cx)?,
@@ -126,7 +122,7 @@ impl Operator for Conv2dGradInput {
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
-        self.attributes.geometry(&self.input, &inputs[1].shape).map_or(0, |g| g.multiply_adds())
+        self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
 }
 
@@ -139,6 +135,12 @@ pub struct Conv2dGradWeight {
     pub weight: Shape,
 }
 
+impl Conv2dGradWeight {
+    fn geometry(&self, input: &Shape) -> Result<Geometry, String> {
+        self.attributes.geometry(input, &self.weight)
+    }
+}
+
 impl Operator for Conv2dGradWeight {
     fn name(&self) -> &'static str {
         "conv2d_grad_weight"
@@ -146,7 +148,7 @@ impl Operator for Conv2dGradWeight {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
-        let geometry = self.attributes.geometry(&inputs[1].shape, &self.weight)?;
+        let geometry = self.geometry(&inputs[1].shape)?;
         expect_shape("the output's gradient", &inputs[0].shape, &geometry.output_shape())?;
         expect_shape("the input", &inputs[1].shape, &geometry.input_shape())?;
         Ok(vec![TensorType::f32(geometry.weight_shape())])
@@ -168,23 +170,17 @@ impl Operator for Conv2dGradWeight {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let depthwise = self
-            .attributes
-            .geometry(&inputs[1].shape, &self.weight)
-            .is_ok_and(|g| g.is_depthwise())
-            .then_some("depthwise");
+        let depthwise =
+            self.geometry(&inputs[1].shape).is_ok_and(|g| g.is_depthwise()).then_some("depthwise");
         ["gemm", "direct", "register"].into_iter().chain(depthwise).chain(Body::subgroup(caps)).collect()
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(choice::ANY, |g| g.class())
+        self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let geometry = self
-            .attributes
-            .geometry(&cx.input_type(1).shape, &self.weight)
-            .expect("the graph has checked the shapes");
+        let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
         match cx.variant() {
             "direct" => return geometry.lower_grad_weight_direct(cx, gradient, input, result),
@@ -198,7 +194,7 @@ impl Operator for Conv2dGradWeight {
             m: geometry.results,
             n,
             k: geometry.images * geometry.pixels(),
-            batches: self.attributes.groups,
+            batches: geometry.groups,
             lhs: Part::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
             rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXEL_COLUMNS } else { &INPUT_ROWS }),
             store: store(cx.index(n)?),
@@ -214,7 +210,7 @@ impl Operator for Conv2dGradWeight {
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
-        self.attributes.geometry(&inputs[1].shape, &self.weight).map_or(0, |g| g.multiply_adds())
+        self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
 }
 

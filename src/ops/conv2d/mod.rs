@@ -2,18 +2,27 @@
 //!
 //! Stride, padding, dilation and groups are attributes of one family: each pass is a matrix product
 //! whose operands are gathered on the way (`gemm`, `register`), a product with a materialised
-//! matrix (`im2col`), or a sliding window (`direct`, `depthwise`). Here are the attributes and the
-//! forward pass; `gradients` holds the other passes, `geometry` the sizes, `correlation` the sliding
-//! windows of output and input's gradient, `grad_weight` those of the weight's, and `phases` the
-//! product of a strided convolution's input gradient.
+//! matrix (`im2col`), or a sliding window (`direct`, `depthwise`). Here is the forward pass; `gradients`
+//! holds the others, `attributes` what users set, `geometry` the sizes, `correlation` the sliding windows
+//! of output and input's gradient, `grad_weight` those of the weight's, and `phases` the product of a
+//! strided convolution's input gradient. Convolutions in one dimension (`one_dimension`) and transposed
+//! ones (`transposed`) are the same operators on other shapes, convolution proper (`proper`) is one with the
+//! weight flipped, and `toeplitz` writes one out as a matrix.
 
+mod attributes;
 mod correlation;
 mod geometry;
 mod grad_weight;
 mod gradients;
+mod one_dimension;
 mod phases;
+mod proper;
+mod toeplitz;
+mod transposed;
 
+pub use attributes::{Conv2d, Padding};
 pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
+pub use one_dimension::Conv1d;
 
 use super::Operator;
 use super::gemm::{Body, Epilogue, Gemm, Part};
@@ -26,121 +35,12 @@ use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 use correlation::Correlation;
-use geometry::{Geometry, plane_store};
+use geometry::plane_store;
 
 static INPUT_COLUMNS: ShaderFile = shader_file!("conv2d_input_columns");
 static PIXELS: ShaderFile = shader_file!("conv2d_pixels");
 static IM2COL: ShaderFile = shader_file!("conv2d_im2col");
 
-/// Attributes of a convolution, each per axis (height, width), with PyTorch's meaning and defaults.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Conv2d {
-    /// Steps between windows.
-    pub stride: [usize; 2],
-    /// Zeros added on both sides.
-    pub padding: [usize; 2],
-    /// Steps between a window's taps.
-    pub dilation: [usize; 2],
-    /// Groups of channels that see nothing of each other.
-    pub groups: usize,
-}
-
-impl Default for Conv2d {
-    fn default() -> Self {
-        Conv2d { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
-    }
-}
-
-impl Conv2d {
-    /// Sets the stride.
-    #[must_use]
-    pub fn stride(mut self, stride: [usize; 2]) -> Self {
-        self.stride = stride;
-        self
-    }
-
-    /// Sets the padding.
-    #[must_use]
-    pub fn padding(mut self, padding: [usize; 2]) -> Self {
-        self.padding = padding;
-        self
-    }
-
-    /// Sets the dilation.
-    #[must_use]
-    pub fn dilation(mut self, dilation: [usize; 2]) -> Self {
-        self.dilation = dilation;
-        self
-    }
-
-    /// Sets the number of groups.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
-
-    /// Height and width of the output: (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1.
-    fn output_size(&self, size: [usize; 2], kernel: [usize; 2]) -> Result<[usize; 2], String> {
-        let mut output = [0; 2];
-        for axis in 0..2 {
-            if self.stride[axis] == 0 || self.dilation[axis] == 0 {
-                return Err(format!(
-                    "stride and dilation must be at least 1, found stride {:?} and dilation {:?}",
-                    self.stride, self.dilation
-                ));
-            }
-            let padded = size[axis].saturating_add(self.padding[axis].saturating_mul(2));
-            let extent = self.dilation[axis].saturating_mul(kernel[axis] - 1).saturating_add(1);
-            if extent > padded {
-                return Err(format!(
-                    "the kernel covers {extent} along the {} but the padded input has only {padded}; kernel {kernel:?}, dilation {:?}, input {size:?}, padding {:?}",
-                    ["height", "width"][axis],
-                    self.dilation,
-                    self.padding
-                ));
-            }
-            output[axis] = (padded - extent) / self.stride[axis] + 1;
-        }
-        Ok(output)
-    }
-
-    /// The sizes of a convolution of this input by this weight, checked.
-    fn geometry(&self, input: &Shape, weight: &Shape) -> Result<Geometry, String> {
-        if input.len() != 4 || weight.len() != 4 {
-            return Err(format!(
-                "input must be (images, channels, height, width) and weight (out, in, height, width), found {input} and {weight}"
-            ));
-        }
-        let groups = self.groups;
-        if groups == 0 || !input[1].is_multiple_of(groups) || !weight[0].is_multiple_of(groups) {
-            return Err(format!(
-                "{groups} groups do not divide {} input and {} output channels",
-                input[1], weight[0]
-            ));
-        }
-        if input[1] != weight[1] * groups {
-            return Err(if groups == 1 {
-                format!("input has {} channels, weight expects {}", input[1], weight[1])
-            } else {
-                format!(
-                    "input has {} channels, weight expects {} in each of {groups} groups",
-                    input[1], weight[1]
-                )
-            });
-        }
-        let (size, kernel) = ([input[2], input[3]], [weight[2], weight[3]]);
-        Ok(Geometry {
-            attributes: *self,
-            images: input[0],
-            channels: weight[1],
-            results: weight[0] / groups,
-            size,
-            kernel,
-            output: self.output_size(size, kernel)?,
-        })
-    }
-}
 impl Operator for Conv2d {
     fn name(&self) -> &'static str {
         "conv2d"
@@ -184,14 +84,12 @@ impl Operator for Conv2d {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let depthwise = self
-            .geometry(&inputs[0].shape, &inputs[1].shape)
-            .is_ok_and(|g| g.is_depthwise())
-            .then_some("depthwise");
-        ["gemm", "direct", "register", "im2col"]
+        let Ok(geometry) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return vec!["gemm"] };
+        let sliding = Correlation::output(&geometry).variants(geometry.is_depthwise(), caps);
+        ["gemm"]
             .into_iter()
-            .chain(depthwise)
-            .chain(Correlation::subgroup_variant(caps))
+            .chain(sliding)
+            .chain(["register", "im2col"])
             .chain(Body::subgroup(caps))
             .collect()
     }
@@ -225,7 +123,7 @@ impl Operator for Conv2d {
             m,
             n,
             k,
-            batches: self.groups,
+            batches: geometry.groups,
             lhs: lhs(false, cx.index(m)?, cx.index(k)?),
             rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXELS } else { &INPUT_COLUMNS }),
             store: plane_store(geometry.pixels(), cx)?,
@@ -236,7 +134,7 @@ impl Operator for Conv2d {
         if cx.variant() != "im2col" {
             return gemm.lower(cx, weight, input, output);
         }
-        let elements = self.groups * k * n;
+        let elements = geometry.groups * k * n;
         cx.index(elements)?;
         let columns = cx.temporary(elements);
         let unroll = geometry.kernel(cx, &[&IM2COL])?;
@@ -261,7 +159,8 @@ impl Graph {
     /// plus `bias` (out), as PyTorch's `conv2d`.
     ///
     /// # Errors
-    /// Channels, groups or bias that do not fit; a kernel larger than the padded input.
+    /// Channels, groups or bias that do not fit; a kernel larger than the padded input; an output padding,
+    /// which only transposed convolutions have.
     pub fn conv2d(
         &mut self,
         input: Value,
@@ -269,6 +168,13 @@ impl Graph {
         bias: Option<Value>,
         attributes: Conv2d,
     ) -> Result<Value> {
+        if attributes.output_padding != [0, 0] {
+            let message = format!(
+                "output_padding is for transposed convolutions, found {:?}",
+                attributes.output_padding
+            );
+            return Err(self.refusal("conv2d", message));
+        }
         let inputs: Vec<Value> = [input, weight].into_iter().chain(bias).collect();
         self.apply1(attributes, &inputs)
     }

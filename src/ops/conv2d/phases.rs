@@ -26,7 +26,7 @@ struct Axis {
 
 impl Axis {
     fn of(geometry: &Geometry, axis: usize) -> Axis {
-        let (stride, dilation) = (geometry.attributes.stride[axis], geometry.attributes.dilation[axis]);
+        let (stride, dilation) = (geometry.stride[axis], geometry.dilation[axis]);
         let common = greatest_common_divisor(stride, dilation);
         let step = stride / common;
         // The tap that meets (h + padding) / common = 1.
@@ -51,7 +51,7 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
-        let [stride_h, stride_w] = self.attributes.stride;
+        let [stride_h, stride_w] = self.stride;
         let shape = self
             .constants(cx)?
             .and(&PHASE)
@@ -70,7 +70,7 @@ impl Geometry {
             m: self.channels,
             n: self.images * h.size * w.size,
             k: self.results * h.taps * w.taps,
-            batches: self.attributes.groups * stride_h * stride_w,
+            batches: self.groups * stride_h * stride_w,
             lhs: Part::new(&WEIGHT),
             rhs: Part::new(&COLUMNS),
             store: Store { part: Part::new(&STORE), width: 1 },

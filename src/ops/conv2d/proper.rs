@@ -1,0 +1,50 @@
+//! Convolution proper: the kernel is turned by half a turn before it slides, as signal processing defines
+//! it. What neural networks call convolution, and `conv1d` and `conv2d` compute, is cross-correlation.
+
+use super::{Conv1d, Conv2d};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+
+impl Graph {
+    /// Convolution proper of `input` (N, C, L) by `weight` (out, C / groups, k) plus `bias` (out):
+    /// out\[i] = sum over taps t of input\[i + k - 1 - t - padding] weight\[t], that is [`Graph::conv1d`] with the kernel
+    /// reversed. With [`Padding::Full`](super::Padding::Full), one channel and no bias it is NumPy's
+    /// `convolve`.
+    ///
+    /// # Errors
+    /// As [`Graph::conv1d`].
+    pub fn convolution1d(
+        &mut self,
+        input: Value,
+        weight: Value,
+        bias: Option<Value>,
+        attributes: Conv1d,
+    ) -> Result<Value> {
+        self.of_height_one("convolution1d", input, weight, |g, input, weight| {
+            g.convolution2d(input, weight, bias, attributes.along_width())
+        })
+    }
+
+    /// Convolution proper of `input` (N, C, H, W) by `weight` (out, C / groups, kh, kw) plus `bias` (out):
+    /// [`Graph::conv2d`], which is cross-correlation, with the kernel turned by half a turn: flipped along
+    /// height and width.
+    ///
+    /// # Errors
+    /// As [`Graph::conv2d`].
+    pub fn convolution2d(
+        &mut self,
+        input: Value,
+        weight: Value,
+        bias: Option<Value>,
+        attributes: Conv2d,
+    ) -> Result<Value> {
+        const NAME: &str = "convolution2d";
+        self.check_owned([weight])?;
+        if self.shape(weight).len() != 4 {
+            let message = format!("weight must be (out, in, height, width), found {}", self.shape(weight));
+            return Err(self.refusal(NAME, message));
+        }
+        let turned = self.flip(weight, &[2, 3])?;
+        self.conv2d(input, turned, bias, attributes).map_err(|e| e.of_operator(NAME))
+    }
+}
