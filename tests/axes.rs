@@ -164,21 +164,79 @@ fn concatenation_of_columns() {
     assert_says(&refusal(|graph, x| graph.concatenate(&[x, x], 2)), &["axis 2"]);
 }
 
-/// What works element by element goes into the kernels that move elements.
+#[test]
+fn reductions_of_a_matrix() {
+    // [[1, 2, 3], [4, 5, 6]]
+    let (y, dx) = counted([2, 3], |graph, x| graph.sum(x, &[1], false));
+    assert_is(&y, &[2], &[6.0, 15.0]);
+    assert_is(&dx, &[2, 3], &[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+    let (y, dx) = counted([2, 3], |graph, x| graph.mean(x, &[0], true));
+    assert_is(&y, &[1, 3], &[2.5, 3.5, 4.5]);
+    assert_is(&dx, &[2, 3], &[0.5, 1.0, 1.5, 0.5, 1.0, 1.5]);
+    let (y, dx) = counted([2, 3], |graph, x| graph.max(x, &[], false));
+    assert_is(&y, &[], &[6.0]);
+    assert_is(&dx, &[2, 3], &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    let (y, dx) = counted([2, 3], |graph, x| graph.min(x, &[1], false));
+    assert_is(&y, &[2], &[1.0, 4.0]);
+    assert_is(&dx, &[2, 3], &[1.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
+    // Deviations of the rows are -1, 0, 1.
+    let (y, dx) = counted([2, 3], |graph, x| graph.variance(x, &[1], 1, true));
+    assert_is(&y, &[2, 1], &[1.0, 1.0]);
+    assert_is(&dx, &[2, 3], &[-1.0, 0.0, 1.0, -2.0, 0.0, 2.0]);
+    let (y, _) = counted([2, 2], |graph, x| graph.variance(x, &[], 0, false));
+    assert_is(&y, &[], &[1.25]);
+}
+
+#[test]
+fn equals_share_the_gradient_of_the_largest() {
+    let (y, dx) = counted([1, 4], |graph, x| {
+        let clamped = graph.pad(x, [[0, 3]], PadMode::Replicate)?;
+        graph.max(clamped, &[1], false)
+    });
+    assert_is(&y, &[1], &[4.0]);
+    // Four copies of the last element get a quarter each, and it gets all of them.
+    assert_is(&dx, &[1, 4], &[0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn reductions_that_can_not_be_are_refused() {
+    let message = refusal(|graph, x| graph.sum(x, &[0, 2], false));
+    assert_says(&message, &["sum \"sum\"", "axis 2 is outside the 2 dimensions of [2, 3]"]);
+    assert_says(&refusal(|graph, x| graph.max(x, &[1, 1], false)), &["dim 1 appears multiple times"]);
+    let message = refusal(|graph, x| {
+        let x = graph.sum(x, &[1], true)?;
+        graph.variance(x, &[1], 1, false)
+    });
+    assert_says(&message, &["degrees of freedom is <= 0", "1 elements of [2, 1] with a correction of 1"]);
+    assert_says(&refusal(|graph, x| graph.expand(x, [2, 4])), &["[2, 3] does not broadcast to [2, 4]"]);
+    let seven = refusal(|graph, _| {
+        let x = graph.input("seven", [1; 7])?;
+        graph.sum(x, &[0], false)
+    });
+    assert_says(&seven, &["at most 6 dimensions"]);
+}
+
+/// What works element by element goes into the kernels that move elements or reduce them.
 #[test]
 fn chains_go_along() {
     let mut cases: Vec<harness::Case> = Vec::new();
-    for family in [cases::pad::cases, cases::slice::cases, cases::permute::cases, cases::concatenate::cases] {
+    for family in [
+        cases::pad::cases,
+        cases::slice::cases,
+        cases::permute::cases,
+        cases::concatenate::cases,
+        cases::reduce::cases,
+    ] {
         let mut names = Vec::new();
         for case in family() {
-            // One problem of each operator that has both variants.
+            // One problem of each operator that has several variants.
             if case.variants().len() > 1 && case.inputs.len() < 7 && !names.contains(&case.operator.name()) {
                 names.push(case.operator.name());
                 cases.push(case);
             }
         }
     }
-    assert_eq!(cases.len(), 6);
+    assert_eq!(cases.len(), 12);
     for case in cases {
         for variant in case.variants() {
             let run = || -> Result<()> {
@@ -220,4 +278,10 @@ fn gradients_agree_with_differences() {
     check_gradients(cases::slice::cases());
     check_gradients(cases::permute::cases());
     check_gradients(cases::concatenate::cases());
+    check_gradients(cases::expand::cases());
+    // The largest and the smallest jump at infinities, and what their gradients need has none.
+    let smooth = |case: &harness::Case| {
+        !(case.name.contains("extreme") || ["equal_count", "extremum_share"].contains(&case.operator.name()))
+    };
+    check_gradients(cases::reduce::cases().into_iter().filter(smooth).collect());
 }

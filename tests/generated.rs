@@ -174,6 +174,21 @@ fn moves_of_generated_shapes() {
     check(&cases);
 }
 
+/// Reductions of one to six dimensions over any of them.
+#[test]
+fn reductions_of_generated_shapes() {
+    let mut generator = Generator::new(10);
+    let mut cases = Vec::new();
+    for rank in [1, 2, 3, 4, 5, 6] {
+        let shape: Vec<usize> = (0..rank).map(|_| generator.edge(if rank > 3 { 5 } else { 23 })).collect();
+        let axes: Vec<usize> = (0..rank).filter(|_| generator.size(2) == 1).collect();
+        let keep = generator.size(2) == 1;
+        let name = format!("{shape:?} over {axes:?}");
+        cases.extend(cases::reduce::family(&name, &numbers(shape, 1), &axes, keep));
+    }
+    check(&cases);
+}
+
 #[test]
 fn poolings_of_generated_shapes() {
     let mut generator = Generator::new(4);

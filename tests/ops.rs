@@ -30,6 +30,7 @@ families! {
     cross_entropy
     dropout
     elementwise
+    expand
     loss
     local_response_norm
     matmul
@@ -37,6 +38,7 @@ families! {
     pad
     permute
     pool2d
+    reduce
     reshape
     row_norm
     slice

@@ -1,7 +1,7 @@
 //! Shapes that broadcast, the sum over broadcast dimensions, and a plain copy. What broadcasts stands in
 //! `arithmetic`.
 
-use super::{Operator, sum};
+use super::{Operator, reduction};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::plan::{Caps, Lower};
@@ -37,12 +37,12 @@ impl Operator for SumTo {
     }
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        sum::variants(&inputs[0].shape, &self.shape)
+        reduction::variants(&inputs[0].shape, &self.shape)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
-        sum::lower(cx, &from, &self.shape)
+        reduction::lower(cx, &from, &self.shape)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

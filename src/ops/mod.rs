@@ -12,6 +12,7 @@ pub mod correct;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod expand;
 pub(crate) mod gemm;
 pub mod linear;
 pub mod local_response_norm;
@@ -22,12 +23,14 @@ pub mod pad;
 pub mod permute;
 pub mod pointwise;
 pub mod pool2d;
+pub mod reduce;
+pub(crate) mod reduction;
 pub mod reshape;
 pub mod row_norm;
 pub mod slice;
 pub mod softmax;
 mod strided_copy;
-pub(crate) mod sum;
+
 pub mod unary;
 
 use crate::error::Result;

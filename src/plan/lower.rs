@@ -158,6 +158,19 @@ impl<'p> Lower<'p> {
         self.dispatch(kernel.joined(&files, &glue), &operands, workgroups);
     }
 
+    /// Records a dispatch of a kernel that calls `finish`, where its values are not the first output's, or
+    /// not yet: nothing happens to them.
+    pub fn dispatch_unfinished(
+        &mut self,
+        kernel: Kernel,
+        operands: &[Operand],
+        workgroups: usize,
+        width: usize,
+    ) {
+        let (_, glue, _) = pointwise::glue(&[], width);
+        self.dispatch(kernel.joined(&[], &glue), operands, workgroups);
+    }
+
     /// Adds floating-point operations to the last dispatch, for benches and profiles.
     pub fn flops(&mut self, flops: u64) {
         if let Some(draft) = self.drafts.last_mut() {

@@ -9,6 +9,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod expand;
 pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
@@ -16,6 +17,7 @@ pub mod optimizer;
 pub mod pad;
 pub mod permute;
 pub mod pool2d;
+pub mod reduce;
 pub mod reshape;
 pub mod row_norm;
 pub mod slice;
@@ -40,6 +42,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "dropout", cases: dropout::cases, large: dropout::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
+    Family { name: "expand", cases: expand::cases, large: expand::large },
     Family { name: "loss", cases: loss::cases, large: loss::large },
     Family {
         name: "local_response_norm",
@@ -51,6 +54,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "pad", cases: pad::cases, large: pad::large },
     Family { name: "permute", cases: permute::cases, large: permute::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+    Family { name: "reduce", cases: reduce::cases, large: reduce::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
     Family { name: "row_norm", cases: row_norm::cases, large: row_norm::large },

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
 use crate::ops::matmul::{lhs, require_f32, store};
-use crate::ops::{Operator, sum};
+use crate::ops::{Operator, reduction};
 use crate::plan::{Caps, Lower, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
@@ -234,12 +234,12 @@ impl Operator for Conv2dGradBias {
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let from = &inputs[0].shape;
-        sum::variants(from, &Shape::from([from[1], 1, 1]))
+        reduction::variants(from, &Shape::from([from[1], 1, 1]))
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
-        sum::lower(cx, &from, &Shape::from([from[1], 1, 1]))
+        reduction::lower(cx, &from, &Shape::from([from[1], 1, 1]))
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

@@ -1,13 +1,15 @@
-// result[o] = sum of source over the dimensions along which o was broadcast.
+// result[o] = finish(o, SCALE * terms of source combined over the dimensions along which o has size one).
 //
-// One workgroup makes one output. Each invocation adds every 64th term in order, then the 64 sums
-// are added as a fixed tree. Shapes are padded to six dimensions; a dimension is either kept (its
-// size is in KEEP) or summed (in SUM), the other of the two being one.
+// One workgroup makes one output. Each invocation combines every 64th term in order, then the 64 results
+// are combined as a fixed tree. Shapes are padded to six dimensions; a dimension is either kept (its size
+// is in KEEP) or reduced (in SUM), the other of the two being one. What a term is (shared/term_*), how two
+// become one (shared/combine_*) and `finish` are joined.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
 const OUTPUTS: u32 = 1u; // shape
 const COUNT: u32 = 64u; // shape
+const SCALE: f32 = 1.0; // shape
 const KEEP_1: u32 = 1u; // shape
 const KEEP_2: u32 = 1u; // shape
 const KEEP_3: u32 = 1u; // shape
@@ -24,8 +26,6 @@ const STRIDE_2: u32 = 0u; // shape
 const STRIDE_3: u32 = 0u; // shape
 const STRIDE_4: u32 = 0u; // shape
 const STRIDE_5: u32 = 1u; // shape
-
-var<workgroup> partial: array<f32, 64>;
 
 fn kept_index(i: u32) -> u32 {
     return i % KEEP_5 * STRIDE_5
@@ -52,19 +52,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     let base = kept_index(output);
-    var sum = 0.0;
+    let origin = source[base];
+    var own = neutral();
     for (var i = lane; i < COUNT; i += 64u) {
-        sum += source[base + summed_index(i)];
+        own = combine(own, term(source[base + summed_index(i)], origin, output));
     }
-    partial[lane] = sum;
-    workgroupBarrier();
-    for (var width = 32u; width > 0u; width /= 2u) {
-        if (lane < width) {
-            partial[lane] += partial[lane + width];
-        }
-        workgroupBarrier();
-    }
+    let total = team_combine(own, lane);
     if (lane == 0u) {
-        result[output] = partial[0];
+        result[output] = finish(output, total * SCALE);
     }
 }

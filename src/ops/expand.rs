@@ -1,0 +1,68 @@
+//! A tensor repeated along dimensions of size one: broadcasting by itself.
+
+use super::Operator;
+use super::elementwise::{SumTo, broadcast};
+use super::pointwise::{self, Pointwise, Reach};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, expand as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static REPEATED: ShaderFile = shader_file!("shared/repeated");
+
+/// The input broadcast to a shape.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Expand {
+    /// The output's shape: aligned at the last dimension, the input's, or larger where that is 1.
+    pub shape: Shape,
+}
+
+impl Operator for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let input = inputs[0];
+        if input.dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {input}"));
+        }
+        match broadcast(&input.shape, &self.shape) {
+            Ok(shape) if shape == self.shape => Ok(vec![TensorType::f32(shape)]),
+            _ => Err(format!("{} does not broadcast to {}", input.shape, self.shape)),
+        }
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let (shape, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
+        let dx = if shape == self.shape { dy } else { cx.apply1(SumTo { shape }, &[dy])? };
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = vec![Reach::of(&inputs[0].shape, &self.shape)?];
+        Some(Pointwise { file: &REPEATED, function: "repeated", reach, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::expand(self, inputs[0])]
+    }
+}
+
+impl Graph {
+    /// `x` repeated along dimensions of size 1, and along new ones in front, to `shape`.
+    ///
+    /// # Errors
+    /// A shape that `x` does not broadcast to, more than 6 dimensions, an input that is not f32.
+    pub fn expand(&mut self, x: Value, shape: impl Into<Shape>) -> Result<Value> {
+        self.apply1(Expand { shape: shape.into() }, &[x])
+    }
+}

@@ -1,0 +1,398 @@
+//! Reductions over any axes: sum, mean, the largest and the smallest, variance. Their kernels are those of
+//! `reduction`.
+
+use super::elementwise::RANK;
+use super::expand::Expand;
+use super::pointwise::{self, Pointwise, Reach};
+use super::reduction::{self, Combine, Reduction, Term};
+use super::reshape::Reshape;
+use super::unary::Unary;
+use super::{Operator, arithmetic::Binary};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, reduce as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static SHARE: ShaderFile = shader_file!("shared/extremum_share");
+
+/// The axes that a reduction is over.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Axes {
+    /// The dimensions that are reduced; none are all of them, as in PyTorch.
+    pub axes: Vec<usize>,
+    /// Whether the output keeps them, with size 1.
+    pub keep: bool,
+}
+
+impl Axes {
+    fn contains(&self, d: usize) -> bool {
+        self.axes.is_empty() || self.axes.contains(&d)
+    }
+
+    /// The input's shape with size 1 along the axes.
+    pub(crate) fn kept(&self, input: &Shape) -> Shape {
+        let sizes = input.iter().enumerate().map(|(d, &size)| if self.contains(d) { 1 } else { size });
+        sizes.collect::<Vec<_>>().into()
+    }
+
+    /// The output's shape.
+    pub(crate) fn output(&self, input: &Shape) -> Shape {
+        if self.keep {
+            return self.kept(input);
+        }
+        let others = input.iter().enumerate().filter(|&(d, _)| !self.contains(d));
+        others.map(|(_, &size)| size).collect::<Vec<_>>().into()
+    }
+
+    /// Elements that become one.
+    fn count(&self, input: &Shape) -> usize {
+        input.iter().enumerate().filter(|&(d, _)| self.contains(d)).map(|(_, &size)| size).product()
+    }
+
+    fn check(&self, input: &TensorType) -> Result<(), String> {
+        let rank = input.shape.len();
+        if input.dtype != DType::F32 || rank > RANK {
+            return Err(format!("expects an f32 input of at most {RANK} dimensions, found {input}"));
+        }
+        if let Some(axis) = self.axes.iter().find(|&&axis| axis >= rank) {
+            return Err(format!("axis {axis} is outside the {rank} dimensions of {}", input.shape));
+        }
+        let twice = (0..self.axes.len()).find(|&i| self.axes[..i].contains(&self.axes[i]));
+        match twice {
+            None => Ok(()),
+            Some(i) => Err(format!("dim {} appears multiple times in the list of dims", self.axes[i])),
+        }
+    }
+}
+
+/// What a reduction makes of the elements.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Function {
+    /// Their sum.
+    Sum,
+    /// Their sum over their number.
+    Mean,
+    /// The largest. Elements that equal it share its gradient evenly, as in PyTorch's `amax`.
+    Max,
+    /// The smallest. Elements that equal it share its gradient evenly, as in PyTorch's `amin`.
+    Min,
+}
+
+/// A reduction over axes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reduce {
+    /// What becomes of the elements.
+    pub function: Function,
+    /// The axes.
+    pub axes: Axes,
+}
+
+impl Operator for Reduce {
+    fn name(&self) -> &'static str {
+        match self.function {
+            Function::Sum => "sum",
+            Function::Mean => "mean",
+            Function::Max => "max",
+            Function::Min => "min",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.axes.check(inputs[0])?;
+        Ok(vec![TensorType::f32(self.axes.output(&inputs[0].shape))])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let x = cx.input(0);
+        let input = cx.shape(x);
+        let kept = self.axes.kept(&input);
+        let dy = cx.output_gradient(0)?;
+        let dy = cx.apply1(Reshape { shape: kept.clone() }, &[dy])?;
+        let dx = match self.function {
+            Function::Sum => cx.apply1(Expand { shape: input }, &[dy])?,
+            Function::Mean => {
+                let factor = (1.0 / self.axes.count(&input) as f64) as f32;
+                let whole = cx.apply1(Expand { shape: input }, &[dy])?;
+                cx.apply1(Unary::Scale { factor }, &[whole])?
+            }
+            Function::Max | Function::Min => {
+                let y = cx.output(0);
+                let y = cx.apply1(Reshape { shape: kept }, &[y])?;
+                let count = cx.apply1(EqualCount, &[x, y])?;
+                cx.apply1(ExtremumShare, &[x, y, count, dy])?
+            }
+        };
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        reduction::variants(&inputs[0].shape, &self.axes.kept(&inputs[0].shape))
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let from = cx.input_type(0).shape.clone();
+        let (combine, scale) = match self.function {
+            Function::Sum => (Combine::Sum, 1.0),
+            Function::Mean => (Combine::Sum, 1.0 / self.axes.count(&from) as f64),
+            Function::Max => (Combine::Max, 1.0),
+            Function::Min => (Combine::Min, 1.0),
+        };
+        let reduction = Reduction { combine, term: Term::Plain, scale, result: None };
+        reduction::reduce(cx, &from, &self.axes.kept(&from), &reduction)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::reduce(self, inputs[0])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        let sums = matches!(self.function, Function::Sum | Function::Mean);
+        sums.then(|| reference::reduce(self, &inputs[0].map(f64::abs)).largest())
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// How many elements of the first input equal the second, which is broadcast to it: a count for each of
+/// its elements.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EqualCount;
+
+impl Operator for EqualCount {
+    fn name(&self) -> &'static str {
+        "equal_count"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_broadcast(&inputs[1..], inputs[0])?;
+        Ok(vec![inputs[1].clone()])
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        reduction::variants(&inputs[0].shape, &inputs[1].shape)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let (from, to) = (cx.input_type(0).shape.clone(), cx.input_type(1).shape.clone());
+        let term = Term::Equal(cx.input(1));
+        let reduction = Reduction { combine: Combine::Sum, term, scale: 1.0, result: None };
+        reduction::reduce(cx, &from, &to, &reduction)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::equal_count(inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// Gradient of the largest or the smallest by the elements: `dy / count` where the element equals it, zero
+/// elsewhere. Inputs: the elements, and broadcast to them the extremum, how many equal it, its gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExtremumShare;
+
+impl Operator for ExtremumShare {
+    fn name(&self) -> &'static str {
+        "extremum_share"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_broadcast(&inputs[1..], inputs[0])?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = inputs.iter().map(|kind| Reach::of(&kind.shape, &inputs[0].shape));
+        Some(Pointwise {
+            file: &SHARE,
+            function: "extremum_share",
+            reach: reach.collect::<Option<_>>()?,
+            numbers: vec![],
+        })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::extremum_share(inputs[0], inputs[1], inputs[2], inputs[3])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+fn check_broadcast(small: &[&TensorType], large: &TensorType) -> Result<(), String> {
+    if large.dtype != DType::F32 || large.shape.len() > RANK {
+        return Err(format!("expects an f32 input of at most {RANK} dimensions, found {large}"));
+    }
+    for kind in small {
+        let fits = kind.shape.len() == large.shape.len()
+            && kind.shape.iter().zip(large.shape.iter()).all(|(&s, &l)| s == l || s == 1);
+        if !fits || kind.dtype != DType::F32 {
+            return Err(format!("expects what {large} is reduced to, found {kind}"));
+        }
+    }
+    Ok(())
+}
+
+/// The mean square of the elements' deviations from their mean, over axes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Variance {
+    /// The axes.
+    pub axes: Axes,
+    /// What the sum of squares is divided by, less than their number: 1 for the unbiased estimate from
+    /// a sample, which is PyTorch's default, 0 for the variance of a population.
+    pub correction: usize,
+}
+
+impl Variance {
+    /// What the sum of squares is divided by.
+    fn freedom(&self, input: &Shape) -> usize {
+        self.axes.count(input).saturating_sub(self.correction)
+    }
+}
+
+impl Operator for Variance {
+    fn name(&self) -> &'static str {
+        "variance"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.axes.check(inputs[0])?;
+        let input = &inputs[0].shape;
+        if self.freedom(input) == 0 {
+            return Err(format!(
+                "degrees of freedom is <= 0: {} elements of {input} with a correction of {}",
+                self.axes.count(input),
+                self.correction
+            ));
+        }
+        Ok(vec![TensorType::f32(self.axes.output(input))])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let x = cx.input(0);
+        let input = cx.shape(x);
+        let dy = cx.output_gradient(0)?;
+        let dy = cx.apply1(Reshape { shape: self.axes.kept(&input) }, &[dy])?;
+        let axes = Axes { keep: true, ..self.axes.clone() };
+        let mean = cx.apply1(Reduce { function: Function::Mean, axes }, &[x])?;
+        let deviation = cx.apply1(Binary::Sub, &[x, mean])?;
+        let product = cx.apply1(Binary::Mul, &[deviation, dy])?;
+        let factor = (2.0 / self.freedom(&input) as f64) as f32;
+        let dx = cx.apply1(Unary::Scale { factor }, &[product])?;
+        cx.set(0, dx);
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        reduction::variants(&inputs[0].shape, &self.axes.kept(&inputs[0].shape))
+    }
+
+    /// Two passes: the mean relative to the first element, then the squares of deviations from it. What
+    /// rounds is never as large as the mean is, but as the deviations are.
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let from = cx.input_type(0).shape.clone();
+        let to = self.axes.kept(&from);
+        let mean = cx.temporary(to.elements());
+        let deviation = Reduction {
+            combine: Combine::Sum,
+            term: Term::Deviation,
+            scale: 1.0 / self.axes.count(&from) as f64,
+            result: Some(mean.clone()),
+        };
+        reduction::reduce(cx, &from, &to, &deviation)?;
+        let squares = Reduction {
+            combine: Combine::Sum,
+            term: Term::SquareDeviation(mean),
+            scale: 1.0 / self.freedom(&from) as f64,
+            result: None,
+        };
+        reduction::reduce(cx, &from, &to, &squares)
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::variance(self, inputs[0])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        5 * inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// The sum of the elements along `axes` (all if there are none), which the output has with size 1 if
+    /// `keep` is set and has not otherwise.
+    ///
+    /// # Errors
+    /// An axis that `x` does not have or that is given twice, more than 6 dimensions, an input that is not
+    /// f32.
+    pub fn sum(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+        self.reduce(Function::Sum, x, axes, keep)
+    }
+
+    /// The mean of the elements along `axes`, as [`Graph::sum`] has them.
+    ///
+    /// # Errors
+    /// As [`Graph::sum`].
+    pub fn mean(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+        self.reduce(Function::Mean, x, axes, keep)
+    }
+
+    /// The largest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share its
+    /// gradient evenly. For the larger of two tensors see [`Graph::maximum`].
+    ///
+    /// # Errors
+    /// As [`Graph::sum`].
+    #[doc(alias = "amax")]
+    pub fn max(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+        self.reduce(Function::Max, x, axes, keep)
+    }
+
+    /// The smallest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share
+    /// its gradient evenly. For the smaller of two tensors see [`Graph::minimum`].
+    ///
+    /// # Errors
+    /// As [`Graph::sum`].
+    #[doc(alias = "amin")]
+    pub fn min(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+        self.reduce(Function::Min, x, axes, keep)
+    }
+
+    /// The variance of the elements along `axes`, as [`Graph::sum`] has them: the sum of squared deviations
+    /// from their mean over their number less `correction`, which is 1 for the unbiased estimate (PyTorch's
+    /// default) and 0 for a population.
+    ///
+    /// # Errors
+    /// As [`Graph::sum`]; no more elements than `correction`.
+    pub fn variance(&mut self, x: Value, axes: &[usize], correction: usize, keep: bool) -> Result<Value> {
+        self.apply1(Variance { axes: Axes { axes: axes.to_vec(), keep }, correction }, &[x])
+    }
+
+    fn reduce(&mut self, function: Function, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+        self.apply1(Reduce { function, axes: Axes { axes: axes.to_vec(), keep } }, &[x])
+    }
+}

@@ -1,0 +1,289 @@
+//! Reductions over dimensions: how the first input becomes a smaller first output.
+//!
+//! Two layouts cover most and have kernels of their own: what is kept lies side by side (`rows`: a matrix
+//! is summed over its rows, or each of a batch), or what is summed does (`channels`). Any other mixture of
+//! dimensions is `generic`.
+//!
+//! A long sum is cut into parts that are outputs themselves, and a further dispatch of the same kernel
+//! adds those. How finely depends on the adapter: the variants in `_wide` keep a GPU's many
+//! invocations busy, the others spare a software adapter barriers.
+//!
+//! What goes for sums goes for the largest and the smallest, and for sums of terms that are made of the
+//! elements on the way. The operators stand in `reduce` and wherever gradients are summed.
+
+use super::elementwise::{RANK, padded, strides_to};
+use crate::error::Result;
+use crate::plan::{Lower, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::Shape;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static TEAM_COMBINE: ShaderFile = shader_file!("shared/team_combine");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static FOLD_1: ShaderFile = shader_file!("shared/fold_1");
+static FOLD_4: ShaderFile = shader_file!("shared/fold_4");
+static SUM: ShaderFile = shader_file!("shared/combine_sum");
+static MAX: ShaderFile = shader_file!("shared/combine_max");
+static MIN: ShaderFile = shader_file!("shared/combine_min");
+static PLAIN: ShaderFile = shader_file!("shared/term_plain");
+static DEVIATION: ShaderFile = shader_file!("shared/term_deviation");
+static SQUARE_DEVIATION: ShaderFile = shader_file!("shared/term_square_deviation");
+static EQUAL: ShaderFile = shader_file!("shared/term_equal");
+static GENERIC: ShaderFile = shader_file!("reduce");
+static ROWS: ShaderFile = shader_file!("reduce_rows");
+static CHANNELS: ShaderFile = shader_file!("reduce_channels");
+
+/// Invocations of a workgroup, in all kernels.
+const LANES: usize = 64;
+
+/// How two terms become one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Combine {
+    Sum,
+    Max,
+    Min,
+}
+
+/// What is reduced.
+#[derive(Clone, Debug)]
+pub(super) enum Term {
+    /// The elements.
+    Plain,
+    /// The elements less the first of the same output.
+    Deviation,
+    /// The squares of the elements less the first of the same output, less this mean.
+    SquareDeviation(Operand),
+    /// One for each element equal to this number of the output.
+    Equal(Operand),
+}
+
+/// A reduction of the first input.
+#[derive(Clone, Debug)]
+pub(super) struct Reduction {
+    pub combine: Combine,
+    pub term: Term,
+    /// Factor of the result.
+    pub scale: f64,
+    /// Where it goes; `None` is the first output, behind what the plan made follow.
+    pub result: Option<Operand>,
+}
+
+impl Reduction {
+    /// The sum of the elements, into the first output.
+    const SUM: Reduction = Reduction { combine: Combine::Sum, term: Term::Plain, scale: 1.0, result: None };
+
+    fn is_plain(&self) -> bool {
+        matches!(self.term, Term::Plain)
+    }
+
+    /// The files that say what is reduced and how, and what the terms read beside the source.
+    fn joined(&self, first: bool) -> ([&'static ShaderFile; 2], Option<Operand>) {
+        let combine = match self.combine {
+            Combine::Sum => &SUM,
+            Combine::Max => &MAX,
+            Combine::Min => &MIN,
+        };
+        // Further dispatches reduce what became of the terms.
+        let (term, beside) = match &self.term {
+            Term::Deviation if first => (&DEVIATION, None),
+            Term::SquareDeviation(mean) if first => (&SQUARE_DEVIATION, Some(mean.clone())),
+            Term::Equal(number) if first => (&EQUAL, Some(number.clone())),
+            _ => (&PLAIN, None),
+        };
+        ([combine, term], beside)
+    }
+
+    /// Records one dispatch: from `source` to scratch memory, or from there or the first input to the result.
+    fn dispatch(&self, cx: &mut Lower<'_>, step: Step, kernel: Kernel, groups: usize, width: usize) {
+        let scale = if step.part.is_some() { 1.0 } else { self.scale };
+        let kernel = kernel.with("SCALE", scale as f32);
+        let result = step.part.or_else(|| self.result.clone());
+        let mut operands = vec![step.source, result.clone().unwrap_or_else(|| cx.output(0))];
+        operands.extend(step.beside);
+        match result {
+            None => cx.dispatch_finished(kernel, &operands, groups, width),
+            Some(_) => cx.dispatch_unfinished(kernel, &operands, groups, width),
+        }
+    }
+}
+
+/// What one dispatch reads and where it writes.
+struct Step {
+    source: Operand,
+    beside: Option<Operand>,
+    /// Scratch memory for parts that a further dispatch reduces.
+    part: Option<Operand>,
+}
+
+/// A reduction over `outer` and `inner` of (batch, outer, kept, inner). There is a batch only where
+/// `inner` is 1.
+#[derive(Clone, Copy)]
+struct Layout {
+    batch: usize,
+    outer: usize,
+    kept: usize,
+    inner: usize,
+}
+
+impl Layout {
+    /// The layout of a reduction of `from` to `to`, if it is one.
+    fn of(from: &Shape, to: &Shape) -> Option<Layout> {
+        let (full, target) = (padded(from), padded(to));
+        // Runs of neighbouring dimensions of one kind, the first of them kept.
+        let mut runs = vec![1];
+        for d in (0..RANK).filter(|&d| full[d] > 1) {
+            let kept = target[d] == full[d];
+            if kept == runs.len().is_multiple_of(2) {
+                runs.push(1);
+            }
+            *runs.last_mut()? *= full[d] as usize;
+        }
+        match runs[..] {
+            [kept] => Some(Layout { batch: 1, outer: 1, kept, inner: 1 }),
+            [kept, inner] => Some(Layout { batch: 1, outer: 1, kept, inner }),
+            [batch, outer, kept] => Some(Layout { batch, outer, kept, inner: 1 }),
+            [1, outer, kept, inner] => Some(Layout { batch: 1, outer, kept, inner }),
+            _ => None,
+        }
+    }
+}
+
+/// The variants that can reduce `from` to `to`.
+pub(crate) fn variants(from: &Shape, to: &Shape) -> Vec<&'static str> {
+    match Layout::of(from, to) {
+        Some(Layout { inner: 2.., .. }) => vec!["generic", "channels", "channels_wide"],
+        Some(Layout { outer: 2.., .. }) => vec!["generic", "rows", "rows_wide"],
+        _ => vec!["generic"],
+    }
+}
+
+/// Records the sum of the first input, of shape `from`, down to `to`, into the first output.
+pub(crate) fn lower(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> {
+    reduce(cx, from, to, &Reduction::SUM)
+}
+
+/// Records a reduction of the first input, of shape `from`, to `to`.
+pub(super) fn reduce(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
+    match (cx.variant(), Layout::of(from, to)) {
+        ("rows" | "rows_wide", Some(layout)) => reduce_rows(cx, layout, reduction),
+        ("channels" | "channels_wide", Some(layout)) => reduce_channels(cx, layout, reduction),
+        _ => reduce_generic(cx, from, to, reduction),
+    }
+}
+
+/// Four elements at a time where four divides all `sizes`.
+fn width(sizes: &[usize]) -> (usize, &'static ShaderFile, &'static ShaderFile) {
+    let four = sizes.iter().all(|size| size.is_multiple_of(4));
+    if four { (4, &PACK_4, &FOLD_4) } else { (1, &PACK_1, &FOLD_1) }
+}
+
+fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Result<()> {
+    let Layout { batch, outer, kept, .. } = layout;
+    let wide = cx.variant() == "rows_wide";
+    let (mut rows, mut source) = (outer, cx.input(0));
+    loop {
+        let parts = row_parts(rows, batch, kept, wide);
+        let part = (parts > 1).then(|| cx.temporary(batch * parts * kept));
+        let ([combine, term], beside) = reduction.joined(rows == outer);
+        // What belongs to one output is found by packs of whole outputs.
+        let whole = if rows == outer && !reduction.is_plain() { kept } else { 4 };
+        let (width, pack, _) = width(&[rows * kept, parts * kept, whole]);
+        let period = parts * kept / width;
+        let kernel = Kernel::new(&[&GROUP, pack, combine, term, &ROWS])
+            .with("BATCH", cx.index(batch)?)
+            .with("COUNT", cx.index(rows * kept / width)?)
+            .with("PERIOD", cx.index(period)?)
+            // Packs across outputs belong to none, and nothing is asked of one.
+            .with("KEPT", cx.index(kept.div_ceil(width))?);
+        let groups = (batch * period).div_ceil(LANES);
+        reduction.dispatch(cx, Step { source, beside, part: part.clone() }, kernel, groups, width);
+        let Some(part) = part else { return Ok(()) };
+        (rows, source) = (parts, part);
+    }
+}
+
+/// Partial rows that `rows` rows of `kept` elements are summed to, each of a batch: 1, or fewer than `rows`.
+fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
+    // Invocations wanted, and rows for each that make a further dispatch worth while.
+    let (wanted, worth) = if wide { (16_384, 32) } else { (256, 64) };
+    let parts = (4 * wanted / batch.saturating_mul(kept)).min(rows / worth);
+    match parts {
+        0 | 1 => 1,
+        // As many as make a multiple of four elements.
+        _ if kept.is_multiple_of(4) => parts,
+        _ => parts.next_multiple_of(4),
+    }
+}
+
+fn reduce_channels(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Result<()> {
+    let wide = cx.variant() == "channels_wide";
+    let (mut layout, mut source, mut first) = (layout, cx.input(0), true);
+    loop {
+        let Layout { outer, kept, inner, .. } = layout;
+        let (width, pack, fold) = width(&[inner]);
+        let plane = inner / width;
+        let count = outer * plane;
+        let (parts, team) = channel_parts(count, kept, wide);
+        let part_count = count.div_ceil(parts);
+        let part = (parts > 1).then(|| cx.temporary(kept * parts));
+        let ([combine, term], beside) = reduction.joined(first);
+        let kernel = Kernel::new(&[&GROUP, pack, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS])
+            .with("TEAM", cx.index(team)?)
+            .with("CHANNELS", cx.index(kept)?)
+            .with("PLANE", cx.index(plane)?)
+            .with("COUNT", cx.index(count)?)
+            .with("PARTS", cx.index(parts)?)
+            .with("PART_COUNT", cx.index(part_count)?);
+        let groups = (kept * parts).div_ceil(LANES / team);
+        reduction.dispatch(cx, Step { source, beside, part: part.clone() }, kernel, groups, 1);
+        let Some(part) = part else { return Ok(()) };
+        layout = Layout { batch: 1, outer: 1, kept, inner: parts };
+        (source, first) = (part, false);
+    }
+}
+
+/// Parts that a channel of `count` elements is cut into, and invocations that share one.
+fn channel_parts(count: usize, channels: usize, wide: bool) -> (usize, usize) {
+    // Invocations wanted, loads for each that make a further dispatch worth while, largest team.
+    let (wanted, worth, most) = if wide { (1024 * LANES, 8, LANES) } else { (256, 64, 1) };
+    let parts = (wanted / most / channels).min(count / (worth * most));
+    // Parts in fours are added four at a time.
+    let parts = if parts < 2 { 1 } else { parts.next_multiple_of(4) };
+    (parts, count.div_ceil(4 * parts).next_power_of_two().min(most))
+}
+
+fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
+    let source = strides_to(from, from);
+    let target = padded(to);
+    let full = padded(from);
+    let ([combine, term], beside) = reduction.joined(true);
+    // Dimensions kept index the workgroups, the stretched ones are reduced within one.
+    let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
+    let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
+    let kernel = Kernel::new(&[&GROUP, &PACK_1, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC])
+        .with("TEAM", LANES as u32)
+        .with("OUTPUTS", cx.index(to.elements())?)
+        .with("COUNT", cx.index(from.elements() / to.elements())?)
+        .with("KEEP_1", keep[1])
+        .with("KEEP_2", keep[2])
+        .with("KEEP_3", keep[3])
+        .with("KEEP_4", keep[4])
+        .with("KEEP_5", keep[5])
+        .with("SUM_1", sum[1])
+        .with("SUM_2", sum[2])
+        .with("SUM_3", sum[3])
+        .with("SUM_4", sum[4])
+        .with("SUM_5", sum[5])
+        .with("STRIDE_0", source[0])
+        .with("STRIDE_1", source[1])
+        .with("STRIDE_2", source[2])
+        .with("STRIDE_3", source[3])
+        .with("STRIDE_4", source[4])
+        .with("STRIDE_5", source[5]);
+    let step = Step { source: cx.input(0), beside, part: None };
+    reduction.dispatch(cx, step, kernel, to.elements(), 1);
+    Ok(())
+}
