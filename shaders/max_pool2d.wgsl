@@ -1,11 +1,10 @@
-// result[n,c,oy,ox] = the largest of the window's taps in the input; taps holds ky * KERNEL_W + kx of the
+// result[n,c,oy,ox] = the largest of the window's taps in the input; keep gets ky * KERNEL_W + kx of the
 // first that is as large, TAPS_PER_WORD of them a word, lowest first.
 //
 // Layouts NCHW. One invocation makes the outputs of one word, taps in row-major order. The shape rule
 // leaves at least one tap inside. Needs the windows' files.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<storage, read_write> taps: array<u32>;
 
 const OUTPUTS: u32 = 16u; // shape
 const TAPS_PER_WORD: u32 = 4u; // shape
@@ -40,5 +39,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             kept |= tap << (part * (32u / TAPS_PER_WORD) % 32u);
         }
     }
-    taps[word] = kept;
+    keep(word, kept);
 }

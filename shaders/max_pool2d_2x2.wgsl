@@ -4,7 +4,6 @@
 // input row and one of the lower. One invocation makes four outputs and the word of their taps.
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> result: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> taps: array<u32>;
 
 const WORDS: u32 = 4u; // shape
 const OUT_W: u32 = 4u; // shape
@@ -34,5 +33,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let lower_tap = select(vec4(2u), vec4(3u), d > c);
     let tap = select(upper_tap, lower_tap, lower > upper);
     result[word] = select(upper, lower, lower > upper);
-    taps[word] = tap.x | (tap.y << 8u) | (tap.z << 16u) | (tap.w << 24u);
+    keep(word, tap.x | (tap.y << 8u) | (tap.z << 16u) | (tap.w << 24u));
 }

@@ -5,7 +5,6 @@
 // fixed tree. Of equals the element with the lowest number wins, wherever it was found.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<storage, read_write> taps: array<u32>;
 
 const TEAM: u32 = 64u; // tunable
 const WORDS: u32 = 4u; // shape
@@ -73,6 +72,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     if (own == 0u && word < WORDS) {
-        taps[word] = kept;
+        keep(word, kept);
     }
 }

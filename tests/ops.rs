@@ -53,3 +53,24 @@ fn agrees(name: &str) {
     let failures = harness::failures(&cases);
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
+
+#[test]
+fn max_pooling_writes_no_taps_that_nobody_reads() {
+    let cases = cases::pool2d::cases();
+    let forward: Vec<_> = cases.iter().filter(|case| case.operator.name().ends_with("max_pool2d")).collect();
+    assert!(!forward.is_empty());
+    for case in forward {
+        let input = harness::array(&case.inputs[0]);
+        let expected = &case.operator.reference(&[&input])[0];
+        for variant in case.variants() {
+            let label = format!("{} [{variant}]", case.name);
+            let prepared = harness::prepare_first(case, variant).unwrap_or_else(|e| panic!("{label}: {e}"));
+            let harness::Prepared { mut session, outputs } = prepared;
+            let bound: Vec<usize> = session.plan().dispatches().iter().map(|d| d.bindings.len()).collect();
+            assert_eq!(bound, [2], "{label}: input and output");
+            session.step().unwrap_or_else(|e| panic!("{label}: {e}"));
+            let found = session.read(outputs[0]).unwrap_or_else(|e| panic!("{label}: {e}"));
+            assert_eq!(harness::array(&found).data, expected.data, "{label}");
+        }
+    }
+}

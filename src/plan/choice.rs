@@ -97,7 +97,7 @@ const PREFERENCE: &[Row] = &[
     Row::gpus("instance_norm_grad",   ANY, &["parts", "rows"], &["rows"]),
     Row::gpus("instance_norm_grad_parameters", ANY, &["wide"], &["narrow"]),
     Row::all ("cross_entropy",        ANY, &["whole", "rows"]),
-    Row::gpus("max_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two", "default"]),
+    Row::gpus("max_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two_rows", "two_by_two", "default"]),
     Row::all ("max_pool2d_grad",      ANY, &["two_by_two", "default"]),
     Row::gpus("avg_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two", "default"]),
     Row::all ("concatenate",          ANY, &["vec4", "scalar"]),

@@ -68,6 +68,9 @@ pub fn cases() -> Vec<Case> {
         ("two by two, outputs no multiple of four", two, [1, 3, 2, 2]),
         ("two by two of an odd width", two, [2, 4, 4, 7]),
         ("two by two of an odd height, kept by ceil mode", two.ceil_mode(true), [2, 4, 7, 4]),
+        ("two by two of three columns", two, [4, 5, 2, 6]),
+        ("two by two of five columns, over a workgroup", two, [4, 17, 10, 10]),
+        ("two by two of nine columns", two, [2, 2, 6, 18]),
         ("two by two over a prime of workgroups", two, [1, 67, 4, 16]),
         ("primes that no window divides", Pool2d::new([3, 5]), [2, 3, 17, 23]),
         ("overlap and padding", three, [2, 3, 13, 11]),
@@ -107,7 +110,11 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.extend(max(name, pool.into(), input));
     }
-    for (name, input) in [("ties, even columns", [1, 8, 8, 8]), ("ties, odd columns", [1, 8, 6, 6])] {
+    for (name, input) in [
+        ("ties, even columns", [1, 8, 8, 8]),
+        ("ties, odd columns", [1, 8, 6, 6]),
+        ("ties, seven columns", [1, 4, 14, 14]),
+    ] {
         cases.push(Case::new(name, MaxPool2d(two.into()), vec![ties(input)]));
     }
     cases.push(Case::new("ties in overlapping windows", MaxPool2d(three.into()), vec![ties([2, 3, 9, 10])]));

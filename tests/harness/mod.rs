@@ -94,16 +94,22 @@ pub struct Prepared {
 
 /// Builds `case` into a session that runs one variant.
 pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
-    prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant))
+    prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant), usize::MAX)
+}
+
+/// As [`prepare`], with nobody reading any output but the first.
+pub fn prepare_first(case: &Case, variant: &str) -> Result<Prepared, Error> {
+    prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant), 1)
 }
 
 /// Builds `case` into a session that runs the variant of the plan's choice.
 pub fn prepare_default(case: &Case) -> Result<Prepared, Error> {
-    prepare_with(case, &PlanOptions::default())
+    prepare_with(case, &PlanOptions::default(), usize::MAX)
 }
 
-fn prepare_with(case: &Case, options: &PlanOptions) -> Result<Prepared, Error> {
-    let Built { graph, outputs, inputs, stored } = build(case)?;
+fn prepare_with(case: &Case, options: &PlanOptions, read: usize) -> Result<Prepared, Error> {
+    let Built { graph, mut outputs, inputs, stored } = build(case)?;
+    outputs.truncate(read);
     let plan = Plan::with_options(&graph, &outputs, device().caps(), options)?;
     let weights = Weights::init(device(), &graph, 0)?;
     let mut session = Session::new(device(), plan, &weights)?;

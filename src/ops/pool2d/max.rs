@@ -1,5 +1,5 @@
 //! Max pooling and its gradient. The forward keeps which tap of each window won, a byte each where that is
-//! enough, so that the backward reads no input and compares nothing.
+//! enough, so that the backward reads no input and compares nothing. Where no gradient is taken, none is kept.
 
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, team};
@@ -12,13 +12,19 @@ use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+static KEEP: ShaderFile = shader_file!("shared/max_pool2d_keep");
+static KEEP_NONE: ShaderFile = shader_file!("shared/max_pool2d_keep_none");
 static MAX: ShaderFile = shader_file!("max_pool2d");
 static MAX_2X2: ShaderFile = shader_file!("max_pool2d_2x2");
 static MAX_2X2_ODD: ShaderFile = shader_file!("max_pool2d_2x2_odd");
+static MAX_2X2_ROWS: ShaderFile = shader_file!("max_pool2d_2x2_rows");
 static MAX_GLOBAL: ShaderFile = shader_file!("max_pool2d_global");
 static WINNER: ShaderFile = shader_file!("shared/pool2d_winner_share");
 static MAX_GRAD_2X2: ShaderFile = shader_file!("max_pool2d_grad_2x2");
 static MAX_GRAD_2X2_ODD: ShaderFile = shader_file!("max_pool2d_grad_2x2_odd");
+
+/// The most output columns of the kernel that makes whole rows: it is unrolled over them.
+const MOST_ROW_COLUMNS: usize = 7;
 
 /// The largest element of each window. Inputs: x (N, C, H, W). Outputs: y, and which tap won in
 /// each window, as i32 words for [`MaxPool2dGrad`]: four taps a word, the first in the lowest byte,
@@ -54,6 +60,10 @@ impl Operator for MaxPool2d {
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let input = &inputs[0].shape;
         let mut variants = variants(&self.0, input);
+        let columns = input[3] / 2;
+        if variants.contains(&"two_by_two") && columns % 2 == 1 && columns <= MOST_ROW_COLUMNS {
+            variants.push("two_by_two_rows");
+        }
         if matches!(self.0, Windows::Sliding(pool) if pool.is_global([input[2], input[3]])) {
             variants.extend(["global", "global_wide"]);
         }
@@ -65,20 +75,26 @@ impl Operator for MaxPool2d {
         let outputs = output.elements();
         let per_word = self.0.taps_per_word([input[2], input[3]]);
         let words = outputs.div_ceil(per_word);
+        let kept = cx.is_read(1);
+        let keep = if kept { &KEEP } else { &KEEP_NONE };
         let (kernel, invocations) = match cx.variant() {
-            "two_by_two" => {
-                let file = if output[3] % 2 == 0 { &MAX_2X2 } else { &MAX_2X2_ODD };
-                let kernel = Kernel::new(&[&GROUP, file])
+            "two_by_two" | "two_by_two_rows" => {
+                let (file, invocations) = match (cx.variant(), output[3] % 2) {
+                    ("two_by_two_rows", _) => (&MAX_2X2_ROWS, words / output[3]),
+                    (_, 0) => (&MAX_2X2, words),
+                    _ => (&MAX_2X2_ODD, words),
+                };
+                let kernel = Kernel::new(&[&GROUP, keep, file])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?);
-                (kernel, words)
+                (kernel, invocations)
             }
             "global" | "global_wide" => {
                 let count = input[2] * input[3];
                 let (width, pack) = pack(count);
                 let plane = count / width;
                 let team = team(plane, cx.variant() == "global_wide");
-                let kernel = Kernel::new(&[&GROUP, pack, &MAX_GLOBAL])
+                let kernel = Kernel::new(&[&GROUP, pack, keep, &MAX_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("WORDS", cx.index(words)?)
                     .with("TAPS_PER_WORD", per_word as u32)
@@ -88,12 +104,13 @@ impl Operator for MaxPool2d {
                 (kernel, words * team)
             }
             _ => {
-                let kernel = self.0.joined(cx, &[&MAX], input)?;
+                let kernel = self.0.joined(cx, &[keep, &MAX], input)?;
                 let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
                 (kernel.with("TAPS_PER_WORD", per_word as u32), words)
             }
         };
-        let operands = [cx.input(0), cx.output(0), cx.output(1)];
+        let mut operands = vec![cx.input(0), cx.output(0)];
+        operands.extend(kept.then(|| cx.output(1)));
         cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
         Ok(())
     }
