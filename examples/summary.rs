@@ -12,11 +12,12 @@ use wgrad::{Error, Graph, Mode};
 /// published.
 type Model = (&'static str, fn(usize, usize) -> Sequential, [usize; 2], usize);
 
-const MODELS: [Model; 8] = [
+const MODELS: [Model; 9] = [
     ("lenet5", models::lenet5, [1, 10], 28),
     ("resnet18", models::resnet18, [3, 1000], 224),
     ("resnet34", models::resnet34, [3, 1000], 224),
     ("resnet50", models::resnet50, [3, 1000], 224),
+    ("unet", |inputs, classes| models::unet(inputs, classes, 32), [3, 1], 256),
     ("vgg11", models::vgg11, [3, 1000], 224),
     ("vgg11_bn", models::vgg11_bn, [3, 1000], 224),
     ("vgg16", models::vgg16, [3, 1000], 224),

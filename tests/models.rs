@@ -70,6 +70,14 @@ fn published() -> Vec<Published> {
             132_868_840,
             7.609,
         ),
+        Published {
+            name: "U-Net",
+            network: models::unet(3, 1, 32),
+            images: [3, 96, 64],
+            table: include_str!("models/unet.txt"),
+            parameters: 7_763_041,
+            multiply_adds: None,
+        },
     ]
 }
 
@@ -173,6 +181,14 @@ fn resnets_compute_what_is_published_from_files_of_their_names() -> Result<()> {
     agree("bottlenecks", &narrow, &tensors, &images, |state, x| forward::resnet(state, [2, 1, 2, 1], x))
 }
 
+#[test]
+fn unet_computes_what_is_published() -> Result<()> {
+    let network = models::unet(2, 3, 4);
+    let images = numbers([2, 2, 32, 48], 1);
+    let tensors = held(&built(&network, &images.shape, Mode::Eval)?.0);
+    agree("U-Net", &network, &tensors, &images, forward::unet)
+}
+
 /// Networks that differ from those above in their depth alone.
 #[test]
 fn deeper_networks_have_the_published_sizes() -> Result<()> {
@@ -224,6 +240,27 @@ fn training_steps_can_be_planned() -> Result<()> {
             Plan::new(&graph, &[loss], &caps).unwrap_or_else(|e| panic!("{name} on {kind}: {e}"));
         }
     }
+    Ok(())
+}
+
+/// Gradients through skips and transposed convolutions: each node of a step agrees with the reference, and the
+/// loss of one batch falls.
+#[test]
+fn a_narrow_unet_trains_and_verifies() -> Result<()> {
+    let Training { graph, images, labels, rate, loss } = training_of(&models::unet(1, 3, 2), [2, 1, 32, 16])?;
+    let plan = Plan::new(&graph, &[loss], device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 3)?)?;
+    session.write(images, &numbers([2, 1, 32, 16], 1))?;
+    session.write(labels, &harness::labels(2 * 32 * 16, 3, 2))?;
+    session.write_scalar(rate, 0.1)?;
+    session.verify()?;
+    session.step()?;
+    let first = session.read(loss)?.to_f64()[0];
+    for _ in 0..20 {
+        session.step()?;
+    }
+    let last = session.read(loss)?.to_f64()[0];
+    assert!(last < first, "{first} {last}");
     Ok(())
 }
 

@@ -99,3 +99,52 @@ pub fn resnet(state: &State, blocks: [usize; 4], images: &Array) -> Array {
     }
     state.linear("fc", &mean(&x))
 }
+
+/// A transposed convolution whose 2x2 windows lie side by side.
+fn spread(weight: &Array, bias: &Array, x: &Array) -> Array {
+    let [n, inputs, h, w] = x.shape[..] else { panic!("images have four dimensions") };
+    let outputs = bias.data.len();
+    let mut y = Array::zeros([n, outputs, 2 * h, 2 * w]);
+    for (at, y) in y.data.iter_mut().enumerate() {
+        let (row, column) = (at / (2 * w) % (2 * h), at % (2 * w));
+        let (output, image) = (at / (4 * h * w) % outputs, at / (4 * h * w) / outputs);
+        let tap = |input: usize| ((input * outputs + output) * 2 + row % 2) * 2 + column % 2;
+        let pixel = |input: usize| ((image * inputs + input) * h + row / 2) * w + column / 2;
+        *y = (0..inputs).map(|input| x.data[pixel(input)] * weight.data[tap(input)]).sum::<f64>()
+            + bias.data[output];
+    }
+    y
+}
+
+/// The channels of `x`, then those of `y`.
+fn concatenate(x: &Array, y: &Array) -> Array {
+    let [n, c, h, w] = x.shape[..] else { panic!("images have four dimensions") };
+    let (xs, ys) = (x.data.chunks(c * h * w), y.data.chunks(y.data.len() / n));
+    let data = xs.zip(ys).flat_map(|(x, y)| [x, y].concat()).collect();
+    Array::new([n, c + y.shape[1], h, w], data)
+}
+
+/// U-Net: figure 1 of Ronneberger et al. (2015).
+pub fn unet(state: &State, images: &Array) -> Array {
+    let block = |place: String, name: String, x: &Array| {
+        let layer = |index: usize, x: &Array| {
+            let y = state.conv(&format!("{place}.{name}conv{index}"), x, 1);
+            relu(state.norm(&format!("{place}.{name}norm{index}"), &y))
+        };
+        layer(2, &layer(1, x))
+    };
+    let mut kept = Vec::new();
+    let mut x = images.clone();
+    for stage in 1..=4 {
+        kept.push(block(format!("encoder{stage}"), format!("enc{stage}"), &x));
+        x = max_pool(&kept[stage - 1], 0);
+    }
+    x = block("bottleneck".into(), "bottleneck".into(), &x);
+    for stage in (1..=4).rev() {
+        let tensor =
+            |name| state.get(&format!("upconv{stage}"), name).expect("the layer has weight and bias");
+        let up = spread(tensor("weight"), tensor("bias"), &x);
+        x = block(format!("decoder{stage}"), format!("dec{stage}"), &concatenate(&up, &kept[stage - 1]));
+    }
+    state.conv("conv", &x, 1)
+}
