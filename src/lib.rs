@@ -54,6 +54,7 @@ mod weights;
 pub use device::{Device, DeviceOptions};
 pub use error::{Error, Result};
 pub use graph::{Graph, Mode, Value};
+pub use ops::sample_moments::MonteCarlo;
 pub use plan::{Caps, Plan, PlanOptions};
 pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};

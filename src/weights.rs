@@ -89,6 +89,35 @@ impl Weights {
         Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
+    /// These weights, in the same memory, and more of its own for the state that `graph` has besides, with its
+    /// first contents: for a graph of evaluation that keeps what the training graph does not.
+    ///
+    /// # Errors
+    /// Not enough device memory.
+    pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
+        let (mut entries, mut content) = ((*self.entries).clone(), Vec::new());
+        for (_, info) in graph.values() {
+            let Source::State { init, in_state_dict } = &info.source else { continue };
+            if entries.contains_key(&info.name) {
+                continue;
+            }
+            let (start, shape) = (content.len(), info.kind.shape.clone());
+            content.resize(start + shape.elements(), 0.0);
+            fill(init, 0, &info.name, &mut content[start..]);
+            content.resize(content.len().next_multiple_of(ARENA_ALIGNMENT as usize / 4), 0.0);
+            let entry =
+                Entry { shape, page: self.pages.len(), offset: 4 * start as u64, in_file: *in_state_dict };
+            entries.insert(info.name.clone(), entry);
+        }
+        let mut pages = (*self.pages).clone();
+        if !content.is_empty() {
+            let buffer = self.device.buffer("weights", 4 * content.len() as u64)?;
+            self.device.write(&buffer, 0, bytemuck::cast_slice(&content));
+            pages.push(buffer);
+        }
+        Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+    }
+
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)

@@ -41,6 +41,7 @@ families! {
     reduce
     reshape
     row_norm
+    sample_moments
     slice
     softmax
     unary

@@ -104,13 +104,16 @@ pub struct Node {
     pub outputs: Vec<Value>,
 }
 
-/// Whether a network is built for training or for evaluation.
+/// Whether a network is built for training, for evaluation, or for evaluation by draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     /// Batch statistics, dropout on.
     Train,
     /// Running statistics, dropout off.
     Eval,
+    /// Running statistics, dropout on: each step draws one of the networks that training averaged over
+    /// ([`Graph::monte_carlo`]).
+    MonteCarlo,
 }
 
 /// A network, its loss, gradients and optimizer updates, as data.
@@ -426,7 +429,7 @@ impl Graph {
         Error::Node { operator: operator.to_owned(), node, message }
     }
 
-    fn scoped_name(&self, name: &str) -> String {
+    pub(crate) fn scoped_name(&self, name: &str) -> String {
         let mut parts: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         parts.push(name);
         parts.join(".")

@@ -6,6 +6,7 @@
 
 mod activations;
 mod convolution;
+mod dropout;
 mod linear;
 pub mod models;
 mod normalization;
@@ -13,8 +14,9 @@ mod parallel;
 mod pooling;
 mod sequential;
 
-pub use activations::{Dropout, Flatten, Relu, Sigmoid, Tanh};
+pub use activations::{Flatten, Relu, Sigmoid, Tanh};
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
+pub use dropout::{Dropout, Dropout2d};
 pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
 pub use parallel::Parallel;

@@ -1,52 +1,70 @@
-//! Dropout and its mask.
+//! Dropout, of elements and of whole channels, and its mask.
 //!
-//! Which units are kept follows from seed, step, node and element alone (`shared/philox`), so the
+//! Which units are kept follows from seed, step, node and unit alone (`shared/philox`), so the
 //! backward pass makes the bits again, no mask is stored, and a run that goes on from a file drops
-//! what the unbroken run would have.
+//! what the unbroken run would have. It works element by element, and fuses as such.
 
 use super::Operator;
+use super::pointwise::{self, Pointwise, Reach, Units};
 use crate::error::{Error, Result};
 use crate::graph::{Backward, Graph, Mode, Source, Value};
 use crate::plan::Lower;
 use crate::reference::{Array, dropout as reference};
-use crate::shader::{Kernel, ShaderFile};
+use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
 use std::any::Any;
 
-static GROUP: ShaderFile = shader_file!("shared/group");
-static PHILOX: ShaderFile = shader_file!("shared/philox");
-static BITS: ShaderFile = shader_file!("shared/dropout_bits");
-static DROPOUT: ShaderFile = shader_file!("dropout");
-static DROPOUT_ANY: ShaderFile = shader_file!("dropout_any");
-static MASK: ShaderFile = shader_file!("dropout_mask");
+static DROPOUT: ShaderFile = shader_file!("shared/dropout");
 
-/// Invocations of a workgroup; each makes four elements.
-const LANES: usize = 64;
-
-/// Each element is kept with probability `keep`, then divided by it, or else becomes 0 (Srivastava
-/// et al., "Dropout", 2014, in the form that leaves evaluation alone). Its gradient is the same
-/// operator on the gradient. Inputs: x, the step counter.
+/// Each unit is kept with probability `keep`, then divided by it, or else becomes 0 (Srivastava et al.,
+/// "Dropout", 2014, in the form that leaves evaluation alone). Its gradient is the same operator on the
+/// gradient. Inputs: x, the step counter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Dropout {
-    /// Probability that an element is kept, above 0 and below 1.
+    /// Probability that a unit is kept, above 0 and below 1.
     pub keep: f32,
+    /// What is a unit.
+    pub of: Unit,
     /// Seed of the run.
     pub seed: u64,
     /// Number of this dropout in its graph, so that several draw different bits.
     pub node: u32,
 }
 
+/// What a dropout keeps or drops as one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Unit {
+    /// An element.
+    Element,
+    /// A channel of a sample, of (N, C, ...): Tompson et al., "Efficient Object Localization Using
+    /// Convolutional Networks", 2015.
+    Channel,
+}
+
 impl Dropout {
-    /// Sets what `shared/dropout_bits` goes by.
-    fn with_bits(&self, kernel: Kernel) -> Kernel {
+    /// Which units are drawn of a tensor of this shape.
+    fn units(&self, shape: &Shape) -> Reach {
+        let plane = match self.of {
+            Unit::Element => 1,
+            Unit::Channel => shape[2..].iter().product(),
+        };
         // Words are below keep * 2^32 exactly where they are below it rounded up.
-        let below = (f64::from(self.keep) * 2f64.powi(32)).ceil();
-        kernel
-            .with("SEED_LOW", self.seed as u32)
-            .with("SEED_HIGH", (self.seed >> 32) as u32)
-            .with("NODE", self.node)
-            .with("KEEP_BELOW", below as u32)
+        let below = (f64::from(self.keep) * 2f64.powi(32)).ceil() as u32;
+        Reach::Units(Units { plane, below, seed: self.seed, node: self.node })
+    }
+
+    fn check(&self, shape: &Shape) -> Result<(), String> {
+        // Written so that a NaN fails too.
+        if !(self.keep > 0.0 && self.keep < 1.0 && (1.0 / self.keep).is_finite()) {
+            return Err(format!("keep probability must be above 0 and below 1, found {}", self.keep));
+        }
+        if self.of == Unit::Channel && shape.len() < 2 {
+            return Err(format!(
+                "Feature dropout requires at least 2 dimensions in the input, found {shape}"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -64,10 +82,7 @@ impl Operator for Dropout {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        // Written so that a NaN fails too.
-        if !(self.keep > 0.0 && self.keep < 1.0 && (1.0 / self.keep).is_finite()) {
-            return Err(format!("keep probability must be above 0 and below 1, found {}", self.keep));
-        }
+        self.check(&inputs[0].shape)?;
         if inputs[0].dtype != DType::F32 {
             return Err(format!("expects an f32 input, found {}", inputs[0]));
         }
@@ -82,18 +97,17 @@ impl Operator for Dropout {
         Ok(())
     }
 
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        Some(Pointwise {
+            file: &DROPOUT,
+            function: "dropout",
+            reach: vec![Reach::Same, self.units(&inputs[0].shape)],
+            numbers: vec![1.0 / self.keep],
+        })
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let elements = cx.output_type(0).shape.elements();
-        let fours = elements.div_ceil(4);
-        let kernel = if elements.is_multiple_of(4) {
-            Kernel::new(&[&GROUP, &PHILOX, &BITS, &DROPOUT]).with("FOURS", cx.index(fours)?)
-        } else {
-            Kernel::new(&[&GROUP, &PHILOX, &BITS, &DROPOUT_ANY]).with("ELEMENTS", cx.index(elements)?)
-        };
-        let kernel = self.with_bits(kernel).with("SCALE", 1.0 / self.keep);
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel, &operands, fours.div_ceil(LANES));
-        Ok(())
+        pointwise::lower(cx)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -121,16 +135,22 @@ impl Operator for DropoutMask {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.dropout.check(&self.shape)?;
         check_step(inputs[0])?;
         Ok(vec![TensorType::f32(self.shape.clone())])
     }
 
+    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
+        Some(Pointwise {
+            file: &DROPOUT,
+            function: "dropout_mask",
+            reach: vec![self.dropout.units(&self.shape)],
+            numbers: vec![],
+        })
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let elements = self.shape.elements();
-        let kernel = Kernel::new(&[&GROUP, &PHILOX, &BITS, &MASK]).with("ELEMENTS", cx.index(elements)?);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(self.dropout.with_bits(kernel), &operands, elements.div_ceil(4 * LANES));
-        Ok(())
+        pointwise::lower(cx)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -144,25 +164,38 @@ impl Operator for DropoutMask {
 
 impl Graph {
     /// Dropout: in training each element of `x` is kept with probability `keep_probability` and
-    /// divided by it, or else becomes 0; in evaluation this is `x` itself. Every step, and every
-    /// dropout of a graph, draws anew; the same seed draws the same again.
+    /// divided by it, or else becomes 0; in evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in
+    /// training. Every step, and every dropout of a graph, draws anew; the same seed draws the same again.
     ///
     /// # Errors
     /// A keep probability that is not above 0 and at most 1; an `x` that is not f32.
     pub fn dropout(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
-        if !(keep_probability > 0.0 && keep_probability <= 1.0) {
+        self.dropout_of(Unit::Element, x, keep_probability, seed, mode)
+    }
+
+    /// [`Graph::dropout`] of whole channels: of `x` (N, C, ...) each channel of each sample is kept or
+    /// dropped as one.
+    ///
+    /// # Errors
+    /// As [`Graph::dropout`]; an `x` of fewer than two dimensions.
+    pub fn dropout2d(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
+        self.dropout_of(Unit::Channel, x, keep_probability, seed, mode)
+    }
+
+    fn dropout_of(&mut self, of: Unit, x: Value, keep: f32, seed: u64, mode: Mode) -> Result<Value> {
+        if !(keep > 0.0 && keep <= 1.0) {
             return Err(Error::Setting {
                 setting: "keep_probability",
-                message: format!("must be above 0 and at most 1, found {keep_probability}"),
+                message: format!("must be above 0 and at most 1, found {keep}"),
             });
         }
-        if mode == Mode::Eval || keep_probability == 1.0 {
+        if mode == Mode::Eval || keep == 1.0 {
             return Ok(x);
         }
         let earlier = self.nodes().filter(|(_, node)| node.operator.name() == "dropout").count();
         let step = self.step_counter();
         // A graph of 2^32 nodes fits no memory.
-        self.apply1(Dropout { keep: keep_probability, seed, node: earlier as u32 }, &[x, step])
+        self.apply1(Dropout { keep, of, seed, node: earlier as u32 }, &[x, step])
     }
 
     /// The mask of the dropout that made `y`: 1 where it keeps an element, 0 elsewhere.

@@ -27,6 +27,7 @@ pub mod reduce;
 pub(crate) mod reduction;
 pub mod reshape;
 pub mod row_norm;
+pub mod sample_moments;
 pub mod slice;
 pub mod softmax;
 mod strided_copy;

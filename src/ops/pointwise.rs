@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static MAP: ShaderFile = shader_file!("map");
+static PHILOX: ShaderFile = shader_file!("shared/philox");
+static UNITS: ShaderFile = shader_file!("shared/units");
 
 /// Invocations of a workgroup of `map`, and how many elements each makes in turn.
 const LANES: usize = 64;
@@ -55,6 +57,43 @@ pub enum Reach {
     /// The sum over these of `i / step % size * stride`: any broadcast of up to six dimensions, outermost
     /// first. Places that are not needed have size 1.
     Runs([Run; 3]),
+    /// The input is the step counter: element `i` gets 1 where its unit is drawn, else 0.
+    Units(Units),
+}
+
+/// A draw of units, anew each step, by counter-based random words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Units {
+    /// Neighbours in the output that are one unit.
+    pub plane: usize,
+    /// A unit is drawn whose word is below this.
+    pub below: u32,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Tells draws of one step from others.
+    pub node: u32,
+}
+
+impl Units {
+    /// The expression that draws elements `at * width` and on, with the step counter in the buffer `name`.
+    fn load(self, name: &str, width: usize) -> String {
+        let Units { plane, below, seed, node } = self;
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        let rest = format!("{name}[0], {node}u, vec2({low}u, {high}u), {below}u)");
+        let unit = |at: &str, plane: usize| match plane {
+            1 => format!("kept_of_unit({at}, {rest}"),
+            _ => format!("kept_of_unit({at} / {plane}u, {rest}"),
+        };
+        match width {
+            1 => unit("at", plane),
+            _ if plane == 1 => format!("kept_of_four(at, {rest}"),
+            _ if plane.is_multiple_of(4) => format!("Element({})", unit("at", plane / 4)),
+            _ => {
+                let each = |i: usize| unit(&format!("(at * 4u + {i}u)"), plane);
+                format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
+            }
+        }
+    }
 }
 
 /// Neighbouring dimensions that an input has in common with the output.
@@ -107,7 +146,7 @@ impl Reach {
     /// The runs that matter, outermost first, of an input that is not read as it lies.
     fn runs(self) -> Vec<Run> {
         let all = match self {
-            Reach::Same => Vec::new(),
+            Reach::Same | Reach::Units(_) => Vec::new(),
             Reach::Channel { channels, plane } => vec![Run { size: channels, step: plane, stride: 1 }],
             Reach::Runs(runs) => runs.to_vec(),
         };
@@ -158,6 +197,9 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
     // What is bound, and whether as whole elements: a tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
+        if link.pointwise.reach.iter().any(|reach| matches!(reach, Reach::Units(_))) {
+            files.extend([&PHILOX, &UNITS]);
+        }
         files.push(link.pointwise.file);
         let arguments: Vec<String> = link
             .inputs
@@ -174,7 +216,11 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
                         declarations,
                         "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
                         FIRST_BINDING + number,
-                        if whole { "vec4<f32>" } else { "f32" }
+                        match reach {
+                            Reach::Units(_) => "u32",
+                            _ if whole => "vec4<f32>",
+                            _ => "f32",
+                        }
                     );
                     number
                 });
@@ -203,8 +249,10 @@ pub(crate) fn reader(name: &str, binding: usize, reach: Reach, width: usize) -> 
 
 /// The expression that loads what goes into elements `at * width` and on of the buffer `name`.
 fn load(name: &str, element: &str, reach: Reach, width: usize) -> String {
-    if reach == Reach::Same {
-        return format!("{name}[at]");
+    match reach {
+        Reach::Same => return format!("{name}[at]"),
+        Reach::Units(units) => return units.load(name, width),
+        _ => {}
     }
     match Load::of(reach, width) {
         Load::Whole => format!("{name}[{}]", index("at", &reach.runs(), width, width)),

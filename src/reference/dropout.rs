@@ -1,7 +1,7 @@
 //! Dropout, its mask, and the generator behind it.
 
 use super::Array;
-use crate::ops::dropout::Dropout;
+use crate::ops::dropout::{Dropout, Unit};
 use crate::tensor::Shape;
 
 /// Four words of Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
@@ -25,9 +25,14 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 pub fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
     let mut mask = Array::zeros(shape.clone());
     let key = [dropout.seed as u32, (dropout.seed >> 32) as u32];
+    let neighbours = match dropout.of {
+        Unit::Element => 1,
+        Unit::Channel => shape[2..].iter().product(),
+    };
     for (i, kept) in mask.data.iter_mut().enumerate() {
-        let words = philox4x32([(i / 4) as u32, dropout.node, step.data[0] as u32, 0], key);
-        let uniform = f64::from(words[i % 4]) / 2f64.powi(32);
+        let unit = i / neighbours;
+        let words = philox4x32([(unit / 4) as u32, dropout.node, step.data[0] as u32, 0], key);
+        let uniform = f64::from(words[unit % 4]) / 2f64.powi(32);
         *kept = if uniform < f64::from(dropout.keep) { 1.0 } else { 0.0 };
     }
     mask

@@ -21,6 +21,7 @@ pub mod pool2d;
 pub mod reduce;
 pub mod reshape;
 pub mod row_norm;
+pub mod sample_moments;
 pub mod slice;
 pub mod softmax;
 pub mod unary;

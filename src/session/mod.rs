@@ -1,10 +1,12 @@
 //! The session: a plan on a device. Builds everything once; a step writes inputs, encodes the
 //! prebuilt dispatches and submits once. With `device/`, the only place that names `wgpu`.
 
+mod monte_carlo;
 mod profile;
 mod upload;
 mod verify;
 
+pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use verify::{Verified, difference, tolerance};
 

@@ -1,7 +1,7 @@
 //! Dropout and its mask.
 
 use crate::harness::{Case, numbers};
-use wgrad::ops::dropout::{Dropout, DropoutMask};
+use wgrad::ops::dropout::{Dropout, DropoutMask, Unit};
 use wgrad::{HostData, HostTensor, Shape};
 
 fn step(number: u32) -> HostTensor {
@@ -10,7 +10,7 @@ fn step(number: u32) -> HostTensor {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let plain = Dropout { keep: 0.5, seed: 1, node: 0 };
+    let plain = Dropout { keep: 0.5, of: Unit::Element, seed: 1, node: 0 };
     let mut add = |name: &str, dropout: Dropout, shape: &[usize], number: u32| {
         cases.push(Case::new(name, dropout, vec![numbers(shape, 3), step(number)]));
         cases.push(Case::new(name, DropoutMask { dropout, shape: shape.into() }, vec![step(number)]));
@@ -29,14 +29,21 @@ pub fn cases() -> Vec<Case> {
     add("a probability below the words' step", Dropout { keep: 1e-12, ..plain }, &[40], 2);
     add("hardly any dropped", Dropout { keep: 0.999, node: 3, ..plain }, &[64, 64], 2);
     add("the largest probability below one", Dropout { keep: 1.0 - f32::EPSILON / 2.0, ..plain }, &[40], 2);
+    let channels = Dropout { of: Unit::Channel, ..plain };
+    add("channels of fours", channels, &[3, 5, 4, 6], 1);
+    add("channels that fours straddle", channels, &[4, 3, 3, 3], 1);
+    add("channels of a prime, a prime of them", channels, &[1, 7, 13], 1);
+    add("channels of one element", Dropout { keep: 0.8, ..channels }, &[37, 11], 1);
     cases
 }
 
 /// The input and a hidden layer of the seed network.
 pub fn large() -> Vec<Case> {
-    let dropout = Dropout { keep: 0.5, seed: 1, node: 0 };
+    let dropout = Dropout { keep: 0.5, of: Unit::Element, seed: 1, node: 0 };
+    let channels = Dropout { of: Unit::Channel, ..dropout };
     vec![
         Case::new("64x600", dropout, vec![numbers([64, 600], 1), step(1)]),
         Case::new("64x32x14x14", dropout, vec![numbers([64, 32, 14, 14], 1), step(1)]),
+        Case::new("64x32x14x14, channels", channels, vec![numbers([64, 32, 14, 14], 1), step(1)]),
     ]
 }

@@ -20,6 +20,7 @@ pub mod pool2d;
 pub mod reduce;
 pub mod reshape;
 pub mod row_norm;
+pub mod sample_moments;
 pub mod slice;
 pub mod softmax;
 pub mod unary;
@@ -58,6 +59,8 @@ pub const FAMILIES: &[Family] = &[
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
     Family { name: "row_norm", cases: row_norm::cases, large: row_norm::large },
+    // Beside the network that is sampled it takes no time.
+    Family { name: "sample_moments", cases: sample_moments::cases, large: Vec::new },
     Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
     Family { name: "unary", cases: unary::cases, large: unary::large },

@@ -1,0 +1,69 @@
+//! Dropout: layers that set part of what passes to zero, at random.
+
+use super::Layer;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Mode, Value};
+
+macro_rules! dropout {
+    ($(#[$doc:meta])* $name:ident, $method:ident, $setting:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug)]
+        pub struct $name {
+            probability: f32,
+            seed: u64,
+        }
+
+        impl $name {
+            /// Sets each to zero with this probability, PyTorch's `p`.
+            pub fn new(probability: f32) -> Self {
+                $name { probability, seed: 0 }
+            }
+
+            /// For a network's input or what convolutions make: keeps each with probability 0.8, which Srivastava
+            /// et al. ("Dropout", 2014, appendix A.4) name as typical for real-valued inputs.
+            pub fn input() -> Self {
+                $name::new(0.2)
+            }
+
+            /// For hidden units: keeps each with probability 0.5, the lowest of what they name as typical.
+            pub fn hidden() -> Self {
+                $name::new(0.5)
+            }
+
+            /// What the random bits go by, besides the step and the node.
+            #[must_use]
+            pub fn seed(mut self, seed: u64) -> Self {
+                self.seed = seed;
+                self
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
+                // Keeping nothing would divide by zero.
+                if !(0.0..1.0).contains(&self.probability) {
+                    return Err(Error::Setting {
+                        setting: $setting,
+                        message: format!("found {}, expected at least 0 and less than 1", self.probability),
+                    });
+                }
+                g.$method(x, 1.0 - self.probability, self.seed, mode)
+            }
+        }
+    };
+}
+
+dropout!(
+    /// In training sets elements to zero with a given probability and divides the others by the
+    /// probability of keeping them; in evaluation does nothing; with [`Mode::MonteCarlo`] as in training.
+    Dropout,
+    dropout,
+    "dropout"
+);
+dropout!(
+    /// [`Dropout`] of whole channels, each of each sample as one: input \[n, channels, h, w] or
+    /// \[n, channels, length], PyTorch's `Dropout2d` and `Dropout1d`.
+    Dropout2d,
+    dropout2d,
+    "dropout2d"
+);

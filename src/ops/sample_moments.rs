@@ -1,0 +1,122 @@
+//! Mean and variance of a network's outputs over many steps, gathered on the device: Monte-Carlo dropout.
+//!
+//! The graph's part is here; `session/monte_carlo.rs` runs the steps.
+
+use super::Operator;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Source, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, sample_moments as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static SAMPLE_MOMENTS: ShaderFile = shader_file!("sample_moments");
+
+/// Takes one more sample into the mean and the sum of squared deviations of each element. Inputs: x; the number
+/// of the sample, from 1 on; both so far, like x. Outputs: both, in place. The first sample replaces what
+/// was there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SampleMoments;
+
+impl Operator for SampleMoments {
+    fn name(&self) -> &'static str {
+        "sample_moments"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let [x, sample, mean, deviations] = inputs else {
+            return Err(format!("expects 4 inputs, found {}", inputs.len()));
+        };
+        if x.dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {x}"));
+        }
+        if **sample != TensorType::f32(Shape::scalar()) {
+            return Err(format!("expects the sample's number, an f32 scalar, found {sample}"));
+        }
+        if mean != x || deviations != x {
+            return Err(format!(
+                "expects mean and deviations like the input {x}, found {mean} and {deviations}"
+            ));
+        }
+        Ok(vec![(*x).clone(); 2])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let elements = cx.input_type(0).shape.elements();
+        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let packs = elements / width;
+        let kernel = Kernel::new(&[&GROUP, pack, &SAMPLE_MOMENTS]).with("PACKS", cx.index(packs)?);
+        let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
+        cx.dispatch(kernel, &operands, packs.div_ceil(256));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        reference::sample_moments(inputs[0], inputs[1], inputs[2], inputs[3])
+    }
+
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        vec![(0, 2), (1, 3)]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        6 * inputs[0].shape.elements() as u64
+    }
+}
+
+/// The values whose mean and variance [`Session::monte_carlo`](crate::Session::monte_carlo) estimates.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MonteCarlo {
+    pub(crate) sample: Value,
+    /// Of each value: the mean, and the sum of squared deviations from it.
+    pub(crate) moments: Vec<[Value; 2]>,
+}
+
+impl Graph {
+    /// Gathers the mean and the variance of each of `outputs` over the steps of
+    /// [`Session::monte_carlo`](crate::Session::monte_carlo). Of a network built in
+    /// [`Mode::MonteCarlo`](crate::Mode::MonteCarlo), whose softmax is the output, that is the mean of the
+    /// distributions that the networks with some units dropped predict, and how far those are apart
+    /// (Srivastava et al., "Dropout", 2014, section 7.5; Gal and Ghahramani, "Dropout as a Bayesian
+    /// Approximation", 2016).
+    ///
+    /// The moments are state that is in no file. Weights of another graph have no memory for it:
+    /// [`Weights::with_state_of`](crate::Weights::with_state_of) this graph do.
+    ///
+    /// # Errors
+    /// An output that no node makes or that is not f32; a graph that has such an estimate already in this
+    /// scope.
+    pub fn monte_carlo(&mut self, outputs: &[Value]) -> Result<MonteCarlo> {
+        self.check_owned(outputs.iter().copied())?;
+        for &output in outputs {
+            let info = self.value(output);
+            let made = matches!(self.value(self.storage(output)).source, Source::Node { .. });
+            if !made || info.kind.dtype != DType::F32 {
+                return Err(Error::Value {
+                    name: info.name.clone(),
+                    message: format!(
+                        "only an f32 value that the step computes has moments; this is {}",
+                        info.kind
+                    ),
+                });
+            }
+        }
+        self.scoped("monte_carlo", |g| {
+            let sample = g.scoped_name("sample");
+            let sample = g.scalar(&sample)?;
+            let moments = outputs.iter().enumerate().map(|(i, &output)| {
+                let shape = g.shape(output).clone();
+                let mut state =
+                    |name: &str| g.state(&format!("{name}.{i}"), shape.clone(), Init::Constant(0.0), false);
+                let moments = [state("mean")?, state("deviations")?];
+                g.apply(SampleMoments, &[output, sample, moments[0], moments[1]])?;
+                Ok(moments)
+            });
+            Ok(MonteCarlo { sample, moments: moments.collect::<Result<_>>()? })
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Many steps whose outputs' moments are gathered on the device and read back once.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::ops::sample_moments::MonteCarlo;
+use crate::tensor::{HostData, HostTensor};
+
+/// What was estimated of one output.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Estimate {
+    /// Mean over the samples, of the output's shape.
+    pub mean: HostTensor,
+    /// Variance over the samples, of the output's shape: the sum of squared deviations from the mean over
+    /// one less than there are samples, which expects the variance of what they are drawn from.
+    pub variance: HostTensor,
+}
+
+impl Session {
+    /// Runs `samples` steps on the inputs as they were written, and estimates mean and variance of each output
+    /// that [`Graph::monte_carlo`](crate::Graph::monte_carlo) named, in its order. The mean is off by about the
+    /// output's standard deviation over the root of `samples`. Reads back once.
+    ///
+    /// Which units a step drops follows from its number ([`Session::set_step_number`]) and the dropouts' seeds.
+    ///
+    /// # Errors
+    /// Fewer than 2 samples, or more than the 2^24 that f32 counts; an estimate of another graph; a fault of
+    /// the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn monte_carlo(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
+        if !(2..=1 << 24).contains(&samples) {
+            return Err(Error::Setting {
+                setting: "samples",
+                message: format!("must be between 2 and {}, found {samples}", 1 << 24),
+            });
+        }
+        for sample in 1..=samples {
+            self.write_scalar(of.sample, sample as f32)?;
+            self.step()?;
+        }
+        let values: Vec<_> = of.moments.iter().flatten().copied().collect();
+        let mut found = self.download(&values)?.into_iter();
+        let mut estimates = Vec::with_capacity(of.moments.len());
+        while let (Some(mean), Some(mut variance)) = (found.next(), found.next()) {
+            if let HostData::F32(deviations) = &mut variance.data {
+                deviations.iter_mut().for_each(|sum| *sum /= (samples - 1) as f32);
+            }
+            estimates.push(Estimate { mean, variance });
+        }
+        Ok(estimates)
+    }
+}

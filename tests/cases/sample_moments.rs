@@ -1,0 +1,22 @@
+//! Mean and deviations over samples, with one more.
+
+use crate::harness::{Case, numbers};
+use wgrad::HostTensor;
+use wgrad::ops::sample_moments::SampleMoments;
+
+fn case(name: &str, shape: &[usize], sample: f32) -> Case {
+    let number = HostTensor::filled([0; 0], sample);
+    let deviations = numbers(shape, 3).to_f64().iter().map(|x| x.abs() as f32).collect();
+    let deviations = HostTensor::f32(numbers(shape, 3).shape, deviations);
+    Case::new(name, SampleMoments, vec![numbers(shape, 1), number, numbers(shape, 2), deviations])
+}
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("the first sample", &[3, 10], 1.0),
+        case("the second, fours", &[4, 10], 2.0),
+        case("a late one", &[2, 3, 7], 4097.0),
+        case("past a workgroup", &[2, 600], 3.0),
+        case("a scalar", &[], 5.0),
+    ]
+}
