@@ -86,9 +86,10 @@ impl fmt::Display for Constant {
         match *self {
             Constant::U32(value) => write!(f, "{value}u"),
             Constant::I32(value) => write!(f, "i32({value})"),
-            // The shortest decimal that reads back as exactly this number: naga evaluates no
-            // bitcast in a constant.
-            Constant::F32(bits) => write!(f, "{:?}f", f32::from_bits(bits)),
+            // A decimal that reads back as exactly this number: naga evaluates no bitcast in a constant.
+            // The shortest for an f32 may lie above the largest f32, which strict compilers refuse; the
+            // shortest for the same number as an f64 does not.
+            Constant::F32(bits) => write!(f, "{:?}f", f64::from(f32::from_bits(bits))),
             Constant::Bool(value) => write!(f, "{value}"),
         }
     }

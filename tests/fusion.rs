@@ -129,6 +129,29 @@ fn problems() -> Vec<Problem> {
                 .add("fc2", nn::Linear::new(6, 3))
                 .forward(g, x, Mode::Train)
         }),
+        Problem::new("gradients of inputs and of outputs, gates", &[2, 3, 8, 6], 4, |g, x| {
+            let gated = nn::Sequential::new()
+                .add("conv", nn::Conv2d::new(3, 4, [3, 3]).padding([1, 1]))
+                .add("silu", nn::Silu)
+                .add("conv2", nn::Conv2d::new(4, 4, [3, 3]).padding([1, 1]))
+                .add("norm", nn::BatchNorm::new(4))
+                .add("leaky", nn::LeakyRelu::new().negative_slope(0.2))
+                .add("pool", nn::MaxPool2d::new([2, 2]))
+                .add("conv3", nn::Conv2d::new(4, 5, [2, 2]))
+                .add("elu", nn::Elu::new())
+                .forward(g, x, Mode::Train)?;
+            let gate = g.parameter("gate", [5, 1, 2], wgrad::graph::Init::Constant(0.3))?;
+            let open = g.scoped("open", |g| g.hard_sigmoid(gate))?;
+            let y = g.scoped("gated", |g| g.mul(gated, open))?;
+            nn::Sequential::new()
+                .add("flatten", nn::Flatten)
+                .add("fc", nn::Linear::new(30, 13))
+                .add("prelu", nn::PRelu::new().num_parameters(13))
+                .add("fc2", nn::Linear::new(13, 8))
+                .add("gelu", nn::Gelu)
+                .add("fc3", nn::Linear::new(8, 4))
+                .forward(g, y, Mode::Train)
+        }),
         Problem::new("norm by running statistics", &[2, 3, 5, 4], 3, |g, x| {
             nn::Sequential::new()
                 .add("conv", nn::Conv2d::new(3, 4, [2, 2]))
@@ -215,6 +238,10 @@ fn each_fusion_shows_in_the_plan_and_can_be_left_out() {
         (Fusion::PooledActivation, 0, "conv2d_grad_input + relu_grad"),
         (Fusion::Elementwise, 1, "conv2d + relu"),
         (Fusion::Elementwise, 2, "batch_norm + add + relu"),
+        (Fusion::Elementwise, 4, "conv2d_grad_input + silu_grad"),
+        (Fusion::Elementwise, 4, "conv2d + elu"),
+        (Fusion::Elementwise, 4, "matmul + gelu_grad"),
+        (Fusion::NormPool, 4, "batch_norm + leaky_relu + max_pool2d"),
         (Fusion::NormPool, 0, "batch_norm + relu + max_pool2d"),
         (Fusion::NormPool, 0, "max_pool2d_grad + batch_norm_grad"),
     ] {

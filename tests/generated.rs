@@ -349,10 +349,17 @@ fn chains_of_generated_shapes() {
             };
             for link in 0..links {
                 let full = graph.shape(y).to_vec();
-                y = match generator.size(6) {
+                y = match generator.size(7) {
                     1 => graph.relu(y)?,
-                    2 => graph.sigmoid(y)?,
-                    3 => graph.scale(y, 0.75)?,
+                    2 | 3 => {
+                        let functions =
+                            [Unary::Gelu, Unary::Mish, Unary::Sigmoid, Unary::Scale { factor: 0.75 }];
+                        graph.apply1(functions[generator.size(4) - 1], &[y])?
+                    }
+                    6 => {
+                        let weight = graph.input(&format!("slopes {link}"), [full[1]])?;
+                        graph.prelu(y, weight)?
+                    }
                     4 => {
                         let other = graph.input(&format!("each row {link}"), [full[0], 1, full[2], 1])?;
                         graph.mul(other, y)?
@@ -395,15 +402,15 @@ fn chains_of_generated_shapes() {
 fn rows_and_elements_of_generated_shapes() {
     let mut generator = Generator::new(6);
     let mut cases = Vec::new();
-    for _ in 0..20 {
+    for i in 0..20 {
         let shape = [generator.edge(9), generator.edge(70), generator.edge(9)];
         let name = format!("{shape:?}");
         for axis in 0..3 {
             cases.extend(cases::softmax::pair(&name, axis == 1, &shape, axis));
         }
-        for function in [Unary::Relu, Unary::Sigmoid, Unary::Tanh] {
-            cases.push(Case::new(name.clone(), function, vec![numbers(shape, 2)]));
-        }
+        let function = cases::unary::ALL[i * 5 % cases::unary::ALL.len()];
+        cases.extend(cases::unary::pair(&name, function, harness::scaled(shape, 2, 4.0)));
+        cases.extend(cases::prelu::pair(&name, &shape, &[shape[1]]));
         let (rows, classes) = (generator.edge(300), generator.edge(40));
         let inputs = vec![numbers([rows, classes], 3), harness::labels(rows, classes, 4)];
         cases.push(Case::new(format!("{rows} x {classes}"), CrossEntropy::default(), inputs));

@@ -38,6 +38,7 @@ families! {
     pad
     permute
     pool2d
+    prelu
     reduce
     reshape
     row_norm

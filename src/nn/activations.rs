@@ -1,8 +1,8 @@
-//! Layers without parameters: activations, flattening.
+//! Activations, flattening.
 
 use super::Layer;
 use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
+use crate::graph::{Graph, Init, Mode, Value};
 
 macro_rules! activation {
     ($(#[$doc:meta])* $name:ident, $method:ident) => {
@@ -24,6 +24,36 @@ activation!(
     relu
 );
 activation!(
+    /// x between 0 and 6, of any shape.
+    Relu6,
+    relu6
+);
+activation!(
+    /// The scaled exponential linear unit, of any shape: see [`Graph::selu`].
+    Selu,
+    selu
+);
+activation!(
+    /// x Phi(x), of any shape, where Phi is the standard normal distribution's integral.
+    Gelu,
+    gelu
+);
+activation!(
+    /// PyTorch's `GELU(approximate='tanh')`, of any shape: see [`Graph::gelu_tanh`].
+    GeluTanh,
+    gelu_tanh
+);
+activation!(
+    /// x / (1 + exp(-x)), of any shape.
+    Silu,
+    silu
+);
+activation!(
+    /// x tanh(log(1 + exp(x))), of any shape.
+    Mish,
+    mish
+);
+activation!(
     /// 1 / (1 + exp(-x)), of any shape.
     Sigmoid,
     sigmoid
@@ -34,7 +64,130 @@ activation!(
     tanh
 );
 activation!(
+    /// (x + 3) / 6 between 0 and 1, of any shape.
+    HardSigmoid,
+    hard_sigmoid
+);
+activation!(
+    /// x times [`HardSigmoid`] of x, of any shape.
+    HardSwish,
+    hard_swish
+);
+activation!(
     /// \[n, ...] to \[n, the product of the rest], at no cost.
     Flatten,
     flatten
 );
+
+/// An activation with numbers, PyTorch's names and defaults for them.
+macro_rules! activation_of {
+    ($(#[$doc:meta])* $name:ident, $method:ident, $($(#[$about:meta])* $number:ident = $default:literal),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        pub struct $name {
+            $($number: f32,)+
+        }
+
+        impl $name {
+            /// With PyTorch's defaults.
+            pub fn new() -> Self {
+                $name { $($number: $default,)+ }
+            }
+
+            $(
+                $(#[$about])*
+                #[must_use]
+                pub fn $number(mut self, $number: f32) -> Self {
+                    self.$number = $number;
+                    self
+                }
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name::new()
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                g.$method(x, $(self.$number),+)
+            }
+        }
+    };
+}
+
+activation_of!(
+    /// x above 0, else a slope times x, of any shape.
+    LeakyRelu,
+    leaky_relu,
+    /// The slope at and below 0; 0.01 by default.
+    negative_slope = 0.01
+);
+activation_of!(
+    /// x above 0, else alpha (exp(x) - 1), of any shape.
+    Elu,
+    elu,
+    /// The limit far below 0 is minus this; 1 by default.
+    alpha = 1.0
+);
+activation_of!(
+    /// log(1 + exp(beta x)) / beta, of any shape.
+    Softplus,
+    softplus,
+    /// How sharply it bends; not zero, 1 by default.
+    beta = 1.0,
+    /// Where beta x is above this the output is x; 20 by default.
+    threshold = 20.0
+);
+activation_of!(
+    /// x between two bounds, of any shape.
+    HardTanh,
+    hard_tanh,
+    /// The least value; -1 by default.
+    min_val = -1.0,
+    /// The largest value; 1 by default.
+    max_val = 1.0
+);
+
+/// x above 0, else a trained slope times x: \[n, c, ...] to the same. The parameter is `weight`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PRelu {
+    num_parameters: usize,
+    init: f32,
+}
+
+impl PRelu {
+    /// One slope for all channels, 0.25 at first.
+    pub fn new() -> Self {
+        PRelu { num_parameters: 1, init: 0.25 }
+    }
+
+    /// The number of slopes: 1, or as many as the input has channels.
+    #[must_use]
+    pub fn num_parameters(mut self, num_parameters: usize) -> Self {
+        self.num_parameters = num_parameters;
+        self
+    }
+
+    /// What the slopes are at first.
+    #[must_use]
+    pub fn init(mut self, init: f32) -> Self {
+        self.init = init;
+        self
+    }
+}
+
+impl Default for PRelu {
+    fn default() -> Self {
+        PRelu::new()
+    }
+}
+
+impl Layer for PRelu {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let weight = g.parameter("weight", [self.num_parameters], Init::Constant(self.init))?;
+        g.prelu(x, weight)
+    }
+}

@@ -14,7 +14,10 @@ mod parallel;
 mod pooling;
 mod sequential;
 
-pub use activations::{Flatten, Relu, Sigmoid, Tanh};
+pub use activations::{
+    Elu, Flatten, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, Mish, PRelu, Relu, Relu6,
+    Selu, Sigmoid, Silu, Softplus, Tanh,
+};
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use linear::Linear;

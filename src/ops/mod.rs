@@ -23,6 +23,7 @@ pub mod pad;
 pub mod permute;
 pub mod pointwise;
 pub mod pool2d;
+pub mod prelu;
 pub mod reduce;
 pub(crate) mod reduction;
 pub mod reshape;

@@ -18,6 +18,7 @@ pub mod optimizer;
 pub mod pad;
 pub mod permute;
 pub mod pool2d;
+pub mod prelu;
 pub mod reduce;
 pub mod reshape;
 pub mod row_norm;

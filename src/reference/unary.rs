@@ -1,33 +1,158 @@
 //! Functions of one tensor and their gradients.
 
 use super::Array;
-use crate::ops::unary::Unary;
+use crate::ops::unary::{SELU_ALPHA, SELU_SCALE, Unary};
+use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
 
 /// `f(x)` of every element.
 pub fn unary(function: Unary, x: &Array) -> Array {
-    x.map(|x| match function {
+    x.map(|x| value(function, x))
+}
+
+fn value(function: Unary, x: f64) -> f64 {
+    match function {
         Unary::Relu => x.max(0.0),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::LeakyRelu { slope } => piece(x > 0.0, x, f64::from(slope) * x),
+        Unary::Elu { alpha } => piece(x > 0.0, x, f64::from(alpha) * x.exp_m1()),
+        Unary::Selu => SELU_SCALE * piece(x > 0.0, x, SELU_ALPHA * x.exp_m1()),
+        Unary::Gelu => x * normal(x),
+        Unary::GeluTanh => x * sigmoid(2.0 * tanh_argument(x)),
+        Unary::Silu => x * sigmoid(x),
+        Unary::Mish => x * softplus(x).tanh(),
+        Unary::Softplus { beta, threshold } => {
+            let z = f64::from(beta) * x;
+            piece(z > f64::from(threshold), x, softplus(z) / f64::from(beta))
+        }
+        Unary::Sigmoid => sigmoid(x),
         Unary::Tanh => x.tanh(),
+        Unary::HardSigmoid => ((x + 3.0) / 6.0).clamp(0.0, 1.0),
+        Unary::HardSwish => x * ((x + 3.0) / 6.0).clamp(0.0, 1.0),
+        Unary::HardTanh { min, max } => x.max(min.into()).min(max.into()),
+        Unary::Exp => x.exp(),
+        Unary::Log => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Abs => x.abs(),
+        Unary::Power { exponent } => x.powf(exponent.into()),
+        Unary::Clamp { min, max } => {
+            let raised = min.map_or(x, |min| x.max(min.into()));
+            max.map_or(raised, |max| raised.min(max.into()))
+        }
         Unary::Scale { factor } => f64::from(factor) * x,
         Unary::Shift { amount } => x + f64::from(amount),
+    }
+}
+
+/// `dy` times the slope, where `saved` is what the gradient follows from: the output of ReLU, leaky ReLU and
+/// ELU with nothing negative, SELU, the sigmoid, tanh, the hard sigmoid and tanh, exp and sqrt, else the
+/// input.
+pub fn unary_grad(function: Unary, saved: &Array, dy: &Array) -> Array {
+    saved.zip(dy, |saved, dy| {
+        let slope = slope(function, saved);
+        // A gradient that stops here is zero, whatever comes.
+        if slope == 0.0 { 0.0 } else { slope * dy }
     })
 }
 
-/// `dy` times the slope where the output is `y`.
-pub fn unary_grad(function: Unary, y: &Array, dy: &Array) -> Array {
-    y.zip(dy, |y, dy| match function {
-        Unary::Relu => {
-            if y > 0.0 {
-                dy
-            } else {
-                0.0
-            }
+fn slope(function: Unary, v: f64) -> f64 {
+    match function {
+        Unary::Relu => piece(v > 0.0, 1.0, 0.0),
+        Unary::LeakyRelu { slope } => piece(v > 0.0, 1.0, slope.into()),
+        Unary::Elu { alpha } if alpha >= 0.0 => piece(v > 0.0, 1.0, v + f64::from(alpha)),
+        Unary::Elu { alpha } => piece(v > 0.0, 1.0, f64::from(alpha) * v.exp()),
+        Unary::Selu => piece(v > 0.0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA),
+        Unary::Gelu => normal(v) + weighted(v, (-v * v / 2.0).exp() / (2.0 * PI).sqrt()),
+        Unary::GeluTanh => {
+            let s = sigmoid(2.0 * tanh_argument(v));
+            let inner = (2.0 / PI).sqrt() * (1.0 + 3.0 * 0.044715 * v * v);
+            s + weighted(2.0 * v * inner, s * sigmoid(-2.0 * tanh_argument(v)))
         }
-        Unary::Sigmoid => dy * y * (1.0 - y),
-        Unary::Tanh => dy * (1.0 - y * y),
-        Unary::Scale { .. } | Unary::Shift { .. } => {
-            unreachable!("linear functions have no gradient operator")
+        Unary::Silu => sigmoid(v) + weighted(v, sigmoid(v) * sigmoid(-v)),
+        Unary::Mish => {
+            let t = softplus(v).tanh();
+            t + weighted(v, sigmoid(v) * (1.0 - t) * (1.0 + t))
         }
-    })
+        Unary::Softplus { beta, threshold } => {
+            let z = f64::from(beta) * v;
+            piece(z > f64::from(threshold), 1.0, sigmoid(z))
+        }
+        Unary::Sigmoid => v * (1.0 - v),
+        Unary::Tanh => 1.0 - v * v,
+        Unary::HardSigmoid => piece(v > 0.0 && v < 1.0, 1.0 / 6.0, 0.0),
+        Unary::HardSwish => piece(v <= -3.0, 0.0, piece(v >= 3.0, 1.0, v / 3.0 + 0.5)),
+        Unary::HardTanh { min, max } => piece(v > min.into() && v < max.into(), 1.0, 0.0),
+        Unary::Exp => v,
+        Unary::Log => 1.0 / v,
+        Unary::Sqrt => 0.5 / v,
+        Unary::Abs => piece(v == 0.0, 0.0, v.signum()),
+        Unary::Power { exponent: 0.0 } => 0.0,
+        Unary::Power { exponent } => f64::from(exponent) * v.powf(f64::from(exponent) - 1.0),
+        Unary::Clamp { min, max } => {
+            let within = min.is_none_or(|min| v >= min.into()) && max.is_none_or(|max| v <= max.into());
+            piece(within, 1.0, 0.0)
+        }
+        Unary::Scale { factor } => factor.into(),
+        Unary::Shift { .. } => 1.0,
+    }
+}
+
+fn piece(condition: bool, then: f64, otherwise: f64) -> f64 {
+    if condition { then } else { otherwise }
+}
+
+/// `a * b`, where a vanishing `b` wins over an infinite `a`.
+fn weighted(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a * b }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `log(1 + exp(x))`
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn tanh_argument(x: f64) -> f64 {
+    (2.0 / PI).sqrt() * (x + 0.044715 * x * x * x)
+}
+
+/// The standard normal distribution's integral up to `x`: half of erfc(-x / sqrt(2)).
+fn normal(x: f64) -> f64 {
+    let z = x.abs() / SQRT_2;
+    // Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6: a series of positive terms for
+    // erf; 7.1.14: a continued fraction for erfc.
+    let tail = if z < 2.0 {
+        let (mut term, mut sum) = (z, z);
+        for n in 1..60 {
+            term *= 2.0 * z * z / f64::from(2 * n + 1);
+            sum += term;
+        }
+        (1.0 - FRAC_2_SQRT_PI * (-z * z).exp() * sum) / 2.0
+    } else {
+        let fraction = (1..=120).rev().fold(0.0, |rest, k| f64::from(k) / 2.0 / (z + rest));
+        (-z * z).exp() / (PI.sqrt() * (z + fraction)) / 2.0
+    };
+    if x > 0.0 { 1.0 - tail } else { tail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normal;
+
+    /// Abramowitz and Stegun, tables 26.1 and 26.2.
+    #[test]
+    fn the_normal_integral_is_the_tabled_one() {
+        for (x, expected) in [
+            (0.0, 0.5),
+            (1.0, 0.841_344_746_068_543),
+            (2.0, 0.977_249_868_051_821),
+            (-3.0, 0.001_349_898_031_630),
+            (-5.0, 2.866_515_718_79e-7),
+            (-10.0, 7.619_853_024e-24),
+        ] {
+            let found = normal(x);
+            assert!((found / expected - 1.0).abs() < 1e-9, "{x}: {found}, {expected}");
+        }
+    }
 }

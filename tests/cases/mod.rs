@@ -17,6 +17,7 @@ pub mod optimizer;
 pub mod pad;
 pub mod permute;
 pub mod pool2d;
+pub mod prelu;
 pub mod reduce;
 pub mod reshape;
 pub mod row_norm;
@@ -55,6 +56,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "pad", cases: pad::cases, large: pad::large },
     Family { name: "permute", cases: permute::cases, large: permute::large },
     Family { name: "pool2d", cases: pool2d::cases, large: pool2d::large },
+    Family { name: "prelu", cases: prelu::cases, large: prelu::large },
     Family { name: "reduce", cases: reduce::cases, large: reduce::large },
     // A view costs nothing: there is nothing to time.
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },

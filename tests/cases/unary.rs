@@ -1,48 +1,104 @@
 //! Functions of one tensor, and their gradients.
 
-use crate::harness::{Case, numbers, scaled};
+use crate::harness::{Case, array, numbers, scaled};
 use wgrad::HostTensor;
+use wgrad::ops::Operator;
 use wgrad::ops::unary::{Unary, UnaryGrad};
 
-const ALL: [Unary; 3] = [Unary::Relu, Unary::Sigmoid, Unary::Tanh];
+/// Every function, and every way in which attributes lead to other formulas.
+pub const ALL: [Unary; 34] = [
+    Unary::Relu,
+    Unary::LeakyRelu { slope: 0.1 },
+    Unary::LeakyRelu { slope: 0.0 },
+    Unary::LeakyRelu { slope: -0.5 },
+    Unary::Elu { alpha: 1.25 },
+    Unary::Elu { alpha: -0.75 },
+    Unary::Selu,
+    Unary::Gelu,
+    Unary::GeluTanh,
+    Unary::Silu,
+    Unary::Mish,
+    Unary::Softplus { beta: 1.0, threshold: 20.0 },
+    Unary::Softplus { beta: -2.5, threshold: 1.5 },
+    Unary::Sigmoid,
+    Unary::Tanh,
+    Unary::HardSigmoid,
+    Unary::HardSwish,
+    Unary::HardTanh { min: -0.5, max: 2.0 },
+    Unary::Exp,
+    Unary::Log,
+    Unary::Sqrt,
+    Unary::Abs,
+    Unary::Power { exponent: 3.0 },
+    Unary::Power { exponent: -2.0 },
+    Unary::Power { exponent: 0.0 },
+    Unary::Power { exponent: 1.0 },
+    Unary::Power { exponent: 2.5 },
+    Unary::Power { exponent: -0.3 },
+    Unary::Clamp { min: Some(-0.5), max: None },
+    Unary::Clamp { min: None, max: Some(0.75) },
+    Unary::Clamp { min: Some(-1.5), max: Some(0.25) },
+    Unary::Clamp { min: Some(-0.5), max: Some(f32::MAX) },
+    Unary::Scale { factor: -2.5 },
+    Unary::Shift { amount: 0.375 },
+];
 
-pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for function in ALL {
-        let extreme =
-            HostTensor::f32([11], vec![-1e30, -1e4, -100.0, -30.0, -1e-6, 0.0, 1e-6, 30.0, 100.0, 1e4, 1e30]);
-        cases.push(Case::new("extremes", function, vec![extreme]));
-        cases.push(Case::new("around zero", function, vec![scaled([4, 33], 4, 0.4)]));
-        for (name, shape) in [
-            ("one element", &[1][..]),
-            ("a prime", &[3, 37]),
-            ("four by four past a workgroup", &[4, 3, 5, 20]),
-            ("several workgroups, the last one part full", &[2, 6, 11, 32]),
-            ("several workgroups of single elements", &[7, 11, 13]),
-        ] {
-            cases.push(Case::new(name, function, vec![scaled(shape, 1, 6.0)]));
-            // An output of the function, as in a network.
-            let y = numbers(shape, 2);
-            cases.push(Case::new(name, UnaryGrad { function }, vec![y, numbers(shape, 3)]));
-        }
+/// Numbers for which the function is defined and not too steep.
+pub fn domain(function: Unary, x: HostTensor) -> HostTensor {
+    let into = |x: f32| match function {
+        Unary::Log | Unary::Sqrt => x.abs() + 0.05,
+        Unary::Power { exponent } if exponent.fract() != 0.0 => x.abs() + 0.05,
+        Unary::Power { exponent } if exponent < 0.0 => x + 0.05f32.copysign(x),
+        _ => x,
+    };
+    HostTensor::f32(x.shape.clone(), x.to_f64().iter().map(|&x| into(x as f32)).collect())
+}
+
+/// A function, and its gradient if it has one of its own, for numbers `x`.
+pub fn pair(name: &str, function: Unary, x: HostTensor) -> Vec<Case> {
+    let x = domain(function, x);
+    let mut saved = x.clone();
+    if function.saves_output() {
+        let y = function.reference(&[&array(&x)]).swap_remove(0);
+        saved = HostTensor::f32(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
     }
-    for function in [Unary::Scale { factor: -2.5 }, Unary::Shift { amount: 0.375 }] {
-        cases.push(Case::new("a prime", function, vec![numbers([37], 5)]));
-        cases.push(Case::new("four at a time", function, vec![numbers([3, 4], 6)]));
+    let dy = numbers(x.shape.clone(), 3);
+    let mut cases = vec![Case::new(name, function, vec![x])];
+    let gradient = UnaryGrad { function };
+    if gradient.infer(&[&saved.kind(), &dy.kind()]).is_ok() {
+        cases.push(Case::new(name, gradient, vec![saved, dy]));
     }
     cases
 }
 
-/// The seed network's activations, forward and backward.
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for function in ALL {
+        cases.extend(pair("a prime", function, scaled([3, 37], 1, 6.0)));
+        cases.extend(pair("around zero, four at a time", function, scaled([4, 33], 4, 0.4)));
+    }
+    // What the one kernel does with shapes.
+    for (name, shape) in [
+        ("one element", &[1][..]),
+        ("four by four past a workgroup", &[4, 3, 5, 20]),
+        ("several workgroups, the last one part full", &[2, 6, 11, 32]),
+        ("several workgroups of single elements", &[7, 11, 13]),
+    ] {
+        cases.extend(pair(name, Unary::Sigmoid, scaled(shape, 1, 6.0)));
+    }
+    // What is bounded shows errors anywhere; `tests/elementwise.rs` looks at each element of the others.
+    let extremes = [-1e30, -1e4, -100.0, -30.0, -1e-6, 0.0, 1e-6, 30.0, 100.0, 1e4, 1e30];
+    for function in [Unary::Sigmoid, Unary::Tanh, Unary::HardSigmoid] {
+        cases.extend(pair("extremes", function, HostTensor::f32([11], extremes.to_vec())));
+    }
+    cases
+}
+
+/// The seed network's activations, forward and backward: one of comparisons, one of the output, one of much
+/// arithmetic.
 pub fn large() -> Vec<Case> {
-    let shape = [64, 32, 14, 14];
-    ALL.iter()
-        .flat_map(|&function| {
-            let backward = UnaryGrad { function };
-            [
-                Case::new("64x32x14x14", function, vec![numbers(shape, 1)]),
-                Case::new("64x32x14x14", backward, vec![numbers(shape, 2), numbers(shape, 3)]),
-            ]
-        })
+    [Unary::Relu, Unary::Sigmoid, Unary::Tanh, Unary::Gelu]
+        .into_iter()
+        .flat_map(|function| pair("64x32x14x14", function, numbers([64, 32, 14, 14], 1)))
         .collect()
 }

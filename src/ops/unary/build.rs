@@ -4,52 +4,168 @@ use super::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
-impl Graph {
+/// A method for a function; all fail for an input that is not f32 and for attributes that are refused.
+macro_rules! methods {
+    ($($(#[$doc:meta])* fn $name:ident($($number:ident: $kind:ty),*) = $function:expr;)*) => {
+        impl Graph {
+            $(
+                $(#[$doc])*
+                pub fn $name(&mut self, x: Value $(, $number: $kind)*) -> Result<Value> {
+                    self.apply1($function, &[x])
+                }
+            )*
+        }
+    };
+}
+
+methods! {
     /// `max(x, 0)`, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
-    pub fn relu(&mut self, x: Value) -> Result<Value> {
-        self.apply1(Unary::Relu, &[x])
-    }
+    fn relu() = Unary::Relu;
+
+    /// `x` above 0, else `slope * x`, element by element. PyTorch's `negative_slope` is 0.01 by default.
+    ///
+    /// # Errors
+    /// A slope that is not finite, or an input that is not f32.
+    fn leaky_relu(slope: f32) = Unary::LeakyRelu { slope };
+
+    /// `x` above 0, else `alpha * (exp(x) - 1)`, element by element. PyTorch's `alpha` is 1 by default.
+    ///
+    /// # Errors
+    /// An alpha that is not finite, or an input that is not f32.
+    fn elu(alpha: f32) = Unary::Elu { alpha };
+
+    /// `1.0507 * elu(x)` with `alpha` 1.6733, element by element: the self-normalising activation of Klambauer
+    /// et al. (2017).
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn selu() = Unary::Selu;
+
+    /// `x * Phi(x)`, element by element, where Phi is the standard normal distribution's integral.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn gelu() = Unary::Gelu;
+
+    /// PyTorch's `gelu` with `approximate='tanh'`, element by element: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x +
+    /// 0.044715 x^3)))`.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn gelu_tanh() = Unary::GeluTanh;
+
+    /// `x * sigmoid(x)`, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn silu() = Unary::Silu;
+
+    /// `x * tanh(log(1 + exp(x)))`, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn mish() = Unary::Mish;
+
+    /// `log(1 + exp(beta * x)) / beta`, and `x` where `beta * x` is above the threshold, element by element.
+    /// PyTorch's `beta` is 1 and its `threshold` 20 by default.
+    ///
+    /// # Errors
+    /// A beta or threshold that is not finite, a beta of zero, or an input that is not f32.
+    fn softplus(beta: f32, threshold: f32) = Unary::Softplus { beta, threshold };
 
     /// `1 / (1 + exp(-x))`, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
-    pub fn sigmoid(&mut self, x: Value) -> Result<Value> {
-        self.apply1(Unary::Sigmoid, &[x])
-    }
+    fn sigmoid() = Unary::Sigmoid;
 
     /// The hyperbolic tangent, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
-    pub fn tanh(&mut self, x: Value) -> Result<Value> {
-        self.apply1(Unary::Tanh, &[x])
-    }
+    fn tanh() = Unary::Tanh;
+
+    /// `(x + 3) / 6`, at the least 0 and at the most 1, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn hard_sigmoid() = Unary::HardSigmoid;
+
+    /// `x * hard_sigmoid(x)`, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn hard_swish() = Unary::HardSwish;
+
+    /// `x`, at the least `min` and at the most `max`, element by element, with slope 0 at both. PyTorch's
+    /// bounds are -1 and 1 by default.
+    ///
+    /// # Errors
+    /// Bounds that are not finite, a `min` above `max`, or an input that is not f32.
+    fn hard_tanh(min: f32, max: f32) = Unary::HardTanh { min, max };
+
+    /// `x`, at the least 0 and at the most 6, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn relu6() = Unary::HardTanh { min: 0.0, max: 6.0 };
+
+    /// `exp(x)`, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn exp() = Unary::Exp;
+
+    /// The natural logarithm, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn log() = Unary::Log;
+
+    /// The square root, element by element.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn sqrt() = Unary::Sqrt;
+
+    /// `|x|`, element by element, with slope 0 at 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn abs() = Unary::Abs;
+
+    /// `x` to the power of a number, element by element. Of a negative `x` a power whose exponent is not whole
+    /// is NaN.
+    ///
+    /// # Errors
+    /// An exponent that is not finite, or an input that is not f32.
+    fn pow(exponent: f32) = Unary::Power { exponent };
+
+    /// `x`, at the least `min` and at the most `max`, element by element, with slope 1 at both. Of bounds that
+    /// cross, `max` counts.
+    ///
+    /// # Errors
+    /// No bound at all, bounds that are not finite, or an input that is not f32.
+    fn clamp(min: Option<f32>, max: Option<f32>) = Unary::Clamp { min, max };
 
     /// `factor * x`, element by element.
     ///
     /// # Errors
     /// A factor that is not finite, or an input that is not f32.
-    pub fn scale(&mut self, x: Value, factor: f32) -> Result<Value> {
-        self.apply1(Unary::Scale { factor }, &[x])
-    }
+    fn scale(factor: f32) = Unary::Scale { factor };
 
     /// `x + amount`, element by element.
     ///
     /// # Errors
     /// An amount that is not finite, or an input that is not f32.
-    pub fn shift(&mut self, x: Value, amount: f32) -> Result<Value> {
-        self.apply1(Unary::Shift { amount }, &[x])
-    }
+    fn shift(amount: f32) = Unary::Shift { amount };
 
     /// `-x`, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
-    pub fn neg(&mut self, x: Value) -> Result<Value> {
-        self.scale(x, -1.0)
-    }
+    fn neg() = Unary::Scale { factor: -1.0 };
 }

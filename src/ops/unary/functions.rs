@@ -5,13 +5,25 @@ use crate::shader::ShaderFile;
 use crate::shader_file;
 
 static RELU: ShaderFile = shader_file!("shared/activation_relu");
+static ELU: ShaderFile = shader_file!("shared/activation_elu");
+static GELU: ShaderFile = shader_file!("shared/activation_gelu");
 static SIGMOID: ShaderFile = shader_file!("shared/activation_sigmoid");
 static TANH: ShaderFile = shader_file!("shared/activation_tanh");
+static HARD: ShaderFile = shader_file!("shared/activation_hard");
+static MATHS: ShaderFile = shader_file!("shared/maths");
 static NUMBERS: ShaderFile = shader_file!("shared/with_numbers");
+static POWER: ShaderFile = shader_file!("shared/power");
+
+/// SELU's numbers: with them activations keep mean 0 and variance 1 (Klambauer et al., Self-Normalizing
+/// Neural Networks, 2017).
+pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 /// What a gradient follows from, besides the output's gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Saved {
+    /// The input.
+    Input,
     /// The output, so that the input's memory is free once the forward pass is through.
     Output,
     /// Nothing: the function is linear, and its gradient no operator of its own.
@@ -20,57 +32,131 @@ pub(super) enum Saved {
 
 /// How a function is called.
 pub(super) struct Function {
-    /// The operator's name.
-    pub forward: &'static str,
-    /// The name of its gradient, in WGSL too, if it has one of its own. Its parameters are what was
-    /// saved, the output's gradient, and the numbers.
-    pub gradient: &'static str,
+    /// Names of the operator and of its gradient.
+    pub names: [&'static str; 2],
     /// Where both are defined.
     pub file: &'static ShaderFile,
-    /// The function's name in WGSL, which has words of its own for some.
-    pub wgsl: &'static str,
+    /// Names in WGSL, which has words of its own for some. The gradient's parameters are what was
+    /// saved, the output's gradient, and the numbers.
+    pub wgsl: [&'static str; 2],
     /// What the gradient follows from.
     pub saved: Saved,
     /// Attributes that both take, after their elements.
     pub numbers: Vec<f32>,
 }
 
-impl Unary {
-    pub(super) fn function(self) -> Function {
-        let of_output = |file, forward, gradient, wgsl, numbers: &[f32]| Function {
-            forward,
-            gradient,
-            file,
-            wgsl,
-            saved: Saved::Output,
-            numbers: numbers.to_vec(),
-        };
-        let linear = |forward, wgsl, number| Function {
-            forward,
-            gradient: forward,
-            file: &NUMBERS,
-            wgsl,
-            saved: Saved::Nothing,
-            numbers: vec![number],
-        };
-        match self {
-            Unary::Relu => of_output(&RELU, "relu", "relu_grad", "relu", &[]),
-            Unary::Sigmoid => of_output(&SIGMOID, "sigmoid", "sigmoid_grad", "sigmoid", &[]),
-            Unary::Tanh => of_output(&TANH, "tanh", "tanh_grad", "tanh_by_parts", &[]),
-            Unary::Scale { factor } => linear("scale", "scaled", factor),
-            Unary::Shift { amount } => linear("shift", "shifted", amount),
+/// A row of the table: the name, the file, both names in WGSL, what is saved, the numbers.
+macro_rules! function {
+    ($name:literal, $file:ident, [$wgsl:literal, $gradient:literal], $saved:ident $(, $number:expr)*) => {
+        Function {
+            names: [$name, concat!($name, "_grad")],
+            file: &$file,
+            wgsl: [$wgsl, $gradient],
+            saved: Saved::$saved,
+            numbers: vec![$($number),*],
         }
+    };
+}
+
+impl Unary {
+    #[rustfmt::skip]
+    pub(super) fn function(self) -> Function {
+        match self {
+            Unary::Relu => function!("relu", RELU, ["relu", "relu_grad"], Output),
+            // The output has the input's sign unless the slope is negative.
+            Unary::LeakyRelu { slope } if slope >= 0.0 => {
+                function!("leaky_relu", RELU, ["leaky_relu", "leaky_relu_grad"], Output, slope)
+            }
+            Unary::LeakyRelu { slope } => {
+                function!("leaky_relu", RELU, ["leaky_relu", "leaky_relu_grad"], Input, slope)
+            }
+            Unary::Elu { alpha } if alpha >= 0.0 => {
+                function!("elu", ELU, ["elu", "elu_grad"], Output, alpha, 1.0)
+            }
+            Unary::Elu { alpha } => function!("elu", ELU, ["elu", "elu_grad_of_input"], Input, alpha, 1.0),
+            Unary::Selu => {
+                function!("selu", ELU, ["elu", "elu_grad"], Output, SELU_ALPHA as f32, SELU_SCALE as f32)
+            }
+            Unary::Gelu => function!("gelu", GELU, ["gelu", "gelu_grad"], Input),
+            Unary::GeluTanh => function!("gelu_tanh", GELU, ["gelu_tanh", "gelu_tanh_grad"], Input),
+            Unary::Silu => function!("silu", SIGMOID, ["silu", "silu_grad"], Input),
+            Unary::Mish => function!("mish", SIGMOID, ["mish", "mish_grad"], Input),
+            Unary::Softplus { beta, threshold } => {
+                function!("softplus", SIGMOID, ["softplus", "softplus_grad"], Input, beta, threshold)
+            }
+            Unary::Sigmoid => function!("sigmoid", SIGMOID, ["sigmoid", "sigmoid_grad"], Output),
+            Unary::Tanh => function!("tanh", TANH, ["tanh_by_parts", "tanh_grad"], Output),
+            Unary::HardSigmoid => {
+                function!("hard_sigmoid", HARD, ["hard_sigmoid", "hard_sigmoid_grad"], Output)
+            }
+            Unary::HardSwish => function!("hard_swish", HARD, ["hard_swish", "hard_swish_grad"], Input),
+            Unary::HardTanh { min, max } => {
+                function!("hard_tanh", HARD, ["hard_tanh", "hard_tanh_grad"], Output, min, max)
+            }
+            Unary::Exp => function!("exp", MATHS, ["exponential", "exp_grad"], Output),
+            Unary::Log => function!("log", MATHS, ["logarithm", "log_grad"], Input),
+            Unary::Sqrt => function!("sqrt", MATHS, ["square_root", "sqrt_grad"], Output),
+            Unary::Abs => function!("abs", MATHS, ["absolute", "abs_grad"], Input),
+            Unary::Power { exponent } if exponent.fract() == 0.0 => {
+                function!("pow", POWER, ["power_whole", "power_whole_grad"], Input, exponent)
+            }
+            Unary::Power { exponent } => {
+                function!("pow", POWER, ["power_real", "power_real_grad"], Input, exponent)
+            }
+            Unary::Clamp { min: Some(min), max: None } => {
+                function!("clamp", NUMBERS, ["clamp_below", "clamp_below_grad"], Input, min)
+            }
+            Unary::Clamp { min: None, max: Some(max) } => {
+                function!("clamp", NUMBERS, ["clamp_above", "clamp_above_grad"], Input, max)
+            }
+            Unary::Clamp { min, max } => {
+                let (min, max) = (min.unwrap_or(f32::MIN), max.unwrap_or(f32::MAX));
+                function!("clamp", NUMBERS, ["clamp_between", "clamp_between_grad"], Input, min, max)
+            }
+            Unary::Scale { factor } => function!("scale", NUMBERS, ["scaled", "scaled"], Nothing, factor),
+            Unary::Shift { amount } => function!("shift", NUMBERS, ["shifted", "shifted"], Nothing, amount),
+        }
+    }
+
+    /// Whether the gradient follows from the output, and [`super::UnaryGrad`] takes that, rather than from
+    /// the input.
+    pub fn saves_output(self) -> bool {
+        self.function().saved == Saved::Output
     }
 
     /// An error for attributes that no function can do with.
     pub(super) fn check(self) -> Result<(), String> {
-        let finite = |name: &str, number: f32| {
-            if number.is_finite() {
-                return Ok(());
-            }
-            Err(format!("{name} must be a finite number, found {number}"))
+        let finite = |name: &str, number: f32| match number.is_finite() {
+            true => Ok(()),
+            false => Err(format!("{name} must be a finite number, found {number}")),
         };
         match self {
+            Unary::LeakyRelu { slope } => finite("negative_slope", slope),
+            Unary::Elu { alpha } => finite("alpha", alpha),
+            Unary::Softplus { beta, threshold } => {
+                finite("beta", beta)?;
+                finite("threshold", threshold)?;
+                if beta == 0.0 {
+                    return Err("beta must not be zero: it is divided by".to_owned());
+                }
+                Ok(())
+            }
+            Unary::HardTanh { min, max } => {
+                finite("min_val", min)?;
+                finite("max_val", max)?;
+                if min > max {
+                    return Err(format!("min_val cannot be greater than max_val, found {min} and {max}"));
+                }
+                Ok(())
+            }
+            Unary::Clamp { min: None, max: None } => {
+                Err("at least one of 'min' or 'max' must not be None".to_owned())
+            }
+            Unary::Clamp { min, max } => {
+                finite("min", min.unwrap_or(0.0))?;
+                finite("max", max.unwrap_or(0.0))
+            }
+            Unary::Power { exponent } => finite("exponent", exponent),
             Unary::Scale { factor } => finite("factor", factor),
             Unary::Shift { amount } => finite("amount", amount),
             _ => Ok(()),

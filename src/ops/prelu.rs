@@ -1,0 +1,142 @@
+//! PReLU: a leaky ReLU whose slope is learned, one for all or one for each channel (He et al., Delving Deep
+//! into Rectifiers, 2015). Leaky ReLU, with a number for a slope, stands in `unary`.
+
+use super::Operator;
+use super::arithmetic::Binary;
+use super::elementwise::SumTo;
+use super::pointwise::{self, Pointwise, Reach};
+use super::reshape::Reshape;
+use super::unary::Unary;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, prelu as reference};
+use crate::shader::ShaderFile;
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static RELU: ShaderFile = shader_file!("shared/activation_relu");
+
+/// `x` above 0, else `weight * x`. Inputs: x `[n, c, ...]` and the weight `[1]` or `[c]`; the output has
+/// x's shape.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PRelu;
+
+/// Channels are the second dimension; without one there is a single channel, as PyTorch has it.
+fn channels(x: &Shape) -> usize {
+    x.get(1).copied().unwrap_or(1)
+}
+
+/// Which weight goes with which element of x.
+fn weight_reach(x: &Shape, weight: &Shape) -> Reach {
+    match weight.elements() {
+        1 => Reach::Channel { channels: 1, plane: x.elements() },
+        channels => Reach::Channel { channels, plane: x[2..].iter().product() },
+    }
+}
+
+impl Operator for PRelu {
+    fn name(&self) -> &'static str {
+        "prelu"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (x, weight) = (inputs[0], inputs[1]);
+        if x.dtype != DType::F32 || weight.dtype != DType::F32 {
+            return Err(format!("expects an f32 input and an f32 weight, found {x} and {weight}"));
+        }
+        if weight.shape.len() > 1 {
+            return Err(format!("expected weight to be a scalar or 1D tensor, found {weight}"));
+        }
+        let (found, channels) = (weight.shape.elements(), channels(&x.shape));
+        if found != 1 && found != channels {
+            return Err(format!(
+                "mismatch of parameter numbers and input channel size: found parameter numbers = {found} and channel size = {channels}"
+            ));
+        }
+        Ok(vec![x.clone()])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let (x, weight, dy) = (cx.input(0), cx.input(1), cx.output_gradient(0)?);
+        if cx.wants(0) {
+            let dx = cx.apply1(PReluGrad, &[x, weight, dy])?;
+            cx.set(0, dx);
+        }
+        if cx.wants(1) {
+            // The sum of dy * x where x is negative.
+            let negative = cx.apply1(Unary::Clamp { min: None, max: Some(0.0) }, &[x])?;
+            let terms = cx.apply1(Binary::Mul, &[negative, dy])?;
+            let (full, shape) = (cx.shape(x), cx.shape(weight));
+            let mut aligned = vec![1; full.len()];
+            if shape.elements() > 1 {
+                aligned[1] = shape.elements();
+            }
+            let sum = cx.apply1(SumTo { shape: Shape::from(aligned) }, &[terms])?;
+            let gradient = cx.apply1(Reshape { shape }, &[sum])?;
+            cx.set(1, gradient);
+        }
+        Ok(())
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = vec![Reach::Same, weight_reach(&inputs[0].shape, &inputs[1].shape)];
+        Some(Pointwise { file: &RELU, function: "prelu", reach, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::prelu(inputs[0], inputs[1])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// Gradient of [`PRelu`] by x. Inputs: x, the weight, the output's gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PReluGrad;
+
+impl Operator for PReluGrad {
+    fn name(&self) -> &'static str {
+        "prelu_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        if inputs[0] != inputs[2] {
+            return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[2]));
+        }
+        PRelu.infer(&inputs[..2])
+    }
+
+    fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = vec![Reach::Same, weight_reach(&inputs[0].shape, &inputs[1].shape), Reach::Same];
+        Some(Pointwise { file: &RELU, function: "prelu_grad", reach, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::prelu_grad(inputs[0], inputs[1], inputs[2])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// `x` above 0, else `weight * x`: x is `[n, c, ...]`, the weight `[1]` or `[c]`.
+    ///
+    /// # Errors
+    /// A weight with another number of elements, or inputs that are not f32.
+    pub fn prelu(&mut self, x: Value, weight: Value) -> Result<Value> {
+        self.apply1(PRelu, &[x, weight])
+    }
+}

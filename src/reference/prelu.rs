@@ -1,0 +1,23 @@
+//! PReLU and its gradient by the input.
+
+use super::Array;
+
+/// `x` above 0, else the channel's weight times `x`.
+pub fn prelu(x: &Array, weight: &Array) -> Array {
+    each(x, weight, |i, weight| if x.data[i] > 0.0 { x.data[i] } else { weight * x.data[i] })
+}
+
+/// `dy` above 0, else the channel's weight times `dy`.
+pub fn prelu_grad(x: &Array, weight: &Array, dy: &Array) -> Array {
+    each(x, weight, |i, weight| if x.data[i] > 0.0 { dy.data[i] } else { weight * dy.data[i] })
+}
+
+/// `f` of each element's number and weight.
+fn each(x: &Array, weight: &Array, f: impl Fn(usize, f64) -> f64) -> Array {
+    let mut result = Array::zeros(x.shape.clone());
+    let plane: usize = x.shape.iter().skip(2).product();
+    for (i, element) in result.data.iter_mut().enumerate() {
+        *element = f(i, weight.data[i / plane % weight.data.len()]);
+    }
+    result
+}
