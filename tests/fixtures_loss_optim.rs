@@ -11,7 +11,7 @@ use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
 use wgrad::ops::loss::{ElementLoss, Loss, Reduction};
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
-use wgrad::optim::{Adagrad, Adam, AdamW, Rmsprop, Sgd};
+use wgrad::optim::{Adagrad, Adam, AdamW, OneCycle, Rmsprop, Schedule, Sgd};
 use wgrad::plan::Fusion;
 use wgrad::{Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
@@ -307,6 +307,26 @@ fn optimizers_agree_with_pytorch() -> Result<()> {
                 found.extend_from_slice(weights.read("weight")?.as_f32().expect("weights are f32"));
             }
             assert_close(&fixture, "parameters", &HostTensor::f32(steps.shape.clone(), found), 1e-5);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn schedules_agree_with_pytorch() -> Result<()> {
+    for (op, schedule) in [
+        ("schedule_step", Schedule::step(0.8, 4, 0.5)?),
+        ("schedule_exponential", Schedule::exponential(0.8, 0.9)?),
+        ("schedule_cosine", Schedule::cosine(0.8, 10, 0.01)?),
+        ("schedule_one_cycle", Schedule::one_cycle(OneCycle::new(1.0, 12))?),
+        ("schedule_linear_warmup", Schedule::linear(0.8, 0.1, 1.0, 5)?),
+    ] {
+        for fixture in Fixture::of("optim", op) {
+            let expected = &fixture.array("rates").data;
+            for (step, (found, expected)) in schedule.rates().zip(expected).enumerate() {
+                let error = (found - expected).abs() / expected;
+                assert!(error < 1e-14, "{op}, step {step}: found {found}, expected {expected}");
+            }
         }
     }
     Ok(())

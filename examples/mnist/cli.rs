@@ -4,6 +4,7 @@ use lexopt::prelude::*;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use wgrad::optim;
 
 pub const HELP: &str = "\
 Trains a convolutional network on MNIST, or on any data set of grey images in its format, on the GPU.
@@ -53,11 +54,11 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Share of the learning rate at `step` of `steps`.
-    pub fn share(self, step: u64, steps: u64) -> f64 {
+    /// The schedule from this learning rate on, over `steps` steps.
+    pub fn of(self, rate: f32, steps: u64) -> wgrad::Result<optim::Schedule> {
         match self {
-            Schedule::Constant => 1.0,
-            Schedule::Cosine => 0.5 + 0.5 * (std::f64::consts::PI * step as f64 / steps as f64).cos(),
+            Schedule::Constant => optim::Schedule::constant(rate.into()),
+            Schedule::Cosine => optim::Schedule::cosine(rate.into(), steps, 0.0),
         }
     }
 }

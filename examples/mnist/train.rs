@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
+use wgrad::optim::Schedule;
 use wgrad::session::Counters;
 use wgrad::{Device, Error, HostData, HostTensor, Plan, Session, Weights, file};
 
@@ -52,6 +53,8 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     if options.verify {
         verify(&device, &plan, &training, &data.train, options)?;
     }
+    // A run that is stopped early is the start of the whole one.
+    let whole_run = options.epochs.saturating_mul(data.train.len().div_ceil(options.batch_size) as u64);
     let mut trainer = Trainer {
         record: Record::new(adapter, options.batch_size, &plan),
         session: Session::new(&device, plan, &weights)?,
@@ -64,7 +67,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
         evaluator: None,
         speed: Speed::default(),
         fetched: Instant::now(),
-        whole_run: 0,
+        schedule: options.schedule.of(options.learning_rate, whole_run.max(1))?,
         pending: 0,
         started,
     };
@@ -167,8 +170,8 @@ struct Trainer<'a> {
     evaluator: Option<Session>,
     record: Record,
     speed: Speed,
-    /// Steps of all epochs, which the schedule of the learning rate spans.
-    whole_run: u64,
+    /// The learning rate over the steps of all epochs.
+    schedule: Schedule,
     /// When what the device recorded was last fetched, and the steps since then.
     fetched: Instant,
     pending: usize,
@@ -181,8 +184,6 @@ impl Trainer<'_> {
         let steps_per_epoch = data.train.len().div_ceil(options.batch_size) as u64;
         let all = options.epochs.saturating_mul(steps_per_epoch);
         let steps = options.max_steps.map_or(all, |limit| limit.min(all));
-        // A run that is stopped early is the start of the whole one.
-        self.whole_run = all;
         self.session.record(self.training.loss, RECORDED_STEPS)?;
         if options.plot.is_some() {
             self.session.record(self.training.step.correct, RECORDED_STEPS)?;
@@ -223,8 +224,7 @@ impl Trainer<'_> {
         {
             self.session.write(self.training.step.images, batch.images)?;
             self.session.write(self.training.step.labels, batch.labels)?;
-            let share = self.options.schedule.share(self.session.counters().steps, self.whole_run);
-            let rate = (f64::from(self.options.learning_rate) * share) as f32;
+            let rate = self.schedule.rate(self.session.counters().steps) as f32;
             self.session.write_scalar(self.training.learning_rate, rate)?;
             self.session.step()?;
             self.pending += 1;

@@ -3,7 +3,8 @@
 //!
 //! An optimizer appends nodes to the graph: the gradients of the loss, and one update of all
 //! parameters in place, which every plan of the graph then runs at the end of its step. The
-//! learning rate is an input of the graph and changes without rebuilding.
+//! learning rate is an input of the graph and changes without rebuilding; a [`Schedule`] says what it is
+//! in each step.
 //!
 //! What is no matter of one rule stands in [`Optimizer`]: clipping, groups of parameters with settings of
 //! their own, freezing, accumulation over several steps, averages of the parameters. None of
@@ -13,7 +14,9 @@ mod average;
 mod gradients;
 mod optimizer;
 mod rules;
+mod schedule;
 
 pub use average::Average;
 pub use optimizer::Optimizer;
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
+pub use schedule::{Annealing, OneCycle, Plateau, PlateauOptions, Preferred, Schedule};

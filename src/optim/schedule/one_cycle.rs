@@ -1,0 +1,80 @@
+//! One cycle of the learning rate.
+
+use super::{check, check_steps};
+use crate::error::Result;
+use std::f64::consts::PI;
+
+/// How a rate goes from one value to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Annealing {
+    /// Along half a cosine.
+    Cosine,
+    /// In equal changes.
+    Linear,
+}
+
+/// The learning rate goes up, down again, and on down to next to nothing: PyTorch's `OneCycleLR`, with its
+/// names, but for momentum, which does not change.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OneCycle {
+    /// The largest rate; above 0.
+    pub max_rate: f64,
+    /// Steps of the whole cycle, of which the last has the smallest rate, and any after it too; at least 1.
+    pub total_steps: u64,
+    /// Part of the steps in which the rate rises, 0.3 by default; from 0 to 1.
+    pub pct_start: f64,
+    /// How the rate changes, [`Annealing::Cosine`] by default.
+    pub anneal_strategy: Annealing,
+    /// The first rate is `max_rate / div_factor`, 25 by default; above 0.
+    pub div_factor: f64,
+    /// The last rate is the first over this, 10,000 by default; above 0.
+    pub final_div_factor: f64,
+    /// Whether the rate falls as long as it rose and to the first rate, and only then to the last.
+    pub three_phase: bool,
+}
+
+impl OneCycle {
+    /// A cycle up to `max_rate` with PyTorch's defaults.
+    pub fn new(max_rate: f64, total_steps: u64) -> Self {
+        OneCycle {
+            max_rate,
+            total_steps,
+            pct_start: 0.3,
+            anneal_strategy: Annealing::Cosine,
+            div_factor: 25.0,
+            final_div_factor: 1e4,
+            three_phase: false,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check("max_rate", self.max_rate, self.max_rate > 0.0, "above 0")?;
+        check_steps("total_steps", self.total_steps)?;
+        check("pct_start", self.pct_start, (0.0..=1.0).contains(&self.pct_start), "between 0 and 1")?;
+        check("div_factor", self.div_factor, self.div_factor > 0.0, "above 0")?;
+        check("final_div_factor", self.final_div_factor, self.final_div_factor > 0.0, "above 0")
+    }
+
+    pub(super) fn rate(&self, step: u64) -> f64 {
+        let step = step.min(self.total_steps - 1) as f64;
+        let first = self.max_rate / self.div_factor;
+        let last = first / self.final_div_factor;
+        // Steps at which the rate is largest, and at which the last one has come.
+        let (top, end) = (self.pct_start * self.total_steps as f64 - 1.0, self.total_steps as f64 - 1.0);
+        let (rise, fall) = ((0.0, top, first, self.max_rate), (top, end, self.max_rate, last));
+        let phases = if self.three_phase {
+            let back = 2.0 * self.pct_start * self.total_steps as f64 - 2.0;
+            vec![rise, (top, back, self.max_rate, first), (back, end, first, last)]
+        } else {
+            vec![rise, fall]
+        };
+        let phase = phases.iter().find(|&&(_, until, ..)| step <= until).or(phases.last());
+        let &(since, until, from, to) = phase.expect("there are phases");
+        // A phase of no length is over.
+        let part = if until > since { (step - since) / (until - since) } else { 1.0 };
+        match self.anneal_strategy {
+            Annealing::Cosine => to + (from - to) / 2.0 * (1.0 + (PI * part).cos()),
+            Annealing::Linear => from + (to - from) * part,
+        }
+    }
+}
