@@ -6,12 +6,8 @@
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
-use crate::hash::fnv1a;
 use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
-use rand::RngExt;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,11 +68,11 @@ impl Weights {
                 Source::State { init, in_state_dict } => (init, *in_state_dict),
                 _ => continue,
             };
-            let (init, name) = first_contents(graph, init, &info.name)?;
+            let (init, name) = first_contents(graph, value, init)?;
             let page = page_of[&page];
             let start = offset as usize / 4;
-            let elements = info.kind.shape.elements();
-            fill(init, seed, name, &mut contents[page][start..start + elements]);
+            let part = &mut contents[page][start..start + info.kind.shape.elements()];
+            init.fill(seed, name, &info.kind.shape, part);
             entries
                 .insert(info.name.clone(), Entry { shape: info.kind.shape.clone(), page, offset, in_file });
         }
@@ -93,7 +89,7 @@ impl Weights {
     /// first contents: for a graph of evaluation that keeps what the training graph does not.
     ///
     /// # Errors
-    /// Not enough device memory.
+    /// Not enough device memory; state that starts as a copy, as averages of parameters do.
     pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
         let (mut entries, mut content) = ((*self.entries).clone(), Vec::new());
         for (_, info) in graph.values() {
@@ -101,9 +97,15 @@ impl Weights {
             if entries.contains_key(&info.name) {
                 continue;
             }
+            if matches!(init, Init::Copy(_)) {
+                return Err(Error::Graph(format!(
+                    "\"{}\" starts as a copy of a parameter; make the weights from the graph that has both",
+                    info.name
+                )));
+            }
             let (start, shape) = (content.len(), info.kind.shape.clone());
             content.resize(start + shape.elements(), 0.0);
-            fill(init, 0, &info.name, &mut content[start..]);
+            init.fill(0, &info.name, &info.kind.shape, &mut content[start..]);
             content.resize(content.len().next_multiple_of(ARENA_ALIGNMENT as usize / 4), 0.0);
             let entry =
                 Entry { shape, page: self.pages.len(), offset: 4 * start as u64, in_file: *in_state_dict };
@@ -332,27 +334,15 @@ fn listed(file: &SafeTensors<'_>) -> String {
 }
 
 /// What a tensor starts from, and the name that its random numbers go by.
-fn first_contents<'g>(graph: &'g Graph, init: &'g Init, name: &'g str) -> Result<(&'g Init, &'g str)> {
-    let Init::Copy(of) = init else { return Ok((init, name)) };
-    match graph.find(of).map(|value| &graph.value(value).source) {
-        Some(Source::Parameter(init)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
+fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
+    let info = graph.value(value);
+    let Init::Copy(of) = init else { return Ok((init, &info.name)) };
+    let copied = graph.find(of).map(|copied| graph.value(copied));
+    match copied.map(|copied| (&copied.source, copied.kind == info.kind)) {
+        Some((Source::Parameter(init), true)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
         _ => Err(Error::Graph(format!(
-            "\"{name}\" is to start as a copy of \"{of}\", which is no parameter with contents of its own"
+            "\"{}\" is to start as a copy of \"{of}\", which is no parameter {} with contents of its own",
+            info.name, info.kind
         ))),
-    }
-}
-
-/// First contents of a tensor. The stream of random numbers goes by the tensor's name.
-fn fill(init: &Init, seed: u64, name: &str, data: &mut [f32]) {
-    match init {
-        Init::Constant(value) => data.fill(*value),
-        Init::Uniform(bound) => {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(fnv1a(name.as_bytes()));
-            for x in data {
-                *x = (rng.random::<f32>() * 2.0 - 1.0) * bound;
-            }
-        }
-        Init::Copy(_) => unreachable!("a copy was resolved to what it copies"),
     }
 }

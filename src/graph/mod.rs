@@ -3,10 +3,12 @@
 //! Builder methods for the operators (`Graph::conv2d`, ...) stand in the operators' own files.
 
 mod autodiff;
+mod init;
 mod print;
 mod summary;
 
 pub use autodiff::Backward;
+pub use init::{Distribution, Fan, Init, Nonlinearity};
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
@@ -27,17 +29,6 @@ pub struct Value {
 /// A node of the graph, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub(crate) usize);
-
-/// How a parameter or a state tensor gets its first contents.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Init {
-    /// Every element the same.
-    Constant(f32),
-    /// Uniform in (-bound, bound).
-    Uniform(f32),
-    /// What the parameter of this name starts from.
-    Copy(String),
-}
 
 /// Where a value comes from.
 #[derive(Clone, Debug)]
@@ -191,7 +182,7 @@ impl Graph {
     /// A trained tensor, named after the current scope: `conv1.weight`.
     ///
     /// # Errors
-    /// A zero-sized shape, or a name that is taken by a parameter of another shape.
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken.
     pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
         let name = self.scoped_name(name);
         self.named(&name, TensorType::f32(shape), Source::Parameter(init))
@@ -201,7 +192,7 @@ impl Graph {
     /// `in_state_dict` is set, files of weights hold it, as PyTorch's hold running statistics.
     ///
     /// # Errors
-    /// A zero-sized shape, or a name that is taken.
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken.
     pub fn state(
         &mut self,
         name: &str,
@@ -449,6 +440,13 @@ impl Graph {
             _ => "input",
         };
         self.check_size(what, name, &kind)?;
+        if let Source::Parameter(init) | Source::State { init, .. } = &source {
+            init.check(&kind.shape).map_err(|message| Error::Node {
+                operator: what.to_owned(),
+                node: name.to_owned(),
+                message,
+            })?;
+        }
         if let Some(&existing) = self.names.get(name) {
             return Err(Error::Graph(format!(
                 "{what} \"{name}\" {kind} takes a name that \"{name}\" {} has already; give each its own name or scope",

@@ -2,7 +2,7 @@
 
 use super::{Layer, default_init};
 use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
+use crate::graph::{Graph, Init, Mode, Value};
 
 /// x W^T + b: \[n, inputs] to \[n, outputs].
 ///
@@ -13,12 +13,13 @@ pub struct Linear {
     inputs: usize,
     outputs: usize,
     bias: bool,
+    init: Option<Init>,
 }
 
 impl Linear {
     /// A linear layer with a bias.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        Linear { inputs, outputs, bias: true }
+        Linear { inputs, outputs, bias: true, init: None }
     }
 
     /// Whether a bias is added; it is by default.
@@ -27,12 +28,20 @@ impl Linear {
         self.bias = bias;
         self
     }
+
+    /// Sets what the weight starts from.
+    #[must_use]
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = Some(init);
+        self
+    }
 }
 
 impl Layer for Linear {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
         let init = default_init(self.inputs);
-        let weight = g.parameter("weight", [self.outputs, self.inputs], init.clone())?;
+        let of_weight = self.init.clone().unwrap_or_else(|| init.clone());
+        let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
         let bias = self.bias.then(|| g.parameter("bias", [self.outputs], init)).transpose()?;
         g.linear(x, weight, bias)
     }

@@ -1,0 +1,178 @@
+//! What parameters and state start from, in PyTorch's terms.
+
+mod random;
+
+use crate::tensor::Shape;
+
+/// How a parameter or a state tensor gets its first contents. Random numbers follow from the seed and the
+/// tensor's name.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Init {
+    /// Every element the same.
+    Constant(f32),
+    /// Uniform in (-bound, bound).
+    Uniform(f32),
+    /// Normally distributed.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation, at least 0.
+        std: f64,
+    },
+    /// Normally distributed under the condition that `low <= x <= high`: PyTorch's `trunc_normal_`.
+    TruncatedNormal {
+        /// The mean of the whole distribution.
+        mean: f64,
+        /// The standard deviation of the whole distribution, at least 0.
+        std: f64,
+        /// The least value.
+        low: f64,
+        /// The largest value.
+        high: f64,
+    },
+    /// Random with the mean 0 and the standard deviation `gain / sqrt(fan)`: PyTorch's `kaiming_` and
+    /// `xavier_` initialisers. See [`Init::kaiming_normal`] and its siblings.
+    Scaled {
+        /// By what the deviation goes.
+        fan: Fan,
+        /// Factor of the deviation, at least 0.
+        gain: f64,
+        /// The distribution.
+        distribution: Distribution,
+    },
+    /// As a matrix of the first size by all others: rows, or columns where there are fewer, at right angles to
+    /// each other and each as long as `gain`, in directions that are equally likely. PyTorch's
+    /// `orthogonal_`. Takes rows^2 columns operations on the host, or columns^2 rows.
+    Orthogonal {
+        /// Length of the rows or columns.
+        gain: f64,
+    },
+    /// What the parameter of this name and shape starts from.
+    Copy(String),
+}
+
+/// A number of elements that meet in one sum. For a weight \[outputs, inputs, ...]:
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fan {
+    /// inputs times all further sizes: keeps variances on the way forward.
+    In,
+    /// outputs times all further sizes: keeps variances on the way back.
+    Out,
+    /// The mean of both.
+    Mean,
+}
+
+/// How random numbers of one standard deviation are distributed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Distribution {
+    /// Equally between plus and minus sqrt(3) standard deviations.
+    Uniform,
+    /// Normally.
+    Normal,
+}
+
+/// What follows a weight, as PyTorch's `calculate_gain` names it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Nonlinearity {
+    /// Nothing. Sigmoid counts as that too.
+    Linear,
+    /// tanh
+    Tanh,
+    /// ReLU
+    Relu,
+    /// Leaky ReLU with this slope below zero.
+    LeakyRelu(f64),
+    /// SELU
+    Selu,
+}
+
+impl Nonlinearity {
+    /// The factor by which weights are to be larger: PyTorch's `calculate_gain`.
+    pub fn gain(self) -> f64 {
+        match self {
+            Nonlinearity::Linear => 1.0,
+            Nonlinearity::Tanh => 5.0 / 3.0,
+            Nonlinearity::Relu => f64::sqrt(2.0),
+            Nonlinearity::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Nonlinearity::Selu => 0.75,
+        }
+    }
+}
+
+impl Init {
+    /// PyTorch's `kaiming_uniform_`: uniform within `gain sqrt(3 / fan)` (He et al., 2015, "Delving Deep into
+    /// Rectifiers").
+    pub fn kaiming_uniform(fan: Fan, nonlinearity: Nonlinearity) -> Self {
+        Init::Scaled { fan, gain: nonlinearity.gain(), distribution: Distribution::Uniform }
+    }
+
+    /// PyTorch's `kaiming_normal_`: normal with the standard deviation `gain / sqrt(fan)`.
+    pub fn kaiming_normal(fan: Fan, nonlinearity: Nonlinearity) -> Self {
+        Init::Scaled { fan, gain: nonlinearity.gain(), distribution: Distribution::Normal }
+    }
+
+    /// PyTorch's `xavier_uniform_`: uniform within `gain sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio,
+    /// 2010, "Understanding the difficulty of training deep feedforward neural networks").
+    pub fn xavier_uniform(gain: f64) -> Self {
+        Init::Scaled { fan: Fan::Mean, gain, distribution: Distribution::Uniform }
+    }
+
+    /// PyTorch's `xavier_normal_`: normal with the standard deviation `gain sqrt(2 / (fan_in + fan_out))`.
+    pub fn xavier_normal(gain: f64) -> Self {
+        Init::Scaled { fan: Fan::Mean, gain, distribution: Distribution::Normal }
+    }
+
+    /// Whether a tensor of this shape can start so; the message says what is wrong.
+    pub(super) fn check(&self, shape: &Shape) -> Result<(), String> {
+        let require = |name: &str, value: f64, passes: bool, expected: &str| {
+            if passes && value.is_finite() {
+                return Ok(());
+            }
+            Err(format!("{name} must be {expected} and finite, found {value}"))
+        };
+        match *self {
+            Init::Constant(_) | Init::Copy(_) => Ok(()),
+            Init::Uniform(bound) => require("bound", bound.into(), true, "a number"),
+            Init::Normal { mean, std } => {
+                require("mean", mean, true, "a number")?;
+                require("std", std, std >= 0.0, "at least 0")
+            }
+            Init::TruncatedNormal { mean, std, low, high } => {
+                require("mean", mean, true, "a number")?;
+                require("std", std, std >= 0.0, "at least 0")?;
+                require("low", low, true, "a number")?;
+                require("high", high, high > low, &format!("above low, which is {low},"))
+            }
+            Init::Scaled { gain, .. } => {
+                require("gain", gain, gain >= 0.0, "at least 0")?;
+                if shape.len() >= 2 {
+                    return Ok(());
+                }
+                Err(format!(
+                    "fan in and fan out can not be computed for a tensor with fewer than 2 dimensions, found {shape}"
+                ))
+            }
+            Init::Orthogonal { gain } => {
+                require("gain", gain, true, "a number")?;
+                if shape.len() >= 2 {
+                    return Ok(());
+                }
+                Err(format!("only tensors with 2 or more dimensions can be orthogonal, found {shape}"))
+            }
+        }
+    }
+}
+
+impl Fan {
+    /// Of a shape with two dimensions at least.
+    fn of(self, shape: &Shape) -> f64 {
+        let receptive_field: f64 = shape[2..].iter().map(|&size| size as f64).product();
+        let (fan_in, fan_out) = (shape[1] as f64 * receptive_field, shape[0] as f64 * receptive_field);
+        match self {
+            Fan::In => fan_in,
+            Fan::Out => fan_out,
+            Fan::Mean => (fan_in + fan_out) / 2.0,
+        }
+    }
+}
