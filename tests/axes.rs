@@ -6,8 +6,11 @@ mod harness;
 
 use harness::{array, device, finite};
 use wgrad::graph::Source;
+use wgrad::ops::embedding::Embedding;
 use wgrad::ops::pad::PadMode;
-use wgrad::{Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
+use wgrad::{
+    DType, Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, TensorType, Value, Weights,
+};
 
 /// What `build` makes of 1, 2, 3, ... in this shape, and the gradient of the sum of its product with 1, 2, 3, ...
 fn counted(
@@ -216,6 +219,86 @@ fn reductions_that_can_not_be_are_refused() {
     assert_says(&seven, &["at most 6 dimensions"]);
 }
 
+/// What `build` makes of numbers in this shape, and whether it is whole numbers.
+fn indices(
+    shape: &[usize],
+    numbers: &[f32],
+    build: impl FnOnce(&mut Graph, Value) -> Result<Value>,
+) -> HostTensor {
+    let run = || -> Result<HostTensor> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", shape)?;
+        let y = build(&mut graph, x)?;
+        let plan = Plan::new(&graph, &[y], device().caps())?;
+        let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+        session.write(x, numbers)?;
+        session.step()?;
+        session.read(y)
+    };
+    run().unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn the_first_of_equals_is_found() {
+    let (shape, nan) = ([2, 4], f32::NAN);
+    let x = [3.0, 7.0, 7.0, -1.0, 5.0, nan, 2.0, nan];
+    let along = indices(&shape, &x, |graph, x| graph.argmax(x, Some(1), false));
+    assert_eq!(along.kind(), TensorType::i32([2]));
+    assert_is(&along, &[2], &[1.0, 1.0]);
+    assert_is(&indices(&shape, &x, |graph, x| graph.argmin(x, Some(1), true)), &[2, 1], &[3.0, 1.0]);
+    assert_is(&indices(&shape, &x, |graph, x| graph.argmax(x, Some(0), false)), &[4], &[1.0, 1.0, 0.0, 1.0]);
+    assert_is(&indices(&shape, &x, |graph, x| graph.argmax(x, None, true)), &[1, 1], &[5.0]);
+    assert_is(&indices(&shape, &x[..4].repeat(2), |graph, x| graph.argmin(x, None, false)), &[], &[3.0]);
+    assert_says(&refusal(|graph, x| graph.argmax(x, Some(2), false)), &["argmax \"argmax\"", "axis 2"]);
+}
+
+/// Rows of [[1, 2], [3, 4], [5, 6]], and the sum over what each became of 1, 2, 3, ...
+#[test]
+fn rows_by_index() {
+    for (padding, third) in [(None, [5.0 + 1.0, 6.0 + 2.0]), (Some(2), [0.0, 0.0])] {
+        let (y, dweight) = counted([3, 2], |graph, weight| {
+            let indices =
+                graph.constant(HostTensor { shape: [1, 3].into(), data: HostData::I32(vec![2, 0, 2]) })?;
+            graph.embedding_with(weight, indices, Embedding { padding })
+        });
+        assert_is(&y, &[1, 3, 2], &[5.0, 6.0, 1.0, 2.0, 5.0, 6.0]);
+        assert_is(&dweight, &[3, 2], &[3.0, 4.0, 0.0, 0.0, third[0], third[1]]);
+    }
+
+    let says = |message: String, part: &str| assert_says(&message, &["embedding \"embedding\"", part]);
+    says(refusal(|graph, x| graph.embedding(x, x)), "i32 indices");
+    says(
+        refusal(|graph, x| {
+            let (row, indices) = (graph.reshape(x, [6])?, graph.labels("indices", 2)?);
+            graph.embedding(row, indices)
+        }),
+        "'weight' must be 2-D",
+    );
+    says(
+        refusal(|graph, x| {
+            let indices = graph.labels("indices", 2)?;
+            graph.embedding_with(x, indices, Embedding { padding: Some(2) })
+        }),
+        "padding_idx must be within num_embeddings",
+    );
+}
+
+#[test]
+fn indices_are_checked_before_upload() -> Result<()> {
+    let mut graph = Graph::new();
+    let weight = graph.input("weight", [3, 2])?;
+    let indices = graph.labels("indices", [2, 2])?;
+    let y = graph.embedding(weight, indices)?;
+    let plan = Plan::new(&graph, &[y], device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(indices, &[0, 1, 2, 0])?;
+    for (wrong, position) in [([0, 1, 2, 3], 3), ([0, -1, 0, 0], 1)] {
+        let error = session.write(indices, &wrong).expect_err("an index is no row").to_string();
+        assert_says(&error, &["\"indices\"", &format!("index {}", wrong[position]), "outside 0..3"]);
+    }
+    Ok(())
+}
+
 /// What works element by element goes into the kernels that move elements or reduce them.
 #[test]
 fn chains_go_along() {
@@ -226,6 +309,7 @@ fn chains_go_along() {
         cases::permute::cases,
         cases::concatenate::cases,
         cases::reduce::cases,
+        cases::embedding::cases,
     ] {
         let mut names = Vec::new();
         for case in family() {
@@ -236,7 +320,7 @@ fn chains_go_along() {
             }
         }
     }
-    assert_eq!(cases.len(), 12);
+    assert_eq!(cases.len(), 14);
     for case in cases {
         for variant in case.variants() {
             let run = || -> Result<()> {
@@ -249,8 +333,15 @@ fn chains_go_along() {
                 assert_eq!(plan.steps().len(), 1, "{plan}");
                 let mut session = Session::new(device(), plan, &Weights::init(device(), &built.graph, 0)?)?;
                 for (seed, (value, info)) in (1..).zip(built.graph.values()) {
-                    if matches!(info.source, Source::Input) {
-                        session.write(value, &harness::numbers(info.kind.shape.clone(), seed))?;
+                    match (&info.source, info.kind.dtype) {
+                        (Source::Input, DType::I32) => {
+                            let indices = case.inputs.iter().find(|input| input.as_f32().is_none());
+                            session.write(value, indices.expect("the case has indices"))?;
+                        }
+                        (Source::Input, _) => {
+                            session.write(value, &harness::numbers(info.kind.shape.clone(), seed))?;
+                        }
+                        _ => {}
                     }
                 }
                 session.verify().map(|_| ())
@@ -279,6 +370,9 @@ fn gradients_agree_with_differences() {
     check_gradients(cases::permute::cases());
     check_gradients(cases::concatenate::cases());
     check_gradients(cases::expand::cases());
+    // What a padding row would get is left out on purpose.
+    let whole = |case: &harness::Case| !case.name.contains("padding");
+    check_gradients(cases::embedding::cases().into_iter().filter(whole).collect());
     // The largest and the smallest jump at infinities, and what their gradients need has none.
     let smooth = |case: &harness::Case| {
         !(case.name.contains("extreme") || ["equal_count", "extremum_share"].contains(&case.operator.name()))

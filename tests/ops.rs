@@ -23,6 +23,7 @@ macro_rules! families {
 }
 
 families! {
+    argmax
     arithmetic
     batch_norm
     concatenate
@@ -30,6 +31,7 @@ families! {
     cross_entropy
     dropout
     elementwise
+    embedding
     expand
     loss
     local_response_norm

@@ -1,4 +1,4 @@
-// A reduction to the largest. NaN is larger than anything.
+// A reduction to the largest. NaN is larger than anything. Needs shared/is_nan.
 fn neutral() -> f32 {
     // Minus infinity, which no constant expression can be.
     var bits = 0xff800000u;
@@ -6,9 +6,9 @@ fn neutral() -> f32 {
 }
 
 fn combine(a: Pack, b: Pack) -> Pack {
-    return select(b, a, (a >= b) | (a != a));
+    return select(b, a, (a >= b) | pack_is_nan(a));
 }
 
 fn combine_two(a: f32, b: f32) -> f32 {
-    return select(b, a, (a >= b) | (a != a));
+    return select(b, a, a >= b || is_nan(a));
 }

@@ -1,4 +1,4 @@
-// A reduction to the smallest. NaN is smaller than anything.
+// A reduction to the smallest. NaN is smaller than anything. Needs shared/is_nan.
 fn neutral() -> f32 {
     // Infinity, which no constant expression can be.
     var bits = 0x7f800000u;
@@ -6,9 +6,9 @@ fn neutral() -> f32 {
 }
 
 fn combine(a: Pack, b: Pack) -> Pack {
-    return select(b, a, (a <= b) | (a != a));
+    return select(b, a, (a <= b) | pack_is_nan(a));
 }
 
 fn combine_two(a: f32, b: f32) -> f32 {
-    return select(b, a, (a <= b) | (a != a));
+    return select(b, a, a <= b || is_nan(a));
 }

@@ -21,3 +21,8 @@ alias PackNumber = u32;
 fn pack_first_largest(v: Pack, at: PackNumber) -> u32 {
     return at;
 }
+
+// Which elements are NaN, by their bits: compilers may take it that none is.
+fn pack_is_nan(v: Pack) -> bool {
+    return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}

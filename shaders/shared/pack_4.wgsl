@@ -22,3 +22,8 @@ fn pack_first_largest(v: Pack, at: PackNumber) -> u32 {
     let number = select(PackNumber(0xffffffffu), at * 4u + PackNumber(0u, 1u, 2u, 3u), v == Pack(pack_max(v)));
     return min(min(number.x, number.y), min(number.z, number.w));
 }
+
+// Which elements are NaN, by their bits: compilers may take it that none is.
+fn pack_is_nan(v: Pack) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(v) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
+}

@@ -69,17 +69,17 @@ pub struct ValueInfo {
     pub kind: TensorType,
     /// Where it comes from.
     pub source: Source,
-    /// For class labels: the number of classes and the ignored label. Checked before upload.
+    /// For class labels and indices: how many there are, and the ignored label. Checked before upload.
     pub labels: Option<LabelRange>,
 }
 
-/// Which class labels an input may hold.
+/// Which class labels or indices an input may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LabelRange {
     /// Labels run from 0 to `classes - 1`.
     pub classes: usize,
     /// A label that takes no part in the loss.
-    pub ignored: i32,
+    pub ignored: Option<i32>,
 }
 
 /// An operator applied to values.
@@ -327,7 +327,14 @@ impl Graph {
     /// Restricts an input of class labels to `0..classes` and `ignored`, so that a session can
     /// refuse others before upload. Does nothing for labels that are not an input.
     pub(crate) fn restrict_labels(&mut self, labels: Value, classes: usize, ignored: i32) {
-        self.values[labels.index].labels = Some(LabelRange { classes, ignored });
+        self.values[labels.index].labels = Some(LabelRange { classes, ignored: Some(ignored) });
+    }
+
+    /// Restricts an input of indices to `0..rows`, beside what labels it may hold.
+    pub(crate) fn restrict_indices(&mut self, indices: Value, rows: usize) {
+        let labels = &mut self.values[indices.index].labels;
+        let classes = labels.map_or(rows, |range| range.classes.min(rows));
+        *labels = Some(LabelRange { classes, ignored: None });
     }
 
     /// What is known of a value.

@@ -3,6 +3,7 @@
 //! One file a family. What an operator computes stands twice more, on purpose: as WGSL in
 //! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU.
 
+pub mod argmax;
 pub mod arithmetic;
 mod axes;
 pub mod batch_norm;
@@ -12,6 +13,7 @@ pub mod correct;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod embedding;
 pub mod expand;
 pub(crate) mod gemm;
 pub mod linear;

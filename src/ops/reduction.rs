@@ -28,6 +28,7 @@ static FOLD_4: ShaderFile = shader_file!("shared/fold_4");
 static SUM: ShaderFile = shader_file!("shared/combine_sum");
 static MAX: ShaderFile = shader_file!("shared/combine_max");
 static MIN: ShaderFile = shader_file!("shared/combine_min");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static PLAIN: ShaderFile = shader_file!("shared/term_plain");
 static DEVIATION: ShaderFile = shader_file!("shared/term_deviation");
 static SQUARE_DEVIATION: ShaderFile = shader_file!("shared/term_square_deviation");
@@ -192,7 +193,7 @@ fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Res
         let whole = if rows == outer && !reduction.is_plain() { kept } else { 4 };
         let (width, pack, _) = width(&[rows * kept, parts * kept, whole]);
         let period = parts * kept / width;
-        let kernel = Kernel::new(&[&GROUP, pack, combine, term, &ROWS])
+        let kernel = Kernel::new(&[&GROUP, pack, &IS_NAN, combine, term, &ROWS])
             .with("BATCH", cx.index(batch)?)
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?)
@@ -230,13 +231,14 @@ fn reduce_channels(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) ->
         let part_count = count.div_ceil(parts);
         let part = (parts > 1).then(|| cx.temporary(kept * parts));
         let ([combine, term], beside) = reduction.joined(first);
-        let kernel = Kernel::new(&[&GROUP, pack, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS])
-            .with("TEAM", cx.index(team)?)
-            .with("CHANNELS", cx.index(kept)?)
-            .with("PLANE", cx.index(plane)?)
-            .with("COUNT", cx.index(count)?)
-            .with("PARTS", cx.index(parts)?)
-            .with("PART_COUNT", cx.index(part_count)?);
+        let kernel =
+            Kernel::new(&[&GROUP, pack, &IS_NAN, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS])
+                .with("TEAM", cx.index(team)?)
+                .with("CHANNELS", cx.index(kept)?)
+                .with("PLANE", cx.index(plane)?)
+                .with("COUNT", cx.index(count)?)
+                .with("PARTS", cx.index(parts)?)
+                .with("PART_COUNT", cx.index(part_count)?);
         let groups = (kept * parts).div_ceil(LANES / team);
         reduction.dispatch(cx, Step { source, beside, part: part.clone() }, kernel, groups, 1);
         let Some(part) = part else { return Ok(()) };
@@ -263,7 +265,7 @@ fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Redu
     // Dimensions kept index the workgroups, the stretched ones are reduced within one.
     let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
     let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
-    let kernel = Kernel::new(&[&GROUP, &PACK_1, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC])
+    let kernel = Kernel::new(&[&GROUP, &PACK_1, &IS_NAN, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC])
         .with("TEAM", LANES as u32)
         .with("OUTPUTS", cx.index(to.elements())?)
         .with("COUNT", cx.index(from.elements() / to.elements())?)

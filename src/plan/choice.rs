@@ -100,6 +100,8 @@ const PREFERENCE: &[Row] = &[
     Row::gpus("max_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two_rows", "two_by_two", "default"]),
     Row::all ("max_pool2d_grad",      ANY, &["two_by_two", "default"]),
     Row::gpus("avg_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two", "default"]),
+    Row::all ("embedding",            ANY, &["vec4", "scalar"]),
+    Row::all ("embedding_grad",       ANY, &["vec4", "scalar"]),
     Row::all ("concatenate",          ANY, &["vec4", "scalar"]),
     Row::all ("permute",              ANY, &["vec4", "scalar"]),
     Row::all ("pad",                  ANY, &["vec4", "scalar"]),

@@ -3,6 +3,7 @@
 //! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
 //! Class labels and counters are held as f64 too, which is exact for them.
 
+pub mod argmax;
 pub mod arithmetic;
 pub mod batch_norm;
 pub mod concatenate;
@@ -10,6 +11,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod embedding;
 pub mod expand;
 pub mod local_response_norm;
 pub mod loss;

@@ -397,13 +397,19 @@ fn check_contents(info: &ValueInfo, data: HostSlice<'_>) -> Result<()> {
         ));
     }
     if let (Some(range), HostSlice::I32(labels)) = (info.labels, data) {
-        let fits =
-            |label: i32| label == range.ignored || usize::try_from(label).is_ok_and(|l| l < range.classes);
+        let fits = |label: i32| {
+            Some(label) == range.ignored || usize::try_from(label).is_ok_and(|l| l < range.classes)
+        };
         if let Some(i) = labels.iter().position(|&label| !fits(label)) {
-            return error(format!(
-                "label {} at position {i} is outside 0..{} (and is not {}, the ignored label); check the data set's classes",
-                labels[i], range.classes, range.ignored
-            ));
+            let (label, classes) = (labels[i], range.classes);
+            return error(match range.ignored {
+                Some(ignored) => format!(
+                    "label {label} at position {i} is outside 0..{classes} (and is not {ignored}, the ignored label); check the data set's classes"
+                ),
+                None => format!(
+                    "index {label} at position {i} is outside 0..{classes}; check the rows that are indexed"
+                ),
+            });
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
+pub mod argmax;
 pub mod arithmetic;
 pub mod batch_norm;
 pub mod concatenate;
@@ -9,6 +10,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
+pub mod embedding;
 pub mod expand;
 pub mod local_response_norm;
 pub mod loss;
@@ -37,6 +39,7 @@ pub struct Family {
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
+    Family { name: "argmax", cases: argmax::cases, large: argmax::large },
     Family { name: "arithmetic", cases: arithmetic::cases, large: arithmetic::large },
     Family { name: "batch_norm", cases: batch_norm::cases, large: batch_norm::large },
     Family { name: "concatenate", cases: concatenate::cases, large: concatenate::large },
@@ -44,6 +47,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "cross_entropy", cases: cross_entropy::cases, large: cross_entropy::large },
     Family { name: "dropout", cases: dropout::cases, large: dropout::large },
     Family { name: "elementwise", cases: elementwise::cases, large: elementwise::large },
+    Family { name: "embedding", cases: embedding::cases, large: embedding::large },
     Family { name: "expand", cases: expand::cases, large: expand::large },
     Family { name: "loss", cases: loss::cases, large: loss::large },
     Family {

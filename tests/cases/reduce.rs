@@ -72,6 +72,16 @@ pub fn cases() -> Vec<Case> {
             cases.push(Case::new("extremes", Reduce { function, axes }, vec![extremes.clone()]));
         }
     }
+    let mut invalid = numbers([2, 70], 8);
+    if let HostData::F32(data) = &mut invalid.data {
+        (data[3], data[75], data[138]) = (f32::NAN, f32::NAN, inf);
+    }
+    for function in [Function::Max, Function::Min] {
+        for axis in [0, 1] {
+            let axes = Axes { axes: vec![axis], keep: false };
+            cases.push(Case::new("extremes and NaN", Reduce { function, axes }, vec![invalid.clone()]));
+        }
+    }
     // A mean a million times the deviations, which f32 still tells apart.
     for (name, shape, axes) in [("rows", [1031, 6], 0), ("a row each", [6, 1031], 1)] {
         let mut x = numbers(shape, 9);

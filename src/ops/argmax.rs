@@ -1,0 +1,110 @@
+//! Where along an axis the largest or the smallest element is.
+
+use super::Operator;
+use super::softmax::team;
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::plan::Lower;
+use crate::reference::{Array, argmax as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, Shape, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static TEAM: ShaderFile = shader_file!("shared/team");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
+static ARGMAX: ShaderFile = shader_file!("argmax");
+
+/// Invocations of a workgroup, which teams share.
+const LANES: usize = 64;
+
+/// The index (i32) of the largest element along an axis, or of the smallest; the first of equals. NaN
+/// counts as both, as in PyTorch. It has no gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ArgMax {
+    /// The dimension that is searched.
+    pub axis: usize,
+    /// Whether the output keeps it, with size 1.
+    pub keep: bool,
+    /// Whether the smallest is looked for.
+    pub smallest: bool,
+}
+
+impl Operator for ArgMax {
+    fn name(&self) -> &'static str {
+        if self.smallest { "argmin" } else { "argmax" }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let shape = &inputs[0].shape;
+        if inputs[0].dtype != DType::F32 {
+            return Err(format!("expects an f32 input, found {}", inputs[0]));
+        }
+        if self.axis >= shape.len() {
+            return Err(format!("axis {} is outside the {} dimensions of {shape}", self.axis, shape.len()));
+        }
+        let mut sizes = shape.to_vec();
+        if self.keep {
+            sizes[self.axis] = 1;
+        } else {
+            sizes.remove(self.axis);
+        }
+        Ok(vec![TensorType::i32(sizes)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let shape = &cx.input_type(0).shape;
+        let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
+        let rows = shape.elements() / terms;
+        // As softmax shares rows out.
+        let team = if inner >= 16 && rows >= 32 * LANES { 1 } else { team(terms) };
+        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &ARGMAX])
+            .with("TEAM", team as u32)
+            .with("ROWS", cx.index(rows)?)
+            .with("AXIS", cx.index(terms)?)
+            .with("INNER", cx.index(inner)?)
+            .with("SMALLEST", self.smallest);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(kernel, &operands, rows.div_ceil(LANES / team));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::argmax(self, inputs[0])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+impl Graph {
+    /// The index (i32) of the first largest element along `axis`, or without one among all elements in
+    /// their order. The output has the axis with size 1 if `keep` is set, and not otherwise. It has no
+    /// gradient.
+    ///
+    /// # Errors
+    /// An axis that `x` does not have, an input that is not f32.
+    pub fn argmax(&mut self, x: Value, axis: Option<usize>, keep: bool) -> Result<Value> {
+        self.search(x, axis, keep, false)
+    }
+
+    /// The index of the first smallest element, as [`Graph::argmax`] has the largest.
+    ///
+    /// # Errors
+    /// As [`Graph::argmax`].
+    pub fn argmin(&mut self, x: Value, axis: Option<usize>, keep: bool) -> Result<Value> {
+        self.search(x, axis, keep, true)
+    }
+
+    fn search(&mut self, x: Value, axis: Option<usize>, keep: bool, smallest: bool) -> Result<Value> {
+        if let Some(axis) = axis {
+            return self.apply1(ArgMax { axis, keep, smallest }, &[x]);
+        }
+        self.check_owned([x])?;
+        let shape = self.shape(x).clone();
+        let row = self.reshape(x, [shape.elements()])?;
+        let index = self.apply1(ArgMax { axis: 0, keep: false, smallest }, &[row])?;
+        if keep { self.reshape(index, Shape::from(vec![1; shape.len()])) } else { Ok(index) }
+    }
+}

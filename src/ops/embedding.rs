@@ -1,0 +1,192 @@
+//! Rows of a weight by their indices: embeddings of words or classes.
+
+use super::Operator;
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::plan::{Caps, Lower};
+use crate::reference::{Array, embedding as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{DType, TensorType};
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static FORWARD: ShaderFile = shader_file!("embedding");
+static HEADS: ShaderFile = shader_file!("embedding_heads");
+static LINKS: ShaderFile = shader_file!("embedding_links");
+static GRAD: ShaderFile = shader_file!("embedding_grad");
+
+/// Invocations of a workgroup, and how many elements each makes in turn in the forward kernel.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+
+/// For each index the weight's row of that number. Inputs: weight `[rows, features]`, indices (i32 of any
+/// shape). Output: the indices' shape, and `features` behind it.
+///
+/// An index that is no row gives zeros and no gradient; a session refuses it before upload where the
+/// indices are an input.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Embedding {
+    /// A row that gets no gradient, and so stays as it is.
+    pub padding: Option<usize>,
+}
+
+impl Operator for Embedding {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let (weight, indices) = (inputs[0], inputs[1]);
+        if weight.dtype != DType::F32 || weight.shape.len() != 2 {
+            return Err(format!("'weight' must be 2-D: expects f32 [rows, features], found {weight}"));
+        }
+        if indices.dtype != DType::I32 {
+            return Err(format!("expects i32 indices, found {indices}"));
+        }
+        let (rows, features) = (weight.shape[0], weight.shape[1]);
+        if let Some(padding) = self.padding.filter(|&padding| padding >= rows) {
+            return Err(format!(
+                "padding_idx must be within num_embeddings: row {padding} of {}",
+                weight.shape
+            ));
+        }
+        Ok(vec![TensorType::f32([&indices.shape[..], &[features]].concat())])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        if cx.wants(0) {
+            let rows = cx.shape(cx.input(0))[0];
+            let inputs = [cx.input(1), cx.output_gradient(0)?];
+            let gradient = cx.apply1(EmbeddingGrad { forward: *self, rows }, &inputs)?;
+            cx.set(0, gradient);
+        }
+        Ok(())
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        widths(inputs[0].shape[1])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let shape = &cx.input_type(0).shape;
+        let elements = cx.output_type(0).shape.elements() / width;
+        let kernel = Kernel::new(&[&GROUP, &FORWARD])
+            .with("ELEMENTS", cx.index(elements)?)
+            .with("ITEMS", ITEMS as u32)
+            .with("ROWS", cx.index(shape[0])?)
+            .with("COLUMNS", cx.index(shape[1] / width)?);
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::embedding(inputs[0], inputs[1])]
+    }
+}
+
+/// Gradient of [`Embedding`] by the weight: each row adds up the gradients of its positions in their
+/// order. Inputs: indices, the output's gradient.
+///
+/// The positions of a row are linked in a list. A position finds its successor by looking at those after
+/// it, so finding them all takes at most half the square of the positions in comparisons, and far fewer
+/// where indices repeat; what follows grows with the weight and the output alone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EmbeddingGrad {
+    /// The forward operator.
+    pub forward: Embedding,
+    /// Rows of the weight.
+    pub rows: usize,
+}
+
+impl EmbeddingGrad {
+    /// Columns of the weight, from the output's gradient.
+    fn features(dy: &TensorType) -> usize {
+        dy.shape.last().copied().unwrap_or(1)
+    }
+}
+
+impl Operator for EmbeddingGrad {
+    fn name(&self) -> &'static str {
+        "embedding_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let weight = TensorType::f32([self.rows, Self::features(inputs[1])]);
+        let output = self.forward.infer(&[&weight, inputs[0]])?;
+        if output[0] != *inputs[1] {
+            return Err(format!("expects a gradient like the output {}, found {}", output[0], inputs[1]));
+        }
+        Ok(vec![weight])
+    }
+
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        widths(Self::features(inputs[1]))
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let positions = cx.input_type(0).shape.elements();
+        let columns = Self::features(cx.input_type(1)) / width;
+        let (rows, count) = (cx.index(self.rows)?, cx.index(positions)?);
+        let (heads, next) = (cx.temporary(self.rows), cx.temporary(positions));
+        let sized = |kernel: Kernel| kernel.with("ROWS", rows).with("POSITIONS", count);
+        let kernel = sized(Kernel::new(&[&GROUP, &HEADS]));
+        cx.dispatch(kernel, std::slice::from_ref(&heads), self.rows.div_ceil(LANES));
+        let kernel = sized(Kernel::new(&[&GROUP, &LINKS]));
+        let operands = [cx.input(0), heads.clone(), next.clone()];
+        cx.dispatch(kernel, &operands, positions.div_ceil(LANES));
+        let kernel = sized(Kernel::new(&[&GROUP, &GRAD]))
+            .with("COLUMNS", cx.index(columns)?)
+            .with("IGNORED", cx.index(self.forward.padding.unwrap_or(self.rows))?);
+        let operands = [cx.input(1), heads, next, cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, (self.rows * columns).div_ceil(LANES), width);
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::embedding_grad(self, inputs[0], inputs[1])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(reference::embedding_grad(self, inputs[0], &inputs[1].map(f64::abs)).largest())
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[1].shape.elements() as u64
+    }
+}
+
+fn widths(features: usize) -> Vec<&'static str> {
+    if features.is_multiple_of(4) { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+}
+
+impl Graph {
+    /// The rows of `weight [rows, features]` that `indices` (i32 of any shape) name: the shape of the indices,
+    /// and `features` behind it.
+    ///
+    /// # Errors
+    /// A weight that is not f32 of two dimensions, indices that are not i32.
+    pub fn embedding(&mut self, weight: Value, indices: Value) -> Result<Value> {
+        self.embedding_with(weight, indices, Embedding::default())
+    }
+
+    /// [`Graph::embedding`] with attributes.
+    ///
+    /// # Errors
+    /// As [`Graph::embedding`]; a padding row that the weight does not have.
+    pub fn embedding_with(&mut self, weight: Value, indices: Value, attributes: Embedding) -> Result<Value> {
+        let rows = self.apply1(attributes, &[weight, indices])?;
+        self.restrict_indices(self.storage(indices), self.shape(weight)[0]);
+        Ok(rows)
+    }
+}
