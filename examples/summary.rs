@@ -12,8 +12,9 @@ use wgrad::{Error, Graph, Mode};
 /// published.
 type Model = (&'static str, fn(usize, usize) -> Sequential, [usize; 2], usize);
 
-const MODELS: [Model; 9] = [
+const MODELS: [Model; 10] = [
     ("lenet5", models::lenet5, [1, 10], 28),
+    ("mobilenet_v2", models::mobilenet_v2, [3, 1000], 224),
     ("resnet18", models::resnet18, [3, 1000], 224),
     ("resnet34", models::resnet34, [3, 1000], 224),
     ("resnet50", models::resnet50, [3, 1000], 224),

@@ -70,6 +70,13 @@ fn published() -> Vec<Published> {
             132_868_840,
             7.609,
         ),
+        network(
+            "MobileNetV2",
+            models::mobilenet_v2(3, 1000),
+            include_str!("models/mobilenet_v2.txt"),
+            3_504_872,
+            0.301,
+        ),
         Published {
             name: "U-Net",
             network: models::unet(3, 1, 32),
@@ -179,6 +186,13 @@ fn resnets_compute_what_is_published_from_files_of_their_names() -> Result<()> {
     let narrow = ResNet::bottleneck([2, 1, 2, 1]).width(4).build(3, 7);
     let tensors = held(&built(&narrow, &images.shape, Mode::Eval)?.0);
     agree("bottlenecks", &narrow, &tensors, &images, |state, x| forward::resnet(state, [2, 1, 2, 1], x))
+}
+
+#[test]
+fn mobilenet_computes_what_is_published_from_a_file_of_its_names() -> Result<()> {
+    let tensors = table(include_str!("models/mobilenet_v2.txt"));
+    let network = models::mobilenet_v2(3, 1000);
+    agree("MobileNetV2", &network, &tensors, &numbers([2, 3, 40, 33], 1), forward::mobilenet_v2)
 }
 
 #[test]

@@ -100,6 +100,28 @@ pub fn resnet(state: &State, blocks: [usize; 4], images: &Array) -> Array {
     state.linear("fc", &mean(&x))
 }
 
+/// MobileNetV2: figure 4d of Sandler et al. (2018), as often and with the strides that table 2 says.
+pub fn mobilenet_v2(state: &State, images: &Array) -> Array {
+    let layer = |name: &str, x: &Array, stride| {
+        let y = state.norm(&format!("{name}.1"), &state.conv(&format!("{name}.0"), x, stride));
+        y.map(|y| y.clamp(0.0, 6.0))
+    };
+    let mut x = layer("features.0", images, 2);
+    for block in 1..=17 {
+        let name = |index: usize| format!("features.{block}.conv.{index}");
+        let stride = if [2, 4, 7, 14].contains(&block) { 2 } else { 1 };
+        let y = if block == 1 {
+            state.norm(&name(2), &state.conv(&name(1), &layer(&name(0), &x, stride), 1))
+        } else {
+            let y = layer(&name(1), &layer(&name(0), &x, 1), stride);
+            state.norm(&name(3), &state.conv(&name(2), &y, 1))
+        };
+        let same = [3, 5, 6, 8, 9, 10, 12, 13, 15, 16].contains(&block);
+        x = if same { add(&x, &y) } else { y };
+    }
+    state.linear("classifier.1", &mean(&layer("features.18", &x, 1)))
+}
+
 /// A transposed convolution whose 2x2 windows lie side by side.
 fn spread(weight: &Array, bias: &Array, x: &Array) -> Array {
     let [n, inputs, h, w] = x.shape[..] else { panic!("images have four dimensions") };

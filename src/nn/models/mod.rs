@@ -12,11 +12,13 @@
 //! ```
 
 mod lenet;
+mod mobilenet;
 mod resnet;
 mod unet;
 mod vgg;
 
 pub use lenet::lenet5;
+pub use mobilenet::mobilenet_v2;
 pub use resnet::{ResNet, resnet18, resnet34, resnet50};
 pub use unet::unet;
 pub use vgg::{vgg11, vgg11_bn, vgg16, vgg16_bn};
