@@ -210,9 +210,9 @@ fn poolings_of_generated_shapes() {
 
 #[test]
 fn kinds_of_pooling_of_generated_shapes() {
-    let mut generator = Generator::new(9);
+    let mut generator = Generator::new(20);
     let mut cases = Vec::new();
-    while cases.len() < 8 * 10 {
+    while cases.len() < 10 * 10 {
         let kernel = generator.pair(4);
         let pool = Pool2d::new(kernel).stride(generator.pair(3)).ceil_mode(generator.size(2) == 1);
         let padded = pool
@@ -229,6 +229,7 @@ fn kinds_of_pooling_of_generated_shapes() {
         cases.extend(cases::pool2d::average(&name, padded.into(), Weighting::Distance, input));
         cases.extend(cases::pool2d::norm(&name, p, pool, input));
         cases.extend(cases::pool2d::max(&name, windows, input));
+        cases.extend(cases::pool2d::unpool(&name, padded, input, [input[2], input[3]]));
         cases.extend(cases::pool2d::average(&name, windows, Weighting::Equal, input));
     }
     check(&cases);

@@ -1,16 +1,5 @@
-// An output's gradient goes to the tap of its window that won, as max_pool2d keeps it. Needs the
-// windows' files.
-@group(0) @binding(1) var<storage, read> taps: array<u32>;
-
-const TAPS_PER_WORD: u32 = 4u; // shape
-
-// The tap of output o's window that won.
-fn winner(o: u32) -> i32 {
-    let bits = 32u / TAPS_PER_WORD;
-    let word = taps[o / TAPS_PER_WORD] >> (o % TAPS_PER_WORD * bits);
-    return i32(word & (0xffffffffu >> (32u - bits)));
-}
-
+// An output's gradient goes to the tap of its window that won. Needs the windows' files and
+// shared/pool2d_winner.
 fn share(gradient: f32, i: u32, o: u32, down: Cover, right: Cover) -> f32 {
     return select(0.0, gradient, winner(o) == down.tap * KERNEL_W + right.tap);
 }

@@ -33,6 +33,36 @@ pub fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, i
     result
 }
 
+/// Puts each value where its window's winner lies; the last window has the last word.
+pub fn max_unpool2d(x: &Array, winners: &[usize], windows: &Windows, output: Shape) -> Array {
+    let places = places(winners, windows, &output);
+    let mut result = Array::zeros(output);
+    for (&value, place) in x.data.iter().zip(places) {
+        if let Some(i) = place {
+            result.data[i] = value;
+        }
+    }
+    result
+}
+
+/// Gives each window the gradient of the element that has its value.
+pub fn max_unpool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
+    let places = places(winners, windows, &gradient.shape);
+    let last = |i: usize| places.iter().rposition(|&place| place == Some(i));
+    let taken = |(o, place): (usize, &Option<usize>)| {
+        place.filter(|&i| last(i) == Some(o)).map_or(0.0, |i| gradient.data[i])
+    };
+    Array::new(input.clone(), places.iter().enumerate().map(taken).collect())
+}
+
+/// Where the winner of each window lies; taps made up by a test may lie outside.
+fn places(winners: &[usize], windows: &Windows, shape: &Shape) -> Vec<Option<usize>> {
+    let place = |(o, &winner): (usize, &usize)| {
+        taps(o, shape, windows).iter().find(|tap| tap.number == winner).map(|tap| tap.index)
+    };
+    winners.iter().enumerate().map(place).collect()
+}
+
 /// The weighted mean of each window.
 pub fn avg_pool2d(x: &Array, average: &Average) -> Array {
     let mut output = Array::zeros(output_shape(&x.shape, &average.windows));

@@ -4,8 +4,8 @@ use crate::harness::{Case, numbers};
 use wgrad::HostTensor;
 use wgrad::ops::Operator;
 use wgrad::ops::pool2d::{
-    Average, AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, Norm, Pool2d,
-    Weighting, Windows,
+    Average, AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, MaxUnpool2d,
+    MaxUnpool2dGrad, Norm, Pool2d, Unpool, Weighting, Windows,
 };
 use wgrad::{HostData, TensorType};
 
@@ -30,6 +30,19 @@ pub fn max(name: &str, windows: Windows, input: [usize; 4]) -> Vec<Case> {
     let gradient = numbers(found[0].shape.clone(), 6);
     let backward = MaxPool2dGrad { windows, input: input.into() };
     vec![Case::new(name, forward, vec![numbers(input, 1)]), Case::new(name, backward, vec![gradient, taps])]
+}
+
+/// Max unpooling and its gradient, to an output of `size`, of taps that max pooling kept of `input`.
+pub fn unpool(name: &str, pool: Pool2d, input: [usize; 4], size: [usize; 2]) -> Vec<Case> {
+    let taps = max(name, pool.into(), input).remove(1).inputs.remove(1);
+    let unpool = Unpool { pool, output_size: size };
+    let pooled = output(&MaxPool2d(pool.into()), input).shape;
+    let gradient = numbers([input[0], input[1], size[0], size[1]], 11);
+    let backward = MaxUnpool2dGrad { unpool, input: pooled.clone() };
+    vec![
+        Case::new(name, MaxUnpool2d(unpool), vec![numbers(pooled, 10), taps.clone()]),
+        Case::new(name, backward, vec![gradient, taps]),
+    ]
 }
 
 /// An average and its gradient.
@@ -168,6 +181,20 @@ fn kinds(three: Pool2d) -> Vec<Case> {
     ] {
         cases.extend(norm(name, p, pool, input));
     }
+    for (name, pool, input, size) in [
+        ("unpooling side by side", Pool2d::new([2, 3]), [2, 3, 7, 9], [7, 9]),
+        ("unpooling to a larger and a smaller size", Pool2d::new([2, 2]), [1, 3, 7, 6], [6, 7]),
+        ("unpooling windows that overlap", three, [2, 2, 9, 10], [9, 10]),
+        (
+            "unpooling windows of over 256 taps",
+            Pool2d::new([17, 19]).stride([3, 2]).padding([8, 9]),
+            [1, 1, 20, 21],
+            [20, 21],
+        ),
+        ("unpooling dilated windows", three.dilation([2, 3]).ceil_mode(true), [1, 2, 8, 13], [8, 13]),
+    ] {
+        cases.extend(unpool(name, pool, input, size));
+    }
     for (name, output, input) in [
         ("three by five of primes", [3, 5], [2, 3, 7, 11]),
         ("more windows than elements", [9, 4], [1, 2, 5, 3]),
@@ -211,6 +238,7 @@ pub fn large() -> Vec<Case> {
     cases.extend(average("2x64x112x112, 3x3 stride 2", stem.into(), Weighting::Distance, [2, 64, 112, 112]));
     let inside = stem.padding([0, 0]);
     cases.extend(norm("2x64x112x112, 3x3 stride 2, p of 2", 2.0, inside, [2, 64, 112, 112]));
+    cases.extend(unpool("64x32x14x14, 2x2", halves, [64, 32, 14, 14], [14, 14]));
     let uneven = Windows::Adaptive([7, 7]);
     cases.extend(max("8x256x15x15 to 7x7", uneven, [8, 256, 15, 15]));
     cases.extend(average("8x256x15x15 to 7x7", uneven, Weighting::Equal, [8, 256, 15, 15]));

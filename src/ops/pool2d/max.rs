@@ -19,7 +19,8 @@ static MAX_2X2: ShaderFile = shader_file!("max_pool2d_2x2");
 static MAX_2X2_ODD: ShaderFile = shader_file!("max_pool2d_2x2_odd");
 static MAX_2X2_ROWS: ShaderFile = shader_file!("max_pool2d_2x2_rows");
 static MAX_GLOBAL: ShaderFile = shader_file!("max_pool2d_global");
-static WINNER: ShaderFile = shader_file!("shared/pool2d_winner_share");
+pub(super) static WINNER: ShaderFile = shader_file!("shared/pool2d_winner");
+static SHARE: ShaderFile = shader_file!("shared/pool2d_winner_share");
 static MAX_GRAD_2X2: ShaderFile = shader_file!("max_pool2d_grad_2x2");
 static MAX_GRAD_2X2_ODD: ShaderFile = shader_file!("max_pool2d_grad_2x2_odd");
 
@@ -172,7 +173,7 @@ impl Operator for MaxPool2dGrad {
             let per_word = self.windows.taps_per_word([input[2], input[3]]);
             let kernel = self
                 .windows
-                .joined(cx, &[&WINNER, &GATHER], input)?
+                .joined(cx, &[&WINNER, &SHARE, &GATHER], input)?
                 .with("ELEMENTS", cx.index(elements)?)
                 .with("TAPS_PER_WORD", per_word as u32);
             (kernel, elements)
@@ -205,7 +206,7 @@ pub(super) fn check_taps(found: &TensorType, expected: &TensorType) -> Result<()
     Err(format!("expected the winning taps as {expected}, found {found}"))
 }
 
-fn check_max(windows: &Windows) -> Result<(), String> {
+pub(super) fn check_max(windows: &Windows) -> Result<(), String> {
     match windows {
         Windows::Sliding(pool) => {
             pool.check("max pooling", Takes { padding: true, dilation: true, divisor: false })

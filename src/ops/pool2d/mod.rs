@@ -8,11 +8,13 @@
 mod average;
 mod lp;
 mod max;
+mod unpool;
 mod windows;
 
 pub use average::{Average, AvgPool2d, AvgPool2dGrad, Weighting};
 pub use lp::{LpPool2d, LpPool2dGrad, Norm};
 pub use max::{MaxPool2d, MaxPool2dGrad};
+pub use unpool::{MaxIndices, MaxUnpool2d, MaxUnpool2dGrad, Unpool};
 pub use windows::{Pool2d, Windows};
 
 use crate::error::Result;

@@ -1,0 +1,175 @@
+//! Max unpooling: values go back to where max pooling found the largest, and its gradient.
+
+use super::max::{WINNER, check_max, check_taps, kept_taps};
+use super::{LANES, Pool2d, Windows, check_gradient, check_images};
+use crate::error::Result;
+use crate::graph::{Backward, Graph, Value};
+use crate::ops::Operator;
+use crate::plan::Lower;
+use crate::reference::{Array, pool2d as reference};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::{Shape, TensorType};
+
+static LAST: ShaderFile = shader_file!("shared/pool2d_last_winner");
+static UNPOOL: ShaderFile = shader_file!("max_unpool2d");
+static UNPOOL_GRAD: ShaderFile = shader_file!("max_unpool2d_grad");
+
+/// Where max pooling found the largest element of each window, for [`Graph::max_unpool2d`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MaxIndices {
+    taps: Value,
+    pool: Pool2d,
+    input: [usize; 2],
+}
+
+impl MaxIndices {
+    /// Height and width of what was pooled.
+    pub fn input_size(&self) -> [usize; 2] {
+        self.input
+    }
+}
+
+/// The windows of a max unpooling and the size of its output.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Unpool {
+    /// The windows of the max pooling.
+    pub pool: Pool2d,
+    /// Height and width of the output.
+    pub output_size: [usize; 2],
+}
+
+impl Unpool {
+    fn windows(&self) -> Windows {
+        self.pool.into()
+    }
+
+    /// Shape of the output for an input of this shape: what the pooling could have been of.
+    fn output_shape(&self, input: &Shape) -> Result<Shape, String> {
+        check_max(&self.windows())?;
+        let [h, w] = self.output_size;
+        let pooled =
+            self.pool.output_size([h, w]).map_err(|e| format!("invalid output_size [{h}, {w}]: {e}"))?;
+        if pooled != [input[2], input[3]] {
+            return Err(format!(
+                "invalid output_size [{h}, {w}]: max pooling makes {pooled:?} of it, the input has [{}, {}]",
+                input[2], input[3]
+            ));
+        }
+        Ok(Shape::from([input[0], input[1], h, w]))
+    }
+
+    fn joined(&self, cx: &Lower<'_>, main: &'static ShaderFile, output: &Shape) -> Result<Kernel> {
+        let kernel = self.windows().joined(cx, &[&WINNER, &LAST, main], output)?;
+        Ok(kernel.with("TAPS_PER_WORD", self.windows().taps_per_word(self.output_size) as u32))
+    }
+
+    fn winners(&self, taps: &Array, count: usize) -> Vec<usize> {
+        reference::unpack_taps(taps, count, self.windows().taps_per_word(self.output_size))
+    }
+}
+
+/// Values at the places where max pooling found the largest, zeros elsewhere. Inputs: x (N, C, H, W) of the
+/// pooling's output's shape, and its taps. Outputs: y.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxUnpool2d(pub Unpool);
+
+impl Operator for MaxUnpool2d {
+    fn name(&self) -> &'static str {
+        "max_unpool2d"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        check_images(inputs[0])?;
+        let output = self.0.output_shape(&inputs[0].shape)?;
+        check_taps(inputs[1], &kept_taps(&self.0.windows(), &output, &inputs[0].shape))?;
+        Ok(vec![TensorType::f32(output)])
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let input = cx.shape(cx.input(0));
+        let operator = MaxUnpool2dGrad { unpool: self.0, input };
+        let gradient = cx.apply1(operator, &[gradient, cx.input(1)])?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let output = &cx.output_type(0).shape;
+        let elements = output.elements();
+        let kernel = self.0.joined(cx, &UNPOOL, output)?.with("ELEMENTS", cx.index(elements)?);
+        cx.dispatch(kernel, &[cx.input(0), cx.input(1), cx.output(0)], elements.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let winners = self.0.winners(inputs[1], inputs[0].data.len());
+        let output = self.0.output_shape(&inputs[0].shape).expect("the shape rule has passed");
+        vec![reference::max_unpool2d(inputs[0], &winners, &self.0.windows(), output)]
+    }
+}
+
+/// The gradient of [`MaxUnpool2d`]. Inputs: the output's gradient and the taps. Output: the gradient of x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxUnpool2dGrad {
+    /// The windows and the output's size.
+    pub unpool: Unpool,
+    /// Shape of the forward input.
+    pub input: Shape,
+}
+
+impl Operator for MaxUnpool2dGrad {
+    fn name(&self) -> &'static str {
+        "max_unpool2d_grad"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        let kind = TensorType::f32(self.input.clone());
+        check_images(&kind)?;
+        let output = self.unpool.output_shape(&self.input)?;
+        check_gradient(inputs[0], &output)?;
+        check_taps(inputs[1], &kept_taps(&self.unpool.windows(), &output, &self.input))?;
+        Ok(vec![kind])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let outputs = self.input.elements();
+        let kernel = self.unpool.joined(cx, &UNPOOL_GRAD, &cx.input_type(0).shape)?;
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch(kernel.with("OUTPUTS", cx.index(outputs)?), &operands, outputs.div_ceil(LANES));
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let winners = self.unpool.winners(inputs[1], self.input.elements());
+        vec![reference::max_unpool2d_grad(inputs[0], &winners, &self.unpool.windows(), &self.input)]
+    }
+}
+
+impl Graph {
+    /// [`Graph::max_pool2d`], and where it found the largest elements.
+    ///
+    /// # Errors
+    /// As [`Graph::max_pool2d`].
+    pub fn max_pool2d_with_indices(&mut self, x: Value, pool: Pool2d) -> Result<(Value, MaxIndices)> {
+        let outputs = self.apply(super::MaxPool2d(pool.into()), &[x])?;
+        let input = [self.shape(x)[2], self.shape(x)[3]];
+        Ok((outputs[0], MaxIndices { taps: outputs[1], pool, input }))
+    }
+
+    /// `x`, of the shape that max pooling made, with its values back at the places where that found the largest
+    /// and zeros elsewhere: (N, C, H, W) with H and W of `output_size`.
+    ///
+    /// The output's size is [`MaxIndices::input_size`] as a rule; another from which the windows make as
+    /// many outputs does too, whatever won outside of it left out. Where windows overlap and several found the
+    /// same element, it has the value of the last of them, row by row, and the others get no gradient (PyTorch
+    /// leaves open which value that is, and gives all of them the element's gradient).
+    ///
+    /// # Errors
+    /// Another rank or type; indices of another shape than `x`; a size that max pooling would not make `x`'s
+    /// of.
+    pub fn max_unpool2d(&mut self, x: Value, indices: &MaxIndices, output_size: [usize; 2]) -> Result<Value> {
+        self.apply1(MaxUnpool2d(Unpool { pool: indices.pool, output_size }), &[x, indices.taps])
+    }
+}
