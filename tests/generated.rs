@@ -19,6 +19,7 @@ use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{MaxPool2d, Pool2d, Weighting, Windows};
 use wgrad::ops::row_norm::RowNorm;
 use wgrad::ops::unary::Unary;
+use wgrad::ops::upsample::{Interpolation, Resize, Upsample};
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights};
 
 struct Generator(ChaCha8Rng);
@@ -204,6 +205,31 @@ fn poolings_of_generated_shapes() {
             continue;
         }
         cases.extend(cases::pool2d::passes(&format!("input {input:?} {pool:?}"), pool, input));
+    }
+    check(&cases);
+}
+
+#[test]
+fn resamplings_of_generated_shapes() {
+    let mut generator = Generator::new(21);
+    let mut cases = Vec::new();
+    while cases.len() < 2 * 40 {
+        // Where many outputs give to a single element, they may cancel by chance.
+        let input = [generator.edge(3), 1 + generator.edge(3), generator.edge(13), generator.edge(40)];
+        let resize = match generator.size(2) {
+            1 => Resize::Size([generator.edge(30), generator.edge(40)]),
+            _ => Resize::ScaleFactor(
+                [generator.size(30), generator.size(30)].map(|tenths| tenths as f64 / 10.0),
+            ),
+        };
+        let align_corners = generator.size(2) == 1;
+        let interpolation =
+            [Interpolation::Nearest, Interpolation::Bilinear { align_corners }][generator.size(2) - 1];
+        if (Upsample { resize, interpolation }).output_size([input[2], input[3]]).is_err() {
+            continue;
+        }
+        let name = format!("{input:?} by {resize:?}, {interpolation:?}");
+        cases.extend(cases::upsample::passes(&name, resize, interpolation, input));
     }
     check(&cases);
 }

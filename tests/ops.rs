@@ -48,6 +48,7 @@ families! {
     slice
     softmax
     unary
+    upsample
 }
 
 fn agrees(name: &str) {

@@ -36,6 +36,7 @@ pub mod softmax;
 mod strided_copy;
 
 pub mod unary;
+pub mod upsample;
 
 use crate::error::Result;
 use crate::graph::Backward;

@@ -28,6 +28,7 @@ pub mod sample_moments;
 pub mod slice;
 pub mod softmax;
 pub mod unary;
+pub mod upsample;
 
 use crate::tensor::Shape;
 

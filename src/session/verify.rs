@@ -52,9 +52,16 @@ impl Session {
         let inputs = self.download(&node.inputs)?;
         self.encode(step.dispatches.clone());
         self.submit()?;
-        // An output that nothing reads need not be written.
-        let read: Vec<usize> =
-            (0..node.outputs.len()).filter(|&i| self.plan.place(node.outputs[i]).is_some()).collect();
+        // An output that nothing reads need not be written, or a later dispatch of the node has taken its
+        // place.
+        let graph = self.plan.graph();
+        let is_read = |i: usize| {
+            let value = node.outputs[i];
+            self.plan.outputs().contains(&value)
+                || graph.nodes().any(|(_, other)| other.inputs.contains(&value))
+                || node.operator.in_place().iter().any(|&(output, _)| output == i)
+        };
+        let read: Vec<usize> = (0..node.outputs.len()).filter(|&i| is_read(i)).collect();
         let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>())?;
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
         let inputs: Vec<&Array> = inputs.iter().collect();

@@ -27,6 +27,7 @@ pub mod sample_moments;
 pub mod slice;
 pub mod softmax;
 pub mod unary;
+pub mod upsample;
 
 use crate::harness::Case;
 
@@ -70,6 +71,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
     Family { name: "unary", cases: unary::cases, large: unary::large },
+    Family { name: "upsample", cases: upsample::cases, large: upsample::large },
 ];
 
 /// Every small case of every operator.

@@ -142,16 +142,20 @@ impl Operator for AvgPool2d {
         Ok(())
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
-        let (kernel, invocations) = match cx.variant() {
+        let (kernel, invocations, width) = match cx.variant() {
             "two_by_two" => {
                 let words = outputs / 4;
                 let kernel = Kernel::new(&[&GROUP, &AVG_2X2])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?);
-                (kernel, words)
+                (kernel, words, 4)
             }
             "global" | "global_wide" => {
                 let count = input[2] * input[3];
@@ -163,15 +167,15 @@ impl Operator for AvgPool2d {
                     .with("PLANES", cx.index(outputs)?)
                     .with("PLANE", cx.index(plane)?)
                     .with("COUNT", cx.index(count)?);
-                (kernel, outputs * team)
+                (kernel, outputs * team, 1)
             }
             _ => {
                 let kernel = self.0.joined(cx, &SUM, input)?.with("OUTPUTS", cx.index(outputs)?);
-                (kernel, outputs)
+                (kernel, outputs, 1)
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
+        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(LANES), width);
         Ok(())
     }
 
@@ -217,16 +221,20 @@ impl Operator for AvgPool2dGrad {
         variants
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
-        let (kernel, invocations) = match cx.variant() {
+        let (kernel, invocations, width) = match cx.variant() {
             "two_by_two" => {
                 let words = output.elements() / 4;
                 let kernel = Kernel::new(&[&GROUP, &AVG_GRAD_2X2])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?);
-                (kernel, words)
+                (kernel, words, 1)
             }
             "global" => {
                 let count = input[2] * input[3];
@@ -235,16 +243,16 @@ impl Operator for AvgPool2dGrad {
                     .with("PACKS", cx.index(elements / width)?)
                     .with("PLANE", cx.index(count / width)?)
                     .with("COUNT", cx.index(count)?);
-                (kernel, elements / width)
+                (kernel, elements / width, width)
             }
             _ => {
                 let kernel = self.average.joined(cx, &GATHER, input)?;
                 let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
-                (kernel, elements)
+                (kernel, elements, 1)
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
+        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(LANES), width);
         Ok(())
     }
 

@@ -73,11 +73,16 @@ impl Operator for LpPool2d {
         Ok(())
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let outputs = cx.output_type(0).shape.elements();
         let kernel = self.0.joined(cx, &[&LP, &SUM], &cx.input_type(0).shape)?;
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel.with("OUTPUTS", cx.index(outputs)?), &operands, outputs.div_ceil(LANES));
+        let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
+        cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -110,12 +115,17 @@ impl Operator for LpPool2dGrad {
         Ok(vec![inputs[1].clone()])
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let input = &cx.input_type(1).shape;
         let elements = input.elements();
         let kernel = self.0.joined(cx, &[&LP, &LP_SHARE, &GATHER], input)?;
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
-        cx.dispatch(kernel.with("ELEMENTS", cx.index(elements)?), &operands, elements.div_ceil(LANES));
+        let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
 

@@ -162,13 +162,14 @@ impl Operator for MaxPool2dGrad {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
-        let (kernel, invocations) = if cx.variant() == "two_by_two" {
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        if cx.variant() == "two_by_two" {
             let words = output.elements() / 4;
             let file = if output[3] % 2 == 0 { &MAX_GRAD_2X2 } else { &MAX_GRAD_2X2_ODD };
             let kernel = Kernel::new(&[&GROUP, file])
                 .with("WORDS", cx.index(words)?)
                 .with("OUT_W", cx.index(output[3])?);
-            (kernel, words)
+            cx.dispatch(kernel, &operands, words.div_ceil(LANES));
         } else {
             let per_word = self.windows.taps_per_word([input[2], input[3]]);
             let kernel = self
@@ -176,10 +177,8 @@ impl Operator for MaxPool2dGrad {
                 .joined(cx, &[&WINNER, &SHARE, &GATHER], input)?
                 .with("ELEMENTS", cx.index(elements)?)
                 .with("TAPS_PER_WORD", per_word as u32);
-            (kernel, elements)
-        };
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
+            cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
+        }
         Ok(())
     }
 

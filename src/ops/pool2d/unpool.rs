@@ -95,11 +95,16 @@ impl Operator for MaxUnpool2d {
         Ok(())
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let output = &cx.output_type(0).shape;
         let elements = output.elements();
         let kernel = self.0.joined(cx, &UNPOOL, output)?.with("ELEMENTS", cx.index(elements)?);
-        cx.dispatch(kernel, &[cx.input(0), cx.input(1), cx.output(0)], elements.div_ceil(LANES));
+        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -133,11 +138,16 @@ impl Operator for MaxUnpool2dGrad {
         Ok(vec![kind])
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let outputs = self.input.elements();
         let kernel = self.unpool.joined(cx, &UNPOOL_GRAD, &cx.input_type(0).shape)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel.with("OUTPUTS", cx.index(outputs)?), &operands, outputs.div_ceil(LANES));
+        let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
+        cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
     }
 

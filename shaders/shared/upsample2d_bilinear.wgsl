@@ -1,0 +1,37 @@
+// Output `at` lies between the input elements at floor(position) and the one behind it. The first and last
+// of both lie on each other with ALIGN_CORNERS; otherwise elements are squares, and what lies before the
+// middle of the first is taken to lie on it. Needs shared/upsample2d_shape.
+const ALIGN_CORNERS: bool = false; // shape
+
+// How far behind an input element the index of an output lies that takes part of it.
+const REACH: i32 = 1;
+
+fn position(at: i32, scale: f32) -> f32 {
+    if (ALIGN_CORNERS) {
+        return f32(at) * scale;
+    }
+    return max((f32(at) + 0.5) * scale - 0.5, 0.0);
+}
+
+fn index(at: i32, scale: f32, size: i32) -> i32 {
+    return min(i32(floor(position(at, scale))), size - 1);
+}
+
+fn guess(wanted: i32, scale: f32) -> f32 {
+    if (ALIGN_CORNERS) {
+        return f32(wanted) / scale;
+    }
+    return (f32(wanted) + 0.5) / scale - 0.5;
+}
+
+// How much of the element behind index(at) is in output `at`.
+fn behind(at: i32, scale: f32, size: i32) -> f32 {
+    return clamp(position(at, scale) - f32(index(at, scale, size)), 0.0, 1.0);
+}
+
+// How much of input element `i` is in output `at`: behind the last element lies the last again.
+fn weight(at: i32, i: i32, scale: f32, size: i32) -> f32 {
+    let low = index(at, scale, size);
+    let share = behind(at, scale, size);
+    return select(0.0, 1.0 - share, low == i) + select(0.0, share, min(low + 1, size - 1) == i);
+}

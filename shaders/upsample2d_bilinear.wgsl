@@ -1,0 +1,28 @@
+// result[n,c,oy,ox] = the mean of the four elements around its position, each by how near it is: first along
+// rows, then between them.
+//
+// Layouts NCHW. One invocation makes one output.
+@group(0) @binding(0) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+
+const OUTPUTS: u32 = 64u; // shape
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let o = group_number(group, groups) * 64u + lane;
+    if (o >= OUTPUTS) {
+        return;
+    }
+    let oy = i32(o) / OUT_W % OUT_H;
+    let ox = i32(o) % OUT_W;
+    let y = index(oy, SCALE_H, IN_H);
+    let x = index(ox, SCALE_W, IN_W);
+    let down = behind(oy, SCALE_H, IN_H);
+    let right = behind(ox, SCALE_W, IN_W);
+    let upper = i32(o) / (OUT_H * OUT_W) * (IN_H * IN_W) + y * IN_W;
+    let lower = upper + select(0, IN_W, y + 1 < IN_H);
+    let next = min(x + 1, IN_W - 1);
+    let above = (1.0 - right) * source[upper + x] + right * source[upper + next];
+    let below = (1.0 - right) * source[lower + x] + right * source[lower + next];
+    result[o] = finish(o, (1.0 - down) * above + down * below);
+}

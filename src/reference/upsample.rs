@@ -1,0 +1,66 @@
+//! Resampling of images, output by output.
+
+use super::Array;
+use crate::ops::upsample::{Interpolation, Upsample};
+use crate::tensor::Shape;
+
+/// An image of another size.
+pub fn upsample2d(x: &Array, upsample: &Upsample) -> Array {
+    let [h, w] = upsample.output_size([x.shape[2], x.shape[3]]).expect("the shape rule has passed");
+    let mut output = Array::zeros([x.shape[0], x.shape[1], h, w]);
+    let parts = parts(&x.shape, &output.shape, upsample);
+    for (y, parts) in output.data.iter_mut().zip(parts) {
+        *y = parts.iter().map(|&(i, weight)| weight * x.data[i]).sum();
+    }
+    output
+}
+
+/// Gives each output's gradient to the elements that it is made of.
+pub fn upsample2d_grad(gradient: &Array, upsample: &Upsample, input: &Shape) -> Array {
+    let mut result = Array::zeros(input.clone());
+    for (g, parts) in gradient.data.iter().zip(parts(input, &gradient.shape, upsample)) {
+        for (i, weight) in parts {
+            result.data[i] += weight * g;
+        }
+    }
+    result
+}
+
+/// The input elements that each output is made of, and how much of each.
+fn parts(input: &Shape, output: &Shape, upsample: &Upsample) -> Vec<Vec<(usize, f64)>> {
+    let [rows, columns] = [0, 1].map(|d| {
+        let size = input[2 + d];
+        let step = upsample.step(d, size, output[2 + d]);
+        (0..output[2 + d]).map(|at| along(at, size, step, upsample.interpolation)).collect::<Vec<_>>()
+    });
+    let mut parts = Vec::new();
+    for plane in 0..input[0] * input[1] {
+        for row in &rows {
+            for column in &columns {
+                let mut each = Vec::new();
+                for (y, down) in row {
+                    for (x, right) in column {
+                        each.push(((plane * input[2] + y) * input[3] + x, down * right));
+                    }
+                }
+                parts.push(each);
+            }
+        }
+    }
+    parts
+}
+
+/// What output `at` is made of along one dimension.
+fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec<(usize, f64)> {
+    let position = match interpolation {
+        // The rule is one of f32: another rounding may take another element.
+        Interpolation::Nearest => return vec![(((at as f32 * step).floor() as usize).min(size - 1), 1.0)],
+        Interpolation::Bilinear { align_corners: true } => at as f64 * f64::from(step),
+        Interpolation::Bilinear { align_corners: false } => {
+            ((at as f64 + 0.5) * f64::from(step) - 0.5).max(0.0)
+        }
+    };
+    let low = (position.floor() as usize).min(size - 1);
+    let behind = (position - low as f64).clamp(0.0, 1.0);
+    vec![(low, 1.0 - behind), ((low + 1).min(size - 1), behind)]
+}
