@@ -7,9 +7,11 @@
 mod activations;
 mod convolution;
 mod dropout;
+mod embedding;
 mod linear;
 pub mod models;
 mod normalization;
+mod padding;
 mod parallel;
 mod pooling;
 mod sequential;
@@ -20,8 +22,10 @@ pub use activations::{
 };
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
+pub use embedding::Embedding;
 pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
+pub use padding::Pad;
 pub use parallel::Parallel;
 pub use pooling::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d,

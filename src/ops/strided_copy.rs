@@ -15,6 +15,7 @@ static REFLECT: ShaderFile = shader_file!("shared/border_reflect");
 static REPLICATE: ShaderFile = shader_file!("shared/border_replicate");
 static CIRCULAR: ShaderFile = shader_file!("shared/border_circular");
 static COPY: ShaderFile = shader_file!("strided_copy");
+static TILED: ShaderFile = shader_file!("permute_tiled");
 
 /// Invocations of a workgroup, and how many elements each makes in turn.
 const LANES: usize = 64;
@@ -129,13 +130,30 @@ impl StridedCopy {
         Some(packed)
     }
 
+    /// The dimension of the result along which the source lies side by side, if it is another than the last
+    /// and all are taken whole: then neighbours are one thing to the source and another to the result.
+    fn crossing(&self) -> Option<usize> {
+        let (last, outer) = self.axes.split_last()?;
+        let crosses = last.stride != 1 && self.axes.iter().all(Axis::is_whole);
+        outer.iter().position(|axis| axis.stride == 1).filter(|_| crosses)
+    }
+
     /// The variants that can make this copy.
     pub fn variants(&self) -> Vec<&'static str> {
-        if self.packed().is_some() { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+        if self.packed().is_some() {
+            vec!["vec4", "scalar"]
+        } else if self.crossing().is_some() {
+            vec!["tiled", "scalar"]
+        } else {
+            vec!["scalar"]
+        }
     }
 
     /// Records the copy of the first input to the first output.
     pub fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if let (Some(a), "tiled") = (self.crossing(), cx.variant()) {
+            return self.lower_tiled(cx, a);
+        }
         let packed = self.packed().filter(|_| cx.variant() == "vec4");
         let width = if packed.is_some() { 4 } else { 1 };
         let copy = packed.as_ref().unwrap_or(self);
@@ -166,6 +184,43 @@ impl StridedCopy {
     }
 }
 
+/// Side of a square tile.
+const TILE: usize = 32;
+
+impl StridedCopy {
+    /// Records the copy by tiles of the last dimension and of dimension `a`, along which the source lies.
+    fn lower_tiled(&self, cx: &mut Lower<'_>, a: usize) -> Result<()> {
+        let results = strides(&self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into());
+        let last = self.axes.len() - 1;
+        let mut tiles = self.axes[a].size.div_ceil(TILE) * self.axes[last].size.div_ceil(TILE);
+        let mut kernel = Kernel::new(&[&GROUP, &TILED])
+            .with("SIZE_A", cx.index(self.axes[a].size)?)
+            .with("SIZE_L", cx.index(self.axes[last].size)?)
+            .with("RESULT_A", cx.index(results[a])?)
+            .with("SOURCE_L", cx.index(self.axes[last].stride)?);
+        let others: Vec<usize> = (0..last).filter(|&d| d != a).collect();
+        for (place, &d) in (0..OTHERS).rev().zip(others.iter().rev()) {
+            let axis = self.axes[d];
+            // The outermost coordinate is what is left.
+            if place > 0 {
+                kernel = kernel.with(SIZE[place], cx.index(axis.size)?);
+            }
+            kernel =
+                kernel.with(RESULT[place], cx.index(results[d])?).with(SOURCE[place], cx.index(axis.stride)?);
+            tiles *= axis.size;
+        }
+        let kernel = kernel.with("TILES", cx.index(tiles)?);
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch_finished(kernel, &operands, tiles, 1);
+        Ok(())
+    }
+}
+
+/// Dimensions beside the two of a tile.
+const OTHERS: usize = RANK - 2;
+
+const RESULT: [&str; OTHERS] = ["RESULT_0", "RESULT_1", "RESULT_2", "RESULT_3"];
+const SOURCE: [&str; OTHERS] = ["SOURCE_0", "SOURCE_1", "SOURCE_2", "SOURCE_3"];
 const SIZE: [&str; RANK] = ["", "SIZE_1", "SIZE_2", "SIZE_3", "SIZE_4", "SIZE_5"];
 const START: [&str; RANK] = ["START_0", "START_1", "START_2", "START_3", "START_4", "START_5"];
 const STEP: [&str; RANK] = ["STEP_0", "STEP_1", "STEP_2", "STEP_3", "STEP_4", "STEP_5"];

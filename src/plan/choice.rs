@@ -103,7 +103,7 @@ const PREFERENCE: &[Row] = &[
     Row::all ("embedding",            ANY, &["vec4", "scalar"]),
     Row::all ("embedding_grad",       ANY, &["vec4", "scalar"]),
     Row::all ("concatenate",          ANY, &["vec4", "scalar"]),
-    Row::all ("permute",              ANY, &["vec4", "scalar"]),
+    Row::gpus("permute",              ANY, &["vec4", "tiled", "scalar"], &["vec4", "scalar"]),
     Row::all ("pad",                  ANY, &["vec4", "scalar"]),
     Row::all ("pad_grad",             ANY, &["vec4", "scalar"]),
     Row::all ("slice",                ANY, &["vec4", "scalar"]),

@@ -20,6 +20,12 @@ pub enum Init {
         /// The standard deviation, at least 0.
         std: f64,
     },
+    /// Normally distributed with mean 0 and standard deviation 1, but for one row, which is zero: an embedding
+    /// with a padding row.
+    NormalWithZeroRow {
+        /// The row: an index of the first dimension.
+        row: usize,
+    },
     /// Normally distributed under the condition that `low <= x <= high`: PyTorch's `trunc_normal_`.
     TruncatedNormal {
         /// The mean of the whole distribution.
@@ -137,6 +143,12 @@ impl Init {
             Init::Normal { mean, std } => {
                 require("mean", mean, true, "a number")?;
                 require("std", std, std >= 0.0, "at least 0")
+            }
+            Init::NormalWithZeroRow { row } => {
+                if shape.first().is_some_and(|&rows| row < rows) {
+                    return Ok(());
+                }
+                Err(format!("padding_idx must be within num_embeddings: row {row} of {shape}"))
             }
             Init::TruncatedNormal { mean, std, low, high } => {
                 require("mean", mean, true, "a number")?;

@@ -19,6 +19,11 @@ impl Init {
             Init::Normal { mean, std } => {
                 data.fill_with(|| (mean + std * numbers.normal()) as f32);
             }
+            Init::NormalWithZeroRow { row } => {
+                data.fill_with(|| numbers.normal() as f32);
+                let columns: usize = shape[1..].iter().product();
+                data[row * columns..(row + 1) * columns].fill(0.0);
+            }
             Init::TruncatedNormal { mean, std, low, high } => data.fill_with(|| {
                 let x = numbers.truncated(mean, std, low, high);
                 // Not even by rounding.

@@ -1,0 +1,43 @@
+//! Embeddings: a learned row for each index.
+
+use super::Layer;
+use crate::error::Result;
+use crate::graph::{Graph, Init, Mode, Value};
+use crate::ops::embedding::Embedding as Attributes;
+
+/// Indices (i32 of any shape) to the rows of a table that they name: the indices' shape, and `features`
+/// behind it. As a network's first layer it takes [`Graph::labels`].
+///
+/// Parameter: `weight` \[rows, features], normally distributed with mean 0 and standard deviation 1 at
+/// first, as in PyTorch.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Embedding {
+    rows: usize,
+    features: usize,
+    padding: Option<usize>,
+}
+
+impl Embedding {
+    /// A table of this many rows of this many features.
+    pub fn new(rows: usize, features: usize) -> Self {
+        Embedding { rows, features, padding: None }
+    }
+
+    /// The row of an index that only fills sentences up: zeros at first, and never trained.
+    #[must_use]
+    pub fn padding_idx(mut self, row: usize) -> Self {
+        self.padding = Some(row);
+        self
+    }
+}
+
+impl Layer for Embedding {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        let init = match self.padding {
+            None => Init::Normal { mean: 0.0, std: 1.0 },
+            Some(row) => Init::NormalWithZeroRow { row },
+        };
+        let weight = g.parameter("weight", [self.rows, self.features], init)?;
+        g.embedding_with(weight, x, Attributes { padding: self.padding })
+    }
+}
