@@ -29,6 +29,8 @@ struct Entry {
     page: usize,
     offset: u64,
     in_file: bool,
+    /// Whether it is the average of the parameter that its name says.
+    average: bool,
 }
 
 /// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one i64 of them for each layer; here
@@ -68,13 +70,14 @@ impl Weights {
                 Source::State { init, in_state_dict } => (init, *in_state_dict),
                 _ => continue,
             };
+            let average = matches!(init, Init::Copy(of) if info.name == average_of(of));
             let (init, name) = first_contents(graph, value, init)?;
             let page = page_of[&page];
             let start = offset as usize / 4;
             let part = &mut contents[page][start..start + info.kind.shape.elements()];
             init.fill(seed, name, &info.kind.shape, part);
-            entries
-                .insert(info.name.clone(), Entry { shape: info.kind.shape.clone(), page, offset, in_file });
+            let shape = info.kind.shape.clone();
+            entries.insert(info.name.clone(), Entry { shape, page, offset, in_file, average });
         }
         let mut pages = Vec::with_capacity(contents.len());
         for content in &contents {
@@ -107,8 +110,8 @@ impl Weights {
             content.resize(start + shape.elements(), 0.0);
             init.fill(0, &info.name, &info.kind.shape, &mut content[start..]);
             content.resize(content.len().next_multiple_of(ARENA_ALIGNMENT as usize / 4), 0.0);
-            let entry =
-                Entry { shape, page: self.pages.len(), offset: 4 * start as u64, in_file: *in_state_dict };
+            let (page, offset) = (self.pages.len(), 4 * start as u64);
+            let entry = Entry { shape, page, offset, in_file: *in_state_dict, average: false };
             entries.insert(info.name.clone(), entry);
         }
         let mut pages = (*self.pages).clone();
@@ -241,7 +244,7 @@ impl Weights {
                 bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
             };
             // Averages go on from what is loaded.
-            let average = self.entries.get(&average_of(name)).filter(|average| average.shape == entry.shape);
+            let average = self.entries.get(&average_of(name)).filter(|average| average.average);
             found.extend(average.map(|average| (average, numbers.clone())));
             found.push((entry, numbers));
         }
@@ -268,9 +271,12 @@ impl Weights {
         let mut entries = (*self.entries).clone();
         let mut averages = 0;
         for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.in_file) {
-            if let Some(average) = entries.remove(&average_of(name)) {
+            let average = average_of(name);
+            if self.entries.get(&average).is_some_and(|average| average.average)
+                && let Some(average) = entries.remove(&average)
+            {
                 averages += 1;
-                entries.insert(name.clone(), Entry { in_file: entry.in_file, ..average });
+                entries.insert(name.clone(), Entry { in_file: entry.in_file, average: false, ..average });
             }
         }
         if averages == 0 {

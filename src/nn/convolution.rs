@@ -2,7 +2,7 @@
 
 use super::{Layer, default_init};
 use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
+use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::conv2d::{self, Padding};
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
@@ -17,6 +17,7 @@ macro_rules! convolution {
             outputs: usize,
             kernel: $size,
             bias: bool,
+            init: Option<Init>,
             attributes: conv2d::$attributes,
             $($field: $type,)?
         }
@@ -25,7 +26,7 @@ macro_rules! convolution {
             /// A layer with stride 1, no padding, one group and a bias.
             pub fn new(inputs: usize, outputs: usize, kernel: $size) -> Self {
                 let attributes = conv2d::$attributes::default();
-                $name { inputs, outputs, kernel, bias: true, attributes, $($field: $default)? }
+                $name { inputs, outputs, kernel, bias: true, init: None, attributes, $($field: $default)? }
             }
 
             /// Steps between windows.
@@ -63,6 +64,13 @@ macro_rules! convolution {
                 self.bias = bias;
                 self
             }
+
+            /// Sets what the weight starts from.
+            #[must_use]
+            pub fn init(mut self, init: Init) -> Self {
+                self.init = Some(init);
+                self
+            }
         }
     };
 }
@@ -84,8 +92,15 @@ macro_rules! plain {
                 const NAME: &str = stringify!($method);
                 let channels = [("out_channels", self.outputs), ("in_channels", self.inputs)];
                 let bias = self.bias.then_some(self.outputs);
-                let (weight, bias) =
-                    parameters(g, NAME, channels, self.kernel.into(), self.attributes.groups, bias)?;
+                let (weight, bias) = parameters(
+                    g,
+                    NAME,
+                    channels,
+                    self.kernel.into(),
+                    self.attributes.groups,
+                    bias,
+                    &self.init,
+                )?;
                 if self.padding_mode == ZEROS {
                     return g.$method(x, weight, bias, self.attributes);
                 }
@@ -115,8 +130,15 @@ macro_rules! transposed {
                 const NAME: &str = stringify!($method);
                 let channels = [("in_channels", self.inputs), ("out_channels", self.outputs)];
                 let bias = self.bias.then_some(self.outputs);
-                let (weight, bias) =
-                    parameters(g, NAME, channels, self.kernel.into(), self.attributes.groups, bias)?;
+                let (weight, bias) = parameters(
+                    g,
+                    NAME,
+                    channels,
+                    self.kernel.into(),
+                    self.attributes.groups,
+                    bias,
+                    &self.init,
+                )?;
                 g.$method(x, weight, bias, self.attributes)
             }
         }
@@ -134,6 +156,7 @@ fn parameters(
     kernel: Shape,
     groups: usize,
     bias: Option<usize>,
+    init: &Option<Init>,
 ) -> Result<(Value, Option<Value>)> {
     for (what, channels) in channels {
         // No groups at all are the operator's to refuse.
@@ -144,10 +167,10 @@ fn parameters(
     }
     let [(_, first), (_, second)] = channels;
     let second = second / groups.max(1);
-    let init = default_init(second.saturating_mul(kernel.elements()));
+    let default = default_init(second.saturating_mul(kernel.elements()));
     let shape: Vec<usize> = [first, second].iter().chain(&kernel[..]).copied().collect();
-    let weight = g.parameter("weight", shape, init.clone())?;
-    let bias = bias.map(|outputs| g.parameter("bias", [outputs], init)).transpose()?;
+    let weight = g.parameter("weight", shape, init.clone().unwrap_or_else(|| default.clone()))?;
+    let bias = bias.map(|outputs| g.parameter("bias", [outputs], default)).transpose()?;
     Ok((weight, bias))
 }
 

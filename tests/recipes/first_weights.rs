@@ -148,6 +148,19 @@ fn first_weights_follow_from_seed_and_name() -> Result<()> {
     graph.scoped("fc", |graph| layer.forward(graph, x, Mode::Train))?;
     let weight = Weights::init(device(), &graph, 9)?.read("fc.weight")?.to_f64();
     assert_eq!(weight, first("fc.weight", [20, 30], Init::Orthogonal { gain: 1.0 }, 9)?);
+    // The windows of grouped convolutions.
+    let init = Init::xavier_uniform(1.0);
+    let layers: [(usize, Box<dyn Layer>); 2] = [
+        (6, Box::new(nn::Conv2d::new(6, 4, [3, 2]).groups(2).init(init.clone()))),
+        (4, Box::new(nn::ConvTranspose2d::new(4, 6, [3, 2]).groups(2).init(init.clone()))),
+    ];
+    for (channels, layer) in layers {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [1, channels, 5, 5])?;
+        layer.forward(&mut graph, x, Mode::Train)?;
+        let weight = Weights::init(device(), &graph, 9)?.read("weight")?.to_f64();
+        assert_eq!(weight, first("weight", [4, 3, 3, 2], init.clone(), 9)?);
+    }
     Ok(())
 }
 

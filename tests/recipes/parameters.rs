@@ -2,7 +2,8 @@
 
 use crate::harness::{self, device, labels, numbers, scaled};
 use wgrad::graph::Init;
-use wgrad::optim::{AdamW, Average, Nadam, Sgd};
+use wgrad::ops::optimizer::Rule;
+use wgrad::optim::{AdamW, Average, Nadam, Optimizer, Rmsprop, Sgd};
 use wgrad::{Graph, HostTensor, Plan, Result, Session, Value, Weights};
 
 fn kernels(plan: &Plan) -> Vec<&'static str> {
@@ -203,6 +204,94 @@ fn between_updates_nothing_but_the_sum_of_gradients_changes() -> Result<()> {
     assert_eq!(contents()?, after_one_update);
     session.verify()?;
     assert_ne!(contents()?, after_one_update);
+    Ok(())
+}
+
+#[test]
+fn a_run_that_goes_on_is_the_whole_run() -> Result<()> {
+    let mut graph = Graph::new();
+    let (_, loss) = network(&mut graph)?;
+    let rate = graph.scalar("rate")?;
+    Nadam::new(rate).accumulate(2).average(Average::new(0.9)).minimize(&mut graph, loss)?;
+    let (whole, _) = train(&graph, loss, 7, u64::MAX)?;
+    let (parts, first) = train(&graph, loss, 3, u64::MAX)?;
+    let mut second = Session::new(device(), first.plan().clone(), &parts)?;
+    for (name, contents) in [("x", numbers([6, 5], 1)), ("labels", labels(6, 7, 2))] {
+        second.write(graph.find(name).expect("the network has it"), &contents)?;
+    }
+    second.write_scalar(rate, 0.1)?;
+    second.set_step_number(first.step_number());
+    for _ in 3..7 {
+        second.step()?;
+    }
+    for name in whole.names() {
+        assert_eq!(whole.read(name)?, parts.read(name)?, "{name}");
+    }
+    Ok(())
+}
+
+/// Appends an optimizer of a rule by number, with settings by the digits of `settings`.
+fn optimize(
+    graph: &mut Graph,
+    rate: Value,
+    pairs: &[(Value, Value)],
+    number: usize,
+    settings: usize,
+) -> Result<()> {
+    fn with<R: Rule>(optimizer: Optimizer<R>, settings: usize) -> Optimizer<R> {
+        let optimizer = match settings % 3 {
+            0 => optimizer,
+            1 => optimizer.clip_norm(0.5),
+            _ => optimizer.clip_value(0.6).clip_norm(0.3),
+        };
+        let optimizer = if settings % 6 < 3 { optimizer } else { optimizer.average(Average::new(0.7)) };
+        optimizer.accumulate(1 + (settings / 6 % 2) as u32)
+    }
+    // Every third parameter.
+    let held = move |name: &str| {
+        name.strip_prefix('p').and_then(|i| i.parse().ok()).is_some_and(|i: usize| i % 3 == settings % 2)
+    };
+    match number % 4 {
+        0 => {
+            with(Sgd::new(rate), settings).group(held, |g| g.momentum(0.9).nesterov(true)).apply(graph, pairs)
+        }
+        1 => with(Rmsprop::new(rate), settings)
+            .group(held, |g| g.centered(true).alpha(0.6))
+            .apply(graph, pairs),
+        2 => with(AdamW::new(rate), settings)
+            .group(held, |g| g.amsgrad(true).weight_decay(0.3))
+            .apply(graph, pairs),
+        _ => with(Nadam::new(rate), settings).group(held, |g| g.momentum_decay(0.1)).apply(graph, pairs),
+    }
+}
+
+#[test]
+fn steps_over_generated_shapes_agree_with_the_reference() -> Result<()> {
+    let sizes = [1, 2, 3, 63, 64, 65, 127, 257, 1031];
+    for problem in 0..16usize {
+        let mut graph = Graph::new();
+        let rate = graph.scalar("rate")?;
+        let mut pairs = Vec::new();
+        for i in 0..2 + problem % 4 {
+            let size = sizes[(problem * 5 + i * 7) % sizes.len()];
+            let parameter = graph.parameter(&format!("p{i}"), [size], Init::Uniform(1.0))?;
+            pairs.push((parameter, graph.input(&format!("g{i}"), [size])?));
+        }
+        optimize(&mut graph, rate, &pairs, problem, problem * 7 % 12)?;
+        let mut caps = device().caps().clone();
+        // The largest of them fills a page.
+        caps.max_binding_bytes = if problem % 3 == 0 { caps.max_binding_bytes } else { 4352 };
+        let plan = Plan::new(&graph, &[], &caps)?;
+        let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 1)?)?;
+        session.write_scalar(rate, 0.05)?;
+        for step in 0..4 {
+            for (i, &(parameter, gradient)) in pairs.iter().enumerate() {
+                let shape = graph.shape(parameter).clone();
+                session.write(gradient, &scaled(shape, step + 10 * i as u64, 2.0))?;
+            }
+            session.verify()?;
+        }
+    }
     Ok(())
 }
 
