@@ -80,11 +80,10 @@ impl Weights {
             entries.insert(info.name.clone(), Entry { shape, page, offset, in_file, average });
         }
         let mut pages = Vec::with_capacity(contents.len());
-        for content in &contents {
-            let buffer = device.buffer("weights", 4 * content.len() as u64)?;
-            device.write(&buffer, 0, bytemuck::cast_slice(content));
-            pages.push(buffer);
+        for content in contents {
+            pages.push(page_of_contents(device, &content)?);
         }
+        device.flush();
         Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
@@ -116,9 +115,8 @@ impl Weights {
         }
         let mut pages = (*self.pages).clone();
         if !content.is_empty() {
-            let buffer = self.device.buffer("weights", 4 * content.len() as u64)?;
-            self.device.write(&buffer, 0, bytemuck::cast_slice(&content));
-            pages.push(buffer);
+            pages.push(page_of_contents(&self.device, &content)?);
+            self.device.flush();
         }
         Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
@@ -326,6 +324,16 @@ impl Weights {
                 .into(),
         })
     }
+}
+
+/// A buffer with these contents. The upload is queued.
+fn page_of_contents(device: &Device, contents: &[f32]) -> Result<Buffer> {
+    let buffer = device.buffer("weights", 4 * contents.len() as u64)?;
+    // A new buffer is zero already: an optimizer's state is no upload.
+    if contents.iter().any(|x| x.to_bits() != 0) {
+        device.write(&buffer, 0, bytemuck::cast_slice(contents));
+    }
+    Ok(buffer)
 }
 
 fn average_of(parameter: &str) -> String {

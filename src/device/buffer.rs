@@ -39,6 +39,12 @@ impl Device {
         self.queue().write_buffer(&buffer.raw, offset, bytes);
     }
 
+    /// Submits the uploads that are queued, rather than with the next step, so that their staging memory
+    /// does not live on into it.
+    pub(crate) fn flush(&self) {
+        self.queue().submit(None);
+    }
+
     /// Reads back parts of buffers (buffer, start, length in bytes), in one submission.
     pub(crate) async fn read_async(&self, parts: &[(&Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
         let total: u64 = parts.iter().map(|p| p.2).sum();
