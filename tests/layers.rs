@@ -4,6 +4,7 @@ mod harness;
 
 use harness::device;
 use wgrad::nn::{self, Layer};
+use wgrad::ops::upsample::Resize;
 use wgrad::{Error, Graph, Mode, Value, Weights};
 
 /// Builds `layer` on an input of this shape under the name "layer".
@@ -74,6 +75,19 @@ fn shapes_follow_the_layers() {
     assert_eq!(shape(Box::new(nn::AdaptiveMaxPool2d::new([11, 1]))), [2, 3, 11, 1]);
     assert_eq!(shape(Box::new(nn::GlobalAvgPool2d)), [2, 3, 1, 1]);
     assert_eq!(shape(Box::new(nn::GlobalMaxPool2d)), [2, 3, 1, 1]);
+    let twice = Resize::ScaleFactor([2.0, 1.5]);
+    assert_eq!(shape(Box::new(nn::Upsample::nearest(twice))), [2, 3, 16, 13]);
+    assert_eq!(shape(Box::new(nn::Upsample::bilinear(Resize::Size([3, 4]), true))), [2, 3, 3, 4]);
+    let line = |layer: Box<dyn Layer>| {
+        let mut g = Graph::new();
+        let x = g.input("x", [2, 3, 9]).unwrap();
+        let y = layer.forward(&mut g, x, Mode::Train).unwrap();
+        g.shape(y).to_vec()
+    };
+    assert_eq!(line(Box::new(nn::MaxPool1d::new(3).stride(2).padding(1).dilation(2))), [2, 3, 4]);
+    assert_eq!(line(Box::new(nn::AvgPool1d::new(2).ceil_mode(true).count_include_pad(false))), [2, 3, 5]);
+    assert_eq!(line(Box::new(nn::AdaptiveAvgPool1d::new(4))), [2, 3, 4]);
+    assert_eq!(line(Box::new(nn::AdaptiveMaxPool1d::new(3))), [2, 3, 3]);
     assert_eq!(shape(Box::new(nn::Flatten)), [2, 216]);
     for layer in [Box::new(nn::Relu) as Box<dyn Layer>, Box::new(nn::Sigmoid), Box::new(nn::Tanh)] {
         assert_eq!(shape(layer), [2, 3, 8, 9]);

@@ -8,7 +8,7 @@ use harness::fixture::{Fixture, assert_close};
 use harness::{Case, array, device, finite, numbers};
 use std::collections::BTreeSet;
 use wgrad::nn::{self, Layer};
-use wgrad::ops::pool2d::{Average, AvgPool2d, LpPool2d, MaxPool2d, Norm, Pool2d, Weighting, Windows};
+use wgrad::ops::pool2d::{Average, AvgPool2d, LpPool2d, MaxPool2d, Norm, Pool1d, Pool2d, Weighting, Windows};
 use wgrad::ops::upsample::Resize;
 use wgrad::{Error, Graph, HostTensor, Mode, Plan, PlanOptions, Session, Value, Weights};
 
@@ -147,6 +147,9 @@ fn norms_by_hand() -> Result<(), Error> {
     let sum = 3f64.sqrt() + 2.0;
     assert_numbers(&y, &[sum * sum, 0.0], "p = 1/2");
     assert_numbers(&dx, &[sum / 3f64.sqrt(), -sum / 2.0, 0.0, 0.0], "p = 1/2, gradient");
+    let (y, dx) = norm(f32::INFINITY, &x, two)?;
+    assert_numbers(&y, &[4.0, 0.0], "p = infinity");
+    assert_numbers(&dx, &[0.0, -1.0, 0.0, 0.0], "p = infinity, gradient");
     // The window that ceil mode keeps counts as a whole one.
     let x = plane([[1.0, 2.0, 3.0]]);
     let (y, dx) = norm(1.0, &x, two.ceil_mode(true))?;
@@ -252,6 +255,43 @@ fn unpooling_works_behind_batch_norm() -> Result<(), Error> {
 }
 
 #[test]
+fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
+    let line = HostTensor::f32([1, 1, 5], vec![1.0, 4.0, 2.0, 8.0, 16.0]);
+    let pool = Pool1d::new(2).padding(1);
+    let (y, dx) = passes(&line, None, |g, x| g.max_pool1d(x, pool))?;
+    assert_eq!(y, HostTensor::f32([1, 1, 3], vec![1.0, 4.0, 16.0]));
+    assert_eq!(dx, HostTensor::f32([1, 1, 5], vec![1.0, 1.0, 0.0, 0.0, 1.0]));
+    let (y, _) = passes(&line, None, |g, x| g.max_pool1d(x, Pool1d::new(2).dilation(3).stride(1)))?;
+    assert_eq!(y.to_f64(), [8.0, 16.0]);
+    let (y, dx) = passes(&line, None, |g, x| g.avg_pool1d(x, pool.stride(3).ceil_mode(true)))?;
+    assert_eq!(y.to_f64(), [0.5, 5.0]);
+    assert_eq!(dx.to_f64(), [0.5, 0.0, 0.5, 0.5, 0.0]);
+    let (y, _) = passes(&line, None, |g, x| g.avg_pool1d(x, pool.count_include_pad(false)))?;
+    assert_eq!(y.to_f64(), [1.0, 3.0, 12.0]);
+    // Windows 0..3 and 2..5.
+    let (y, _) = passes(&line, None, |g, x| g.adaptive_max_pool1d(x, 2))?;
+    assert_eq!(y.to_f64(), [4.0, 16.0]);
+    let (y, dx) = passes(&line, None, |g, x| g.adaptive_avg_pool1d(x, 2))?;
+    assert_numbers(&y, &[7.0 / 3.0, 26.0 / 3.0], "adaptive");
+    let third = 1.0 / 3.0;
+    assert_numbers(&dx, &[third, third, 2.0 * third, third, third], "adaptive, gradient");
+    let mut g = Graph::new();
+    let x = g.input("x", [1, 1, 5])?;
+    for (made, words) in [
+        (g.max_pool1d(x, Pool1d::new(0)), "max_pool1d \"max_pool1d\": kernel along the width"),
+        (g.avg_pool1d(x, Pool1d::new(usize::MAX)), "avg_pool1d \"avg_pool1d\": a kernel"),
+        (g.adaptive_avg_pool1d(x, 0), "output_size along the width must be at least 1, found 0"),
+        (g.adaptive_max_pool1d(x, usize::MAX), "out of range"),
+    ] {
+        refused(made, words);
+    }
+    assert_eq!(g.nodes().count(), 0, "what was refused left no node");
+    let image = g.input("image", [1, 1, 5, 5])?;
+    refused(g.max_pool1d(image, pool), "expected f32 of shape (N, C, L), found f32[1, 1, 5, 5]");
+    Ok(())
+}
+
+#[test]
 fn averages_divide_by_the_divisor_given() -> Result<(), Error> {
     let x = plane([[1.0, 2.0, 3.0, 4.0]]);
     // Windows of zero and 1, 2 and 3, 4 and zero.
@@ -313,9 +353,10 @@ fn windows_that_do_not_fit_are_refused() -> Result<(), Error> {
     refused(g.avg_pool2d(x, two.dilation([2, 1])), "average pooling has no dilation, found [2, 1]");
     refused(g.avg_pool2d(x, two.divisor_override(0)), "divisor must be not zero");
     refused(g.weighted_avg_pool2d(x, two.divisor_override(3)), "has no divisor_override, found 3");
-    for p in [0.0, -1.0, f32::NAN] {
+    for p in [0.0, -1.0, f32::NAN, f32::NEG_INFINITY] {
         refused(g.lp_pool2d(x, p, two), "norm_type must be above 0, found");
     }
+    refused(g.lp_pool2d(x, f32::INFINITY, two.padding([1, 1])), "lp_pool2d \"lp_pool2d\": Lp pooling has no");
     for output in [[0, 2], [large, 1], [1, large / 2]] {
         let words = if output[0] == 0 { "height must be at least 1, found 0" } else { "out of range" };
         refused(g.adaptive_avg_pool2d(x, output), words);

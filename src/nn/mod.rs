@@ -28,8 +28,8 @@ pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResp
 pub use padding::Pad;
 pub use parallel::Parallel;
 pub use pooling::{
-    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d,
-    WeightedAvgPool2d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+    GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool1d, MaxPool2d, Upsample, WeightedAvgPool2d,
 };
 pub use sequential::Sequential;
 

@@ -1,24 +1,28 @@
-//! Pooling layers, under PyTorch's names. None has parameters.
+//! Pooling and resampling layers, under PyTorch's names. None has parameters.
 
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
-use crate::ops::pool2d::Pool2d;
+use crate::ops::pool2d::{Pool1d, Pool2d};
+use crate::ops::upsample::{Interpolation, Resize, Upsample as Way, Upsample2d};
 
 macro_rules! sliding {
-    ($(#[$doc:meta])* $name:ident, $method:ident, $($setter:ident: $kind:ty, $text:literal;)*) => {
+    (
+        $(#[$doc:meta])* $name:ident, $method:ident, $attributes:ty, $size:ty,
+        $($setter:ident: $kind:ty, $text:literal;)*
+    ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Debug)]
-        pub struct $name(Pool2d);
+        pub struct $name($attributes);
 
         impl $name {
-            /// Windows of this height and width, side by side, without padding.
-            pub fn new(kernel: [usize; 2]) -> Self {
-                $name(Pool2d::new(kernel))
+            /// Windows of this size, side by side, without padding.
+            pub fn new(kernel: $size) -> Self {
+                $name(<$attributes>::new(kernel))
             }
 
             /// With all of the operator's attributes.
-            pub fn with(attributes: Pool2d) -> Self {
+            pub fn with(attributes: $attributes) -> Self {
                 $name(attributes)
             }
 
@@ -43,6 +47,8 @@ sliding!(
     /// The largest value of each window: \[n, c, h, w] to \[n, c, oh, ow].
     MaxPool2d,
     max_pool2d,
+    Pool2d,
+    [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
     dilation: [usize; 2], "Steps between the taps of a window, down and across.";
@@ -52,6 +58,8 @@ sliding!(
     /// The mean of each window, padding counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
     AvgPool2d,
     avg_pool2d,
+    Pool2d,
+    [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
     ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
@@ -63,8 +71,32 @@ sliding!(
     /// counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
     WeightedAvgPool2d,
     weighted_avg_pool2d,
+    Pool2d,
+    [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
+    ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
+    count_include_pad: bool, "Whether padding counts in the divisor.";
+);
+sliding!(
+    /// The largest value of each window: \[n, c, l] to \[n, c, ol].
+    MaxPool1d,
+    max_pool1d,
+    Pool1d,
+    usize,
+    stride: usize, "Steps between windows; as far as a window is wide by default.";
+    padding: usize, "Elements at either end that windows may reach into.";
+    dilation: usize, "Steps between the taps of a window.";
+    ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
+);
+sliding!(
+    /// The mean of each window, padding counted as zeros by default: \[n, c, l] to \[n, c, ol].
+    AvgPool1d,
+    avg_pool1d,
+    Pool1d,
+    usize,
+    stride: usize, "Steps between windows; as far as a window is wide by default.";
+    padding: usize, "Elements at either end that windows may reach into.";
     ceil_mode: bool, "Whether a last window that reaches past the padding is kept.";
     count_include_pad: bool, "Whether padding counts in the divisor.";
 );
@@ -104,16 +136,16 @@ impl Layer for LpPool2d {
 }
 
 macro_rules! adaptive {
-    ($(#[$doc:meta])* $name:ident, $method:ident) => {
+    ($(#[$doc:meta])* $name:ident, $method:ident, $size:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub struct $name {
-            output_size: [usize; 2],
+            output_size: $size,
         }
 
         impl $name {
-            /// An output of this height and width.
-            pub fn new(output_size: [usize; 2]) -> Self {
+            /// An output of this size.
+            pub fn new(output_size: $size) -> Self {
                 $name { output_size }
             }
         }
@@ -130,13 +162,27 @@ adaptive!(
     /// Means of windows that fit an output size, as [`Graph::adaptive_avg_pool2d`] says: \[n, c, h, w] to
     /// \[n, c, oh, ow].
     AdaptiveAvgPool2d,
-    adaptive_avg_pool2d
+    adaptive_avg_pool2d,
+    [usize; 2]
 );
 adaptive!(
     /// The largest values of windows that fit an output size, as [`Graph::adaptive_max_pool2d`] says:
     /// \[n, c, h, w] to \[n, c, oh, ow].
     AdaptiveMaxPool2d,
-    adaptive_max_pool2d
+    adaptive_max_pool2d,
+    [usize; 2]
+);
+adaptive!(
+    /// Means of windows that fit an output size: \[n, c, l] to \[n, c, ol].
+    AdaptiveAvgPool1d,
+    adaptive_avg_pool1d,
+    usize
+);
+adaptive!(
+    /// The largest values of windows that fit an output size: \[n, c, l] to \[n, c, ol].
+    AdaptiveMaxPool1d,
+    adaptive_max_pool1d,
+    usize
 );
 
 macro_rules! global {
@@ -163,3 +209,25 @@ global!(
     GlobalMaxPool2d,
     global_max_pool2d
 );
+
+/// An image at another size: \[n, c, h, w] to \[n, c, oh, ow].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Upsample(Way);
+
+impl Upsample {
+    /// Each output the input element that [`Graph::upsample_nearest2d`] says.
+    pub fn nearest(resize: Resize) -> Self {
+        Upsample(Way { resize, interpolation: Interpolation::Nearest })
+    }
+
+    /// Each output between the four input elements that [`Graph::upsample_bilinear2d`] says.
+    pub fn bilinear(resize: Resize, align_corners: bool) -> Self {
+        Upsample(Way { resize, interpolation: Interpolation::Bilinear { align_corners } })
+    }
+}
+
+impl Layer for Upsample {
+    fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+        g.apply1(Upsample2d(self.0), &[x])
+    }
+}

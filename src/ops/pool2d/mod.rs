@@ -8,17 +8,20 @@
 mod average;
 mod lp;
 mod max;
+mod one_dimension;
 mod unpool;
 mod windows;
 
 pub use average::{Average, AvgPool2d, AvgPool2dGrad, Weighting};
 pub use lp::{LpPool2d, LpPool2dGrad, Norm};
 pub use max::{MaxPool2d, MaxPool2dGrad};
+pub use one_dimension::Pool1d;
 pub use unpool::{MaxIndices, MaxUnpool2d, MaxUnpool2dGrad, Unpool};
 pub use windows::{Pool2d, Windows};
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::ops::Operator;
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -86,7 +89,8 @@ impl Graph {
     }
 
     /// The p-norm of each window of `x` (N, C, H, W): (sum of x^p)^(1/p), times (taps of a whole
-    /// window / taps in the input)^(1/p) for a last window that ceil mode keeps, all as PyTorch has it.
+    /// window / taps in the input)^(1/p) for a last window that ceil mode keeps, all as PyTorch has it. An
+    /// infinite p takes the largest magnitude.
     ///
     /// An odd whole p keeps signs, as x^p does, and a negative sum has the negative root; any other p
     /// takes magnitudes, |x|^p. Where PyTorch has no number (a negative sum to an odd p above 1, a negative
@@ -95,9 +99,16 @@ impl Graph {
     /// zero, both of which PyTorch gives no number.
     ///
     /// # Errors
-    /// p that is not above 0 or not finite; another rank or type; padding or dilation; windows that do not
+    /// p that is not above 0; another rank or type; padding or dilation; windows that do not
     /// fit, as [`Pool2d::output_size`].
     pub fn lp_pool2d(&mut self, x: Value, p: f32, pool: Pool2d) -> Result<Value> {
+        if p == f32::INFINITY {
+            self.check_owned([x])?;
+            let any = LpPool2d(Norm { p: 1.0, pool });
+            any.infer(&[&self.value(x).kind]).map_err(|message| self.refusal(any.name(), message))?;
+            let magnitudes = self.abs(x)?;
+            return self.max_pool2d(magnitudes, pool);
+        }
         self.apply1(LpPool2d(Norm { p, pool }), &[x])
     }
 
