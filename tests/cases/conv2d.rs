@@ -118,6 +118,18 @@ pub fn problems() -> Vec<Problem> {
             [2, 1, 1, 3],
             plain.padding([0, 90]).dilation([1, 90]).groups(2),
         ),
+        (
+            "taps as far apart as indices reach",
+            [2, 2, 1, 4],
+            [3, 2, 1, 3],
+            plain.padding([0, 1 << 29]).dilation([1, 1 << 29]),
+        ),
+        (
+            "strides as long as indices reach",
+            [2, 2, 2, 4],
+            [3, 2, 1, 3],
+            plain.padding([0, 1 << 29]).stride([3, 1 << 29]),
+        ),
         ("a stride longer than any registers", [1, 2, 1, 130], [2, 2, 1, 70], plain.stride([1, 60])),
     ]
 }
@@ -153,7 +165,7 @@ pub fn cases() -> Vec<Case> {
 /// The seed network's layers and a ResNet's, all passes.
 pub fn large() -> Vec<Case> {
     let plain = Conv2d::default();
-    let problems: [Problem; 8] = [
+    let problems: [Problem; 10] = [
         ("64x1x28x28, 8 of 3x3", [64, 1, 28, 28], [8, 1, 3, 3], plain.padding([1, 1])),
         ("64x8x14x14, 32 of 5x5", [64, 8, 14, 14], [32, 8, 5, 5], plain.padding([2, 2])),
         ("8x64x56x56, 64 of 3x3", [8, 64, 56, 56], [64, 64, 3, 3], plain.padding([1, 1])),
@@ -172,6 +184,14 @@ pub fn large() -> Vec<Case> {
             plain.stride([2, 2]).padding([1, 1]).groups(64),
         ),
         ("8x256x14x14, 256 of 3x3", [8, 256, 14, 14], [256, 256, 3, 3], plain.padding([1, 1])),
+        // The input's gradient is the transposed convolution that doubles an image.
+        (
+            "8x32x56x56, 64 of 4x4 stride 2",
+            [8, 32, 56, 56],
+            [64, 32, 4, 4],
+            plain.stride([2, 2]).padding([1, 1]),
+        ),
+        ("4x16x4096, 32 of 9", [4, 16, 1, 4096], [32, 16, 1, 9], plain.padding([0, 4])),
     ];
     // The bias costs nothing to speak of, so the case without one stands for both.
     problems.iter().flat_map(|p| passes(p).into_iter().filter(|c| !c.name.ends_with("with a bias"))).collect()

@@ -5,7 +5,7 @@ use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Padding;
 use wgrad::ops::pad::PadMode;
 use wgrad::reference::Array;
-use wgrad::{Graph, HostTensor, Mode, Plan, Result, Session, Weights};
+use wgrad::{Graph, HostTensor, Mode, Plan, Result, Session, Weights, optim};
 
 /// Runs a layer on an input of given contents, its parameters as they begin, and checks every node.
 pub fn layer(layer: impl Layer + 'static, input: &HostTensor) -> Result<(Graph, HostTensor, HostTensor)> {
@@ -84,4 +84,54 @@ fn padding_modes_are_pytorchs() {
         layer(nn::Conv1d::new(2, 3, 9).padding(4).padding_mode(PadMode::Reflect), &numbers([1, 2, 4], 1));
     let error = error.expect_err("reflecting needs as much").to_string();
     assert!(error.starts_with("pad \"layer\": padding size should be less than"), "{error}");
+}
+
+#[test]
+fn networks_of_them_learn_and_agree_with_the_reference() {
+    // From a signal to another: down, up again with a transposed convolution, batch norm behind a bias.
+    let signal = nn::Sequential::new()
+        .add("down", nn::Conv1d::new(2, 6, 5).stride(2).padding(2).padding_mode(PadMode::Circular))
+        .add("relu", nn::Relu)
+        .add("depthwise", nn::Conv1d::new(6, 6, 3).padding(Padding::Same).groups(6).bias(false))
+        .add("up", nn::ConvTranspose1d::new(6, 4, 4).stride(2).padding(1))
+        .add("norm", nn::BatchNorm::new(4))
+        .add("tanh", nn::Tanh)
+        .add("flatten", nn::Flatten)
+        .add("fc", nn::Linear::new(64, 3));
+    let image = nn::Sequential::new()
+        .add(
+            "up",
+            nn::ConvTranspose2d::new(3, 4, [3, 3]).stride([2, 2]).padding([1, 1]).output_padding([1, 1]),
+        )
+        .add("relu", nn::Relu)
+        .add("wide", nn::ConvTranspose2d::new(4, 8, [2, 3]).groups(4))
+        .add("norm", nn::BatchNorm::new(8))
+        .add("relu2", nn::Relu)
+        .add("flatten", nn::Flatten)
+        .add("fc", nn::Linear::new(8 * 9 * 12, 3));
+    for (network, shape) in [(signal, &[5, 2, 16][..]), (image, &[5, 3, 4, 5])] {
+        let train = || -> Result<(f64, f64)> {
+            let mut graph = Graph::new();
+            let x = graph.input("x", shape)?;
+            let labels = graph.labels("labels", shape[0])?;
+            let logits = network.forward(&mut graph, x, Mode::Train)?;
+            let loss = graph.cross_entropy(logits, labels)?;
+            let rate = graph.scalar("rate")?;
+            optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
+            let weights = Weights::init(device(), &graph, 1)?;
+            let mut session = Session::new(device(), Plan::new(&graph, &[loss], device().caps())?, &weights)?;
+            session.write(x, &numbers(shape, 1))?;
+            session.write(labels, &harness::labels(shape[0], 3, 2))?;
+            session.write_scalar(rate, 0.05)?;
+            session.step()?;
+            let first = session.read(loss)?.to_f64()[0];
+            for _ in 0..30 {
+                session.step()?;
+            }
+            session.verify()?;
+            Ok((first, session.read(loss)?.to_f64()[0]))
+        };
+        let (first, last) = train().unwrap_or_else(|e| panic!("{shape:?}: {e}"));
+        assert!(last < 0.1 * first, "{shape:?}: the loss goes from {first} to {last}");
+    }
 }

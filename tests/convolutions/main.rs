@@ -338,6 +338,34 @@ fn one_dimension_costs_no_more_than_two() {
 }
 
 #[test]
+fn windows_longer_than_registers_go_by_a_product() {
+    let sliding = ["direct", "direct_subgroup", "depthwise"];
+    for (kernel, dilation, groups, slides) in
+        [(9, 1, 1, true), (29, 1, 4, true), (30, 1, 1, false), (3, 15, 4, false), (1000, 1, 1, false)]
+    {
+        let attributes = Conv1d::default().dilation(dilation).groups(groups).padding(Padding::Half);
+        let (input, weight) = (numbers([1, 4, 1200], 1), numbers([4, 4 / groups, kernel], 2));
+        let problem = Problem::new(input, weight, None, None, &|g, x, w, b| g.conv1d(x, w, b, attributes));
+        let problem = problem.expect("the problem is valid");
+        for kind in KINDS {
+            let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
+            for (_, node) in problem.graph.nodes().filter(|(_, node)| node.operator.name() != "reshape") {
+                let kinds: Vec<_> = node.inputs.iter().map(|&v| &problem.graph.value(v).kind).collect();
+                let offered = node.operator.variants(&kinds, &caps);
+                if node.operator.name() != "conv2d_grad_weight" {
+                    let found = offered.iter().any(|variant| sliding.contains(variant));
+                    assert_eq!(found, slides, "{} {kernel} {dilation} {kind}", node.operator.name());
+                }
+            }
+            let plan = Plan::new(&problem.graph, &problem.outputs, &caps).expect("it fits");
+            for step in plan.steps() {
+                assert!(!step.why.starts_with("no "), "{kernel} {kind}: {}", step.why);
+            }
+        }
+    }
+}
+
+#[test]
 fn backward_rules_agree_with_finite_differences() {
     let attributes = Conv2d::default().padding([[0, 2], [1, 0]]).stride([1, 2]).dilation([2, 1]).groups(2);
     let (input, weight) = ([2, 4, 4, 5], [2, 2, 3, 2]);

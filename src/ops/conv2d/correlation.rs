@@ -101,16 +101,16 @@ impl Correlation {
             + 1
     }
 
-    /// Names of the sliding-window kernels that can compute this. Those whose stretches of a row, or
-    /// tiles of whole phases, do not stay in registers are no use, and take compilers long.
+    /// Names of the sliding-window kernels that can compute this. Where not even four results side by side
+    /// find their sources in registers, sliding takes hundreds of times as long as a product.
     pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<&'static str> {
-        let fits = |axis: usize| {
-            let phases = self.upsample[axis];
-            phases <= MOST_UNROLLED && self.span(axis, phases) <= 2 * MOST_UNROLLED
+        let fits = |axis: usize, results: usize| {
+            let tile = results.next_multiple_of(self.upsample[axis]);
+            tile <= MOST_UNROLLED && self.span(axis, tile) <= MOST_UNROLLED
         };
-        let direct = fits(1).then_some("direct");
+        let direct = fits(1, 4).then_some("direct");
         let subgroup = direct.and(Body::subgroup(caps)).map(|_| "direct_subgroup");
-        let depthwise = (depthwise && fits(0) && fits(1)).then_some("depthwise");
+        let depthwise = (depthwise && fits(0, 1) && fits(1, 4)).then_some("depthwise");
         direct.into_iter().chain(depthwise).chain(subgroup).collect()
     }
 

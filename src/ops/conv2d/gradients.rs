@@ -88,7 +88,7 @@ impl Operator for Conv2dGradInput {
             "direct" => return correlation.lower_direct(cx, false, weight, gradient, result, None),
             "direct_subgroup" => return correlation.lower_direct(cx, true, weight, gradient, result, None),
             "depthwise" => return correlation.lower_depthwise(cx, weight, gradient, result, None),
-            _ if geometry.stride != [1, 1] => {
+            _ if geometry.has_phases() => {
                 return geometry.lower_grad_input_phases(cx, weight, gradient, result);
             }
             _ => {}

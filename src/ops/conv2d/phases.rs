@@ -41,7 +41,15 @@ impl Axis {
     }
 }
 
+/// The longest stride that has phases: the kernels multiply two numbers below it.
+const LONGEST: usize = 1 << 16;
+
 impl Geometry {
+    /// Whether a product for each phase makes the input's gradient: where windows are steps apart.
+    pub fn has_phases(&self) -> bool {
+        self.stride != [1, 1] && self.stride.iter().all(|&stride| stride <= LONGEST)
+    }
+
     /// Records the product of every phase, in one dispatch, or two where the sum is split.
     pub fn lower_grad_input_phases(
         &self,
@@ -51,10 +59,12 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
-        let [stride_h, stride_w] = self.stride;
+        // Where the stride is longer than the input, few phases have an input at all.
+        let [phases_h, phases_w] = [0, 1].map(|axis| self.stride[axis].min(self.size[axis]));
         let shape = self
             .constants(cx)?
             .and(&PHASE)
+            .with("PHASES_W", cx.index(phases_w)?)
             .with("PHASE_H", cx.index(h.size)?)
             .with("PHASE_W", cx.index(w.size)?)
             .with("TAPS_H", cx.index(h.taps)?)
@@ -70,7 +80,7 @@ impl Geometry {
             m: self.channels,
             n: self.images * h.size * w.size,
             k: self.results * h.taps * w.taps,
-            batches: self.groups * stride_h * stride_w,
+            batches: self.groups * phases_h * phases_w,
             lhs: Part::new(&WEIGHT),
             rhs: Part::new(&COLUMNS),
             store: Store { part: Part::new(&STORE), width: 1 },
