@@ -7,8 +7,7 @@ use harness::finite::check_gradients;
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, device, labels, numbers, scaled};
 use wgrad::graph::Init;
-use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
-use wgrad::ops::loss::{ElementLoss, Loss, Reduction};
+use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
 use wgrad::optim::{Adagrad, Adam, AdamW, OneCycle, Rmsprop, Schedule, Sgd};
@@ -85,126 +84,6 @@ fn cross_entropy_agrees_with_pytorch() -> Result<()> {
             assert_close(&fixture, "grad_input", &session.read(gradient)?, 1e-5);
         }
     }
-    Ok(())
-}
-
-/// Builds a loss of the case's input and target, and compares it and the gradient of the input.
-fn compare_loss(
-    fixture: &Fixture,
-    build: impl Fn(&mut Graph, Value, Value) -> Result<Value>,
-    labelled: bool,
-) -> Result<()> {
-    let mut graph = Graph::new();
-    let input = graph.input("input", fixture.array("input").shape.clone())?;
-    let shape = fixture.array("target").shape.clone();
-    let target = if labelled { graph.labels("target", shape)? } else { graph.input("target", shape)? };
-    let loss = build(&mut graph, input, target)?;
-    let gradient = graph.gradients(loss, &[input])?[0].expect("depends on the input");
-    let plan = Plan::new(&graph, &[loss, gradient], device().caps())?;
-    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
-    session.write(input, &fixture.f32("input"))?;
-    let contents = if labelled { fixture.i32("target") } else { fixture.f32("target") };
-    session.write(target, &contents)?;
-    session.step()?;
-    assert_close(fixture, "output", &session.read(loss)?, 1e-5);
-    assert_close(fixture, "grad_input", &session.read(gradient)?, 1e-5);
-    Ok(())
-}
-
-#[test]
-fn losses_of_labels_agree_with_pytorch() -> Result<()> {
-    for fixture in Fixture::of("loss", "cross_entropy") {
-        let attributes = CrossEntropy::default()
-            .ignore_index(fixture.number("ignore_index", -100.0) as i32)
-            .label_smoothing(fixture.number("label_smoothing", 0.0) as f32);
-        let weight = |graph: &mut Graph| match fixture.attributes["class_weight"].as_bool() {
-            Some(true) => Ok(Some(graph.constant(fixture.f32("weight"))?)),
-            _ => Ok::<_, wgrad::Error>(None),
-        };
-        let of_logits = |graph: &mut Graph, logits, labels| {
-            let weight = weight(graph)?;
-            graph.cross_entropy_with(logits, labels, weight, attributes)
-        };
-        compare_loss(&fixture, of_logits, true)?;
-        // The same in two steps.
-        let of_logarithms = |graph: &mut Graph, logits, labels| {
-            let weight = weight(graph)?;
-            let logarithms = graph.log_softmax(logits, 1)?;
-            graph.nll_loss(logarithms, labels, weight, attributes)
-        };
-        compare_loss(&fixture, of_logarithms, true)?;
-    }
-    Ok(())
-}
-
-#[test]
-fn losses_of_float_targets_agree_with_pytorch() -> Result<()> {
-    for fixture in Fixture::of("loss", "mse") {
-        compare_loss(&fixture, Graph::mse_loss, false)?;
-    }
-    for fixture in Fixture::of("loss", "l1") {
-        compare_loss(&fixture, Graph::l1_loss, false)?;
-    }
-    for fixture in Fixture::of("loss", "smooth_l1") {
-        let beta = fixture.number("beta", 1.0) as f32;
-        compare_loss(&fixture, |graph, x, t| graph.smooth_l1_loss(x, t, beta), false)?;
-    }
-    for fixture in Fixture::of("loss", "huber") {
-        let delta = fixture.number("delta", 1.0) as f32;
-        compare_loss(&fixture, |graph, x, t| graph.huber_loss(x, t, delta), false)?;
-    }
-    for fixture in Fixture::of("loss", "bce_with_logits") {
-        let build = |graph: &mut Graph, x, t| graph.bce_with_logits_loss(x, t, None, Reduction::Mean);
-        compare_loss(&fixture, build, false)?;
-    }
-    Ok(())
-}
-
-/// Worked by hand: log(1 + exp(0)) is log 2, and a positive target counts three times.
-#[test]
-fn losses_agree_with_worked_examples() -> Result<()> {
-    let mut graph = Graph::new();
-    let logits = graph.constant(HostTensor::f32([2], vec![0.0, 0.0]))?;
-    let targets = graph.constant(HostTensor::f32([2], vec![1.0, 0.0]))?;
-    let three = graph.constant(HostTensor::filled(Shape::scalar(), 3.0))?;
-    let binary = graph.bce_with_logits_loss(logits, targets, Some(three), Reduction::None)?;
-    // Uniform against (1/2, 1/4, 1/4): log 3 - 3/2 log 2 in sum, and each row again.
-    let third = -(3f32.ln());
-    let uniform = graph.constant(HostTensor::filled([2, 3], third))?;
-    let target = graph.constant(HostTensor::f32([2, 3], vec![0.5, 0.25, 0.25, 0.5, 0.25, 0.25]))?;
-    let divergence = graph.kl_div_loss(uniform, target, false, Reduction::BatchMean)?;
-    let plan = Plan::new(&graph, &[binary, divergence], device().caps())?;
-    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
-    session.step()?;
-    let ln2 = std::f64::consts::LN_2;
-    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
-    let binary = session.read(binary)?.to_f64();
-    near(binary[0], 3.0 * ln2);
-    near(binary[1], ln2);
-    near(session.read(divergence)?.to_f64()[0], 3f64.ln() - 1.5 * ln2);
-    Ok(())
-}
-
-#[test]
-fn losses_refuse_what_does_not_fit() -> Result<()> {
-    let mut graph = Graph::new();
-    let (x, t) = (graph.input("x", [4, 3])?, graph.input("t", [4, 1])?);
-    let message = |made: Result<Value>| made.expect_err("it does not fit").to_string();
-    assert_eq!(
-        message(graph.mse_loss(x, t)),
-        "mse_loss \"mse_loss\": expects a prediction and a target of f32 and one shape, found f32[4, 3] and f32[4, 1]"
-    );
-    assert!(message(graph.huber_loss(x, x, 0.0)).contains("non-positive values for delta, found 0"));
-    assert!(message(graph.smooth_l1_loss(x, x, f32::NAN)).contains("negative values for beta, found NaN"));
-    let four = graph.input("four", [4])?;
-    let weight = message(graph.bce_with_logits_loss(x, x, Some(four), Reduction::Mean));
-    assert!(weight.contains("pos_weight to stretch along one run of dimensions of f32[4, 3]"), "{weight}");
-    let labels = graph.labels("labels", 4)?;
-    let smoothed = CrossEntropy::default().label_smoothing(1.5);
-    let smoothed = message(graph.cross_entropy_with(x, labels, None, smoothed));
-    assert!(smoothed.contains("label_smoothing must be between 0.0 and 1.0, found 1.5"), "{smoothed}");
-    let weighted = message(graph.cross_entropy_with(x, labels, Some(t), CrossEntropy::default()));
-    assert!(weighted.contains("weight tensor should be defined for all 3 classes"), "{weighted}");
     Ok(())
 }
 
@@ -376,31 +255,4 @@ fn backward_rules_agree_with_finite_differences() {
     }
     let inputs = vec![scaled([7, 5], 1, 2.0), ignoring];
     check_gradients(&Case::new("one ignored", CrossEntropy::default(), inputs.clone()), &[0]);
-    for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
-        for scores in [ClassScores::Logits, ClassScores::LogProbabilities] {
-            let plain = CrossEntropy { scores, reduction, ..CrossEntropy::default() };
-            let weight = HostTensor::f32([5], vec![0.5, 1.0, 1.5, 0.25, 2.0]);
-            let inputs = inputs.iter().cloned().chain([weight]).collect();
-            check_gradients(&Case::new("weights", plain.label_smoothing(0.2), inputs), &[0]);
-        }
-        // Far enough from the kinks that no difference crosses one.
-        let inputs = vec![scaled([2, 5], 3, 2.0), scaled([2, 5], 4, 2.0)];
-        for element in [
-            ElementLoss::Mse,
-            ElementLoss::L1,
-            ElementLoss::SmoothL1 { beta: 0.5 },
-            ElementLoss::Huber { delta: 0.7 },
-            ElementLoss::BceWithLogits,
-            ElementLoss::KlDivOfLogarithms,
-        ] {
-            check_gradients(&Case::new("loss", Loss { element, reduction }, inputs.clone()), &[0, 1]);
-        }
-        let element = ElementLoss::KlDiv;
-        let targets = HostTensor::f32([2, 5], (1..=10).map(|i| i as f32 / 20.0).collect());
-        let of_probabilities = vec![inputs[0].clone(), targets.clone()];
-        check_gradients(&Case::new("loss", Loss { element, reduction }, of_probabilities), &[0, 1]);
-        let element = ElementLoss::BceWithLogits;
-        let weighted = vec![inputs[0].clone(), targets, scaled([5], 5, 2.0)];
-        check_gradients(&Case::new("weights", Loss { element, reduction }, weighted), &[0, 1]);
-    }
 }

@@ -29,6 +29,7 @@ pub mod prelu;
 pub mod reduce;
 pub(crate) mod reduction;
 pub mod reshape;
+pub mod row_loss;
 pub mod row_norm;
 pub mod sample_moments;
 pub mod slice;

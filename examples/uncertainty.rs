@@ -1,0 +1,183 @@
+//! Which digits a network is unsure of: it is trained with dropout, and then reads each test digit many times
+//! with other units dropped (Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016). Writes a picture of
+//! the digits whose predictions agree least and most, with the mean probability of each class and its deviation.
+
+#[path = "panels/mod.rs"]
+mod panels;
+
+use panels::Panel;
+use std::path::PathBuf;
+use wgrad::data::{Dataset, Split};
+use wgrad::nn::{self, Layer};
+use wgrad::{Device, Graph, Mode, Plan, Session, Weights, optim};
+
+const BATCH: usize = 100;
+const PIXELS: usize = 28 * 28;
+const CLASSES: usize = 10;
+const HELP: &str = "\
+usage: uncertainty [--steps N] [--masks N] [--digits N] [--data DIR] [--picture FILE]
+  --steps N       training steps of 100 images (default 600)
+  --masks N       times that each digit is read (default 50)
+  --digits N      test digits, rounded up to hundreds (default 1000)
+  --data DIR      MNIST's files (default examples/data/mnist)
+  --picture FILE  where the picture goes (default uncertainty.png)
+";
+
+/// A test digit, and what the network says of it.
+struct Reading {
+    pixels: Vec<f32>,
+    label: usize,
+    /// Of each class, the mean of the predicted probability.
+    mean: Vec<f32>,
+    /// Of each class, the standard deviation of the predicted probability.
+    deviation: Vec<f32>,
+}
+
+impl Reading {
+    /// The entropy of the mean prediction in bits: 0 where all agree on one class, log2(10) where every class is as
+    /// likely.
+    fn entropy(&self) -> f32 {
+        self.mean.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum()
+    }
+
+    fn predicted(&self) -> usize {
+        (0..CLASSES).max_by(|&a, &b| self.mean[a].total_cmp(&self.mean[b])).unwrap_or(0)
+    }
+
+    fn panel(&self) -> Panel {
+        let predicted = self.predicted();
+        let caption = format!("{}: {predicted} {:.0} %", self.label, 100.0 * self.mean[predicted]);
+        let mut panel = Panel::new(caption, 28, 28, self.pixels.clone()).scaled(4);
+        panel.bars = self.mean.iter().copied().zip(self.deviation.iter().copied()).collect();
+        panel
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Some(options) = options()? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let device = Device::open()?;
+    println!("{}", device.summary());
+    let net = nn::Sequential::new()
+        .add("conv1", nn::Conv2d::new(1, 16, [5, 5]).padding([2, 2]))
+        .add("relu1", nn::Relu)
+        .add("pool1", nn::MaxPool2d::new([2, 2]))
+        .add("conv2", nn::Conv2d::new(16, 32, [5, 5]).padding([2, 2]))
+        .add("relu2", nn::Relu)
+        .add("pool2", nn::MaxPool2d::new([2, 2]))
+        .add("dropout1", nn::Dropout2d::input())
+        .add("flatten", nn::Flatten)
+        .add("fc1", nn::Linear::new(32 * 7 * 7, 128))
+        .add("relu3", nn::Relu)
+        .add("dropout2", nn::Dropout::hidden())
+        .add("fc2", nn::Linear::new(128, CLASSES));
+    let weights = train(&device, &net, &options)?;
+
+    let mut g = Graph::new();
+    let images = g.input("images", [BATCH, 1, 28, 28])?;
+    let logits = net.forward(&mut g, images, Mode::MonteCarlo)?;
+    let probabilities = g.softmax(logits, 1)?;
+    let predicted = g.monte_carlo(&[probabilities])?;
+    let plan = Plan::new(&g, &[], device.caps())?;
+    let mut session = Session::new(&device, plan, &weights.with_state_of(&g)?)?;
+    let data = Dataset::load(&options.data, Split::Test)?;
+    let mut batches = data.in_order().batches(BATCH)?;
+    let mut readings = Vec::new();
+    while let Some(batch) = batches.next_batch().filter(|_| readings.len() < options.digits) {
+        session.write(images, batch.images)?;
+        let estimate = session.monte_carlo(&predicted, options.masks)?.remove(0);
+        let (means, variances) = (estimate.mean.to_f64(), estimate.variance.to_f64());
+        for (i, pixels) in batch.images.chunks(PIXELS).take(batch.samples).enumerate() {
+            let of = |numbers: &[f64]| -> Vec<f32> {
+                numbers[i * CLASSES..(i + 1) * CLASSES].iter().map(|&x| x as f32).collect()
+            };
+            let deviation = of(&variances).iter().map(|x| x.max(0.0).sqrt()).collect();
+            let label = batch.labels[i] as usize;
+            readings.push(Reading { pixels: pixels.to_vec(), label, mean: of(&means), deviation });
+        }
+    }
+    readings.sort_by(|a, b| b.entropy().total_cmp(&a.entropy()));
+    let right = |part: &[Reading]| {
+        100.0 * part.iter().filter(|r| r.predicted() == r.label).count() as f64 / part.len().max(1) as f64
+    };
+    let (unsure, sure) = readings.split_at(readings.len().div_ceil(20));
+    println!(
+        "right: {:.1} % of all {} digits, {:.1} % of the twentieth that it is least sure of, {:.1} % of the others",
+        right(&readings),
+        readings.len(),
+        right(unsure),
+        right(sure)
+    );
+    let row = |part: &[Reading]| part.iter().take(8).map(Reading::panel).collect::<Vec<_>>();
+    let surest: Vec<Panel> = readings.iter().rev().take(8).map(Reading::panel).collect();
+    let title =
+        format!("Least and most sure of {} digits, each read with {} masks", readings.len(), options.masks);
+    panels::draw(&options.picture, &title, &[row(&readings), row(&readings[8..]), surest])?;
+    println!("{} is written", options.picture.display());
+    Ok(())
+}
+
+/// Trains the network for the steps asked for.
+fn train(
+    device: &Device,
+    net: &nn::Sequential,
+    options: &Options,
+) -> Result<Weights, Box<dyn std::error::Error>> {
+    let mut g = Graph::new();
+    let images = g.input("images", [BATCH, 1, 28, 28])?;
+    let labels = g.labels("labels", BATCH)?;
+    let logits = net.forward(&mut g, images, Mode::Train)?;
+    let loss = g.cross_entropy(logits, labels)?;
+    let rate = g.scalar("rate")?;
+    optim::Adam::new(rate).minimize(&mut g, loss)?;
+    let weights = Weights::init(device, &g, 1)?;
+    let mut session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &weights)?;
+    session.write_scalar(rate, 1e-3)?;
+    let data = Dataset::load(&options.data, Split::Train)?;
+    let mut step = 0;
+    for epoch in 0.. {
+        let mut batches = data.shuffled(2, epoch).batches(BATCH)?;
+        while let Some(batch) = batches.next_batch().filter(|_| step < options.steps) {
+            session.write(images, batch.images)?;
+            session.write(labels, batch.labels)?;
+            session.step()?;
+            step += 1;
+        }
+        if step == options.steps {
+            break;
+        }
+    }
+    println!("loss after {step} steps of training: {:.3}", session.read(loss)?.to_f64()[0]);
+    Ok(weights)
+}
+
+struct Options {
+    steps: usize,
+    masks: usize,
+    digits: usize,
+    data: PathBuf,
+    picture: PathBuf,
+}
+
+/// `None` where help is asked for.
+fn options() -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::*;
+    let (data, picture) = ("examples/data/mnist".into(), "uncertainty.png".into());
+    let mut options = Options { steps: 600, masks: 50, digits: 1000, data, picture };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        let number = |parser: &mut lexopt::Parser| parser.value()?.parse::<std::num::NonZeroUsize>();
+        match argument {
+            Long("steps") => options.steps = number(&mut parser)?.get(),
+            Long("masks") => options.masks = number(&mut parser)?.get(),
+            Long("digits") => options.digits = number(&mut parser)?.get(),
+            Long("data") => options.data = parser.value()?.into(),
+            Long("picture") => options.picture = parser.value()?.into(),
+            Long("help") | Short('h') => return Ok(None),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}

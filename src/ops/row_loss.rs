@@ -1,0 +1,159 @@
+//! Losses of rows of features, made of other operators: cosine embedding and triplet margin. They have no kernels
+//! of their own. Losses of elements are in `loss`, those of class labels in `cross_entropy`.
+
+use super::loss::Reduction;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+
+/// Added to squared norms, as PyTorch's `cosine_embedding_loss` does.
+const COSINE_EPS: f32 = 1e-12;
+
+/// How far apart rows are, and by how much negative ones have to be further away than positive ones: attributes of
+/// [`Graph::triplet_margin_loss`], with PyTorch's names and defaults.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TripletMargin {
+    /// Distance that is asked for between the two.
+    pub margin: f32,
+    /// Which norm is the distance; 2 is Euclid's.
+    pub p: f32,
+    /// Added to each difference.
+    pub eps: f32,
+    /// Whether the distance of positive and negative counts where it is the smaller one.
+    pub swap: bool,
+}
+
+impl Default for TripletMargin {
+    fn default() -> Self {
+        TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false }
+    }
+}
+
+impl Graph {
+    /// With y = 1 the loss of two rows is 1 - cos, with y = -1 it is max(0, cos - margin), where cos is the cosine of
+    /// the angle between them. `x1` and `x2` are (n, features), `y` (n) holds nothing but 1 and -1. A scalar, or
+    /// without reduction (n).
+    ///
+    /// # Errors
+    /// Shapes that do not fit; a margin that is not a finite number.
+    pub fn cosine_embedding_loss(
+        &mut self,
+        x1: Value,
+        x2: Value,
+        y: Value,
+        margin: f32,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        self.check_rows("cosine_embedding_loss", &[x1, x2])?;
+        self.check_owned([y])?;
+        if self.shape(y)[..] != self.shape(x1)[..1] {
+            let message =
+                format!("expects a target for each row of {}, found {}", self.shape(x1), self.shape(y));
+            return Err(self.refused("cosine_embedding_loss", y, message));
+        }
+        let dot = self.sum_of_products(x1, x2)?;
+        let mut squares = Vec::with_capacity(2);
+        for x in [x1, x2] {
+            let square = self.sum_of_products(x, x)?;
+            squares.push(self.shift(square, COSINE_EPS)?);
+        }
+        let product = self.mul(squares[0], squares[1])?;
+        let norms = self.sqrt(product)?;
+        let cosine = self.div(dot, norms)?;
+        // (1 + y) / 2 is 1 for alike rows and 0 for others, (1 - y) / 2 the other way round.
+        let minus = self.neg(cosine)?;
+        let apart = self.shift(minus, 1.0)?;
+        let over = self.shift(cosine, -margin)?;
+        let close = self.clamp(over, Some(0.0), None)?;
+        let half = self.scale(y, 0.5)?;
+        let alike = self.shift(half, 0.5)?;
+        let minus = self.neg(half)?;
+        let others = self.shift(minus, 0.5)?;
+        let [alike, others] = [self.mul(alike, apart)?, self.mul(others, close)?];
+        let losses = self.add(alike, others)?;
+        self.reduce_losses("cosine_embedding_loss", losses, reduction)
+    }
+
+    /// max(0, d(anchor, positive) - d(anchor, negative) + margin) of each row, where d(a, b) is the p-norm of a - b +
+    /// eps. All three are (n, features). A scalar, or without reduction (n).
+    ///
+    /// # Errors
+    /// Shapes that differ; `p` not above 0; a margin or eps that is not a finite number.
+    pub fn triplet_margin_loss(
+        &mut self,
+        anchor: Value,
+        positive: Value,
+        negative: Value,
+        attributes: TripletMargin,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        self.check_rows("triplet_margin_loss", &[anchor, positive, negative])?;
+        let near = self.distance(anchor, positive, attributes)?;
+        let mut far = self.distance(anchor, negative, attributes)?;
+        if attributes.swap {
+            let other = self.distance(positive, negative, attributes)?;
+            far = self.minimum(far, other)?;
+        }
+        let difference = self.sub(near, far)?;
+        let over = self.shift(difference, attributes.margin)?;
+        let losses = self.clamp(over, Some(0.0), None)?;
+        self.reduce_losses("triplet_margin_loss", losses, reduction)
+    }
+
+    /// Of each row, the p-norm of a - b + eps.
+    fn distance(&mut self, a: Value, b: Value, attributes: TripletMargin) -> Result<Value> {
+        let TripletMargin { p, eps, .. } = attributes;
+        if !(p > 0.0 && p.is_finite()) {
+            return Err(Error::Setting {
+                setting: "p",
+                message: format!("must be above 0 and finite, found {p}"),
+            });
+        }
+        let difference = self.sub(a, b)?;
+        let difference = self.shift(difference, eps)?;
+        if p == 2.0 {
+            let squares = self.sum_of_products(difference, difference)?;
+            return self.sqrt(squares);
+        }
+        let size = self.abs(difference)?;
+        let powers = self.pow(size, p)?;
+        let sum = self.sum(powers, &[1], false)?;
+        self.pow(sum, 1.0 / p)
+    }
+
+    /// Of each row, the sum of the products of its elements.
+    fn sum_of_products(&mut self, a: Value, b: Value) -> Result<Value> {
+        let products = self.mul(a, b)?;
+        self.sum(products, &[1], false)
+    }
+
+    fn reduce_losses(
+        &mut self,
+        operator: &'static str,
+        losses: Value,
+        reduction: Reduction,
+    ) -> Result<Value> {
+        match reduction {
+            Reduction::Mean => self.mean(losses, &[0], false),
+            Reduction::Sum => self.sum(losses, &[0], false),
+            Reduction::None => Ok(losses),
+            Reduction::BatchMean => Err(self.refused(
+                operator,
+                losses,
+                "the mean over the batch is the mean here; take that".into(),
+            )),
+        }
+    }
+
+    fn check_rows(&self, operator: &'static str, rows: &[Value]) -> Result<()> {
+        self.check_owned(rows.iter().copied())?;
+        let shape = self.shape(rows[0]);
+        match rows.iter().find(|&&x| shape.len() != 2 || self.shape(x) != shape) {
+            Some(&x) => {
+                let message =
+                    format!("expects (n, features) of one shape, found {shape} and {}", self.shape(x));
+                Err(self.refused(operator, x, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
