@@ -94,6 +94,135 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+const INFINITY: f64 = f64::INFINITY;
+/// A slope that PyTorch has none for.
+const ANY: f64 = f64::NAN;
+
+/// x, f(x) and the slope that PyTorch gives.
+pub type Row = (f64, f64, f64);
+
+/// Functions at kinks and at both ends.
+pub const KNOWN: &[(Unary, &[Row])] = &[
+    (Unary::Relu, &[(-INFINITY, 0.0, 0.0), (-0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (INFINITY, INFINITY, 1.0)]),
+    (
+        Unary::LeakyRelu { slope: 0.125 },
+        &[(-INFINITY, -INFINITY, 0.125), (-0.0, 0.0, 0.125), (0.0, 0.0, 0.125), (1e30, 1e30, 1.0)],
+    ),
+    (Unary::LeakyRelu { slope: -0.5 }, &[(-1e30, 5e29, -0.5), (0.0, 0.0, -0.5), (3.0, 3.0, 1.0)]),
+    (
+        Unary::Elu { alpha: 1.25 },
+        &[(-INFINITY, -1.25, 0.0), (-1e30, -1.25, 0.0), (0.0, 0.0, 1.25), (INFINITY, INFINITY, 1.0)],
+    ),
+    (Unary::Elu { alpha: -2.0 }, &[(-1e30, 2.0, 0.0), (0.0, 0.0, -2.0), (1e30, 1e30, 1.0)]),
+    (
+        Unary::Selu,
+        &[
+            (-INFINITY, -1.758_099_340_847_376_6, 0.0),
+            (0.0, 0.0, 1.758_099_340_847_376_6),
+            (1e30, 1.050_700_987_355_480_5e30, 1.050_700_987_355_480_5),
+        ],
+    ),
+    (Unary::Gelu, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
+    (Unary::GeluTanh, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
+    (Unary::Silu, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
+    // tanh(log 2) = (4 - 1) / (4 + 1)
+    (Unary::Mish, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.6), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
+    (
+        Unary::Softplus { beta: 1.0, threshold: 20.0 },
+        &[
+            (-INFINITY, 0.0, 0.0),
+            (-1e30, 0.0, 0.0),
+            (0.0, std::f64::consts::LN_2, 0.5),
+            (20.0, 20.000_000_002, 0.999_999_998),
+            (1e30, 1e30, 1.0),
+            (INFINITY, INFINITY, 1.0),
+        ],
+    ),
+    // log(1 + exp(200)) / 2, which a threshold of its own does not cut: no overflow.
+    (Unary::Softplus { beta: 2.0, threshold: 1e4 }, &[(100.0, 100.0, 1.0), (-100.0, 0.0, 0.0)]),
+    (
+        Unary::Sigmoid,
+        &[
+            (-INFINITY, 0.0, 0.0),
+            (-1e30, 0.0, 0.0),
+            (-0.0, 0.5, 0.25),
+            (1e30, 1.0, 0.0),
+            (INFINITY, 1.0, 0.0),
+        ],
+    ),
+    (
+        Unary::Tanh,
+        &[
+            (-INFINITY, -1.0, 0.0),
+            (-1e30, -1.0, 0.0),
+            (0.0, 0.0, 1.0),
+            (1e30, 1.0, 0.0),
+            (INFINITY, 1.0, 0.0),
+        ],
+    ),
+    (
+        Unary::HardSigmoid,
+        &[
+            (-INFINITY, 0.0, 0.0),
+            (-3.0, 0.0, 0.0),
+            (-2.999_999_8, 3.973_643e-8, 1.0 / 6.0),
+            (0.0, 0.5, 1.0 / 6.0),
+            (2.999_999_8, 0.999_999_96, 1.0 / 6.0),
+            (3.0, 1.0, 0.0),
+            (INFINITY, 1.0, 0.0),
+        ],
+    ),
+    (
+        Unary::HardSwish,
+        &[(-1e30, 0.0, 0.0), (-3.0, 0.0, 0.0), (0.0, 0.0, 0.5), (3.0, 3.0, 1.0), (1e38, 1e38, 1.0)],
+    ),
+    (
+        Unary::HardTanh { min: -0.5, max: 2.0 },
+        &[(-INFINITY, -0.5, 0.0), (-0.5, -0.5, 0.0), (0.0, 0.0, 1.0), (2.0, 2.0, 0.0), (INFINITY, 2.0, 0.0)],
+    ),
+    (Unary::Exp, &[(-INFINITY, 0.0, 0.0), (-1e30, 0.0, 0.0), (0.0, 1.0, 1.0), (1e30, INFINITY, INFINITY)]),
+    (Unary::Log, &[(0.0, -INFINITY, INFINITY), (1.0, 0.0, 1.0), (INFINITY, INFINITY, 0.0)]),
+    (Unary::Sqrt, &[(0.0, 0.0, INFINITY), (4.0, 2.0, 0.25), (INFINITY, INFINITY, 0.0)]),
+    (Unary::Abs, &[(-INFINITY, INFINITY, -1.0), (-0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1e30, 1e30, 1.0)]),
+    (Unary::Power { exponent: 2.0 }, &[(-3.0, 9.0, -6.0), (0.0, 0.0, 0.0), (-1e30, INFINITY, -2e30)]),
+    (Unary::Power { exponent: 3.0 }, &[(-2.0, -8.0, 12.0), (-INFINITY, -INFINITY, INFINITY)]),
+    (
+        Unary::Power { exponent: -1.0 },
+        &[
+            (-2.0, -0.5, -0.25),
+            (0.0, INFINITY, -INFINITY),
+            (-0.0, -INFINITY, -INFINITY),
+            (INFINITY, 0.0, 0.0),
+        ],
+    ),
+    (Unary::Power { exponent: 0.0 }, &[(0.0, 1.0, 0.0), (-INFINITY, 1.0, 0.0)]),
+    (Unary::Power { exponent: 1.0 }, &[(0.0, 0.0, 1.0), (-1e30, -1e30, 1.0)]),
+    (Unary::Power { exponent: 1e30 }, &[(1.0, 1.0, 1e30), (-1.5, INFINITY, -INFINITY), (0.5, 0.0, 0.0)]),
+    (
+        Unary::Power { exponent: 0.5 },
+        &[(0.0, 0.0, INFINITY), (4.0, 2.0, 0.25), (INFINITY, INFINITY, 0.0), (-INFINITY, INFINITY, 0.0)],
+    ),
+    (Unary::Power { exponent: -1.5 }, &[(0.0, INFINITY, -INFINITY), (4.0, 0.125, -0.046_875)]),
+    (
+        Unary::Clamp { min: Some(-0.5), max: None },
+        &[(-1e30, -0.5, 0.0), (-0.5, -0.5, 1.0), (INFINITY, INFINITY, 1.0)],
+    ),
+    (
+        Unary::Clamp { min: None, max: Some(0.75) },
+        &[(-INFINITY, -INFINITY, 1.0), (0.75, 0.75, 1.0), (0.875, 0.75, 0.0)],
+    ),
+    (
+        Unary::Clamp { min: Some(-0.5), max: Some(0.75) },
+        &[(-1.0, -0.5, 0.0), (-0.5, -0.5, 1.0), (0.75, 0.75, 1.0), (1.0, 0.75, 0.0)],
+    ),
+    (
+        Unary::Clamp { min: Some(1.0), max: Some(-1.0) },
+        &[(-2.0, -1.0, 0.0), (0.0, -1.0, 0.0), (2.0, -1.0, 0.0)],
+    ),
+    (Unary::Scale { factor: -2.5 }, &[(1e30, -2.5e30, -2.5), (-INFINITY, INFINITY, -2.5)]),
+    (Unary::Shift { amount: 0.5 }, &[(-0.5, 0.0, 1.0), (INFINITY, INFINITY, 1.0)]),
+];
+
 /// The seed network's activations, forward and backward: one of comparisons, one of the output, one of much
 /// arithmetic.
 pub fn large() -> Vec<Case> {
