@@ -1,0 +1,175 @@
+//! Which element of an input goes into an element of the output, as WGSL expressions: the same one, a
+//! broadcast one, or one that is drawn.
+
+use crate::tensor::Shape;
+
+/// Which element of an input goes into element `i` of the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Element `i`: the shapes are equal.
+    Same,
+    /// Element `i / plane % channels`: a number for each channel, or a single one.
+    Channel {
+        /// Elements of the input.
+        channels: usize,
+        /// Neighbours in the output that share one.
+        plane: usize,
+    },
+    /// The sum over these of `i / step % size * stride`: any broadcast of up to six dimensions, outermost
+    /// first. Places that are not needed have size 1.
+    Runs([Run; 3]),
+    /// The input is the step counter: element `i` gets 1 where its unit is drawn, else 0.
+    Units(Units),
+}
+
+/// A draw of units, anew each step, by counter-based random words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Units {
+    /// Neighbours in the output that are one unit.
+    pub plane: usize,
+    /// A unit is drawn whose word is below this.
+    pub below: u32,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Tells draws of one step from others.
+    pub node: u32,
+}
+
+impl Units {
+    /// The expression that draws elements `at * width` and on, with the step counter in the buffer `name`.
+    fn load(self, name: &str, width: usize) -> String {
+        let Units { plane, below, seed, node } = self;
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        let rest = format!("{name}[0], {node}u, vec2({low}u, {high}u), {below}u)");
+        let unit = |at: &str, plane: usize| match plane {
+            1 => format!("kept_of_unit({at}, {rest}"),
+            _ => format!("kept_of_unit({at} / {plane}u, {rest}"),
+        };
+        match width {
+            1 => unit("at", plane),
+            _ if plane == 1 => format!("kept_of_four(at, {rest}"),
+            _ if plane.is_multiple_of(4) => format!("Element({})", unit("at", plane / 4)),
+            _ => {
+                let each = |i: usize| unit(&format!("(at * 4u + {i}u)"), plane);
+                format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
+            }
+        }
+    }
+}
+
+/// Neighbouring dimensions that an input has in common with the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// Elements.
+    pub size: usize,
+    /// Elements of the output from one to the next.
+    pub step: usize,
+    /// Elements of the input from one to the next.
+    pub stride: usize,
+}
+
+impl Run {
+    const NONE: Run = Run { size: 1, step: 1, stride: 1 };
+}
+
+impl Reach {
+    /// How an input of shape `from` is broadcast to `to`; `None` where it is not, or by more than
+    /// three runs, which takes seven dimensions.
+    pub fn of(from: &Shape, to: &Shape) -> Option<Reach> {
+        if from == to {
+            return Some(Reach::Same);
+        }
+        let skipped = to.len().checked_sub(from.len())?;
+        let mut runs: Vec<Run> = Vec::new();
+        let (mut step, mut stride, mut within) = (1, 1, false);
+        for d in (0..to.len()).rev().filter(|&d| to[d] != 1) {
+            let size = if d < skipped { 1 } else { from[d - skipped] };
+            match runs.last_mut() {
+                _ if size == 1 => {}
+                _ if size != to[d] => return None,
+                Some(run) if within => run.size *= size,
+                _ => runs.push(Run { size, step, stride }),
+            }
+            within = size != 1;
+            step *= to[d];
+            stride *= size;
+        }
+        runs.reverse();
+        match runs[..] {
+            [] => Some(Reach::Channel { channels: 1, plane: to.elements() }),
+            [Run { size, step, .. }] => Some(Reach::Channel { channels: size, plane: step }),
+            [first, second] => Some(Reach::Runs([Run::NONE, first, second])),
+            [first, second, third] => Some(Reach::Runs([first, second, third])),
+            _ => None,
+        }
+    }
+
+    /// The runs that matter, outermost first, of an input that is not read as it lies.
+    fn runs(self) -> Vec<Run> {
+        let all = match self {
+            Reach::Same | Reach::Units(_) => Vec::new(),
+            Reach::Channel { channels, plane } => vec![Run { size: channels, step: plane, stride: 1 }],
+            Reach::Runs(runs) => runs.to_vec(),
+        };
+        all.into_iter().filter(|run| run.size > 1).collect()
+    }
+}
+
+/// How neighbouring elements of an input are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// As one element of the output's width.
+    Whole,
+    /// As one number, which they share.
+    Shared,
+    /// One by one.
+    Each,
+}
+
+impl Load {
+    pub(super) fn of(reach: Reach, width: usize) -> Load {
+        match reach.runs().last() {
+            _ if reach == Reach::Same => Load::Whole,
+            _ if width == 1 => Load::Shared,
+            None => Load::Shared,
+            Some(last) if last.step == 1 && last.size.is_multiple_of(width) => Load::Whole,
+            Some(last) if last.step.is_multiple_of(width) => Load::Shared,
+            Some(_) => Load::Each,
+        }
+    }
+}
+
+/// The expression that loads what goes into elements `at * width` and on of the buffer `name`.
+pub(super) fn load(name: &str, element: &str, reach: Reach, width: usize) -> String {
+    match reach {
+        Reach::Same => return format!("{name}[at]"),
+        Reach::Units(units) => return units.load(name, width),
+        _ => {}
+    }
+    match Load::of(reach, width) {
+        Load::Whole => format!("{name}[{}]", index("at", &reach.runs(), width, width)),
+        Load::Shared => format!("{element}({name}[{}])", index("at", &reach.runs(), width, 1)),
+        Load::Each => {
+            let each =
+                |i: usize| format!("{name}[{}]", index(&format!("(at * 4u + {i}u)"), &reach.runs(), 1, 1));
+            format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
+        }
+    }
+}
+
+/// The sum of `at / step % size * stride` over `runs`, with `at` counted in `width` elements and
+/// the result in `whole` ones.
+fn index(at: &str, runs: &[Run], width: usize, whole: usize) -> String {
+    let terms = runs.iter().map(|&Run { size, step, stride }| {
+        // Whole elements lie within the innermost run, which has step and stride 1.
+        let (size, step, stride) = match step {
+            1 => (size / whole, 1, 1),
+            _ => (size, step / width, stride / whole),
+        };
+        let quotient = if step == 1 { at.to_owned() } else { format!("{at} / {step}u") };
+        let factor = if stride == 1 { String::new() } else { format!(" * {stride}u") };
+        format!("{quotient} % {size}u{factor}")
+    });
+    let terms: Vec<String> = terms.collect();
+    if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") }
+}
