@@ -9,9 +9,10 @@ use wgrad::graph::Source;
 use wgrad::nn::{self, Layer};
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::pad::PadMode;
+use wgrad::plan::AdapterKind;
 use wgrad::{
-    DType, Graph, HostData, HostTensor, Mode, Plan, PlanOptions, Result, Session, Shape, TensorType, Value,
-    Weights,
+    Caps, DType, Graph, HostData, HostTensor, Mode, Plan, PlanOptions, Result, Session, Shape, TensorType,
+    Value, Weights,
 };
 
 /// What `build` makes of 1, 2, 3, ... in this shape, and the gradient of the sum of its product with 1, 2, 3, ...
@@ -137,6 +138,14 @@ fn dimensions_in_another_order() {
     assert_is(&y, &[3, 2, 1], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     assert_is(&dx, &[2, 1, 3], &[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
 
+    let mut graph = Graph::new();
+    let x = graph.input("x", [2, 1, 3]).expect("the shape is valid");
+    let y = graph.permute(x, [1, 0, 2]).expect("these are the dimensions");
+    assert_eq!(graph.shape(y)[..], [1, 2, 3]);
+    let plan = Plan::new(&graph, &[y], device().caps()).expect("there is nothing to plan");
+    assert!(plan.dispatches().is_empty(), "no element changes places");
+
+    assert_says(&refusal(|graph, x| graph.permute(x, [usize::MAX, 0])), &["2 dimensions of [2, 3]"]);
     assert_says(&refusal(|graph, x| graph.permute(x, [0])), &["[2, 3] has 2, the ordering [0] has 1"]);
     assert_says(&refusal(|graph, x| graph.permute(x, [0, 0])), &["duplicate dims are not allowed"]);
     assert_says(&refusal(|graph, x| graph.permute(x, [0, 7])), &["axis 7", "2 dimensions of [2, 3]"]);
@@ -166,7 +175,7 @@ fn concatenation_of_columns() {
         graph.concatenate(&[x, other], 0)
     });
     assert_says(&message, &["same number of dimensions: got 2 and 1"]);
-    assert_says(&refusal(|graph, x| graph.concatenate(&[x, x], 2)), &["axis 2"]);
+    assert_says(&refusal(|graph, x| graph.concatenate(&[x, x], usize::MAX)), &["2 dimensions of [2, 3]"]);
 }
 
 #[test]
@@ -213,12 +222,43 @@ fn reductions_that_can_not_be_are_refused() {
         graph.variance(x, &[1], 1, false)
     });
     assert_says(&message, &["degrees of freedom is <= 0", "1 elements of [2, 1] with a correction of 1"]);
+    let message = refusal(|graph, x| graph.variance(x, &[], usize::MAX, false));
+    assert_says(&message, &["degrees of freedom is <= 0", "6 elements"]);
     assert_says(&refusal(|graph, x| graph.expand(x, [2, 4])), &["[2, 3] does not broadcast to [2, 4]"]);
+    assert_says(&refusal(|graph, x| graph.expand(x, [usize::MAX, 2, 3])), &["a tensor holds at most"]);
     let seven = refusal(|graph, _| {
         let x = graph.input("seven", [1; 7])?;
         graph.sum(x, &[0], false)
     });
     assert_says(&seven, &["at most 6 dimensions"]);
+}
+
+/// Neither a mean's factor nor that of its gradient takes a dispatch of its own.
+#[test]
+fn a_mean_is_one_dispatch_each_way() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [4, 3, 8, 8])?;
+    let y = graph.mean(x, &[2, 3], false)?;
+    let dy = graph.input("dy", [4, 3])?;
+    let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
+    let plan = Plan::new(&graph, &[y, dx], device().caps())?;
+    assert_eq!(plan.dispatches().len(), 2, "{plan}");
+    Ok(())
+}
+
+/// Seven tensors and a result are all that an adapter need bind: what follows stays by itself.
+#[test]
+fn a_full_concatenation_takes_no_chain() -> Result<()> {
+    let mut graph = Graph::new();
+    let tensors = (0..7).map(|i| graph.input(&format!("x{i}"), [2, 3])).collect::<Result<Vec<_>>>()?;
+    let all = graph.concatenate(&tensors, 1)?;
+    let other = graph.input("other", [2, 21])?;
+    let y = graph.add(all, other)?;
+    let plan = Plan::new(&graph, &[y], &Caps::webgpu_defaults(AdapterKind::Discrete))?;
+    assert_eq!(plan.dispatches().len(), 2, "{plan}");
+    let widest = plan.dispatches().iter().map(|dispatch| dispatch.bindings.len()).max();
+    assert_eq!(widest, Some(8));
+    Ok(())
 }
 
 /// What `build` makes of numbers in this shape, and whether it is whole numbers.

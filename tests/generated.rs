@@ -13,6 +13,7 @@ use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Padding};
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::elementwise::SumTo;
+use wgrad::ops::embedding::Embedding;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pad::PadMode;
@@ -175,7 +176,7 @@ fn moves_of_generated_shapes() {
     check(&cases);
 }
 
-/// Reductions of one to six dimensions over any of them.
+/// Reductions of one to six dimensions over any of them, searches along one, and rows by indices.
 #[test]
 fn reductions_of_generated_shapes() {
     let mut generator = Generator::new(10);
@@ -184,6 +185,12 @@ fn reductions_of_generated_shapes() {
         let shape: Vec<usize> = (0..rank).map(|_| generator.edge(if rank > 3 { 5 } else { 23 })).collect();
         let axes: Vec<usize> = (0..rank).filter(|_| generator.size(2) == 1).collect();
         let keep = generator.size(2) == 1;
+        let name = format!("{shape:?}");
+        cases.extend(cases::argmax::pair(&name, &shape, generator.size(rank) - 1));
+        let (rows, features) = (generator.edge(40), generator.edge(9));
+        let attributes = Embedding { padding: (generator.size(2) == 1).then(|| generator.size(rows) - 1) };
+        let name = format!("{rows} x {features}, {shape:?} indices, {attributes:?}");
+        cases.extend(cases::embedding::passes(&name, rows, features, &shape, attributes));
         let name = format!("{shape:?} over {axes:?}");
         cases.extend(cases::reduce::family(&name, &numbers(shape, 1), &axes, keep));
     }

@@ -21,6 +21,11 @@ impl Permute {
         StridedCopy::new(self.axes.iter().map(|&d| Axis::whole(input[d], strides[d])), Border::Fill(0.0))
     }
 
+    /// Whether dimensions of more than one element keep their order.
+    fn moves_nothing(&self, input: &Shape) -> bool {
+        self.axes.iter().filter(|&&d| input[d] > 1).is_sorted()
+    }
+
     /// The order that undoes this one.
     fn inverse(&self) -> Permute {
         let mut axes = vec![0; self.axes.len()];
@@ -86,7 +91,14 @@ impl Graph {
     /// Axes that are not each of the dimensions of `x` once, more than 6 dimensions, an input that is not
     /// f32.
     pub fn permute(&mut self, x: Value, axes: impl Into<Vec<usize>>) -> Result<Value> {
-        self.apply1(Permute { axes: axes.into() }, &[x])
+        self.check_owned([x])?;
+        let permute = Permute { axes: axes.into() };
+        let kind = &self.value(x).kind;
+        // Where only dimensions of size 1 change places, no element does: a view will do.
+        match permute.infer(&[kind]) {
+            Ok(outputs) if permute.moves_nothing(&kind.shape) => self.reshape(x, outputs[0].shape.clone()),
+            _ => self.apply1(permute, &[x]),
+        }
     }
 
     /// `x` with two dimensions exchanged.
