@@ -98,7 +98,7 @@ fn row_norm_gradients_are_slopes() {
 fn deviations_that_overflow_leave_zeros() -> Result<()> {
     let huge = vec![1e30, -1e30, 3e29, 0.0, 1e20, 1e20, -1e20, -1e20];
     let norm = RowNorm { weight: false, bias: false, ..layer(&[4]) };
-    let found = harness::run(&Case::new("huge", norm, vec![HostTensor::f32([2, 4], huge)]), "rows")?;
+    let found = harness::run(&Case::new("huge", norm, vec![HostTensor::f32([2, 4], huge)]), "wide")?;
     assert_eq!(found[0].to_f64(), [0.0; 8]);
     Ok(())
 }
@@ -182,7 +182,7 @@ fn chains_follow_normalised_rows() -> Result<()> {
         let sum = graph.add(normal, other)?;
         let y = graph.relu(sum)?;
         let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
-        for variant in ["rows", "parts"] {
+        for variant in ["wide", "narrow", "parts"] {
             let mut options = wgrad::PlanOptions::default();
             if shape.len() == 4 && shape[3] == 48 {
                 options = options.variant("group_norm", variant).variant("group_norm_grad", variant);

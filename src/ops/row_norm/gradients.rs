@@ -100,7 +100,7 @@ impl Operator for RowNormGrad {
         let (glue, weight) = self.weights(cx, pack(shape[2]).0);
         let inputs: Vec<Operand> =
             [x.clone(), gradient.clone(), statistics.clone()].into_iter().chain(weight.clone()).collect();
-        if cx.variant() == "rows" {
+        if cx.variant() != "parts" {
             let (kernel, groups, width) = self.0.teams(cx, &[&TEAM_PAIRS, &GRAD])?;
             let operands = [inputs, vec![dx]].concat();
             cx.dispatch_finished(kernel.joined(&[], &glue), &operands, groups, width);

@@ -147,8 +147,10 @@ impl RowNorm {
         terms >= 4096 && x.elements() / terms < 512
     }
 
+    /// A GPU wants many invocations, a few packs for each; a software adapter pays for each barrier, and
+    /// takes a row by as few as it may.
     fn variants(&self, x: &Shape) -> Vec<&'static str> {
-        if self.is_long(x) { vec!["rows", "parts"] } else { vec!["rows"] }
+        if self.is_long(x) { vec!["wide", "narrow", "parts"] } else { vec!["wide", "narrow"] }
     }
 
     /// The kernel of `files` in which a team makes a row, with its workgroups and elements in a pack.
@@ -158,8 +160,13 @@ impl RowNorm {
         let rows = shape.elements() / terms;
         let (width, pack) = pack(terms);
         let packs = terms / width;
-        // A few packs for each invocation, for the barriers' sake.
-        let team = packs.div_ceil(4).min(LANES).next_power_of_two();
+        let team = if cx.variant() == "narrow" {
+            // Workgroups for a few threads, and sums short enough for their rounding.
+            (256 / rows).max(packs / 512)
+        } else {
+            packs.div_ceil(4)
+        };
+        let team = team.clamp(1, LANES).next_power_of_two();
         let mut all = vec![&GROUP, pack, &TEAM];
         all.extend(files);
         let kernel = Kernel::new(&all)
@@ -249,7 +256,7 @@ impl Operator for RowNorm {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         self.chain_affine(cx);
         let (x, y, statistics) = (cx.input(0), cx.output(0), cx.output(1));
-        if cx.variant() == "rows" {
+        if cx.variant() != "parts" {
             let (kernel, groups, width) = self.teams(cx, &[&ROW_NORM])?;
             cx.dispatch_finished(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
             return Ok(());
