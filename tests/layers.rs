@@ -3,6 +3,7 @@
 mod harness;
 
 use harness::device;
+use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::ops::upsample::Resize;
 use wgrad::{Error, Graph, Mode, Value, Weights};
@@ -37,6 +38,20 @@ fn weights_begin_uniform_within_one_over_the_root_of_fan_in() {
         }
     }
     assert_eq!(grouped.shape(grouped.find("layer.weight").unwrap())[..], [64, 4, 5, 5]);
+}
+
+#[test]
+fn first_contents_can_be_set() {
+    let (one, two) = (Init::Constant(1.0), Init::Constant(2.0));
+    let conv = nn::Conv2d::new(3, 4, [3, 3]).init(one.clone()).bias_init(two.clone());
+    let transposed = nn::ConvTranspose1d::new(3, 4, 3).init(one.clone()).bias_init(two.clone());
+    let linear = nn::Linear::new(5, 4).init(one).bias_init(two);
+    let graphs = [built(conv, &[2, 3, 5, 5]), built(transposed, &[2, 3, 5]), built(linear, &[2, 5])];
+    for built in graphs {
+        let (graph, _) = built.unwrap();
+        assert_eq!(range(&graph, "layer.weight"), (1.0, 1.0));
+        assert_eq!(range(&graph, "layer.bias"), (2.0, 2.0));
+    }
 }
 
 #[test]

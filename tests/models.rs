@@ -11,7 +11,7 @@ use harness::published::{arrays, contents, save, table};
 use harness::{array, device, numbers, relative_error};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
-use wgrad::graph::{Source, SummaryRow};
+use wgrad::graph::{Distribution, Fan, Init, Source, SummaryRow};
 use wgrad::nn::models::{self, ResNet};
 use wgrad::nn::{Layer, Sequential};
 use wgrad::plan::AdapterKind;
@@ -203,6 +203,44 @@ fn unet_computes_what_is_published() -> Result<()> {
     agree("U-Net", &network, &tensors, &images, forward::unet)
 }
 
+/// What torchvision's constructors draw weights from, PyTorch's layers' own where they say nothing.
+#[test]
+fn parameters_start_as_the_published_ones() -> Result<()> {
+    let starts = |network: &Sequential, name: &str| -> Result<Init> {
+        let (graph, ..) = built(network, &[2, 3, 32, 32], Mode::Train)?;
+        let value = graph.find(name).unwrap_or_else(|| panic!("no {name}"));
+        let Source::Parameter(init) = graph.value(value).source.clone() else { panic!("{name} is trained") };
+        Ok(init)
+    };
+    // kaiming_normal_(mode="fan_out"), of which the default nonlinearity has ReLU's gain, the root of 2.
+    let kaiming = || Init::Scaled { fan: Fan::Out, gain: f64::sqrt(2.0), distribution: Distribution::Normal };
+    let narrow = || Init::Normal { mean: 0.0, std: 0.01 };
+    let zero = || Init::Constant(0.0);
+    let resnet = models::resnet18(3, 10);
+    assert_eq!(starts(&resnet, "conv1.weight")?, kaiming());
+    assert_eq!(starts(&resnet, "layer2.0.downsample.0.weight")?, kaiming());
+    assert_eq!(starts(&resnet, "fc.weight")?, Init::Uniform(1.0 / f32::sqrt(512.0)));
+    assert_eq!(starts(&resnet, "fc.bias")?, Init::Uniform(1.0 / f32::sqrt(512.0)));
+    let vgg = models::vgg11_bn(3, 10);
+    assert_eq!(starts(&vgg, "features.4.weight")?, kaiming());
+    assert_eq!(starts(&vgg, "features.4.bias")?, zero());
+    for layer in [0, 3, 6] {
+        assert_eq!(starts(&vgg, &format!("classifier.{layer}.weight"))?, narrow());
+        assert_eq!(starts(&vgg, &format!("classifier.{layer}.bias"))?, zero());
+    }
+    let mobilenet = models::mobilenet_v2(3, 10);
+    for name in ["features.0.0", "features.2.conv.1.0", "features.17.conv.2", "features.18.0"] {
+        assert_eq!(starts(&mobilenet, &format!("{name}.weight"))?, kaiming());
+    }
+    assert_eq!(starts(&mobilenet, "classifier.1.weight")?, narrow());
+    assert_eq!(starts(&mobilenet, "classifier.1.bias")?, zero());
+    let unet = models::unet(3, 1, 4);
+    assert_eq!(starts(&unet, "encoder1.enc1conv1.weight")?, Init::Uniform(1.0 / f32::sqrt(27.0)));
+    // A transposed convolution's bound goes by the weight's second dimension.
+    assert_eq!(starts(&unet, "upconv1.bias")?, Init::Uniform(0.25));
+    Ok(())
+}
+
 /// Networks that differ from those above in their depth alone.
 #[test]
 fn deeper_networks_have_the_published_sizes() -> Result<()> {
@@ -219,6 +257,31 @@ fn deeper_networks_have_the_published_sizes() -> Result<()> {
         assert!((found - multiply_adds).abs() <= 0.0005, "{name}: {found}, published {multiply_adds}");
     }
     Ok(())
+}
+
+#[test]
+fn impossible_sizes_are_errors() {
+    let most = usize::MAX;
+    let networks = [
+        models::lenet5(1, 0),
+        models::lenet5(1, most),
+        models::resnet18(0, 10),
+        models::vgg11(1, most),
+        models::mobilenet_v2(most, 10),
+        models::unet(1, 1, 0),
+        models::unet(1, most, most),
+        ResNet::basic([1, 1, 1, 1]).width(0).build(1, 10),
+        ResNet::bottleneck([0, 1, 0, 2]).width(most).build(1, 10),
+    ];
+    for network in networks {
+        let error = built(&network, &[1, 1, 32, 32], Mode::Train).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains('"'), "names the layer: {error}");
+    }
+    // U-Net halves its images four times; what is not as large afterwards does not fit beside it.
+    let error =
+        built(&models::unet(1, 1, 2), &[1, 1, 32, 40], Mode::Eval).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("concatenate"), "{error}");
+    built(&models::vgg11(3, 2), &[1, 3, 31, 32], Mode::Eval).map(|_| ()).unwrap_err();
 }
 
 /// What stands between the convolutions of VGG-11 in training, which names and sizes do not tell.
@@ -328,7 +391,7 @@ fn the_summary_of_lenet_is_the_one_worked_by_hand() -> Result<()> {
     assert_eq!(graph.summary(logits)?, summary);
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 8])?;
-    let weight = graph.parameter("weight", [8, 8], wgrad::graph::Init::Constant(0.5))?;
+    let weight = graph.parameter("weight", [8, 8], Init::Constant(0.5))?;
     let y = graph.linear(x, weight, None)?;
     let y = graph.linear(y, weight, None)?;
     assert_eq!(graph.summary(y)?.parameters(), 64);

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{Layer, default_init};
+use super::{Layer, Starts};
 use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 
@@ -13,13 +13,13 @@ pub struct Linear {
     inputs: usize,
     outputs: usize,
     bias: bool,
-    init: Option<Init>,
+    starts: Starts,
 }
 
 impl Linear {
     /// A linear layer with a bias.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        Linear { inputs, outputs, bias: true, init: None }
+        Linear { inputs, outputs, bias: true, starts: Starts::default() }
     }
 
     /// Whether a bias is added; it is by default.
@@ -32,17 +32,23 @@ impl Linear {
     /// Sets what the weight starts from.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
-        self.init = Some(init);
+        self.starts.weight = Some(init);
+        self
+    }
+
+    /// Sets what the bias starts from.
+    #[must_use]
+    pub fn bias_init(mut self, init: Init) -> Self {
+        self.starts.bias = Some(init);
         self
     }
 }
 
 impl Layer for Linear {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        let init = default_init(self.inputs);
-        let of_weight = self.init.clone().unwrap_or_else(|| init.clone());
+        let (of_weight, of_bias) = self.starts.or_default(self.inputs);
         let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
-        let bias = self.bias.then(|| g.parameter("bias", [self.outputs], init)).transpose()?;
+        let bias = self.bias.then(|| g.parameter("bias", [self.outputs], of_bias)).transpose()?;
         g.linear(x, weight, bias)
     }
 }

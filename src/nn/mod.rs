@@ -47,6 +47,21 @@ pub trait Layer: Debug + Send + Sync {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value>;
 }
 
+/// What weight and bias of a layer start from, where that was set.
+#[derive(Clone, PartialEq, Default, Debug)]
+struct Starts {
+    weight: Option<Init>,
+    bias: Option<Init>,
+}
+
+impl Starts {
+    /// Of weight and bias; where nothing was set, [`default_init`].
+    fn or_default(&self, fan_in: usize) -> (Init, Init) {
+        let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));
+        (or_default(&self.weight), or_default(&self.bias))
+    }
+}
+
 /// PyTorch's default for weights and biases of convolutions and linear layers: uniform within
 /// 1 / sqrt(fan_in), where fan_in is the number of inputs that one output sums over.
 ///

@@ -7,7 +7,7 @@ use crate::nn::{AvgPool2d, Conv2d, Flatten, Linear, Sequential, Tanh};
 /// has no coefficients, and the last layer is linear. Images are \[n, inputs, 28, 28], padded to the
 /// paper's 32 x 32.
 ///
-/// 61,706 parameters for one channel and ten classes, in `conv1`, `conv2`, `fc1`, `fc2` and `fc3`.
+/// 61,706 parameters for one channel and ten classes, in `conv1`, `conv2`, `fc1`, `fc2` and `fc3`. They start as PyTorch's layers do.
 pub fn lenet5(inputs: usize, classes: usize) -> Sequential {
     Sequential::new()
         .add("conv1", Conv2d::new(inputs, 6, [5, 5]).padding([2, 2]))

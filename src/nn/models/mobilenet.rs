@@ -1,5 +1,6 @@
 //! MobileNetV2.
 
+use crate::graph::{Fan, Init, Nonlinearity};
 use crate::nn::{BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, Parallel, Relu6, Sequential};
 
 /// Of each stage the expansion, the channels, the number of blocks and the first one's stride: the
@@ -21,7 +22,7 @@ const LAST: usize = 1280;
 /// MobileNetV2 of Sandler, Howard, Zhu, Zhmoginov and Chen (2018), "MobileNetV2: inverted residuals and
 /// linear bottlenecks", of width 1: 3,504,872 parameters for three channels and a thousand classes.
 ///
-/// Images are \[n, inputs, h, w] of any size, in the paper 224 x 224. Names are torchvision's:
+/// Images are \[n, inputs, h, w] of any size, in the paper 224 x 224. Names and first contents are torchvision's:
 /// `features.0.0.weight`, `features.1.conv.0.0.weight`, `classifier.1.weight`.
 pub fn mobilenet_v2(inputs: usize, classes: usize) -> Sequential {
     let mut features = Sequential::new().push(convolution(inputs, FIRST, 3, 2, 1));
@@ -33,7 +34,9 @@ pub fn mobilenet_v2(inputs: usize, classes: usize) -> Sequential {
             from = to;
         }
     }
-    let classifier = Sequential::new().push(Dropout::new(0.2)).push(Linear::new(LAST, classes));
+    let linear =
+        Linear::new(LAST, classes).init(Init::Normal { mean: 0.0, std: 0.01 }).bias_init(Init::Constant(0.0));
+    let classifier = Sequential::new().push(Dropout::new(0.2)).push(linear);
     Sequential::new()
         .add("features", features.push(convolution(from, LAST, 1, 1, 1)))
         .add("avgpool", GlobalAvgPool2d)
@@ -51,18 +54,20 @@ fn inverted_residual(inputs: usize, outputs: usize, expansion: usize, stride: us
     };
     let conv = expand
         .push(convolution(hidden, hidden, 3, stride, hidden))
-        .push(Conv2d::new(hidden, outputs, [1, 1]).bias(false))
+        .push(bare(Conv2d::new(hidden, outputs, [1, 1])))
         .push(BatchNorm::new(outputs));
     let block = Parallel::sum().add("conv", conv);
     if stride == 1 && inputs == outputs { block.identity() } else { block }
 }
 
+/// A convolution without a bias. It starts as torchvision's do.
+fn bare(convolution: Conv2d) -> Conv2d {
+    convolution.bias(false).init(Init::kaiming_normal(Fan::Out, Nonlinearity::Relu))
+}
+
 /// A convolution that keeps the size but for its stride, batch norm and ReLU6.
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize, groups: usize) -> Sequential {
-    let convolution = Conv2d::new(inputs, outputs, [kernel; 2])
-        .stride([stride; 2])
-        .padding([kernel / 2; 2])
-        .groups(groups)
-        .bias(false);
-    Sequential::new().push(convolution).push(BatchNorm::new(outputs)).push(Relu6)
+    let convolution =
+        Conv2d::new(inputs, outputs, [kernel; 2]).stride([stride; 2]).padding([kernel / 2; 2]).groups(groups);
+    Sequential::new().push(bare(convolution)).push(BatchNorm::new(outputs)).push(Relu6)
 }

@@ -1,5 +1,6 @@
 //! Residual networks.
 
+use crate::graph::{Fan, Init, Nonlinearity};
 use crate::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Parallel, Relu, Sequential};
 
 /// ResNet-18 of He, Zhang, Ren and Sun (2015), "Deep residual learning for image recognition":
@@ -22,7 +23,7 @@ pub fn resnet50(inputs: usize, classes: usize) -> Sequential {
 ///
 /// Images are \[n, inputs, h, w] of any size: a 7x7 convolution and max pooling, each of stride 2, four
 /// stages of blocks, of which the last three begin with stride 2, the mean of each channel, a linear
-/// layer. Names are torchvision's: `layer2.0.conv1.weight`, `layer2.0.downsample.0.weight`, `fc.bias`.
+/// layer. Names and first contents are torchvision's: `layer2.0.conv1.weight`, `layer2.0.downsample.0.weight`, `fc.bias`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResNet {
     blocks: [usize; 4],
@@ -110,6 +111,11 @@ impl ResNet {
     }
 }
 
+/// A convolution that keeps the size but for its stride. It starts as torchvision's do.
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
-    Conv2d::new(inputs, outputs, [kernel; 2]).stride([stride; 2]).padding([kernel / 2; 2]).bias(false)
+    Conv2d::new(inputs, outputs, [kernel; 2])
+        .stride([stride; 2])
+        .padding([kernel / 2; 2])
+        .bias(false)
+        .init(Init::kaiming_normal(Fan::Out, Nonlinearity::Relu))
 }

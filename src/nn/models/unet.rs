@@ -11,7 +11,7 @@ const DEPTH: usize = 4;
 ///
 /// Images are \[n, inputs, h, w], h and w multiples of 16; the output is \[n, classes, h, w]. Logits: there is
 /// no sigmoid at the end. 7,763,041 parameters for three channels, one class and width 32, with names such
-/// as `encoder1.enc1conv1.weight`, `upconv4.bias` and `conv.weight`.
+/// as `encoder1.enc1conv1.weight`, `upconv4.bias` and `conv.weight`. Parameters start as PyTorch's layers do.
 pub fn unet(inputs: usize, classes: usize, width: usize) -> Sequential {
     let channels = |stage: usize| match stage {
         0 => inputs,

@@ -1,5 +1,6 @@
 //! VGG networks.
 
+use crate::graph::{Fan, Init, Nonlinearity};
 use crate::nn::{
     AdaptiveAvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Relu, Sequential,
 };
@@ -15,7 +16,7 @@ const PLANE: usize = 7;
 /// recognition", configuration A: 132,863,336 parameters for three channels and a thousand classes.
 ///
 /// Images are \[n, inputs, h, w], at least 32 x 32, in the paper 224 x 224: what the convolutions make of
-/// them is averaged to 7 x 7, as in torchvision. Names are torchvision's: `features.0.weight`,
+/// them is averaged to 7 x 7, as in torchvision. Names and first contents are torchvision's: `features.0.weight`,
 /// `classifier.6.bias`.
 ///
 /// The first linear layer's weight is one tensor of 411 MB, so that the adapter has to bind more than the 128
@@ -44,7 +45,11 @@ fn vgg(stages: [&[usize]; 5], batch_norm: bool, inputs: usize, classes: usize) -
     let mut from = inputs;
     for widths in stages {
         for &width in widths {
-            features = features.push(Conv2d::new(from, width, [3, 3]).padding([1, 1]));
+            let convolution = Conv2d::new(from, width, [3, 3])
+                .padding([1, 1])
+                .init(Init::kaiming_normal(Fan::Out, Nonlinearity::Relu))
+                .bias_init(Init::Constant(0.0));
+            features = features.push(convolution);
             if batch_norm {
                 features = features.push(BatchNorm::new(width));
             }
@@ -53,14 +58,19 @@ fn vgg(stages: [&[usize]; 5], batch_norm: bool, inputs: usize, classes: usize) -
         }
         features = features.push(MaxPool2d::new([2, 2]));
     }
+    let linear = |inputs, outputs| {
+        Linear::new(inputs, outputs)
+            .init(Init::Normal { mean: 0.0, std: 0.01 })
+            .bias_init(Init::Constant(0.0))
+    };
     let classifier = Sequential::new()
-        .push(Linear::new(from * PLANE * PLANE, 4096))
+        .push(linear(from * PLANE * PLANE, 4096))
         .push(Relu)
         .push(Dropout::new(0.5))
-        .push(Linear::new(4096, 4096))
+        .push(linear(4096, 4096))
         .push(Relu)
         .push(Dropout::new(0.5))
-        .push(Linear::new(4096, classes));
+        .push(linear(4096, classes));
     Sequential::new()
         .add("features", features)
         .add("avgpool", AdaptiveAvgPool2d::new([PLANE, PLANE]))
