@@ -130,6 +130,12 @@ pub fn problems() -> Vec<Problem> {
             [3, 2, 1, 3],
             plain.padding([0, 1 << 29]).stride([3, 1 << 29]),
         ),
+        (
+            "phases far from the first window",
+            [1, 1, 1, 6],
+            [2, 1, 1, 3],
+            plain.padding([0, 1 << 29]).stride([1, 8191]).dilation([1, 2]),
+        ),
         ("a stride longer than any registers", [1, 2, 1, 130], [2, 2, 1, 70], plain.stride([1, 60])),
     ]
 }
