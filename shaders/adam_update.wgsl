@@ -40,7 +40,11 @@ fn update(scales: Scales, parameter: vec4<f32>, gradient: vec4<f32>, state: Stat
     }
     let m = state.a + ONE_LESS_BETA1 * (g - state.a);
     let v = BETA2 * state.b + ONE_LESS_BETA2 * (g * g);
-    let largest = select(state.c, max(state.c, v), AMSGRAD);
-    let w = select(v, largest, AMSGRAD);
+    var w = v;
+    var largest = state.c;
+    if (AMSGRAD) {
+        w = max(largest, v);
+        largest = w;
+    }
     return Updated(p - scales.step_size * m / (sqrt(w) * scales.spread + EPS), State(m, v, largest));
 }

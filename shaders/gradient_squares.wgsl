@@ -3,7 +3,7 @@
 // The run's vectors of four are cut into PARTS parts of PART_VECTORS; those past its end are empty. One
 // workgroup makes one part: each invocation adds every 64th vector, stretches of them in order and
 // those in order; then the invocations are added as a fixed tree. The zeros between the run's tensors
-// add nothing. Only steps that update need the sums.
+// add nothing. Only steps that update need the sums; in others they are zero.
 @group(0) @binding(0) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> squares: array<f32>;
 @group(0) @binding(2) var<storage, read> step: array<u32>;
@@ -19,11 +19,8 @@ const STRETCH: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    if (step[0] % EVERY != EVERY - 1u) {
-        return;
-    }
     let part = group_number(group, groups);
-    let end = select(0u, min((part + 1u) * PART_VECTORS, VECTORS), part < PARTS);
+    let end = select(0u, min((part + 1u) * PART_VECTORS, VECTORS), part < PARTS && step[0] % EVERY == EVERY - 1u);
     var sum = vec4(0.0);
     var i = part * PART_VECTORS + lane;
     while (i < end) {

@@ -25,15 +25,13 @@ struct Updated {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    if (step[0] % EVERY != EVERY - 1u) {
-        return;
-    }
     let start = group_number(group, groups) * (64u * ITEMS) + lane;
+    let end = select(0u, VECTORS, step[0] % EVERY == EVERY - 1u);
     let shared_by_all = scales(step[0] / EVERY);
     let scale = gradient_scale();
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
-        if (i < VECTORS) {
+        if (i < end) {
             let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), load_state(i));
             parameters[i] = updated.p;
             store_state(i, updated.state);
