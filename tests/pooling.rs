@@ -3,14 +3,16 @@
 
 mod cases;
 mod harness;
+#[path = "pooling/resampling.rs"]
+mod resampling;
+#[path = "pooling/unpooling.rs"]
+mod unpooling;
 
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, array, device, finite, numbers};
 use std::collections::BTreeSet;
-use wgrad::nn::{self, Layer};
 use wgrad::ops::pool2d::{Average, AvgPool2d, LpPool2d, MaxPool2d, Norm, Pool1d, Pool2d, Weighting, Windows};
-use wgrad::ops::upsample::Resize;
-use wgrad::{Error, Graph, HostTensor, Mode, Plan, PlanOptions, Session, Value, Weights};
+use wgrad::{Error, Graph, HostTensor, Plan, PlanOptions, Session, Value, Weights};
 
 /// What f32 rounding may change, relative to a tensor's largest value.
 const TOLERANCE: f64 = 1e-5;
@@ -175,82 +177,6 @@ fn adaptive_and_global_windows_by_hand() -> Result<(), Error> {
     let (y, dx) = passes(&x, None, Graph::global_avg_pool2d)?;
     assert_numbers(&y, &[32.0 / 7.0], "global mean");
     assert_numbers(&dx, &[1.0 / 7.0; 7], "global mean, gradient");
-    Ok(())
-}
-
-#[test]
-fn unpooling_puts_values_back() -> Result<(), Error> {
-    // The pooled values themselves come back; the rest is zeros.
-    let x = plane([[1.0, 2.0, 3.0, 4.0, 0.0], [5.0, 8.0, 7.0, 6.0, 0.0], [9.0, 1.0, 2.0, 3.0, 0.0]]);
-    let back = |pool: Pool2d, size: Option<[usize; 2]>| {
-        passes(&x, None, |g, x| {
-            let (y, indices) = g.max_pool2d_with_indices(x, pool)?;
-            assert_eq!(indices.input_size(), [3, 5]);
-            let halves = g.scale(y, 0.5)?;
-            g.max_unpool2d(halves, &indices, size.unwrap_or(indices.input_size()))
-        })
-    };
-    let two = Pool2d::new([2, 2]);
-    let (y, dx) = back(two, None)?;
-    let mut expected = [0.0; 15];
-    (expected[6], expected[7]) = (4.0, 3.5);
-    assert_numbers(&y, &expected, "side by side");
-    (expected[6], expected[7]) = (0.5, 0.5);
-    assert_numbers(&dx, &expected, "side by side, gradient");
-    let (y, _) = back(two, Some([2, 4]))?;
-    assert_numbers(&y, &[0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 3.5, 0.0], "of another width");
-    // Windows one apart: 8 wins in three of them, 7 in one, 6 in two, 9 in one.
-    let overlapping = two.stride([1, 1]);
-    let (y, dx) = back(overlapping, None)?;
-    let mut expected = [0.0; 15];
-    (expected[6], expected[7], expected[8], expected[10]) = (4.0, 3.5, 3.0, 4.5);
-    assert_numbers(&y, &expected, "overlapping");
-    for at in [6, 7, 8, 10] {
-        expected[at] = 0.5;
-    }
-    assert_numbers(&dx, &expected, "overlapping, the gradient of one window each");
-    Ok(())
-}
-
-/// Of several windows with the same winner the last has its value there.
-#[test]
-fn unpooling_takes_the_last_of_several_windows() -> Result<(), Error> {
-    let x = plane([[1.0, 5.0, 2.0]]);
-    let mut graph = Graph::new();
-    let source = graph.input("x", [1, 1, 1, 3])?;
-    let values = graph.input("values", [1, 1, 1, 2])?;
-    let (_, indices) = graph.max_pool2d_with_indices(source, Pool2d::new([1, 2]).stride([1, 1]))?;
-    let y = graph.max_unpool2d(values, &indices, [1, 3])?;
-    let dy = graph.input("dy", [1, 1, 1, 3])?;
-    let gradient = graph.gradients_from(&[(y, dy)], &[values])?[0].expect("y depends on the values");
-    let plan = Plan::new(&graph, &[y, gradient], device().caps())?;
-    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
-    session.write(source, &x)?;
-    session.write(values, &[10.0, 20.0])?;
-    session.write(dy, &[1.0, 2.0, 3.0])?;
-    session.step()?;
-    assert_eq!(session.read(y)?.to_f64(), [0.0, 20.0, 0.0]);
-    assert_eq!(session.read(gradient)?.to_f64(), [0.0, 2.0]);
-    Ok(())
-}
-
-/// Fused with a batch norm before it, max pooling keeps its taps in another order: not where unpooling
-/// reads them.
-#[test]
-fn unpooling_works_behind_batch_norm() -> Result<(), Error> {
-    let mut graph = Graph::new();
-    let x = graph.input("x", [2, 3, 6, 6])?;
-    let net = nn::Sequential::new().add("norm", nn::BatchNorm::new(3)).add("relu", nn::Relu);
-    let y = net.forward(&mut graph, x, Mode::Train)?;
-    let (pooled, indices) = graph.max_pool2d_with_indices(y, Pool2d::new([2, 2]))?;
-    let back = graph.max_unpool2d(pooled, &indices, [6, 6])?;
-    let dy = graph.input("dy", [2, 3, 6, 6])?;
-    let gradient = graph.gradients_from(&[(back, dy)], &[x])?[0].expect("y depends on x");
-    let plan = Plan::new(&graph, &[back, gradient], device().caps())?;
-    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
-    session.write(x, &numbers([2, 3, 6, 6], 1))?;
-    session.write(dy, &numbers([2, 3, 6, 6], 2))?;
-    session.verify()?;
     Ok(())
 }
 
@@ -428,79 +354,6 @@ fn pooling_gradients_are_slopes() {
         finite::check_gradients(&Case::new("adaptive max", MaxPool2d(windows), x()), &[0]);
         let average = Average { windows, weighting: Weighting::Equal };
         finite::check_gradients(&Case::new("adaptive average", AvgPool2d(average), x()), &[0]);
-    }
-}
-
-/// What PyTorch's documentation shows of a plane of 2 x 2, and other small cases by hand.
-#[test]
-fn resampling_by_hand() -> Result<(), Error> {
-    let x = plane([[1.0, 2.0], [3.0, 4.0]]);
-    let twice = Resize::ScaleFactor([2.0, 2.0]);
-    let (y, dx) = passes(&x, None, |g, x| g.upsample_nearest2d(x, twice))?;
-    assert_numbers(&y, &[1., 1., 2., 2., 1., 1., 2., 2., 3., 3., 4., 4., 3., 3., 4., 4.], "nearest");
-    assert_numbers(&dx, &[4.0; 4], "nearest, gradient");
-    let (y, dx) = passes(&x, None, |g, x| g.upsample_bilinear2d(x, twice, false))?;
-    let expected = [1., 1.25, 1.75, 2., 1.5, 1.75, 2.25, 2.5, 2.5, 2.75, 3.25, 3.5, 3., 3.25, 3.75, 4.];
-    assert_numbers(&y, &expected, "bilinear");
-    assert_numbers(&dx, &[4.0; 4], "bilinear, gradient");
-    let (y, dx) = passes(&x, None, |g, x| g.upsample_bilinear2d(x, Resize::Size([4, 4]), true))?;
-    let thirds = [3., 4., 5., 6., 5., 6., 7., 8., 7., 8., 9., 10., 9., 10., 11., 12.].map(|x| x / 3.0);
-    assert_numbers(&y, &thirds, "aligned corners");
-    assert_numbers(&dx, &[4.0; 4], "aligned corners, gradient");
-
-    // Outputs 0, 1, 2 of five elements: floor of 0, 5/3, 10/3; middles at 1/3, 2, 11/3.
-    let line = plane([[1.0, 2.0, 4.0, 8.0, 16.0]]);
-    let three = Resize::Size([1, 3]);
-    let (y, dx) = passes(&line, None, |g, x| g.upsample_nearest2d(x, three))?;
-    assert_numbers(&y, &[1.0, 2.0, 8.0], "nearest, fewer");
-    assert_numbers(&dx, &[1.0, 1.0, 0.0, 1.0, 0.0], "nearest, fewer, gradient");
-    let (y, dx) = passes(&line, None, |g, x| g.upsample_bilinear2d(x, three, false))?;
-    assert_numbers(&y, &[4.0 / 3.0, 4.0, 8.0 + 16.0 / 3.0], "bilinear, fewer");
-    let third = 1.0 / 3.0;
-    assert_numbers(&dx, &[2.0 * third, third, 1.0, third, 2.0 * third], "bilinear, fewer, gradient");
-    let (y, _) = passes(&line, None, |g, x| g.upsample_bilinear2d(x, Resize::Size([1, 1]), true))?;
-    assert_numbers(&y, &[1.0], "one output with aligned corners is the first element");
-    // 4 = floor(3 * 1.5), and positions step by 1/1.5 and not by 3/4.
-    let line = plane([[1.0, 2.0, 3.0]]);
-    let (y, _) =
-        passes(&line, None, |g, x| g.upsample_bilinear2d(x, Resize::ScaleFactor([1.0, 1.5]), false))?;
-    assert_numbers(&y, &[1.0, 1.5, 2.0 + 1.0 / 6.0, 2.0 + 5.0 / 6.0], "a factor that is kept");
-    Ok(())
-}
-
-#[test]
-fn sizes_that_resampling_cannot_make_are_refused() -> Result<(), Error> {
-    let mut g = Graph::new();
-    let x = g.input("x", [1, 1, 3, 4])?;
-    let large = usize::MAX;
-    for (resize, words) in [
-        (
-            Resize::Size([0, 2]),
-            "Input and output sizes should be greater than 0, but got input (H: 3, W: 4) output (H: 0, W: 2)",
-        ),
-        (Resize::ScaleFactor([0.3, 1.0]), "output (H: 0, W: 4)"),
-        (Resize::ScaleFactor([-1.0, 1.0]), "scale_factor must be above 0, found [-1.0, 1.0]"),
-        (Resize::ScaleFactor([1.0, f64::NAN]), "scale_factor must be above 0"),
-        (Resize::ScaleFactor([1.0, f64::INFINITY]), "scale_factor must be above 0"),
-        (Resize::ScaleFactor([1.0, 1e300]), "sizes of up to 16777216 are possible"),
-        (Resize::Size([large, large]), "sizes of up to 16777216 are possible"),
-    ] {
-        refused(g.scoped("up", |g| g.upsample_nearest2d(x, resize)), words);
-        refused(g.scoped("up", |g| g.upsample_nearest2d(x, resize)), "upsample_nearest2d \"up");
-        refused(g.upsample_bilinear2d(x, resize, true), words);
-    }
-    let flat = g.input("flat", [4, 4])?;
-    let two = Resize::Size([2, 2]);
-    refused(g.upsample_nearest2d(flat, two), "expected f32 of shape (N, C, H, W), found f32[4, 4]");
-    Ok(())
-}
-
-#[test]
-fn resampling_gradients_are_slopes() {
-    for case in &cases::upsample::cases() {
-        if !case.operator.name().ends_with("_grad") {
-            finite::check_gradients(case, &[0]);
-        }
     }
 }
 
