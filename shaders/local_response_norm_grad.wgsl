@@ -1,12 +1,14 @@
 // result = gradient / scale^BETA - 2 * RATE * BETA * source * sum of gradient * source / scale^(BETA + 1) over
-// the channels in whose windows an element lies: from UPPER below to LOWER above its own.
+// the channels in whose windows an element lies: from UPPER below to LOWER above its own. The sum's terms are
+// those that local_response_norm_terms made, so that each power is found once.
 //
 // All (N, C, PLANE), scales as local_response_norm keeps them. One workgroup makes 64 * ITEMS neighbouring
 // packs, an invocation every 64th of them; terms are added in the order of the channels.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read> gradient: array<Pack>;
 @group(0) @binding(2) var<storage, read> scales: array<Pack>;
-@group(0) @binding(3) var<storage, read_write> result: array<Pack>;
+@group(0) @binding(3) var<storage, read> terms: array<Pack>;
+@group(0) @binding(4) var<storage, read_write> result: array<Pack>;
 
 const CHANNELS: u32 = 2u; // shape
 const PLANE: u32 = 4u; // shape
@@ -26,12 +28,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             let c = i / PLANE % CHANNELS;
             let first = i - min(c, UPPER) * PLANE;
             let last = i + min(CHANNELS - 1u - c, LOWER) * PLANE;
-            var terms = Pack(0.0);
+            var sum = Pack(0.0);
             for (var at = first; at <= last; at += PLANE) {
-                terms += gradient[at] * source[at] * pow(scales[at], Pack(-BETA - 1.0));
+                sum += terms[at];
             }
             let own = gradient[i] * pow(scales[i], Pack(-BETA));
-            result[i] = finish(i, own - (2.0 * RATE * BETA) * source[i] * terms);
+            result[i] = finish(i, own - (2.0 * RATE * BETA) * source[i] * sum);
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::shader_file;
 use crate::tensor::{DType, TensorType};
 
 static FORWARD: ShaderFile = shader_file!("local_response_norm");
+static GROUP: ShaderFile = shader_file!("shared/group");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
+static TERMS: ShaderFile = shader_file!("local_response_norm_terms");
 static GRAD: ShaderFile = shader_file!("local_response_norm_grad");
 
 /// Attributes of local response normalisation, with PyTorch's names, and the operator:
@@ -136,8 +140,16 @@ impl Operator for LocalResponseNormGrad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let elements = cx.output_type(0).shape.elements();
+        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let packs = elements / width;
+        let terms = cx.temporary(elements);
+        let kernel =
+            Kernel::new(&[&GROUP, pack, &TERMS]).with("PACKS", cx.index(packs)?).with("BETA", self.0.beta);
+        let operands = [cx.input(0), cx.input(1), cx.input(2), terms.clone()];
+        cx.dispatch(kernel, &operands, packs.div_ceil(256));
         let (kernel, groups, width) = self.0.kernel(cx, &GRAD)?;
-        let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
+        let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
         cx.dispatch_finished(kernel, &operands, groups, width);
         Ok(())
     }
@@ -147,7 +159,7 @@ impl Operator for LocalResponseNormGrad {
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        (4 * self.0.size.min(inputs[0].shape[1]) as u64 + 5) * inputs[0].shape.elements() as u64
+        (self.0.size.min(inputs[0].shape[1]) as u64 + 8) * inputs[0].shape.elements() as u64
     }
 }
 

@@ -184,6 +184,38 @@ fn weights_can_be_frozen_alone() -> Result<()> {
     Ok(())
 }
 
+/// Fused with pooling, too, averages and what lacks weights or statistics are what they are alone.
+#[test]
+fn every_kind_fuses_with_pooling() -> Result<()> {
+    let plain = nn::BatchNorm::new(3);
+    for layer in [
+        plain.clone().cumulative_average(),
+        plain.clone().affine(false),
+        plain.clone().track_running_stats(false),
+        plain.cumulative_average().affine(false),
+    ] {
+        let shape = [4, 3, 4, 6];
+        let net = nn::Sequential::new()
+            .add("norm", layer.clone())
+            .add("relu", nn::Relu)
+            .add("pool", nn::MaxPool2d::new([2, 2]));
+        let mut graph = Graph::new();
+        let x = graph.input("x", shape)?;
+        let y = net.forward(&mut graph, x, Mode::Train)?;
+        let dy = graph.input("dy", [4, 3, 2, 3])?;
+        let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
+        let plan = Plan::new(&graph, &[y, dx], device().caps())?;
+        assert!(plan.to_string().contains("batch_norm + relu + max_pool2d"), "{layer:?} {plan}");
+        let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+        session.write(x, &numbers(shape, 1))?;
+        session.write(dy, &numbers([4, 3, 2, 3], 2))?;
+        for _ in 0..2 {
+            session.verify()?;
+        }
+    }
+    Ok(())
+}
+
 /// The gradients of every combination of weights and statistics, one kind of evaluation included.
 #[test]
 fn batch_norm_gradients_are_slopes_with_or_without_weights() {
