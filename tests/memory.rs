@@ -13,7 +13,7 @@ const KINDS: [AdapterKind; 4] =
 
 #[test]
 fn planned_memory_is_within_a_seventh_of_the_least() {
-    let networks: [(&str, Result<Training, Error>); 7] = [
+    let networks: [(&str, Result<Training, Error>); 9] = [
         ("seed network, batch 64", harness::network::training(64)),
         ("seed network, batch 256", harness::network::training(256)),
         ("ResNet-18, 8 of 64 x 64", residual_training(8, 64, 64, 1000)),
@@ -21,6 +21,8 @@ fn planned_memory_is_within_a_seventh_of_the_least() {
         ("ResNet-18, 4 of 224 x 224", residual_training(4, 224, 64, 1000)),
         ("ResNet-18, 32 of 224 x 224", residual_training(32, 224, 64, 1000)),
         ("ResNet-50, 8 of 224 x 224", training_of(&models::resnet50(3, 1000), [8, 3, 224, 224])),
+        ("MobileNetV2, 8 of 224 x 224", training_of(&models::mobilenet_v2(3, 1000), [8, 3, 224, 224])),
+        ("U-Net, 2 of 256 x 256", training_of(&models::unet(3, 2, 32), [2, 3, 256, 256])),
     ];
     for (name, training) in networks {
         let Training { graph, loss, .. } = training.expect("the network is valid");
