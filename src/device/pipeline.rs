@@ -1,8 +1,9 @@
-//! Compiles kernels: each distinct text once, several at a time.
+//! Compiles kernels: each distinct text once; for a GPU several at a time.
 
 use super::Device;
 use super::cache::Cache;
 use crate::error::{Error, Result};
+use crate::plan::AdapterKind;
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -29,7 +30,7 @@ struct Request {
 }
 
 impl Pipelines {
-    /// Compiles `kernels`, on as many threads as the machine has processors.
+    /// Compiles `kernels`; for a GPU on as many threads as the machine has processors.
     pub fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
         let mut requests: Vec<Request> = Vec::new();
         let mut by_source: HashMap<String, usize> = HashMap::new();
@@ -69,20 +70,27 @@ impl Pipelines {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(requests.len()).max(1);
+    // A software adapter makes machine code when a kernel first runs; what it does here takes a tenth of that. And
+    // what it keeps of a kernel lies among what it needed meanwhile, in memory that the allocator sets aside for
+    // each thread: two threads take two megabytes more than one.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads =
+        if device.caps().kind == AdapterKind::Software { 1 } else { processors.min(requests.len()) };
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::new(Vec::with_capacity(requests.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(request) = requests.get(i) else { break };
-                    let result = compile_one(device, request);
-                    done.lock().expect("no thread panics while it holds the list").push((i, result));
-                }
-            });
+    let work = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(request) = requests.get(i) else { break };
+            let result = compile_one(device, request);
+            done.lock().expect("no thread panics while it holds the list").push((i, result));
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
     });
     let mut done = done.into_inner().expect("no thread panics while it holds the list");
     done.sort_by_key(|(i, _)| *i);
