@@ -47,7 +47,7 @@ fn assert_is(found: &HostTensor, shape: &[usize], numbers: &[f64]) {
 fn refusal(build: impl FnOnce(&mut Graph, Value) -> Result<Value>) -> String {
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 3]).expect("the shape is valid");
-    build(&mut graph, x).expect_err("the attributes are wrong").to_string()
+    graph.scoped("layer", |graph| build(graph, x)).expect_err("the attributes are wrong").to_string()
 }
 
 fn assert_says(message: &str, parts: &[&str]) {
@@ -86,7 +86,7 @@ fn padding_that_can_not_be_is_refused() {
     assert_says(
         &refusal(&[[0, 0], [1, 3]], PadMode::Reflect),
         &[
-            "pad \"pad\"",
+            "pad \"layer\"",
             "padding size should be less than the corresponding input dimension, but got: padding (1, 3) at dimension 1 of input [2, 3]",
         ],
     );
@@ -120,7 +120,7 @@ fn slices_that_can_not_be_are_refused() {
     assert_says(&refusal(|graph, x| graph.slice(x, 2, 0..1, 1)), &["axis 2", "2 dimensions of [2, 3]"]);
     for (range, step) in [(1..4, 1), (2..2, 1), (0..2, 0), (usize::MAX..usize::MAX, 1)] {
         let message = refusal(|graph, x| graph.slice(x, 1, range, step));
-        assert_says(&message, &["slice \"x\"", "takes nothing within axis 1 of [2, 3]"]);
+        assert_says(&message, &["slice \"layer\"", "takes nothing within axis 1 of [2, 3]"]);
     }
     let split = |sizes: &[usize]| refusal(|graph, x| Ok(graph.split(x, sizes, 1)?[0]));
     assert_says(&split(&[2, 2]), &["sum exactly to 3", "at dimension 1", "split_sizes=[2, 2]"]);
@@ -149,7 +149,7 @@ fn dimensions_in_another_order() {
     assert_says(&refusal(|graph, x| graph.permute(x, [0])), &["[2, 3] has 2, the ordering [0] has 1"]);
     assert_says(&refusal(|graph, x| graph.permute(x, [0, 0])), &["duplicate dims are not allowed"]);
     assert_says(&refusal(|graph, x| graph.permute(x, [0, 7])), &["axis 7", "2 dimensions of [2, 3]"]);
-    assert_says(&refusal(|graph, x| graph.transpose(x, 0, 2)), &["transpose \"x\"", "axis 2"]);
+    assert_says(&refusal(|graph, x| graph.transpose(x, 0, 2)), &["transpose \"layer\"", "axis 2"]);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn equals_share_the_gradient_of_the_largest() {
 #[test]
 fn reductions_that_can_not_be_are_refused() {
     let message = refusal(|graph, x| graph.sum(x, &[0, 2], false));
-    assert_says(&message, &["sum \"sum\"", "axis 2 is outside the 2 dimensions of [2, 3]"]);
+    assert_says(&message, &["sum \"layer\"", "axis 2 is outside the 2 dimensions of [2, 3]"]);
     assert_says(&refusal(|graph, x| graph.max(x, &[1, 1], false)), &["dim 1 appears multiple times"]);
     let message = refusal(|graph, x| {
         let x = graph.sum(x, &[1], true)?;
@@ -291,7 +291,7 @@ fn the_first_of_equals_is_found() {
     assert_is(&indices(&shape, &x, |graph, x| graph.argmax(x, Some(0), false)), &[4], &[1.0, 1.0, 0.0, 1.0]);
     assert_is(&indices(&shape, &x, |graph, x| graph.argmax(x, None, true)), &[1, 1], &[5.0]);
     assert_is(&indices(&shape, &x[..4].repeat(2), |graph, x| graph.argmin(x, None, false)), &[], &[3.0]);
-    assert_says(&refusal(|graph, x| graph.argmax(x, Some(2), false)), &["argmax \"argmax\"", "axis 2"]);
+    assert_says(&refusal(|graph, x| graph.argmax(x, Some(2), false)), &["argmax \"layer\"", "axis 2"]);
 }
 
 /// Rows of [[1, 2], [3, 4], [5, 6]], and the sum over what each became of 1, 2, 3, ...
@@ -307,7 +307,7 @@ fn rows_by_index() {
         assert_is(&dweight, &[3, 2], &[3.0, 4.0, 0.0, 0.0, third[0], third[1]]);
     }
 
-    let says = |message: String, part: &str| assert_says(&message, &["embedding \"embedding\"", part]);
+    let says = |message: String, part: &str| assert_says(&message, &["embedding \"layer\"", part]);
     says(refusal(|graph, x| graph.embedding(x, x)), "i32 indices");
     says(
         refusal(|graph, x| {

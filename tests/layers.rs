@@ -119,7 +119,10 @@ fn errors_name_the_layer() {
     assert!(error.contains("\"layer\""), "{error}");
     for probability in [-0.1, 1.0, f32::NAN] {
         let error = message(built(nn::Dropout::new(probability), &[1, 4]));
-        assert!(error.starts_with("dropout: found"), "{error}");
+        assert!(
+            error.starts_with("dropout \"layer\": dropout probability has to be between 0 and 1"),
+            "{error}"
+        );
     }
     for layer in [nn::Conv2d::new(0, 2, [3, 3]), nn::Conv2d::new(3, 2, [3, 3]).groups(0)] {
         built(layer, &[1, 3, 5, 5]).unwrap_err();
@@ -166,7 +169,7 @@ fn parallel_branches_are_joined() -> Result<(), Error> {
     assert_eq!(session.read(rows)?.to_f64(), expected);
     assert_eq!(g.shape(rows)[..], [4, 3]);
     let error = built(nn::Parallel::sum(), &[1, 4]).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(error, "parallel: found no branches, expected at least 1");
+    assert_eq!(error, "parallel \"layer\": found no branches, expected at least 1");
     let narrow = nn::Sequential::new().add("fc", nn::Linear::new(4, 3));
     let error = built(nn::Parallel::sum().identity().inline(narrow), &[2, 4]).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("add \"layer\": "), "{error}");

@@ -213,10 +213,36 @@ fn losses_refuse_what_does_not_fit() -> Result<()> {
     let weight = message(graph.bce_with_logits_loss(x, x, Some(four), Reduction::Mean));
     assert!(weight.contains("pos_weight to stretch along one run of dimensions of f32[4, 3]"), "{weight}");
     let rows = message(graph.triplet_margin_loss(x, x, t, TripletMargin::default(), Reduction::Mean));
-    assert!(rows.contains("triplet_margin_loss \"t\": expects (n, features) of one shape"), "{rows}");
+    assert!(
+        rows.contains("triplet_margin_loss \"triplet_margin_loss\": expects (n, features) of one shape"),
+        "{rows}"
+    );
     let norm = TripletMargin { p: 0.0, ..TripletMargin::default() };
     let norm = message(graph.triplet_margin_loss(x, x, x, norm, Reduction::Mean));
-    assert!(norm.contains("must be above 0 and finite, found 0"), "{norm}");
+    assert!(norm.contains("p must be above 0 and finite, found 0"), "{norm}");
+    let before = graph.nodes().count();
+    for (attributes, words) in [
+        (TripletMargin { margin: 0.0, ..TripletMargin::default() }, "margin must be greater than 0, got 0"),
+        (
+            TripletMargin { margin: f32::NAN, ..TripletMargin::default() },
+            "margin must be greater than 0, got NaN",
+        ),
+        (
+            TripletMargin { eps: f32::INFINITY, ..TripletMargin::default() },
+            "eps must be a finite number, found inf",
+        ),
+    ] {
+        let made = graph.scoped("head", |g| g.triplet_margin_loss(x, x, x, attributes, Reduction::Mean));
+        assert_eq!(message(made), format!("triplet_margin_loss \"head\": {words}"));
+    }
+    let batch = message(graph.triplet_margin_loss(x, x, x, TripletMargin::default(), Reduction::BatchMean));
+    assert!(batch.contains("the mean over the batch is the mean here"), "{batch}");
+    let margin = message(graph.cosine_embedding_loss(x, x, four, f32::NAN, Reduction::Mean));
+    assert!(
+        margin.contains("cosine_embedding_loss\": margin must be a finite number, found NaN"),
+        "{margin}"
+    );
+    assert_eq!(graph.nodes().count(), before, "what was refused left no node");
     let target = message(graph.cosine_embedding_loss(x, x, t, 0.0, Reduction::Mean));
     assert!(target.contains("a target for each row of [4, 3], found [4, 1]"), "{target}");
     let labels = graph.labels("labels", 4)?;

@@ -73,6 +73,18 @@ fn nothing_has_no_size() {
 }
 
 #[test]
+fn attributes_out_of_range_are_refused_under_the_layers_name() {
+    for probability in [-0.1, 1.0, f32::NAN] {
+        let words = "probability has to be between 0 and 1";
+        let error = refused(nn::Dropout::new(probability), &[1, 4]);
+        assert_says(&error, &["dropout \"layer\"", words]);
+        assert_says(&refused(nn::Dropout2d::new(probability), &[1, 4]), &["dropout2d \"layer\"", words]);
+    }
+    let untracked = nn::BatchNorm::new(3).track_running_stats(false).freeze_statistics().affine(false);
+    assert_says(&refused(untracked, &[4, 3]), &["batch_norm \"layer\"", "leave track_running_stats on"]);
+}
+
+#[test]
 fn labels_must_match_the_logits() -> Result<()> {
     let mut g = Graph::new();
     let logits = g.input("logits", [8, 10])?;
@@ -81,8 +93,11 @@ fn labels_must_match_the_logits() -> Result<()> {
         assert_says(&error.expect_err("a label is missing").to_string(), &["8 rows", "7 labels"]);
     }
     let images = g.input("images", [7, 1, 2, 2])?;
-    let error = g.cross_entropy(images, labels).expect_err("logits have two dimensions");
-    assert_says(&error.to_string(), &["[rows, classes]", "[7, 1, 2, 2]"]);
+    let error = g.cross_entropy(images, labels).expect_err("each pixel has a label");
+    assert_says(&error.to_string(), &["labels of shape [7, 2, 2]", "logits [7, 1, 2, 2]", "found i32[7]"]);
+    let flat = g.input("flat", [7])?;
+    let error = g.cross_entropy(flat, labels).expect_err("there are no classes");
+    assert_says(&error.to_string(), &["[rows, classes] or [N, classes, ...]", "f32[7]"]);
     let error = g.cross_entropy(logits, logits).expect_err("labels are whole numbers");
     assert_says(&error.to_string(), &["i32 labels", "f32[8, 10]"]);
     Ok(())

@@ -204,7 +204,10 @@ fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
     let mut g = Graph::new();
     let x = g.input("x", [1, 1, 5])?;
     for (made, words) in [
-        (g.max_pool1d(x, Pool1d::new(0)), "max_pool1d \"max_pool1d\": kernel along the width"),
+        (
+            g.max_pool1d(x, Pool1d::new(0)),
+            "max_pool1d \"max_pool1d\": kernel size should be greater than zero",
+        ),
         (g.avg_pool1d(x, Pool1d::new(usize::MAX)), "avg_pool1d \"avg_pool1d\": a kernel"),
         (g.adaptive_avg_pool1d(x, 0), "output_size along the width must be at least 1, found 0"),
         (g.adaptive_max_pool1d(x, usize::MAX), "out of range"),
@@ -238,19 +241,27 @@ fn windows_that_do_not_fit_are_refused() -> Result<(), Error> {
     let two = Pool2d::new([2, 2]);
     let (large, half) = (usize::MAX, usize::MAX / 2);
     for (pool, shape, words) in [
-        (Pool2d::new([0, 2]), [1, 1, 4, 4], "kernel along the height must be at least 1, found 0"),
-        (two.stride([1, 0]), [1, 1, 4, 4], "stride along the width must be at least 1, found 0"),
+        (
+            Pool2d::new([0, 2]),
+            [1, 1, 4, 4],
+            "kernel size should be greater than zero, but got 0 along the height",
+        ),
+        (two.stride([1, 0]), [1, 1, 4, 4], "stride should be greater than zero, but got 0 along the width"),
         (
             two.padding([0, 2]),
             [1, 1, 4, 4],
-            "padding along the width must be at most half the kernel of 2, found 2",
+            "pad should be smaller than or equal to half of kernel size, but got pad=2, kernel_size=2 along the width",
         ),
-        (two, [1, 1, 1, 4], "kernel reaches over 2 along the height, the padded input has 1"),
+        (
+            two,
+            [1, 1, 1, 4],
+            "output size is too small: the kernel reaches over 2 along the height, the padded input has 1",
+        ),
         (two.stride([large, 1]), [1, 1, 4, 4], "out of range"),
         (Pool2d::new([large, large]), [1, 1, 4, 4], "out of range"),
         (Pool2d::new([1, 1 << 27]).padding([0, 1 << 26]).stride([1, 1 << 27]), [1, 1, 4, 4], ""),
         (Pool2d::new([1 << 20, 1 << 20]).padding([1 << 19, 1 << 19]), [1, 1, 4, 4], "out of range"),
-        (two.padding([half, half]), [1, 1, 4, 4], "at most half the kernel"),
+        (two.padding([half, half]), [1, 1, 4, 4], "smaller than or equal to half of kernel size"),
     ] {
         for kind in 0..4 {
             let mut g = Graph::new();

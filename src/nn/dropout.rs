@@ -1,11 +1,11 @@
 //! Dropout: layers that set part of what passes to zero, at random.
 
 use super::Layer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 
 macro_rules! dropout {
-    ($(#[$doc:meta])* $name:ident, $method:ident, $setting:literal) => {
+    ($(#[$doc:meta])* $name:ident, $method:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Debug)]
         pub struct $name {
@@ -42,10 +42,11 @@ macro_rules! dropout {
             fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
                 // Keeping nothing would divide by zero.
                 if !(0.0..1.0).contains(&self.probability) {
-                    return Err(Error::Setting {
-                        setting: $setting,
-                        message: format!("found {}, expected at least 0 and less than 1", self.probability),
-                    });
+                    let message = format!(
+                        "dropout probability has to be between 0 and 1, and less than 1, but got {}",
+                        self.probability
+                    );
+                    return Err(g.refusal(stringify!($method), message));
                 }
                 g.$method(x, 1.0 - self.probability, self.seed, mode)
             }
@@ -57,13 +58,11 @@ dropout!(
     /// In training sets elements to zero with a given probability and divides the others by the
     /// probability of keeping them; in evaluation does nothing; with [`Mode::MonteCarlo`] as in training.
     Dropout,
-    dropout,
-    "dropout"
+    dropout
 );
 dropout!(
     /// [`Dropout`] of whole channels, each of each sample as one: input \[n, channels, h, w] or
     /// \[n, channels, length], PyTorch's `Dropout2d` and `Dropout1d`.
     Dropout2d,
-    dropout2d,
-    "dropout2d"
+    dropout2d
 );

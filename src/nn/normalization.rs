@@ -1,7 +1,7 @@
 //! Normalisation: by batches, by rows, and of neighbouring channels.
 
 use super::Layer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::batch_norm::{self, Running};
 use crate::ops::local_response_norm;
@@ -104,10 +104,8 @@ impl Layer for BatchNorm {
         };
         if !self.track_running_stats {
             if self.frozen_statistics {
-                return Err(Error::Setting {
-                    setting: "freeze_statistics",
-                    message: "there are no running statistics to use; leave track_running_stats on".into(),
-                });
+                let message = "there are no running statistics to freeze; leave track_running_stats on";
+                return Err(g.refusal("batch_norm", message.into()));
             }
             return g.batch_norm(x, affine, None, self.attributes, mode);
         }

@@ -2,7 +2,7 @@
 
 use super::Layer;
 use super::sequential::{Child, Sequential};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 
 /// How the branches' outputs become one.
@@ -91,10 +91,7 @@ impl Layer for Parallel {
         let outputs =
             self.branches.iter().map(|branch| branch.forward(g, x, mode)).collect::<Result<Vec<_>>>()?;
         let Some((&first, rest)) = outputs.split_first() else {
-            return Err(Error::Setting {
-                setting: "parallel",
-                message: "found no branches, expected at least 1".into(),
-            });
+            return Err(g.refusal("parallel", "found no branches, expected at least 1".into()));
         };
         match self.join {
             Join::Concatenate(axis) => g.concatenate(&outputs, axis),

@@ -1,6 +1,6 @@
 //! What builder methods check of axes.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 impl Graph {
@@ -9,11 +9,6 @@ impl Graph {
         self.check_owned([x])?;
         let shape = self.shape(x);
         let message = || format!("axis {axis} is outside the {} dimensions of {shape}", shape.len());
-        shape.get(axis).copied().ok_or_else(|| self.refused(operator, x, message()))
-    }
-
-    /// An error of an operator that would be applied to `x`.
-    pub(super) fn refused(&self, operator: &str, x: Value, message: String) -> Error {
-        Error::Node { operator: operator.into(), node: self.value(x).name.clone(), message }
+        shape.get(axis).copied().ok_or_else(|| self.refusal(operator, message()))
     }
 }

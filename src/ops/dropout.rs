@@ -184,10 +184,9 @@ impl Graph {
 
     fn dropout_of(&mut self, of: Unit, x: Value, keep: f32, seed: u64, mode: Mode) -> Result<Value> {
         if !(keep > 0.0 && keep <= 1.0) {
-            return Err(Error::Setting {
-                setting: "keep_probability",
-                message: format!("must be above 0 and at most 1, found {keep}"),
-            });
+            let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
+            let message = format!("keep_probability must be above 0 and at most 1, found {keep}");
+            return Err(self.refusal(operator, message));
         }
         if mode == Mode::Eval || keep == 1.0 {
             return Ok(x);

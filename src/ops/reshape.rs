@@ -2,7 +2,7 @@
 //! cost nothing: no kernel, no memory.
 
 use super::Operator;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::Lower;
 use crate::reference::{Array, reshape as reference};
@@ -69,11 +69,8 @@ impl Graph {
         self.check_owned([x])?;
         let shape = self.shape(x);
         let Some((&first, rest)) = shape.split_first() else {
-            return Err(Error::Node {
-                operator: "flatten".into(),
-                node: self.value(x).name.clone(),
-                message: "expects an input with at least 1 dimension, found a scalar".into(),
-            });
+            let message = "expects an input with at least 1 dimension, found a scalar";
+            return Err(self.refusal("flatten", message.into()));
         };
         let shape = [first, rest.iter().product()];
         self.reshape(x, shape)

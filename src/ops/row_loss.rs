@@ -2,7 +2,7 @@
 //! of their own. Losses of elements are in `loss`, those of class labels in `cross_entropy`.
 
 use super::loss::Reduction;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 /// Added to squared norms, as PyTorch's `cosine_embedding_loss` does.
@@ -28,6 +28,22 @@ impl Default for TripletMargin {
     }
 }
 
+impl TripletMargin {
+    fn check(self) -> Result<(), String> {
+        let TripletMargin { margin, p, eps, .. } = self;
+        if !(margin > 0.0 && margin.is_finite()) {
+            return Err(format!("margin must be greater than 0, got {margin}"));
+        }
+        if !(p > 0.0 && p.is_finite()) {
+            return Err(format!("p must be above 0 and finite, found {p}"));
+        }
+        if !eps.is_finite() {
+            return Err(format!("eps must be a finite number, found {eps}"));
+        }
+        Ok(())
+    }
+}
+
 impl Graph {
     /// With y = 1 the loss of two rows is 1 - cos, with y = -1 it is max(0, cos - margin), where cos is the cosine of
     /// the angle between them. `x1` and `x2` are (n, features), `y` (n) holds nothing but 1 and -1. A scalar, or
@@ -48,7 +64,12 @@ impl Graph {
         if self.shape(y)[..] != self.shape(x1)[..1] {
             let message =
                 format!("expects a target for each row of {}, found {}", self.shape(x1), self.shape(y));
-            return Err(self.refused("cosine_embedding_loss", y, message));
+            return Err(self.refusal("cosine_embedding_loss", message));
+        }
+        self.check_batch_mean("cosine_embedding_loss", reduction)?;
+        if !margin.is_finite() {
+            let message = format!("margin must be a finite number, found {margin}");
+            return Err(self.refusal("cosine_embedding_loss", message));
         }
         let dot = self.sum_of_products(x1, x2)?;
         let mut squares = Vec::with_capacity(2);
@@ -70,14 +91,14 @@ impl Graph {
         let others = self.shift(minus, 0.5)?;
         let [alike, others] = [self.mul(alike, apart)?, self.mul(others, close)?];
         let losses = self.add(alike, others)?;
-        self.reduce_losses("cosine_embedding_loss", losses, reduction)
+        self.reduce_losses(losses, reduction)
     }
 
     /// max(0, d(anchor, positive) - d(anchor, negative) + margin) of each row, where d(a, b) is the p-norm of a - b +
     /// eps. All three are (n, features). A scalar, or without reduction (n).
     ///
     /// # Errors
-    /// Shapes that differ; `p` not above 0; a margin or eps that is not a finite number.
+    /// Shapes that differ; `p` or a margin not above 0; an eps that is not a finite number.
     pub fn triplet_margin_loss(
         &mut self,
         anchor: Value,
@@ -87,6 +108,8 @@ impl Graph {
         reduction: Reduction,
     ) -> Result<Value> {
         self.check_rows("triplet_margin_loss", &[anchor, positive, negative])?;
+        self.check_batch_mean("triplet_margin_loss", reduction)?;
+        attributes.check().map_err(|message| self.refusal("triplet_margin_loss", message))?;
         let near = self.distance(anchor, positive, attributes)?;
         let mut far = self.distance(anchor, negative, attributes)?;
         if attributes.swap {
@@ -96,18 +119,12 @@ impl Graph {
         let difference = self.sub(near, far)?;
         let over = self.shift(difference, attributes.margin)?;
         let losses = self.clamp(over, Some(0.0), None)?;
-        self.reduce_losses("triplet_margin_loss", losses, reduction)
+        self.reduce_losses(losses, reduction)
     }
 
     /// Of each row, the p-norm of a - b + eps.
     fn distance(&mut self, a: Value, b: Value, attributes: TripletMargin) -> Result<Value> {
         let TripletMargin { p, eps, .. } = attributes;
-        if !(p > 0.0 && p.is_finite()) {
-            return Err(Error::Setting {
-                setting: "p",
-                message: format!("must be above 0 and finite, found {p}"),
-            });
-        }
         let difference = self.sub(a, b)?;
         let difference = self.shift(difference, eps)?;
         if p == 2.0 {
@@ -126,22 +143,21 @@ impl Graph {
         self.sum(products, &[1], false)
     }
 
-    fn reduce_losses(
-        &mut self,
-        operator: &'static str,
-        losses: Value,
-        reduction: Reduction,
-    ) -> Result<Value> {
+    /// The last node, once [`Graph::check_batch_mean`] has passed.
+    fn reduce_losses(&mut self, losses: Value, reduction: Reduction) -> Result<Value> {
         match reduction {
-            Reduction::Mean => self.mean(losses, &[0], false),
+            Reduction::Mean | Reduction::BatchMean => self.mean(losses, &[0], false),
             Reduction::Sum => self.sum(losses, &[0], false),
             Reduction::None => Ok(losses),
-            Reduction::BatchMean => Err(self.refused(
-                operator,
-                losses,
-                "the mean over the batch is the mean here; take that".into(),
-            )),
         }
+    }
+
+    fn check_batch_mean(&self, operator: &'static str, reduction: Reduction) -> Result<()> {
+        if reduction == Reduction::BatchMean {
+            let message = "the mean over the batch is the mean here; take that";
+            return Err(self.refusal(operator, message.into()));
+        }
+        Ok(())
     }
 
     fn check_rows(&self, operator: &'static str, rows: &[Value]) -> Result<()> {
@@ -151,7 +167,7 @@ impl Graph {
             Some(&x) => {
                 let message =
                     format!("expects (n, features) of one shape, found {shape} and {}", self.shape(x));
-                Err(self.refused(operator, x, message))
+                Err(self.refusal(operator, message))
             }
             None => Ok(()),
         }

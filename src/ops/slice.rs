@@ -198,7 +198,7 @@ impl Graph {
                 "a slice {start}..{end} with step {step} takes nothing within axis {axis} of {}",
                 self.shape(x)
             );
-            return Err(self.refused("slice", x, message));
+            return Err(self.refusal("slice", message));
         }
         let size = (end - start).div_ceil(step);
         // A step that is made is less than the size.
@@ -218,14 +218,12 @@ impl Graph {
             let message = format!(
                 "expects sizes that sum exactly to {size} (input tensor's size at dimension {axis}), but got split_sizes={sizes:?}"
             );
-            return Err(self.refused("split", x, message));
+            return Err(self.refusal("split", message));
         }
         if sizes.contains(&0) {
-            return Err(self.refused(
-                "split",
-                x,
-                format!("expects sizes of at least 1, but got split_sizes={sizes:?}"),
-            ));
+            return Err(
+                self.refusal("split", format!("expects sizes of at least 1, but got split_sizes={sizes:?}"))
+            );
         }
         let mut start = 0;
         let mut parts = Vec::with_capacity(sizes.len());
@@ -248,11 +246,9 @@ impl Graph {
         for (i, &axis) in axes.iter().enumerate() {
             let size = self.size_along("flip", x, axis)?;
             if axes[..i].contains(&axis) {
-                return Err(self.refused(
-                    "flip",
-                    x,
-                    format!("dim {axis} appears multiple times in the list of dims"),
-                ));
+                return Err(
+                    self.refusal("flip", format!("dim {axis} appears multiple times in the list of dims"))
+                );
             }
             slice[axis] = SliceAxis { start: size - 1, step: -1, size };
         }

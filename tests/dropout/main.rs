@@ -191,7 +191,7 @@ fn what_has_no_channels_is_refused() {
     assert!(error.contains("Feature dropout requires at least 2 dimensions in the input"), "{error}");
     for layer in [Box::new(nn::Dropout::new(1.0)) as Box<dyn Layer>, Box::new(nn::Dropout2d::new(f32::NAN))] {
         let error = layer.forward(&mut graph, x, Mode::Eval).expect_err("no probability").to_string();
-        assert!(error.contains("expected at least 0 and less than 1"), "{error}");
+        assert!(error.contains("probability has to be between 0 and 1, and less than 1"), "{error}");
     }
     assert_eq!(nn::Dropout::input(), nn::Dropout::new(0.2));
     assert_eq!(nn::Dropout2d::hidden(), nn::Dropout2d::new(0.5));

@@ -23,7 +23,7 @@ pub(crate) use reduce::{Conclusion, Sums, moments};
 pub use train::{BatchCount, BatchNormTrain};
 
 use super::Operator;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use crate::tensor::{DType, TensorType};
 /// Attributes of batch normalisation, with PyTorch's names and defaults.
@@ -126,10 +126,8 @@ impl Graph {
             return Ok(self.apply(operator, &inputs)?[0]);
         };
         if attributes.momentum.is_some() == batches.is_some() {
-            return Err(Error::Setting {
-                setting: "momentum",
-                message: "running statistics need either a momentum or a count of batches".into(),
-            });
+            let message = "running statistics need either a momentum or a count of batches";
+            return Err(self.refusal("batch_norm", message.into()));
         }
         inputs.extend([mean, variance]);
         if mode != Mode::Train {

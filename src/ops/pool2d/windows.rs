@@ -107,14 +107,14 @@ impl Pool2d {
         let along = ["height", "width"][d];
         let (kernel, stride) = (self.kernel[d], self.stride[d]);
         let (padding, dilation) = (self.padding[d], self.dilation[d]);
-        for (what, size) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
+        for (what, size) in [("kernel size", kernel), ("stride", stride), ("dilation", dilation)] {
             if size == 0 {
-                return Err(format!("{what} along the {along} must be at least 1, found 0"));
+                return Err(format!("{what} should be greater than zero, but got 0 along the {along}"));
             }
         }
         if padding > kernel / 2 {
             return Err(format!(
-                "padding along the {along} must be at most half the kernel of {kernel}, found {padding}"
+                "pad should be smaller than or equal to half of kernel size, but got pad={padding}, kernel_size={kernel} along the {along}"
             ));
         }
         let reach = (kernel - 1).checked_mul(dilation).and_then(|reach| reach.checked_add(1));
@@ -128,7 +128,7 @@ impl Pool2d {
         let padded = input + 2 * padding + if self.ceil_mode { stride - 1 } else { 0 };
         if padded < reach {
             return Err(format!(
-                "kernel reaches over {reach} along the {along}, the padded input has {}",
+                "output size is too small: the kernel reaches over {reach} along the {along}, the padded input has {}",
                 input + 2 * padding
             ));
         }
