@@ -11,10 +11,11 @@ use wgrad::graph::{Init, Source};
 use wgrad::ops::Operator;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Padding};
-use wgrad::ops::cross_entropy::CrossEntropy;
+use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
 use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::loss::{Loss, Reduction};
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{MaxPool2d, Pool2d, Weighting, Windows};
@@ -448,6 +449,31 @@ fn rows_and_elements_of_generated_shapes() {
         let (rows, classes) = (generator.edge(300), generator.edge(40));
         let inputs = vec![numbers([rows, classes], 3), harness::labels(rows, classes, 4)];
         cases.push(Case::new(format!("{rows} x {classes}"), CrossEntropy::default(), inputs));
+    }
+    check(&cases);
+}
+
+#[test]
+fn losses_of_generated_shapes() {
+    let mut generator = Generator::new(22);
+    let mut cases = Vec::new();
+    let reductions = [Reduction::Mean, Reduction::Sum, Reduction::None, Reduction::BatchMean];
+    for (i, element) in cases::loss::ELEMENTS.into_iter().enumerate() {
+        let shape: Vec<usize> = (0..generator.size(4)).map(|_| generator.edge(9)).collect();
+        let loss = Loss { element, reduction: reductions[i % 4] };
+        let name = format!("{shape:?} {:?}", loss.reduction);
+        cases.extend(cases::loss::passes(&name, loss, cases::loss::inputs(element, &shape)));
+    }
+    for i in 0..8 {
+        let mut shape = vec![generator.edge(9), 1 + generator.edge(40)];
+        shape.extend((0..generator.size(3) - 1).map(|_| generator.edge(7)));
+        let scores = [ClassScores::Logits, ClassScores::LogProbabilities][i % 2];
+        let attributes = CrossEntropy { scores, ..CrossEntropy::default() }
+            .reduction(reductions[generator.size(3) - 1])
+            .label_smoothing([0.0, 0.2][generator.size(2) - 1]);
+        let weighted = generator.size(2) == 1;
+        let name = format!("{shape:?} {attributes:?} weighted: {weighted}");
+        cases.extend(cases::cross_entropy::family(&name, attributes, &shape, weighted));
     }
     check(&cases);
 }

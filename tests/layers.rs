@@ -5,6 +5,7 @@ mod harness;
 use harness::device;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
+use wgrad::ops::softmax::Softmax;
 use wgrad::ops::upsample::Resize;
 use wgrad::{Error, Graph, Mode, Value, Weights};
 
@@ -86,6 +87,7 @@ fn shapes_follow_the_layers() {
     assert_eq!(shape(Box::new(nn::MaxPool2d::new([3, 2]).dilation([2, 1]).ceil_mode(true))), [2, 3, 2, 5]);
     assert_eq!(shape(Box::new(nn::WeightedAvgPool2d::new([4, 3]).count_include_pad(false))), [2, 3, 2, 3]);
     assert_eq!(shape(Box::new(nn::LpPool2d::new(2.0, [2, 2]).stride([3, 3]).ceil_mode(true))), [2, 3, 3, 3]);
+    assert_eq!(nn::LpPool2d::l2([2, 3]), nn::LpPool2d::new(2.0, [2, 3]));
     assert_eq!(shape(Box::new(nn::AdaptiveAvgPool2d::new([3, 9]))), [2, 3, 3, 9]);
     assert_eq!(shape(Box::new(nn::AdaptiveMaxPool2d::new([11, 1]))), [2, 3, 11, 1]);
     assert_eq!(shape(Box::new(nn::GlobalAvgPool2d)), [2, 3, 1, 1]);
@@ -108,6 +110,24 @@ fn shapes_follow_the_layers() {
         assert_eq!(shape(layer), [2, 3, 8, 9]);
     }
     assert_eq!(shape(Box::new(nn::Dropout::new(0.5).seed(1))), [2, 3, 8, 9]);
+}
+
+#[test]
+fn softmax_goes_along_the_axis_given() -> Result<(), Error> {
+    let layers: [(Box<dyn Layer>, Softmax); 2] = [
+        (Box::new(nn::Softmax::new(1)), Softmax { axis: 1, log: false }),
+        (Box::new(nn::LogSoftmax::new(2)), Softmax { axis: 2, log: true }),
+    ];
+    for (layer, operator) in layers {
+        let mut g = Graph::new();
+        let x = g.input("x", [2, 3, 5])?;
+        layer.forward(&mut g, x, Mode::Eval)?;
+        let operators: Vec<String> = g.nodes().map(|(_, node)| format!("{:?}", node.operator)).collect();
+        assert_eq!(operators, [format!("{operator:?}")]);
+    }
+    let error = built(nn::Softmax::new(2), &[2, 3]).map(drop).expect_err("there are two axes").to_string();
+    assert!(error.starts_with("softmax \"layer\": axis 2 is outside"), "{error}");
+    Ok(())
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn windows_that_do_not_fit_are_refused() -> Result<(), Error> {
                 0 => g.max_pool2d(x, pool),
                 1 => g.avg_pool2d(x, pool),
                 2 => g.weighted_avg_pool2d(x, pool),
-                _ => g.lp_pool2d(x, 2.0, pool),
+                _ => g.l2_pool2d(x, pool),
             });
             // Norms take no padding at all.
             let words = if kind == 3 && pool.padding != [0, 0] { "Lp pooling has no padding" } else { words };
@@ -307,7 +307,7 @@ fn windows_that_do_not_fit_are_refused() -> Result<(), Error> {
     let flat = g.input("flat", [4, 4])?;
     let shape = "expected f32 of shape (N, C, H, W), found f32[4, 4]";
     refused(g.max_pool2d(flat, two), shape);
-    refused(g.lp_pool2d(flat, 2.0, two), shape);
+    refused(g.l2_pool2d(flat, two), shape);
     refused(g.scoped("head", |g| g.adaptive_max_pool2d(flat, [2, 2])), "adaptive_max_pool2d \"head\"");
     refused(g.global_avg_pool2d(flat), shape);
     Ok(())

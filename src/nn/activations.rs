@@ -191,3 +191,37 @@ impl Layer for PRelu {
         g.prelu(x, weight)
     }
 }
+
+macro_rules! along_an_axis {
+    ($(#[$doc:meta])* $name:ident, $method:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct $name {
+            axis: usize,
+        }
+
+        impl $name {
+            /// Along this axis, PyTorch's `dim`: 1 for classes.
+            pub fn new(axis: usize) -> Self {
+                $name { axis }
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
+                g.$method(x, self.axis)
+            }
+        }
+    };
+}
+
+along_an_axis!(
+    /// exp(x) over its sum along an axis, of any shape.
+    Softmax,
+    softmax
+);
+along_an_axis!(
+    /// The logarithm of [`Softmax`], of any shape.
+    LogSoftmax,
+    log_softmax
+);

@@ -17,8 +17,8 @@ mod pooling;
 mod sequential;
 
 pub use activations::{
-    Elu, Flatten, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, Mish, PRelu, Relu, Relu6,
-    Selu, Sigmoid, Silu, Softplus, Tanh,
+    Elu, Flatten, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSoftmax, Mish, PRelu, Relu,
+    Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};

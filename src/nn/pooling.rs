@@ -114,6 +114,11 @@ impl LpPool2d {
         LpPool2d { norm_type, pool: Pool2d::new(kernel) }
     }
 
+    /// The root of the sum of squares of windows of this height and width.
+    pub fn l2(kernel: [usize; 2]) -> Self {
+        LpPool2d::new(2.0, kernel)
+    }
+
     /// Steps between windows, down and across; as far as a window is wide by default.
     #[must_use]
     pub fn stride(mut self, stride: [usize; 2]) -> Self {

@@ -60,6 +60,7 @@ pub fn cases() -> Vec<Case> {
             half_ignored(rows, classes),
         );
     }
+    add("logits of up to 1e30", default, scaled([11, 10], 4, 1e30), labels(11, 10, 5));
     add("logits of 10,000", default, scaled([19, 10], 4, 1e4), labels(19, 10, 5));
     for (name, rows, classes) in [("well trained", 9, 10), ("well trained, a team a row", 9, 70)] {
         // Losses of about 1e-5: rounding 1 + rest would show.
@@ -105,7 +106,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The loss and its gradient, half of the labels ignored.
-fn family(name: &str, attributes: CrossEntropy, shape: &[usize], weighted: bool) -> Vec<Case> {
+pub fn family(name: &str, attributes: CrossEntropy, shape: &[usize], weighted: bool) -> Vec<Case> {
     let mut rows = shape.to_vec();
     let classes = rows.remove(1);
     let mut labels = half_ignored(rows.iter().product(), classes);

@@ -5,7 +5,7 @@ use wgrad::HostTensor;
 use wgrad::ops::Operator;
 use wgrad::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
 
-const ELEMENTS: [ElementLoss; 8] = [
+pub const ELEMENTS: [ElementLoss; 8] = [
     ElementLoss::Mse,
     ElementLoss::L1,
     ElementLoss::SmoothL1 { beta: 0.5 },
@@ -17,7 +17,7 @@ const ELEMENTS: [ElementLoss; 8] = [
 ];
 
 /// The loss of these inputs and both of its gradients.
-fn passes(name: &str, loss: Loss, inputs: Vec<HostTensor>) -> Vec<Case> {
+pub fn passes(name: &str, loss: Loss, inputs: Vec<HostTensor>) -> Vec<Case> {
     let forward = Case::new(name, loss, inputs.clone());
     let kinds = forward.kinds();
     let output = loss.infer(&kinds.iter().collect::<Vec<_>>()).expect("the case is valid").remove(0);
@@ -30,7 +30,7 @@ fn passes(name: &str, loss: Loss, inputs: Vec<HostTensor>) -> Vec<Case> {
 
 /// Predictions and targets of the kinds that the loss is for. Those of divergences are no distributions, so
 /// that the terms do not cancel.
-fn inputs(element: ElementLoss, shape: &[usize]) -> Vec<HostTensor> {
+pub fn inputs(element: ElementLoss, shape: &[usize]) -> Vec<HostTensor> {
     let [x, t] = [scaled(shape, 1, 2.0), scaled(shape, 2, 2.0)];
     let mapped = |tensor: &HostTensor, f: fn(f64) -> f64| {
         HostTensor::f32(shape, tensor.to_f64().iter().map(|&x| f(x) as f32).collect())

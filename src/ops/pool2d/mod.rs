@@ -112,6 +112,14 @@ impl Graph {
         self.apply1(LpPool2d(Norm { p, pool }), &[x])
     }
 
+    /// The root of the sum of squares of each window of `x` (N, C, H, W): [`Graph::lp_pool2d`] with p = 2.
+    ///
+    /// # Errors
+    /// As [`Graph::lp_pool2d`].
+    pub fn l2_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
+        self.lp_pool2d(x, 2.0, pool)
+    }
+
     /// The mean of `x` (N, C, H, W) over windows that give an output of `output_size`, height before width.
     /// Along a dimension of some size, window i of n takes floor(i size / n) up to, but not with,
     /// ceil((i + 1) size / n), as in PyTorch; they overlap where n does not divide the size.
