@@ -3,9 +3,11 @@
 mod harness;
 
 use harness::{device, numbers};
+use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::ops::Operator;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias};
+use wgrad::ops::loss::Reduction;
 use wgrad::plan::{Fusion, Lower};
 use wgrad::reference::Array;
 use wgrad::shader::{Kernel, ShaderFile};
@@ -142,6 +144,60 @@ fn sums_that_cancel_are_measured_by_their_terms() {
         let verified = cancelling(layers, shape).verify().unwrap_or_else(|e| panic!("{e}"));
         assert!(verified.iter().any(|v| v.operator == operator), "{verified:?}");
     }
+}
+
+/// Sums that nearly cancel, and of which the rest is all rounding: gradients of batch norm's weight and input in front of another,
+/// of a norm that is given, a mean that another function follows, a divergence of near equals.
+#[test]
+fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
+    for (name, shape) in [
+        ("batch_norm", [8, 3, 9, 7]),
+        ("batch_norm of two", [2, 5, 1, 1]),
+        ("layer_norm", [33, 5, 1, 7]),
+        ("mean", [4, 3, 9, 7]),
+        ("divergence", [4, 3, 9, 7]),
+    ] {
+        let mut g = Graph::new();
+        let x = g.input("x", shape)?;
+        let w = g.parameter("w", shape, Init::Uniform(1.0))?;
+        let sum = g.add(x, w)?;
+        let loss = match name {
+            "mean" => {
+                let normal = nn::BatchNorm::new(shape[1]).affine(false).forward(&mut g, sum, Mode::Train)?;
+                let mean = g.mean(normal, &[0, 1, 2, 3], false)?;
+                g.scale(mean, 3.0)?
+            }
+            "divergence" => {
+                let small = g.scale(w, 1e-5)?;
+                let (nearly, targets) = (g.add(x, small)?, g.exp(x)?);
+                g.kl_div_loss(nearly, targets, false, Reduction::Mean)?
+            }
+            "layer_norm" => {
+                // The squares of what is normalised add up to the same whatever x is.
+                let normal =
+                    nn::LayerNorm::new([shape[3]]).affine(false).forward(&mut g, sum, Mode::Train)?;
+                let squares = g.pow(normal, 2.0)?;
+                g.mean(squares, &[0, 1, 2, 3], false)?
+            }
+            _ => {
+                let normal = nn::BatchNorm::new(shape[1]).forward(&mut g, sum, Mode::Train)?;
+                // Of values of mean 0 and variance 1 this takes both away again.
+                let again = nn::BatchNorm::new(shape[1]).affine(false).track_running_stats(false);
+                let twice = again.forward(&mut g, normal, Mode::Train)?;
+                let logits = g.flatten(twice)?;
+                let labels = g.constant(harness::labels(shape[0], 3, 2))?;
+                g.cross_entropy(logits, labels)?
+            }
+        };
+        let rate = g.scalar("rate")?;
+        optim::Sgd::new(rate).minimize(&mut g, loss)?;
+        let plan = Plan::new(&g, &[loss], device().caps())?;
+        let mut session = Session::new(device(), plan, &Weights::init(device(), &g, 1)?)?;
+        session.write(x, &numbers(shape, 1))?;
+        session.write_scalar(rate, 0.1)?;
+        session.verify().unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    Ok(())
 }
 
 /// A bias gradient whose kernel leaves out the last term, under the real operator's reference.

@@ -249,6 +249,10 @@ impl Operator for Loss {
         vec![reference::loss(self, inputs)]
     }
 
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        reference::largest_sum_of_terms(self, inputs)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         3 * inputs[0].shape.elements() as u64
     }

@@ -130,7 +130,7 @@ pub trait Operator: Any + Debug + Send + Sync {
         1e-5
     }
 
-    /// For an output that is plain sums: the largest sum of the terms' magnitudes. Rounding grows with that, not with
+    /// For an output that is sums whose terms may cancel: the largest sum of the terms' magnitudes. Rounding grows with that, not with
     /// the result, which is all rounding where the terms cancel: the gradient of a bias that batch
     /// norm takes away again is zero. Verifying measures errors against the larger of the two.
     fn largest_sum_of_terms(&self, _output: usize, _inputs: &[&Array]) -> Option<f64> {

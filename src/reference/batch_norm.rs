@@ -124,6 +124,29 @@ pub fn eval_grad(
     vec![grad_x, grad_weight, grad_bias]
 }
 
+/// The largest sum of the magnitudes that the gradients of weight and bias add up, where each channel has this
+/// mean and this standard deviation.
+pub fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize) -> (f64, f64)) -> [f64; 2] {
+    let mut largest = [0.0f64; 2];
+    for c in 0..x.shape[1] {
+        let (mean, deviation) = moments(c);
+        let mut sums = [0.0; 2];
+        for i in members(x, c) {
+            sums[0] += (gradient.data[i] * (x.data[i] - mean) / deviation).abs();
+            sums[1] += gradient.data[i].abs();
+        }
+        largest = [0, 1].map(|i| largest[i].max(sums[i]));
+    }
+    largest
+}
+
+/// The largest magnitude where each channel is scaled.
+pub fn largest_scaled(gradient: &Array, scale: impl Fn(usize) -> f64) -> f64 {
+    let of = |c: usize| members(gradient, c).into_iter().map(move |i| (i, c));
+    let scaled = (0..gradient.shape[1]).flat_map(of).map(|(i, c)| (gradient.data[i] * scale(c)).abs());
+    scaled.fold(0.0, f64::max)
+}
+
 /// Flat indices of channel `c`.
 fn members(x: &Array, c: usize) -> Vec<usize> {
     let plane: usize = x.shape[2..].iter().product();

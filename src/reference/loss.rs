@@ -43,6 +43,21 @@ pub fn loss(loss: &Loss, inputs: &[&Array]) -> Array {
     }
 }
 
+/// The largest sum of the magnitudes that a loss adds up: a divergence's single terms cancel where the distributions
+/// agree. No other loss has terms of both signs.
+pub fn largest_sum_of_terms(operator: &Loss, inputs: &[&Array]) -> Option<f64> {
+    let each = inputs[0].zip(inputs[1], |x, t| match operator.element {
+        ElementLoss::KlDiv if t > 0.0 => t * (t.ln().abs() + x.abs()),
+        ElementLoss::KlDivOfLogarithms => t.exp() * (t.abs() + x.abs()),
+        _ => 0.0,
+    });
+    let divergence = matches!(operator.element, ElementLoss::KlDiv | ElementLoss::KlDivOfLogarithms);
+    divergence.then(|| match operator.reduction {
+        Reduction::None => each.largest(),
+        _ => each.data.iter().sum::<f64>() * scale(operator, inputs[0]),
+    })
+}
+
 /// The gradient by predictions or targets; the last input is the loss's gradient.
 pub fn loss_grad(gradient: &LossGrad, inputs: &[&Array]) -> Array {
     let (upstream, compared) = inputs.split_last().expect("a loss has inputs");

@@ -52,6 +52,17 @@ pub fn row_norm_grad(operator: &RowNorm, inputs: &[&Array]) -> Array {
     grad_x
 }
 
+/// The largest gradient of x, were mean and variance constants.
+pub fn largest_by_gradient(operator: &RowNorm, inputs: &[&Array]) -> f64 {
+    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+    let terms = terms(operator, &x.shape);
+    let each = gradient.data.iter().enumerate().map(|(i, gradient)| {
+        let weight = if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
+        (gradient * weight * statistics.data[4 * (i / terms) + 2]).abs()
+    });
+    each.fold(0.0, f64::max)
+}
+
 /// The gradients of weight and bias.
 pub fn row_norm_grad_parameters(operator: &RowNorm, inputs: &[&Array]) -> Vec<Array> {
     let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);

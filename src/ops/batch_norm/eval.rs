@@ -181,6 +181,13 @@ impl Operator for BatchNormEvalGrad {
         reference::eval_grad(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)
     }
 
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let deviation = |c: usize| (inputs[4].data[c] + f64::from(self.0.eps)).sqrt();
+        let moments = |c: usize| (inputs[3].data[c], deviation(c));
+        let sums = || reference::largest_sums_of_terms(inputs[0], inputs[1], moments);
+        (output > 0).then(|| sums()[output - 1])
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         5 * inputs[0].shape.elements() as u64
     }

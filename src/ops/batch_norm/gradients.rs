@@ -48,6 +48,23 @@ impl BatchNormGrad {
         outputs.extend(self.source_bias.then(|| Array::zeros([x.shape[1]])));
         outputs
     }
+
+    /// Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
+    /// bias, their sums.
+    pub(super) fn largest_sum_of_terms(
+        output: usize,
+        x: &Array,
+        gradient: &Array,
+        statistics: &Array,
+    ) -> Option<f64> {
+        let at = |c: usize, i: usize| statistics.data[4 * c + i];
+        let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
+        match output {
+            0 => Some(reference::largest_scaled(gradient, |c| at(c, 3))),
+            1 | 2 => Some(reference::largest_sums_of_terms(x, gradient, moments)[output - 1]),
+            _ => None,
+        }
+    }
 }
 
 /// What the reductions of the gradient go over: the files that define `terms`, their constants, and what
@@ -139,6 +156,10 @@ impl Operator for BatchNormGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         self.reference(inputs[0], inputs[1], inputs[2])
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        BatchNormGrad::largest_sum_of_terms(output, inputs[0], inputs[1], inputs[2])
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -196,20 +196,28 @@ impl Operator for BatchNormMaxPoolGrad {
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let [x, gradient, statistics, words] = [0, 1, 2, 3].map(|i| inputs[i]);
-        let windows = gradient.shape[2] * gradient.shape[3];
-        let per_plane = windows.div_ceil(4);
-        let taps: Vec<usize> = (0..x.shape[0] * x.shape[1])
-            .flat_map(|plane| {
-                let own = words.data[plane * per_plane..(plane + 1) * per_plane].to_vec();
-                reference::unpack_taps(&Array::new([per_plane], own), windows, 4)
-            })
-            .collect();
-        let spread = reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]).into(), &x.shape);
-        self.0.reference(x, &spread, statistics)
+        self.0.reference(inputs[0], &spread(inputs), inputs[2])
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        BatchNormGrad::largest_sum_of_terms(output, inputs[0], &spread(inputs), inputs[2])
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         6 * inputs[0].shape.elements() as u64
     }
+}
+
+/// The gradient of what was pooled, at the taps that pooling chose. Inputs as of [`BatchNormMaxPoolGrad`].
+fn spread(inputs: &[&Array]) -> Array {
+    let [x, gradient, words] = [0, 1, 3].map(|i| inputs[i]);
+    let windows = gradient.shape[2] * gradient.shape[3];
+    let per_plane = windows.div_ceil(4);
+    let taps: Vec<usize> = (0..x.shape[0] * x.shape[1])
+        .flat_map(|plane| {
+            let own = words.data[plane * per_plane..(plane + 1) * per_plane].to_vec();
+            reference::unpack_taps(&Array::new([per_plane], own), windows, 4)
+        })
+        .collect();
+    reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]).into(), &x.shape)
 }

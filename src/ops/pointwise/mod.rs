@@ -154,6 +154,23 @@ impl Chain {
     fn head_kinds<'t>(&self, inputs: &[&'t TensorType]) -> Vec<&'t TensorType> {
         inputs[..self.head_inputs].to_vec()
     }
+
+    /// What the links make of the head's first output.
+    fn follow(&self, mut value: Array, inputs: &[&Array]) -> Array {
+        let shape = value.shape.clone();
+        let mut bound = inputs[self.head_inputs..].iter();
+        for link in &self.links {
+            value.shape = link.shape.clone();
+            let mut of = |input: &Option<Value>| match input {
+                None => &value,
+                Some(_) => bound.next().expect("every operand is an input"),
+            };
+            let arguments: Vec<&Array> = link.inputs.iter().map(&mut of).collect();
+            value = link.operator.reference(&arguments).swap_remove(0);
+        }
+        value.shape = shape;
+        value
+    }
 }
 
 impl Operator for Chain {
@@ -193,19 +210,25 @@ impl Operator for Chain {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let mut outputs = self.head.reference(&inputs[..self.head_inputs]);
-        let shape = outputs[0].shape.clone();
-        let mut bound = inputs[self.head_inputs..].iter();
-        for link in &self.links {
-            outputs[0].shape = link.shape.clone();
-            let mut of = |input: &Option<Value>| match input {
-                None => &outputs[0],
-                Some(_) => bound.next().expect("every operand is an input"),
-            };
-            let arguments: Vec<&Array> = link.inputs.iter().map(&mut of).collect();
-            outputs[0] = link.operator.reference(&arguments).swap_remove(0);
-        }
-        outputs[0].shape = shape;
+        outputs[0] = self.follow(outputs[0].clone(), inputs);
         outputs
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let head = &inputs[..self.head_inputs];
+        let terms = self.head.largest_sum_of_terms(output, head)?;
+        if output > 0 {
+            return Some(terms);
+        }
+        // What the links make of an error that the head may have.
+        let exact = self.head.reference(head).swap_remove(0);
+        let error = self.head.tolerance() * terms;
+        let followed = self.follow(exact.clone(), inputs);
+        let moved = |by: f64| {
+            let moved = self.follow(exact.map(|x| x + by), inputs);
+            moved.zip(&followed, |moved, exact| (moved - exact).abs()).largest()
+        };
+        Some(moved(error).max(moved(-error)) / self.tolerance())
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {
