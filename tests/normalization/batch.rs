@@ -1,11 +1,11 @@
 //! Batch norm with its statistics averaged, frozen and untracked, and without weights.
 
 use super::session;
-use crate::harness::{device, numbers};
+use crate::harness::{Case, device, numbers};
 use crate::{cases, harness};
 use safetensors::tensor::{Dtype, SafeTensors};
 use wgrad::nn::{self, Layer};
-use wgrad::ops::batch_norm::BatchNormTrain;
+use wgrad::ops::batch_norm::{BatchNorm, BatchNormGrad, BatchNormTrain};
 use wgrad::{Graph, HostTensor, Mode, Plan, Result, Session, Value, Weights, optim};
 
 /// A training step of one layer on x (4, 3, 2, 5), whose loss is y times a constant.
@@ -247,4 +247,20 @@ fn a_frozen_norms_gradient_fuses() -> Result<()> {
     session.write(x, &numbers(SHAPE, 1))?;
     session.write(dy, &numbers(SHAPE, 2))?;
     session.verify().map(drop)
+}
+
+/// Squares of deviations past f32's range make the deviation infinite, and what is divided by it zero.
+#[test]
+fn deviations_that_overflow_leave_zeros() -> Result<()> {
+    let huge = HostTensor::f32([2, 2, 2], vec![1e30, -1e30, 1e20, 0.0, 3e29, 0.0, -1e20, 1e20]);
+    let train = BatchNormTrain { norm: BatchNorm::default(), affine: false, tracked: false };
+    let case = Case::new("huge", train, vec![huge.clone()]);
+    for variant in case.variants() {
+        let found = harness::run(&case, variant)?;
+        assert_eq!(found[0].to_f64(), [0.0; 8], "{variant}");
+        let gradient = vec![huge.clone(), numbers([2, 2, 2], 1), found[1].clone()];
+        let case = Case::new("huge, gradient", BatchNormGrad::default(), gradient);
+        assert_eq!(harness::run(&case, variant)?[0].to_f64(), [0.0; 8], "{variant}");
+    }
+    Ok(())
 }
