@@ -3,6 +3,14 @@
 mod cases;
 mod harness;
 
+use harness::{Seen, table};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// What the families that have run so far showed.
+static SEEN: Mutex<BTreeMap<&'static str, Vec<Seen>>> = Mutex::new(BTreeMap::new());
+
 /// One test a family, so that one can be run alone, and one that says that none is missing.
 macro_rules! families {
     ($($family:ident)*) => {
@@ -51,12 +59,37 @@ families! {
     upsample
 }
 
-fn agrees(name: &str) {
+fn agrees(name: &'static str) {
     let family = cases::FAMILIES.iter().find(|family| family.name == name).expect("the family is there");
     let cases = (family.cases)();
     assert!(!cases.is_empty(), "{name} has no cases");
-    let failures = harness::failures(&cases);
+    let (failures, seen) = harness::compare(&cases);
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    let mut all = SEEN.lock().expect("no test panics while it holds the lock");
+    all.insert(name, seen);
+    if all.len() == cases::FAMILIES.len() && std::env::var_os("WGRAD_WRITE_TABLE").is_some() {
+        let text = table::render(&cases::all(), &all);
+        wgrad::file::write_whole(&table_path(), text.as_bytes()).expect("the docs can be written");
+    }
+}
+
+fn table_path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(table::PATH)
+}
+
+#[test]
+fn the_docs_list_what_is_tested() {
+    let written = std::fs::read_to_string(table_path()).expect("the table is there");
+    let expected = table::render(&cases::all(), &BTreeMap::new());
+    let (written, expected) = (table::without_errors(&written), table::without_errors(&expected));
+    if let Some((written, expected)) = written.lines().zip(expected.lines()).find(|(a, b)| a != b) {
+        panic!(
+            "{} is not what is tested; write it anew: {}\nwritten:  {written}\nexpected: {expected}",
+            table::PATH,
+            table::COMMAND
+        );
+    }
+    assert_eq!(written.lines().count(), expected.lines().count(), "write it anew: {}", table::COMMAND);
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod finite;
 pub mod fixture;
 pub mod network;
 pub mod published;
+pub mod table;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;
@@ -140,9 +141,20 @@ pub fn relative_error(expected: &Array, found: &HostTensor) -> f64 {
     wgrad::session::difference(expected, &found.to_f64()).0
 }
 
+/// The largest error of one variant of an operator on one case.
+pub struct Seen {
+    pub operator: &'static str,
+    pub error: f64,
+}
+
 /// Compares every variant of every case with the reference; returns the failures, one line each.
 pub fn failures(cases: &[Case]) -> Vec<String> {
-    let mut failures = Vec::new();
+    compare(cases).0
+}
+
+/// Compares every variant of every case with the reference: the failures, one line each, and the errors.
+pub fn compare(cases: &[Case]) -> (Vec<String>, Vec<Seen>) {
+    let (mut failures, mut seen) = (Vec::new(), Vec::new());
     for case in cases {
         let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
         let expected = case.operator.reference(&inputs.iter().collect::<Vec<_>>());
@@ -157,12 +169,13 @@ pub fn failures(cases: &[Case]) -> Vec<String> {
                         if error.is_nan() || error > tolerance {
                             failures.push(format!("{label}: output {i} is off by {error:.2e}"));
                         }
+                        seen.push(Seen { operator: case.operator.name(), error });
                     }
                 }
             }
         }
     }
-    failures
+    (failures, seen)
 }
 
 /// Deterministic numbers in (-1, 1), different for each `seed`.

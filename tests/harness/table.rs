@@ -1,0 +1,155 @@
+//! The table of tested operators in the docs: which operators, with what attributes, and the largest
+//! error that a run of the tests saw.
+
+use super::{Case, Seen, device};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Where the table stands.
+pub const PATH: &str = "docs/operators.md";
+
+/// What writes it.
+pub const COMMAND: &str = "WGRAD_WRITE_TABLE=1 cargo test --release --test ops";
+
+/// Values of an attribute that are listed one by one; more are counted.
+const LISTED: usize = 6;
+
+/// The column that differs from adapter to adapter.
+const ERROR_COLUMN: usize = 4;
+
+/// One row: an operator of a family.
+#[derive(Default)]
+struct Row {
+    variants: Vec<&'static str>,
+    cases: usize,
+    attributes: Vec<(String, Vec<String>)>,
+    tolerance: f64,
+    error: f64,
+}
+
+/// The table of these families, their cases and what running them showed, if it was run.
+pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static str, Vec<Seen>>) -> String {
+    let mut text = format!(
+        "# Tested operators\n\n\
+         Written by `{COMMAND}`.\n\n\
+         Every variant runs every case and is compared with the reference in f64. An error is the largest\n\
+         difference over the largest magnitude of the reference, of all cases and variants; this run was on a\n\
+         {} adapter. Generated shapes, PyTorch's answers and finite differences are tested besides\n\
+         (`tests/generated.rs`, `tests/fixtures_*.rs`, `tests/losses.rs` and others).\n",
+        device().caps().kind
+    );
+    for (family, cases) in families {
+        let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
+        for case in cases {
+            let row = rows.entry(case.operator.name()).or_default();
+            row.cases += 1;
+            row.tolerance = case.operator.tolerance();
+            for variant in case.variants() {
+                if !row.variants.contains(&variant) {
+                    row.variants.push(variant);
+                }
+            }
+            for (name, value) in attributes(&format!("{:?}", case.operator)) {
+                let at = row.attributes.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                    row.attributes.push((name, Vec::new()));
+                    row.attributes.len() - 1
+                });
+                let values = &mut row.attributes[at].1;
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+        }
+        for seen in seen.get(family).into_iter().flatten() {
+            if let Some(row) = rows.get_mut(seen.operator) {
+                row.error = row.error.max(seen.error);
+            }
+        }
+        let _ = write!(
+            text,
+            "\n## {family}\n\n| operator | variants | cases | attributes | largest error | allowed |\n|---|---|---|---|---|---|\n"
+        );
+        for (operator, row) in rows {
+            let _ = writeln!(
+                text,
+                "| `{operator}` | {} | {} | {} | {:.1e} | {:.0e} |",
+                row.variants.join(", "),
+                row.cases,
+                listed(&row.attributes),
+                row.error,
+                row.tolerance
+            );
+        }
+    }
+    text
+}
+
+/// The table without its errors, for comparing what is listed with what there is.
+pub fn without_errors(table: &str) -> String {
+    let line = |line: &str| {
+        let columns: Vec<&str> = line.split(" | ").collect();
+        let kept = columns.iter().enumerate().filter(|(i, _)| columns.len() < 6 || *i != ERROR_COLUMN);
+        kept.map(|(_, column)| *column).collect::<Vec<_>>().join(" | ")
+    };
+    table.lines().filter(|line| line.starts_with(['|', '#'])).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn listed(attributes: &[(String, Vec<String>)]) -> String {
+    // What has no name is an operator of an enum, which the operator's own name tells.
+    let named = attributes.iter().filter(|(name, _)| !name.is_empty());
+    let one = |(name, values): &(String, Vec<String>)| {
+        let values = match values.len() {
+            0..=LISTED => values.join(", "),
+            count => format!("{count} values"),
+        };
+        format!("{name} {values}")
+    };
+    named.map(one).collect::<Vec<_>>().join("; ").replace('|', "/")
+}
+
+/// Names and values of the fields of a `Debug` print-out, those of structs within included. What has no
+/// name, such as the variant of an enum, has an empty one.
+fn attributes(text: &str) -> Vec<(String, String)> {
+    field("", text)
+}
+
+fn field(name: &str, text: &str) -> Vec<(String, String)> {
+    let identifier = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (word, rest) = text.split_at(identifier);
+    let named = word.starts_with(|c: char| c.is_uppercase());
+    if let Some(body) = rest.strip_prefix(" { ").and_then(|rest| rest.strip_suffix(" }"))
+        && named
+    {
+        return pieces(body)
+            .into_iter()
+            .filter_map(|piece| piece.split_once(": "))
+            .flat_map(|(name, value)| field(name, value))
+            .collect();
+    }
+    if let Some(body) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+        && named
+        && word != "Some"
+        && body.starts_with(|c: char| c.is_uppercase())
+    {
+        return pieces(body).into_iter().flat_map(|piece| field(name, piece)).collect();
+    }
+    vec![(name.to_owned(), text.to_owned())]
+}
+
+/// Splits at the commas that stand in no bracket.
+fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                pieces.push(text[start..i].trim());
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(text[start..].trim());
+    pieces
+}
