@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let windows = Pool2d::new([8, 8]);
     let largest = g.max_pool2d(image, windows)?;
     let mean = g.avg_pool2d(image, windows)?;
+    let middle = g.weighted_avg_pool2d(image, windows)?;
+    // The root of the mean square: the 2-norm over the root of 64.
+    let norm = g.lp_pool2d(image, 2.0, windows)?;
+    let norm = g.scale(norm, 0.125)?;
 
     // A blur by a kernel of 9 x 9, with no padding, half of the kernel's, and all of it but one.
     let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0))?;
@@ -39,8 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let device = Device::open()?;
     println!("{}", device.summary());
-    let outputs: Vec<Value> =
-        [edges, largest, mean].into_iter().chain(padded.iter().map(|&(_, value)| value)).collect();
+    let pooled = [edges, largest, mean, middle, norm];
+    let outputs: Vec<Value> = pooled.into_iter().chain(padded.iter().map(|&(_, value)| value)).collect();
     let weights = Weights::init(&device, &g, 0)?;
     let mut session = Session::new(&device, Plan::new(&g, &outputs, device.caps())?, &weights)?;
     session.step()?;
@@ -55,7 +59,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut edge = panel("edges by (-1, 1)", edges, 1)?;
     edge.pixels.iter_mut().for_each(|x| *x = (4.0 * x.abs()).min(1.0));
     println!("operations of the edges: {}", SIZE * (SIZE - 1) * 3);
-    let pools = vec![panel("largest of 8 x 8", largest, 8)?, panel("mean of 8 x 8", mean, 8)?];
+    let pools = vec![
+        panel("largest of 8 x 8", largest, 4)?,
+        panel("mean", mean, 4)?,
+        panel("mean by distance", middle, 4)?,
+        panel("2-norm", norm, 4)?,
+    ];
     let mut paddings = Vec::new();
     for &(name, value) in &padded {
         paddings.push(panel(&format!("{name} padding"), value, 2)?);
@@ -76,7 +85,8 @@ fn landscape() -> Vec<f32> {
     (0..SIZE * SIZE)
         .map(|i| {
             let (x, y) = ((i % SIZE) as f32 / SIZE as f32, (i / SIZE) as f32 / SIZE as f32);
-            let grain = (hash(i as u32) - 0.5) * 0.04;
+            // Few grains, so that the picture packs well.
+            let grain = if hash(i as u32) < 0.1 { 0.02 } else { 0.0 };
             (scene(x, y) + grain).clamp(0.0, 1.0)
         })
         .collect()
