@@ -4,7 +4,7 @@
 #[path = "panels/mod.rs"]
 mod panels;
 
-use panels::Panel;
+use panels::{Outcome, Panel, say};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
@@ -23,13 +23,19 @@ usage: autoencoder [--steps N] [--data DIR] [--picture FILE]
   --picture FILE  where the picture goes (default autoencoder.png)
 ";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::process::ExitCode {
+    panels::end(run())
+}
+
+fn run() -> Outcome<()> {
     let Some(options) = options()? else {
-        print!("{HELP}");
+        say!("{}", HELP.trim_end());
         return Ok(());
     };
+    // Faults of paths are told before the long work, not after it.
+    wgrad::file::check_writable(&options.picture)?;
     let device = Device::open()?;
-    println!("{}", device.summary());
+    say!("{}", device.summary());
 
     // Down to 32 channels of 7 x 7, and by transposed convolutions up again.
     let down = |from, to| nn::Conv2d::new(from, to, [3, 3]).stride([2, 2]).padding([1, 1]);
@@ -72,7 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let losses = train.recorded(loss)?.to_f64();
     let last = &losses[losses.len() - losses.len().min(50)..];
-    println!("squared error of the first step {:.4}, of the last ones {:.4}", losses[0], mean(last));
+    say!("squared error of the first step {:.4}, of the last ones {:.4}", losses[0], mean(last));
 
     // The same network without a loss, on digits that it has not seen.
     let mut g = Graph::new();
@@ -87,7 +93,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     session.step()?;
     let restored = session.read(restored)?;
     let restored = restored.as_f32().unwrap_or_default();
-    println!(
+    say!(
         "squared error on test digits: {:.4} noisy, {:.4} restored",
         error(&damaged, digits),
         error(restored, digits)
@@ -99,7 +105,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let rows = [row("clean", digits), row("noisy", &damaged), row("restored", restored)];
     panels::draw(&options.picture, "Test digits, with noise, and without again", &rows)?;
-    println!("{} is written", options.picture.display());
+    say!("{} is written", options.picture.display());
     Ok(())
 }
 

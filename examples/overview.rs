@@ -4,7 +4,7 @@
 #[path = "panels/mod.rs"]
 mod panels;
 
-use panels::Panel;
+use panels::{Outcome, Panel, say};
 use std::path::PathBuf;
 use wgrad::ops::conv2d::Conv2d;
 use wgrad::ops::pool2d::Pool2d;
@@ -13,7 +13,11 @@ use wgrad::{Device, Graph, HostTensor, Plan, Session, Value, Weights};
 /// Side of the test picture.
 const SIZE: usize = 512;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::process::ExitCode {
+    panels::end(run())
+}
+
+fn run() -> Outcome<()> {
     let path = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("overview.png"), PathBuf::from);
     let picture = landscape();
 
@@ -42,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let device = Device::open()?;
-    println!("{}", device.summary());
+    say!("{}", device.summary());
     let pooled = [edges, largest, mean, middle, norm];
     let outputs: Vec<Value> = pooled.into_iter().chain(padded.iter().map(|&(_, value)| value)).collect();
     let weights = Weights::init(&device, &g, 0)?;
@@ -51,14 +55,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut panel = |name: &str, value: Value, scale: usize| -> wgrad::Result<Panel> {
         let tensor = session.read(value)?;
         let [height, width] = [tensor.shape[2], tensor.shape[3]];
-        println!("{name}: {width} x {height}");
+        say!("{name}: {width} x {height}");
         let caption = format!("{name}, {width} x {height}");
         Ok(Panel::new(caption, width, height, tensor.as_f32().unwrap_or_default().to_vec()).scaled(scale))
     };
     let original = Panel::new(format!("the picture, {SIZE} x {SIZE}"), SIZE, SIZE, picture);
     let mut edge = panel("edges by (-1, 1)", edges, 1)?;
     edge.pixels.iter_mut().for_each(|x| *x = (4.0 * x.abs()).min(1.0));
-    println!("operations of the edges: {}", SIZE * (SIZE - 1) * 3);
+    say!("operations of the edges: {}", SIZE * (SIZE - 1) * 3);
     let pools = vec![
         panel("largest of 8 x 8", largest, 4)?,
         panel("mean", mean, 4)?,
@@ -70,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         paddings.push(panel(&format!("{name} padding"), value, 2)?);
     }
     panels::draw(&path, "Convolution, pooling, padding", &[vec![original, edge], pools, paddings])?;
-    println!("{} is written", path.display());
+    say!("{} is written", path.display());
     Ok(())
 }
 

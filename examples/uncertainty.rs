@@ -5,7 +5,7 @@
 #[path = "panels/mod.rs"]
 mod panels;
 
-use panels::Panel;
+use panels::{Outcome, Panel, say};
 use std::path::PathBuf;
 use wgrad::data::{Dataset, Split};
 use wgrad::nn::{self, Layer};
@@ -17,7 +17,7 @@ const CLASSES: usize = 10;
 const HELP: &str = "\
 usage: uncertainty [--steps N] [--masks N] [--digits N] [--data DIR] [--picture FILE]
   --steps N       training steps of 100 images (default 600)
-  --masks N       times that each digit is read (default 50)
+  --masks N       times that each digit is read, at least 2 (default 50)
   --digits N      test digits, rounded up to hundreds (default 1000)
   --data DIR      MNIST's files (default examples/data/mnist)
   --picture FILE  where the picture goes (default uncertainty.png)
@@ -53,13 +53,19 @@ impl Reading {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::process::ExitCode {
+    panels::end(run())
+}
+
+fn run() -> Outcome<()> {
     let Some(options) = options()? else {
-        print!("{HELP}");
+        say!("{}", HELP.trim_end());
         return Ok(());
     };
+    // Faults of paths are told before the long work, not after it.
+    wgrad::file::check_writable(&options.picture)?;
     let device = Device::open()?;
-    println!("{}", device.summary());
+    say!("{}", device.summary());
     let net = nn::Sequential::new()
         .add("conv1", nn::Conv2d::new(1, 16, [5, 5]).padding([2, 2]))
         .add("relu1", nn::Relu)
@@ -73,6 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .add("relu3", nn::Relu)
         .add("dropout2", nn::Dropout::hidden())
         .add("fc2", nn::Linear::new(128, CLASSES));
+    let data = Dataset::load(&options.data, Split::Test)?;
     let weights = train(&device, &net, &options)?;
 
     let mut g = Graph::new();
@@ -82,7 +89,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let predicted = g.monte_carlo(&[probabilities])?;
     let plan = Plan::new(&g, &[], device.caps())?;
     let mut session = Session::new(&device, plan, &weights.with_state_of(&g)?)?;
-    let data = Dataset::load(&options.data, Split::Test)?;
     let mut batches = data.in_order().batches(BATCH)?;
     let mut readings = Vec::new();
     while let Some(batch) = batches.next_batch().filter(|_| readings.len() < options.digits) {
@@ -103,7 +109,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         100.0 * part.iter().filter(|r| r.predicted() == r.label).count() as f64 / part.len().max(1) as f64
     };
     let (unsure, sure) = readings.split_at(readings.len().div_ceil(20));
-    println!(
+    say!(
         "right: {:.1} % of all {} digits, {:.1} % of the twentieth that it is least sure of, {:.1} % of the others",
         right(&readings),
         readings.len(),
@@ -115,16 +121,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let title =
         format!("Least and most sure of {} digits, each read with {} masks", readings.len(), options.masks);
     panels::draw(&options.picture, &title, &[row(&readings), row(&readings[8..]), surest])?;
-    println!("{} is written", options.picture.display());
+    say!("{} is written", options.picture.display());
     Ok(())
 }
 
 /// Trains the network for the steps asked for.
-fn train(
-    device: &Device,
-    net: &nn::Sequential,
-    options: &Options,
-) -> Result<Weights, Box<dyn std::error::Error>> {
+fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<Weights> {
     let mut g = Graph::new();
     let images = g.input("images", [BATCH, 1, 28, 28])?;
     let labels = g.labels("labels", BATCH)?;
@@ -149,7 +151,7 @@ fn train(
             break;
         }
     }
-    println!("loss after {step} steps of training: {:.3}", session.read(loss)?.to_f64()[0]);
+    say!("loss after {step} steps of training: {:.3}", session.read(loss)?.to_f64()[0]);
     Ok(weights)
 }
 
@@ -178,6 +180,9 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(argument.unexpected()),
         }
+    }
+    if options.masks < 2 {
+        return Err("--masks must be at least 2: the deviation needs two readings".into());
     }
     Ok(Some(options))
 }

@@ -1,14 +1,40 @@
-//! Rows of pictures with captions, as a PNG. Shared by the examples that end in a picture.
+//! Rows of pictures with captions, as a PNG, and how a program that draws them ends. Shared by the examples that
+//! end in a picture.
 
 use plotters::prelude::*;
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 const FONT: &str = "panels";
 const INK: RGBColor = RGBColor(38, 44, 52);
 const MARGIN: u32 = 20;
 const CAPTION: u32 = 26;
 const TITLE: u32 = 44;
+
+/// Prints a line. Unlike `println!` it does not panic where nobody listens any more (`| head`).
+macro_rules! say {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+pub(crate) use say;
+
+/// What a run can end with besides success.
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Says on the error output what went wrong, if anything did.
+pub fn end(outcome: Outcome<()>) -> ExitCode {
+    use std::io::Write as _;
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A grey picture: `width * height` values, 0 black and 1 white.
 pub struct Panel {
@@ -45,7 +71,7 @@ impl Panel {
 const BARS: u32 = 60;
 
 /// Writes rows of panels to a PNG of this name.
-pub fn draw(path: &Path, title: &str, rows: &[Vec<Panel>]) -> Result<(), Box<dyn Error>> {
+pub fn draw(path: &Path, title: &str, rows: &[Vec<Panel>]) -> Outcome<()> {
     plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
         .map_err(|_| "the built-in font is damaged")?;
     let across = |row: &Vec<Panel>| row.iter().map(|panel| panel.size().0 + MARGIN).sum::<u32>() + MARGIN;
@@ -93,7 +119,7 @@ fn bars(
     panel: &Panel,
     x: i32,
     top: i32,
-) -> Result<(), Box<dyn Error>> {
+) -> Outcome<()> {
     let width = (panel.width * panel.scale) as f32 / panel.bars.len().max(1) as f32;
     let bottom = top + BARS as i32;
     let height = |value: f32| (value.clamp(0.0, 1.0) * (BARS - 10) as f32) as i32;
