@@ -4,6 +4,8 @@
 use super::{Case, Seen, device};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use wgrad::Caps;
+use wgrad::plan::AdapterKind;
 
 /// Where the table stands.
 pub const PATH: &str = "docs/operators.md";
@@ -38,13 +40,16 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
          (`tests/generated.rs`, `tests/fixtures_*.rs`, `tests/losses.rs` and others).\n",
         device().caps().kind
     );
+    // What every adapter lists alike, whichever runs.
+    let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(AdapterKind::Software) };
     for (family, cases) in families {
         let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
         for case in cases {
             let row = rows.entry(case.operator.name()).or_default();
             row.cases += 1;
             row.tolerance = case.operator.tolerance();
-            for variant in case.variants() {
+            let kinds = case.kinds();
+            for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), &caps) {
                 if !row.variants.contains(&variant) {
                     row.variants.push(variant);
                 }
