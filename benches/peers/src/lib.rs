@@ -47,8 +47,13 @@ pub trait Network {
 
 /// Work that is done again and again.
 pub trait Repeat {
-    /// Does it once. May return before the device is done.
+    /// Does it [`passes`](Repeat::passes) times. May return before the device is done.
     fn run(&mut self);
+
+    /// How often one run does it.
+    fn passes(&self) -> usize {
+        1
+    }
 
     /// Waits for the device.
     fn wait(&mut self);

@@ -53,7 +53,8 @@ impl Clock {
                 fastest = fastest.min(sample(*work, 1));
                 done += 1;
             }
-            *runs = (self.window.as_secs_f64() / fastest).ceil().max(1.0) as usize;
+            let run = fastest * work.passes() as f64;
+            *runs = (self.window.as_secs_f64() / run).ceil().max(1.0) as usize;
         }
         let start = Instant::now();
         let mut samples = Vec::new();
@@ -71,7 +72,7 @@ fn sample(work: &mut dyn Repeat, runs: usize) -> f64 {
         work.run();
     }
     work.wait();
-    start.elapsed().as_secs_f64() / runs as f64
+    start.elapsed().as_secs_f64() / (runs * work.passes()) as f64
 }
 
 /// Something measured, and the samples of it.

@@ -53,6 +53,10 @@ fn network() -> nn::Sequential {
         .add("fc2", nn::Linear::new(600, 10))
 }
 
+/// Passes of an operator in a step: a step is one submission, of which none has but one kernel in a network, and
+/// the peer too sends several launches at a time.
+const PASSES: usize = 8;
+
 /// A session, and the values that a batch is written to and the loss read from.
 struct Step {
     session: Session,
@@ -85,12 +89,16 @@ impl Step {
 
     fn operator(device: &Device, operator: &Operator, backward: bool) -> Result<Step> {
         let mut operands = Operands::default();
-        let (output, by) = operands.apply(operator)?;
-        let mut outputs = vec![output];
-        if backward {
-            let shape = operands.graph.shape(output).clone();
-            let gradient = operands.input("gradient", shape)?;
-            outputs.extend(operands.graph.gradients_from(&[(output, gradient)], &by)?.into_iter().flatten());
+        let mut outputs = Vec::new();
+        for pass in 0..PASSES {
+            let (output, by) = operands.apply(operator, pass)?;
+            outputs.push(output);
+            if backward {
+                let shape = operands.graph.shape(output).clone();
+                let gradient = operands.input("gradient", shape)?;
+                let gradients = operands.graph.gradients_from(&[(output, gradient)], &by)?;
+                outputs.extend(gradients.into_iter().flatten());
+            }
         }
         let mut session = session(device, &operands.graph, &outputs)?;
         for value in operands.inputs {
@@ -133,12 +141,16 @@ impl Repeat for Step {
         self.session.step().expect("the step runs");
     }
 
+    fn passes(&self) -> usize {
+        if self.images.is_some() { 1 } else { PASSES }
+    }
+
     fn wait(&mut self) {
         self.session.wait().expect("the device answers");
     }
 }
 
-/// A graph of one operator, and the inputs that want contents.
+/// A graph of one operator, again and again, and the inputs that want contents.
 #[derive(Default)]
 struct Operands {
     graph: Graph,
@@ -146,14 +158,18 @@ struct Operands {
 }
 
 impl Operands {
+    /// The input of this name, made once for all passes.
     fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        if let Some(value) = self.graph.find(name) {
+            return Ok(value);
+        }
         let value = self.graph.input(name, shape)?;
         self.inputs.push(value);
         Ok(value)
     }
 
     /// The operator's output, and what gradients are taken by.
-    fn apply(&mut self, operator: &Operator) -> Result<(Value, Vec<Value>)> {
+    fn apply(&mut self, operator: &Operator, pass: usize) -> Result<(Value, Vec<Value>)> {
         Ok(match *operator {
             Operator::Matmul { m, k, n } => {
                 let (a, b) = (self.input("a", [m, k])?, self.input("b", [k, n])?);
@@ -172,10 +188,11 @@ impl Operands {
             }
             Operator::BatchNorm => {
                 let x = self.input("x", IMAGES)?;
-                let y = nn::BatchNorm::new(IMAGES[1]).forward(&mut self.graph, x, Mode::Train)?;
-                let mut by = vec![x];
-                by.extend(self.graph.parameters());
-                (y, by)
+                let layer = nn::BatchNorm::new(IMAGES[1]);
+                let earlier = self.graph.parameters().len();
+                let y = self.graph.scoped(&format!("pass{pass}"), |g| layer.forward(g, x, Mode::Train))?;
+                let own = self.graph.parameters().split_off(earlier);
+                (y, [x].into_iter().chain(own).collect())
             }
         })
     }
