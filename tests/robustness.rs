@@ -183,6 +183,19 @@ fn a_step_works_after_an_error() {
 }
 
 #[test]
+fn records_that_no_buffer_holds_are_refused() -> Result<()> {
+    let Model { mut session, loss, .. } = model()?;
+    for capacity in [1 << 62, usize::MAX, 1 << 40] {
+        let refused = session.record(loss, capacity).expect_err("no device has as much memory");
+        assert_says(&refused, &["record"]);
+    }
+    session.record(loss, 2)?;
+    session.step()?;
+    assert_eq!(session.recorded(loss)?.shape.elements(), 1);
+    Ok(())
+}
+
+#[test]
 fn ignored_labels_are_accepted() {
     let mut model = model().unwrap();
     model.session.write(model.labels, &[1, wgrad::data::IGNORED_LABEL]).unwrap();

@@ -26,7 +26,7 @@ impl Device {
         self.guarded(|device| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: bytes.next_multiple_of(4).max(4),
+                size: bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX - 3),
                 usage,
                 mapped_at_creation: false,
             })

@@ -230,7 +230,7 @@ impl Session {
                 ),
             });
         }
-        let ring = self.device.buffer("record", 4 * capacity as u64)?;
+        let ring = self.device.buffer("record", 4u64.saturating_mul(capacity as u64))?;
         self.counters.allocations += 1;
         self.records.retain(|r| r.value != value);
         self.records.push(Record { value, ring, capacity: capacity as u64, count: 0 });
