@@ -203,7 +203,7 @@ fn check_labelled(
         scores.shape.iter().enumerate().filter(|(d, _)| *d != 1).map(|(_, &size)| size).collect();
     if labels.dtype != DType::I32 || labels.shape.len() != expected.len() {
         return Err(format!(
-            "logits {}, read as [rows, classes] or [N, classes, ...], need i32 labels {expected:?}, found {labels}",
+            "logits {}, read as [rows, classes] or [N, classes, ...], need i32 labels of shape {expected:?}, found {labels}",
             scores.shape
         ));
     }
