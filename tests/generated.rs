@@ -12,6 +12,7 @@ use wgrad::ops::Operator;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Padding};
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
+use wgrad::ops::dropout::{Dropout, Unit};
 use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
@@ -474,6 +475,37 @@ fn losses_of_generated_shapes() {
         let weighted = generator.size(2) == 1;
         let name = format!("{shape:?} {attributes:?} weighted: {weighted}");
         cases.extend(cases::cross_entropy::family(&name, attributes, &shape, weighted));
+    }
+    check(&cases);
+}
+
+#[test]
+fn random_units_and_moments_of_generated_shapes() {
+    let mut generator = Generator::new(17);
+    let mut cases = Vec::new();
+    for number in 0..12 {
+        let shape = [generator.edge(9), generator.edge(40), generator.edge(30)];
+        let name = format!("{shape:?}");
+        let of = if number % 2 == 0 { Unit::Element } else { Unit::Channel };
+        let dropout = Dropout { keep: 0.7, of, seed: 5, node: number };
+        cases.extend(cases::dropout::pair(&name, dropout, &shape, number));
+        cases.push(cases::sample_moments::case(&name, &shape, (number + 1) as f32));
+    }
+    check(&cases);
+}
+
+#[test]
+fn updates_of_generated_shapes() {
+    let mut generator = Generator::new(18);
+    let mut cases = Vec::new();
+    for step in 0..4 {
+        let shapes = [
+            vec![generator.edge(300)],
+            vec![generator.edge(40), generator.edge(70)],
+            vec![generator.edge(9), generator.edge(9), generator.edge(9)],
+        ];
+        let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+        cases.extend(cases::optimizer::over(&format!("{shapes:?}"), &shapes, step));
     }
     check(&cases);
 }

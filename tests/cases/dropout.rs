@@ -8,12 +8,19 @@ fn step(number: u32) -> HostTensor {
     HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![number]) }
 }
 
+/// A dropout in the step of this number, and its mask.
+pub fn pair(name: &str, dropout: Dropout, shape: &[usize], number: u32) -> [Case; 2] {
+    [
+        Case::new(name, dropout, vec![numbers(shape, 3), step(number)]),
+        Case::new(name, DropoutMask { dropout, shape: shape.into() }, vec![step(number)]),
+    ]
+}
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let plain = Dropout { keep: 0.5, of: Unit::Element, seed: 1, node: 0 };
     let mut add = |name: &str, dropout: Dropout, shape: &[usize], number: u32| {
-        cases.push(Case::new(name, dropout, vec![numbers(shape, 3), step(number)]));
-        cases.push(Case::new(name, DropoutMask { dropout, shape: shape.into() }, vec![step(number)]));
+        cases.extend(pair(name, dropout, shape, number));
     };
     add("one element", plain, &[1], 0);
     add("two of four", plain, &[2], 0);

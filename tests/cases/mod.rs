@@ -67,7 +67,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "reshape", cases: reshape::cases, large: Vec::new },
     Family { name: "row_norm", cases: row_norm::cases, large: row_norm::large },
     // Beside the network that is sampled it takes no time.
-    Family { name: "sample_moments", cases: sample_moments::cases, large: Vec::new },
+    Family { name: "sample_moments", cases: sample_moments::cases, large: sample_moments::large },
     Family { name: "slice", cases: slice::cases, large: slice::large },
     Family { name: "softmax", cases: softmax::cases, large: softmax::large },
     Family { name: "unary", cases: unary::cases, large: unary::large },

@@ -142,6 +142,25 @@ fn others() -> Vec<Case> {
     cases
 }
 
+/// Every rule over tensors of these shapes, in turn without clipping and with both kinds.
+pub fn over(name: &str, shapes: &[&[usize]], step: u32) -> Vec<Case> {
+    let clip = if step.is_multiple_of(2) { Clip::default() } else { BY_BOTH };
+    fn one<R: Rule>(name: &str, rule: R, clip: Clip, step: u32, shapes: &[&[usize]]) -> Case {
+        case(name, Update { clip, ..Update::new(rule, shapes.len()) }, step, shapes)
+    }
+    let sgd = SgdRule { momentum: 0.9, dampening: 0.0, weight_decay: 0.2, nesterov: true };
+    vec![
+        one(name, sgd, clip, step, shapes),
+        one(name, AdamRule::<false>::default(), clip, step, shapes),
+        one(name, AdamRule::<true>::default(), clip, step, shapes),
+        one(name, NadamRule::default(), clip, step, shapes),
+        one(name, RmspropRule { momentum: 0.8, ..Default::default() }, clip, step, shapes),
+        one(name, AdagradRule::default(), clip, step, shapes),
+        one(name, AdadeltaRule::default(), clip, step, shapes),
+        one(name, LionRule::default(), clip, step, shapes),
+    ]
+}
+
 fn steps_and_groups() -> Vec<Case> {
     let mut cases = Vec::new();
     for step in [6, 7, 8] {

@@ -4,7 +4,8 @@ use crate::harness::{Case, numbers};
 use wgrad::HostTensor;
 use wgrad::ops::sample_moments::SampleMoments;
 
-fn case(name: &str, shape: &[usize], sample: f32) -> Case {
+/// One more sample, of this number.
+pub fn case(name: &str, shape: &[usize], sample: f32) -> Case {
     let number = HostTensor::filled([0; 0], sample);
     let deviations = numbers(shape, 3).to_f64().iter().map(|x| x.abs() as f32).collect();
     let deviations = HostTensor::f32(numbers(shape, 3).shape, deviations);
@@ -19,4 +20,9 @@ pub fn cases() -> Vec<Case> {
         case("past a workgroup", &[2, 600], 3.0),
         case("a scalar", &[], 5.0),
     ]
+}
+
+/// The predictions of a batch.
+pub fn large() -> Vec<Case> {
+    vec![case("256x1000", &[256, 1000], 3.0)]
 }
