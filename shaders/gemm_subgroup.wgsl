@@ -10,10 +10,7 @@
 const LANES: u32 = 8u; // tunable
 const ROWS: u32 = 32u; // tunable
 
-fn store_rows(part: u32, m: u32, n: u32, c: Rows) {
-    store_block(part, m, n, mat4x4<f32>(c[0], c[1], c[2], c[3]));
-    store_block(part, m + 4u, n, mat4x4<f32>(c[4], c[5], c[6], c[7]));
-}
+const EIGHTS: u32 = ROWS / 8u;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -34,37 +31,33 @@ fn main(
     }
     let columns = rhs_start(z, n);
     let share = subgroup_lane % 8u;
-    let row0 = share_start(z, m, share);
-    let row1 = share_start(z, m + 8u, share);
-    let row2 = share_start(z, m + 16u, share);
-    let row3 = share_start(z, m + 24u, share);
+    var starts: array<u32, EIGHTS>;
+    for (var i = 0u; i < EIGHTS; i++) {
+        starts[i] = share_start(z, m + 8u * i, share);
+    }
     let end = min(K, (split + 1u) * K_PER_SPLIT);
-    var c0 = Rows();
-    var c1 = Rows();
-    var c2 = Rows();
-    var c3 = Rows();
+    var sums: array<Rows, EIGHTS>;
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let b = rhs_block(columns, k);
-        c0 = spread(c0, load_share(row0, k, share), b);
-        if (ROWS > 8u) {
-            c1 = spread(c1, load_share(row1, k, share), b);
+        for (var i = 0u; i < EIGHTS; i++) {
+            sums[i] = spread(sums[i], load_share(starts[i], k, share), b);
         }
-        if (ROWS > 16u) {
-            c2 = spread(c2, load_share(row2, k, share), b);
-        }
-        if (ROWS > 24u) {
-            c3 = spread(c3, load_share(row3, k, share), b);
-        }
+    }
+    if (n >= N) {
+        return;
     }
     let part = z * SPLITS + split;
     // A loop, because compilers take long over stores, and one whose end is no constant, or they write it
-    // out. The rows move up, so that indices stay constant.
-    var rows = array<Rows, 4>(c0, c1, c2, c3);
+    // out. The sums move up, so that indices stay constant.
     let last = min(m + ROWS, M);
     for (var row = m; row < last; row += 8u) {
-        store_rows(part, row, n, rows[0]);
-        for (var next = 1u; next < ROWS / 8u; next++) {
-            rows[next - 1u] = rows[next];
+        for (var i = 0u; i < 8u; i++) {
+            if (M % 8u == 0u || row + i < M) {
+                store(part, row + i, n, epilogue(sums[0][i], part * M + row + i, n));
+            }
+        }
+        for (var next = 1u; next < EIGHTS; next++) {
+            sums[next - 1u] = sums[next];
         }
     }
 }

@@ -1,18 +1,16 @@
-// Stores a 4 x 4 block of the result, as far as it lies within M and N.
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
 fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
-    if (n >= N) {
+    if (m >= M || n >= N) {
         return;
     }
-    if (m < M) {
-        store(part, m, n, epilogue(c[0], part * M + m, n));
-    }
-    if (m + 1u < M) {
+    store(part, m, n, epilogue(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
         store(part, m + 1u, n, epilogue(c[1], part * M + m + 1u, n));
     }
-    if (m + 2u < M) {
+    if (M % 4u == 0u || m + 2u < M) {
         store(part, m + 2u, n, epilogue(c[2], part * M + m + 2u, n));
     }
-    if (m + 3u < M) {
+    if (M % 4u == 0u || m + 3u < M) {
         store(part, m + 3u, n, epilogue(c[3], part * M + m + 3u, n));
     }
 }
