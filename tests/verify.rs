@@ -147,7 +147,8 @@ fn sums_that_cancel_are_measured_by_their_terms() {
 }
 
 /// Sums that nearly cancel, and of which the rest is all rounding: gradients of batch norm's weight and input in front of another,
-/// of a norm that is given, a mean that another function follows, a divergence of near equals.
+/// of a norm that is given, a mean that another function follows, a divergence of near equals, an exponential
+/// less what it is within a chain.
 #[test]
 fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
     for (name, shape) in [
@@ -156,6 +157,7 @@ fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
         ("layer_norm", [33, 5, 1, 7]),
         ("mean", [4, 3, 9, 7]),
         ("divergence", [4, 3, 9, 7]),
+        ("difference", [4, 3, 9, 7]),
     ] {
         let mut g = Graph::new();
         let x = g.input("x", shape)?;
@@ -171,6 +173,13 @@ fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
                 let small = g.scale(w, 1e-5)?;
                 let (nearly, targets) = (g.add(x, small)?, g.exp(x)?);
                 g.kl_div_loss(nearly, targets, false, Reduction::Mean)?
+            }
+            "difference" => {
+                let near = g.input("near", shape)?;
+                let exponential = g.exp(x)?;
+                let left = g.sub(exponential, near)?;
+                let weighted = g.mul(left, w)?;
+                g.mean(weighted, &[0, 1, 2, 3], false)?
             }
             "layer_norm" => {
                 // The squares of what is normalised add up to the same whatever x is.
@@ -195,6 +204,10 @@ fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
         let mut session = Session::new(device(), plan, &Weights::init(device(), &g, 1)?)?;
         session.write(x, &numbers(shape, 1))?;
         session.write_scalar(rate, 0.1)?;
+        if let Some(near) = g.find("near") {
+            let exponentials: Vec<f32> = numbers(shape, 1).to_f64().iter().map(|x| x.exp() as f32).collect();
+            session.write(near, &exponentials)?;
+        }
         session.verify().unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     Ok(())

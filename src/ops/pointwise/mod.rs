@@ -19,6 +19,7 @@ use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 use reach::{Load, load};
 use std::fmt::Write as _;
+use std::iter;
 use std::sync::Arc;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
@@ -155,21 +156,24 @@ impl Chain {
         inputs[..self.head_inputs].to_vec()
     }
 
-    /// What the links make of the head's first output.
-    fn follow(&self, mut value: Array, inputs: &[&Array]) -> Array {
-        let shape = value.shape.clone();
-        let mut bound = inputs[self.head_inputs..].iter();
-        for link in &self.links {
+    /// The value that link `first` is given, and what it and each of those after it make of it.
+    fn follow(&self, first: usize, value: Array, inputs: &[&Array]) -> Vec<Array> {
+        let (earlier, links) = self.links.split_at(first);
+        let skipped = earlier.iter().flat_map(|link| &link.inputs).flatten().count();
+        let mut bound = inputs[self.head_inputs + skipped..].iter();
+        let mut values = vec![value];
+        for link in links {
+            let value = values.last_mut().expect("the first is there");
             value.shape = link.shape.clone();
             let mut of = |input: &Option<Value>| match input {
-                None => &value,
+                None => &*value,
                 Some(_) => bound.next().expect("every operand is an input"),
             };
             let arguments: Vec<&Array> = link.inputs.iter().map(&mut of).collect();
-            value = link.operator.reference(&arguments).swap_remove(0);
+            let next = link.operator.reference(&arguments).swap_remove(0);
+            values.push(next);
         }
-        value.shape = shape;
-        value
+        values
     }
 }
 
@@ -210,25 +214,32 @@ impl Operator for Chain {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let mut outputs = self.head.reference(&inputs[..self.head_inputs]);
-        outputs[0] = self.follow(outputs[0].clone(), inputs);
+        let followed = self.follow(0, outputs[0].clone(), inputs).pop().expect("the last is there");
+        outputs[0].data = followed.data;
         outputs
     }
 
+    // A link that subtracts may leave nothing but what was rounded before it. So this is what the rest of the
+    // chain makes of the error that the head, or a link, may have.
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         let head = &inputs[..self.head_inputs];
-        let terms = self.head.largest_sum_of_terms(output, head)?;
+        let terms = self.head.largest_sum_of_terms(output, head);
         if output > 0 {
-            return Some(terms);
+            return terms;
         }
-        // What the links make of an error that the head may have.
-        let exact = self.head.reference(head).swap_remove(0);
-        let error = self.head.tolerance() * terms;
-        let followed = self.follow(exact.clone(), inputs);
-        let moved = |by: f64| {
-            let moved = self.follow(exact.map(|x| x + by), inputs);
-            moved.zip(&followed, |moved, exact| (moved - exact).abs()).largest()
-        };
-        Some(moved(error).max(moved(-error)) / self.tolerance())
+        let values = self.follow(0, self.head.reference(head).swap_remove(0), inputs);
+        let (exact, made) = values.split_last().expect("the last is there");
+        let makers = iter::once(&self.head).chain(self.links.iter().map(|link| &link.operator));
+        let mut worst: f64 = 0.0;
+        for (i, (value, maker)) in made.iter().zip(makers).enumerate() {
+            let scale = if i == 0 { value.largest().max(terms.unwrap_or(0.0)) } else { value.largest() };
+            for error in [maker.tolerance() * scale, -maker.tolerance() * scale] {
+                let moved =
+                    self.follow(i, value.map(|x| x + error), inputs).pop().expect("the last is there");
+                worst = worst.max(moved.zip(exact, |moved, exact| (moved - exact).abs()).largest());
+            }
+        }
+        Some(worst / self.tolerance())
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {
