@@ -76,13 +76,14 @@ fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads =
         if device.caps().kind == AdapterKind::Software { 1 } else { processors.min(requests.len()) };
+    // The long ones first: the threads end together then, and the rest fits into the holes they leave.
+    let mut order: Vec<usize> = (0..requests.len()).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(requests[i].source.len()));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::new(Vec::with_capacity(requests.len()));
     let work = || {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(request) = requests.get(i) else { break };
-            let result = compile_one(device, request);
+        while let Some(&i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = compile_one(device, &requests[i]);
             done.lock().expect("no thread panics while it holds the list").push((i, result));
         }
     };

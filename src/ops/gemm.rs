@@ -202,20 +202,9 @@ impl Gemm {
         let k_per_split = self.k.div_ceil(splits).next_multiple_of(16);
         let splits = self.k.div_ceil(k_per_split);
 
-        let shape = [
-            ("M", cx.index(self.m)?),
-            ("N", cx.index(self.n)?),
-            ("K", cx.index(self.k)?),
-            ("BATCHES", cx.index(self.batches)?),
-            ("SPLITS", cx.index(splits)?),
-            ("K_PER_SPLIT", cx.index(k_per_split)?),
-        ];
+        let shape = self.shape(cx, splits, k_per_split)?;
         let plain = Part::new(&EPILOGUE_NONE);
-        let (epilogue, bias) = match &self.epilogue {
-            Epilogue::None => (plain.clone(), None),
-            Epilogue::BiasRows(bias) => (Part::new(&EPILOGUE_BIAS_ROWS), Some(bias.clone())),
-            Epilogue::BiasColumns(bias) => (Part::new(&EPILOGUE_BIAS_COLUMNS), Some(bias.clone())),
-        };
+        let (epilogue, bias) = self.epilogue();
         let whole = splits == 1;
         let split_store = Part::new(&SPLIT_STORE);
         let (store, first_epilogue) =
@@ -240,23 +229,57 @@ impl Gemm {
             cx.flops(flops);
             return Ok(());
         }
-        let columns = self.n.div_ceil(4);
-        let partial = cx.temporary(self.batches * splits * self.m * columns * 4);
-        cx.dispatch(kernel, &[lhs, rhs, partial.clone()], tiles * self.batches * splits);
+        let parts = self.parts(cx, splits)?;
+        cx.dispatch(kernel, &[lhs, rhs, parts.clone()], tiles * self.batches * splits);
         cx.flops(flops);
+        self.lower_sum(cx, splits, parts, result)
+    }
+
+    /// Memory for the parts of a split sum: (batches x splits x m x n rounded up to 4).
+    pub fn parts(&self, cx: &mut Lower<'_>, splits: usize) -> Result<Operand> {
+        let elements = self.batches * splits * self.m * self.n.next_multiple_of(4);
+        cx.index(elements)?;
+        Ok(cx.temporary(elements))
+    }
+
+    /// Records the sum of the parts, in order.
+    pub fn lower_sum(
+        &self,
+        cx: &mut Lower<'_>,
+        splits: usize,
+        parts: Operand,
+        result: Operand,
+    ) -> Result<()> {
+        let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
+        let (epilogue, bias) = self.epilogue();
         let sum = Part::new(&SUM_SPLITS);
         let kernel =
             join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)]);
-        let mut operands = vec![partial, result];
+        let mut operands = vec![parts, result];
         operands.extend(bias);
         operands.extend(self.second_result.clone());
-        cx.dispatch_finished(
-            kernel,
-            &operands,
-            (self.batches * self.m * columns).div_ceil(64),
-            self.store.width,
-        );
+        let workgroups = (self.batches * self.m * self.n.div_ceil(4)).div_ceil(64);
+        cx.dispatch_finished(kernel, &operands, workgroups, self.store.width);
         Ok(())
+    }
+
+    fn shape(&self, cx: &Lower<'_>, splits: usize, k_per_split: usize) -> Result<[(&'static str, u32); 6]> {
+        Ok([
+            ("M", cx.index(self.m)?),
+            ("N", cx.index(self.n)?),
+            ("K", cx.index(self.k)?),
+            ("BATCHES", cx.index(self.batches)?),
+            ("SPLITS", cx.index(splits)?),
+            ("K_PER_SPLIT", cx.index(k_per_split)?),
+        ])
+    }
+
+    fn epilogue(&self) -> (Part, Option<Operand>) {
+        match &self.epilogue {
+            Epilogue::None => (Part::new(&EPILOGUE_NONE), None),
+            Epilogue::BiasRows(bias) => (Part::new(&EPILOGUE_BIAS_ROWS), Some(bias.clone())),
+            Epilogue::BiasColumns(bias) => (Part::new(&EPILOGUE_BIAS_COLUMNS), Some(bias.clone())),
+        }
     }
 }
 

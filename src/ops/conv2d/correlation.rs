@@ -22,7 +22,7 @@ static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
 
 /// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
 /// loop that stays one leaves the registers.
-const MOST_UNROLLED: usize = 32;
+pub(super) const MOST_UNROLLED: usize = 32;
 
 /// Result p of an axis is the sum over taps k of weight k times source
 /// (p stride + k dilation - padding) / upsample, where that is whole.

@@ -88,7 +88,13 @@ impl Geometry {
 
     /// What is particular about the shape: a row of `plan/choice.rs`.
     pub fn class(&self) -> &'static str {
-        if self.is_depthwise() { "depthwise" } else { choice::ANY }
+        if self.is_depthwise() {
+            "depthwise"
+        } else if self.results <= 8 {
+            "few results"
+        } else {
+            choice::ANY
+        }
     }
 
     /// Whether every group has one input channel and there are several groups, or one output channel and

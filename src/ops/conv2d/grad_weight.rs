@@ -1,19 +1,19 @@
 //! The kernels of the weight's gradient that are no matrix product.
 
+use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
 use crate::error::Result;
+use crate::ops::gemm::Gemm;
 use crate::plan::{AdapterKind, Lower, Operand};
-use crate::shader::{Kernel, ShaderFile};
+use crate::shader::ShaderFile;
 use crate::shader_file;
 
-static GROUP: ShaderFile = shader_file!("shared/group");
-static CHANNELS_LAST: ShaderFile = shader_file!("channels_last");
+static ROW: ShaderFile = shader_file!("shared/conv2d_row");
+static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
+static GRADIENT: ShaderFile = shader_file!("shared/conv2d_gradient_tile");
+static GRADIENT_VEC4: ShaderFile = shader_file!("shared/conv2d_gradient_tile_vec4");
 static DIRECT: ShaderFile = shader_file!("conv2d_grad_weight_direct");
-static SUM: ShaderFile = shader_file!("conv2d_grad_weight_sum");
 static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise_grad_weight");
-
-/// Taps of a window's row that one invocation of the sliding-window kernel makes at most.
-const MOST_TAPS: usize = 5;
 
 /// Taps that one workgroup of the depthwise kernel makes at most: its sums lie in workgroup memory.
 const MOST_DEPTHWISE_TAPS: usize = 32;
@@ -21,63 +21,97 @@ const MOST_DEPTHWISE_TAPS: usize = 32;
 /// Elements of an input's row that an invocation of the depthwise kernel holds at most.
 const MOST_SPAN: usize = 128;
 
+/// Sums that an invocation of the sliding-window kernel holds at most, on software adapters and on GPUs.
+const MOST_SUMS: (usize, usize) = (128, 64);
+
+/// Multiply-adds that stand in its innermost loops at most, written out. More make a kernel longer and no faster.
+const MOST_PRODUCTS: usize = 128;
+
+/// How the sliding-window kernel cuts up a row of the output and its channels.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    width: usize,
+    block: usize,
+    /// With loads of four elements of the input: how far past a multiple of four tiles start.
+    shift: Option<usize>,
+    /// Whether the gradient is loaded by four elements.
+    in_fours: bool,
+}
+
 impl Geometry {
-    /// Records the sliding-window kernel: both operands packed, partial sums over images, and their
-    /// sum.
+    /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers.
+    pub fn grad_weight_slides(&self) -> bool {
+        self.taps() <= MOST_SUMS.0
+            && self.kernel.iter().all(|&taps| taps <= MOST_UNROLLED)
+            && self.span(1) <= MOST_UNROLLED
+    }
+
+    /// Elements of an input's row that windows side by side meet.
+    fn span(&self, windows: usize) -> usize {
+        (windows - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
+    }
+
+    /// The tile of the sliding-window kernel with the least work, in multiply-adds of a whole row of the
+    /// output for one input channel. A load costs what dozens of multiply-adds cost.
+    fn grad_weight_tile(&self, software: bool) -> Tile {
+        let (most_sums, most_width) = if software { (MOST_SUMS.0, 32) } else { (MOST_SUMS.1, 8) };
+        let most_block = (most_sums / self.taps()).clamp(1, 8);
+        let even = |size: usize, most: usize| size.div_ceil(size.div_ceil(most));
+        let mut best = (usize::MAX, Tile { width: 1, block: 1, shift: None, in_fours: false });
+        for width in 1..=most_width.min(self.output[1].next_multiple_of(4)) {
+            let span = self.span(width);
+            if span > MOST_UNROLLED {
+                break;
+            }
+            let block = even(self.results, (MOST_PRODUCTS / (width * self.kernel[1])).clamp(1, most_block));
+            let in_fours = self.output[1].is_multiple_of(4) && width.is_multiple_of(4);
+            let shift = (-(self.padding[1] as i32)).rem_euclid(4) as usize;
+            let row_in_fours = self.size[1].is_multiple_of(4) && (width * self.stride[1]).is_multiple_of(4);
+            let shift = row_in_fours.then_some(shift);
+            let gradients = if in_fours { 48 } else { 68 } * block * width;
+            let row = shift.map_or(68 * span, |shift| 48 * (shift + span).next_multiple_of(4));
+            let products = 2 * block * width * self.kernel[1] + block * self.taps();
+            let work = (gradients + self.kernel[0] * (row + products))
+                * self.results.div_ceil(block)
+                * self.output[1].div_ceil(width);
+            if work < best.0 {
+                best = (work, Tile { width, block, shift, in_fours });
+            }
+        }
+        best.1
+    }
+
+    /// Records the sliding-window kernel and the sum of what its invocations make, parts of the sum of `gemm`.
     pub fn lower_grad_weight_direct(
         &self,
         cx: &mut Lower<'_>,
+        gemm: &Gemm,
         gradient: Operand,
         input: Operand,
         result: Operand,
     ) -> Result<()> {
-        let groups = self.groups;
-        let (result_blocks, channel_blocks) = (self.results.div_ceil(8) * 2, self.channels.div_ceil(4));
-        let gradient = self.pack(cx, gradient, self.results, result_blocks, self.pixels())?;
-        let input = self.pack(cx, input, self.channels, channel_blocks, self.size[0] * self.size[1])?;
-        let chunks = self.kernel[1].div_ceil(MOST_TAPS);
-        let taps = self.kernel[1].div_ceil(chunks);
-        let chunks = self.kernel[1].div_ceil(taps);
-        let per_split = result_blocks / 2 * chunks * self.kernel[0] * channel_blocks * groups;
-        let wanted = if cx.caps().kind == AdapterKind::Software { 1024 } else { 16384 };
-        let splits = (wanted / per_split).clamp(1, self.images);
-        let images_per_split = self.images.div_ceil(splits);
-        let splits = self.images.div_ceil(images_per_split);
-        let vectors = groups * self.channels * self.taps() * result_blocks;
-        cx.index(4 * splits * vectors)?;
-        let parts = cx.temporary(4 * splits * vectors);
-        let kernel = self
-            .kernel(cx, &[&DIRECT])?
-            .with("TAPS", cx.index(taps)?)
-            .with("IMAGES_PER_SPLIT", cx.index(images_per_split)?);
-        cx.dispatch(kernel, &[gradient, input, parts.clone()], (per_split * splits).div_ceil(32));
+        let software = cx.caps().kind == AdapterKind::Software;
+        let tile = self.grad_weight_tile(software);
+        let per_split = self.results.div_ceil(tile.block) * self.channels * self.groups;
+        let lines = self.images * self.output[0];
+        let (wanted, lanes) = if software { (512, 8) } else { (16384, 32) };
+        let rows = lines.div_ceil((wanted / per_split).clamp(1, lines));
+        let splits = lines.div_ceil(rows);
+        let parts = gemm.parts(cx, splits)?;
+        let gradients = if tile.in_fours { &GRADIENT_VEC4 } else { &GRADIENT };
+        let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
+        let mut kernel = self
+            .kernel(cx, &[gradients, row, &DIRECT])?
+            .with("BLOCK", cx.index(tile.block)?)
+            .with("TILE_W", cx.index(tile.width)?)
+            .with("LANES", lanes as u32)
+            .with("ROWS", cx.index(rows)?);
+        if let Some(shift) = tile.shift {
+            kernel = kernel.with("SHIFT", cx.index(shift)?);
+        }
+        cx.dispatch(kernel, &[gradient, input, parts.clone()], per_split * splits.div_ceil(lanes));
         cx.flops(2 * self.multiply_adds());
-        let sum = self.kernel(cx, &[&SUM])?.with("SPLITS", cx.index(splits)?);
-        cx.dispatch(sum, &[parts, result], vectors.div_ceil(64));
-        Ok(())
-    }
-
-    /// Records a copy of an (image, channel, pixel) tensor with four channels of a pixel together.
-    fn pack(
-        &self,
-        cx: &mut Lower<'_>,
-        source: Operand,
-        channels: usize,
-        blocks: usize,
-        pixels: usize,
-    ) -> Result<Operand> {
-        let groups = self.groups;
-        let vectors = self.images * groups * blocks * pixels;
-        cx.index(4 * vectors)?;
-        let packed = cx.temporary(4 * vectors);
-        let kernel = Kernel::new(&[&GROUP, &CHANNELS_LAST])
-            .with("IMAGES", cx.index(self.images)?)
-            .with("GROUPS", cx.index(groups)?)
-            .with("CHANNELS", cx.index(channels)?)
-            .with("BLOCKS", cx.index(blocks)?)
-            .with("PIXELS", cx.index(pixels)?);
-        cx.dispatch(kernel, &[source, packed.clone()], vectors.div_ceil(64));
-        Ok(packed)
+        gemm.lower_sum(cx, splits, parts, result)
     }
 
     /// Records the kernel for groups of one input or one output channel: a workgroup for each pair of an

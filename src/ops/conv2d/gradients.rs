@@ -170,9 +170,14 @@ impl Operator for Conv2dGradWeight {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let depthwise =
-            self.geometry(&inputs[1].shape).is_ok_and(|g| g.is_depthwise()).then_some("depthwise");
-        ["gemm", "direct", "register"].into_iter().chain(depthwise).chain(Body::subgroup(caps)).collect()
+        let geometry = self.geometry(&inputs[1].shape).ok();
+        let offered = |name, can: fn(&Geometry) -> bool| geometry.as_ref().filter(|&g| can(g)).map(|_| name);
+        ["gemm", "register"]
+            .into_iter()
+            .chain(offered("direct", Geometry::grad_weight_slides))
+            .chain(offered("depthwise", Geometry::is_depthwise))
+            .chain(Body::subgroup(caps))
+            .collect()
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
@@ -182,10 +187,8 @@ impl Operator for Conv2dGradWeight {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
-        match cx.variant() {
-            "direct" => return geometry.lower_grad_weight_direct(cx, gradient, input, result),
-            "depthwise" => return geometry.lower_grad_weight_depthwise(cx, gradient, input, result),
-            _ => {}
+        if cx.variant() == "depthwise" {
+            return geometry.lower_grad_weight_depthwise(cx, gradient, input, result);
         }
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
@@ -202,7 +205,10 @@ impl Operator for Conv2dGradWeight {
             epilogue: Epilogue::None,
             second_result: None,
         };
-        gemm.lower(cx, gradient, input, result)
+        match cx.variant() {
+            "direct" => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
+            _ => gemm.lower(cx, gradient, input, result),
+        }
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
