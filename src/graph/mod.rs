@@ -42,11 +42,11 @@ pub enum Source {
     /// Trained; kept in the weights.
     Parameter(Init),
     /// Kept in the weights and changed by the step, not by gradients: running statistics,
-    /// optimizer state. `in_state_dict` says whether files of weights hold it.
+    /// optimizer state. `in_state_dict` says whether state dicts hold it; checkpoints hold all state.
     State {
         /// First contents.
         init: Init,
-        /// Whether files of weights hold it.
+        /// Whether state dicts hold it.
         in_state_dict: bool,
     },
     /// Output `output` of `node`.
@@ -189,7 +189,8 @@ impl Graph {
     }
 
     /// A tensor that steps change without a gradient, named after the current scope. Where
-    /// `in_state_dict` is set, files of weights hold it, as PyTorch's hold running statistics.
+    /// `in_state_dict` is set, [`Weights::save`](crate::Weights::save) writes it, as PyTorch's state dicts hold
+    /// running statistics; [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state.
     ///
     /// # Errors
     /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken.

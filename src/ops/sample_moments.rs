@@ -84,7 +84,7 @@ impl Graph {
     /// (Srivastava et al., "Dropout", 2014, section 7.5; Gal and Ghahramani, "Dropout as a Bayesian
     /// Approximation", 2016).
     ///
-    /// The moments are state that is in no file. Weights of another graph have no memory for it:
+    /// The moments are state that is in no state dict. Weights of another graph have no memory for it:
     /// [`Weights::with_state_of`](crate::Weights::with_state_of) this graph do.
     ///
     /// # Errors

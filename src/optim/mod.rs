@@ -6,6 +6,9 @@
 //! learning rate is an input of the graph and changes without rebuilding; a [`Schedule`] says what it is
 //! in each step.
 //!
+//! State is named after its parameter. [`Session::save_checkpoint`](crate::Session::save_checkpoint) keeps it, and the
+//! step number that it goes with.
+//!
 //! What is no matter of one rule stands in [`Optimizer`]: clipping, groups of parameters with settings of
 //! their own, freezing, accumulation over several steps, averages of the parameters. None of
 //! them reads anything back.

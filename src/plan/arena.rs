@@ -1,5 +1,5 @@
 //! Where parameters, their gradients and optimizer state lie: each kind in an arena, in one order,
-//! so that an optimizer's step is one dispatch and a checkpoint one copy.
+//! so that an optimizer's step is one dispatch.
 //!
 //! An arena is one buffer, or several pages where the adapter can't bind it whole. The layout
 //! follows from the graph alone, so that weights and plans made from one graph agree.

@@ -1,6 +1,7 @@
 //! The session: a plan on a device. Builds everything once; a step writes inputs, encodes the
 //! prebuilt dispatches and submits once. With `device/`, the only place that names `wgpu`.
 
+mod checkpoint;
 mod monte_carlo;
 mod profile;
 mod upload;
@@ -149,7 +150,7 @@ impl Session {
         self.step
     }
 
-    /// Sets the number of the next step, to go on where an earlier run ended.
+    /// Sets the number of the next step. [`Session::load_checkpoint`] does, to go on where an earlier run ended.
     pub fn set_step_number(&mut self, step: u32) {
         self.step = step;
     }

@@ -1,16 +1,17 @@
-//! Parameters and state on the device, shared by name between sessions; files of them.
-//!
-//! Files are safetensors with PyTorch's names and layouts: what `state_dict` holds. Optimizer
-//! state is not in them.
+//! Parameters and state on the device, shared by name between sessions. Files of them are in `file.rs`, and in
+//! `checkpoint.rs` what such a file says where training can go on from it.
+
+mod checkpoint;
+mod file;
+
+pub(crate) use checkpoint::Checkpoint;
 
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
 use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Parameters, running statistics and optimizer state of a graph, in arenas on the device.
@@ -31,12 +32,6 @@ struct Entry {
     in_file: bool,
     /// Whether it is the average of the parameter that its name says.
     average: bool,
-}
-
-/// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one i64 of them for each layer; here
-/// only layers whose running statistics are plain averages have one, and it is ignored for others.
-fn counts_batches(name: &str) -> bool {
-    name.rsplit('.').next() == Some("num_batches_tracked")
 }
 
 /// Suffix of a parameter's average.
@@ -159,107 +154,6 @@ impl Weights {
         Ok(())
     }
 
-    /// Writes parameters and running statistics to a safetensors file: to a temporary name beside
-    /// it first, then renamed.
-    ///
-    /// # Errors
-    /// A path that can't be written; a fault of the device.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, e)| e.in_file).collect();
-        let parts: Vec<_> = kept
-            .iter()
-            .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
-            .collect();
-        let data = self.device.read(&parts)?;
-        let counts = |name: &str| if counts_batches(name) { Dtype::I64 } else { Dtype::F32 };
-        let data: Vec<Vec<u8>> = kept
-            .iter()
-            .zip(data)
-            .map(|((name, _), bytes)| match counts(name) {
-                Dtype::I64 => {
-                    let numbers = bytemuck::pod_collect_to_vec::<u8, f32>(&bytes);
-                    numbers.iter().flat_map(|&x| (x as i64).to_le_bytes()).collect()
-                }
-                _ => bytes,
-            })
-            .collect();
-        let views = kept
-            .iter()
-            .zip(&data)
-            .map(|((name, entry), bytes)| {
-                TensorView::new(counts(name), entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
-            })
-            .collect::<Result<Vec<_>, _>>();
-        let error = |e: safetensors::SafeTensorError| Error::Weights {
-            path: path.to_owned(),
-            message: e.to_string(),
-        };
-        let bytes = safetensors::serialize(views.map_err(error)?, None).map_err(error)?;
-        crate::file::write_whole(path, &bytes)
-    }
-
-    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless
-    /// every tensor fits.
-    ///
-    /// # Errors
-    /// A file that can't be read or is damaged; a tensor that is missing, extra, of another shape
-    /// or not f32.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::File {
-            action: "reading",
-            path: path.to_owned(),
-            source,
-        })?;
-        let error = |message: String| Error::Weights { path: path.to_owned(), message };
-        let file = SafeTensors::deserialize(&bytes)
-            .map_err(|e| error(format!("is not a whole safetensors file: {e}")))?;
-        let mut found = Vec::new();
-        for (name, entry) in self.entries.iter().filter(|(_, e)| e.in_file) {
-            let tensor = file.tensor(name).map_err(|_| {
-                error(format!(
-                    "tensor \"{name}\" {} is missing; the file holds {}",
-                    entry.shape,
-                    listed(&file)
-                ))
-            })?;
-            let counted = counts_batches(name) && tensor.dtype() == Dtype::I64;
-            if tensor.dtype() != Dtype::F32 && !counted {
-                return Err(error(format!("tensor \"{name}\" is {:?}, expected F32", tensor.dtype())));
-            }
-            if tensor.shape() != &entry.shape[..] {
-                return Err(error(format!(
-                    "tensor \"{name}\" has shape {:?}, expected {}",
-                    tensor.shape(),
-                    entry.shape
-                )));
-            }
-            let numbers = if counted {
-                tensor.data().as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as f32).collect()
-            } else {
-                bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
-            };
-            // Averages go on from what is loaded.
-            let average = self.entries.get(&average_of(name)).filter(|average| average.average);
-            found.extend(average.map(|average| (average, numbers.clone())));
-            found.push((entry, numbers));
-        }
-        for name in file.names() {
-            let known = self.entries.get(name).is_some_and(|e| e.in_file);
-            if !known && !counts_batches(name) {
-                return Err(error(format!(
-                    "tensor \"{name}\" is extra: the network has no such parameter; load the file into the network it was saved from"
-                )));
-            }
-        }
-        for (entry, data) in found {
-            self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(&data).bytes());
-        }
-        Ok(())
-    }
-
     /// The same weights with averages in the place of the parameters they are averages of: a view for
     /// evaluation, or to save. What is not averaged, such as running statistics, stays as it is.
     ///
@@ -338,13 +232,6 @@ fn page_of_contents(device: &Device, contents: &[f32]) -> Result<Buffer> {
 
 fn average_of(parameter: &str) -> String {
     format!("{parameter}.{AVERAGE}")
-}
-
-fn listed(file: &SafeTensors<'_>) -> String {
-    let mut names = file.names();
-    names.sort_unstable();
-    let shown = names.iter().take(12).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > 12 { format!("{shown}, and {} more", names.len() - 12) } else { shown }
 }
 
 /// What a tensor starts from, and the name that its random numbers go by.

@@ -1,0 +1,83 @@
+//! Checkpoints: files from which training goes on with the same bits.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::graph::Source;
+use crate::weights::Checkpoint;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+impl Session {
+    /// Writes everything that training goes on from to one safetensors file: parameters, running statistics,
+    /// optimizer state, averages, gradients added up so far, whatever other state the graph has; and the number
+    /// of the next step. To a temporary name beside it first, then renamed. Waits for the GPU.
+    ///
+    /// Steps that follow [`Session::load_checkpoint`] are the same to the bit as those that would have
+    /// followed here, given the same plan, adapter and inputs. What the host holds is not in it: inputs such as
+    /// the learning rate have to be written again, [`recorded`](Session::recorded) values fetched before. A
+    /// [`Schedule`](crate::optim::Schedule) follows from the step number; a
+    /// [`Plateau`](crate::optim::Plateau) goes on when it is given the metrics so far again, which may be kept by
+    /// [`Session::save_checkpoint_with`].
+    ///
+    /// Tensors have the names that [`Weights::names`](crate::Weights::names) gives, which for parameters and
+    /// running statistics are PyTorch's, so that other programs can read them, and so can
+    /// [`Weights::load`](crate::Weights::load).
+    ///
+    /// # Errors
+    /// A session of a graph that lacks some of what its weights hold, as one for evaluation does beside the
+    /// training's; a path that can't be written; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_checkpoint_with(path, &BTreeMap::new())
+    }
+
+    /// As [`Session::save_checkpoint`], with notes of one's own, such as the settings of a run: names and texts
+    /// that [`Session::load_checkpoint`] gives back.
+    ///
+    /// # Errors
+    /// As [`Session::save_checkpoint`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn save_checkpoint_with(
+        &mut self,
+        path: impl AsRef<Path>,
+        notes: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        self.check_trains_all()?;
+        let state = self.weights.state().cloned().collect();
+        let checkpoint = Checkpoint { step_number: self.step, notes: notes.clone(), state };
+        self.counters.bytes_read_back += self.weights.save_checkpoint(path.as_ref(), &checkpoint)?;
+        self.counters.allocations += 1;
+        Ok(())
+    }
+
+    /// Goes on from a file of [`Session::save_checkpoint`]: gives the session's weights their contents, sets the
+    /// number of the next step, and returns the notes that the file was saved with. Nothing is changed unless
+    /// everything fits. Inputs, and what was recorded, stay as they are.
+    ///
+    /// # Errors
+    /// A file that can't be read, is damaged or holds weights alone; a tensor that is missing, extra or of
+    /// another shape, as after another optimizer; a session of a graph that lacks some of what its weights hold.
+    pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
+        self.check_trains_all()?;
+        let (checkpoint, bytes) = self.weights.load_checkpoint(path.as_ref())?;
+        self.counters.bytes_uploaded += bytes;
+        self.step = checkpoint.step_number;
+        Ok(checkpoint.notes)
+    }
+
+    /// Fails where the weights hold what this session's graph does not, whose steps it doesn't count.
+    fn check_trains_all(&self) -> Result<()> {
+        let graph = self.plan.graph();
+        let holds = |name: &str| {
+            let source = graph.find(name).map(|value| &graph.value(value).source);
+            matches!(source, Some(Source::Parameter(_) | Source::State { .. }))
+        };
+        match self.weights.names().find(|name| !holds(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::Value {
+                name: name.to_owned(),
+                message: "is in the weights but not in this session's graph, so that its step number is not the training's; save and load checkpoints by the session that trains, and evaluate one with Weights::load".into(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a file says beside its tensors where training can go on from it.
+//!
+//! All of it is JSON under one key of the safetensors metadata: keys of the metadata itself are written in no
+//! certain order, and files of the same training should be the same to the byte.
+
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The key in the metadata. A file that has it is a checkpoint.
+const KEY: &str = "wgrad_checkpoint";
+
+/// A checkpoint but for the contents of its tensors.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Checkpoint {
+    /// The number of the step that comes next.
+    pub step_number: u32,
+    /// What the user keeps with it.
+    pub notes: BTreeMap<String, String>,
+    /// Names of the tensors that no state dict holds.
+    pub state: BTreeSet<String>,
+}
+
+impl Checkpoint {
+    /// The metadata of its file.
+    pub fn metadata(&self) -> HashMap<String, String> {
+        let text =
+            json!({ "step_number": self.step_number, "notes": self.notes, "state": self.state }).to_string();
+        HashMap::from([(KEY.to_owned(), text)])
+    }
+
+    /// What a file with this metadata is a checkpoint of; `None` where it is none.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of(metadata: &Option<HashMap<String, String>>) -> Result<Option<Checkpoint>, String> {
+        let Some(text) = metadata.as_ref().and_then(|metadata| metadata.get(KEY)) else { return Ok(None) };
+        let damaged = |what: &str| {
+            format!(
+                "{what} in its metadata \"{KEY}\"; the file is damaged or was changed, take an earlier checkpoint"
+            )
+        };
+        let fields: Map<String, Value> =
+            serde_json::from_str(text).map_err(|e| damaged(&format!("found no JSON object ({e})")))?;
+        let step_number = fields.get("step_number").ok_or_else(|| damaged("the step number is missing"))?;
+        let step_number =
+            step_number.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+                let whole = format!("expected a whole number from 0 to {}", u32::MAX);
+                damaged(&format!("the step number is {step_number}, {whole},"))
+            })?;
+        let string = |value: &Value| value.as_str().map(str::to_owned);
+        let notes = fields
+            .get("notes")
+            .and_then(Value::as_object)
+            .and_then(|notes| notes.iter().map(|(name, note)| Some((name.clone(), string(note)?))).collect());
+        let state = fields
+            .get("state")
+            .and_then(Value::as_array)
+            .and_then(|state| state.iter().map(string).collect::<Option<BTreeSet<String>>>());
+        Ok(Some(Checkpoint {
+            step_number,
+            notes: notes.ok_or_else(|| damaged("expected an object of texts as notes, found none"))?,
+            state: state.ok_or_else(|| damaged("expected a list of names as state, found none"))?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Option<Checkpoint>, String> {
+        Checkpoint::of(&Some(HashMap::from([(KEY.to_owned(), text.to_owned())])))
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_as_it_was_written() {
+        let checkpoint = Checkpoint {
+            step_number: u32::MAX,
+            notes: BTreeMap::from([("\"quoted\"\n".to_owned(), "\u{e9}\\".to_owned())]),
+            state: BTreeSet::from(["fc.weight.exp_avg".to_owned(), String::new()]),
+        };
+        assert_eq!(Checkpoint::of(&Some(checkpoint.metadata())), Ok(Some(checkpoint)));
+        assert_eq!(Checkpoint::of(&Some(HashMap::new())), Ok(None));
+        assert_eq!(Checkpoint::of(&None), Ok(None));
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() {
+        for (text, part) in [
+            ("", "found no JSON object"),
+            ("[1]", "found no JSON object"),
+            (r#"{"notes":{},"state":[]}"#, "the step number is missing"),
+            (r#"{"step_number":-1,"notes":{},"state":[]}"#, "the step number is -1, expected a whole number"),
+            (r#"{"step_number":4294967296,"notes":{},"state":[]}"#, "is 4294967296, expected"),
+            (r#"{"step_number":1.5,"notes":{},"state":[]}"#, "is 1.5, expected"),
+            (r#"{"step_number":"7","notes":{},"state":[]}"#, "is \"7\", expected"),
+            (r#"{"step_number":7,"state":[]}"#, "as notes"),
+            (r#"{"step_number":7,"notes":{"a":1},"state":[]}"#, "as notes"),
+            (r#"{"step_number":7,"notes":{}}"#, "as state"),
+            (r#"{"step_number":7,"notes":{},"state":[1]}"#, "as state"),
+        ] {
+            let error = of(text).expect_err(text);
+            assert!(error.contains(part) && error.contains("take an earlier checkpoint"), "{text}: {error}");
+        }
+    }
+}
