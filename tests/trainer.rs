@@ -79,6 +79,8 @@ fn wrong_arguments_are_explained() {
         (&["--plot", "a.png", "--epochs", "0"], &["--plot", "--epochs"]),
         (&["--save", "a.png", "--plot", "a.png"], &["--save and --plot name the same file"]),
         (&["--report", "a.json", "--profile", "a.json"], &["--report and --profile name the same file"]),
+        (&["--save", "a", "--checkpoint", "a"], &["--save and --checkpoint name the same file"]),
+        (&["--load", "a", "--resume", "b"], &["--load and --resume both", "give one"]),
     ] {
         assert_refused(&run(work.path(), arguments), 2, parts);
     }
@@ -91,7 +93,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
-        --load --verify --adapter --plot --no-progress --report --profile --help";
+        --load --checkpoint --resume --verify --adapter --plot --no-progress --report --profile --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -100,7 +102,7 @@ fn help_lists_every_option() {
 #[test]
 fn faults_end_a_run_before_it_trains_and_leave_nothing() {
     let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
-    for option in ["--save", "--report", "--plot", "--profile"] {
+    for option in ["--save", "--report", "--plot", "--profile", "--checkpoint"] {
         let output = train(work.path(), data.path(), &[option, "missing/file.png"]);
         assert_refused(&output, 1, &["writing missing/file.png"]);
         assert!(text(&output.stdout).is_empty(), "nothing ran before");
@@ -111,6 +113,7 @@ fn faults_end_a_run_before_it_trains_and_leave_nothing() {
     };
     refused(&["--adapter", "no such adapter"], &["\"no such adapter\"", "there are"]);
     refused(&["--load", "missing.safetensors"], &["reading missing.safetensors"]);
+    refused(&["--resume", "missing.safetensors"], &["reading missing.safetensors"]);
     files::write(data.path(), "t10k-labels-idx1-ubyte", b"rubbish");
     refused(&[], &["t10k-labels-idx1-ubyte", "magic number"]);
     std::fs::remove_file(data.path().join("t10k-labels-idx1-ubyte")).unwrap();
@@ -209,6 +212,87 @@ fn trained_weights_evaluate_as_they_did() {
     // Another batch size pads otherwise, and must not matter.
     let again = accuracy("c.json", &["--epochs", "0", "--load", "w.safetensors", "--batch-size", "7"]);
     assert_eq!(again, trained);
+}
+
+#[test]
+fn a_run_goes_on_from_its_checkpoint_to_the_same_figures() {
+    // 43 images make 6 batches an epoch.
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(43, 20));
+    let figures = |name: &str, arguments: &[&str]| {
+        let dropout = ["--epochs", "3", "--dropout", "0.2", "--optimizer", "adam"];
+        let outputs = ["--report", name, "--checkpoint", "c.safetensors", "--save", "w.safetensors"];
+        let output = train(work.path(), data.path(), &[&dropout, &outputs[..], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report = report(&work.path().join(name));
+        let list = |field: &str| report[field].as_array().unwrap().clone();
+        let [weights, checkpoint] = ["w.safetensors", "c.safetensors"]
+            .map(|file| std::fs::read(work.path().join(file)).expect("the file was written"));
+        (list("losses"), list("test_accuracy"), weights, checkpoint, text(&output.stdout))
+    };
+    let whole = figures("whole.json", &[]);
+    assert_eq!((whole.0.len(), whole.1.len()), (18, 3));
+    assert!(whole.4.contains("checkpoint in c.safetensors"), "{}", whole.4);
+    // After an epoch, and in the middle of one; twice in all.
+    for (first, second) in [(6, 12), (8, 15)] {
+        let [first_steps, second_steps] = [first, second].map(|steps: usize| steps.to_string());
+        let start = figures("start.json", &["--max-steps", &first_steps]);
+        assert_eq!(start.0, whole.0[..first]);
+        let resume = ["--resume", "c.safetensors"];
+        let middle = figures("middle.json", &[&resume[..], &["--max-steps", &second_steps]].concat());
+        assert_eq!(middle.0, whole.0[first..second]);
+        let end = figures("end.json", &[&resume[..], &["--verify", "--plot", "p.png"]].concat());
+        assert_eq!(end.0, whole.0[second..]);
+        assert_eq!(end.1.last(), whole.1.last());
+        assert!(end.2 == whole.2 && end.3 == whole.3, "weights and checkpoint are the same to the byte");
+        assert!(end.4.contains("epoch 3/3") && !end.4.contains("epoch 1/3"), "{}", end.4);
+        assert!(!end.4.contains("stopped by --max-steps"), "{}", end.4);
+    }
+    // A run that has come to its end is evaluated, and a checkpoint is weights too.
+    let again = figures("again.json", &["--resume", "c.safetensors"]);
+    assert_eq!((again.0.len(), again.1.last()), (0, whole.1.last()));
+    assert!(again.2 == whole.2 && again.3 == whole.3);
+    let output = train(
+        work.path(),
+        data.path(),
+        &["--epochs", "0", "--load", "c.safetensors", "--report", "loaded.json", "--batch-size", "7"],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(report(&work.path().join("loaded.json"))["test_accuracy"].as_array().unwrap()[0], whole.1[2]);
+}
+
+#[test]
+fn a_run_with_other_options_does_not_go_on() {
+    let (work, data, other) = (TempDir::new().unwrap(), files::data_set(40, 10), files::data_set(48, 10));
+    let output = train(work.path(), data.path(), &["--checkpoint", "c", "--save", "w"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let before = std::fs::read(work.path().join("c")).unwrap();
+    let refused = |data: &Path, arguments: &[&str], parts: &[&str]| {
+        let output = train(
+            work.path(),
+            data,
+            &[&["--epochs", "2", "--resume", "c", "--checkpoint", "c"], arguments].concat(),
+        );
+        assert_refused(&output, 1, parts);
+        assert!(std::fs::read(work.path().join("c")).unwrap() == before);
+    };
+    let advice = "go on with the same options, or begin anew from its weights by --load";
+    refused(data.path(), &[], &["--resume c: its run has --epochs 1, this one 2", advice]);
+    refused(data.path(), &["--batch-size", "16"], &["--batch-size 8, this one 16", advice]);
+    refused(data.path(), &["--learning-rate", "0.5"], &["--learning-rate 0.01, this one 0.5"]);
+    refused(data.path(), &["--schedule", "constant"], &["--schedule cosine, this one constant"]);
+    refused(data.path(), &["--dropout", "0.5"], &["--dropout 0, this one 0.5"]);
+    refused(data.path(), &["--seed", "1"], &["--seed 0, this one 1"]);
+    refused(data.path(), &["--optimizer", "adam"], &["weights file c", "another optimizer"]);
+    refused(other.path(), &["--epochs", "1"], &["--data 40 images of 8 x 8, this one 48 images of 8 x 8"]);
+    refused(data.path(), &["--epochs", "1", "--plot", "p.png"], &["--plot", "trained to its end"]);
+    refused(data.path(), &["--resume", "w"], &["weights file w", "holds weights but no checkpoint"]);
+    // A constant rate goes on for more epochs.
+    let constant = ["--schedule", "constant", "--checkpoint", "d", "--report", "r"];
+    assert!(train(work.path(), data.path(), &constant).status.success());
+    let output =
+        train(work.path(), data.path(), &[&constant[..], &["--epochs", "2", "--resume", "d"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(report(&work.path().join("r"))["steps"], 5);
 }
 
 #[test]

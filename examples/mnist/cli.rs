@@ -26,6 +26,9 @@ Files
   --data DIR          the four data files under MNIST's names, plain or .gz (default: MNIST, as it comes with the source)
   --load FILE         start from these weights (safetensors, PyTorch's names)
   --save FILE         write the trained weights
+  --checkpoint FILE   after each epoch write everything that training goes on from (safetensors; --load takes it too)
+  --resume FILE       go on from this checkpoint, with the options that it was written under; epochs and --max-steps
+                      count from the beginning, plots and reports tell of the steps from here on
   --plot FILE         draw the curves of loss and accuracy (PNG)
   --report FILE       write measurements (JSON; accuracies from 0 to 1, sizes in bytes)
   --profile FILE      at the end measure each node of a training step, print a table of them and write a
@@ -77,6 +80,8 @@ pub struct Options {
     pub data: PathBuf,
     pub load: Option<PathBuf>,
     pub save: Option<PathBuf>,
+    pub checkpoint: Option<PathBuf>,
+    pub resume: Option<PathBuf>,
     pub plot: Option<PathBuf>,
     pub report: Option<PathBuf>,
     pub profile: Option<PathBuf>,
@@ -99,6 +104,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
         data: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/mnist")),
         load: None,
         save: None,
+        checkpoint: None,
+        resume: None,
         plot: None,
         report: None,
         profile: None,
@@ -158,6 +165,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
             "--data" => options.data = value(&mut parser, &option)?.into(),
             "--load" => options.load = Some(value(&mut parser, &option)?.into()),
             "--save" => options.save = Some(value(&mut parser, &option)?.into()),
+            "--checkpoint" => options.checkpoint = Some(value(&mut parser, &option)?.into()),
+            "--resume" => options.resume = Some(value(&mut parser, &option)?.into()),
             "--plot" => options.plot = Some(value(&mut parser, &option)?.into()),
             "--report" => options.report = Some(value(&mut parser, &option)?.into()),
             "--profile" => options.profile = Some(value(&mut parser, &option)?.into()),
@@ -187,8 +196,12 @@ fn check(options: &Options) -> Result<(), String> {
             return Err("--plot: without training there are no curves; leave it out or set --epochs".into());
         }
     }
+    if options.load.is_some() && options.resume.is_some() {
+        return Err("--load and --resume both say what to start from; give one".into());
+    }
     let outputs = [
         ("--save", &options.save),
+        ("--checkpoint", &options.checkpoint),
         ("--plot", &options.plot),
         ("--report", &options.report),
         ("--profile", &options.profile),

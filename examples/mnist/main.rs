@@ -1,14 +1,16 @@
 //! Trains the network of `--help` on MNIST: the library's whole path from files to trained weights.
 //!
-//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `plot.rs` and
-//! `report.rs` write down what happened.
+//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `verify.rs` checks a step
+//! beforehand, `checkpoint.rs` keeps what a run goes on from, `plot.rs` and `report.rs` write down what happened.
 
+mod checkpoint;
 mod cli;
 mod network;
 mod plot;
 mod progress;
 mod report;
 mod train;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;

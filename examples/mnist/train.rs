@@ -5,8 +5,8 @@ use crate::cli::Options;
 use crate::network::{self, Step, Training};
 use crate::progress::{Progress, thousands};
 use crate::report::Record;
-use crate::{plot, say};
-use std::collections::BTreeMap;
+use crate::verify::verify;
+use crate::{checkpoint, plot, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
@@ -26,7 +26,8 @@ const PROFILED_STEPS: usize = 20;
 /// Runs everything that the options ask for.
 pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     // A path that can't be written is better known now than after an hour.
-    for path in [&options.save, &options.plot, &options.report, &options.profile].into_iter().flatten() {
+    let outputs = [&options.save, &options.checkpoint, &options.plot, &options.report, &options.profile];
+    for path in outputs.into_iter().flatten() {
         file::check_writable(path)?;
     }
     let (device, data) = open(options)?;
@@ -55,9 +56,13 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     }
     // A run that is stopped early is the start of the whole one.
     let whole_run = options.epochs.saturating_mul(data.train.len().div_ceil(options.batch_size) as u64);
+    let record = Record::new(adapter, options.batch_size, &plan);
+    let mut session = Session::new(&device, plan, &weights)?;
+    checkpoint::resume(&mut session, options, &data.train)?;
     let mut trainer = Trainer {
-        record: Record::new(adapter, options.batch_size, &plan),
-        session: Session::new(&device, plan, &weights)?,
+        first: session.step_number().into(),
+        record,
+        session,
         device: &device,
         weights: &weights,
         options,
@@ -117,45 +122,13 @@ fn open(options: &Options) -> Result<(Device, Data), Error> {
     })
 }
 
-fn initial_weights(device: &Device, training: &Training, options: &Options) -> Result<Weights, Error> {
+/// Weights from the seed or from a file.
+pub fn initial_weights(device: &Device, training: &Training, options: &Options) -> Result<Weights, Error> {
     let weights = Weights::init(device, &training.step.graph, options.seed)?;
     if let Some(path) = &options.load {
         weights.load(path)?;
     }
     Ok(weights)
-}
-
-/// Checks every kernel of one training step, with weights of its own: the run that follows is the
-/// same with and without it.
-fn verify(
-    device: &Device,
-    plan: &Plan,
-    training: &Training,
-    data: &Dataset,
-    options: &Options,
-) -> Result<(), Error> {
-    let weights = initial_weights(device, training, options)?;
-    let mut session = Session::new(device, plan.clone(), &weights)?;
-    let mut batches = data.shuffled(options.seed, 0).batches(options.batch_size)?;
-    if let Some(batch) = batches.next_batch() {
-        session.write(training.step.images, batch.images)?;
-        session.write(training.step.labels, batch.labels)?;
-    }
-    session.write_scalar(training.learning_rate, options.learning_rate)?;
-    let verified = session.verify()?;
-    let mut rows: BTreeMap<(&str, &str), (usize, f64, f64)> = BTreeMap::new();
-    for node in &verified {
-        let row = rows.entry((node.operator, node.variant)).or_insert((0, 0.0, node.tolerance));
-        row.0 += 1;
-        row.1 = row.1.max(node.error);
-    }
-    say!("verify: largest error of each kernel, relative to the reference's largest value or sum of terms");
-    say!("  {:<26} {:<22} {:>5}  {:>8}  {:>9}", "operator", "variant", "nodes", "error", "tolerance");
-    for ((operator, variant), (nodes, error, tolerance)) in rows {
-        say!("  {operator:<26} {variant:<22} {nodes:>5}  {error:>8.1e}  {tolerance:>9.1e}");
-    }
-    say!("verify: all {} nodes of a step agree with the reference", verified.len());
-    Ok(())
 }
 
 struct Trainer<'a> {
@@ -164,6 +137,8 @@ struct Trainer<'a> {
     options: &'a Options,
     training: Training,
     session: Session,
+    /// Steps of the run before this start of it.
+    first: u64,
     evaluation: Step,
     evaluation_plan: Plan,
     /// Made when it is first needed, so that the first step does not wait for it.
@@ -188,14 +163,20 @@ impl Trainer<'_> {
         if options.plot.is_some() {
             self.session.record(self.training.step.correct, RECORDED_STEPS)?;
         }
-        let progress = Progress::new(options.progress, steps);
-        if steps == 0 {
+        let progress = Progress::new(options.progress, steps.saturating_sub(self.first));
+        if steps <= self.first {
+            if options.plot.is_some() {
+                return Err("--plot: the run has been trained to its end, so there are no curves; leave it out or raise --epochs or --max-steps".into());
+            }
+            self.save_checkpoint(&data.train)?;
             self.evaluate(&data.test)?;
+            return Ok(());
         }
-        for epoch in 0..steps.div_ceil(steps_per_epoch) {
+        for epoch in self.first / steps_per_epoch..steps.div_ceil(steps_per_epoch) {
             progress.epoch(epoch + 1, options.epochs);
             let before = self.record.losses.len();
             self.train_epoch(epoch, steps, &data.train, &progress)?;
+            self.save_checkpoint(&data.train)?;
             let accuracy = self.evaluate(&data.test)?;
             let losses = &self.record.losses[before..];
             let mean = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
@@ -204,7 +185,7 @@ impl Trainer<'_> {
                 epoch + 1,
                 options.epochs,
                 100.0 * accuracy,
-                if (losses.len() as u64) < steps_per_epoch { " (stopped by --max-steps)" } else { "" }
+                if self.done() < (epoch + 1) * steps_per_epoch { " (stopped by --max-steps)" } else { "" }
             ));
         }
         progress.finish();
@@ -215,16 +196,32 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// Steps of the run so far. The session's own number is of 32 bits.
+    fn done(&self) -> u64 {
+        self.first + self.session.counters().steps
+    }
+
+    fn save_checkpoint(&mut self, data: &Dataset) -> Result<(), Error> {
+        match &self.options.checkpoint {
+            Some(path) => checkpoint::save(path, &mut self.session, self.options, data),
+            None => Ok(()),
+        }
+    }
+
     /// Trains on every image once, or until `steps` have been run in all.
     fn train_epoch(&mut self, epoch: u64, steps: u64, data: &Dataset, progress: &Progress) -> Outcome<()> {
         let mut batches = data.shuffled(self.options.seed, epoch).batches(self.options.batch_size)?;
+        // What was run of this epoch before this start.
+        for _ in epoch * batches.count() as u64..self.done() {
+            batches.next_batch();
+        }
         self.speed.go_on();
-        while self.session.counters().steps < steps
+        while self.done() < steps
             && let Some(batch) = batches.next_batch()
         {
             self.session.write(self.training.step.images, batch.images)?;
             self.session.write(self.training.step.labels, batch.labels)?;
-            let rate = self.schedule.rate(self.session.counters().steps) as f32;
+            let rate = self.schedule.rate(self.done()) as f32;
             self.session.write_scalar(self.training.learning_rate, rate)?;
             self.session.step()?;
             self.pending += 1;
@@ -263,7 +260,7 @@ impl Trainer<'_> {
             progress.finish();
             return Err(format!(
                 "the loss of step {} is {}: training diverged; try a --learning-rate below {}",
-                step + 1,
+                self.first + step as u64 + 1,
                 self.record.losses[step],
                 self.options.learning_rate
             )
@@ -319,6 +316,9 @@ fn write_files(options: &Options, weights: &Weights, record: &Record) -> Outcome
     if let Some(path) = &options.save {
         weights.save(path)?;
         written.push(format!("weights in {}", path.display()));
+    }
+    if let Some(path) = &options.checkpoint {
+        written.push(format!("checkpoint in {}", path.display()));
     }
     if let Some(path) = &options.plot {
         plot::draw(path, record)?;
