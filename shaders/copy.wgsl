@@ -1,13 +1,13 @@
-// result[i] = source[i]. One invocation, one element.
-@group(0) @binding(0) var<storage, read> source: array<f32>;
-@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+// result[i] = source[i]. One invocation, one pack of elements (shared/pack_*).
+@group(0) @binding(0) var<storage, read> source: array<Pack>;
+@group(0) @binding(1) var<storage, read_write> result: array<Pack>;
 
-const ELEMENTS: u32 = 64u; // shape
+const PACKS: u32 = 64u; // shape
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i = group_number(group, groups) * 64u + lane;
-    if (i < ELEMENTS) {
+    if (i < PACKS) {
         result[i] = source[i];
     }
 }

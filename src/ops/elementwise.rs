@@ -11,6 +11,8 @@ use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
+static PACK_1: ShaderFile = shader_file!("shared/pack_1");
+static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static COPY: ShaderFile = shader_file!("copy");
 
 /// Dimensions that the kernels index with; shapes of fewer are padded with ones.
@@ -79,9 +81,11 @@ impl Operator for Copy {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
-        let kernel = Kernel::new(&[&GROUP, &COPY]).with("ELEMENTS", cx.index(elements)?);
+        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let packs = elements / width;
+        let kernel = Kernel::new(&[&GROUP, pack, &COPY]).with("PACKS", cx.index(packs)?);
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, elements.div_ceil(64));
+        cx.dispatch(kernel, &operands, packs.div_ceil(64));
         Ok(())
     }
 
