@@ -9,6 +9,9 @@
 //! ```
 //!
 //! Only the right-hand side is rewritten, so every file reads as plain WGSL.
+//!
+//! Drivers stop long loops, so a kernel states how many loop iterations one invocation makes at most
+//! ([`Kernel::iterations`]), and a function that elements pass through says so on the loop's own line.
 //! Tensor shapes are baked in like tunables: divisions by them cost a multiplication, loops over
 //! them unroll, and no uniform buffer has to be bound.
 
@@ -22,6 +25,18 @@ pub struct ShaderFile {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+}
+
+impl ShaderFile {
+    /// Upper bound on the loop iterations of one call of a function of this file: the sum over the lines that
+    /// end in `// at most N iterations`.
+    pub fn iterations(&self) -> u64 {
+        let stated = |line: &str| {
+            let (_, count) = line.rsplit_once("// at most ")?;
+            count.strip_suffix(" iterations")?.parse::<u64>().ok()
+        };
+        self.text.lines().filter_map(stated).sum()
+    }
 }
 
 /// Names a file below `shaders/` and takes in its text when the crate is built.
@@ -111,13 +126,23 @@ pub struct Kernel {
     constants: Vec<(&'static str, Constant)>,
     /// Text that calls the files' functions one after the other; see `ops/pointwise.rs`.
     glue: String,
+    /// Loop iterations of one invocation at most, without those within `finish`.
+    iterations: u64,
+    /// Calls of `finish` by one invocation at most, and the loop iterations of each.
+    finish: (u64, u64),
 }
 
 impl Kernel {
     /// A kernel from these files; one has `main`, and the last gives the kernel its name.
     pub fn new(files: &[&'static ShaderFile]) -> Self {
         assert!(!files.is_empty(), "a kernel has at least one file");
-        Kernel { files: files.to_vec(), constants: Vec::new(), glue: String::new() }
+        Kernel {
+            files: files.to_vec(),
+            constants: Vec::new(),
+            glue: String::new(),
+            iterations: 0,
+            finish: (1, 0),
+        }
     }
 
     /// Sets a constant.
@@ -125,6 +150,34 @@ impl Kernel {
     pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Self {
         self.constants.push((name, value.into()));
         self
+    }
+
+    /// Adds to the upper bound on the loop iterations of one invocation: all loops together, nested and
+    /// successive ones and those of the functions it calls, except within `finish`. A kernel without loops
+    /// states nothing.
+    #[must_use]
+    pub fn iterations(mut self, most: u64) -> Self {
+        self.iterations = self.iterations.saturating_add(most);
+        self
+    }
+
+    /// States how often one invocation calls `finish` at most; once otherwise.
+    #[must_use]
+    pub fn finishing(mut self, calls: u64) -> Self {
+        self.finish.0 = calls;
+        self
+    }
+
+    /// Adds to the loop iterations of one call of `finish`.
+    pub(crate) fn finish_iterations(mut self, most: u64) -> Self {
+        self.finish.1 = self.finish.1.saturating_add(most);
+        self
+    }
+
+    /// Upper bound on the loop iterations of one invocation: see [`Kernel::iterations`]. A plan compares it
+    /// with [`MAX_ITERATIONS`](crate::plan::MAX_ITERATIONS).
+    pub fn max_iterations(&self) -> u64 {
+        self.iterations.saturating_add(self.finish.0.saturating_mul(self.finish.1))
     }
 
     /// Joins further files, unless they are there already, and generated text.

@@ -20,7 +20,7 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
     let factor = vec2(0xd2511f53u, 0xcd9e8d57u);
     var c = counter;
     var k = key;
-    for (var round = 0u; round < 10u; round++) {
+    for (var round = 0u; round < 10u; round++) { // at most 10 iterations
         let high = multiply_high(factor, c.xz);
         let low = factor * c.xz;
         c = vec4(high.y ^ c.y ^ k.x, low.y, high.x ^ c.w ^ k.y, low.x);

@@ -4,7 +4,7 @@
 fn power_whole(x: Element, exponent: f32) -> Element {
     var result = Element(1.0);
     var factor = x;
-    for (var rest = u32(min(abs(exponent), 2147483648.0)); rest > 0u; rest /= 2u) {
+    for (var rest = u32(min(abs(exponent), 2147483648.0)); rest > 0u; rest /= 2u) { // at most 32 iterations
         if (rest % 2u == 1u) {
             result *= factor;
         }

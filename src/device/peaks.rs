@@ -40,7 +40,7 @@ impl Peaks {
     pub fn kernels(caps: &Caps) -> [Kernel; 2] {
         let vectors = copied(caps) / 16;
         [
-            Kernel::new(&[&FMA]).with("ITERATIONS", ITERATIONS),
+            Kernel::new(&[&FMA]).with("ITERATIONS", ITERATIONS).iterations(9 * u64::from(ITERATIONS)),
             Kernel::new(&[&COPY]).with("VECTORS", vectors as u32),
         ]
     }

@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+/// Loop iterations that one invocation may make, all loops together. Mesa's software adapter ends an
+/// invocation's loops after 65,535 and drops the rest without an error; on a GPU so many are a sum that one
+/// lane makes alone while the others wait. Half of Mesa's number, because it counts for lanes that run together,
+/// whose loops may differ. Plans split longer work and merge the parts in order.
+pub const MAX_ITERATIONS: u64 = 1 << 15;
+
 /// Kind of adapter: what the choice of kernel variants goes by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AdapterKind {

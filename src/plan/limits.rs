@@ -1,6 +1,6 @@
 //! Checks a plan against the adapter's limits, so that a layer is named here and not in a driver.
 
-use super::{Dispatch, Place, Plan, Step};
+use super::{Dispatch, MAX_ITERATIONS, Place, Plan, Step};
 use crate::error::{Error, Result};
 use crate::graph::Source;
 
@@ -56,6 +56,12 @@ pub(crate) fn check(plan: &Plan) -> Result<()> {
             let allowed = u64::from(plan.caps.max_storage_buffers);
             exceeds(step, false, count, allowed, &|| {
                 format!("kernel {kernel} binds {count} storage buffers, the adapter allows {allowed}")
+            });
+            let iterations = dispatch.kernel.max_iterations();
+            exceeds(step, false, iterations, MAX_ITERATIONS, &|| {
+                format!(
+                    "kernel {kernel} may loop {iterations} times in one invocation, drivers stop loops, so at most {MAX_ITERATIONS} are allowed; choose another variant or make the summed dimensions smaller"
+                )
             });
             check_workgroups(plan, step, dispatch, batch, &mut exceeds);
         }

@@ -145,7 +145,8 @@ impl<'p> Lower<'p> {
 
     /// Records the dispatch that stores the first output, like [`Lower::dispatch`]. Its kernel passes
     /// each value through `finish(at, value)` on the way, where `at` counts elements of `width` (1, or
-    /// 4 for a vec4); `finish` and the type `Element` are joined to it here.
+    /// 4 for a vec4); `finish` and the type `Element` are joined to it here. A kernel in which one invocation calls
+    /// `finish` several times states how often ([`Kernel::finishing`]).
     pub fn dispatch_finished(
         &mut self,
         kernel: Kernel,
@@ -155,6 +156,7 @@ impl<'p> Lower<'p> {
     ) {
         let (files, glue, bound) = pointwise::glue(&self.chain, width);
         let operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
+        let kernel = kernel.finish_iterations(pointwise::iterations(&self.chain, width));
         self.dispatch(kernel.joined(&files, &glue), &operands, workgroups);
     }
 

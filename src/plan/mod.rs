@@ -13,7 +13,7 @@ mod traffic;
 
 pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
-pub use caps::{AdapterKind, Caps};
+pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use fuse::Fusion;
 pub(crate) use lower::ARENA_ALIGNMENT;
 pub use lower::{Lower, Operand};

@@ -106,6 +106,15 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
 
+/// Upper bound on the loop iterations of one call of a chain's `finish`.
+pub(crate) fn iterations(links: &[Link], width: usize) -> u64 {
+    let draws = |link: &Link| {
+        let units = link.pointwise.reach.iter().any(|reach| matches!(reach, Reach::Units(_)));
+        if units { width as u64 * PHILOX.iterations() } else { 0 }
+    };
+    links.iter().map(|link| link.pointwise.file.iterations() + draws(link)).sum()
+}
+
 /// WGSL of a function `name(at)` that gives what goes into elements `at * width` and on from the buffer at
 /// this binding. For kernels that use an operand before their result is there to be finished.
 pub(crate) fn reader(name: &str, binding: usize, reach: Reach, width: usize) -> String {
@@ -129,7 +138,9 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
     let width = if elements.is_multiple_of(4) { 4 } else { 1 };
     let kernel = Kernel::new(&[&GROUP, &MAP])
         .with("ELEMENTS", cx.index(elements / width)?)
-        .with("ITEMS", ITEMS as u32);
+        .with("ITEMS", ITEMS as u32)
+        .iterations(ITEMS as u64)
+        .finishing(ITEMS as u64);
     let operands = [cx.output(0)];
     cx.dispatch_finished(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
     Ok(())

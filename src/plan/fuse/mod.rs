@@ -10,7 +10,7 @@ mod loss;
 mod norm;
 mod pool;
 
-use super::{Caps, PlanOptions, draft, live_nodes};
+use super::{Caps, MAX_ITERATIONS, PlanOptions, draft, live_nodes};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::ops::Operator;
 use std::any::Any;
@@ -134,7 +134,7 @@ impl Rewrite<'_> {
 
     /// Puts new nodes in the place of others: those of a group where its last member stood or else its
     /// first. Values that no node makes any more are dropped. `None`, and nothing changed, where that
-    /// would change what others see, or the adapter can't bind what a new node needs.
+    /// would change what others see, or the adapter can't bind what a new node needs or run its loops.
     fn replace(&mut self, groups: &[Group]) -> Option<()> {
         let new = || groups.iter().flat_map(|group| &group.nodes);
         if !new().all(|node| self.fits(node)) {
@@ -190,12 +190,15 @@ impl Rewrite<'_> {
         self.kept.iter().all(|&value| !matches!(self.graph.value(value).source, Source::Dropped))
     }
 
-    /// Whether the adapter can bind all that the node's kernels need.
+    /// Whether the adapter can bind all that the node's kernels need, and their loops stay short.
     fn fits(&self, node: &Node) -> bool {
         let read = vec![true; node.outputs.len()];
         draft(&self.graph, node, self.caps, self.options, &read, &[]).is_ok_and(|drafted| {
             let most = self.caps.max_storage_buffers as usize;
-            drafted.drafts.iter().all(|draft| draft.operands.len() <= most)
+            drafted
+                .drafts
+                .iter()
+                .all(|draft| draft.operands.len() <= most && draft.kernel.max_iterations() <= MAX_ITERATIONS)
         })
     }
 }
