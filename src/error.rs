@@ -32,10 +32,10 @@ pub enum Error {
         operator: String,
         /// The node's name.
         node: String,
-        /// The limit, what it allows and what was needed.
+        /// The limit, what it allows, what was needed and what to do where a smaller batch is no help.
         message: String,
         /// The largest batch size (leading dimension of the first input) with which the whole
-        /// graph fits; `None` where no batch does.
+        /// graph fits; `None` where the batch is not at fault, or no batch fits.
         largest_batch: Option<usize>,
     },
     /// A kernel variant was asked for that does not exist or does not apply.
@@ -150,6 +150,6 @@ impl Error {
 fn batch_hint(largest: Option<usize>) -> String {
     match largest {
         Some(batch) => format!("; the largest batch that fits is {batch}"),
-        None => "; no batch size fits: make the layer smaller or choose another adapter".into(),
+        None => String::new(),
     }
 }

@@ -17,6 +17,7 @@
 
 use crate::error::{Error, Result};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// A WGSL file of the crate.
 #[derive(Debug)]
@@ -25,6 +26,19 @@ pub struct ShaderFile {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+    /// The storage bindings that the text declares, once they were looked for.
+    declared: OnceLock<Vec<(u32, Access)>>,
+}
+
+impl ShaderFile {
+    /// A file of this name and text.
+    pub const fn new(name: &'static str, text: &'static str) -> Self {
+        ShaderFile { name, text, declared: OnceLock::new() }
+    }
+
+    fn bindings(&self) -> &[(u32, Access)] {
+        self.declared.get_or_init(|| self.text.lines().filter_map(binding).collect())
+    }
 }
 
 impl ShaderFile {
@@ -44,10 +58,10 @@ impl ShaderFile {
 #[doc(hidden)]
 macro_rules! shader_file {
     ($name:literal) => {
-        $crate::shader::ShaderFile {
-            name: $name,
-            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
-        }
+        $crate::shader::ShaderFile::new(
+            $name,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+        )
     };
 }
 
@@ -267,8 +281,9 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::source`]; a binding declared twice.
     pub fn bindings(&self) -> Result<Vec<(u32, Access)>> {
-        let texts = self.files.iter().map(|f| f.text).chain([self.glue.as_str()]);
-        let mut bindings: Vec<(u32, Access)> = texts.flat_map(str::lines).filter_map(binding).collect();
+        let of_files = self.files.iter().flat_map(|file| file.bindings()).copied();
+        let mut bindings: Vec<(u32, Access)> =
+            of_files.chain(self.glue.lines().filter_map(binding)).collect();
         bindings.sort_by_key(|&(index, _)| index);
         if let Some(pair) = bindings.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(Error::Shader {

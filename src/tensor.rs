@@ -242,6 +242,18 @@ impl HostTensor {
         HostTensor { shape: kind.shape.clone(), data }
     }
 
+    /// Fails unless it holds as many numbers as its shape has elements.
+    ///
+    /// # Errors
+    /// A message with both numbers.
+    pub fn check(&self) -> Result<(), String> {
+        let (expected, found) = (self.shape.elements(), HostSlice::from(self).len());
+        if expected == found {
+            return Ok(());
+        }
+        Err(format!("shape {} has {expected} elements, the tensor holds {found}", self.shape))
+    }
+
     /// Shape and element type.
     pub fn kind(&self) -> TensorType {
         TensorType { shape: self.shape.clone(), dtype: HostSlice::from(self).dtype() }

@@ -28,11 +28,11 @@ fn counted(
         let mut graph = Graph::new();
         let x = graph.input("x", shape)?;
         let y = build(&mut graph, x)?;
-        let upstream = graph.constant(count(graph.shape(y).clone()))?;
+        let upstream = graph.constant(count(graph.shape(y).expect("of this graph").clone()))?;
         let dx = graph.gradients_from(&[(y, upstream)], &[x])?[0].expect("y depends on x");
         let plan = Plan::new(&graph, &[y, dx], device().caps())?;
         let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
-        session.write(x, &count(graph.shape(x).clone()))?;
+        session.write(x, &count(graph.shape(x).expect("of this graph").clone()))?;
         session.step()?;
         Ok((session.read(y)?, session.read(dx)?))
     };
@@ -141,7 +141,7 @@ fn dimensions_in_another_order() {
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 1, 3]).expect("the shape is valid");
     let y = graph.permute(x, [1, 0, 2]).expect("these are the dimensions");
-    assert_eq!(graph.shape(y)[..], [1, 2, 3]);
+    assert_eq!(graph.shape(y).expect("of this graph")[..], [1, 2, 3]);
     let plan = Plan::new(&graph, &[y], device().caps()).expect("there is nothing to plan");
     assert!(plan.dispatches().is_empty(), "no element changes places");
 
@@ -331,7 +331,7 @@ fn an_embedding_begins_normal_but_for_its_padding_row() -> Result<()> {
         let mut graph = Graph::new();
         let words = graph.labels("words", [2, 5])?;
         let y = graph.scoped("words", |graph| layer.forward(graph, words, Mode::Train))?;
-        assert_eq!(graph.shape(y)[..], [2, 5, 64]);
+        assert_eq!(graph.shape(y).expect("of this graph")[..], [2, 5, 64]);
         Weights::init(device(), &graph, 3)?.read("words.weight")
     };
     let weight = built(nn::Embedding::new(100, 64).padding_idx(99))?.to_f64();
@@ -396,7 +396,8 @@ fn chains_go_along() {
             let run = || -> Result<()> {
                 let mut built = harness::build(&case)?;
                 let y = built.graph.tanh(built.outputs[0])?;
-                let other = built.graph.input("other", built.graph.shape(y).clone())?;
+                let other =
+                    built.graph.input("other", built.graph.shape(y).expect("of this graph").clone())?;
                 let y = built.graph.add(other, y)?;
                 let options = PlanOptions::default().variant(case.operator.name(), variant);
                 let plan = Plan::with_options(&built.graph, &[y], device().caps(), &options)?;

@@ -22,7 +22,8 @@ fn run(
     let values: Vec<Value> =
         names.zip(inputs).map(|(name, x)| graph.input(&name, x.shape.clone())).collect::<Result<_>>()?;
     let output = build(&mut graph, &values)?;
-    let ones = graph.constant(HostTensor::filled(graph.shape(output).clone(), 1.0))?;
+    let ones =
+        graph.constant(HostTensor::filled(graph.shape(output).expect("of this graph").clone(), 1.0))?;
     let gradients = graph.gradients_from(&[(output, ones)], &values)?;
     let mut read = vec![output];
     read.extend(gradients.into_iter().flatten());

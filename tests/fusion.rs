@@ -212,11 +212,15 @@ fn every_variant_can_finish_with_a_chain() {
     for problem in problems() {
         let plan = problem.plan(device().caps(), &PlanOptions::default());
         for step in plan.steps() {
-            let node = plan.graph().node(step.node);
+            let node = plan.graph().node(step.node).expect("of this graph");
             if !node.operator.describe().contains('+') {
                 continue;
             }
-            let kinds: Vec<_> = node.inputs.iter().map(|&v| plan.graph().value(v).kind.clone()).collect();
+            let kinds: Vec<_> = node
+                .inputs
+                .iter()
+                .map(|&v| plan.graph().value(v).expect("of this graph").kind.clone())
+                .collect();
             for variant in node.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps()) {
                 let options = PlanOptions::default().variant(node.operator.name(), variant);
                 let (mut session, _weights) = problem.session(&options);

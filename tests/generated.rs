@@ -369,7 +369,7 @@ fn chains_of_generated_shapes() {
                 }
                 2 => {
                     let weight = graph.input("weight", [c, generator.edge(9), 1, 1])?;
-                    let input = Shape::from([n, graph.shape(weight)[1], h, w]);
+                    let input = Shape::from([n, graph.shape(weight).expect("of this graph")[1], h, w]);
                     let operator = Conv2dGradInput { attributes: Conv2d::default(), input };
                     graph.apply1(operator, &[x, weight])?
                 }
@@ -384,7 +384,7 @@ fn chains_of_generated_shapes() {
                 _ => graph.tanh(x)?,
             };
             for link in 0..links {
-                let full = graph.shape(y).to_vec();
+                let full = graph.shape(y).expect("of this graph").to_vec();
                 y = match generator.size(7) {
                     1 => graph.relu(y)?,
                     2 | 3 => {
@@ -415,8 +415,9 @@ fn chains_of_generated_shapes() {
         let y = build(&mut graph, &mut generator).unwrap_or_else(|e| panic!("{graph}{e}"));
         let plan = Plan::new(&graph, &[y], device().caps()).unwrap_or_else(|e| panic!("{graph}{e}"));
         assert_eq!(plan.steps().len(), 1, "{plan}");
-        let node = plan.graph().node(plan.steps()[0].node).clone();
-        let kinds: Vec<_> = node.inputs.iter().map(|&v| graph.value(v).kind.clone()).collect();
+        let node = plan.graph().node(plan.steps()[0].node).expect("of this graph").clone();
+        let kinds: Vec<_> =
+            node.inputs.iter().map(|&v| graph.value(v).expect("of this graph").kind.clone()).collect();
         for variant in node.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps()) {
             let run = || -> Result<(), Error> {
                 let options = PlanOptions::default().variant(node.operator.name(), variant);

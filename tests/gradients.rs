@@ -21,7 +21,7 @@ fn differentiable(case: &Case) -> (Vec<usize>, Vec<usize>) {
         let mut built = build(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let value = built.graph.find(&format!("input{i}")).expect("the harness names it so");
         let output = built.outputs[0];
-        let shape = built.graph.shape(output).clone();
+        let shape = built.graph.shape(output).expect("of this graph").clone();
         let gradient = built.graph.input("upstream", shape).expect("shapes of cases are valid");
         let found = built.graph.gradients_from(&[(output, gradient)], &[value]);
         found.is_ok_and(|gradients| gradients[0].is_some())

@@ -38,7 +38,10 @@ fn weights_begin_uniform_within_one_over_the_root_of_fan_in() {
             assert!(low < -0.9 * bound && high > 0.9 * bound, "{name} {low} {high} {bound}");
         }
     }
-    assert_eq!(grouped.shape(grouped.find("layer.weight").unwrap())[..], [64, 4, 5, 5]);
+    assert_eq!(
+        grouped.shape(grouped.find("layer.weight").unwrap()).expect("of this graph")[..],
+        [64, 4, 5, 5]
+    );
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn shapes_follow_the_layers() {
         let mut g = Graph::new();
         let x = g.input("x", [2, 3, 8, 9]).unwrap();
         let y = layer.forward(&mut g, x, Mode::Train).unwrap();
-        g.shape(y).to_vec()
+        g.shape(y).expect("of this graph").to_vec()
     };
     let conv = nn::Conv2d::new(3, 5, [3, 2]).stride([2, 1]).padding([1, 0]);
     assert_eq!(shape(Box::new(conv)), [2, 5, 4, 8]);
@@ -99,7 +102,7 @@ fn shapes_follow_the_layers() {
         let mut g = Graph::new();
         let x = g.input("x", [2, 3, 9]).unwrap();
         let y = layer.forward(&mut g, x, Mode::Train).unwrap();
-        g.shape(y).to_vec()
+        g.shape(y).expect("of this graph").to_vec()
     };
     assert_eq!(line(Box::new(nn::MaxPool1d::new(3).stride(2).padding(1).dilation(2))), [2, 3, 4]);
     assert_eq!(line(Box::new(nn::AvgPool1d::new(2).ceil_mode(true).count_include_pad(false))), [2, 3, 5]);
@@ -163,7 +166,8 @@ fn containers_name_their_layers_as_pytorch_does() {
         .inline(inner)
         .add("both", nn::Parallel::sum().add("b", fc()).inline(fc()));
     let (g, _) = built(net, &[1, 4]).unwrap();
-    let names: Vec<String> = g.parameters().into_iter().map(|value| g.value(value).name.clone()).collect();
+    let names: Vec<String> =
+        g.parameters().into_iter().map(|value| g.value(value).expect("of this graph").name.clone()).collect();
     let expected = ["0", "2.0", "a", "1", "both.b", "both"].map(|name| format!("layer.{name}.weight"));
     assert_eq!(names, expected);
 }
@@ -187,7 +191,7 @@ fn parallel_branches_are_joined() -> Result<(), Error> {
     }
     let expected: Vec<f64> = data.iter().map(|x| x.max(0.0)).chain(data).map(f64::from).collect();
     assert_eq!(session.read(rows)?.to_f64(), expected);
-    assert_eq!(g.shape(rows)[..], [4, 3]);
+    assert_eq!(g.shape(rows).expect("of this graph")[..], [4, 3]);
     let error = built(nn::Parallel::sum(), &[1, 4]).map(|_| ()).unwrap_err().to_string();
     assert_eq!(error, "parallel \"layer\": found no branches, expected at least 1");
     let narrow = nn::Sequential::new().add("fc", nn::Linear::new(4, 3));

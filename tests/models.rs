@@ -209,7 +209,9 @@ fn parameters_start_as_the_published_ones() -> Result<()> {
     let starts = |network: &Sequential, name: &str| -> Result<Init> {
         let (graph, ..) = built(network, &[2, 3, 32, 32], Mode::Train)?;
         let value = graph.find(name).unwrap_or_else(|| panic!("no {name}"));
-        let Source::Parameter(init) = graph.value(value).source.clone() else { panic!("{name} is trained") };
+        let Source::Parameter(init) = graph.value(value).expect("of this graph").source.clone() else {
+            panic!("{name} is trained")
+        };
         Ok(init)
     };
     // kaiming_normal_(mode="fan_out"), of which the default nonlinearity has ReLU's gain, the root of 2.

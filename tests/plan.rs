@@ -118,11 +118,11 @@ fn a_matrix_by_a_vector_is_a_class_of_its_own() {
 #[test]
 fn a_variant_can_be_asked_for_by_operator_or_by_node() {
     let (graph, output) = chain(1, 8, 2).expect("the chain is valid");
-    let options = PlanOptions::default().variant("conv2d", "gemm").variant("layer1", "im2col");
+    let options = PlanOptions::default().variant("conv2d", "gemm").node_variant("conv2d", "layer1", "im2col");
     let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the variants exist");
     let variants: Vec<_> = plan.steps().iter().map(|s| s.variant).collect();
     assert_eq!(variants, ["gemm", "im2col"]);
-    let options = PlanOptions::default().variant("layer0", "quantum");
+    let options = PlanOptions::default().node_variant("conv2d", "layer0", "quantum");
     match Plan::with_options(&graph, &[output], &software(), &options) {
         Err(e @ Error::Variant { .. }) => {
             let text = e.to_string();
@@ -242,7 +242,10 @@ fn an_update_in_place_is_read_and_written() {
     let loss = graph.cross_entropy(y, labels).expect("valid");
     optim::Sgd::new(rate).minimize(&mut graph, loss).expect("valid");
     let plan = Plan::new(&graph, &[loss], &software()).expect("it fits");
-    let update = plan.steps().iter().position(|s| plan.graph().node(s.node).operator.name() == "sgd_update");
+    let update = plan
+        .steps()
+        .iter()
+        .position(|s| plan.graph().node(s.node).expect("of this graph").operator.name() == "sgd_update");
     let traffic = plan.traffic_by_step()[update.expect("the step updates")];
     let floats = 3 * 70 + 70 + 70 + 1;
     assert_eq!(traffic.least_read, 2 * 4 * floats + 8, "parameters, gradients, rate and step");

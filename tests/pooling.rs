@@ -27,7 +27,7 @@ fn passes(
     let mut graph = Graph::new();
     let input = graph.input("x", x.shape.clone())?;
     let output = build(&mut graph, input)?;
-    let shape = graph.shape(output).clone();
+    let shape = graph.shape(output).expect("of this graph").clone();
     let upstream = graph.input("dy", shape.clone())?;
     let gradient = graph.gradients_from(&[(output, upstream)], &[input])?[0].expect("y depends on x");
     let plan = Plan::new(&graph, &[output, gradient], device().caps())?;
@@ -382,7 +382,7 @@ fn chains_go_into_pooling_and_resampling() -> Result<(), Error> {
             }
             let mut built = harness::build(case)?;
             let graph = &mut built.graph;
-            let shape = graph.shape(built.outputs[0]).clone();
+            let shape = graph.shape(built.outputs[0]).expect("of this graph").clone();
             let other = graph.input("other", shape.clone())?;
             let chain = graph.mul(built.outputs[0], other)?;
             let chain = graph.sigmoid(chain)?;

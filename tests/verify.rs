@@ -19,9 +19,9 @@ struct Negate {
     wrong_at: u32,
 }
 
-static NEGATE: ShaderFile = ShaderFile {
-    name: "negate",
-    text: "
+static NEGATE: ShaderFile = ShaderFile::new(
+    "negate",
+    "
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 const ELEMENTS: u32 = 1u; // shape
@@ -32,11 +32,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         result[id.x] = select(-source[id.x], source[id.x], id.x == WRONG_AT);
     }
 }",
-};
+);
 
 impl Operator for Negate {
     fn name(&self) -> &'static str {
         "negate"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
@@ -217,9 +221,9 @@ fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
 #[derive(Debug)]
 struct ForgetfulSum;
 
-static FORGETFUL: ShaderFile = ShaderFile {
-    name: "forgetful",
-    text: "
+static FORGETFUL: ShaderFile = ShaderFile::new(
+    "forgetful",
+    "
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 const COUNT: u32 = 1u; // shape
@@ -230,11 +234,15 @@ fn main() {
         result[0] += source[i];
     }
 }",
-};
+);
 
 impl Operator for ForgetfulSum {
     fn name(&self) -> &'static str {
         "forgetful"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -22,22 +22,26 @@ pub struct Backward<'g> {
 impl Backward<'_> {
     /// Number of inputs of the node.
     pub fn inputs(&self) -> usize {
-        self.graph.nodes[self.node.0].inputs.len()
+        self.graph.node_at(self.node).inputs.len()
     }
 
     /// Input `i` of the node.
     pub fn input(&self, i: usize) -> Value {
-        self.graph.nodes[self.node.0].inputs[i]
+        self.graph.node_at(self.node).inputs[i]
     }
 
     /// Output `i` of the node.
     pub fn output(&self, i: usize) -> Value {
-        self.graph.nodes[self.node.0].outputs[i]
+        self.graph.node_at(self.node).outputs[i]
     }
 
-    /// Shape of a value.
+    /// Shape of a value of this graph, such as an input, an output or what [`Backward::apply`] returned.
+    ///
+    /// # Panics
+    /// If the value belongs to another graph.
     pub fn shape(&self, value: Value) -> Shape {
-        self.graph.shape(value).clone()
+        assert!(self.graph.owns(value), "a backward rule asked for the shape of another graph's value");
+        self.graph.shape_of(value).clone()
     }
 
     /// Gradient of the loss by output `i`.
@@ -58,16 +62,17 @@ impl Backward<'_> {
     /// # Errors
     /// The operator's shape rule.
     pub fn apply(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
-        let name = self.graph.nodes[self.node.0].name.clone();
+        let name = self.graph.node_at(self.node).name.clone();
         self.graph.apply_named(name, Arc::new(operator), inputs)
     }
 
     /// Like [`Backward::apply`], for an operator with one output.
     ///
     /// # Errors
-    /// The operator's shape rule.
+    /// The operator's shape rule; an operator with another number of outputs.
     pub fn apply1(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Value> {
-        Ok(self.apply(operator, inputs)?[0])
+        let name = self.graph.node_at(self.node).name.clone();
+        self.graph.apply1_named(name, Arc::new(operator), inputs)
     }
 
     /// States the gradient of input `i`.
@@ -77,7 +82,7 @@ impl Backward<'_> {
 
     /// An error that names the node.
     pub fn error(&self, message: &str) -> Error {
-        let node = &self.graph.nodes[self.node.0];
+        let node = &self.graph.node_at(self.node);
         Error::Node {
             operator: node.operator.name().to_owned(),
             node: node.name.clone(),
@@ -94,14 +99,14 @@ impl Graph {
     /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
     pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
         self.check_owned([loss])?;
-        let info = self.value(loss);
+        let info = self.value(loss)?;
         if info.kind.dtype != DType::F32 || info.kind.shape.elements() != 1 {
             return Err(Error::Graph(format!(
                 "the loss must be one f32 number; \"{}\" is {}",
                 info.name, info.kind
             )));
         }
-        let seed = HostTensor::filled(info.kind.shape.clone(), 1.0);
+        let seed = HostTensor::f32(info.kind.shape.clone(), vec![1.0]);
         let seed = self.constant(seed)?;
         self.gradients_from(&[(loss, seed)], by)
     }
@@ -126,7 +131,7 @@ impl Graph {
         }
         let mut gradients: Vec<Option<Value>> = vec![None; self.values.len()];
         for &(value, gradient) in outputs {
-            let (expected, found) = (self.value(value), self.value(gradient));
+            let (expected, found) = (self.info(value), self.info(gradient));
             if expected.kind != found.kind {
                 return Err(Error::Graph(format!(
                     "the gradient of \"{}\" must be {}, not {}",
@@ -145,7 +150,7 @@ impl Graph {
             }
             let (operator, inputs) = (Arc::clone(&node.operator), node.inputs.clone());
             let mut cx = Backward {
-                node: NodeId(index),
+                node: self.identity.node(index),
                 output_gradients,
                 wanted,
                 input_gradients: vec![None; inputs.len()],
@@ -159,7 +164,7 @@ impl Graph {
                 gradients[input.index] = Some(match gradients[input.index] {
                     None => gradient,
                     Some(earlier) => {
-                        self.apply_named(name.clone(), Arc::new(Binary::Add), &[earlier, gradient])?[0]
+                        self.apply1_named(name.clone(), Arc::new(Binary::Add), &[earlier, gradient])?
                     }
                 });
             }
@@ -174,7 +179,7 @@ impl Graph {
     pub fn parameters_of(&self, loss: Value) -> Result<Vec<Value>> {
         let nodes = self.nodes_behind(loss)?;
         let mut reached: BTreeSet<Value> =
-            nodes.iter().flat_map(|id| &self.nodes[id.0].inputs).copied().collect();
+            nodes.iter().flat_map(|id| &self.node_at(*id).inputs).copied().collect();
         reached.insert(loss);
         Ok(self.parameters().into_iter().filter(|v| reached.contains(v)).collect())
     }
@@ -191,7 +196,7 @@ impl Graph {
             if let Source::Node { node, .. } = self.values[value.index].source
                 && found.insert(node)
             {
-                open.extend(&self.nodes[node.0].inputs);
+                open.extend(&self.node_at(node).inputs);
             }
         }
         Ok(found)

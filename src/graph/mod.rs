@@ -2,33 +2,26 @@
 //!
 //! Builder methods for the operators (`Graph::conv2d`, ...) stand in the operators' own files.
 
+mod apply;
 mod autodiff;
+mod identity;
 mod init;
+mod labels;
 mod print;
 mod summary;
 
 pub use autodiff::Backward;
+pub use identity::{NodeId, Value};
 pub use init::{Distribution, Fan, Init, Nonlinearity};
+pub use labels::{Ignored, LabelRange, LabelRanges};
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::ops::Operator;
 use crate::tensor::{DType, HostTensor, Shape, TensorType};
+use identity::Identity;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// A tensor of the graph, by number. Cheap to copy; belongs to the graph that made it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Value {
-    pub(crate) index: usize,
-    /// Which graph made it, so that a value of another graph is refused and not mistaken.
-    graph: u32,
-}
-
-/// A node of the graph, by number.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct NodeId(pub(crate) usize);
 
 /// Where a value comes from.
 #[derive(Clone, Debug)]
@@ -69,17 +62,10 @@ pub struct ValueInfo {
     pub kind: TensorType,
     /// Where it comes from.
     pub source: Source,
-    /// For class labels and indices: how many there are, and the ignored label. Checked before upload.
-    pub labels: Option<LabelRange>,
-}
-
-/// Which class labels or indices an input may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LabelRange {
-    /// Labels run from 0 to `classes - 1`.
-    pub classes: usize,
-    /// A label that takes no part in the loss.
-    pub ignored: Option<i32>,
+    /// For class labels and indices: what their readers permit. Checked before upload.
+    pub labels: LabelRanges,
+    /// The value whose storage it has, through views and updates in place, or its own number.
+    storage: usize,
 }
 
 /// An operator applied to values.
@@ -108,18 +94,37 @@ pub enum Mode {
 }
 
 /// A network, its loss, gradients and optimizer updates, as data.
-#[derive(Clone, Debug)]
+///
+/// A clone goes on by itself: what was in the original is in both, what is added to one is unknown to the other.
+#[derive(Debug)]
 pub struct Graph {
-    /// Tells values of one graph from another's; clones share it.
-    id: u32,
+    identity: Identity,
     values: Vec<ValueInfo>,
     nodes: Vec<Node>,
     scope: Vec<String>,
     names: HashMap<String, Value>,
     node_names: HashMap<(&'static str, String), usize>,
+    /// Nodes of each operator.
+    counts: HashMap<&'static str, usize>,
     step_counter: Option<Value>,
     /// By storage: the newest value written in place, and the node that wrote it.
-    replaced: HashMap<Value, (Value, NodeId)>,
+    replaced: HashMap<usize, (usize, usize)>,
+}
+
+impl Clone for Graph {
+    fn clone(&self) -> Self {
+        Graph {
+            identity: self.identity.of_clone(self.values.len(), self.nodes.len()),
+            values: self.values.clone(),
+            nodes: self.nodes.clone(),
+            scope: self.scope.clone(),
+            names: self.names.clone(),
+            node_names: self.node_names.clone(),
+            counts: self.counts.clone(),
+            step_counter: self.step_counter,
+            replaced: self.replaced.clone(),
+        }
+    }
 }
 
 impl Default for Graph {
@@ -131,14 +136,14 @@ impl Default for Graph {
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
-        static GRAPHS: AtomicU32 = AtomicU32::new(0);
         Graph {
-            id: GRAPHS.fetch_add(1, Ordering::Relaxed),
+            identity: Identity::new(),
             values: Vec::new(),
             nodes: Vec::new(),
             scope: Vec::new(),
             names: HashMap::new(),
             node_names: HashMap::new(),
+            counts: HashMap::new(),
             step_counter: None,
             replaced: HashMap::new(),
         }
@@ -172,9 +177,10 @@ impl Graph {
     /// Fixed contents, uploaded once.
     ///
     /// # Errors
-    /// A zero-sized tensor.
+    /// A zero-sized tensor, or one that holds another number of elements than its shape has.
     pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
         let kind = tensor.kind();
+        tensor.check().map_err(|message| self.refusal("constant", message))?;
         self.check_size("constant", "", &kind)?;
         Ok(self.push("constant".into(), kind, Source::Constant(tensor)))
     }
@@ -222,10 +228,19 @@ impl Graph {
 
     /// Runs `build` with `name` added to the scope that names nodes and parameters.
     pub fn scoped<T>(&mut self, name: &str, build: impl FnOnce(&mut Graph) -> T) -> T {
-        self.scope.push(name.to_owned());
+        self.enter(name);
         let result = build(self);
-        self.scope.pop();
+        self.leave();
         result
+    }
+
+    /// Adds a name to the scope, until [`Graph::leave`].
+    pub(crate) fn enter(&mut self, name: &str) {
+        self.scope.push(name.to_owned());
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.scope.pop();
     }
 
     /// Runs `build` outside every scope, for names that are whole already.
@@ -236,153 +251,60 @@ impl Graph {
         result
     }
 
-    /// Appends a node named after the current scope and returns its outputs.
-    ///
-    /// # Errors
-    /// The operator's shape rule, with the node's name; a value of another graph.
-    pub fn apply(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
-        let name = self.scope.join(".");
-        self.apply_named(name, Arc::new(operator), inputs)
-    }
-
-    /// Like [`Graph::apply`], for an operator with one output.
-    ///
-    /// # Errors
-    /// As [`Graph::apply`].
-    pub fn apply1(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Value> {
-        let outputs = self.apply(operator, inputs)?;
-        assert_eq!(outputs.len(), 1, "apply1 is for operators with one output");
-        Ok(outputs[0])
-    }
-
-    /// Appends a node of this name and returns its outputs.
-    ///
-    /// # Errors
-    /// As [`Graph::apply`].
-    pub fn apply_named(
-        &mut self,
-        name: String,
-        operator: Arc<dyn Operator>,
-        inputs: &[Value],
-    ) -> Result<Vec<Value>> {
-        let name = self.unique_node_name(operator.name(), name);
-        let error = |message: String| Error::Node {
-            operator: operator.name().to_owned(),
-            node: name.clone(),
-            message,
-        };
-        for &input in inputs {
-            if !self.owns(input) {
-                return Err(error("an input value belongs to another graph".into()));
-            }
-            if let Some(newer) = self.replaced_by(input) {
-                return Err(error(format!(
-                    "input \"{}\" was updated in place by \"{}\" earlier in the graph; read it before the update",
-                    self.values[input.index].name, self.nodes[newer.0].name
-                )));
-            }
-        }
-        let kinds: Vec<&TensorType> = inputs.iter().map(|v| &self.values[v.index].kind).collect();
-        let outputs = operator.infer(&kinds).map_err(error)?;
-        for kind in &outputs {
-            self.check_size(operator.name(), &name, kind)?;
-        }
-        let node = NodeId(self.nodes.len());
-        let values = outputs
-            .into_iter()
-            .enumerate()
-            .map(|(output, kind)| {
-                let name = if output == 0 { name.clone() } else { format!("{name}:{output}") };
-                self.push(name, kind, Source::Node { node, output })
-            })
-            .collect::<Vec<_>>();
-        for (output, input) in operator.in_place() {
-            self.replaced.insert(self.storage(inputs[input]), (values[output], node));
-        }
-        self.nodes.push(Node { name, operator, inputs: inputs.to_vec(), outputs: values.clone() });
-        Ok(values)
-    }
-
-    /// The same values under other nodes, in this order: a plan's rewriting. Values that no node
-    /// makes any more are [`Source::Dropped`].
-    pub(crate) fn with_nodes(mut self, nodes: Vec<Node>) -> Graph {
-        for info in &mut self.values {
-            if matches!(info.source, Source::Node { .. }) {
-                info.source = Source::Dropped;
-            }
-        }
-        for (i, node) in nodes.iter().enumerate() {
-            for (output, value) in node.outputs.iter().enumerate() {
-                self.values[value.index].source = Source::Node { node: NodeId(i), output };
-            }
-        }
-        self.nodes = nodes;
-        self
-    }
-
-    /// A value that a node of [`Graph::with_nodes`] is going to make.
-    pub(crate) fn reserve(&mut self, name: String, kind: TensorType) -> Value {
-        self.push(name, kind, Source::Dropped)
-    }
-
-    /// Restricts an input of class labels to `0..classes` and `ignored`, so that a session can
-    /// refuse others before upload. Does nothing for labels that are not an input.
-    pub(crate) fn restrict_labels(&mut self, labels: Value, classes: usize, ignored: i32) {
-        self.values[labels.index].labels = Some(LabelRange { classes, ignored: Some(ignored) });
-    }
-
-    /// Restricts an input of indices to `0..rows`, beside what labels it may hold.
-    pub(crate) fn restrict_indices(&mut self, indices: Value, rows: usize) {
-        let labels = &mut self.values[indices.index].labels;
-        let classes = labels.map_or(rows, |range| range.classes.min(rows));
-        *labels = Some(LabelRange { classes, ignored: None });
-    }
-
     /// What is known of a value.
     ///
-    /// # Panics
-    /// If the value belongs to another graph.
-    pub fn value(&self, value: Value) -> &ValueInfo {
-        assert!(self.owns(value), "the value belongs to another graph");
-        &self.values[value.index]
-    }
-
-    /// Whether this graph, or the graph it was cloned from, made the value.
-    pub fn owns(&self, value: Value) -> bool {
-        value.graph == self.id && value.index < self.values.len()
-    }
-
-    /// An error unless the graph owns all of `values`.
-    pub(crate) fn check_owned(&self, values: impl IntoIterator<Item = Value>) -> Result<()> {
-        if values.into_iter().all(|value| self.owns(value)) {
-            return Ok(());
-        }
-        Err(Error::Graph(
-            "a value of another graph was given; values belong to the graph that made them".into(),
-        ))
+    /// # Errors
+    /// A value of another graph.
+    pub fn value(&self, value: Value) -> Result<&ValueInfo> {
+        self.check_owned([value])?;
+        Ok(self.info(value))
     }
 
     /// Shape of a value.
     ///
-    /// # Panics
-    /// If the value belongs to another graph.
-    pub fn shape(&self, value: Value) -> &Shape {
-        &self.value(value).kind.shape
+    /// # Errors
+    /// A value of another graph.
+    pub fn shape(&self, value: Value) -> Result<&Shape> {
+        Ok(&self.value(value)?.kind.shape)
+    }
+
+    /// A node by number.
+    ///
+    /// # Errors
+    /// A node of another graph.
+    pub fn node(&self, node: NodeId) -> Result<&Node> {
+        if self.owns_node(node) {
+            return Ok(self.node_at(node));
+        }
+        Err(Error::Graph(format!(
+            "node {} belongs to another graph; a plan's nodes are those of `Plan::graph`",
+            node.index
+        )))
+    }
+
+    /// [`Graph::value`] of a value that is known to be this graph's.
+    pub(crate) fn info(&self, value: Value) -> &ValueInfo {
+        &self.values[value.index]
+    }
+
+    /// [`Graph::shape`] of a value that is known to be this graph's.
+    pub(crate) fn shape_of(&self, value: Value) -> &Shape {
+        &self.info(value).kind.shape
+    }
+
+    /// [`Graph::node`] of a node that is known to be this graph's.
+    pub(crate) fn node_at(&self, node: NodeId) -> &Node {
+        &self.nodes[node.index]
     }
 
     /// All values, in the order they were made.
     pub fn values(&self) -> impl Iterator<Item = (Value, &ValueInfo)> {
-        self.values.iter().enumerate().map(|(i, info)| (Value { index: i, graph: self.id }, info))
+        self.values.iter().enumerate().map(|(i, info)| (self.identity.value(i), info))
     }
 
     /// All nodes, in the order in which a step runs them.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes.iter().enumerate().map(|(i, node)| (NodeId(i), node))
-    }
-
-    /// A node by number.
-    pub fn node(&self, node: NodeId) -> &Node {
-        &self.nodes[node.0]
+        self.nodes.iter().enumerate().map(|(i, node)| (self.identity.node(i), node))
     }
 
     /// The input, parameter or state of this name.
@@ -398,27 +320,9 @@ impl Graph {
             .collect()
     }
 
-    /// The value whose storage this one shares through views, or itself.
+    /// The value whose storage this one shares through views and updates in place, or itself.
     pub(crate) fn storage(&self, value: Value) -> Value {
-        match self.values[value.index].source {
-            Source::Node { node, output } => {
-                let node = &self.nodes[node.0];
-                if node.operator.is_view() {
-                    return self.storage(node.inputs[0]);
-                }
-                match node.operator.in_place().into_iter().find(|&(out, _)| out == output) {
-                    Some((_, input)) => self.storage(node.inputs[input]),
-                    None => value,
-                }
-            }
-            _ => value,
-        }
-    }
-
-    /// The node that replaced this value's storage with a newer value, if one did.
-    fn replaced_by(&self, value: Value) -> Option<NodeId> {
-        let &(newest, node) = self.replaced.get(&self.storage(value))?;
-        (value < newest).then_some(node)
+        self.identity.value(self.info(value).storage)
     }
 
     /// An error of an operator before it has a node, named after the current scope as the node would be.
@@ -432,13 +336,6 @@ impl Graph {
         let mut parts: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         parts.push(name);
         parts.join(".")
-    }
-
-    fn unique_node_name(&mut self, operator: &'static str, name: String) -> String {
-        let base = if name.is_empty() { operator.to_owned() } else { name };
-        let count = self.node_names.entry((operator, base.clone())).or_insert(0);
-        *count += 1;
-        if *count == 1 { base } else { format!("{base}#{count}") }
     }
 
     fn named(&mut self, name: &str, kind: TensorType, source: Source) -> Result<Value> {
@@ -487,7 +384,8 @@ impl Graph {
 
     fn push(&mut self, name: String, kind: TensorType, source: Source) -> Value {
         debug_assert!(kind.dtype == DType::F32 || !matches!(source, Source::Parameter(_)));
-        self.values.push(ValueInfo { name, kind, source, labels: None });
-        Value { index: self.values.len() - 1, graph: self.id }
+        let index = self.values.len();
+        self.values.push(ValueInfo { name, kind, source, labels: LabelRanges::default(), storage: index });
+        self.identity.value(index)
     }
 }

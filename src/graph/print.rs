@@ -21,7 +21,7 @@ impl fmt::Display for Graph {
                 values.iter().map(|v| format!("%{}", v.index)).collect::<Vec<_>>().join(", ")
             };
             let kinds =
-                node.outputs.iter().map(|&v| self.value(v).kind.to_string()).collect::<Vec<_>>().join(", ");
+                node.outputs.iter().map(|&v| self.info(v).kind.to_string()).collect::<Vec<_>>().join(", ");
             writeln!(
                 f,
                 "{} = {} \"{}\" ({}) -> {kinds}",

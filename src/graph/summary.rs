@@ -76,10 +76,10 @@ impl Graph {
         let mut seen = BTreeSet::new();
         let mut summary = Summary { rows: Vec::new(), state: 0 };
         for node in self.nodes_behind(output)? {
-            let node = self.node(node);
+            let node = self.node_at(node);
             let mut parameters = 0;
             for &input in &node.inputs {
-                let info = self.value(input);
+                let info = self.info(input);
                 let elements = info.kind.shape.elements() as u64;
                 match info.source {
                     Source::Parameter(_) if seen.insert(input) => parameters += elements,
@@ -87,15 +87,15 @@ impl Graph {
                     _ => {}
                 }
             }
-            let kinds: Vec<_> = node.inputs.iter().map(|&v| &self.value(v).kind).collect();
+            let kinds: Vec<_> = node.inputs.iter().map(|&v| &self.info(v).kind).collect();
             let own = node.outputs.iter().filter(|&&v| self.storage(v) == v);
             summary.rows.push(SummaryRow {
                 layer: node.name.clone(),
                 operator: node.operator.name(),
-                shape: self.shape(node.outputs[0]).clone(),
+                shape: self.shape_of(node.outputs[0]).clone(),
                 parameters,
                 multiply_adds: node.operator.multiply_adds(&kinds),
-                bytes: own.map(|&v| self.value(v).kind.bytes()).sum(),
+                bytes: own.map(|&v| self.info(v).kind.bytes()).sum(),
             });
         }
         Ok(summary)

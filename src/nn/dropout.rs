@@ -14,7 +14,7 @@ macro_rules! dropout {
         }
 
         impl $name {
-            /// Sets each to zero with this probability, PyTorch's `p`.
+            /// Sets each to zero with this probability, PyTorch's `p`, from 0 to 1.
             pub fn new(probability: f32) -> Self {
                 $name { probability, seed: 0 }
             }
@@ -40,10 +40,9 @@ macro_rules! dropout {
 
         impl Layer for $name {
             fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-                // Keeping nothing would divide by zero.
-                if !(0.0..1.0).contains(&self.probability) {
+                if !(0.0..=1.0).contains(&self.probability) {
                     let message = format!(
-                        "dropout probability has to be between 0 and 1, and less than 1, but got {}",
+                        "dropout probability has to be between 0 and 1, but got {}",
                         self.probability
                     );
                     return Err(g.refusal(stringify!($method), message));

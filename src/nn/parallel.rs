@@ -35,7 +35,7 @@ enum Join {
 /// let mut g = Graph::new();
 /// let x = g.input("x", [2, 16, 8, 8])?;
 /// let y = g.scoped("block", |g| block.forward(g, x, Mode::Train))?;
-/// assert_eq!(g.shape(y), g.shape(x));
+/// assert_eq!(g.shape(y)?, g.shape(x)?);
 /// assert!(g.find("block.conv1.weight").is_some());
 /// # Ok(())
 /// # }

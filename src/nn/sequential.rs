@@ -47,7 +47,7 @@ impl Child {
 /// let mut g = Graph::new();
 /// let images = g.input("images", [32, 1, 28, 28])?;
 /// let logits = net.forward(&mut g, images, Mode::Train)?;
-/// assert_eq!(g.shape(logits)[..], [32, 10]);
+/// assert_eq!(g.shape(logits)?[..], [32, 10]);
 /// assert!(g.find("features.2.weight").is_some() && g.find("fc.weight").is_some());
 /// # Ok(())
 /// # }

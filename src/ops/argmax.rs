@@ -35,6 +35,10 @@ impl Operator for ArgMax {
         if self.smallest { "argmin" } else { "argmax" }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let shape = &inputs[0].shape;
         if inputs[0].dtype != DType::F32 {
@@ -102,7 +106,7 @@ impl Graph {
             return self.apply1(ArgMax { axis, keep, smallest }, &[x]);
         }
         self.check_owned([x])?;
-        let shape = self.shape(x).clone();
+        let shape = self.shape_of(x).clone();
         let row = self.reshape(x, [shape.elements()])?;
         let index = self.apply1(ArgMax { axis: 0, keep: false, smallest }, &[row])?;
         if keep { self.reshape(index, Shape::from(vec![1; shape.len()])) } else { Ok(index) }

@@ -47,6 +47,10 @@ impl Operator for Binary {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let (lhs, rhs) = (inputs[0], inputs[1]);
         if lhs.dtype != rhs.dtype || lhs.dtype != DType::F32 {
@@ -120,6 +124,10 @@ pub struct ExtremumGrad {
 impl Operator for ExtremumGrad {
     fn name(&self) -> &'static str {
         if self.function == Binary::Minimum { "minimum_grad" } else { "maximum_grad" }
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

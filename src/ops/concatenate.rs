@@ -41,6 +41,10 @@ impl Operator for Concatenate {
         "concatenate"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, usize::MAX)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let Some(first) = inputs.first() else { return Err("expected a non-empty list of tensors".into()) };
         let mut sizes = first.shape.to_vec();

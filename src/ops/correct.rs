@@ -1,10 +1,10 @@
 //! How many predictions are right: what accuracy is made of, counted on the device.
 
 use super::Operator;
-use super::cross_entropy::{CrossEntropy, rows_and_classes};
+use super::cross_entropy::rows_and_classes;
 use super::softmax::team;
 use crate::error::Result;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Ignored, LabelRange, Value};
 use crate::plan::Lower;
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -23,9 +23,17 @@ impl Operator for CorrectPredictions {
         "correct_predictions"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         rows_and_classes(inputs[0], inputs[1])?;
         Ok(vec![TensorType::u32(Shape::scalar())])
+    }
+
+    fn labels(&self, inputs: &[&TensorType]) -> Option<(usize, LabelRange)> {
+        Some((1, LabelRange { classes: inputs[0].shape[1], ignored: Ignored::AsLosses }))
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
@@ -50,17 +58,12 @@ impl Operator for CorrectPredictions {
 
 impl Graph {
     /// How many rows of `logits [n, classes]` have their first maximum at their label (i32 `[n]`):
-    /// a u32 scalar. Rows labelled -100 never count.
+    /// a u32 scalar. Rows whose label is no class never count: those that a loss of the same labels ignores, or
+    /// -100 where there is no loss.
     ///
     /// # Errors
     /// Logits that are not `[n, classes]`, or another number of labels.
     pub fn correct_predictions(&mut self, logits: Value, labels: Value) -> Result<Value> {
-        let correct = self.apply1(CorrectPredictions, &[logits, labels])?;
-        let (root, classes) = (self.storage(labels), self.shape(logits)[1]);
-        // A loss on the same labels may have its own idea of what is ignored.
-        if self.value(root).labels.is_none() {
-            self.restrict_labels(root, classes, CrossEntropy::default().ignore_index);
-        }
-        Ok(correct)
+        self.apply1(CorrectPredictions, &[logits, labels])
     }
 }

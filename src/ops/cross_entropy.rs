@@ -7,7 +7,7 @@ use super::Operator;
 use super::loss::Reduction;
 use super::softmax::team;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
 use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -57,8 +57,9 @@ pub enum ClassScores {
 /// label, the sum of the labels' weights, a scalar.
 ///
 /// With no label that counts the loss and its gradient are 0. (PyTorch's mean is NaN then, which
-/// would end a training run over one empty batch.) A label outside the classes counts as ignored
-/// here; a session refuses it before upload where labels are an input.
+/// would end a training run over one empty batch.) A label outside the classes counts as ignored here. Where labels are
+/// an input a session refuses it before upload, where they are a constant the graph does. Labels that the step computes
+/// are not checked.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropy {
     /// The label of rows that take no part.
@@ -248,6 +249,10 @@ impl Operator for CrossEntropy {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 3)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check()?;
         check_labelled(inputs[0], inputs[1], inputs.get(2).copied())?;
@@ -256,6 +261,11 @@ impl Operator for CrossEntropy {
             Reduction::None => vec![TensorType::f32(inputs[1].shape.clone())],
             _ => vec![scalar.clone(), scalar],
         })
+    }
+
+    fn labels(&self, inputs: &[&TensorType]) -> Option<(usize, LabelRange)> {
+        let ignored = Ignored::Label(self.ignore_index);
+        Some((1, LabelRange { classes: inputs[0].shape[1], ignored }))
     }
 
     fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
@@ -323,6 +333,10 @@ impl Operator for CrossEntropyGrad {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (4, 5)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.forward.check()?;
         check_labelled(inputs[0], inputs[1], inputs.get(4).copied())?;
@@ -372,6 +386,10 @@ pub struct CrossEntropyWithGrad {
 impl Operator for CrossEntropyWithGrad {
     fn name(&self) -> &'static str {
         "cross_entropy_with_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn describe(&self) -> String {
@@ -434,10 +452,7 @@ impl Graph {
         attributes: CrossEntropy,
     ) -> Result<Value> {
         let inputs: Vec<Value> = [logits, labels].into_iter().chain(weight).collect();
-        let loss = self.apply(attributes, &inputs)?[0];
-        let classes = self.shape(logits)[1];
-        self.restrict_labels(self.storage(labels), classes, attributes.ignore_index);
-        Ok(loss)
+        Ok(self.apply(attributes, &inputs)?[0])
     }
 
     /// The negative log likelihood of `labels` under the logarithms of probabilities `(n, classes, ...)` that

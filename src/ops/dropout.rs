@@ -22,7 +22,7 @@ static DROPOUT: ShaderFile = shader_file!("shared/dropout");
 /// gradient. Inputs: x, the step counter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Dropout {
-    /// Probability that a unit is kept, above 0 and below 1.
+    /// Probability that a unit is kept, at least 0 and below 1.
     pub keep: f32,
     /// What is a unit.
     pub of: Unit,
@@ -54,10 +54,15 @@ impl Dropout {
         Reach::Units(Units { plane, below, seed: self.seed, node: self.node })
     }
 
+    /// What is kept is multiplied by this.
+    fn scale(&self) -> f32 {
+        if self.keep == 0.0 { 0.0 } else { 1.0 / self.keep }
+    }
+
     fn check(&self, shape: &Shape) -> Result<(), String> {
         // Written so that a NaN fails too.
-        if !(self.keep > 0.0 && self.keep < 1.0 && (1.0 / self.keep).is_finite()) {
-            return Err(format!("keep probability must be above 0 and below 1, found {}", self.keep));
+        if !((0.0..1.0).contains(&self.keep) && self.scale().is_finite()) {
+            return Err(format!("keep probability must be at least 0 and below 1, found {}", self.keep));
         }
         if self.of == Unit::Channel && shape.len() < 2 {
             return Err(format!(
@@ -81,6 +86,10 @@ impl Operator for Dropout {
         "dropout"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check(&inputs[0].shape)?;
         if inputs[0].dtype != DType::F32 {
@@ -102,7 +111,7 @@ impl Operator for Dropout {
             file: &DROPOUT,
             function: "dropout",
             reach: vec![Reach::Same, self.units(&inputs[0].shape)],
-            numbers: vec![1.0 / self.keep],
+            numbers: vec![self.scale()],
         })
     }
 
@@ -132,6 +141,10 @@ pub struct DropoutMask {
 impl Operator for DropoutMask {
     fn name(&self) -> &'static str {
         "dropout_mask"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
@@ -165,10 +178,11 @@ impl Operator for DropoutMask {
 impl Graph {
     /// Dropout: in training each element of `x` is kept with probability `keep_probability` and
     /// divided by it, or else becomes 0; in evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in
-    /// training. Every step, and every dropout of a graph, draws anew; the same seed draws the same again.
+    /// training. Every step, and every dropout of a graph, draws anew; the same seed draws the same again. With a keep
+    /// probability of 0 the output and the gradient are zeros, as with PyTorch's `p=1`.
     ///
     /// # Errors
-    /// A keep probability that is not above 0 and at most 1; an `x` that is not f32.
+    /// A keep probability that is not between 0 and 1; an `x` that is not f32.
     pub fn dropout(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
         self.dropout_of(Unit::Element, x, keep_probability, seed, mode)
     }
@@ -183,15 +197,15 @@ impl Graph {
     }
 
     fn dropout_of(&mut self, of: Unit, x: Value, keep: f32, seed: u64, mode: Mode) -> Result<Value> {
-        if !(keep > 0.0 && keep <= 1.0) {
+        if !(0.0..=1.0).contains(&keep) {
             let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
-            let message = format!("keep_probability must be above 0 and at most 1, found {keep}");
+            let message = format!("keep_probability must be between 0 and 1, found {keep}");
             return Err(self.refusal(operator, message));
         }
         if mode == Mode::Eval || keep == 1.0 {
             return Ok(x);
         }
-        let earlier = self.nodes().filter(|(_, node)| node.operator.name() == "dropout").count();
+        let earlier = self.count_of("dropout");
         let step = self.step_counter();
         // A graph of 2^32 nodes fits no memory.
         self.apply1(Dropout { keep, of, seed, node: earlier as u32 }, &[x, step])
@@ -203,9 +217,9 @@ impl Graph {
     /// A value that no dropout made; in evaluation, and with a keep probability of 1, none does.
     pub fn dropout_mask(&mut self, y: Value) -> Result<Value> {
         self.check_owned([y])?;
-        let info = self.value(y);
+        let info = self.info(y);
         let made_by = match info.source {
-            Source::Node { node, .. } => Some(self.node(node)),
+            Source::Node { node, .. } => Some(self.node_at(node)),
             _ => None,
         };
         let dropout = made_by.and_then(|node| {

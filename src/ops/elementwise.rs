@@ -30,6 +30,10 @@ impl Operator for SumTo {
         "sum_to"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let from = &inputs[0].shape;
         match broadcast(&self.shape, from) {
@@ -67,6 +71,10 @@ pub struct Copy;
 impl Operator for Copy {
     fn name(&self) -> &'static str {
         "copy"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

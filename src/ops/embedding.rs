@@ -2,7 +2,7 @@
 
 use super::Operator;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, embedding as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -22,8 +22,8 @@ const ITEMS: usize = 4;
 /// For each index the weight's row of that number. Inputs: weight `[rows, features]`, indices (i32 of any
 /// shape). Output: the indices' shape, and `features` behind it.
 ///
-/// An index that is no row gives zeros and no gradient; a session refuses it before upload where the
-/// indices are an input.
+/// An index that is no row gives zeros and no gradient. Where the indices are an input a session refuses it before
+/// upload, where they are a constant the graph does. Indices that the step computes are not checked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Embedding {
     /// A row that gets no gradient, and so stays as it is.
@@ -33,6 +33,10 @@ pub struct Embedding {
 impl Operator for Embedding {
     fn name(&self) -> &'static str {
         "embedding"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
@@ -51,6 +55,10 @@ impl Operator for Embedding {
             ));
         }
         Ok(vec![TensorType::f32([&indices.shape[..], &[features]].concat())])
+    }
+
+    fn labels(&self, inputs: &[&TensorType]) -> Option<(usize, LabelRange)> {
+        Some((1, LabelRange { classes: inputs[0].shape[0], ignored: Ignored::Nothing }))
     }
 
     fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
@@ -114,6 +122,10 @@ impl EmbeddingGrad {
 impl Operator for EmbeddingGrad {
     fn name(&self) -> &'static str {
         "embedding_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
@@ -185,8 +197,6 @@ impl Graph {
     /// # Errors
     /// As [`Graph::embedding`]; a padding row that the weight does not have.
     pub fn embedding_with(&mut self, weight: Value, indices: Value, attributes: Embedding) -> Result<Value> {
-        let rows = self.apply1(attributes, &[weight, indices])?;
-        self.restrict_indices(self.storage(indices), self.shape(weight)[0]);
-        Ok(rows)
+        self.apply1(attributes, &[weight, indices])
     }
 }

@@ -25,6 +25,10 @@ impl Operator for Expand {
         "expand"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let input = inputs[0];
         if input.dtype != DType::F32 {

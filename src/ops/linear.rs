@@ -26,6 +26,10 @@ impl Operator for Linear {
         "linear"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 3)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let (x, weight) = (&inputs[0].shape, &inputs[1].shape);
@@ -117,6 +121,10 @@ pub struct LinearGradWeight;
 impl Operator for LinearGradWeight {
     fn name(&self) -> &'static str {
         "linear_grad_weight"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

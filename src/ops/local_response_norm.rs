@@ -84,6 +84,10 @@ impl Operator for LocalResponseNorm {
         "local_response_norm"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check(inputs[0])?;
         Ok(vec![inputs[0].clone(); 2])
@@ -123,6 +127,10 @@ pub struct LocalResponseNormGrad(pub LocalResponseNorm);
 impl Operator for LocalResponseNormGrad {
     fn name(&self) -> &'static str {
         "local_response_norm_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -94,6 +94,11 @@ impl ElementLoss {
         self.names()[which]
     }
 
+    /// How many tensors it compares, at the least and at the most.
+    fn tensors(self) -> (usize, usize) {
+        if self == ElementLoss::BceWithLogits { (2, 3) } else { (2, 2) }
+    }
+
     /// What the function takes beside tensors.
     fn numbers(self) -> Vec<f32> {
         match self {
@@ -204,6 +209,10 @@ impl Operator for Loss {
         self.element.names()[0]
     }
 
+    fn arity(&self) -> (usize, usize) {
+        self.element.tensors()
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.element.check(inputs)?;
         Ok(vec![self.output(inputs)])
@@ -270,6 +279,11 @@ pub struct LossGrad {
 impl Operator for LossGrad {
     fn name(&self) -> &'static str {
         self.forward.element.names()[if self.by_target { 2 } else { 1 }]
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        let (fewest, most) = self.forward.element.tensors();
+        (fewest + 1, most + 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -94,6 +94,10 @@ impl Operator for MatMul {
         "matmul"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let lhs = &inputs[0].shape;

@@ -40,7 +40,7 @@ pub mod unary;
 pub mod upsample;
 
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::{Backward, LabelRange};
 use crate::plan::{Caps, Lower, choice};
 use crate::reference::Array;
 use crate::tensor::TensorType;
@@ -55,6 +55,10 @@ pub trait Operator: Any + Debug + Send + Sync {
     /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
     fn name(&self) -> &'static str;
 
+    /// How many inputs it takes, at the least and at the most. The graph refuses any other number, so that the
+    /// methods below find every input they name.
+    fn arity(&self) -> (usize, usize);
+
     /// What the node does, for people: the name, or several where operators were fused.
     fn describe(&self) -> String {
         self.name().to_owned()
@@ -65,6 +69,12 @@ pub trait Operator: Any + Debug + Send + Sync {
     /// # Errors
     /// The message says expected and found; the graph adds operator and node.
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String>;
+
+    /// For an input of class labels or indices: which input it is, and what the labels may be. The graph checks
+    /// constants, a session checks what is written to inputs.
+    fn labels(&self, _inputs: &[&TensorType]) -> Option<(usize, LabelRange)> {
+        None
+    }
 
     /// Appends the nodes that compute the gradients of the inputs.
     ///

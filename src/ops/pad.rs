@@ -92,6 +92,10 @@ impl Operator for Pad {
         "pad"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         strided_copy::check_input(inputs[0])?;
         let input = &inputs[0].shape;
@@ -172,6 +176,10 @@ impl PadGrad {
 impl Operator for PadGrad {
     fn name(&self) -> &'static str {
         "pad_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -41,6 +41,10 @@ impl Operator for Permute {
         "permute"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         strided_copy::check_input(inputs[0])?;
         let (input, axes) = (&inputs[0].shape, &self.axes);
@@ -93,7 +97,7 @@ impl Graph {
     pub fn permute(&mut self, x: Value, axes: impl Into<Vec<usize>>) -> Result<Value> {
         self.check_owned([x])?;
         let permute = Permute { axes: axes.into() };
-        let kind = &self.value(x).kind;
+        let kind = &self.info(x).kind;
         // Where only dimensions of size 1 change places, no element does: a view will do.
         match permute.infer(&[kind]) {
             Ok(outputs) if permute.moves_nothing(&kind.shape) => self.reshape(x, outputs[0].shape.clone()),
@@ -109,7 +113,7 @@ impl Graph {
         for axis in [first, second] {
             self.size_along("transpose", x, axis)?;
         }
-        let mut axes: Vec<usize> = (0..self.shape(x).len()).collect();
+        let mut axes: Vec<usize> = (0..self.shape_of(x).len()).collect();
         axes.swap(first, second);
         self.permute(x, axes)
     }

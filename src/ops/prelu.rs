@@ -40,6 +40,10 @@ impl Operator for PRelu {
         "prelu"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let (x, weight) = (inputs[0], inputs[1]);
         if x.dtype != DType::F32 || weight.dtype != DType::F32 {
@@ -104,6 +108,10 @@ pub struct PReluGrad;
 impl Operator for PReluGrad {
     fn name(&self) -> &'static str {
         "prelu_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

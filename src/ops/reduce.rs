@@ -100,6 +100,10 @@ impl Operator for Reduce {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.axes.check(inputs[0])?;
         Ok(vec![TensorType::f32(self.axes.output(&inputs[0].shape))])
@@ -173,6 +177,10 @@ impl Operator for EqualCount {
         "equal_count"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_broadcast(&inputs[1..], inputs[0])?;
         Ok(vec![inputs[1].clone()])
@@ -210,6 +218,10 @@ pub struct ExtremumShare;
 impl Operator for ExtremumShare {
     fn name(&self) -> &'static str {
         "extremum_share"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (4, 4)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
@@ -274,6 +286,10 @@ impl Variance {
 impl Operator for Variance {
     fn name(&self) -> &'static str {
         "variance"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -20,6 +20,10 @@ impl Operator for Reshape {
         "reshape"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let (from, to) = (inputs[0].shape.elements(), self.shape.elements());
         if from != to {
@@ -67,7 +71,7 @@ impl Graph {
     /// A scalar, which has no first dimension.
     pub fn flatten(&mut self, x: Value) -> Result<Value> {
         self.check_owned([x])?;
-        let shape = self.shape(x);
+        let shape = self.shape_of(x);
         let Some((&first, rest)) = shape.split_first() else {
             let message = "expects an input with at least 1 dimension, found a scalar";
             return Err(self.refusal("flatten", message.into()));

@@ -61,9 +61,9 @@ impl Graph {
     ) -> Result<Value> {
         self.check_rows("cosine_embedding_loss", &[x1, x2])?;
         self.check_owned([y])?;
-        if self.shape(y)[..] != self.shape(x1)[..1] {
+        if self.shape_of(y)[..] != self.shape_of(x1)[..1] {
             let message =
-                format!("expects a target for each row of {}, found {}", self.shape(x1), self.shape(y));
+                format!("expects a target for each row of {}, found {}", self.shape_of(x1), self.shape_of(y));
             return Err(self.refusal("cosine_embedding_loss", message));
         }
         self.check_batch_mean("cosine_embedding_loss", reduction)?;
@@ -162,11 +162,11 @@ impl Graph {
 
     fn check_rows(&self, operator: &'static str, rows: &[Value]) -> Result<()> {
         self.check_owned(rows.iter().copied())?;
-        let shape = self.shape(rows[0]);
-        match rows.iter().find(|&&x| shape.len() != 2 || self.shape(x) != shape) {
+        let shape = self.shape_of(rows[0]);
+        match rows.iter().find(|&&x| shape.len() != 2 || self.shape_of(x) != shape) {
             Some(&x) => {
                 let message =
-                    format!("expects (n, features) of one shape, found {shape} and {}", self.shape(x));
+                    format!("expects (n, features) of one shape, found {shape} and {}", self.shape_of(x));
                 Err(self.refusal(operator, message))
             }
             None => Ok(()),

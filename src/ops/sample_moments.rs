@@ -27,6 +27,10 @@ impl Operator for SampleMoments {
         "sample_moments"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (4, 4)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let [x, sample, mean, deviations] = inputs else {
             return Err(format!("expects 4 inputs, found {}", inputs.len()));
@@ -93,8 +97,8 @@ impl Graph {
     pub fn monte_carlo(&mut self, outputs: &[Value]) -> Result<MonteCarlo> {
         self.check_owned(outputs.iter().copied())?;
         for &output in outputs {
-            let info = self.value(output);
-            let made = matches!(self.value(self.storage(output)).source, Source::Node { .. });
+            let info = self.info(output);
+            let made = matches!(self.info(self.storage(output)).source, Source::Node { .. });
             if !made || info.kind.dtype != DType::F32 {
                 return Err(Error::Value {
                     name: info.name.clone(),
@@ -109,7 +113,7 @@ impl Graph {
             let sample = g.scoped_name("sample");
             let sample = g.scalar(&sample)?;
             let moments = outputs.iter().enumerate().map(|(i, &output)| {
-                let shape = g.shape(output).clone();
+                let shape = g.shape_of(output).clone();
                 let mut state =
                     |name: &str| g.state(&format!("{name}.{i}"), shape.clone(), Init::Constant(0.0), false);
                 let moments = [state("mean")?, state("deviations")?];

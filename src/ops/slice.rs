@@ -98,6 +98,10 @@ impl Operator for Slice {
         "slice"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         strided_copy::check_input(inputs[0])?;
         let input = &inputs[0].shape;
@@ -152,6 +156,10 @@ impl Operator for SliceGrad {
         "slice_grad"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let input = TensorType::f32(self.input.clone());
         let output = self.forward.infer(&[&input])?;
@@ -196,7 +204,7 @@ impl Graph {
         if start >= end || end > size || step == 0 {
             let message = format!(
                 "a slice {start}..{end} with step {step} takes nothing within axis {axis} of {}",
-                self.shape(x)
+                self.shape_of(x)
             );
             return Err(self.refusal("slice", message));
         }
@@ -241,7 +249,7 @@ impl Graph {
     /// f32.
     pub fn flip(&mut self, x: Value, axes: &[usize]) -> Result<Value> {
         self.check_owned([x])?;
-        let shape = self.shape(x).clone();
+        let shape = self.shape_of(x).clone();
         let mut slice: Vec<SliceAxis> = shape.iter().map(|&size| SliceAxis::whole(size)).collect();
         for (i, &axis) in axes.iter().enumerate() {
             let size = self.size_along("flip", x, axis)?;
@@ -256,7 +264,7 @@ impl Graph {
     }
 
     fn slice_along(&mut self, x: Value, axis: usize, along: SliceAxis) -> Result<Value> {
-        let mut axes: Vec<SliceAxis> = self.shape(x).iter().map(|&size| SliceAxis::whole(size)).collect();
+        let mut axes: Vec<SliceAxis> = self.shape_of(x).iter().map(|&size| SliceAxis::whole(size)).collect();
         axes[axis] = along;
         self.apply1(Slice { axes }, &[x])
     }

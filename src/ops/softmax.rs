@@ -56,6 +56,10 @@ impl Operator for Softmax {
         if self.log { "log_softmax" } else { "softmax" }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         if inputs[0].dtype != DType::F32 {
             return Err(format!("expects an f32 input, found {}", inputs[0]));
@@ -104,6 +108,10 @@ pub struct SoftmaxGrad {
 impl Operator for SoftmaxGrad {
     fn name(&self) -> &'static str {
         if self.forward.log { "log_softmax_grad" } else { "softmax_grad" }
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -145,6 +145,10 @@ impl Operator for Upsample2d {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         Ok(vec![TensorType::f32(self.0.output_shape(&inputs[0].shape)?)])
@@ -196,6 +200,10 @@ impl Operator for Upsample2dGrad {
             Interpolation::Nearest => "upsample_nearest2d_grad",
             Interpolation::Bilinear { .. } => "upsample_bilinear2d_grad",
         }
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

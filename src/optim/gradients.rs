@@ -30,11 +30,11 @@ pub(super) fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<
     }
     let mut gradients = Vec::with_capacity(pairs.len());
     for (&(parameter, gradient), root) in pairs.iter().zip(roots) {
-        let own = matches!(graph.value(root).source, Source::Node { .. });
+        let own = matches!(graph.info(root).source, Source::Node { .. });
         if own && !taken.contains(&root) {
             gradients.push(gradient);
         } else {
-            let name = graph.value(parameter).name.clone();
+            let name = graph.info(parameter).name.clone();
             gradients.push(graph.apply_named(name, Arc::new(Copy), &[gradient])?[0]);
         }
     }
@@ -49,7 +49,7 @@ pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
     graph.check_owned(pairs.iter().flat_map(|&(parameter, gradient)| [parameter, gradient]))?;
     let mut seen = HashSet::new();
     for &(parameter, gradient) in pairs {
-        let (info, found) = (graph.value(parameter), graph.value(gradient));
+        let (info, found) = (graph.info(parameter), graph.info(gradient));
         if !matches!(info.source, Source::Parameter(_)) {
             return Err(Error::Graph(format!("an optimizer trains parameters; \"{}\" is none", info.name)));
         }
@@ -75,7 +75,7 @@ pub(super) fn state(
 ) -> Result<Vec<Value>> {
     let mut states = Vec::with_capacity(parameters.len());
     for (i, &parameter) in parameters.iter().enumerate() {
-        let info = graph.value(parameter);
+        let info = graph.info(parameter);
         let (name, shape) = (format!("{}.{suffix}", info.name), info.kind.shape.clone());
         let init = init(i, &info.name);
         // The parameter's name has its scope already.

@@ -64,7 +64,7 @@ impl Condition {
     }
 
     fn holds(&self, graph: &Graph, parameter: Value) -> bool {
-        (self.0)(&graph.value(parameter).name)
+        (self.0)(&graph.info(parameter).name)
     }
 }
 
@@ -144,7 +144,7 @@ impl<R: Rule> Optimizer<R> {
         self.check()?;
         let parameters = graph.parameters_of(loss)?;
         if parameters.is_empty() {
-            let name = &graph.value(loss).name;
+            let name = &graph.info(loss).name;
             return Err(Error::Graph(format!(
                 "the loss \"{name}\" depends on no parameter, so there is nothing to train"
             )));
@@ -200,7 +200,7 @@ impl<R: Rule> Optimizer<R> {
             .chain(self.groups.iter().map(|(condition, _)| ("group", condition)))
         {
             if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
-                let name = |&parameter| graph.value(parameter).name.as_str();
+                let name = |&parameter| graph.info(parameter).name.as_str();
                 let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
                 return Err(Error::Setting {
                     setting,

@@ -85,7 +85,7 @@ impl Arenas {
             for run in runs.iter().zip(&laid_out).filter(|(_, laid_out)| !**laid_out).map(|(run, _)| run) {
                 for page in &pages {
                     let roots = &run[page.clone()];
-                    let kind = match graph.value(roots[0]).source {
+                    let kind = match graph.info(roots[0]).source {
                         Source::Parameter(_) => BufferKind::Parameters,
                         Source::State { .. } => BufferKind::State,
                         _ => BufferKind::Gradients,
@@ -131,7 +131,7 @@ impl Arenas {
     fn is_next(&self, graph: &Graph, before: Value, value: Value) -> bool {
         match (self.places.get(&before), self.places.get(&value)) {
             (Some(&(page, offset)), Some(&place)) => {
-                let bytes = graph.value(before).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                let bytes = graph.info(before).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
                 place == (page, offset + bytes)
             }
             _ => false,
@@ -141,7 +141,7 @@ impl Arenas {
     fn add_page(&mut self, graph: &Graph, kind: BufferKind, values: &[Value]) -> Result<()> {
         let mut offset = 0;
         for &value in values {
-            let info = graph.value(value);
+            let info = graph.info(value);
             if self.places.insert(value, (self.pages.len(), offset)).is_some() {
                 return Err(Error::Graph(format!(
                     "\"{}\" is updated by more than one optimizer step; give each parameter to one",
@@ -166,7 +166,7 @@ fn split(
     let mut pages = Vec::new();
     let (mut start, mut filled) = (0, 0u64);
     for (i, &value) in values.iter().enumerate() {
-        let bytes = graph.value(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        let bytes = graph.info(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
         if i > start && (filled + bytes > page_bytes || breaks(i)) {
             pages.push(start..i);
             (start, filled) = (i, 0);

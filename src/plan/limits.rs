@@ -1,13 +1,14 @@
 //! Checks a plan against the adapter's limits, so that a layer is named here and not in a driver.
 
-use super::{Dispatch, MAX_ITERATIONS, Place, Plan, Step};
+use super::{Binding, Dispatch, MAX_ITERATIONS, Place, Plan, Step};
 use crate::error::{Error, Result};
 use crate::graph::Source;
 
 /// Workgroup counts in x, y and z whose product is at least `count`, each within the limit where
 /// that is possible.
 pub(crate) fn fold(count: u64, limit: u32) -> [u32; 3] {
-    let limit = u64::from(limit);
+    // An adapter that allows none is refused by the check below.
+    let limit = u64::from(limit.max(1));
     let cap = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     if count <= limit {
         return [cap(count.max(1)), 1, 1];
@@ -17,71 +18,136 @@ pub(crate) fn fold(count: u64, limit: u32) -> [u32; 3] {
         return [cap(count.div_ceil(y)), cap(y), 1];
     }
     let z = count.div_ceil(limit * limit);
-    let y = count.div_ceil(limit * z).min(limit);
-    [cap(count.div_ceil(y * z)), cap(y), cap(z)]
+    let y = count.div_ceil(limit.saturating_mul(z)).min(limit);
+    [cap(count.div_ceil(y.saturating_mul(z))), cap(y), cap(z)]
 }
 
-/// The first limit that a plan exceeds, as an error.
+/// The first limit that a plan exceeds, as an error: one that a smaller batch would not help against before those that
+/// it would.
 pub(crate) fn check(plan: &Plan) -> Result<()> {
-    let batch = batch(plan);
-    let mut largest = batch;
-    let mut found: Option<(String, String, String)> = None;
-    let mut exceeds = |step: &Step, scales: bool, needed: u64, allowed: u64, message: &dyn Fn() -> String| {
-        if scales && batch > 0 {
-            let per_image = needed.div_ceil(batch as u64);
-            largest = largest.min(usize::try_from(allowed / per_image.max(1)).unwrap_or(usize::MAX));
-        }
-        if needed <= allowed {
-            return;
-        }
-        if !scales {
-            largest = 0;
-        }
-        if found.is_none() {
-            let node = plan.graph.node(step.node);
-            found = Some((node.operator.name().to_owned(), node.name.clone(), message()));
-        }
-    };
+    let mut found = Found { batch: batch(plan), largest: batch(plan), fixed: None, scaling: None };
     for step in &plan.steps {
         for dispatch in &plan.dispatches[step.dispatches.clone()] {
-            let kernel = dispatch.kernel.name();
-            let limit = plan.caps.max_binding_bytes.min(plan.caps.max_buffer_bytes);
-            for binding in &dispatch.bindings {
-                let bytes = binding.place.bytes();
-                exceeds(step, scales_with_batch(plan, binding.place, batch), bytes, limit, &|| {
-                    format!("kernel {kernel} binds a buffer of {bytes} bytes, the adapter allows {limit}")
-                });
-            }
-            let count = dispatch.bindings.len() as u64;
-            let allowed = u64::from(plan.caps.max_storage_buffers);
-            exceeds(step, false, count, allowed, &|| {
-                format!("kernel {kernel} binds {count} storage buffers, the adapter allows {allowed}")
-            });
-            let iterations = dispatch.kernel.max_iterations();
-            exceeds(step, false, iterations, MAX_ITERATIONS, &|| {
-                format!(
-                    "kernel {kernel} may loop {iterations} times in one invocation, drivers stop loops, so at most {MAX_ITERATIONS} are allowed; choose another variant or make the summed dimensions smaller"
-                )
-            });
-            check_workgroups(plan, step, dispatch, batch, &mut exceeds);
+            check_bindings(plan, step, dispatch, &mut found);
+            check_iterations(plan, step, dispatch, &mut found);
+            check_workgroups(plan, step, dispatch, &mut found);
         }
     }
-    match found {
-        None => Ok(()),
-        Some((operator, node, message)) => {
-            Err(Error::Limit { operator, node, message, largest_batch: (largest > 0).then_some(largest) })
+    let batch_helps = found.fixed.is_none();
+    let Some((step, mut message)) = found.fixed.or(found.scaling) else { return Ok(()) };
+    let node = plan.graph.node_at(plan.steps[step].node);
+    let largest_batch = (batch_helps && found.largest > 0).then_some(found.largest);
+    if batch_helps && found.largest == 0 {
+        message += "; a batch of 1 does not fit: make the layer smaller or choose another adapter";
+    }
+    Err(Error::Limit {
+        operator: node.operator.name().to_owned(),
+        node: node.name.clone(),
+        message,
+        largest_batch,
+    })
+}
+
+/// What exceeds limits: the first of each kind, with the number of its step.
+struct Found {
+    batch: usize,
+    /// The largest batch that fits, as far as was looked.
+    largest: usize,
+    /// Whatever the batch is.
+    fixed: Option<(usize, String)>,
+    /// With this batch.
+    scaling: Option<(usize, String)>,
+}
+
+impl Found {
+    /// Notes what a step needs of what the adapter allows, and what to say if that is too much.
+    fn note(
+        &mut self,
+        plan: &Plan,
+        step: &Step,
+        scales: bool,
+        [needed, allowed]: [u64; 2],
+        message: impl Fn() -> String,
+    ) {
+        if scales && self.batch > 0 {
+            let per_image = needed.div_ceil(self.batch as u64);
+            self.largest =
+                self.largest.min(usize::try_from(allowed / per_image.max(1)).unwrap_or(usize::MAX));
+        }
+        let place = if scales { &mut self.scaling } else { &mut self.fixed };
+        if needed > allowed && place.is_none() {
+            // Steps are in the order of their nodes.
+            let number = plan.steps.partition_point(|other| other.node < step.node);
+            *place = Some((number, message()));
         }
     }
 }
 
-type Exceeds<'a> = dyn FnMut(&Step, bool, u64, u64, &dyn Fn() -> String) + 'a;
+fn check_bindings(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut Found) {
+    let (kernel, caps) = (dispatch.kernel.name(), &plan.caps);
+    let limit = caps.max_binding_bytes.min(caps.max_buffer_bytes);
+    for binding in &dispatch.bindings {
+        let bytes = binding.place.bytes();
+        let scales = scales_with_batch(plan, binding.place, found.batch);
+        found.note(plan, step, scales, [bytes, limit], || {
+            let what = bound(plan, step, binding);
+            let mut message = format!(
+                "{what} takes {bytes} bytes, which kernel {kernel} binds at once; the adapter binds {limit}"
+            );
+            if !scales {
+                message += ". Split the layer into several whose tensors fit, or choose an adapter that binds more; where the plan was made for WebGPU's default limits, plan for the device's own, which are often higher (`Device::caps`)";
+            }
+            message
+        });
+    }
+    let (count, allowed) = (dispatch.bindings.len() as u64, u64::from(caps.max_storage_buffers));
+    found.note(plan, step, false, [count, allowed], || {
+        format!(
+            "kernel {kernel} binds {count} storage buffers, the adapter allows {allowed}; choose another adapter: all that WebGPU runs on allow 8"
+        )
+    });
+}
 
-fn check_workgroups(plan: &Plan, step: &Step, dispatch: &Dispatch, batch: usize, exceeds: &mut Exceeds<'_>) {
+/// The largest tensor that a binding holds, by name.
+fn bound(plan: &Plan, step: &Step, binding: &Binding) -> String {
+    let graph = &plan.graph;
+    let node = graph.node_at(step.node);
+    let value = match &binding.run[..] {
+        [] => {
+            let mut values = node.inputs.iter().chain(&node.outputs);
+            values.find(|&&value| plan.place(value) == Some(binding.place)).copied()
+        }
+        run => run.iter().max_by_key(|&&value| graph.info(value).kind.bytes()).copied(),
+    };
+    let Some(value) = value else { return "scratch memory".into() };
+    let info = graph.info(graph.storage(value));
+    let what = match info.source {
+        Source::Parameter(_) => "parameter ",
+        Source::State { .. } => "state ",
+        Source::Input => "input ",
+        _ => "",
+    };
+    let gradient = if what.is_empty() && !binding.run.is_empty() { "the gradient of " } else { what };
+    format!("{gradient}\"{}\" {}", info.name, info.kind)
+}
+
+fn check_iterations(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut Found) {
+    let iterations = dispatch.kernel.max_iterations();
+    found.note(plan, step, false, [iterations, MAX_ITERATIONS], || {
+        format!(
+            "kernel {} may loop {iterations} times in one invocation, drivers stop loops, so at most {MAX_ITERATIONS} are allowed; choose another variant or make the summed dimensions smaller",
+            dispatch.kernel.name()
+        )
+    });
+}
+
+fn check_workgroups(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut Found) {
     let limit = u64::from(plan.caps.max_workgroups);
-    let needed: u64 = dispatch.workgroups.iter().map(|&n| u64::from(n)).product();
+    let counts = dispatch.workgroups.iter().map(|&n| u64::from(n));
+    let needed = counts.fold(1u64, u64::saturating_mul);
     let allowed = limit.saturating_mul(limit).saturating_mul(limit);
-    let scales = dispatch.bindings.iter().any(|b| scales_with_batch(plan, b.place, batch));
-    exceeds(step, scales, needed, allowed, &|| {
+    let scales = dispatch.bindings.iter().any(|b| scales_with_batch(plan, b.place, found.batch));
+    found.note(plan, step, scales, [needed, allowed], || {
         format!("kernel {} needs {needed} workgroups, the adapter allows {allowed}", dispatch.kernel.name())
     });
 }

@@ -7,6 +7,7 @@ pub(crate) mod choice;
 mod fuse;
 mod limits;
 mod lower;
+mod options;
 mod print;
 mod slots;
 mod traffic;
@@ -17,6 +18,7 @@ pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use fuse::Fusion;
 pub(crate) use lower::ARENA_ALIGNMENT;
 pub use lower::{Lower, Operand};
+pub use options::PlanOptions;
 pub use traffic::Traffic;
 
 use crate::error::{Error, Result};
@@ -27,30 +29,6 @@ use slots::Lifetime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// What a plan is to do otherwise than by default.
-#[derive(Clone, Debug, Default)]
-pub struct PlanOptions {
-    variants: Vec<(String, String)>,
-    without: BTreeSet<Fusion>,
-}
-
-impl PlanOptions {
-    /// Takes kernel variant `variant` for nodes of this operator or this name, whatever the table
-    /// would choose. Later calls go before earlier ones.
-    #[must_use]
-    pub fn variant(mut self, operator_or_node: &str, variant: &str) -> Self {
-        self.variants.push((operator_or_node.to_owned(), variant.to_owned()));
-        self
-    }
-
-    /// Leaves out a fusion. All are done otherwise.
-    #[must_use]
-    pub fn without(mut self, fusion: Fusion) -> Self {
-        self.without.insert(fusion);
-        self
-    }
-}
 
 /// A buffer that the plan owns.
 #[derive(Clone, Debug)]
@@ -152,7 +130,8 @@ impl Plan {
     ///
     /// # Errors
     /// A binding, buffer or workgroup count past the adapter's limits, with the node's name and
-    /// the largest batch that fits.
+    /// the largest batch that fits, if the batch is at fault; a value of another graph; constant labels that
+    /// no class has.
     pub fn new(graph: &Graph, outputs: &[Value], caps: &Caps) -> Result<Plan> {
         Plan::with_options(graph, outputs, caps, &PlanOptions::default())
     }
@@ -160,15 +139,16 @@ impl Plan {
     /// [`Plan::new`] with options.
     ///
     /// # Errors
-    /// As [`Plan::new`]; a variant that does not apply.
+    /// As [`Plan::new`]; a variant that does not apply, or that is asked for what the plan does not have.
     pub fn with_options(
         graph: &Graph,
         outputs: &[Value],
         caps: &Caps,
         options: &PlanOptions,
     ) -> Result<Plan> {
-        graph.check_owned(outputs.iter().copied())?;
+        graph.check_plannable(outputs)?;
         let graph = Arc::new(fuse::run(graph, outputs, caps, options));
+        options.check_used(&graph)?;
         let arenas = Arenas::new(&graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
         let read: BTreeSet<Value> = graph
             .nodes()
@@ -188,7 +168,7 @@ impl Plan {
             steps.push(Step { node: id, variant, why, dispatches: start..builder.drafts.len() });
         }
         builder.pin(outputs);
-        let activation_bound = slots::lower_bound(&builder.lifetimes, builder.drafts.len());
+        let activation_bound = slots::lower_bound(&builder.lifetimes);
         let (buffers, places, temporaries) = builder.place(outputs, caps.max_buffer_bytes);
         let mut plan = Plan {
             caps: caps.clone(),
@@ -262,8 +242,11 @@ impl Plan {
     }
 
     /// Where a value lies, views and updates in place resolved; `None` for a value that no
-    /// dispatch touches.
+    /// dispatch touches, and for one of another graph.
     pub fn place(&self, value: Value) -> Option<Place> {
+        if !self.graph.owns(value) {
+            return None;
+        }
         self.places.get(&self.graph.storage(value)).copied()
     }
 }
@@ -301,29 +284,10 @@ fn draft(
     read: &[bool],
     pages: &[Range<usize>],
 ) -> Result<Drafted> {
-    let (variant, why) = pick(graph, node, caps, options)?;
+    let (variant, why) = options.pick(graph, node, caps)?;
     let mut lower = Lower::new(graph, node, caps, variant, read, pages);
     node.operator.lower(&mut lower)?;
     Ok(Drafted { variant, why, drafts: lower.drafts, temporaries: lower.temporaries })
-}
-
-fn pick(graph: &Graph, node: &Node, caps: &Caps, options: &PlanOptions) -> Result<(&'static str, String)> {
-    let kinds: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).kind).collect();
-    let offered = node.operator.variants(&kinds, caps);
-    let operator = node.operator.name();
-    let asked = options.variants.iter().rev().find(|(key, _)| key == operator || *key == node.name);
-    match asked {
-        None => Ok(choice::choose(operator, node.operator.shape_class(&kinds), caps.kind, &offered)),
-        Some((_, variant)) => match offered.iter().find(|v| *v == variant) {
-            Some(&found) => Ok((found, "asked for by name".into())),
-            None => Err(Error::Variant {
-                operator: operator.to_owned(),
-                node: node.name.clone(),
-                variant: variant.clone(),
-                offered: offered.join(", "),
-            }),
-        },
-    }
 }
 
 /// Collects dispatches and the lifetimes of what they touch.
@@ -377,7 +341,7 @@ impl<'g> Builder<'g> {
     fn touch_value(&mut self, value: Value, now: usize, access: Access) {
         let root = self.graph.storage(value);
         self.touched.insert(root);
-        let info = self.graph.value(root);
+        let info = self.graph.info(root);
         if !matches!(info.source, Source::Node { .. }) || self.arenas.places.contains_key(&root) {
             return;
         }
@@ -426,7 +390,7 @@ impl<'g> Builder<'g> {
         }
         let mut places = BTreeMap::new();
         for &value in &self.touched {
-            let info = self.graph.value(value);
+            let info = self.graph.info(value);
             let bytes = info.kind.bytes();
             let place = match &info.source {
                 Source::Parameter(_) | Source::State { .. } => Place::Stored { value, bytes },

@@ -7,8 +7,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan for {} adapter: {} dispatches, 1 submit", self.caps.kind, self.dispatches.len())?;
         for step in &self.steps {
-            let node = self.graph.node(step.node);
-            let kind = &self.graph.value(node.outputs[0]).kind;
+            let node = self.graph.node_at(step.node);
+            let kind = &self.graph.info(node.outputs[0]).kind;
             writeln!(
                 f,
                 "{} \"{}\" -> {kind}: {} ({})",
@@ -26,7 +26,7 @@ impl fmt::Display for Plan {
                     match binding.place {
                         Place::Owned { buffer, offset: 0, .. } => write!(f, " {arrow}b{buffer}")?,
                         Place::Owned { buffer, offset, .. } => write!(f, " {arrow}b{buffer}+{offset}")?,
-                        Place::Stored { value, .. } => write!(f, " {arrow}{}", self.graph.value(value).name)?,
+                        Place::Stored { value, .. } => write!(f, " {arrow}{}", self.graph.info(value).name)?,
                     }
                 }
                 writeln!(f)?;

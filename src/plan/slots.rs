@@ -4,10 +4,12 @@
 //! another part of it for writing. Within a slot values lie where those that are alive at the same
 //! time leave room. Lifetimes include both ends.
 
+mod by_time;
+
 use super::ARENA_ALIGNMENT;
 use crate::shader::Access;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A piece of memory, the dispatches that use it, and those between which it is alive, both included.
 #[derive(Clone, Debug)]
@@ -39,10 +41,6 @@ impl Lifetime {
         self.last = self.last.max(at);
     }
 
-    fn alive_at(&self, dispatch: usize) -> bool {
-        self.first <= dispatch && dispatch <= self.last
-    }
-
     fn overlaps(&self, other: &Lifetime) -> bool {
         self.first <= other.last && other.first <= self.last
     }
@@ -68,10 +66,15 @@ pub(crate) struct Packing {
 /// Rounds in which each order is mended.
 const ROUNDS: usize = 8;
 
+/// Comparisons that the search may take: a fraction of a second. It grows with the square of the values, and what a few
+/// thousand of them need is within this.
+const EFFORT: u64 = 1 << 28;
+
 /// The best of several greedy packings, the first of equals, so that the answer is the same every
 /// time. No slot grows past `most` bytes by sharing.
 ///
-/// Each order is mended for some rounds: what made a slot as large as it is gets its turn earlier.
+/// Each order is mended for some rounds: what made a slot as large as it is gets its turn earlier. Where there are so
+/// many lifetimes that this would take long, the search ends early, and a packing by time takes part.
 pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     type Key = (Reverse<u128>, usize);
     let size = |l: &Lifetime| -> Key { (Reverse(l.bytes.into()), l.first) };
@@ -79,12 +82,13 @@ pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     let death = |l: &Lifetime| -> Key { (Reverse(l.last as u128), l.first) };
     let orders: [fn(&Lifetime) -> Key; 3] = [size, area, death];
     let mut best: Option<Packing> = None;
-    for key in orders {
+    let mut effort = EFFORT;
+    'search: for key in orders {
         // What no dispatch binds takes no memory.
         let mut order: Vec<usize> = (0..lifetimes.len()).filter(|&i| !lifetimes[i].uses.is_empty()).collect();
         order.sort_by_key(|&i| key(&lifetimes[i]));
         for _ in 0..ROUNDS {
-            let packing = pack_in_order(lifetimes, &order, most);
+            let Some(packing) = pack_in_order(lifetimes, &order, most, &mut effort) else { break 'search };
             let tops = |i: usize| {
                 let (slot, offset) = packing.places[i];
                 offset + lifetimes[i].bytes == packing.bytes[slot]
@@ -102,7 +106,13 @@ pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
             }
         }
     }
-    best.expect("there are orders")
+    match best {
+        Some(best) if effort > 0 => best,
+        best => {
+            let by_time = by_time::pack(lifetimes, most);
+            best.filter(|best| best.total() <= by_time.total()).unwrap_or(by_time)
+        }
+    }
 }
 
 impl Packing {
@@ -112,16 +122,23 @@ impl Packing {
 }
 
 /// Gives each in turn the place by which the slots grow least; of those the one that leaves the smallest
-/// gap.
-fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64) -> Packing {
+/// gap. `None` once `effort` is spent.
+fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64, effort: &mut u64) -> Option<Packing> {
     let mut places = vec![(0, 0); lifetimes.len()];
     let mut slots: Vec<Slot> = Vec::new();
     for &i in order {
         let lifetime = &lifetimes[i];
+        let held: usize = slots.iter().map(|slot| slot.held.len() + lifetime.uses.len()).sum();
+        *effort = effort.saturating_sub(held as u64);
+        if *effort == 0 {
+            return None;
+        }
         let best = (0..slots.len())
             .filter(|&s| slots[s].takes(lifetime))
             .map(|s| (slots[s].fit(lifetimes, lifetime), s))
-            .filter(|(fit, _)| fit.growth <= lifetime.room() && fit.offset + lifetime.bytes <= most)
+            .filter(|(fit, _)| {
+                fit.growth <= lifetime.room() && fit.offset.saturating_add(lifetime.bytes) <= most
+            })
             .min();
         let (offset, s) = best.map_or((0, slots.len()), |(fit, s)| (fit.offset, s));
         if s == slots.len() {
@@ -130,7 +147,7 @@ fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64) -> Packing 
         slots[s].hold(lifetimes, i, offset);
         places[i] = (s, offset);
     }
-    Packing { places, bytes: slots.iter().map(|slot| slot.bytes).collect() }
+    Some(Packing { places, bytes: slots.iter().map(|slot| slot.bytes).collect() })
 }
 
 /// A slot while it is filled.
@@ -189,7 +206,11 @@ impl Slot {
     fn hold(&mut self, lifetimes: &[Lifetime], i: usize, offset: u64) {
         self.bytes = self.bytes.max(offset + lifetimes[i].bytes);
         self.held.push((i, offset));
-        for &(at, access) in &lifetimes[i].uses {
+        self.note_uses(&lifetimes[i]);
+    }
+
+    fn note_uses(&mut self, lifetime: &Lifetime) {
+        for &(at, access) in &lifetime.uses {
             let users = if access == Access::Read { &mut self.read } else { &mut self.written };
             users.insert(at);
         }
@@ -197,9 +218,19 @@ impl Slot {
 }
 
 /// The least memory any packing needs: the most bytes alive at one dispatch.
-pub(crate) fn lower_bound(lifetimes: &[Lifetime], dispatches: usize) -> u64 {
-    let alive = |d: usize| lifetimes.iter().filter(|l| l.alive_at(d)).map(|l| l.bytes).sum();
-    (0..dispatches).map(alive).max().unwrap_or(0)
+pub(crate) fn lower_bound(lifetimes: &[Lifetime]) -> u64 {
+    // Bytes that come to life and that die, by dispatch.
+    let mut changes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for lifetime in lifetimes.iter().filter(|lifetime| !lifetime.uses.is_empty()) {
+        changes.entry(lifetime.first).or_default().0 += lifetime.bytes;
+        changes.entry(lifetime.last + 1).or_default().1 += lifetime.bytes;
+    }
+    let (mut alive, mut most) = (0, 0);
+    for (born, died) in changes.into_values() {
+        alive = alive + born - died;
+        most = most.max(alive);
+    }
+    most
 }
 
 #[cfg(test)]
@@ -271,7 +302,7 @@ mod tests {
         ];
         let packing = pack(&lifetimes, u64::MAX);
         assert_eq!(packing.bytes.iter().sum::<u64>(), 2048);
-        assert_eq!(lower_bound(&lifetimes, 7), 2048);
+        assert_eq!(lower_bound(&lifetimes), 2048);
     }
 
     #[test]

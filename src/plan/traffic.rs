@@ -1,10 +1,10 @@
 //! What a step costs on any adapter, counted from the plan: bytes that its kernels move through global
 //! memory against the least possible, and bytes uploaded. Nothing here is measured.
 
-use super::{Binding, Dispatch, Plan, Step};
+use super::{Binding, Dispatch, Place, Plan, Step};
 use crate::graph::{Node, Source, Value};
 use crate::shader::Access;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
@@ -70,28 +70,29 @@ impl Plan {
     pub fn traffic_by_step(&self) -> Vec<Traffic> {
         let mut wanted: BTreeSet<Value> = self.outputs.iter().map(|&v| self.graph.storage(v)).collect();
         for step in &self.steps {
-            wanted.extend(self.graph.node(step.node).inputs.iter().map(|&v| self.graph.storage(v)));
+            wanted.extend(self.graph.node_at(step.node).inputs.iter().map(|&v| self.graph.storage(v)));
         }
         self.steps.iter().map(|step| self.traffic_of(step, &wanted)).collect()
     }
 
     /// Bytes that a step uploads when every input is written anew for it.
     pub fn uploaded_bytes(&self) -> u64 {
-        let uploaded = |v: Value| matches!(self.graph.value(v).source, Source::Input | Source::StepCounter);
+        let uploaded = |v: Value| matches!(self.graph.info(v).source, Source::Input | Source::StepCounter);
         self.buffers.iter().filter(|b| b.value.is_some_and(uploaded)).map(|b| b.bytes).sum()
     }
 
     /// `wanted` are the storages that some node or the user reads.
     fn traffic_of(&self, step: &Step, wanted: &BTreeSet<Value>) -> Traffic {
-        let node = self.graph.node(step.node);
+        let node = self.graph.node_at(step.node);
         let mut traffic = Traffic::default();
         if step.dispatches.is_empty() {
             return traffic;
         }
+        let updated = Updated::of(self, node);
         for dispatch in &self.dispatches[step.dispatches.clone()] {
-            traffic = traffic + self.moved(node, dispatch);
+            traffic = traffic + self.moved(&updated, dispatch);
         }
-        let bytes = |values: BTreeSet<Value>| values.iter().map(|&v| self.graph.value(v).kind.bytes()).sum();
+        let bytes = |values: BTreeSet<Value>| values.iter().map(|&v| self.graph.info(v).kind.bytes()).sum();
         let storages =
             |values: &[Value]| values.iter().map(|&v| self.graph.storage(v)).collect::<BTreeSet<_>>();
         traffic.least_read = bytes(storages(&node.inputs));
@@ -99,29 +100,18 @@ impl Plan {
         traffic
     }
 
-    fn moved(&self, node: &Node, dispatch: &Dispatch) -> Traffic {
+    fn moved(&self, updated: &Updated, dispatch: &Dispatch) -> Traffic {
         let mut traffic = Traffic::default();
         for binding in &dispatch.bindings {
             let bytes = binding.place.bytes();
             if binding.access == Access::Write {
                 traffic.written += bytes;
             }
-            if binding.access == Access::Read || self.is_update(node, binding) {
+            if binding.access == Access::Read || updated.has(self, binding) {
                 traffic.read += bytes;
             }
         }
         traffic
-    }
-
-    /// Whether a binding holds the old value of a tensor and takes the new one.
-    fn is_update(&self, node: &Node, binding: &Binding) -> bool {
-        node.operator.in_place().iter().any(|&(output, _)| {
-            let value = node.outputs[output];
-            match binding.run.first() {
-                None => self.place(value) == Some(binding.place),
-                Some(_) => binding.run.iter().any(|&v| self.graph.storage(v) == self.graph.storage(value)),
-            }
-        })
     }
 
     /// The closing lines of the plan's text.
@@ -137,5 +127,30 @@ impl Plan {
             "a step uploads {} bytes at the most, reads nothing back and allocates nothing",
             self.uploaded_bytes()
         )
+    }
+}
+
+/// What a node updates in place.
+struct Updated {
+    storages: BTreeSet<Value>,
+    places: HashSet<Place>,
+}
+
+impl Updated {
+    fn of(plan: &Plan, node: &Node) -> Updated {
+        let outputs: Vec<Value> =
+            node.operator.in_place().iter().map(|&(output, _)| node.outputs[output]).collect();
+        Updated {
+            storages: outputs.iter().map(|&value| plan.graph.storage(value)).collect(),
+            places: outputs.iter().filter_map(|&value| plan.place(value)).collect(),
+        }
+    }
+
+    /// Whether a binding holds the old value of a tensor and takes the new one.
+    fn has(&self, plan: &Plan, binding: &Binding) -> bool {
+        match binding.run.first() {
+            None => self.places.contains(&binding.place),
+            Some(_) => binding.run.iter().any(|&v| self.storages.contains(&plan.graph.storage(v))),
+        }
     }
 }

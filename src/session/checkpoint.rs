@@ -69,7 +69,7 @@ impl Session {
     fn check_trains_all(&self) -> Result<()> {
         let graph = self.plan.graph();
         let holds = |name: &str| {
-            let source = graph.find(name).map(|value| &graph.value(value).source);
+            let source = graph.find(name).map(|value| &graph.info(value).source);
             matches!(source, Some(Source::Parameter(_) | Source::State { .. }))
         };
         match self.weights.names().find(|name| !holds(name)) {

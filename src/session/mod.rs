@@ -81,7 +81,7 @@ impl Session {
         for buffer in plan.buffers() {
             let made = device.buffer(buffer.kind.name(), buffer.bytes)?;
             if let Some(value) = buffer.value
-                && let Source::Constant(tensor) = &plan.graph().value(value).source
+                && let Source::Constant(tensor) = &plan.graph().info(value).source
             {
                 device.write(&made, 0, HostSlice::from(tensor).bytes());
             }
@@ -163,7 +163,7 @@ impl Session {
     pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
         let data = data.into();
         self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().value(value);
+        let info = self.plan.graph().info(value);
         check_contents(info, data)?;
         // An input that no kernel reads has no buffer.
         if let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value) {
@@ -202,10 +202,10 @@ impl Session {
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
         let graph = self.plan.graph();
         graph.check_owned([value])?;
-        let info = graph.value(value);
+        let info = graph.info(value);
         let root = graph.storage(value);
         let kept = self.plan.outputs().iter().any(|&o| graph.storage(o) == root);
-        if !kept && matches!(graph.value(root).source, Source::Node { .. } | Source::Dropped) {
+        if !kept && matches!(graph.info(root).source, Source::Node { .. } | Source::Dropped) {
             return Err(Error::Value {
                 name: info.name.clone(),
                 message: "is not kept after the step; name it among the plan's outputs".into(),
@@ -221,7 +221,7 @@ impl Session {
     /// A value that is not a one-element output of the plan.
     pub fn record(&mut self, value: Value, capacity: usize) -> Result<()> {
         self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().value(value);
+        let info = self.plan.graph().info(value);
         if info.kind.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
             return Err(Error::Value {
                 name: info.name.clone(),
@@ -246,7 +246,7 @@ impl Session {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
         self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().value(value);
+        let info = self.plan.graph().info(value);
         let mut kind = info.kind.clone();
         let Some(record) = self.records.iter_mut().find(|r| r.value == value) else {
             return Err(Error::Value {
@@ -287,12 +287,12 @@ impl Session {
         let mut parts = Vec::with_capacity(values.len());
         for &value in values {
             let (buffer, offset) = self.locate(value)?;
-            parts.push((buffer, offset, self.plan.graph().value(value).kind.bytes()));
+            parts.push((buffer, offset, self.plan.graph().info(value).kind.bytes()));
         }
         let bytes = self.device.read(&parts)?;
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;
-        let kinds = values.iter().map(|&value| &self.plan.graph().value(value).kind);
+        let kinds = values.iter().map(|&value| &self.plan.graph().info(value).kind);
         Ok(kinds.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect())
     }
 
@@ -302,7 +302,7 @@ impl Session {
             Some(Place::Stored { value, .. }) => self.weights.place(self.plan.graph(), &[value]),
             None => {
                 let root = self.plan.graph().storage(value);
-                let info = self.plan.graph().value(root);
+                let info = self.plan.graph().info(root);
                 if matches!(info.source, Source::Parameter(_) | Source::State { .. }) {
                     return self.weights.place(self.plan.graph(), &[root]);
                 }
@@ -397,21 +397,8 @@ fn check_contents(info: &ValueInfo, data: HostSlice<'_>) -> Result<()> {
             data.len()
         ));
     }
-    if let (Some(range), HostSlice::I32(labels)) = (info.labels, data) {
-        let fits = |label: i32| {
-            Some(label) == range.ignored || usize::try_from(label).is_ok_and(|l| l < range.classes)
-        };
-        if let Some(i) = labels.iter().position(|&label| !fits(label)) {
-            let (label, classes) = (labels[i], range.classes);
-            return error(match range.ignored {
-                Some(ignored) => format!(
-                    "label {label} at position {i} is outside 0..{classes} (and is not {ignored}, the ignored label); check the data set's classes"
-                ),
-                None => format!(
-                    "index {label} at position {i} is outside 0..{classes}; check the rows that are indexed"
-                ),
-            });
-        }
+    if let HostSlice::I32(labels) = data {
+        return info.labels.check(labels).or_else(error);
     }
     Ok(())
 }

@@ -219,8 +219,8 @@ impl Session {
             if step.dispatches.is_empty() {
                 continue;
             }
-            let node = graph.node(step.node);
-            let inputs: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).kind).collect();
+            let node = graph.node_at(step.node);
+            let inputs: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).kind).collect();
             let dispatches = step.dispatches.clone().map(|i| {
                 let dispatch = &self.plan.dispatches()[i];
                 ProfiledDispatch {

@@ -48,7 +48,7 @@ impl Session {
     }
 
     fn verify_node(&mut self, step: &Step) -> Result<Verified> {
-        let node = self.plan.graph().node(step.node).clone();
+        let node = self.plan.graph().node_at(step.node).clone();
         let inputs = self.download(&node.inputs)?;
         self.encode(step.dispatches.clone());
         self.submit()?;

@@ -59,7 +59,7 @@ impl Weights {
         }
         let mut entries = BTreeMap::new();
         for (&value, &(page, offset)) in &arenas.places {
-            let info = graph.value(value);
+            let info = graph.info(value);
             let (init, in_file) = match &info.source {
                 Source::Parameter(init) => (init, true),
                 Source::State { init, in_state_dict } => (init, *in_state_dict),
@@ -188,7 +188,7 @@ impl Weights {
     pub(crate) fn place(&self, graph: &Graph, run: &[Value]) -> Result<(&Buffer, u64)> {
         let mut expected: Option<(usize, u64, u64)> = None;
         for &value in run {
-            let info = graph.value(value);
+            let info = graph.info(value);
             let entry = self.entry(&info.name)?;
             let error = |message: String| Error::Value { name: info.name.clone(), message };
             if entry.shape != info.kind.shape {
@@ -236,9 +236,9 @@ fn average_of(parameter: &str) -> String {
 
 /// What a tensor starts from, and the name that its random numbers go by.
 fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
-    let info = graph.value(value);
+    let info = graph.info(value);
     let Init::Copy(of) = init else { return Ok((init, &info.name)) };
-    let copied = graph.find(of).map(|copied| graph.value(copied));
+    let copied = graph.find(of).map(|copied| graph.info(copied));
     match copied.map(|copied| (&copied.source, copied.kind == info.kind)) {
         Some((Source::Parameter(init), true)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
         _ => Err(Error::Graph(format!(

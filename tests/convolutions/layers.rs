@@ -24,7 +24,7 @@ pub fn layer(layer: impl Layer + 'static, input: &HostTensor) -> Result<(Graph, 
 fn layers_have_pytorchs_parameters() {
     let check = |graph: &Graph, weight: &HostTensor, shape: &[usize], outputs: usize, fan_in: f64| {
         assert_eq!(weight.shape[..], *shape);
-        let bias = graph.find("layer.bias").map(|bias| graph.shape(bias).to_vec());
+        let bias = graph.find("layer.bias").map(|bias| graph.shape(bias).expect("of this graph").to_vec());
         assert_eq!(bias, Some(vec![outputs]));
         let largest = harness::array(weight).largest();
         let bound = 1.0 / fan_in.sqrt();

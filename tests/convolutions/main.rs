@@ -43,7 +43,8 @@ impl Problem {
         }
         let by: Vec<Value> = inputs.iter().map(|(value, _)| *value).collect();
         let output = build(&mut graph, by[0], by[1], by.get(2).copied())?;
-        let gradient = gradient.unwrap_or_else(|| numbers(graph.shape(output).clone(), 9));
+        let gradient =
+            gradient.unwrap_or_else(|| numbers(graph.shape(output).expect("of this graph").clone(), 9));
         let upstream = graph.input("gradient", gradient.shape.clone())?;
         inputs.push((upstream, gradient));
         let gradients = graph.gradients_from(&[(output, upstream)], &by)?;
@@ -55,7 +56,8 @@ impl Problem {
     /// Takes of every operator the variant of this number, counted round.
     fn variants(&self, number: usize, caps: &Caps) -> PlanOptions {
         self.graph.nodes().fold(PlanOptions::default(), |options, (_, node)| {
-            let kinds: Vec<_> = node.inputs.iter().map(|&v| &self.graph.value(v).kind).collect();
+            let kinds: Vec<_> =
+                node.inputs.iter().map(|&v| &self.graph.value(v).expect("of this graph").kind).collect();
             let variants = node.operator.variants(&kinds, caps);
             options.variant(node.operator.name(), variants[number % variants.len()])
         })
@@ -267,7 +269,7 @@ fn transposed_convolutions_scatter_their_input() {
             g.conv_transpose2d(x, w, b, attributes)
         })
         .expect("the problem is valid");
-        let shape = problem.graph.shape(problem.outputs[0]).clone();
+        let shape = problem.graph.shape(problem.outputs[0]).expect("of this graph").clone();
         assert_eq!(shape[..], [input[0], weight[1] * attributes.groups, size[0], size[1]]);
         let expected = scattered(&x, &w, &shape, sides, &attributes);
         // The gradients are in the table of cases.
@@ -303,8 +305,8 @@ fn depthwise_layers_are_one_dispatch_each_pass() {
         for kind in KINDS {
             let plan = problem.plan(kind);
             let passes = plan.steps().iter().filter(|step| {
-                plan.graph().node(step.node).operator.describe().contains("conv2d")
-                    && !plan.graph().node(step.node).operator.name().contains("bias")
+                plan.graph().node(step.node).expect("of this graph").operator.describe().contains("conv2d")
+                    && !plan.graph().node(step.node).expect("of this graph").operator.name().contains("bias")
             });
             let counts: Vec<_> = passes.map(|step| step.dispatches.len()).collect();
             assert_eq!(counts, [1, 1, 1], "{kind}: bias and activation go into the forward pass\n{plan}");
@@ -350,7 +352,11 @@ fn windows_longer_than_registers_go_by_a_product() {
         for kind in KINDS {
             let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
             for (_, node) in problem.graph.nodes().filter(|(_, node)| node.operator.name() != "reshape") {
-                let kinds: Vec<_> = node.inputs.iter().map(|&v| &problem.graph.value(v).kind).collect();
+                let kinds: Vec<_> = node
+                    .inputs
+                    .iter()
+                    .map(|&v| &problem.graph.value(v).expect("of this graph").kind)
+                    .collect();
                 let offered = node.operator.variants(&kinds, &caps);
                 if node.operator.name() != "conv2d_grad_weight" {
                     let found = offered.iter().any(|variant| sliding.contains(variant));

@@ -115,10 +115,15 @@ fn attributes_of_any_size_are_sizes_or_errors() {
                             match built {
                                 Ok(y) => {
                                     accepted += 1;
-                                    assert_eq!(int(graph.shape(y)[2]), expected, "{attributes:?} {output}");
+                                    assert_eq!(
+                                        int(graph.shape(y).expect("of this graph")[2]),
+                                        expected,
+                                        "{attributes:?} {output}"
+                                    );
                                     let mut graph = graph.clone();
-                                    let gradient =
-                                        graph.input("gradient", graph.shape(y).clone()).expect("valid");
+                                    let gradient = graph
+                                        .input("gradient", graph.shape(y).expect("of this graph").clone())
+                                        .expect("valid");
                                     let x = value.expect("there is an input");
                                     let by = graph
                                         .gradients_from(&[(y, gradient)], &[x])

@@ -65,7 +65,7 @@ fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
         Problem::new(x.clone(), w.clone(), None, None, &|g, x, w, b| g.conv_transpose2d(x, w, b, attributes));
     let problem = problem.expect("valid");
     let matrix = attributes
-        .toeplitz(&Shape::from(&problem.graph.shape(problem.outputs[0])[1..]), &w)
+        .toeplitz(&Shape::from(&problem.graph.shape(problem.outputs[0]).expect("of this graph")[1..]), &w)
         .expect("it fits");
     close(&product(&matrix, true, &x), &problem.run(&PlanOptions::default()).expect("it runs")[0]);
 

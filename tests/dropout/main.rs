@@ -201,7 +201,7 @@ fn what_has_no_channels_is_refused() {
 fn verify(graph: &Graph, plan: Plan, inputs: &[Value]) -> Result<()> {
     let mut session = Session::new(device(), plan, &Weights::init(device(), graph, 0)?)?;
     for (seed, &value) in (1..).zip(inputs) {
-        session.write(value, &numbers(graph.shape(value).clone(), seed))?;
+        session.write(value, &numbers(graph.shape(value).expect("of this graph").clone(), seed))?;
     }
     (0..3).try_for_each(|_| session.verify().map(drop))
 }

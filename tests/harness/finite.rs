@@ -51,7 +51,7 @@ pub fn compare_gradients(case: &Case, by: &[usize]) -> Result<(), String> {
         .apply_named("case".into(), Arc::clone(&case.operator), &values)
         .expect("cases fit their operator");
     let output = outputs[0];
-    let shape = graph.shape(output).clone();
+    let shape = graph.shape(output).expect("of this graph").clone();
     let upstream = graph.input("upstream", shape.clone()).expect("shapes of cases are valid");
     contents.insert(upstream, array(&super::numbers(shape, 99)));
     let wanted: Vec<Value> = by.iter().map(|&i| values[i]).collect();

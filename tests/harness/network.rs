@@ -46,7 +46,7 @@ pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, 
     let mut graph = Graph::new();
     let images = graph.input("images", images)?;
     let logits = network.forward(&mut graph, images, Mode::Train)?;
-    let mut labelled = graph.shape(logits).to_vec();
+    let mut labelled = graph.shape(logits)?.to_vec();
     labelled.remove(1);
     let labels = graph.labels("labels", labelled)?;
     let loss = graph.cross_entropy(logits, labels)?;

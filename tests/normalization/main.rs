@@ -192,7 +192,7 @@ fn chains_follow_normalised_rows() -> Result<()> {
             assert!(text.contains("_norm + add + relu") && text.contains("_norm_grad + tanh_grad"), "{text}");
             let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
             for (seed, value) in (1..).zip([x, dy, other, weight, bias]) {
-                session.write(value, &numbers(graph.shape(value).clone(), seed))?;
+                session.write(value, &numbers(graph.shape(value).expect("of this graph").clone(), seed))?;
             }
             session.verify()?;
         }
@@ -206,14 +206,20 @@ fn layers_have_pytorchs_parameters() {
         let mut graph = Graph::new();
         let x = graph.input("x", [2, 6, 4, 5]).expect("the input is valid");
         layer.forward(&mut graph, x, Mode::Eval).expect("the layer fits");
-        let first = |value: Value| match graph.value(value).source.clone() {
+        let first = |value: Value| match graph.value(value).expect("of this graph").source.clone() {
             wgrad::graph::Source::Parameter(init) => init,
             other => panic!("a parameter is one, found {other:?}"),
         };
         let parameters: Vec<(String, Shape, Init)> = graph
             .parameters()
             .into_iter()
-            .map(|value| (graph.value(value).name.clone(), graph.shape(value).clone(), first(value)))
+            .map(|value| {
+                (
+                    graph.value(value).expect("of this graph").name.clone(),
+                    graph.shape(value).expect("of this graph").clone(),
+                    first(value),
+                )
+            })
             .collect();
         parameters
     };

@@ -286,7 +286,7 @@ fn steps_over_generated_shapes_agree_with_the_reference() -> Result<()> {
         session.write_scalar(rate, 0.05)?;
         for step in 0..4 {
             for (i, &(parameter, gradient)) in pairs.iter().enumerate() {
-                let shape = graph.shape(parameter).clone();
+                let shape = graph.shape(parameter).expect("of this graph").clone();
                 session.write(gradient, &scaled(shape, step + 10 * i as u64, 2.0))?;
             }
             session.verify()?;

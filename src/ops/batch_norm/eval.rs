@@ -45,6 +45,11 @@ impl Operator for BatchNormEval {
         "batch_norm_eval"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs = 3 + 2 * usize::from(self.affine);
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.norm.check()?;
         check_parameters(&inputs[1..], channels(inputs[0])?, self.affine, true)?;
@@ -107,6 +112,11 @@ impl Operator for BatchNormEvalGradInput {
         "batch_norm_eval_grad_input"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs = 2 + usize::from(self.affine);
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.norm.check()?;
         let each = TensorType::f32([channels(inputs[0])?]);
@@ -147,6 +157,10 @@ pub struct BatchNormEvalGrad(pub BatchNorm);
 impl Operator for BatchNormEvalGrad {
     fn name(&self) -> &'static str {
         "batch_norm_eval_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (5, 5)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -124,6 +124,10 @@ impl Operator for BatchNormGrad {
         "batch_norm_grad"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let channels = channels(inputs[0])?;
         check_each(&inputs[1..2], &["the output's gradient"], inputs[0])?;

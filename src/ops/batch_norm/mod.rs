@@ -137,7 +137,7 @@ impl Graph {
         if let Some(batches) = batches {
             inputs.push(batches);
             self.check_owned(inputs.iter().copied())?;
-            let kinds: Vec<_> = inputs.iter().map(|&input| &self.value(input).kind).collect();
+            let kinds: Vec<_> = inputs.iter().map(|&input| &self.info(input).kind).collect();
             // What is refused leaves no node.
             if operator.infer(&kinds).is_ok() {
                 let counted = self.apply1(BatchCount, &[batches])?;

@@ -79,6 +79,10 @@ impl Operator for BatchNormMaxPool {
         "batch_norm_max_pool2d"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        self.norm.arity()
+    }
+
     fn describe(&self) -> String {
         let activation = self.activation.map_or(String::new(), |f| format!(" + {}", f.name()));
         format!("batch_norm{activation} + max_pool2d")
@@ -155,6 +159,10 @@ pub struct BatchNormMaxPoolGrad(pub BatchNormGrad);
 impl Operator for BatchNormMaxPoolGrad {
     fn name(&self) -> &'static str {
         "batch_norm_max_pool2d_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (4, 4)
     }
 
     fn describe(&self) -> String {

@@ -97,6 +97,12 @@ impl Operator for BatchNormTrain {
         "batch_norm"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs =
+            1 + 2 * usize::from(self.affine) + 2 * usize::from(self.tracked) + usize::from(self.averages());
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.norm.check()?;
         let channels = channels(inputs[0])?;
@@ -169,6 +175,10 @@ pub struct BatchCount;
 impl Operator for BatchCount {
     fn name(&self) -> &'static str {
         "batch_count"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -43,6 +43,10 @@ impl Operator for Conv2dGradInput {
         "conv2d_grad_input"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let geometry = self.geometry(&inputs[1].shape)?;
@@ -146,6 +150,10 @@ impl Operator for Conv2dGradWeight {
         "conv2d_grad_weight"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let geometry = self.geometry(&inputs[1].shape)?;
@@ -227,6 +235,10 @@ pub struct Conv2dGradBias;
 impl Operator for Conv2dGradBias {
     fn name(&self) -> &'static str {
         "conv2d_grad_bias"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

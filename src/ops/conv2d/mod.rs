@@ -46,6 +46,10 @@ impl Operator for Conv2d {
         "conv2d"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 3)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape)?;

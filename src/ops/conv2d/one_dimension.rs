@@ -131,19 +131,19 @@ impl Graph {
     ) -> Result<Value> {
         self.check_owned([input, weight])?;
         let (&[images, channels, length], &[first, second, kernel]) =
-            (&self.shape(input)[..], &self.shape(weight)[..])
+            (&self.shape_of(input)[..], &self.shape_of(weight)[..])
         else {
             let message = format!(
                 "input must be (images, channels, length) and weight (out, in, length), or (in, out, length) where transposed, found {} and {}",
-                self.shape(input),
-                self.shape(weight)
+                self.shape_of(input),
+                self.shape_of(weight)
             );
             return Err(self.refusal(operator, message));
         };
         let input = self.reshape(input, [images, channels, 1, length])?;
         let weight = self.reshape(weight, [first, second, 1, kernel])?;
         let result = build(self, input, weight).map_err(|e| e.of_operator(operator))?;
-        let &[images, channels, _, length] = &self.shape(result)[..] else {
+        let &[images, channels, _, length] = &self.shape_of(result)[..] else {
             unreachable!("a convolution's result has four dimensions");
         };
         self.reshape(result, [images, channels, length])

@@ -40,8 +40,8 @@ impl Graph {
     ) -> Result<Value> {
         const NAME: &str = "convolution2d";
         self.check_owned([weight])?;
-        if self.shape(weight).len() != 4 {
-            let message = format!("weight must be (out, in, height, width), found {}", self.shape(weight));
+        if self.shape_of(weight).len() != 4 {
+            let message = format!("weight must be (out, in, height, width), found {}", self.shape_of(weight));
             return Err(self.refusal(NAME, message));
         }
         let turned = self.flip(weight, &[2, 3])?;

@@ -71,13 +71,13 @@ impl Graph {
         const NAME: &str = "conv_transpose2d";
         self.check_owned([input, weight].into_iter().chain(bias))?;
         let shape = attributes
-            .transposed_shape(self.shape(input), self.shape(weight))
+            .transposed_shape(self.shape_of(input), self.shape_of(weight))
             .map_err(|message| self.refusal(NAME, message))?;
         let results = shape[1];
         if let Some(bias) = bias
-            && self.shape(bias)[..] != [results]
+            && self.shape_of(bias)[..] != [results]
         {
-            let (bias, weight) = (self.shape(bias), self.shape(weight));
+            let (bias, weight) = (self.shape_of(bias), self.shape_of(weight));
             let message = format!("bias must be [{results}] for weight {weight}, found {bias}");
             return Err(self.refusal(NAME, message));
         }

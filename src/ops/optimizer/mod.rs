@@ -184,6 +184,11 @@ impl<R: Rule> Operator for Update<R> {
         self.groups.first().map_or("update", |group| group.rule.name())
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs = self.runs().saturating_mul(self.parameters()).saturating_add(self.rates() + 1);
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let (parameters, runs) = (self.parameters(), self.runs());
         let expected = runs * parameters + self.rates() + 1;
@@ -292,9 +297,11 @@ fn require_decay(setting: &'static str, value: f64) -> Result<()> {
     require(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
 }
 
-/// Kernels divide by at least this much, as f32.
+/// What is added to a divisor: with 0 an element whose gradients were all 0 becomes NaN, as in PyTorch. One that f32 takes
+/// for 0 would do the same without having been asked to.
 fn require_eps(eps: f64) -> Result<()> {
-    require("eps", eps, eps >= f64::from(f32::MIN_POSITIVE) && finite_f32(eps), "above 0")
+    let passes = eps == 0.0 || eps >= f64::from(f32::MIN_POSITIVE) && finite_f32(eps);
+    require("eps", eps, passes, "0, or at least f32's smallest normal number and finite")
 }
 
 /// The logarithm of a decay; of zero it is clamped to where its power is nothing in any step.

@@ -193,6 +193,11 @@ impl Operator for Chain {
         self.head.name()
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let bound = self.links.iter().flat_map(|link| &link.inputs).flatten().count();
+        (self.head_inputs + bound, self.head_inputs + bound)
+    }
+
     fn describe(&self) -> String {
         let links: Vec<String> = self.links.iter().map(|link| link.operator.describe()).collect();
         format!("{} + {}", self.head.describe(), links.join(" + "))

@@ -116,6 +116,10 @@ impl Operator for AvgPool2d {
         self.0.name(["avg_pool2d", "adaptive_avg_pool2d", "weighted_avg_pool2d"])
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         self.0.check()?;
@@ -200,6 +204,10 @@ pub struct AvgPool2dGrad {
 impl Operator for AvgPool2dGrad {
     fn name(&self) -> &'static str {
         self.average.name(["avg_pool2d_grad", "adaptive_avg_pool2d_grad", "weighted_avg_pool2d_grad"])
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -60,6 +60,10 @@ impl Operator for LpPool2d {
         "lp_pool2d"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         self.0.check()?;
@@ -102,6 +106,10 @@ pub struct LpPool2dGrad(pub Norm);
 impl Operator for LpPool2dGrad {
     fn name(&self) -> &'static str {
         "lp_pool2d_grad"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -41,6 +41,10 @@ impl Operator for MaxPool2d {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         check_max(&self.0)?;
@@ -143,6 +147,10 @@ impl Operator for MaxPool2dGrad {
             Windows::Sliding(_) => "max_pool2d_grad",
             Windows::Adaptive(_) => "adaptive_max_pool2d_grad",
         }
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -105,7 +105,7 @@ impl Graph {
         if p == f32::INFINITY {
             self.check_owned([x])?;
             let any = LpPool2d(Norm { p: 1.0, pool });
-            any.infer(&[&self.value(x).kind]).map_err(|message| self.refusal(any.name(), message))?;
+            any.infer(&[&self.info(x).kind]).map_err(|message| self.refusal(any.name(), message))?;
             let magnitudes = self.abs(x)?;
             return self.max_pool2d(magnitudes, pool);
         }
@@ -128,7 +128,7 @@ impl Graph {
     /// Another rank or type; an output size of zero.
     pub fn adaptive_avg_pool2d(&mut self, x: Value, output_size: [usize; 2]) -> Result<Value> {
         self.check_owned([x])?;
-        let windows = Windows::adaptive(self.shape(x), output_size);
+        let windows = Windows::adaptive(self.shape_of(x), output_size);
         self.average_pool2d(x, windows, Weighting::Equal)
     }
 
@@ -139,7 +139,7 @@ impl Graph {
     /// Another rank or type; an output size of zero.
     pub fn adaptive_max_pool2d(&mut self, x: Value, output_size: [usize; 2]) -> Result<Value> {
         self.check_owned([x])?;
-        let windows = Windows::adaptive(self.shape(x), output_size);
+        let windows = Windows::adaptive(self.shape_of(x), output_size);
         Ok(self.apply(MaxPool2d(windows), &[x])?[0])
     }
 

@@ -121,7 +121,7 @@ impl Graph {
         operator: impl FnOnce(&TensorType) -> O,
     ) -> Result<Value> {
         self.check_owned([x])?;
-        let kind = self.value(x).kind.clone();
+        let kind = self.info(x).kind.clone();
         let (DType::F32, &[images, channels, length]) = (kind.dtype, &kind.shape[..]) else {
             return Err(self.refusal(name, format!("expected f32 of shape (N, C, L), found {kind}")));
         };
@@ -131,7 +131,7 @@ impl Graph {
         operator.infer(&[&plane]).map_err(|message| self.refusal(name, message))?;
         let plane = self.reshape(x, plane.shape)?;
         let pooled = self.apply(operator, &[plane])?[0];
-        let length = self.shape(pooled)[3];
+        let length = self.shape_of(pooled)[3];
         self.reshape(pooled, [images, channels, length])
     }
 }

@@ -79,6 +79,10 @@ impl Operator for MaxUnpool2d {
         "max_unpool2d"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         let output = self.0.output_shape(&inputs[0].shape)?;
@@ -129,6 +133,10 @@ impl Operator for MaxUnpool2dGrad {
         "max_unpool2d_grad"
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let kind = TensorType::f32(self.input.clone());
         check_images(&kind)?;
@@ -164,7 +172,7 @@ impl Graph {
     /// As [`Graph::max_pool2d`].
     pub fn max_pool2d_with_indices(&mut self, x: Value, pool: Pool2d) -> Result<(Value, MaxIndices)> {
         let outputs = self.apply(super::MaxPool2d(pool.into()), &[x])?;
-        let input = [self.shape(x)[2], self.shape(x)[3]];
+        let input = [self.shape_of(x)[2], self.shape_of(x)[3]];
         Ok((outputs[0], MaxIndices { taps: outputs[1], pool, input }))
     }
 

@@ -67,6 +67,11 @@ impl Operator for RowNormGrad {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs = 3 + usize::from(self.0.weight);
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let common = inputs.len().min(3);
         check_common(&self.0, &inputs[..common])?;
@@ -165,6 +170,10 @@ impl Operator for RowNormGradParameters {
             Rows::Group { .. } => "group_norm_grad_parameters",
             Rows::Instance => "instance_norm_grad_parameters",
         }
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (3, 3)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -209,6 +209,11 @@ impl Operator for RowNorm {
         }
     }
 
+    fn arity(&self) -> (usize, usize) {
+        let inputs = 1 + usize::from(self.weight) + usize::from(self.bias);
+        (inputs, inputs)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check(inputs[0])?;
         let shape = &inputs[0].shape;

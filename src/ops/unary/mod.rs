@@ -104,6 +104,10 @@ impl Operator for Unary {
         self.function().names[0]
     }
 
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         if inputs[0].dtype != DType::F32 {
             return Err(format!("expects an f32 input, found {}", inputs[0]));
@@ -158,6 +162,10 @@ pub struct UnaryGrad {
 impl Operator for UnaryGrad {
     fn name(&self) -> &'static str {
         self.function.function().names[1]
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {

@@ -1,15 +1,19 @@
 //! Chains of operators that work element by element go into the kernel that makes their first input.
 
-use super::{Group, Rewrite};
-use crate::graph::{Node, NodeId, Value};
+use super::{Group, Rewrite, Slot};
+use crate::graph::{Node, Value};
 use crate::ops::pointwise::{Chain, Link, Reach};
 use crate::ops::reshape::Reshape;
 use std::sync::Arc;
 
+/// The most operators that follow in one kernel. Drivers compile a kernel in a time that grows with its length, and
+/// by then memory has long ceased to matter.
+const LONGEST: usize = 32;
+
 /// Fuses a node that works element by element into the one that makes one of its inputs.
-pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
-    let node = rewrite.graph.node(id).clone();
-    let kinds: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.value(value).kind).collect();
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
+    let node = rewrite.node(id).clone();
+    let kinds: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.info(value).kind).collect();
     let pointwise = node.operator.pointwise(&kinds)?;
     let whole = node.inputs.iter().zip(&pointwise.reach).filter(|&(_, &reach)| reach == Reach::Same);
     let mut through: Vec<Value> = whole.map(|(&value, _)| value).collect();
@@ -21,7 +25,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
         }
         let mut members = vec![id];
         let head = follow(rewrite, value, &mut members)?;
-        let producer = rewrite.graph.node(head).clone();
+        let producer = rewrite.node(head).clone();
         let mut chain = match rewrite.operator::<Chain>(head) {
             Some(chain) => chain.clone(),
             None => Chain::new(&producer),
@@ -29,11 +33,14 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
         let inputs: Vec<_> = node.inputs.iter().map(|&input| (input != value).then_some(input)).collect();
         let mut all = producer.inputs.clone();
         all.extend(inputs.iter().flatten());
+        if chain.links.len() >= LONGEST {
+            return None;
+        }
         chain.links.push(Link {
             operator: Arc::clone(&node.operator),
             pointwise: pointwise.clone(),
             inputs,
-            shape: rewrite.graph.shape(value).clone(),
+            shape: rewrite.graph.shape_of(value).clone(),
         });
         let result = node.outputs[0];
         let mut outputs = producer.outputs.clone();
@@ -43,7 +50,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
             outputs[0] = rewrite.reserve(outputs[0]);
             nodes.push(Node {
                 name: node.name.clone(),
-                operator: Arc::new(Reshape { shape: rewrite.graph.shape(result).clone() }),
+                operator: Arc::new(Reshape { shape: rewrite.graph.shape_of(result).clone() }),
                 inputs: vec![outputs[0]],
                 outputs: vec![result],
             });
@@ -51,21 +58,21 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
             outputs[0] = result;
         }
         nodes.insert(0, Node { operator: Arc::new(chain), inputs: all, outputs, name: producer.name });
-        rewrite.replace(&[Group { members, nodes }])
+        rewrite.replace(vec![Group { members, nodes }])
     })
 }
 
 /// The node that makes `value`, through views, if it can finish with a chain and nothing else reads what
 /// it makes. Adds the nodes on the way to `members`.
-fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<NodeId>) -> Option<NodeId> {
+fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<Slot>) -> Option<Slot> {
     loop {
         let (producer, 0) = rewrite.producer(value)? else { return None };
-        if rewrite.consumers(value) != [*members.last()?] {
+        if !rewrite.is_only_consumer(value, *members.last()?) {
             return None;
         }
         members.push(producer);
-        let node = rewrite.graph.node(producer);
-        let kinds: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.value(input).kind).collect();
+        let node = rewrite.node(producer);
+        let kinds: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.info(input).kind).collect();
         if node.operator.finishes() || node.operator.pointwise(&kinds).is_some() {
             return Some(producer);
         }

@@ -1,21 +1,21 @@
 //! Cross-entropy with its gradient.
 
-use super::{Group, Rewrite};
-use crate::graph::{Node, NodeId};
+use super::{Group, Rewrite, Slot};
+use crate::graph::Node;
 use crate::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
 use std::sync::Arc;
 
 /// Fuses a gradient of cross-entropy with the loss.
-pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let forward = rewrite.operator::<CrossEntropyGrad>(id)?.forward;
-    let gradient = rewrite.graph.node(id).clone();
+    let gradient = rewrite.node(id).clone();
     let [logits, labels, count, dloss] = gradient.inputs[..] else { return None };
     let (loss_id, 1) = rewrite.producer(count)? else { return None };
-    let loss = rewrite.graph.node(loss_id).clone();
+    let loss = rewrite.node(loss_id).clone();
     if *rewrite.operator::<CrossEntropy>(loss_id)? != forward || loss.inputs != [logits, labels] {
         return None;
     }
-    let kinds = [logits, labels].map(|value| &rewrite.graph.value(value).kind);
+    let kinds = [logits, labels].map(|value| &rewrite.graph.info(value).kind);
     if !forward.is_whole(&kinds) {
         return None;
     }
@@ -25,5 +25,5 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
         inputs: vec![logits, labels, dloss],
         outputs: [loss.outputs, gradient.outputs].concat(),
     };
-    rewrite.replace(&[Group { members: vec![loss_id, id], nodes: vec![node] }])
+    rewrite.replace(vec![Group { members: vec![loss_id, id], nodes: vec![node] }])
 }

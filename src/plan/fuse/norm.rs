@@ -1,16 +1,16 @@
 //! The gradient of a convolution's bias whose sum batch norm normalises. It is the sum of batch norm's gradient over
 //! each channel, and zero: normalising takes away what is added to a whole channel.
 
-use super::{Group, Rewrite};
-use crate::graph::{Node, NodeId};
+use super::{Group, Rewrite, Slot};
+use crate::graph::Node;
 use crate::ops::Operator;
 use crate::ops::batch_norm::{BatchNormGrad, BatchNormMaxPoolGrad};
 use crate::ops::conv2d::Conv2dGradBias;
 use std::sync::Arc;
 
 /// Fuses the gradient of a bias into the gradient of the batch norm behind it.
-pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
-    let bias = rewrite.graph.node(id).clone();
+pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
+    let bias = rewrite.node(id).clone();
     let &[source] = &bias.inputs[..] else { return None };
     rewrite.operator::<Conv2dGradBias>(id)?;
     let (norm_id, 0) = rewrite.producer(source)? else { return None };
@@ -21,8 +21,8 @@ pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
             rewrite.operator::<BatchNormMaxPoolGrad>(norm_id)?.0.with_source_bias()?,
         ))
     };
-    let norm = rewrite.graph.node(norm_id).clone();
+    let norm = rewrite.node(norm_id).clone();
     let outputs = [norm.outputs, bias.outputs].concat();
-    let node = Node { operator, outputs, ..rewrite.graph.node(norm_id).clone() };
-    rewrite.replace(&[Group { members: vec![norm_id, id], nodes: vec![node] }])
+    let node = Node { operator, outputs, ..rewrite.node(norm_id).clone() };
+    rewrite.replace(vec![Group { members: vec![norm_id, id], nodes: vec![node] }])
 }

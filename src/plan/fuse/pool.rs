@@ -1,7 +1,7 @@
 //! Max pooling with what lies before it: an activation's gradient, and batch normalisation.
 
-use super::{Group, Rewrite};
-use crate::graph::{Node, NodeId};
+use super::{Group, Rewrite, Slot};
+use crate::graph::Node;
 use crate::ops::batch_norm::{
     BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps, pools,
 };
@@ -12,18 +12,18 @@ use std::sync::Arc;
 
 /// An activation's gradient goes before the gradient of the max pooling behind it. In a window only the
 /// tap that won has a gradient, and its value is the window's, so the slope is the same.
-pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let function = *rewrite.operator::<UnaryGrad>(id)?;
-    let activation = rewrite.graph.node(id).clone();
+    let activation = rewrite.node(id).clone();
     let [y, gradient] = activation.inputs[..] else { return None };
     let (spread_id, 0) = rewrite.producer(gradient)? else { return None };
-    let spread = rewrite.graph.node(spread_id).clone();
+    let spread = rewrite.node(spread_id).clone();
     rewrite.operator::<MaxPool2dGrad>(spread_id)?;
     let (pooled_gradient, taps) = (spread.inputs[0], spread.inputs[1]);
     let (pool_id, 1) = rewrite.producer(taps)? else { return None };
-    let pool = rewrite.graph.node(pool_id).clone();
+    let pool = rewrite.node(pool_id).clone();
     rewrite.operator::<MaxPool2d>(pool_id)?;
-    if pool.inputs != [y] || rewrite.consumers(gradient) != [id] {
+    if pool.inputs != [y] || !rewrite.is_only_consumer(gradient, id) {
         return None;
     }
     let moved = rewrite.reserve(pooled_gradient);
@@ -36,18 +36,18 @@ pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<(
         },
         Node { inputs: vec![moved, taps], outputs: activation.outputs, ..spread },
     ];
-    rewrite.replace(&[Group { members: vec![spread_id, id], nodes }])
+    rewrite.replace(vec![Group { members: vec![spread_id, id], nodes }])
 }
 
 /// Fuses max pooling with the batch norm in front of it, and the gradient of both if there is one.
-pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
+pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let Windows::Sliding(pool) = rewrite.operator::<MaxPool2d>(id)?.0 else { return None };
-    let pool_node = rewrite.graph.node(id).clone();
+    let pool_node = rewrite.node(id).clone();
     let (y, taps) = (pool_node.inputs[0], pool_node.outputs[1]);
     let (norm_id, 0) = rewrite.producer(y)? else { return None };
-    let norm_node = rewrite.graph.node(norm_id).clone();
+    let norm_node = rewrite.node(norm_id).clone();
     let x = norm_node.inputs[0];
-    if !pools(&pool, rewrite.graph.shape(x)) || rewrite.consumers(y) != [id] {
+    if !pools(&pool, rewrite.graph.shape_of(x)) || !rewrite.is_only_consumer(y, id) {
         return None;
     }
     let (norm, activation) = match rewrite.operator::<Chain>(norm_id) {
@@ -59,7 +59,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     };
     let statistics = norm_node.outputs[1];
     let new_taps =
-        rewrite.graph.reserve(format!("{}:taps", norm_node.name), pooled_taps(rewrite.graph.shape(x)));
+        rewrite.reserve_of(format!("{}:taps", norm_node.name), pooled_taps(rewrite.graph.shape_of(x)));
     let mut outputs = norm_node.outputs.clone();
     outputs[0] = pool_node.outputs[0];
     outputs.push(new_taps);
@@ -74,10 +74,10 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
     }];
     for spread_id in rewrite.consumers(taps) {
         rewrite.operator::<MaxPool2dGrad>(spread_id)?;
-        let spread = rewrite.graph.node(spread_id);
+        let spread = rewrite.node(spread_id);
         let &[grad_id] = &rewrite.consumers(spread.outputs[0])[..] else { return None };
         let gradient = rewrite.operator::<BatchNormGrad>(grad_id)?.clone();
-        let node = rewrite.graph.node(grad_id).clone();
+        let node = rewrite.node(grad_id).clone();
         if node.inputs != [x, spread.outputs[0], statistics] {
             return None;
         }
@@ -90,7 +90,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: NodeId) -> Option<()> {
             }],
         });
     }
-    rewrite.replace(&groups)
+    rewrite.replace(groups)
 }
 
 fn downcast<T: crate::ops::Operator>(operator: &Arc<dyn crate::ops::Operator>) -> Option<&T> {

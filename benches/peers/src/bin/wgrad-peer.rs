@@ -94,7 +94,7 @@ impl Step {
             let (output, by) = operands.apply(operator, pass)?;
             outputs.push(output);
             if backward {
-                let shape = operands.graph.shape(output).clone();
+                let shape = operands.graph.shape(output).expect("of this graph").clone();
                 let gradient = operands.input("gradient", shape)?;
                 let gradients = operands.graph.gradients_from(&[(output, gradient)], &by)?;
                 outputs.extend(gradients.into_iter().flatten());
@@ -102,7 +102,7 @@ impl Step {
         }
         let mut session = session(device, &operands.graph, &outputs)?;
         for value in operands.inputs {
-            let count = operands.graph.shape(value).elements();
+            let count = operands.graph.shape(value).expect("of this graph").elements();
             session.write(value, &numbers(count))?;
         }
         Ok(Step { session, images: None, labels: None, loss: None })

@@ -1,0 +1,267 @@
+//! Adding nodes: what is checked of every operator, whatever it is, before its node exists.
+
+use super::{Graph, Ignored, LabelRange, LabelRanges, Node, Source, Value};
+use crate::error::{Error, Result};
+use crate::ops::Operator;
+use crate::tensor::{HostData, HostTensor, TensorType};
+use std::sync::Arc;
+
+impl Graph {
+    /// Appends a node named after the current scope and returns its outputs.
+    ///
+    /// # Errors
+    /// Another number of inputs than the operator takes; its shape rule, with the node's name; a value of another
+    /// graph, or one that was updated in place; a constant label or index out of range. What is refused leaves no
+    /// node.
+    pub fn apply(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
+        let name = self.scope.join(".");
+        self.apply_named(name, Arc::new(operator), inputs)
+    }
+
+    /// Like [`Graph::apply`], for an operator with one output.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`]; an operator with another number of outputs.
+    pub fn apply1(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Value> {
+        let name = self.scope.join(".");
+        self.apply1_named(name, Arc::new(operator), inputs)
+    }
+
+    /// Appends a node of this name and returns its outputs.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn apply_named(
+        &mut self,
+        name: String,
+        operator: Arc<dyn Operator>,
+        inputs: &[Value],
+    ) -> Result<Vec<Value>> {
+        self.append(name, operator, inputs, None)
+    }
+
+    /// Like [`Graph::apply_named`], for an operator with one output.
+    pub(super) fn apply1_named(
+        &mut self,
+        name: String,
+        operator: Arc<dyn Operator>,
+        inputs: &[Value],
+    ) -> Result<Value> {
+        Ok(self.append(name, operator, inputs, Some(1))?[0])
+    }
+
+    /// Appends a node that has `expected` outputs, if that is said.
+    fn append(
+        &mut self,
+        base: String,
+        operator: Arc<dyn Operator>,
+        inputs: &[Value],
+        expected: Option<usize>,
+    ) -> Result<Vec<Value>> {
+        let base = if base.is_empty() { operator.name().to_owned() } else { base };
+        let (name, count) = self.unique_node_name(operator.name(), &base);
+        let error = |message: String| Error::Node {
+            operator: operator.name().to_owned(),
+            node: name.clone(),
+            message,
+        };
+        self.check_inputs(operator.as_ref(), inputs).map_err(error)?;
+        let kinds: Vec<&TensorType> = inputs.iter().map(|&v| &self.info(v).kind).collect();
+        let outputs = operator.infer(&kinds).map_err(error)?;
+        for kind in &outputs {
+            self.check_size(operator.name(), &name, kind)?;
+        }
+        if expected.is_some_and(|expected| expected != outputs.len()) {
+            return Err(error(format!(
+                "has {} outputs where one is asked for; call apply, which returns all",
+                outputs.len()
+            )));
+        }
+        check_storage(operator.as_ref(), &kinds, &outputs).map_err(error)?;
+        let labels = operator.labels(&kinds);
+        if let Some((input, range)) = labels {
+            self.restrict_labels(inputs[input], range, operator.name(), &name).map_err(error)?;
+        }
+        let in_place = operator.in_place();
+        let node = self.nodes.len();
+        let id = self.identity.node(node);
+        let mut values = Vec::with_capacity(outputs.len());
+        for (output, kind) in outputs.into_iter().enumerate() {
+            let name = if output == 0 { name.clone() } else { format!("{name}:{output}") };
+            let value = self.push(name, kind, Source::Node { node: id, output });
+            values.push(value);
+        }
+        if operator.is_view() {
+            self.values[values[0].index].storage = self.info(inputs[0]).storage;
+        }
+        for (output, input) in in_place {
+            let storage = self.info(inputs[input]).storage;
+            self.values[values[output].index].storage = storage;
+            self.replaced.insert(storage, (values[output].index, node));
+        }
+        self.commit_node_name(operator.name(), base, &name, count);
+        *self.counts.entry(operator.name()).or_insert(0) += 1;
+        self.nodes.push(Node { name, operator, inputs: inputs.to_vec(), outputs: values.clone() });
+        Ok(values)
+    }
+
+    /// Whether these are as many values as the operator takes, all of this graph and none of them overwritten.
+    fn check_inputs(&self, operator: &dyn Operator, inputs: &[Value]) -> Result<(), String> {
+        let (fewest, most) = operator.arity();
+        if !(fewest..=most).contains(&inputs.len()) {
+            let expected = match most {
+                _ if fewest == most => fewest.to_string(),
+                usize::MAX => format!("at least {fewest}"),
+                _ => format!("{fewest} to {most}"),
+            };
+            return Err(format!("takes {expected} inputs, found {}", inputs.len()));
+        }
+        for &input in inputs {
+            if !self.owns(input) {
+                return Err(format!("an input is no value of this graph: {}", self.not_owned(input)));
+            }
+            if matches!(self.info(input).source, Source::Dropped) {
+                return Err(self.dropped(input));
+            }
+            if let Some(&(newest, node)) = self.replaced.get(&self.info(input).storage)
+                && input.index < newest
+            {
+                return Err(format!(
+                    "input \"{}\" was updated in place by \"{}\" earlier in the graph; read it before the update",
+                    self.info(input).name,
+                    self.nodes[node].name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a plan can have these outputs, and finds the constant labels that all readers permit.
+    pub(crate) fn check_plannable(&self, outputs: &[Value]) -> Result<()> {
+        self.check_owned(outputs.iter().copied())?;
+        for &output in outputs {
+            if matches!(self.info(output).source, Source::Dropped) {
+                return Err(Error::Graph(self.dropped(output)));
+            }
+        }
+        for info in self.values.iter().filter(|info| !info.labels.is_empty()) {
+            if let Source::Constant(HostTensor { data: HostData::I32(labels), .. }) = &info.source {
+                let error = |message| Error::Value { name: info.name.clone(), message };
+                info.labels.check(labels).map_err(error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a value that a plan dropped is refused.
+    pub(crate) fn dropped(&self, value: Value) -> String {
+        format!(
+            "\"{}\" is kept nowhere in a plan's graph; take the graph that was planned, or name it among the plan's outputs",
+            self.info(value).name
+        )
+    }
+
+    /// Notes what a reader permits of labels, and checks those that are known already. Computed ones can't be
+    /// checked: kernels take a label that is none for an ignored one, an index that is none for a row of zeros.
+    fn restrict_labels(
+        &mut self,
+        labels: Value,
+        range: LabelRange,
+        operator: &str,
+        node: &str,
+    ) -> Result<(), String> {
+        let storage = self.info(labels).storage;
+        let root = &mut self.values[storage];
+        let reader = || format!("{operator} \"{node}\"");
+        // What a loss ignores another may ignore that is still to come: the plan checks that.
+        if let Source::Constant(HostTensor { data: HostData::I32(labels), .. }) = &root.source
+            && range.ignored != Ignored::AsLosses
+        {
+            let mut alone = LabelRanges::default();
+            alone.restrict(range, reader);
+            alone.check(labels).map_err(|message| format!("constant labels: {message}"))?;
+        }
+        root.labels.restrict(range, reader);
+        Ok(())
+    }
+
+    /// A name that no other node of this operator has, and the number by which it differs from `base`.
+    fn unique_node_name(&self, operator: &'static str, base: &str) -> (String, usize) {
+        let mut key = (operator, base.to_owned());
+        let Some(&count) = self.node_names.get(&key) else { return (key.1, 1) };
+        for number in count + 1.. {
+            key.1 = format!("{base}#{number}");
+            // A user may have given this name.
+            if !self.node_names.contains_key(&key) {
+                return (key.1, number);
+            }
+        }
+        unreachable!("there are more numbers than names")
+    }
+
+    fn commit_node_name(&mut self, operator: &'static str, base: String, name: &str, count: usize) {
+        if base != name {
+            self.node_names.insert((operator, name.to_owned()), 1);
+        }
+        self.node_names.insert((operator, base), count);
+    }
+
+    /// How many nodes of this operator there are.
+    pub(crate) fn count_of(&self, operator: &str) -> usize {
+        self.counts.get(operator).copied().unwrap_or(0)
+    }
+
+    /// The same values under other nodes, in this order: a plan's rewriting. Values that no node
+    /// makes any more are [`Source::Dropped`].
+    pub(crate) fn with_nodes(mut self, nodes: Vec<Node>) -> Graph {
+        self.identity.disown_nodes();
+        for (index, info) in self.values.iter_mut().enumerate() {
+            info.storage = index;
+            if matches!(info.source, Source::Node { .. }) {
+                info.source = Source::Dropped;
+            }
+        }
+        for (i, node) in nodes.iter().enumerate() {
+            let id = self.identity.node(i);
+            for (output, value) in node.outputs.iter().enumerate() {
+                self.values[value.index].source = Source::Node { node: id, output };
+            }
+            if node.operator.is_view() {
+                self.values[node.outputs[0].index].storage = self.info(node.inputs[0]).storage;
+            }
+            for (output, input) in node.operator.in_place() {
+                self.values[node.outputs[output].index].storage = self.info(node.inputs[input]).storage;
+            }
+        }
+        self.nodes = nodes;
+        self
+    }
+
+    /// A value that a node of [`Graph::with_nodes`] is going to make.
+    pub(crate) fn reserve(&mut self, name: String, kind: TensorType) -> Value {
+        self.push(name, kind, Source::Dropped)
+    }
+}
+
+/// Whether what shares storage can: views and updates in place.
+fn check_storage(
+    operator: &dyn Operator,
+    inputs: &[&TensorType],
+    outputs: &[TensorType],
+) -> Result<(), String> {
+    if operator.is_view()
+        && !(outputs.len() == 1 && inputs.first().is_some_and(|input| input.bytes() == outputs[0].bytes()))
+    {
+        return Err("is a view, so it has one output as large as its first input".into());
+    }
+    for (output, input) in operator.in_place() {
+        match (outputs.get(output), inputs.get(input)) {
+            (Some(output), Some(input)) if output == *input => {}
+            _ => return Err(format!("output {output} can't take the place of input {input}: types differ")),
+        }
+    }
+    match operator.arenas().into_iter().find(|run| run.is_empty() || run.end > inputs.len()) {
+        Some(run) => Err(format!("inputs {run:?} are no run of an arena")),
+        None => Ok(()),
+    }
+}

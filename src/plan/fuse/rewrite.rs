@@ -1,0 +1,386 @@
+//! A graph on its way through the passes: a list of nodes in which some give way to others, one place after the
+//! other, each at a cost that does not grow with the list.
+//!
+//! What a replacement changes is checked where it changes it: that every input is made before it is read, that
+//! nothing is read after it was overwritten, that nothing is dropped which a node or the user reads.
+
+use crate::graph::{Graph, Node, Source, Value};
+use crate::ops::Operator;
+use crate::plan::lower::Draft;
+use crate::plan::{Caps, MAX_ITERATIONS, PlanOptions, draft};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A place in the list of nodes. It stays where it is while nodes before it come and go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Slot(usize);
+
+/// A graph on its way through the passes.
+pub(super) struct Rewrite<'a> {
+    pub graph: Graph,
+    caps: &'a Caps,
+    options: &'a PlanOptions,
+    /// What the user may read after a step.
+    kept: BTreeSet<Value>,
+    entries: Vec<Entry>,
+    first: Option<Slot>,
+    /// By value: the node that makes it, and which output it is.
+    made_by: Vec<Option<(Slot, usize)>>,
+    /// By value: the nodes that read it.
+    consumers: Vec<BTreeSet<Slot>>,
+    /// By value: the number that all values in one storage share.
+    families: Vec<usize>,
+    /// The families that some node overwrites.
+    written: BTreeMap<usize, Family>,
+}
+
+/// A node in the list. Where it is gone, `next` is what stood behind it when it went.
+struct Entry {
+    node: Option<Node>,
+    previous: Option<Slot>,
+    next: Option<Slot>,
+    /// Grows along the list.
+    order: u64,
+}
+
+/// Values in a storage that is overwritten.
+#[derive(Default)]
+struct Family {
+    values: Vec<Value>,
+    /// Those that were written in place, in order.
+    newer: Vec<Value>,
+}
+
+/// Nodes that give way to others.
+pub(super) struct Group {
+    pub members: Vec<Slot>,
+    pub nodes: Vec<Node>,
+}
+
+/// From one node to the next, so that others can come between them.
+const ORDER_STEP: u64 = 1 << 16;
+
+/// Where the nodes of a replacement go: each group's to one of its members.
+type Places = Vec<Slot>;
+
+impl<'a> Rewrite<'a> {
+    pub fn new(
+        graph: Graph,
+        nodes: Vec<Node>,
+        kept: &[Value],
+        caps: &'a Caps,
+        options: &'a PlanOptions,
+    ) -> Self {
+        let values = graph.values().count();
+        let mut families: Vec<usize> = (0..values).collect();
+        for (value, _) in graph.values() {
+            families[value.index] = graph.storage(value).index;
+        }
+        let mut rewrite = Rewrite {
+            graph,
+            caps,
+            options,
+            kept: kept.iter().copied().collect(),
+            entries: Vec::with_capacity(nodes.len()),
+            first: (!nodes.is_empty()).then_some(Slot(0)),
+            made_by: vec![None; values],
+            consumers: vec![BTreeSet::new(); values],
+            families,
+            written: BTreeMap::new(),
+        };
+        let last = nodes.len().saturating_sub(1);
+        for (i, node) in nodes.iter().enumerate() {
+            rewrite.entries.push(Entry {
+                node: None,
+                previous: i.checked_sub(1).map(Slot),
+                next: (i < last).then_some(Slot(i + 1)),
+                order: (i as u64 + 1) * ORDER_STEP,
+            });
+            for (output, _) in node.operator.in_place() {
+                let value = node.outputs[output];
+                rewrite.written.entry(rewrite.families[value.index]).or_default().newer.push(value);
+            }
+        }
+        for (value, _) in rewrite.graph.values() {
+            if let Some(family) = rewrite.written.get_mut(&rewrite.families[value.index]) {
+                family.values.push(value);
+            }
+        }
+        for (i, node) in nodes.into_iter().enumerate() {
+            rewrite.put(Slot(i), node);
+        }
+        rewrite
+    }
+
+    /// The graph with the nodes as they are now.
+    pub fn finish(self) -> Graph {
+        let mut nodes = Vec::with_capacity(self.entries.len());
+        let mut entries = self.entries;
+        let mut at = self.first;
+        while let Some(slot) = at {
+            let entry = &mut entries[slot.0];
+            nodes.extend(entry.node.take());
+            at = entry.next;
+        }
+        self.graph.with_nodes(nodes)
+    }
+
+    pub fn first(&self) -> Option<Slot> {
+        self.first
+    }
+
+    /// The place behind this one.
+    pub fn after(&self, slot: Slot) -> Option<Slot> {
+        self.entries[slot.0].next
+    }
+
+    /// This place, or where its node is gone the next that has one.
+    pub fn here_or_after(&self, slot: Slot) -> Option<Slot> {
+        let mut at = Some(slot);
+        while let Some(slot) = at.filter(|slot| self.entries[slot.0].node.is_none()) {
+            at = self.entries[slot.0].next;
+        }
+        at
+    }
+
+    /// A node that is there.
+    pub fn node(&self, slot: Slot) -> &Node {
+        self.entries[slot.0].node.as_ref().expect("passes keep no slots whose node is gone")
+    }
+
+    /// The node that makes this value, with the number of the output.
+    pub fn producer(&self, value: Value) -> Option<(Slot, usize)> {
+        self.made_by[value.index]
+    }
+
+    /// The nodes that read this value, in order.
+    pub fn consumers(&self, value: Value) -> Vec<Slot> {
+        let mut consumers: Vec<Slot> = self.consumers[value.index].iter().copied().collect();
+        consumers.sort_by_key(|&slot| self.order(slot));
+        consumers
+    }
+
+    /// Whether this node alone reads the value.
+    pub fn is_only_consumer(&self, value: Value, slot: Slot) -> bool {
+        let consumers = &self.consumers[value.index];
+        consumers.len() == 1 && consumers.contains(&slot)
+    }
+
+    /// The operator of a node, if it is of this type.
+    pub fn operator<T: Operator>(&self, slot: Slot) -> Option<&T> {
+        let operator: &dyn Any = self.node(slot).operator.as_ref();
+        operator.downcast_ref()
+    }
+
+    /// A value like `like`, for new nodes.
+    pub fn reserve(&mut self, like: Value) -> Value {
+        let info = self.graph.info(like);
+        let (name, kind) = (info.name.clone(), info.kind.clone());
+        self.reserve_of(name, kind)
+    }
+
+    /// A value of this name and type, for new nodes.
+    pub fn reserve_of(&mut self, name: String, kind: crate::tensor::TensorType) -> Value {
+        let value = self.graph.reserve(name, kind);
+        self.made_by.push(None);
+        self.consumers.push(BTreeSet::new());
+        self.families.push(value.index);
+        value
+    }
+
+    /// Puts new nodes in the place of others: those of a group where its last member stood or else its
+    /// first. Values that no node makes any more are dropped. `None`, and nothing changed, where that
+    /// would change what others see, or the adapter can't bind what a new node needs.
+    pub fn replace(&mut self, groups: Vec<Group>) -> Option<()> {
+        if !groups.iter().flat_map(|group| &group.nodes).all(|node| self.fits(node)) {
+            return None;
+        }
+        let by_order = |slot: &&Slot| self.order(**slot);
+        let last: Places =
+            groups.iter().filter_map(|g| g.members.iter().max_by_key(by_order).copied()).collect();
+        let first: Places =
+            groups.iter().filter_map(|g| g.members.iter().min_by_key(by_order).copied()).collect();
+        let places = [last, first].into_iter().find(|places| self.is_sound(&groups, places))?;
+        for group in &groups {
+            group.members.iter().for_each(|&slot| self.take_away(slot));
+        }
+        for (group, place) in groups.into_iter().zip(places) {
+            let mut nodes = group.nodes.into_iter();
+            let mut at = place;
+            self.put(at, nodes.next()?);
+            for node in nodes {
+                at = self.insert_after(at);
+                self.put(at, node);
+            }
+            for member in group.members {
+                if self.entries[member.0].node.is_none() {
+                    self.unlink(member);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Whether every node still finds its inputs made and not yet overwritten, and what the user may read is made.
+    fn is_sound(&self, groups: &[Group], places: &Places) -> bool {
+        let gone: BTreeSet<Slot> = groups.iter().flat_map(|group| group.members.iter().copied()).collect();
+        // By value: where a new node makes it.
+        let mut made: BTreeMap<Value, (u64, usize)> = BTreeMap::new();
+        for (group, &place) in groups.iter().zip(places) {
+            for (i, node) in group.nodes.iter().enumerate() {
+                made.extend(node.outputs.iter().map(|&output| (output, (self.order(place), i))));
+            }
+        }
+        let dropped_is_unread = gone.iter().flat_map(|&slot| &self.node(slot).outputs).all(|output| {
+            made.contains_key(output)
+                || (!self.kept.contains(output) && self.consumers[output.index].is_subset(&gone))
+        });
+        dropped_is_unread
+            && groups.iter().zip(places).all(|(group, &place)| {
+                let here = self.order(place);
+                group.nodes.iter().enumerate().all(|(i, node)| {
+                    let found = node.inputs.iter().all(|&input| {
+                        let is_made = match (made.get(&input), self.made_by[input.index]) {
+                            (Some(&at), _) => at < (here, i),
+                            (None, Some((slot, _))) => !gone.contains(&slot) && self.order(slot) < here,
+                            (None, None) => !matches!(
+                                self.graph.info(input).source,
+                                Source::Node { .. } | Source::Dropped
+                            ),
+                        };
+                        is_made && self.is_newest(input, here, &made, &gone)
+                    });
+                    let reads_later = |output: &Value| {
+                        let readers = self.consumers[output.index].iter();
+                        readers.filter(|slot| !gone.contains(slot)).all(|&slot| self.order(slot) > here)
+                    };
+                    found
+                        && node.outputs.iter().all(reads_later)
+                        && node.operator.in_place().iter().all(|&(output, _)| {
+                            self.overwrites_only_what_was_read(node.outputs[output], here, &made, &gone)
+                        })
+                })
+            })
+    }
+
+    /// Whether a node that stands at `here` may still read the value.
+    fn is_newest(
+        &self,
+        value: Value,
+        here: u64,
+        made: &BTreeMap<Value, (u64, usize)>,
+        gone: &BTreeSet<Slot>,
+    ) -> bool {
+        let Some(family) = self.written.get(&self.families[value.index]) else { return true };
+        let newer = family.newer.partition_point(|&newer| newer <= value);
+        family.newer[newer..].iter().all(|&newer| match (made.get(&newer), self.made_by[newer.index]) {
+            // The node that overwrites it may be the one that reads it.
+            (Some(&(at, _)), _) => at >= here,
+            (None, Some((slot, _))) => gone.contains(&slot) || self.order(slot) > here,
+            (None, None) => true,
+        })
+    }
+
+    /// Whether all that read older values in a storage, or write them, stand before `here`.
+    fn overwrites_only_what_was_read(
+        &self,
+        written: Value,
+        here: u64,
+        made: &BTreeMap<Value, (u64, usize)>,
+        gone: &BTreeSet<Slot>,
+    ) -> bool {
+        let Some(family) = self.written.get(&self.families[written.index]) else { return true };
+        family.values.iter().filter(|&&value| value < written).all(|value| {
+            let maker = match made.get(value) {
+                Some(&(at, _)) => at < here,
+                None => self.made_by[value.index].is_none_or(|(slot, _)| self.order(slot) < here),
+            };
+            let readers = self.consumers[value.index].iter();
+            maker && readers.filter(|slot| !gone.contains(slot)).all(|&slot| self.order(slot) < here)
+        })
+    }
+
+    /// Whether the adapter can bind all that the node's kernels need, and their loops stay short.
+    fn fits(&self, node: &Node) -> bool {
+        let read = vec![true; node.outputs.len()];
+        draft(&self.graph, node, self.caps, self.options, &read, &[]).is_ok_and(|drafted| {
+            let most = self.caps.max_storage_buffers as usize;
+            let fits = |draft: &Draft| {
+                draft.operands.len() <= most && draft.kernel.max_iterations() <= MAX_ITERATIONS
+            };
+            drafted.drafts.iter().all(fits)
+        })
+    }
+
+    fn put(&mut self, slot: Slot, node: Node) {
+        for input in &node.inputs {
+            self.consumers[input.index].insert(slot);
+        }
+        for (output, value) in node.outputs.iter().enumerate() {
+            self.made_by[value.index] = Some((slot, output));
+        }
+        if node.operator.is_view() {
+            // A view that a pass puts behind a new value: what was a storage of its own is now that value's.
+            let (input, family) = (node.inputs[0], self.families[node.outputs[0].index]);
+            if self.families[input.index] != family {
+                self.families[input.index] = family;
+                if let Some(family) = self.written.get_mut(&family) {
+                    family.values.push(input);
+                }
+            }
+        }
+        self.entries[slot.0].node = Some(node);
+    }
+
+    fn take_away(&mut self, slot: Slot) {
+        let Some(node) = self.entries[slot.0].node.take() else { return };
+        for input in &node.inputs {
+            self.consumers[input.index].remove(&slot);
+        }
+        for output in &node.outputs {
+            self.made_by[output.index] = None;
+        }
+    }
+
+    fn unlink(&mut self, slot: Slot) {
+        let Entry { previous, next, .. } = self.entries[slot.0];
+        match previous {
+            Some(previous) => self.entries[previous.0].next = next,
+            None => self.first = next,
+        }
+        if let Some(next) = next {
+            self.entries[next.0].previous = previous;
+        }
+    }
+
+    /// A new place right behind this one.
+    fn insert_after(&mut self, slot: Slot) -> Slot {
+        let new = Slot(self.entries.len());
+        let next = self.entries[slot.0].next;
+        let order = self.order(slot) + 1;
+        if next.is_some_and(|next| self.order(next) <= order) {
+            self.spread();
+            return self.insert_after(slot);
+        }
+        self.entries.push(Entry { node: None, previous: Some(slot), next, order });
+        self.entries[slot.0].next = Some(new);
+        if let Some(next) = next {
+            self.entries[next.0].previous = Some(new);
+        }
+        new
+    }
+
+    /// Makes room between all places. Rare: as many nodes as [`ORDER_STEP`] have come to one place.
+    fn spread(&mut self) {
+        let (mut at, mut order) = (self.first, 0);
+        while let Some(slot) = at {
+            order += ORDER_STEP;
+            self.entries[slot.0].order = order;
+            at = self.entries[slot.0].next;
+        }
+    }
+
+    fn order(&self, slot: Slot) -> u64 {
+        self.entries[slot.0].order
+    }
+}

@@ -1,0 +1,98 @@
+//! Planning options: which kernel variants are taken whatever the table says, and which fusions are left out.
+
+use super::{Caps, Fusion, choice};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node};
+use std::collections::BTreeSet;
+
+/// Planning options.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    choices: Vec<Choice>,
+    pub(super) without: BTreeSet<Fusion>,
+}
+
+/// A kernel variant that was asked for.
+#[derive(Clone, Debug)]
+struct Choice {
+    operator: String,
+    /// Of this node alone.
+    node: Option<String>,
+    variant: String,
+}
+
+impl Choice {
+    fn is_for(&self, node: &Node) -> bool {
+        self.operator == node.operator.name() && self.node.as_ref().is_none_or(|name| *name == node.name)
+    }
+}
+
+impl PlanOptions {
+    /// Takes kernel variant `variant` for every node of this operator, whatever the table would choose. Gradients are
+    /// operators of their own: `conv2d` has `conv2d_grad_input` and `conv2d_grad_weight`. Later calls go before earlier
+    /// ones.
+    #[must_use]
+    pub fn variant(self, operator: &str, variant: &str) -> Self {
+        self.choose(operator, None, variant)
+    }
+
+    /// Takes kernel variant `variant` for the node of this operator and this name, whatever the table would choose. A
+    /// node's gradients have its name, so the operator is named too. Later calls go before earlier ones.
+    #[must_use]
+    pub fn node_variant(self, operator: &str, node: &str, variant: &str) -> Self {
+        self.choose(operator, Some(node.to_owned()), variant)
+    }
+
+    /// Leaves out a fusion. All are done otherwise.
+    #[must_use]
+    pub fn without(mut self, fusion: Fusion) -> Self {
+        self.without.insert(fusion);
+        self
+    }
+
+    fn choose(mut self, operator: &str, node: Option<String>, variant: &str) -> Self {
+        self.choices.push(Choice { operator: operator.to_owned(), node, variant: variant.to_owned() });
+        self
+    }
+
+    /// The variant of a node, and why it is that.
+    pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(&'static str, String)> {
+        let kinds: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).kind).collect();
+        let offered = node.operator.variants(&kinds, caps);
+        let operator = node.operator.name();
+        let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
+        match asked {
+            None => Ok(choice::choose(operator, node.operator.shape_class(&kinds), caps.kind, &offered)),
+            Some(Choice { variant, .. }) => match offered.iter().find(|v| *v == variant) {
+                Some(&found) => Ok((found, "asked for by name".into())),
+                None => Err(Error::Variant {
+                    operator: operator.to_owned(),
+                    node: node.name.clone(),
+                    variant: variant.clone(),
+                    offered: offered.join(", "),
+                }),
+            },
+        }
+    }
+
+    /// Fails if a variant was asked for that no node of the planned graph could have taken.
+    pub(super) fn check_used(&self, graph: &Graph) -> Result<()> {
+        let unused = |choice: &&Choice| !graph.nodes().any(|(_, node)| choice.is_for(node));
+        let Some(Choice { operator, node, variant }) = self.choices.iter().find(unused) else {
+            return Ok(());
+        };
+        let of = match node {
+            Some(node) => format!("a {operator} named \"{node}\""),
+            None => format!("the operator {operator}"),
+        };
+        let operators: BTreeSet<&str> = graph.nodes().map(|(_, node)| node.operator.name()).collect();
+        let operators: Vec<&str> = operators.into_iter().collect();
+        Err(Error::Setting {
+            setting: "variant",
+            message: format!(
+                "\"{variant}\" is asked for {of}, which the plan does not have; its operators are {}, and a node's gradients have its name",
+                operators.join(", ")
+            ),
+        })
+    }
+}
