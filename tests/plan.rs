@@ -253,3 +253,51 @@ fn an_update_in_place_is_read_and_written() {
     let arena = 4 * 64 * (4 + 2 + 2 + 1);
     assert_eq!((traffic.read, traffic.written), (2 * arena + 8, arena));
 }
+
+/// Sets one number of some caps.
+type Set = fn(&mut Caps, u32);
+
+#[test]
+fn caps_that_no_adapter_has_are_refused_and_small_ones_give_errors() {
+    let fields: [(&str, Set); 9] = [
+        ("max_binding_bytes", |caps, n| caps.max_binding_bytes = n.into()),
+        ("max_buffer_bytes", |caps, n| caps.max_buffer_bytes = n.into()),
+        ("max_storage_buffers", |caps, n| caps.max_storage_buffers = n),
+        ("max_workgroup_bytes", |caps, n| caps.max_workgroup_bytes = n),
+        ("max_invocations", |caps, n| caps.max_invocations = n),
+        ("max_workgroups", |caps, n| caps.max_workgroups = n),
+        ("offset_alignment", |caps, n| caps.offset_alignment = n),
+        ("subgroup_size", |caps, n| (caps.subgroups, caps.subgroup_size) = (true, n)),
+        ("all", |caps, n| {
+            let limits = Caps {
+                max_binding_bytes: n.into(),
+                max_buffer_bytes: n.into(),
+                max_storage_buffers: n,
+                max_workgroup_bytes: n,
+                max_invocations: n,
+                max_workgroups: n,
+                offset_alignment: n,
+                ..caps.clone()
+            };
+            *caps = limits;
+        }),
+    ];
+    let training = harness::network::training(4).expect("the network is valid");
+    for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
+        for (field, set) in fields {
+            for number in [0, 1, 2, 3, 7, 8, 60, 64, 100, 1 << 10, 1 << 16, u32::MAX] {
+                let mut caps = Caps::webgpu_defaults(kind);
+                set(&mut caps, number);
+                let planned = Plan::new(&training.graph, &[training.loss], &caps).map(drop);
+                if number == 0 && field != "subgroup_size" {
+                    let error = planned.expect_err("there is no such adapter").to_string();
+                    let named = if field == "all" { "max_binding_bytes" } else { field };
+                    assert!(error.contains("caps") && error.contains(named), "{kind}, {field}: {error}");
+                } else if let Err(error) = planned {
+                    let fits = matches!(error, Error::Setting { setting: "caps", .. } | Error::Limit { .. });
+                    assert!(fits, "{kind}, {field} of {number}: {error}");
+                }
+            }
+        }
+    }
+}

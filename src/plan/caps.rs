@@ -1,5 +1,6 @@
 //! What a plan has to know of an adapter. A plan needs no more than this, so it needs no GPU.
 
+use crate::error::{Error, Result};
 use std::fmt;
 
 /// Loop iterations that one invocation may make, all loops together. Mesa's software adapter ends an
@@ -72,5 +73,57 @@ impl Caps {
             subgroups: false,
             subgroup_size: 0,
         }
+    }
+    /// Fails for limits that no adapter has, with which nothing can be planned.
+    pub(crate) fn check(&self) -> Result<()> {
+        let limits = [
+            ("max_binding_bytes", self.max_binding_bytes, 1),
+            ("max_buffer_bytes", self.max_buffer_bytes, 1),
+            ("max_storage_buffers", self.max_storage_buffers.into(), 1),
+            ("max_workgroups", self.max_workgroups.into(), 1),
+            // Kernels have these of every adapter that WebGPU runs on.
+            ("max_workgroup_bytes", self.max_workgroup_bytes.into(), 16 << 10),
+            ("max_invocations", self.max_invocations.into(), 256),
+        ];
+        let message = if let Some((name, found, least)) = limits.into_iter().find(|(_, n, least)| n < least) {
+            format!("{name} is {found}, expected at least {least}")
+        } else if !self.offset_alignment.is_power_of_two() || self.offset_alignment > 256 {
+            format!("offset_alignment is {}, expected a power of two up to 256", self.offset_alignment)
+        } else if self.subgroup_size != 0 && !self.subgroup_size.is_power_of_two() {
+            format!("subgroup_size is {}, expected a power of two or 0", self.subgroup_size)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Setting {
+            setting: "caps",
+            message: format!("{message}; take Device::caps or Caps::webgpu_defaults"),
+        })
+    }
+
+    /// Fails where `device` offers less than these caps, so that a plan for them can't run there.
+    pub(crate) fn check_within(&self, device: &Caps) -> Result<()> {
+        let limits = [
+            ("max_binding_bytes", self.max_binding_bytes, device.max_binding_bytes),
+            ("max_buffer_bytes", self.max_buffer_bytes, device.max_buffer_bytes),
+            ("max_storage_buffers", self.max_storage_buffers.into(), device.max_storage_buffers.into()),
+            ("max_workgroup_bytes", self.max_workgroup_bytes.into(), device.max_workgroup_bytes.into()),
+            ("max_invocations", self.max_invocations.into(), device.max_invocations.into()),
+            ("max_workgroups", self.max_workgroups.into(), device.max_workgroups.into()),
+            ("subgroups", self.subgroups.into(), device.subgroups.into()),
+        ];
+        let message = if let Some((name, ours, most)) = limits.into_iter().find(|(_, ours, most)| ours > most)
+        {
+            format!("{name} of {ours}, the device has {most}")
+        } else if self.subgroups && self.subgroup_size != device.subgroup_size && self.subgroup_size != 0 {
+            format!("a subgroup_size of {}, the device has {}", self.subgroup_size, device.subgroup_size)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Setting {
+            setting: "caps",
+            message: format!(
+                "the plan was made for {message}; plan the graph with this device's Device::caps"
+            ),
+        })
     }
 }

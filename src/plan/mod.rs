@@ -139,13 +139,15 @@ impl Plan {
     /// [`Plan::new`] with options.
     ///
     /// # Errors
-    /// As [`Plan::new`]; a variant that does not apply, or that is asked for what the plan does not have.
+    /// As [`Plan::new`]; a variant that does not apply, or that is asked for what the plan does not have; `caps`
+    /// that no adapter has.
     pub fn with_options(
         graph: &Graph,
         outputs: &[Value],
         caps: &Caps,
         options: &PlanOptions,
     ) -> Result<Plan> {
+        caps.check()?;
         graph.check_plannable(outputs)?;
         let graph = Arc::new(fuse::run(graph, outputs, caps, options));
         options.check_used(&graph)?;
