@@ -54,3 +54,25 @@ fn a_folder_that_cannot_be_made_is_let_be() {
     run(&file.join("below a file"));
     assert_eq!(std::fs::read(&file).expect("it is still there"), b"in the way");
 }
+
+/// In a process of its own, in which a thread's stack is larger than any memory.
+#[test]
+fn a_folder_is_no_fault_where_there_is_no_thread_to_write_it() {
+    const STACK: &str = "70368744177664";
+    const NAME: &str = "a_folder_is_no_fault_where_there_is_no_thread_to_write_it";
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    if std::env::var_os("RUST_MIN_STACK").is_some_and(|bytes| bytes == STACK) {
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are no threads here");
+        run(temporary.path());
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().expect("a test knows its own path"))
+        .args(["--exact", NAME, "--test-threads=1"])
+        .env("RUST_MIN_STACK", STACK)
+        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+        .output()
+        .expect("the program can be started");
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}

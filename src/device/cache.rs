@@ -89,12 +89,17 @@ impl Cache {
             let _ = writer.join();
         }
         let path = self.path.clone();
-        state.writer = Some(std::thread::spawn(move || {
+        let write = move || {
             // A cache that can't be written costs time and nothing else.
             if path.parent().is_some_and(|folder| make_private(folder).is_ok()) {
                 let _ = file::write_whole(&path, &bytes);
             }
-        }));
+        };
+        match std::thread::Builder::new().spawn(write) {
+            Ok(writer) => state.writer = Some(writer),
+            // There is no thread to be had. A later save may have one.
+            Err(_) => state.saved = None,
+        }
     }
 }
 

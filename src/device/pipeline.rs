@@ -87,15 +87,23 @@ fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
             done.lock().expect("no thread panics while it holds the list").push((i, result));
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
+    on_threads(threads, work);
     let mut done = done.into_inner().expect("no thread panics while it holds the list");
     done.sort_by_key(|(i, _)| *i);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs `work` on this thread and on as many others as make `threads`, or as there are to be had.
+#[cfg(not(target_arch = "wasm32"))]
+fn on_threads(threads: usize, work: impl Fn() + Copy + Send) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -154,4 +162,35 @@ fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
         Error::Device { message, .. } => Error::Shader { shader: request.name.to_owned(), message },
         other => other,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a process of its own, in which a thread's stack is larger than any memory.
+    #[test]
+    fn work_is_done_where_there_are_no_threads() {
+        const NAME: &str = "device::pipeline::tests::work_is_done_where_there_are_no_threads";
+        let done = AtomicUsize::new(0);
+        let work = || {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        if std::env::var_os("RUST_MIN_STACK").is_none_or(|bytes| bytes != "70368744177664") {
+            on_threads(3, &work);
+            assert_eq!(done.into_inner(), 3);
+            let program = std::env::current_exe().expect("a test knows its own path");
+            let output = std::process::Command::new(program)
+                .args(["--exact", NAME, "--test-threads=1"])
+                .env("RUST_MIN_STACK", "70368744177664")
+                .output()
+                .expect("the program can be started");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("1 passed"), "{text}");
+            return;
+        }
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are no threads here");
+        on_threads(3, &work);
+        assert_eq!(done.into_inner(), 1);
+    }
 }
