@@ -4,6 +4,7 @@
 //! and end with what to do where that is not obvious. Nothing here formats for colour or logs.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,13 +54,57 @@ pub enum Error {
     /// No adapter, or none that matches what was asked for.
     #[error("no usable GPU adapter: {0}")]
     Adapter(String),
-    /// The driver reported a fault or the device was lost.
+    /// The driver refused something or reported a fault.
     #[error("device \"{adapter}\": {message}")]
     Device {
         /// The adapter's name.
         adapter: String,
         /// What the driver said.
         message: String,
+    },
+    /// The device is lost, and so is everything on it. Every later call on it fails with this error.
+    #[error(
+        "device \"{adapter}\" is lost: {reason}; open a device again and rebuild the session on it with Session::rebuild"
+    )]
+    DeviceLost {
+        /// The adapter's name.
+        adapter: String,
+        /// Why, as far as the driver says.
+        reason: String,
+    },
+    /// The GPU was not done within the limit that [`Device::set_wait_limit`](crate::Device::set_wait_limit) set.
+    /// Nothing is lost: what was submitted goes on running.
+    #[error(
+        "device \"{adapter}\": {} was not done within {limit:?}; wait again, or set a longer limit with Device::set_wait_limit",
+        step.map_or("what was submitted".into(), |step| format!("step {step}"))
+    )]
+    Timeout {
+        /// The adapter's name.
+        adapter: String,
+        /// Number of the last step that was waited for; `None` outside a session.
+        step: Option<u32>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Two objects of different devices are used together.
+    #[error(
+        "{object} belong to another device (\"{found}\") than this one (\"{expected}\"); make both on the same `Device`, or move them by a checkpoint or by Session::rebuild"
+    )]
+    OtherDevice {
+        /// What was given, for example `weights`.
+        object: &'static str,
+        /// The adapter of the device that was expected.
+        expected: String,
+        /// The adapter of the device that it belongs to; two devices of one adapter are two devices.
+        found: String,
+    },
+    /// The host lacks memory.
+    #[error("{what}: {bytes} bytes of host memory are not available")]
+    HostMemory {
+        /// What the memory was for, for example the name of a parameter.
+        what: String,
+        /// How much, in bytes.
+        bytes: u64,
     },
     /// Data written to, or asked from, a session does not fit the value.
     #[error("value \"{name}\": {message}")]
@@ -138,6 +183,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of a wait for this step, if that is what it's about.
+    pub(crate) fn of_step(mut self, number: Option<u32>) -> Error {
+        if let Error::Timeout { step, .. } = &mut self {
+            *step = number;
+        }
+        self
+    }
+
     /// The same of a node under the name of the operator that a user asked for.
     pub(crate) fn of_operator(mut self, name: &str) -> Error {
         if let Error::Node { operator, .. } = &mut self {

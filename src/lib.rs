@@ -41,6 +41,7 @@ mod error;
 pub mod file;
 pub mod graph;
 mod hash;
+mod memory;
 pub mod nn;
 pub mod ops;
 pub mod optim;

@@ -117,9 +117,9 @@ impl TensorType {
         TensorType { shape: shape.into(), dtype: DType::U32 }
     }
 
-    /// Size in bytes.
+    /// Size in bytes. It saturates at 2^48, which is past all memory, so that sums of sizes don't overflow.
     pub fn bytes(&self) -> u64 {
-        4 * self.shape.elements() as u64
+        (self.shape.elements() as u64).saturating_mul(4).min(1 << 48)
     }
 }
 

@@ -1,7 +1,16 @@
 //! Buffers, uploads and readback.
 
 use super::Device;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::memory;
+use std::sync::atomic::Ordering;
+
+/// Bytes of one upload to staging memory; larger ones go in pieces.
+const PIECE: usize = 16 << 20;
+/// What an upload takes of staging memory besides its bytes, about.
+const STAGING_OVERHEAD: u64 = 4 << 10;
+/// Bytes of uploads that wait for a submission, at most.
+const MOST_QUEUED: u64 = 64 << 20;
 
 /// Memory on the device.
 #[derive(Clone, Debug)]
@@ -23,56 +32,76 @@ impl Device {
     /// Not enough device memory.
     pub(crate) fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.guarded(|device| {
-            device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX - 3),
-                usage,
-                mapped_at_creation: false,
-            })
-        })
-        .map(|raw| Buffer { raw })
+        self.raw_buffer(label, bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX - 3), usage, false)
+            .map(|raw| Buffer { raw })
     }
 
-    /// Queues an upload. `bytes` is a multiple of four.
-    pub(crate) fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
-        self.queue().write_buffer(&buffer.raw, offset, bytes);
+    /// A buffer for other uses. Where it can't be had, the error says what it was for.
+    pub(crate) fn raw_buffer(
+        &self,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+        mapped_at_creation: bool,
+    ) -> Result<wgpu::Buffer> {
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation };
+        self.guarded(|device| device.create_buffer(&descriptor)).map_err(|e| match e {
+            Error::Device { message, .. } => {
+                self.error(format!("a buffer of {size} bytes for {label} can't be had: {message}"))
+            }
+            other => other,
+        })
+    }
+
+    /// Queues an upload. `bytes` is a multiple of four. The staging memory of uploads that wait for a submission
+    /// is bounded: beyond the bound, this submits them and waits.
+    pub(crate) fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        for (at, piece) in (offset..).step_by(PIECE).zip(bytes.chunks(PIECE)) {
+            self.guarded(|_| self.queue().write_buffer(&buffer.raw, at, piece))?;
+            let staged = piece.len() as u64 + STAGING_OVERHEAD;
+            if self.inner.queued.fetch_add(staged, Ordering::Relaxed) + staged > MOST_QUEUED {
+                self.flush()?;
+                self.wait()?;
+            }
+        }
+        Ok(())
     }
 
     /// Submits the uploads that are queued, rather than with the next step, so that their staging memory
     /// does not live on into it.
-    pub(crate) fn flush(&self) {
-        self.queue().submit(None);
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.inner.queued.store(0, Ordering::Relaxed);
+        self.guarded(|_| self.queue().submit(None)).map(drop)
     }
 
     /// Reads back parts of buffers (buffer, start, length in bytes), in one submission.
     pub(crate) async fn read_async(&self, parts: &[(&Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
-        let total: u64 = parts.iter().map(|p| p.2).sum();
-        let staging = self.guarded(|device| {
-            device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("readback"),
-                size: total.max(4),
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
+        let total = parts.iter().map(|p| p.2).fold(0, u64::saturating_add).max(4);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.raw_buffer("reading back", total, usage, false)?;
+        self.guarded(|device| {
+            let mut encoder = device
+                .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("reading back") });
+            let mut at = 0;
+            for (buffer, offset, bytes) in parts {
+                encoder.copy_buffer_to_buffer(&buffer.raw, *offset, &staging, at, *bytes);
+                at += bytes;
+            }
+            self.queue().submit([encoder.finish()])
         })?;
-        let mut encoder =
-            self.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
-        let mut at = 0;
-        for (buffer, offset, bytes) in parts {
-            encoder.copy_buffer_to_buffer(&buffer.raw, *offset, &staging, at, *bytes);
-            at += bytes;
-        }
-        self.queue().submit([encoder.finish()]);
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver is gone only when the reader gave up.
-            let _ = sender.send(result);
-        });
+        self.guarded(|_| {
+            staging.map_async(wgpu::MapMode::Read, .., move |result| {
+                // The receiver is gone only when the reader gave up.
+                let _ = sender.send(result);
+            });
+        })?;
         // In a browser the event loop drives the map; elsewhere this does.
         #[cfg(not(target_arch = "wasm32"))]
         self.wait()?;
-        match receiver.receive().await {
+        let mapped = receiver.receive().await;
+        self.check()?;
+        match mapped {
             Some(Ok(())) => {}
             Some(Err(e)) => return Err(self.error(format!("reading back failed: {e}"))),
             None => return Err(self.error("reading back was given up by the driver".into())),
@@ -83,7 +112,10 @@ impl Device {
         let mut result = Vec::with_capacity(parts.len());
         for (_, _, bytes) in parts {
             let (part, tail) = rest.split_at(*bytes as usize);
-            result.push(part.to_vec());
+            let mut copy = Vec::new();
+            memory::reserve(&mut copy, part.len(), "reading back")?;
+            copy.extend_from_slice(part);
+            result.push(copy);
             rest = tail;
         }
         self.check()?;

@@ -5,6 +5,7 @@
 mod adapter;
 mod buffer;
 mod cache;
+mod fault;
 mod peaks;
 mod pipeline;
 
@@ -14,10 +15,12 @@ pub use cache::CACHE_VARIABLE;
 pub use peaks::Peaks;
 pub(crate) use pipeline::Pipelines;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::Caps;
 use cache::Cache;
+use fault::Faults;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Environment variable that names the adapter to take, where the program does not.
@@ -66,8 +69,9 @@ struct Inner {
     cache: OnceLock<Option<Cache>>,
     /// Measured when they are first asked for.
     peaks: Mutex<Option<Peaks>>,
-    /// The first fault that the driver reported and nobody has been told of.
-    fault: Arc<Mutex<Option<String>>>,
+    faults: Arc<Faults>,
+    /// Bytes of uploads that may wait in staging memory, about.
+    queued: AtomicU64,
 }
 
 /// The adapters of this machine, the one that [`Device::open`] takes by default first. Each can be
@@ -116,23 +120,7 @@ impl Device {
         let info = adapter.get_info();
         let summary = AdapterSummary::of(&info);
         let caps = adapter::caps(&info, &device);
-        let fault = Arc::new(Mutex::new(None));
-        let record = |fault: &Arc<Mutex<Option<String>>>| {
-            let fault = Arc::clone(fault);
-            move |message: String| {
-                if let Ok(mut slot) = fault.lock() {
-                    slot.get_or_insert(message);
-                }
-            }
-        };
-        let on_error = record(&fault);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        let on_loss = record(&fault);
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                on_loss(format!("the device was lost: {message}"));
-            }
-        });
+        let faults = Faults::of(&device);
         Ok(Device {
             inner: Arc::new(Inner {
                 device,
@@ -143,7 +131,8 @@ impl Device {
                 cache_folder: options.cache.clone().unwrap_or_else(cache::default_folder),
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
-                fault,
+                faults,
+                queued: AtomicU64::new(0),
             }),
         })
     }
@@ -164,6 +153,7 @@ impl Device {
     /// A fault of the driver.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn peaks(&self) -> Result<Peaks> {
+        self.check()?;
         let mut peaks = match self.inner.peaks.lock() {
             Ok(peaks) => peaks,
             Err(poisoned) => poisoned.into_inner(),
@@ -171,26 +161,6 @@ impl Device {
         match *peaks {
             Some(peaks) => Ok(peaks),
             None => Ok(*peaks.insert(peaks::measure(self)?)),
-        }
-    }
-
-    /// Waits until the GPU has finished all that was submitted.
-    ///
-    /// # Errors
-    /// A fault of the driver, or a lost device.
-    pub fn wait(&self) -> Result<()> {
-        self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.error(e.to_string()))?;
-        self.check()
-    }
-
-    /// The first fault that the driver reported since the last check.
-    ///
-    /// # Errors
-    /// That fault.
-    pub fn check(&self) -> Result<()> {
-        match self.inner.fault.lock() {
-            Ok(mut fault) => fault.take().map_or(Ok(()), |message| Err(self.error(message))),
-            Err(_) => Err(self.error("a driver callback failed".into())),
         }
     }
 
@@ -218,34 +188,5 @@ impl Device {
 
     pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
-    }
-
-    pub(crate) fn error(&self, message: String) -> Error {
-        Error::Device { adapter: self.inner.summary.name.clone(), message }
-    }
-
-    /// Runs `create` and turns what the driver has against it into an error.
-    ///
-    /// In a browser such errors arrive later, with [`Device::check`].
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn guarded<T>(&self, create: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
-        Ok(create(self.wgpu()))
-    }
-
-    /// Runs `create` and turns what the driver has against it into an error.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn guarded<T>(&self, create: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
-        let device = self.wgpu();
-        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let created = create(device);
-        let errors = [internal.pop(), validation.pop(), memory.pop()];
-        for error in errors {
-            if let Some(error) = pollster::block_on(error) {
-                return Err(self.error(error.to_string()));
-            }
-        }
-        Ok(created)
     }
 }

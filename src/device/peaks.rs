@@ -60,7 +60,7 @@ pub(super) fn measure(device: &Device) -> Result<Peaks> {
     let pipelines = Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?;
     let fma_groups = FMA_GROUPS.min(u64::from(caps.max_workgroups));
     let seed = device.buffer("peak", 8)?;
-    device.write(&seed, 0, bytemuck::cast_slice(&[0.5f32, 1.0]));
+    device.write(&seed, 0, bytemuck::cast_slice(&[0.5f32, 1.0]))?;
     let result = device.buffer("peak", 4 * LANES * fma_groups)?;
     let fma = time(device, &pipelines, 0, [&seed, &result], fma_groups)?;
     let bytes = copied(caps);
@@ -88,17 +88,23 @@ fn time(
         })
     })?;
     let run = |repeats: u32| -> Result<Duration> {
-        let mut encoder = device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(pipelines.pipeline(kernel));
-        pass.set_bind_group(0, &bound, &[]);
-        for _ in 0..repeats {
-            pass.dispatch_workgroups(groups as u32, 1, 1);
-        }
-        drop(pass);
-        let commands = encoder.finish();
-        let start = Instant::now();
-        device.queue().submit([commands]);
+        let commands = || {
+            let mut encoder = device.wgpu().create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(pipelines.pipeline(kernel));
+            pass.set_bind_group(0, &bound, &[]);
+            for _ in 0..repeats {
+                pass.dispatch_workgroups(groups as u32, 1, 1);
+            }
+            drop(pass);
+            encoder.finish()
+        };
+        let start = device.guarded(|_| {
+            let commands = commands();
+            let start = Instant::now();
+            device.queue().submit([commands]);
+            start
+        })?;
         device.wait()?;
         Ok(start.elapsed())
     };

@@ -19,6 +19,11 @@ impl Session {
     /// [`Plateau`](crate::optim::Plateau) goes on when it is given the metrics so far again, which may be kept by
     /// [`Session::save_checkpoint_with`].
     ///
+    /// Number and weights agree whatever went wrong before. A step that returned an error was not run and has not
+    /// counted, but for the node by node ones of [`Session::verify`] and
+    /// [`Session::profile_by_wall_clock`]: these run to their end and count even if they report a difference
+    /// or a time limit, and where the rest can't be run, saving is refused. Of a lost device nothing is saved.
+    ///
     /// Tensors have the names that [`Weights::names`](crate::Weights::names) gives, which for parameters and
     /// running statistics are PyTorch's, so that other programs can read them, and so can
     /// [`Weights::load`](crate::Weights::load).
@@ -42,10 +47,15 @@ impl Session {
         path: impl AsRef<Path>,
         notes: &BTreeMap<String, String>,
     ) -> Result<()> {
+        self.device.check()?;
+        self.check_whole()?;
         self.check_trains_all()?;
         let state = self.weights.state().cloned().collect();
         let checkpoint = Checkpoint { step_number: self.step, notes: notes.clone(), state };
-        self.counters.bytes_read_back += self.weights.save_checkpoint(path.as_ref(), &checkpoint)?;
+        self.counters.bytes_read_back += self
+            .weights
+            .save_checkpoint(path.as_ref(), &checkpoint)
+            .map_err(|e| e.of_step(self.last_step()))?;
         self.counters.allocations += 1;
         Ok(())
     }
@@ -58,15 +68,16 @@ impl Session {
     /// A file that can't be read, is damaged or holds weights alone; a tensor that is missing, extra or of
     /// another shape, as after another optimizer; a session of a graph that lacks some of what its weights hold.
     pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
+        self.device.check()?;
         self.check_trains_all()?;
         let (checkpoint, bytes) = self.weights.load_checkpoint(path.as_ref())?;
         self.counters.bytes_uploaded += bytes;
-        self.step = checkpoint.step_number;
+        self.go_on_from(checkpoint.step_number);
         Ok(checkpoint.notes)
     }
 
     /// Fails where the weights hold what this session's graph does not, whose steps it doesn't count.
-    fn check_trains_all(&self) -> Result<()> {
+    pub(super) fn check_trains_all(&self) -> Result<()> {
         let graph = self.plan.graph();
         let holds = |name: &str| {
             let source = graph.find(name).map(|value| &graph.info(value).source);

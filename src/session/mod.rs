@@ -4,11 +4,16 @@
 mod checkpoint;
 mod monte_carlo;
 mod profile;
+mod rebuild;
+mod record;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod verify;
 
 pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
+pub use rebuild::{Recovery, Snapshot};
 pub use verify::{Verified, difference, tolerance};
 
 use crate::device::{Buffer, Device, Pipelines};
@@ -17,6 +22,7 @@ use crate::graph::{Source, Value, ValueInfo};
 use crate::plan::{Place, Plan};
 use crate::tensor::{HostSlice, HostTensor};
 use crate::weights::Weights;
+use record::Record;
 use std::collections::VecDeque;
 use std::ops::Range;
 use upload::Uploads;
@@ -37,8 +43,7 @@ pub struct Counters {
     pub bytes_uploaded: u64,
     /// Bytes read back.
     pub bytes_read_back: u64,
-    /// Buffers made since the session was: for reading back and recording, and staging for inputs that
-    /// are written more than once a step.
+    /// Buffers made since the session was: for reading back and recording.
     pub allocations: u64,
 }
 
@@ -53,18 +58,12 @@ pub struct Session {
     bind_groups: Vec<wgpu::BindGroup>,
     uploads: Uploads,
     records: Vec<Record>,
-    in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Submissions that the GPU may not be done with, with the number of their step.
+    in_flight: VecDeque<(wgpu::SubmissionIndex, u32)>,
     step: u32,
+    /// Whether a part of the step `step` was submitted, and no more of it.
+    partly: bool,
     counters: Counters,
-}
-
-/// A ring of the last values of one output, filled on the device.
-#[derive(Debug)]
-struct Record {
-    value: Value,
-    ring: Buffer,
-    capacity: u64,
-    count: u64,
 }
 
 impl Session {
@@ -72,9 +71,12 @@ impl Session {
     /// parameters by name, and several sessions may share them.
     ///
     /// # Errors
-    /// A parameter that the weights lack or hold with another shape; a kernel that the driver
-    /// refuses; not enough device memory.
+    /// Weights of another device; a plan for an adapter with larger limits; a parameter that the weights lack or
+    /// hold with another shape; a kernel that the driver refuses; not enough device memory; a lost device.
     pub fn new(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
+        device.check()?;
+        weights.check_device(device)?;
+        plan.caps().check_within(device.caps())?;
         let kernels: Vec<_> = plan.dispatches().iter().map(|d| &d.kernel).collect();
         let pipelines = Pipelines::compile(device, &kernels)?;
         let mut buffers = Vec::with_capacity(plan.buffers().len());
@@ -83,7 +85,7 @@ impl Session {
             if let Some(value) = buffer.value
                 && let Source::Constant(tensor) = &plan.graph().info(value).source
             {
-                device.write(&made, 0, HostSlice::from(tensor).bytes());
+                device.write(&made, 0, HostSlice::from(tensor).bytes())?;
             }
             buffers.push(made);
         }
@@ -119,6 +121,7 @@ impl Session {
                 })
             })?);
         }
+        device.flush()?;
         let uploads = Uploads::new(device, &plan)?;
         Ok(Session {
             device: device.clone(),
@@ -130,6 +133,7 @@ impl Session {
             records: Vec::new(),
             in_flight: VecDeque::with_capacity(IN_FLIGHT + 1),
             step: 0,
+            partly: false,
             counters: Counters::default(),
             plan,
         })
@@ -142,10 +146,11 @@ impl Session {
 
     /// What the session has done so far.
     pub fn counters(&self) -> Counters {
-        Counters { allocations: self.counters.allocations + self.uploads.allocations(), ..self.counters }
+        self.counters
     }
 
-    /// The number that the next step will have; dropout goes by it.
+    /// The number that the next step will have; dropout goes by it. A step counts once it is submitted: with the
+    /// number, what the weights hold is known, whatever errors there were. See [`Session::save_checkpoint`].
     pub fn step_number(&self) -> u32 {
         self.step
     }
@@ -159,17 +164,14 @@ impl Session {
     ///
     /// # Errors
     /// A value that is no input; another element type or number of elements; a class label that
-    /// is out of range.
+    /// is out of range; a lost device.
     pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
         let data = data.into();
+        self.device.check()?;
         self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().info(value);
         check_contents(info, data)?;
-        // An input that no kernel reads has no buffer.
-        if let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value) {
-            self.counters.bytes_uploaded += data.bytes().len() as u64;
-            self.uploads.write(&self.device, &self.buffers[buffer], offset, data.bytes())?;
-        }
+        self.counters.bytes_uploaded += self.uploads.write(&self.device, value, data.bytes())?;
         Ok(())
     }
 
@@ -184,22 +186,21 @@ impl Session {
     /// Runs the step: one encoder, one submit, nothing read back. Returns before the GPU is done.
     ///
     /// # Errors
-    /// A fault of the device, possibly of an earlier step.
+    /// A fault of the device; a step in flight that takes longer than the limit of
+    /// [`Device::set_wait_limit`]; the last number of a step, 2^32 - 2, was reached. The step was not run then,
+    /// and does not count.
     pub fn step(&mut self) -> Result<()> {
         self.begin()?;
-        self.encode(0..self.plan.dispatches().len());
-        self.encode_records();
-        self.submit()?;
-        self.finish_step();
-        Ok(())
+        self.complete(0)
     }
 
     /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
     ///
     /// # Errors
-    /// A value that is kept nowhere after a step: ask for it among the plan's outputs.
+    /// A value that is kept nowhere after a step: ask for it among the plan's outputs. A fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
+        self.device.check()?;
         let graph = self.plan.graph();
         graph.check_owned([value])?;
         let info = graph.info(value);
@@ -214,73 +215,25 @@ impl Session {
         Ok(self.download(&[value])?.remove(0))
     }
 
-    /// From now on keeps the last `capacity` contents of a one-element output on the device, to be
-    /// read together by [`Session::recorded`]: following the loss costs no readback per step.
-    ///
-    /// # Errors
-    /// A value that is not a one-element output of the plan.
-    pub fn record(&mut self, value: Value, capacity: usize) -> Result<()> {
-        self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().info(value);
-        if info.kind.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
-            return Err(Error::Value {
-                name: info.name.clone(),
-                message: format!(
-                    "only a one-element output of the plan can be recorded, with a capacity of at least 1; this is {}",
-                    info.kind
-                ),
-            });
-        }
-        let ring = self.device.buffer("record", 4u64.saturating_mul(capacity as u64))?;
-        self.counters.allocations += 1;
-        self.records.retain(|r| r.value != value);
-        self.records.push(Record { value, ring, capacity: capacity as u64, count: 0 });
-        Ok(())
-    }
-
-    /// Downloads and forgets what was recorded of `value` since the last call, oldest first. Where
-    /// more steps ran than the capacity, the oldest are lost.
-    ///
-    /// # Errors
-    /// A value that is not being recorded; a fault of the device.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
-        self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().info(value);
-        let mut kind = info.kind.clone();
-        let Some(record) = self.records.iter_mut().find(|r| r.value == value) else {
-            return Err(Error::Value {
-                name: info.name.clone(),
-                message: "is not being recorded; call record first".into(),
-            });
-        };
-        let kept = record.count.min(record.capacity);
-        kind.shape = crate::Shape::from([kept as usize]);
-        if kept == 0 {
-            return Ok(HostTensor::from_bytes(&kind, &[]));
-        }
-        let mut bytes = self.device.read(&[(&record.ring, 0, 4 * kept)])?.remove(0);
-        if record.count > record.capacity {
-            bytes.rotate_left(4 * (record.count % record.capacity) as usize);
-        }
-        record.count = 0;
-        self.counters.bytes_read_back += 4 * kept;
-        self.counters.allocations += 1;
-        Ok(HostTensor::from_bytes(&kind, &bytes))
-    }
-
     /// Waits until the GPU has finished every step.
     ///
     /// # Errors
     /// A fault of the device.
     pub fn wait(&mut self) -> Result<()> {
+        self.device.wait().map_err(|e| e.of_step(self.last_step()))?;
         self.in_flight.clear();
-        self.device.wait()
+        Ok(())
+    }
+
+    /// Number of the last step that was submitted and not yet waited for.
+    fn last_step(&self) -> Option<u32> {
+        self.in_flight.back().map(|&(_, step)| step)
     }
 
     /// Contents of values, wherever they lie, in one readback.
     #[cfg(not(target_arch = "wasm32"))]
     fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
+        self.device.check()?;
         if values.is_empty() {
             return Ok(Vec::new());
         }
@@ -289,7 +242,7 @@ impl Session {
             let (buffer, offset) = self.locate(value)?;
             parts.push((buffer, offset, self.plan.graph().info(value).kind.bytes()));
         }
-        let bytes = self.device.read(&parts)?;
+        let bytes = self.device.read(&parts).map_err(|e| e.of_step(self.last_step()))?;
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;
         let kinds = values.iter().map(|&value| &self.plan.graph().info(value).kind);
@@ -314,26 +267,44 @@ impl Session {
     /// Waits for room and writes the step's number.
     fn begin(&mut self) -> Result<()> {
         self.device.check()?;
-        if self.in_flight.len() >= IN_FLIGHT
-            && let Some(oldest) = self.in_flight.pop_front()
-        {
-            self.device
-                .wgpu()
-                .poll(wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None })
-                .map_err(|e| self.device.error(e.to_string()))?;
+        self.check_whole()?;
+        if self.step == u32::MAX {
+            return Err(Error::Setting {
+                setting: "step_number",
+                message: format!(
+                    "there is no step after number {}; start from the weights with another step number",
+                    self.step - 1
+                ),
+            });
         }
-        if let Some(value) = self.plan.graph().counted_steps()
-            && let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(value)
+        self.uploads.check_due(&self.plan)?;
+        while self.in_flight.len() >= IN_FLIGHT
+            && let Some((oldest, step)) = self.in_flight.front()
         {
-            self.counters.bytes_uploaded += 4;
-            self.uploads.write(
-                &self.device,
-                &self.buffers[buffer],
-                offset,
-                bytemuck::bytes_of(&self.step),
-            )?;
+            self.device.wait_for(Some(oldest.clone())).map_err(|e| e.of_step(Some(*step)))?;
+            self.in_flight.pop_front();
+        }
+        if let Some(value) = self.plan.graph().counted_steps() {
+            let number = bytemuck::bytes_of(&self.step);
+            self.counters.bytes_uploaded += self.uploads.write(&self.device, value, number)?;
         }
         Ok(())
+    }
+
+    /// Submits what is left of the step from dispatch number `next` on, and counts the step.
+    fn complete(&mut self, next: usize) -> Result<()> {
+        self.submit(|session| {
+            session.encode(next..session.plan.dispatches().len());
+            session.encode_records();
+        })?;
+        self.count_step();
+        Ok(())
+    }
+
+    fn count_step(&mut self) {
+        self.counters.steps += 1;
+        self.records.iter_mut().for_each(|record| record.count += 1);
+        self.go_on_from(self.step + 1);
     }
 
     fn encode(&mut self, dispatches: Range<usize>) {
@@ -358,26 +329,25 @@ impl Session {
         }
     }
 
-    fn encode_records(&mut self) {
-        for record in &mut self.records {
-            let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(record.value) else { continue };
-            let at = 4 * (record.count % record.capacity);
-            let encoder = self.uploads.encoder(&self.device);
-            encoder.copy_buffer_to_buffer(&self.buffers[buffer].raw, offset, &record.ring.raw, at, 4);
-            record.count += 1;
-        }
-    }
-
-    fn submit(&mut self) -> Result<()> {
-        let index = self.uploads.submit(&self.device);
+    /// Submits the inputs that wait and what `encode` adds. Whatever the driver has against any of it is an error of
+    /// this session's, and then none of it was run.
+    fn submit(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
+        let device = self.device.clone();
+        let index = device.guarded(|_| {
+            self.uploads.encode(&device, &self.buffers);
+            encode(self);
+            self.uploads.submit(&device)
+        })?;
         self.counters.submits += 1;
-        self.in_flight.push_back(index);
-        self.device.check()
+        self.in_flight.push_back((index, self.step));
+        Ok(())
     }
 
-    fn finish_step(&mut self) {
-        self.counters.steps += 1;
-        self.step = self.step.wrapping_add(1);
+    /// Submits a part of the step, which [`Session::complete`] has to follow.
+    fn submit_part(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
+        self.submit(encode)?;
+        self.partly = true;
+        Ok(())
     }
 }
 

@@ -1,82 +1,153 @@
 //! Uploads that travel in the step's own command buffer, from staging memory that is used again.
+//!
+//! Every input has its place in each staging buffer, which it is written to as often as the user likes: only
+//! the last contents before a step are copied, and no write allocates.
 
 use super::IN_FLIGHT;
 use crate::device::{Buffer, Device};
-use crate::error::Result;
-use crate::graph::Source;
-use crate::plan::Plan;
+use crate::error::{Error, Result};
+use crate::graph::{Source, Value};
+use crate::plan::{Place, Plan};
+use std::collections::BTreeMap;
 use std::fmt;
-use wgpu::util::StagingBelt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Staging buffers made with the session.
+/// Staging buffers: one for each step in flight and one to write to.
 const CHUNKS: usize = IN_FLIGHT + 1;
 
 /// The open command encoder and the staging memory behind it.
 pub(super) struct Uploads {
-    belt: StagingBelt,
-    /// The belt's buffers, as far as they were seen; the first were made with the session.
-    chunks: Vec<wgpu::Buffer>,
+    slots: Vec<Slot>,
+    of_value: BTreeMap<Value, usize>,
+    /// What is written to, mapped.
+    open: Option<wgpu::Buffer>,
+    /// What the encoder copies from.
+    copied: Option<wgpu::Buffer>,
+    /// What the GPU is done with, mapped again.
+    free: Arc<Mutex<Vec<wgpu::Buffer>>>,
     encoder: Option<wgpu::CommandEncoder>,
+}
+
+/// An input, or the step's number.
+struct Slot {
+    value: Value,
+    /// Number of the plan's buffer, and start.
+    buffer: usize,
+    offset: u64,
+    /// Start in staging memory, and length.
+    at: u64,
+    bytes: u64,
+    /// Whether there are contents that no submission has copied yet.
+    waits: bool,
+    /// Whether it was ever written.
+    written: bool,
+    /// Whether it has to be written before a step runs.
+    due: bool,
 }
 
 impl Uploads {
     pub fn new(device: &Device, plan: &Plan) -> Result<Uploads> {
-        // One step's inputs fit one chunk, each aligned.
-        let inputs = plan
-            .graph()
-            .values()
-            .filter(|(_, info)| matches!(info.source, Source::Input | Source::StepCounter));
-        let bytes: u64 = inputs.map(|(_, info)| info.kind.bytes().next_multiple_of(16)).sum();
-        let chunk = bytes.max(256);
-        let mut belt = StagingBelt::new(device.wgpu().clone(), chunk);
-        // Made now, one for each step in flight and one to write to, so that no later step allocates.
-        let mut chunks = Vec::with_capacity(CHUNKS);
-        if let Some(size) = wgpu::BufferSize::new(chunk) {
-            for _ in 0..CHUNKS {
-                chunks.push(belt.allocate(size, wgpu::BufferSize::MIN).buffer().clone());
+        let (mut slots, mut of_value, mut size) = (Vec::new(), BTreeMap::new(), 0u64);
+        for (value, info) in plan.graph().values() {
+            // An input that no kernel reads has no buffer.
+            if let Source::Input | Source::StepCounter = info.source
+                && let Some(Place::Owned { buffer, offset, .. }) = plan.place(value)
+            {
+                let (at, bytes) = (size, info.kind.bytes());
+                size += bytes.next_multiple_of(16);
+                of_value.insert(value, slots.len());
+                let (waits, written, due) = (false, false, false);
+                slots.push(Slot { value, buffer, offset, at, bytes, waits, written, due });
             }
         }
-        belt.finish();
-        belt.recall();
-        device.wait()?;
-        Ok(Uploads { belt, chunks, encoder: None })
-    }
-
-    /// Staging buffers that the belt has made since it was new.
-    pub fn allocations(&self) -> u64 {
-        (self.chunks.len() - CHUNKS) as u64
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let chunks: Result<Vec<_>> = (0..CHUNKS)
+            .map(|_| device.raw_buffer("staging of the inputs", size.max(256), usage, true))
+            .collect();
+        let free = Arc::new(Mutex::new(chunks?));
+        Ok(Uploads { slots, of_value, open: None, copied: None, free, encoder: None })
     }
 
     pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
-        open(&mut self.encoder, device)
+        self.encoder.get_or_insert_with(|| {
+            device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
+        })
     }
 
-    pub fn write(&mut self, device: &Device, target: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
-        let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return Ok(()) };
-        let encoder = open(&mut self.encoder, device);
-        let staging = self.belt.allocate(size, wgpu::BufferSize::MIN);
-        if !self.chunks.contains(staging.buffer()) {
-            self.chunks.push(staging.buffer().clone());
+    /// Keeps `bytes` for the next submission, and says how many will be uploaded for it.
+    pub fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
+        let Some(&slot) = self.of_value.get(&value) else { return Ok(0) };
+        if self.open.is_none() {
+            self.open = Some(self.take(device)?);
         }
-        encoder.copy_buffer_to_buffer(staging.buffer(), staging.offset(), &target.raw, offset, size.get());
-        let mapped = staging.get_mapped_range_mut().map_err(|e| device.error(e.to_string()));
-        mapped.map(|mut view| view.copy_from_slice(bytes))
+        let slot = &mut self.slots[slot];
+        if let Some(open) = &self.open {
+            let mapped = open.get_mapped_range_mut(slot.at..slot.at + slot.bytes);
+            mapped.map_err(|e| device.error(e.to_string()))?.copy_from_slice(bytes);
+        }
+        (slot.waits, slot.written, slot.due) = (true, true, false);
+        Ok(slot.bytes)
+    }
+
+    /// Staging memory that the GPU is done with. With the steps in flight that a session allows, there is some.
+    fn take(&self, device: &Device) -> Result<wgpu::Buffer> {
+        let take = || self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(chunk) = take() {
+            return Ok(chunk);
+        }
+        device.wait()?;
+        take().ok_or_else(|| device.error("staging memory did not come back from the GPU".into()))
+    }
+
+    /// Encodes copies of what was written since the last submission to the plan's buffers.
+    pub fn encode(&mut self, device: &Device, buffers: &[Buffer]) {
+        let Some(chunk) = self.open.take() else { return };
+        chunk.unmap();
+        for i in 0..self.slots.len() {
+            let Slot { buffer, offset, at, bytes, waits, .. } = self.slots[i];
+            if waits {
+                let encoder = self.encoder(device);
+                encoder.copy_buffer_to_buffer(&chunk, at, &buffers[buffer].raw, offset, bytes);
+                self.slots[i].waits = false;
+            }
+        }
+        self.copied = Some(chunk);
     }
 
     pub fn submit(&mut self, device: &Device) -> wgpu::SubmissionIndex {
-        self.belt.finish();
         let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
         let index = device.queue().submit(commands);
-        self.belt.recall();
+        if let Some(chunk) = self.copied.take() {
+            let (free, mapped) = (Arc::clone(&self.free), chunk.clone());
+            chunk.map_async(wgpu::MapMode::Write, .., move |result| {
+                // Where mapping failed, the device is lost.
+                if result.is_ok() {
+                    free.lock().unwrap_or_else(PoisonError::into_inner).push(mapped);
+                }
+            });
+        }
         index
     }
-}
 
-/// The encoder of the coming submission, made when it is first needed.
-fn open<'e>(encoder: &'e mut Option<wgpu::CommandEncoder>, device: &Device) -> &'e mut wgpu::CommandEncoder {
-    encoder.get_or_insert_with(|| {
-        device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
-    })
+    /// From now on, what was written to `other`, of the same plan, has to be written here before a step.
+    pub fn expect_inputs_of(&mut self, other: &Uploads) {
+        for (slot, other) in self.slots.iter_mut().zip(&other.slots) {
+            slot.due = (other.written || other.due) && !slot.written;
+        }
+    }
+
+    /// Fails for an input that has to be written first.
+    pub fn check_due(&self, plan: &Plan) -> Result<()> {
+        let graph = plan.graph();
+        let due = |slot: &&Slot| slot.due && Some(slot.value) != graph.counted_steps();
+        match self.slots.iter().find(due) {
+            None => Ok(()),
+            Some(slot) => Err(Error::Value {
+                name: graph.info(slot.value).name.clone(),
+                message: "was written in the session that this one was rebuilt from, and not yet in this one; write it before a step".into(),
+            }),
+        }
+    }
 }
 
 impl fmt::Debug for Uploads {

@@ -51,8 +51,7 @@ impl Weights {
                 return Err(file.extra(name));
             }
         }
-        self.upload(&found);
-        Ok(())
+        self.upload(&found).map(drop)
     }
 
     /// Names of the tensors that no state dict holds.
@@ -91,7 +90,7 @@ impl Weights {
                 file.extra(name)
             });
         }
-        let bytes = self.upload(&found);
+        let bytes = self.upload(&found)?;
         Ok((checkpoint.clone(), bytes))
     }
 
@@ -129,15 +128,15 @@ impl Weights {
     }
 
     /// Gives tensors these contents, and counts the bytes.
-    fn upload(&self, found: &[(&Entry, Vec<f32>)]) -> u64 {
+    fn upload(&self, found: &[(&Entry, Vec<f32>)]) -> Result<u64> {
         let mut bytes = 0;
         for (entry, numbers) in found {
             let contents = HostSlice::F32(numbers).bytes();
-            self.device.write(&self.pages[entry.page], entry.offset, contents);
+            self.device.write(&self.pages[entry.page], entry.offset, contents)?;
             bytes += contents.len() as u64;
         }
-        self.device.flush();
-        bytes
+        self.device.flush()?;
+        Ok(bytes)
     }
 }
 

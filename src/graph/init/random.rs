@@ -1,7 +1,9 @@
 //! The numbers that tensors start from, by ChaCha8.
 
 use super::{Distribution, Init};
+use crate::error::Result;
 use crate::hash::fnv1a;
+use crate::memory;
 use crate::tensor::Shape;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -11,7 +13,10 @@ use std::f64::consts::TAU;
 impl Init {
     /// Writes the first contents of a tensor of this shape, which [`Init::check`] passed. The stream of
     /// random numbers goes by the tensor's name.
-    pub(crate) fn fill(&self, seed: u64, name: &str, shape: &Shape, data: &mut [f32]) {
+    ///
+    /// # Errors
+    /// Not enough host memory for what it takes besides.
+    pub(crate) fn fill(&self, seed: u64, name: &str, shape: &Shape, data: &mut [f32]) -> Result<()> {
         let mut numbers = Numbers::new(seed, name);
         match *self {
             Init::Constant(value) => data.fill(value),
@@ -36,9 +41,10 @@ impl Init {
                     Distribution::Normal => data.fill_with(|| (std * numbers.normal()) as f32),
                 }
             }
-            Init::Orthogonal { gain } => numbers.orthogonal(gain, shape[0], data),
+            Init::Orthogonal { gain } => numbers.orthogonal(gain, name, shape[0], data)?,
             Init::Copy(_) => unreachable!("a copy was resolved to what it copies"),
         }
+        Ok(())
     }
 }
 
@@ -128,12 +134,14 @@ impl Numbers {
 
     /// An orthonormal set by Gram and Schmidt's method from vectors of normal numbers, which is QR
     /// decomposition with a positive diagonal of R: every direction is equally likely.
-    fn orthogonal(&mut self, gain: f64, rows: usize, data: &mut [f32]) {
+    fn orthogonal(&mut self, gain: f64, name: &str, rows: usize, data: &mut [f32]) -> Result<()> {
         let columns = data.len() / rows;
         let (count, length) = (rows.min(columns), rows.max(columns));
-        let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
+        let mut vectors: Vec<Vec<f64>> = Vec::new();
+        memory::reserve(&mut vectors, count, name)?;
         while vectors.len() < count {
-            let mut vector: Vec<f64> = (0..length).map(|_| self.normal()).collect();
+            let mut vector = memory::filled(length, 0.0, name)?;
+            vector.fill_with(|| self.normal());
             let start = norm(&vector);
             // What rounding leaves of other directions the first time, the second takes away.
             for _ in 0..2 {
@@ -154,6 +162,7 @@ impl Numbers {
             let element = if rows <= columns { vectors[row][column] } else { vectors[column][row] };
             *x = (gain * element) as f32;
         }
+        Ok(())
     }
 }
 

@@ -30,14 +30,8 @@ impl Queries {
                 })
             })?);
         }
-        let raw = device.guarded(|raw| {
-            raw.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("profile"),
-                size: 16 * dispatches.max(1) as u64,
-                usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-                mapped_at_creation: false,
-            })
-        })?;
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let raw = device.raw_buffer("profile", 16 * dispatches.max(1) as u64, usage, false)?;
         let period = f64::from(device.queue().get_timestamp_period());
         Ok(Queries { sets, ticks: Buffer { raw }, dispatches, period })
     }

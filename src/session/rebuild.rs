@@ -1,0 +1,175 @@
+//! Going on after the loss of a device: what a session needs, in host memory or in a file, and the session made
+//! again from it.
+
+use super::Session;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::tensor::HostTensor;
+use crate::weights::Weights;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What training goes on from, in host memory: the contents of a [checkpoint](Session::save_checkpoint).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Snapshot {
+    step_number: u32,
+    tensors: BTreeMap<String, HostTensor>,
+}
+
+impl Snapshot {
+    /// The number of the step that comes next.
+    pub fn step_number(&self) -> u32 {
+        self.step_number
+    }
+
+    /// Parameters, running statistics, optimizer state and whatever other state there is, by name.
+    pub fn tensors(&self) -> &BTreeMap<String, HostTensor> {
+        &self.tensors
+    }
+}
+
+/// Where [`Session::rebuild`] takes weights and step number from. Paths, snapshots and weights convert to it.
+#[derive(Clone, Copy, Debug)]
+pub enum Recovery<'a> {
+    /// A file of [`Session::save_checkpoint`].
+    Checkpoint(&'a Path),
+    /// What [`Session::snapshot`] gave.
+    Snapshot(&'a Snapshot),
+    /// Weights on the new device, to be shared: those of a session that was rebuilt before. The step number
+    /// stays as it was.
+    Weights(&'a Weights),
+}
+
+impl<'a> From<&'a Path> for Recovery<'a> {
+    fn from(path: &'a Path) -> Self {
+        Recovery::Checkpoint(path)
+    }
+}
+
+impl<'a> From<&'a PathBuf> for Recovery<'a> {
+    fn from(path: &'a PathBuf) -> Self {
+        Recovery::Checkpoint(path)
+    }
+}
+
+impl<'a> From<&'a str> for Recovery<'a> {
+    fn from(path: &'a str) -> Self {
+        Recovery::Checkpoint(Path::new(path))
+    }
+}
+
+impl<'a> From<&'a Snapshot> for Recovery<'a> {
+    fn from(snapshot: &'a Snapshot) -> Self {
+        Recovery::Snapshot(snapshot)
+    }
+}
+
+impl<'a> From<&'a Weights> for Recovery<'a> {
+    fn from(weights: &'a Weights) -> Self {
+        Recovery::Weights(weights)
+    }
+}
+
+impl Session {
+    /// Makes this session again on another device, such as one opened after the loss of this one's, with the
+    /// weights and the step number of a checkpoint, a snapshot, or weights that are there already:
+    ///
+    /// ```no_run
+    /// # use wgrad::{Device, Error, Result, Session};
+    /// # fn train(mut training: Session, mut evaluation: Session) -> Result<()> {
+    /// match training.step() {
+    ///     Err(Error::DeviceLost { .. }) => {
+    ///         let device = Device::open()?;
+    ///         training = training.rebuild(&device, "training.safetensors")?;
+    ///         evaluation = evaluation.rebuild(&device, training.weights())?;
+    ///         // Write the inputs and go on from `training.step_number()`.
+    ///     }
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Steps from there on are the same to the bit as those of an uninterrupted run, given the same adapter and
+    /// inputs. What was written to this session has to be written again, the learning rate too: a step refuses to
+    /// run before. Values are recorded as they were here; what was recorded here is lost.
+    ///
+    /// # Errors
+    /// As [`Session::new`], [`Session::load_checkpoint`] and [`Session::restore`]; a device that lacks what the
+    /// plan was made for: make a plan for it, and load the checkpoint in a new session.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn rebuild<'a>(&self, device: &Device, from: impl Into<Recovery<'a>>) -> Result<Session> {
+        let from = from.into();
+        device.check()?;
+        let weights = match from {
+            Recovery::Weights(weights) => weights.clone(),
+            _ => self.weights.blank_on(device)?,
+        };
+        let mut session = Session::new(device, self.plan.clone(), &weights)?;
+        match from {
+            Recovery::Checkpoint(path) => drop(session.load_checkpoint(path)?),
+            Recovery::Snapshot(snapshot) => session.restore(snapshot)?,
+            Recovery::Weights(_) => session.step = self.step,
+        }
+        for record in &self.records {
+            session.record(record.value, record.capacity as usize)?;
+        }
+        session.uploads.expect_inputs_of(&self.uploads);
+        Ok(session)
+    }
+
+    /// The weights that this session works on.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Downloads everything that training goes on from, as [`Session::save_checkpoint`] writes it to a file.
+    /// Waits for the GPU.
+    ///
+    /// # Errors
+    /// As [`Session::save_checkpoint`], without the file's.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        self.device.check()?;
+        self.check_whole()?;
+        self.check_trains_all()?;
+        let (tensors, bytes) = self.weights.download().map_err(|e| e.of_step(self.last_step()))?;
+        self.counters.bytes_read_back += bytes;
+        self.counters.allocations += 1;
+        Ok(Snapshot { step_number: self.step, tensors })
+    }
+
+    /// Goes on from a snapshot, as [`Session::load_checkpoint`] does from a file. Nothing is changed unless
+    /// everything fits.
+    ///
+    /// # Errors
+    /// A snapshot of other weights; a session of a graph that lacks some of what its weights hold; a fault of
+    /// the device.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.device.check()?;
+        self.check_trains_all()?;
+        self.counters.bytes_uploaded += self.weights.upload_all(&snapshot.tensors)?;
+        self.go_on_from(snapshot.step_number);
+        Ok(())
+    }
+
+    /// Fails where the weights hold a part of a step, which no number tells.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        if !self.partly {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            setting: "step_number",
+            message: format!(
+                "step {} failed halfway, so that the weights hold a part of it; go on from an earlier checkpoint or snapshot",
+                self.step
+            ),
+        })
+    }
+
+    /// Sets the number of the next step, with weights that are as they were before it.
+    pub(super) fn go_on_from(&mut self, step_number: u32) {
+        self.step = step_number;
+        self.partly = false;
+    }
+}

@@ -1,0 +1,48 @@
+//! All contents of weights at once, from and to host memory.
+
+use super::Weights;
+use crate::error::{Error, Result};
+use crate::tensor::{HostSlice, HostTensor, TensorType};
+use std::collections::BTreeMap;
+
+impl Weights {
+    /// Every tensor by name, and the bytes that were read back for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
+        self.device.check()?;
+        let kinds: Vec<TensorType> =
+            self.entries.values().map(|entry| TensorType::f32(entry.shape.clone())).collect();
+        let places = self.entries.values().zip(&kinds);
+        let parts: Vec<_> =
+            places.map(|(entry, kind)| (&self.pages[entry.page], entry.offset, kind.bytes())).collect();
+        let contents = self.device.read(&parts)?;
+        let tensors = kinds.iter().zip(&contents).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes));
+        let bytes = parts.iter().map(|part| part.2).sum();
+        Ok((self.entries.keys().cloned().zip(tensors).collect(), bytes))
+    }
+
+    /// Gives every tensor its contents, and counts the bytes. Nothing is changed unless all fit.
+    pub(crate) fn upload_all(&self, tensors: &BTreeMap<String, HostTensor>) -> Result<u64> {
+        self.device.check()?;
+        let error = |name: &String, message: String| Err(Error::Value { name: name.clone(), message });
+        for (name, entry) in self.entries.iter() {
+            let expected = TensorType::f32(entry.shape.clone());
+            match tensors.get(name).map(HostTensor::kind) {
+                Some(found) if found == expected => {}
+                Some(found) => return error(name, format!("the weights hold {expected}, found {found}")),
+                None => return error(name, format!("the weights hold {expected}, found no such tensor")),
+            }
+        }
+        if let Some(name) = tensors.keys().find(|&name| !self.entries.contains_key(name)) {
+            return error(name, "the weights hold no tensor of this name; take the snapshot's own".into());
+        }
+        let mut bytes = 0;
+        for (entry, tensor) in self.entries.values().zip(tensors.values()) {
+            let contents = HostSlice::from(tensor).bytes();
+            self.device.write(&self.pages[entry.page], entry.offset, contents)?;
+            bytes += contents.len() as u64;
+        }
+        self.device.flush()?;
+        Ok(bytes)
+    }
+}

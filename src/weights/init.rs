@@ -1,0 +1,199 @@
+//! Making weights: memory on the device, and first contents on their way there.
+
+use super::{Entry, Weights, average_of};
+use crate::device::{Buffer, Device};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Source, Value, ValueInfo};
+use crate::memory;
+use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Elements that are uploaded together, unless one tensor has more.
+const TOGETHER: usize = 1 << 18;
+
+impl Weights {
+    /// Memory for every parameter and state of `graph`, with their first contents. The same seed
+    /// and names give the same numbers, whatever else the graph holds.
+    ///
+    /// Make them from the training graph: it lays parameters, gradients and optimizer state out
+    /// alike. Sessions of other graphs then find what they need by name.
+    ///
+    /// Sizes are checked and memory on the device is allocated before the first number is made. The host
+    /// holds one large tensor at a time.
+    ///
+    /// # Errors
+    /// A tensor larger than the adapter's buffers; not enough memory on the device or the host, by the name of
+    /// a tensor that lacks it; a fault of the device.
+    pub fn init(device: &Device, graph: &Graph, seed: u64) -> Result<Weights> {
+        device.check()?;
+        for (_, info) in graph.values().filter(|(_, info)| is_kept(info)) {
+            check_size(device, info)?;
+        }
+        let caps = device.caps();
+        let arenas = Arenas::new(graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
+        let mut page_of = BTreeMap::new();
+        let kept = arenas.pages.iter().enumerate().filter(|(_, page)| page.kind != BufferKind::Gradients);
+        for (number, (i, page)) in kept.enumerate() {
+            page_of.insert(i, (number, page.bytes));
+        }
+        // By page and offset.
+        let mut tensors = Vec::new();
+        for (&value, &(page, offset)) in &arenas.places {
+            let info = graph.info(value);
+            let (init, in_file) = match &info.source {
+                Source::Parameter(init) => (init, true),
+                Source::State { init, in_state_dict } => (init, *in_state_dict),
+                _ => continue,
+            };
+            let (page, _) = page_of[&page];
+            let average = matches!(init, Init::Copy(of) if info.name == average_of(of));
+            let (init, name) = first_contents(graph, value, init)?;
+            let entry = Entry { shape: info.kind.shape.clone(), page, offset, in_file, average };
+            tensors.push((info, entry, init, name));
+        }
+        tensors.sort_by_key(|(_, entry, ..)| (entry.page, entry.offset));
+        let mut pages = Vec::with_capacity(page_of.len());
+        for &(number, bytes) in page_of.values() {
+            let first = tensors.iter().find(|(_, entry, ..)| entry.page == number);
+            pages.push(page_of_bytes(device, first.map(|(info, ..)| *info), bytes)?);
+        }
+        let mut filler = Filler { device, pages: &pages, page: 0, start: 0, numbers: Vec::new() };
+        let mut entries = BTreeMap::new();
+        for (info, entry, init, name) in tensors {
+            filler.fill(&entry, &info.name, init, seed, name)?;
+            entries.insert(info.name.clone(), entry);
+        }
+        filler.upload()?;
+        device.flush()?;
+        Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+    }
+
+    /// These weights, in the same memory, and more of its own for the state that `graph` has besides, with its
+    /// first contents: for a graph of evaluation that keeps what the training graph does not.
+    ///
+    /// # Errors
+    /// As [`Weights::init`]; state that starts as a copy, as averages of parameters do.
+    pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
+        self.device.check()?;
+        let (mut entries, mut tensors, mut bytes) = ((*self.entries).clone(), Vec::new(), 0);
+        for (_, info) in graph.values() {
+            let Source::State { init, in_state_dict } = &info.source else { continue };
+            if entries.contains_key(&info.name) {
+                continue;
+            }
+            if matches!(init, Init::Copy(_)) {
+                return Err(Error::Graph(format!(
+                    "\"{}\" starts as a copy of a parameter; make the weights from the graph that has both",
+                    info.name
+                )));
+            }
+            check_size(&self.device, info)?;
+            let (page, shape) = (self.pages.len(), info.kind.shape.clone());
+            let entry = Entry { shape, page, offset: bytes, in_file: *in_state_dict, average: false };
+            bytes += info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            entries.insert(info.name.clone(), entry.clone());
+            tensors.push((info, entry, init));
+        }
+        let mut pages = (*self.pages).clone();
+        if let Some((first, ..)) = tensors.first() {
+            pages.push(page_of_bytes(&self.device, Some(first), bytes)?);
+        }
+        let mut filler =
+            Filler { device: &self.device, pages: &pages, page: 0, start: 0, numbers: Vec::new() };
+        for (info, entry, init) in &tensors {
+            filler.fill(entry, &info.name, init, 0, &info.name)?;
+        }
+        filler.upload()?;
+        self.device.flush()?;
+        Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+    }
+
+    /// Memory like this on another device, to be filled.
+    pub(crate) fn blank_on(&self, device: &Device) -> Result<Weights> {
+        let pages: Result<Vec<Buffer>> =
+            self.pages.iter().map(|page| device.buffer("weights", page.bytes())).collect();
+        Ok(Weights { device: device.clone(), pages: Arc::new(pages?), entries: Arc::clone(&self.entries) })
+    }
+}
+
+/// Whether weights hold a value.
+fn is_kept(info: &ValueInfo) -> bool {
+    matches!(info.source, Source::Parameter(_) | Source::State { .. })
+}
+
+/// Fails for a tensor that no buffer of the adapter can hold.
+fn check_size(device: &Device, info: &ValueInfo) -> Result<()> {
+    let (bytes, most) = (info.kind.bytes(), device.caps().max_buffer_bytes);
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Error::Value {
+        name: info.name.clone(),
+        message: format!(
+            "{} takes {bytes} bytes, the largest buffer of \"{}\" is {most}; make the layer smaller or choose another adapter",
+            info.kind,
+            device.summary().name
+        ),
+    })
+}
+
+/// Memory for the tensor `first` and those that follow it.
+fn page_of_bytes(device: &Device, first: Option<&ValueInfo>, bytes: u64) -> Result<Buffer> {
+    let name = first.map_or("nothing", |info| &info.name);
+    device.buffer(&format!("the weights from \"{name}\" on"), bytes)
+}
+
+/// Makes first contents and uploads them, neighbours together.
+struct Filler<'d> {
+    device: &'d Device,
+    pages: &'d [Buffer],
+    /// Where `numbers` go.
+    page: usize,
+    start: u64,
+    numbers: Vec<f32>,
+}
+
+impl Filler<'_> {
+    /// First contents of the tensor `name`, whose random numbers go by the name `stream`.
+    fn fill(&mut self, entry: &Entry, name: &str, init: &Init, seed: u64, stream: &str) -> Result<()> {
+        // A new buffer is zero already: an optimizer's state is no upload.
+        if matches!(init, Init::Constant(value) if value.to_bits() == 0) {
+            return Ok(());
+        }
+        let elements = entry.shape.elements();
+        let end = self.start + 4 * self.numbers.len() as u64;
+        let follows = entry.page == self.page && entry.offset == end.next_multiple_of(ARENA_ALIGNMENT);
+        if !follows || self.numbers.len() + elements > TOGETHER {
+            self.upload()?;
+            (self.page, self.start) = (entry.page, entry.offset);
+        }
+        let at = ((entry.offset - self.start) / 4) as usize;
+        let more = at + elements - self.numbers.len();
+        memory::reserve(&mut self.numbers, more, name)?;
+        self.numbers.resize(at + elements, 0.0);
+        init.fill(seed, stream, &entry.shape, &mut self.numbers[at..])
+    }
+
+    fn upload(&mut self) -> Result<()> {
+        if let Some(page) = self.pages.get(self.page) {
+            self.device.write(page, self.start, bytemuck::cast_slice(&self.numbers))?;
+        }
+        self.numbers = Vec::new();
+        Ok(())
+    }
+}
+
+/// What a tensor starts from, and the name that its random numbers go by.
+fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
+    let info = graph.info(value);
+    let Init::Copy(of) = init else { return Ok((init, &info.name)) };
+    let copied = graph.find(of).map(|copied| graph.info(copied));
+    match copied.map(|copied| (&copied.source, copied.kind == info.kind)) {
+        Some((Source::Parameter(init), true)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
+        _ => Err(Error::Graph(format!(
+            "\"{}\" is to start as a copy of \"{of}\", which is no parameter {} with contents of its own",
+            info.name, info.kind
+        ))),
+    }
+}

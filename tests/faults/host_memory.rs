@@ -1,0 +1,102 @@
+//! Weights that the host or the device has no memory for. Limits on memory are a process's, so tests start
+//! themselves again in one of their own.
+
+use crate::{assert_says, harness};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use wgrad::graph::Init;
+use wgrad::{Device, Graph, Result, Weights};
+
+/// Runs a test of this file by itself in a process with limited memory, and gives what it printed.
+fn limited(test: &str, kilobytes: u64) -> String {
+    let program = std::env::current_exe().expect("a test knows its own path");
+    let script = format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\"");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .arg(program)
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env("WGRAD_TEST_LIMITED", "yes")
+        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+        .output()
+        .expect("a shell can be started");
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text
+}
+
+/// The most memory that this process has held so far, in bytes.
+fn most_held() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it is there");
+    1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number")
+}
+
+/// A graph of layers, each with so many MiB of weights.
+fn large(mebibytes: &[usize]) -> Result<Graph> {
+    let mut graph = Graph::new();
+    for (i, mebibytes) in mebibytes.iter().enumerate() {
+        graph.parameter(&format!("fc{i}.weight"), [*mebibytes << 8, 1 << 10], Init::Uniform(1.0))?;
+    }
+    Ok(graph)
+}
+
+/// Fails without having made a number, by the name of what is too large.
+fn refused(device: &Device, graph: &Graph, parts: &[&str]) {
+    let (start, held) = (Instant::now(), most_held());
+    let error = Weights::init(device, graph, 1).map(drop).expect_err("it is too large");
+    let (took, more) = (start.elapsed(), most_held() - held);
+    assert_says(&error, parts);
+    println!("{error}: {took:?}, {more} bytes");
+    assert!(took < Duration::from_secs(1) && more < 32 << 20, "{took:?} and {more} bytes: {error}");
+}
+
+#[test]
+fn weights_that_no_memory_holds_are_refused_by_name_and_at_once() -> Result<()> {
+    const NAME: &str = "host_memory::weights_that_no_memory_holds_are_refused_by_name_and_at_once";
+    let device = harness::open();
+    // Larger than any buffer.
+    let mut graph = large(&[1, 1])?;
+    graph.parameter("out.weight", [(1 << 31) - 1], Init::Uniform(1.0))?;
+    refused(&device, &graph, &["out.weight", "bytes", &device.summary().name]);
+    if std::env::var_os("WGRAD_TEST_LIMITED").is_none() {
+        print!("{}", limited(NAME, 4 << 20));
+        return Ok(());
+    }
+    // What the adapter could hold and this process can't.
+    let size = (device.caps().max_buffer_bytes >> 20).min(1 << 13) as usize - 1;
+    refused(&device, &large(&[1, size, size, size, size, size])?, &["fc", "weight", "can't be had"]);
+    // Weights that do fit still do.
+    Weights::init(&device, &large(&[1, 2])?, 1).map(drop)
+}
+
+#[test]
+fn host_memory_that_is_not_there_is_an_error() -> Result<()> {
+    if std::env::var_os("WGRAD_TEST_LIMITED").is_none() {
+        limited("host_memory::host_memory_that_is_not_there_is_an_error", 4 << 20);
+        return Ok(());
+    }
+    let device = harness::open();
+    // Takes what there is of address space but some, so that buffers of the device fit and no copy of them.
+    let mut graph = Graph::new();
+    graph.parameter("fc.weight", [256 << 8, 1 << 10], Init::Constant(1.0))?;
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    let mut piece = 64 << 20;
+    while piece >= 16 << 20 {
+        let mut more = Vec::new();
+        match more.try_reserve_exact(piece) {
+            Ok(()) => hoard.push(more),
+            Err(_) => piece /= 2,
+        }
+    }
+    // 400 MiB are left.
+    let mut left = 0;
+    while left < 400 << 20 {
+        left += hoard.pop().expect("there was more than that").capacity();
+    }
+    let error = Weights::init(&device, &graph, 1).map(drop).expect_err("there is no memory");
+    println!("{error}");
+    assert_says(&error, &["fc.weight", "268435456 bytes of host memory"]);
+    drop(hoard);
+    Weights::init(&device, &graph, 1).map(drop)
+}
