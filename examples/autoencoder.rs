@@ -105,7 +105,7 @@ fn run() -> Outcome<()> {
     };
     let rows = [row("clean", digits), row("noisy", &damaged), row("restored", restored)];
     panels::draw(&options.picture, "Test digits, with noise, and without again", &rows)?;
-    say!("{} is written", options.picture.display());
+    say!("{} is written", wgrad::file::printable_path(&options.picture));
     Ok(())
 }
 

@@ -74,7 +74,7 @@ fn run() -> Outcome<()> {
         paddings.push(panel(&format!("{name} padding"), value, 2)?);
     }
     panels::draw(&path, "Convolution, pooling, padding", &[vec![original, edge], pools, paddings])?;
-    say!("{} is written", path.display());
+    say!("{} is written", wgrad::file::printable_path(&path));
     Ok(())
 }
 

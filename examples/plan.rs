@@ -18,7 +18,8 @@ const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let plan = read(&arguments)
         .and_then(|(kind, batch, options)| plan(kind, batch, &options).map_err(|error| error.to_string()));
     match plan {
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(message) => {
-            eprintln!("error: {message}");
+            let _ = writeln!(std::io::stderr(), "error: {}", wgrad::file::printable_message(&message));
             ExitCode::FAILURE
         }
     }

@@ -26,7 +26,8 @@ const MODELS: [Model; 10] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match summary(&arguments) {
         Ok(text) => {
             // Whoever reads may have had enough (`| head`).
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(message) => {
-            eprintln!("error: {message}");
+            let _ = writeln!(std::io::stderr(), "error: {}", wgrad::file::printable_message(&message));
             ExitCode::FAILURE
         }
     }

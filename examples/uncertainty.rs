@@ -121,7 +121,7 @@ fn run() -> Outcome<()> {
     let title =
         format!("Least and most sure of {} digits, each read with {} masks", readings.len(), options.masks);
     panels::draw(&options.picture, &title, &[row(&readings), row(&readings[8..]), surest])?;
-    say!("{} is written", options.picture.display());
+    say!("{} is written", wgrad::file::printable_path(&options.picture));
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! The one error type of the crate, and the `Result` alias that uses it.
 //!
 //! Messages are lowercase, name the node or the file, say what was expected and what was found,
-//! and end with what to do where that is not obvious. Nothing here formats for colour or logs.
+//! and end with what to do where that is not obvious. Names and texts in them may come from anywhere, so they
+//! are printed by [`printable`](crate::file::printable) and its kin. Nothing here formats for colour or logs.
 
+use crate::file::{
+    printable as name, printable_lines as lines, printable_message as text, printable_path as file,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A node can't be added to the graph: shapes, channels, types or attributes disagree.
-    #[error("{operator} \"{node}\": {message}")]
+    #[error("{operator} \"{}\": {}", name(node), text(message))]
     Node {
         /// Operator, for example `conv2d`.
         operator: String,
@@ -24,10 +28,10 @@ pub enum Error {
         message: String,
     },
     /// The graph as a whole is used wrongly: a value of another graph, a name given twice.
-    #[error("graph: {0}")]
+    #[error("graph: {}", text(_0))]
     Graph(String),
     /// A dispatch would exceed a limit of the adapter.
-    #[error("{operator} \"{node}\": {message}{}", batch_hint(*largest_batch))]
+    #[error("{operator} \"{}\": {}{}", name(node), text(message), batch_hint(*largest_batch))]
     Limit {
         /// Operator whose dispatch does not fit.
         operator: String,
@@ -40,7 +44,11 @@ pub enum Error {
         largest_batch: Option<usize>,
     },
     /// A kernel variant was asked for that does not exist or does not apply.
-    #[error("{operator} \"{node}\": variant \"{variant}\" does not apply here; it can be one of: {offered}")]
+    #[error(
+        "{operator} \"{}\": variant \"{}\" does not apply here; it can be one of: {offered}",
+        name(node),
+        name(variant)
+    )]
     Variant {
         /// Operator asked.
         operator: String,
@@ -52,10 +60,10 @@ pub enum Error {
         offered: String,
     },
     /// No adapter, or none that matches what was asked for.
-    #[error("no usable GPU adapter: {0}")]
+    #[error("no usable GPU adapter: {}", text(_0))]
     Adapter(String),
     /// The driver refused something or reported a fault.
-    #[error("device \"{adapter}\": {message}")]
+    #[error("device \"{}\": {}", name(adapter), lines(message))]
     Device {
         /// The adapter's name.
         adapter: String,
@@ -107,7 +115,7 @@ pub enum Error {
         bytes: u64,
     },
     /// Data written to, or asked from, a session does not fit the value.
-    #[error("value \"{name}\": {message}")]
+    #[error("value \"{}\": {}", self::name(name), text(message))]
     Value {
         /// The value's name.
         name: String,
@@ -116,7 +124,8 @@ pub enum Error {
     },
     /// A node's result on the GPU differs from the reference.
     #[error(
-        "verify: {operator} \"{node}\" (variant {variant}) differs from the reference in output {output}: element {element} is {found}, expected {expected}; largest error {error:.3e} of the largest value, tolerance {tolerance:.1e}"
+        "verify: {operator} \"{}\" (variant {variant}) differs from the reference in output {output}: element {element} is {found}, expected {expected}; largest error {error:.3e} of the largest value, tolerance {tolerance:.1e}",
+        name(node)
     )]
     Verify {
         /// Operator that differs.
@@ -139,7 +148,7 @@ pub enum Error {
         tolerance: f64,
     },
     /// A shader could not be assembled: an unknown constant, a missing file.
-    #[error("shader \"{shader}\": {message}")]
+    #[error("shader \"{shader}\": {}", lines(message))]
     Shader {
         /// Name of the joined shader.
         shader: String,
@@ -147,7 +156,7 @@ pub enum Error {
         message: String,
     },
     /// A weights file does not hold what the graph needs.
-    #[error("weights file {}: {message}", path.display())]
+    #[error("weights file {}: {}", file(path), text(message))]
     Weights {
         /// The file.
         path: PathBuf,
@@ -155,7 +164,7 @@ pub enum Error {
         message: String,
     },
     /// A data file is damaged or is not what it says.
-    #[error("data file {}: {message}", path.display())]
+    #[error("data file {}: {}", file(path), text(message))]
     Data {
         /// The file.
         path: PathBuf,
@@ -163,7 +172,7 @@ pub enum Error {
         message: String,
     },
     /// Reading or writing a file failed.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("{action} {}: {source}", file(path))]
     File {
         /// `reading` or `writing`.
         action: &'static str,
@@ -173,7 +182,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A setting is outside what it may be.
-    #[error("{setting}: {message}")]
+    #[error("{setting}: {}", text(message))]
     Setting {
         /// The setting's name, for example `batch_size`.
         setting: &'static str,

@@ -2,14 +2,23 @@
 
 use crate::Outcome;
 use crate::cli::{Options, Schedule};
+use std::collections::BTreeMap;
 use std::path::Path;
 use wgrad::data::Dataset;
+use wgrad::file::{printable, printable_path};
 use wgrad::{Result, Session};
 
 /// Writes everything that the run goes on from, and its options.
 pub fn save(path: &Path, session: &mut Session, options: &Options, data: &Dataset) -> Result<()> {
-    let notes = settings(options, data).map(|(name, setting)| (name.to_owned(), setting)).into();
-    session.save_checkpoint_with(path, &notes)
+    session.save_checkpoint_with(path, &notes(options, data))
+}
+
+/// Finds out whether [`save`] could write: better known before the run than at the end of its first epoch.
+pub fn check(session: &Session, options: &Options, data: &Dataset) -> Result<()> {
+    match &options.checkpoint {
+        Some(path) => session.check_checkpoint(path, &notes(options, data)),
+        None => Ok(()),
+    }
 }
 
 /// Goes on from the checkpoint that the options name, if they do.
@@ -23,15 +32,19 @@ pub fn resume(session: &mut Session, options: &Options, data: &Dataset) -> Outco
         }
         let found = notes.get(name);
         if found != Some(&wanted) {
-            let found = found.map_or("an unknown one", String::as_str);
+            let found = found.map_or_else(|| "an unknown one".to_owned(), |found| printable(found));
             return Err(format!(
                 "--resume {}: its run has {name} {found}, this one {wanted}; go on with the same options, or begin anew from its weights by --load",
-                path.display()
+                printable_path(path)
             )
             .into());
         }
     }
     Ok(())
+}
+
+fn notes(options: &Options, data: &Dataset) -> BTreeMap<String, String> {
+    settings(options, data).map(|(name, setting)| (name.to_owned(), setting)).into()
 }
 
 /// What the steps of a run follow from, under the options' names.

@@ -10,6 +10,7 @@ use crate::{checkpoint, plot, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
+use wgrad::file::printable_path;
 use wgrad::optim::Schedule;
 use wgrad::session::Counters;
 use wgrad::{Device, Error, HostData, HostTensor, Plan, Session, Weights, file};
@@ -59,6 +60,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     let record = Record::new(adapter, options.batch_size, &plan);
     let mut session = Session::new(&device, plan, &weights)?;
     checkpoint::resume(&mut session, options, &data.train)?;
+    checkpoint::check(&session, options, &data.train)?;
     let mut trainer = Trainer {
         first: session.step_number().into(),
         record,
@@ -81,7 +83,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     if let Some(path) = &options.profile {
         // Its steps change the weights, which are in their file by now.
         trainer.profile(path, &data.train)?;
-        written.push(format!("profile in {}", path.display()));
+        written.push(format!("profile in {}", printable_path(path)));
     }
     finish(options, &trainer.record, &written);
     Ok(())
@@ -315,18 +317,18 @@ fn write_files(options: &Options, weights: &Weights, record: &Record) -> Outcome
     let mut written = Vec::new();
     if let Some(path) = &options.save {
         weights.save(path)?;
-        written.push(format!("weights in {}", path.display()));
+        written.push(format!("weights in {}", printable_path(path)));
     }
     if let Some(path) = &options.checkpoint {
-        written.push(format!("checkpoint in {}", path.display()));
+        written.push(format!("checkpoint in {}", printable_path(path)));
     }
     if let Some(path) = &options.plot {
         plot::draw(path, record)?;
-        written.push(format!("curves in {}", path.display()));
+        written.push(format!("curves in {}", printable_path(path)));
     }
     if let Some(path) = &options.report {
         record.write(path)?;
-        written.push(format!("report in {}", path.display()));
+        written.push(format!("report in {}", printable_path(path)));
     }
     Ok(written)
 }

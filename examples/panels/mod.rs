@@ -30,7 +30,8 @@ pub fn end(outcome: Outcome<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            let _ =
+                writeln!(std::io::stderr(), "error: {}", wgrad::file::printable_message(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -1,41 +1,80 @@
-//! The IDX format of the MNIST family: a magic number, big-endian sizes, then bytes; plain or gzipped.
+//! The IDX format of the MNIST family: a magic number, big-endian sizes, then elements; plain or gzipped.
 //!
 //! A file is checked from end to end before any of it is used. Memory grows with what the file
 //! really holds, never with what its header promises.
 
 use crate::error::{Error, Result};
-use byteorder::{BigEndian, ReadBytesExt};
+use crate::file::{self, START, Wanted, foreign};
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// The third byte of the magic number: elements are unsigned bytes.
-const UNSIGNED_BYTES: u32 = 0x08;
 /// The first two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Data sets are held in memory whole; a larger one is refused.
 const LARGEST: u64 = 4 << 30;
+/// Sizes beyond are more likely to be in the wrong order of bytes.
+const UNLIKELY: u32 = 1 << 24;
+/// Numbers that QMNIST's files say of an image; the first is its class.
+const QMNIST_COLUMNS: usize = 8;
 
-/// The contents of one file.
-pub(super) struct Idx<const DIMENSIONS: usize> {
-    /// As the header gives them: count, then rows and columns for images.
-    pub sizes: [usize; DIMENSIONS],
+/// The third byte of the magic number, bytes of an element, and what elements of its kind are called.
+type Element = (u8, u64, &'static str);
+
+const UNSIGNED_BYTES: Element = (0x08, 1, "unsigned bytes");
+const INTEGERS: Element = (0x0c, 4, "32-bit integers");
+const OTHERS: [Element; 4] = [
+    (0x09, 1, "signed bytes"),
+    (0x0b, 2, "16-bit integers"),
+    (0x0d, 4, "32-bit floats"),
+    (0x0e, 8, "64-bit floats"),
+];
+
+/// What a file is to hold.
+struct Role {
+    /// Elements and number of dimensions, the usual ones first.
+    kinds: &'static [(Element, u8)],
+    name: &'static str,
+    /// What such files look like.
+    like: &'static str,
+}
+
+const IMAGES: Role = Role {
+    kinds: &[(UNSIGNED_BYTES, 3)],
+    name: "images",
+    like: "images are unsigned bytes in 3 dimensions: count, rows, columns",
+};
+const LABELS: Role = Role {
+    kinds: &[(UNSIGNED_BYTES, 1), (INTEGERS, 1), (INTEGERS, 2)],
+    name: "labels",
+    like: "labels are unsigned bytes or 32-bit integers in 1 dimension, or rows of 8 integers as QMNIST's",
+};
+
+/// The contents of a file of images.
+pub(super) struct Images {
+    /// Count, rows and columns.
+    pub sizes: [usize; 3],
     /// Their product of bytes.
     pub bytes: Vec<u8>,
 }
 
-/// The file of this name in `directory`, plain or with `.gz`.
-pub(super) fn find(directory: &Path, name: &str) -> Result<PathBuf> {
-    let plain = directory.join(name);
-    let zipped = directory.join(format!("{name}.gz"));
-    if plain.is_file() {
-        Ok(plain)
-    } else if zipped.is_file() {
-        Ok(zipped)
+/// The file in `directory` that has one of these names, plain or with `.gz`.
+pub(super) fn find(directory: &Path, names: &[&str]) -> Result<PathBuf> {
+    let paths = names.iter().flat_map(|name| [directory.join(name), directory.join(format!("{name}.gz"))]);
+    let mut folder = None;
+    for path in paths {
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => folder = folder.or(Some(path)),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            // What is wrong with it shows when it is opened.
+            _ => return Ok(path),
+        }
+    }
+    if let Some(folder) = folder {
+        Err(fault(&folder, "is a directory, expected a file; move the file in it up beside the others"))
     } else if directory.is_dir() {
         Err(fault(
-            &zipped,
+            &directory.join(format!("{}.gz", names[0])),
             "does not exist, nor does one without .gz; put the data set's files there or name the directory that holds them",
         ))
     } else {
@@ -43,27 +82,76 @@ pub(super) fn find(directory: &Path, name: &str) -> Result<PathBuf> {
     }
 }
 
-/// Reads the whole file and checks it.
-pub(super) fn read<const DIMENSIONS: usize>(path: &Path) -> Result<Idx<DIMENSIONS>> {
+/// Reads a whole file of images and checks it.
+pub(super) fn images(path: &Path) -> Result<Images> {
+    let Contents { sizes, bytes, .. } = read(path, &IMAGES)?;
+    match sizes[..] {
+        [count, rows, columns] => Ok(Images { sizes: [count, rows, columns], bytes }),
+        _ => unreachable!("every kind of images has three dimensions"),
+    }
+}
+
+/// Reads a whole file of labels and checks it: every one is below `classes`.
+pub(super) fn labels(path: &Path, classes: usize) -> Result<Vec<u8>> {
+    let Contents { sizes, bytes, element } = read(path, &LABELS)?;
+    let wrong = |at: usize, label: i64, advice: &str| {
+        let last = classes.saturating_sub(1);
+        fault(path, format!("has label {label} at position {at}, expected 0 to {last}{advice}"))
+    };
+    if element == UNSIGNED_BYTES {
+        return match bytes.iter().position(|&label| usize::from(label) >= classes) {
+            Some(at) => Err(wrong(at, bytes[at].into(), "")),
+            None => Ok(bytes),
+        };
+    }
+    let columns = sizes.get(1).copied().unwrap_or(1);
+    if sizes.len() == 2 && columns != QMNIST_COLUMNS {
+        return Err(fault(path, format!("has rows of {columns} integers; {}", LABELS.like)));
+    }
+    let rows = bytes.chunks_exact(columns * 4).enumerate();
+    rows.map(|(at, row)| {
+        let label = i32::from_be_bytes([row[0], row[1], row[2], row[3]]);
+        let class = |label: i32| u8::try_from(label).ok().filter(|&class| usize::from(class) < classes);
+        class(label).ok_or_else(|| {
+            let swapped = label != 0 && class(label.swap_bytes()).is_some();
+            wrong(
+                at,
+                label.into(),
+                if swapped { "; its labels are little-endian, IDX is big-endian" } else { "" },
+            )
+        })
+    })
+    .collect()
+}
+
+/// A file as its header describes it.
+struct Contents {
+    sizes: Vec<usize>,
+    bytes: Vec<u8>,
+    element: Element,
+}
+
+fn read(path: &Path, role: &Role) -> Result<Contents> {
     let file_error = |source| Error::File { action: "reading", path: path.to_owned(), source };
-    let file = File::open(path).map_err(file_error)?;
-    let length = file.metadata().map_err(file_error)?.len();
-    if length == 0 {
+    let (mut file, metadata) = file::open(path).map_err(file_error)?;
+    let mut start = Vec::new();
+    (&mut file).take(START as u64).read_to_end(&mut start).map_err(file_error)?;
+    if start.is_empty() {
         return Err(fault(path, "is empty; download it again"));
     }
-    let mut file = BufReader::new(file);
-    let mut start = [0; 2];
-    let zipped =
-        length >= 2 && file.read_exact(&mut start).map(|()| start == GZIP_MAGIC).map_err(file_error)?;
+    let zipped = start.starts_with(&GZIP_MAGIC);
     let named_gz = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     match (named_gz, zipped) {
         (true, false) => {
-            let [a, b] = start;
+            let advice = foreign(&start, Wanted::Data).map_or_else(
+                || "if it is unpacked already, remove .gz from its name, else download it again".to_owned(),
+                |what| format!("it is {what}"),
+            );
+            let bytes: Vec<String> = start.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+            let bytes = bytes.join(" ");
             return Err(fault(
                 path,
-                format!(
-                    "is named .gz but is not gzip: it starts with {a:02x} {b:02x}, expected 1f 8b; if it is unpacked already, remove .gz from its name, else download it again"
-                ),
+                format!("is named .gz but is not gzip: it starts with {bytes}, expected 1f 8b; {advice}"),
             ));
         }
         (false, true) => {
@@ -71,21 +159,18 @@ pub(super) fn read<const DIMENSIONS: usize>(path: &Path) -> Result<Idx<DIMENSION
         }
         _ => {}
     }
-    // The two bytes that were looked at come first again.
-    let whole = start.as_slice().take(length.min(2)).chain(file);
+    // The bytes that were looked at come first again.
+    let whole = start.as_slice().chain(file);
     if zipped {
         // All members, so that bytes after the first one are noticed.
-        contents(path, MultiGzDecoder::new(whole), length)
+        contents(path, role, MultiGzDecoder::new(whole), metadata.len().saturating_mul(8))
     } else {
-        contents(path, whole, length)
+        contents(path, role, whole, metadata.len())
     }
 }
 
-fn contents<const DIMENSIONS: usize>(
-    path: &Path,
-    mut reader: impl Read,
-    file_length: u64,
-) -> Result<Idx<DIMENSIONS>> {
+/// Reads what is no longer gzipped; of about `length` bytes, it seems.
+fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Result<Contents> {
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::UnexpectedEof => fault(
             path,
@@ -96,46 +181,55 @@ fn contents<const DIMENSIONS: usize>(
         }
         _ => Error::File { action: "reading", path: path.to_owned(), source: e },
     };
-    let expected_magic = (UNSIGNED_BYTES << 8) | DIMENSIONS as u32;
-    let magic = reader.read_u32::<BigEndian>().map_err(failed)?;
-    if magic != expected_magic {
-        return Err(fault(
-            path,
-            format!(
-                "has magic number 0x{magic:08x}, expected 0x{expected_magic:08x} (IDX, unsigned bytes, {DIMENSIONS} dimension{}){}",
-                if DIMENSIONS == 1 { "" } else { "s" },
-                match magic {
-                    0x0801 => "; this is a file of labels",
-                    0x0803 => "; this is a file of images",
-                    _ => "; it is not a file of this data set",
-                }
-            ),
-        ));
-    }
-    let mut sizes = [0; DIMENSIONS];
-    for size in &mut sizes {
-        *size = reader.read_u32::<BigEndian>().map_err(failed)? as usize;
-    }
-    let promise = sizes.map(|s| s.to_string()).join(" x ");
+    let mut magic = [0; 4];
+    reader.read_exact(&mut magic).map_err(failed)?;
+    let known =
+        role.kinds.iter().find(|((code, ..), dimensions)| magic == [0, 0, *code, *dimensions]).copied();
+    let Some((element, dimensions)) = known else {
+        // Past its header, the file need not be sound.
+        let mut start = magic.to_vec();
+        let _ = reader.take(START as u64 - 4).read_to_end(&mut start);
+        return Err(fault(path, another_kind(&start, role)));
+    };
+    let mut header = vec![0; 4 * usize::from(dimensions)];
+    reader.read_exact(&mut header).map_err(failed)?;
+    let sizes: Vec<u32> = header.as_chunks().0.iter().map(|&size| u32::from_be_bytes(size)).collect();
+    let listed = |sizes: &[u32]| sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" x ");
+    let mut promise = listed(&sizes);
     if sizes.contains(&0) {
         return Err(fault(
             path,
             format!("holds nothing: its header says {promise}; every size must be at least 1"),
         ));
     }
+    let swapped: Vec<u32> = sizes.iter().map(|size| size.swap_bytes()).collect();
+    let advice = if sizes.iter().any(|&size| size > UNLIKELY) && swapped.iter().all(|&size| size <= UNLIKELY)
+    {
+        format!("its sizes seem to be little-endian, {}; IDX is big-endian, write it again", listed(&swapped))
+    } else {
+        "download it again".to_owned()
+    };
+    if element.1 > 1 {
+        promise += &format!(" x {}", element.1);
+    }
     let expected = sizes
         .iter()
-        .try_fold(1u64, |product, &size| product.checked_mul(size as u64))
-        .filter(|&bytes| bytes <= LARGEST)
-        .ok_or_else(|| fault(path, format!("promises {promise} bytes, more than the {LARGEST} that are held in memory; it is damaged or too large")))?;
-    let mut bytes = Vec::with_capacity(expected.min(file_length.saturating_mul(8)) as usize);
-    reader.take(expected + 1).read_to_end(&mut bytes).map_err(failed)?;
+        .try_fold(element.1, |product, &size| product.checked_mul(size.into()))
+        .filter(|&bytes| bytes <= LARGEST && usize::try_from(bytes).is_ok())
+        .ok_or_else(|| fault(path, format!("promises {promise} bytes, more than the {LARGEST} that are held in memory; it is damaged or too large: {advice}")))?;
+    let no_memory = || fault(path, format!("holds {promise} bytes, for which there is no memory"));
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(expected.min(length) as usize).map_err(|_| no_memory())?;
+    reader.take(expected + 1).read_to_end(&mut bytes).map_err(|e| match e.kind() {
+        ErrorKind::OutOfMemory => no_memory(),
+        _ => failed(e),
+    })?;
     let found = bytes.len() as u64;
     if found < expected {
         return Err(fault(
             path,
             format!(
-                "is truncated: its header promises {promise} = {expected} bytes, found {found}; download it again"
+                "is truncated: its header promises {promise} = {expected} bytes, found {found}; {advice}"
             ),
         ));
     }
@@ -147,7 +241,47 @@ fn contents<const DIMENSIONS: usize>(
             ),
         ));
     }
-    Ok(Idx { sizes, bytes })
+    Ok(Contents { sizes: sizes.into_iter().map(|size| size as usize).collect(), bytes, element })
+}
+
+/// What a file is that does not start as its role has to, and what to do.
+fn another_kind(start: &[u8], role: &Role) -> String {
+    let &((code, _, elements), dimensions) = &role.kinds[0];
+    let plural = |dimensions: u8| if dimensions == 1 { "dimension" } else { "dimensions" };
+    let element = |code: u8| {
+        let all = [UNSIGNED_BYTES, INTEGERS].into_iter().chain(OTHERS);
+        all.into_iter().find(|element| element.0 == code).map(|(_, _, name)| name)
+    };
+    let what = match start {
+        [0x1f, 0x8b, ..] => "it was gzipped twice; unpack it once".to_owned(),
+        &[0, 0, code, dimensions, ..] if element(code).is_some() && dimensions > 0 => {
+            let other = if role.name == IMAGES.name { &LABELS } else { &IMAGES };
+            if other.kinds.iter().any(|((other, ..), n)| (*other, *n) == (code, dimensions)) {
+                format!("this is a file of {}; name the one of {}", other.name, role.name)
+            } else {
+                format!(
+                    "it is an IDX file of {} in {dimensions} {}; {}",
+                    element(code).unwrap_or_default(),
+                    plural(dimensions),
+                    role.like
+                )
+            }
+        }
+        &[dimensions @ 1..=4, code, 0, 0, ..] if element(code).is_some() => format!(
+            "it is an IDX file of {} in {dimensions} {} with its header in little-endian order; IDX is big-endian, write it again",
+            element(code).unwrap_or_default(),
+            plural(dimensions)
+        ),
+        _ => foreign(start, Wanted::Data).map_or_else(
+            || "it is not a file of this data set; download it again".to_owned(),
+            |what| format!("it is {what}"),
+        ),
+    };
+    let magic = start.iter().take(4).fold(0u32, |magic, &byte| (magic << 8) | u32::from(byte));
+    format!(
+        "has magic number 0x{magic:08x}, expected 0x0000{code:02x}{dimensions:02x} (IDX, {elements}, {dimensions} {}); {what}",
+        plural(dimensions)
+    )
 }
 
 pub(super) fn fault(path: &Path, message: impl Into<String>) -> Error {

@@ -1,6 +1,6 @@
 //! Data sets of images in host memory, and the batches that a session is fed with.
 //!
-//! Any four files in the IDX format under MNIST's names will do: MNIST, Fashion-MNIST, KMNIST.
+//! Any four files in the IDX format under MNIST's names will do: MNIST, Fashion-MNIST, KMNIST; QMNIST under its own.
 
 mod batches;
 mod idx;
@@ -8,6 +8,8 @@ mod idx;
 pub use batches::{Batch, Batches, IGNORED_LABEL, Samples};
 
 use crate::error::{Error, Result};
+use crate::file::printable_path;
+use idx::Images;
 use std::path::Path;
 
 /// Classes of the MNIST family.
@@ -23,10 +25,17 @@ pub enum Split {
 }
 
 impl Split {
-    fn files(self) -> [&'static str; 2] {
+    /// Names that the files of images and of labels may have: MNIST's, with a dot as some unpack them, QMNIST's.
+    fn files(self) -> [&'static [&'static str]; 2] {
         match self {
-            Split::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-            Split::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+            Split::Train => [
+                &["train-images-idx3-ubyte", "train-images.idx3-ubyte", "qmnist-train-images-idx3-ubyte"],
+                &["train-labels-idx1-ubyte", "train-labels.idx1-ubyte", "qmnist-train-labels-idx2-int"],
+            ],
+            Split::Test => [
+                &["t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte", "qmnist-test-images-idx3-ubyte"],
+                &["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "qmnist-test-labels-idx2-int"],
+            ],
         }
     }
 }
@@ -43,7 +52,8 @@ pub struct Dataset {
 
 impl Dataset {
     /// Reads a split from a directory that holds the files under MNIST's names
-    /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, ...), plain or gzipped.
+    /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, ..., also with a dot before `idx`) or QMNIST's
+    /// (`qmnist-train-images-idx3-ubyte`, `qmnist-test-labels-idx2-int`, ...), plain or gzipped.
     ///
     /// # Errors
     /// A file that is missing, truncated, too long, damaged or of another kind; as many labels as
@@ -54,31 +64,26 @@ impl Dataset {
         Dataset::from_files(&idx::find(directory, images)?, &idx::find(directory, labels)?, MNIST_CLASSES)
     }
 
-    /// Reads one file of images and one of labels, plain or, where the name ends in `.gz`, gzipped.
+    /// Reads one file of images and one of labels, plain or, where the name ends in `.gz`, gzipped. Images are
+    /// unsigned bytes in three dimensions; labels are unsigned bytes or 32-bit integers in one, or QMNIST's rows of
+    /// eight integers, of which the first is the class.
     ///
     /// # Errors
     /// As [`Dataset::load`], for `classes` classes.
     pub fn from_files(images: &Path, labels: &Path, classes: usize) -> Result<Dataset> {
-        let classes_of = idx::read::<1>(labels)?;
-        let pixels = idx::read::<3>(images)?;
-        let [count, rows, columns] = pixels.sizes;
-        if classes_of.sizes[0] != count {
+        let classes_of = idx::labels(labels, classes)?;
+        let Images { sizes: [count, rows, columns], bytes } = idx::images(images)?;
+        if classes_of.len() != count {
             return Err(idx::fault(
                 labels,
                 format!(
                     "holds {} labels, but {} holds {count} images; take both from the same data set",
-                    classes_of.sizes[0],
-                    images.display()
+                    classes_of.len(),
+                    printable_path(images)
                 ),
             ));
         }
-        if let Some((i, label)) = outside(&classes_of.bytes, classes) {
-            return Err(idx::fault(
-                labels,
-                format!("has label {label} at position {i}, expected 0 to {}", classes.saturating_sub(1)),
-            ));
-        }
-        Ok(Dataset { images: pixels.bytes, labels: classes_of.bytes, rows, columns, classes })
+        Ok(Dataset { images: bytes, labels: classes_of, rows, columns, classes })
     }
 
     /// A data set from memory: `labels.len()` images of `rows` x `columns` bytes, one after the other.

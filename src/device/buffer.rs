@@ -67,6 +67,30 @@ impl Device {
         Ok(())
     }
 
+    /// Uploads to parts of buffers (buffer, start, bytes), in one submission: what else is submitted meanwhile,
+    /// by whichever thread, sees all of it or nothing. Where there is no memory for it, nothing is changed.
+    /// Starts and lengths are multiples of four.
+    pub(crate) fn write_together(&self, parts: &[(&Buffer, u64, &[u8])]) -> Result<()> {
+        let mut encoder =
+            self.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("upload") });
+        for (buffer, offset, bytes) in parts.iter().filter(|(_, _, bytes)| !bytes.is_empty()) {
+            let staging = self.guarded(|device| {
+                device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("upload"),
+                    size: bytes.len() as u64,
+                    usage: wgpu::BufferUsages::COPY_SRC,
+                    mapped_at_creation: true,
+                })
+            })?;
+            let mapped = staging.get_mapped_range_mut(..).map_err(|e| self.error(e.to_string()));
+            mapped.map(|mut view| view.copy_from_slice(bytes))?;
+            staging.unmap();
+            encoder.copy_buffer_to_buffer(&staging, 0, &buffer.raw, *offset, bytes.len() as u64);
+        }
+        self.queue().submit([encoder.finish()]);
+        Ok(())
+    }
+
     /// Submits the uploads that are queued, rather than with the next step, so that their staging memory
     /// does not live on into it.
     pub(crate) fn flush(&self) -> Result<()> {

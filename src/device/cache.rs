@@ -17,6 +17,8 @@ pub const CACHE_VARIABLE: &str = "WGRAD_CACHE_DIR";
 const MAGIC: &[u8; 8] = b"wgradpc1";
 /// Magic, identity of adapter and driver, checksum of the contents.
 const HEADER: usize = 24;
+/// A longer file counts as none, and none is written: the largest that drivers were seen to make is a hundredth.
+const LARGEST: u64 = 1 << 30;
 
 /// The driver's cache of one device, and its file.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl Cache {
             .as_bytes(),
         );
         let path = folder.join(format!("pipelines-{identity:016x}.bin"));
-        let found = std::fs::read(&path).ok();
+        let found = file::read_whole(&path, LARGEST).ok();
         let contents = found.as_deref().and_then(|file| contents(file, identity));
         let create = |data: Option<&[u8]>| {
             let descriptor = wgpu::PipelineCacheDescriptor { label: Some("wgrad"), data, fallback: true };
@@ -75,7 +77,7 @@ impl Cache {
         let Some(data) = self.raw.get_data() else { return };
         let Ok(mut state) = self.state.lock() else { return };
         let checksum = fnv1a(&data);
-        if state.saved == Some(checksum) {
+        if state.saved == Some(checksum) || data.len() as u64 > LARGEST - HEADER as u64 {
             return;
         }
         state.saved = Some(checksum);
@@ -166,6 +168,33 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[byte] ^= 1;
             assert_eq!(contents(&damaged, 7), None, "damaged at {byte}");
+        }
+    }
+
+    #[test]
+    fn damaged_files_never_count() {
+        let times: usize =
+            std::env::var("WGRAD_FUZZ").map_or(1, |text| text.parse().expect("a whole number"));
+        let data: Vec<u8> = (0..3000u32).map(|i| (i * i >> 3) as u8).collect();
+        let whole = file(MAGIC, 7, &data);
+        let mut number = 1u64;
+        let mut below = |end: usize| {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (number >> 33) as usize % end
+        };
+        for case in 0..2000 * times {
+            let mut bytes = whole.clone();
+            for _ in 0..=below(3) {
+                let at = below(bytes.len().max(1)).min(bytes.len());
+                match below(4) {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, below(256) as u8),
+                    2 => drop(bytes.drain(at..(at + below(64)).min(bytes.len()))),
+                    _ if at < bytes.len() => bytes[at] = below(256) as u8,
+                    _ => {}
+                }
+            }
+            assert_eq!(contents(&bytes, 7).is_some(), bytes == whole, "case {case}");
         }
     }
 }

@@ -93,6 +93,9 @@ pub enum Mode {
     MonteCarlo,
 }
 
+/// The one name that no tensor of a safetensors file may have.
+const RESERVED_NAME: &str = "__metadata__";
+
 /// A network, its loss, gradients and optimizer updates, as data.
 ///
 /// A clone goes on by itself: what was in the original is in both, what is added to one is unknown to the other.
@@ -188,7 +191,8 @@ impl Graph {
     /// A trained tensor, named after the current scope: `conv1.weight`.
     ///
     /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken.
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
+    /// or is `__metadata__`, which files keep for themselves.
     pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
         let name = self.scoped_name(name);
         self.named(&name, TensorType::f32(shape), Source::Parameter(init))
@@ -199,7 +203,8 @@ impl Graph {
     /// running statistics; [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state.
     ///
     /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken.
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
+    /// or is `__metadata__`, which files keep for themselves.
     pub fn state(
         &mut self,
         name: &str,
@@ -345,6 +350,13 @@ impl Graph {
             _ => "input",
         };
         self.check_size(what, name, &kind)?;
+        if name == RESERVED_NAME && !matches!(source, Source::Input) {
+            return Err(Error::Node {
+                operator: what.to_owned(),
+                node: name.to_owned(),
+                message: "safetensors files keep this name for what they say of themselves, so its tensor could not be saved; choose another name".into(),
+            });
+        }
         if let Source::Parameter(init) | Source::State { init, .. } = &source {
             init.check(&kind.shape).map_err(|message| Error::Node {
                 operator: what.to_owned(),

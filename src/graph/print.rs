@@ -1,6 +1,7 @@
 //! The graph as text: one line a node, in order.
 
 use super::{Graph, Source};
+use crate::file::printable;
 use std::fmt;
 
 impl fmt::Display for Graph {
@@ -14,7 +15,7 @@ impl fmt::Display for Graph {
                 Source::State { .. } => "state",
                 Source::Node { .. } | Source::Dropped => continue,
             };
-            writeln!(f, "%{} = {source} \"{}\" {}", value.index, info.name, info.kind)?;
+            writeln!(f, "%{} = {source} \"{}\" {}", value.index, printable(&info.name), info.kind)?;
         }
         for (_, node) in self.nodes() {
             let list = |values: &[super::Value]| {
@@ -27,7 +28,7 @@ impl fmt::Display for Graph {
                 "{} = {} \"{}\" ({}) -> {kinds}",
                 list(&node.outputs),
                 node.operator.name(),
-                node.name,
+                printable(&node.name),
                 list(&node.inputs)
             )?;
         }

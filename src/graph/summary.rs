@@ -4,6 +4,7 @@
 
 use super::{Graph, Source, Value};
 use crate::error::Result;
+use crate::file::printable;
 use crate::tensor::Shape;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -108,7 +109,7 @@ impl fmt::Display for Summary {
             vec![["layer", "operator", "output", "parameters", "multiply-adds", "bytes"].map(String::from)];
         lines.extend(self.rows.iter().map(|row| {
             [
-                row.layer.clone(),
+                printable(&row.layer),
                 row.operator.to_owned(),
                 row.shape.to_string(),
                 row.parameters.to_string(),

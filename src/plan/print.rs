@@ -1,6 +1,7 @@
 //! The plan as text: every dispatch with its kernel, workgroups and buffers, then the memory.
 
 use super::{Access, BufferKind, Place, Plan};
+use crate::file::printable;
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -13,7 +14,7 @@ impl fmt::Display for Plan {
                 f,
                 "{} \"{}\" -> {kind}: {} ({})",
                 node.operator.describe(),
-                node.name,
+                printable(&node.name),
                 step.variant,
                 step.why
             )?;
@@ -26,7 +27,9 @@ impl fmt::Display for Plan {
                     match binding.place {
                         Place::Owned { buffer, offset: 0, .. } => write!(f, " {arrow}b{buffer}")?,
                         Place::Owned { buffer, offset, .. } => write!(f, " {arrow}b{buffer}+{offset}")?,
-                        Place::Stored { value, .. } => write!(f, " {arrow}{}", self.graph.info(value).name)?,
+                        Place::Stored { value, .. } => {
+                            write!(f, " {arrow}{}", printable(&self.graph.info(value).name))?;
+                        }
                     }
                 }
                 writeln!(f)?;

@@ -10,7 +10,7 @@ use std::path::Path;
 impl Session {
     /// Writes everything that training goes on from to one safetensors file: parameters, running statistics,
     /// optimizer state, averages, gradients added up so far, whatever other state the graph has; and the number
-    /// of the next step. To a temporary name beside it first, then renamed. Waits for the GPU.
+    /// of the next step. By [`write_whole`](crate::file::write_whole). Waits for the GPU.
     ///
     /// Steps that follow [`Session::load_checkpoint`] are the same to the bit as those that would have
     /// followed here, given the same plan, adapter and inputs. What the host holds is not in it: inputs such as
@@ -40,7 +40,7 @@ impl Session {
     /// that [`Session::load_checkpoint`] gives back.
     ///
     /// # Errors
-    /// As [`Session::save_checkpoint`].
+    /// As [`Session::save_checkpoint`]; notes of more than a mebibyte.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn save_checkpoint_with(
         &mut self,
@@ -49,15 +49,22 @@ impl Session {
     ) -> Result<()> {
         self.device.check()?;
         self.check_whole()?;
-        self.check_trains_all()?;
-        let state = self.weights.state().cloned().collect();
-        let checkpoint = Checkpoint { step_number: self.step, notes: notes.clone(), state };
+        let checkpoint = self.checkpoint(notes)?;
         self.counters.bytes_read_back += self
             .weights
             .save_checkpoint(path.as_ref(), &checkpoint)
             .map_err(|e| e.of_step(self.last_step()))?;
         self.counters.allocations += 1;
         Ok(())
+    }
+
+    /// Finds out whether [`Session::save_checkpoint_with`] could write these notes to `path` now, and leaves
+    /// nothing behind: for programs that train for long before their first checkpoint.
+    ///
+    /// # Errors
+    /// As [`Session::save_checkpoint_with`], except a fault of the device.
+    pub fn check_checkpoint(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.weights.check_checkpoint(path.as_ref(), &self.checkpoint(notes)?)
     }
 
     /// Goes on from a file of [`Session::save_checkpoint`]: gives the session's weights their contents, sets the
@@ -74,6 +81,13 @@ impl Session {
         self.counters.bytes_uploaded += bytes;
         self.go_on_from(checkpoint.step_number);
         Ok(checkpoint.notes)
+    }
+
+    /// What a checkpoint says now beside its tensors.
+    fn checkpoint(&self, notes: &BTreeMap<String, String>) -> Result<Checkpoint> {
+        self.check_trains_all()?;
+        let state = self.weights.state().cloned().collect();
+        Ok(Checkpoint { step_number: self.step, notes: notes.clone(), state })
     }
 
     /// Fails where the weights hold what this session's graph does not, whose steps it doesn't count.

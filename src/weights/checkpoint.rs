@@ -3,11 +3,15 @@
 //! All of it is JSON under one key of the safetensors metadata: keys of the metadata itself are written in no
 //! certain order, and files of the same training should be the same to the byte.
 
+use crate::file::printable;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The key in the metadata. A file that has it is a checkpoint.
 const KEY: &str = "wgrad_checkpoint";
+
+/// Bytes of names and texts that notes may have.
+const MOST_NOTES: usize = 1 << 20;
 
 /// A checkpoint but for the contents of its tensors.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,6 +32,20 @@ impl Checkpoint {
         HashMap::from([(KEY.to_owned(), text)])
     }
 
+    /// What is wrong with the notes, so that they would not fit a file.
+    pub fn check_notes(&self) -> Result<(), String> {
+        let bytes = |(name, note): (&String, &String)| name.len() + note.len();
+        let all: usize = self.notes.iter().map(bytes).sum();
+        if all <= MOST_NOTES {
+            return Ok(());
+        }
+        let longest = self.notes.iter().max_by_key(|&note| bytes(note)).map_or("", |(name, _)| name);
+        Err(format!(
+            "can't be given notes of {all} bytes, the limit is {MOST_NOTES}; the longest is \"{}\", keep it in a file of its own",
+            printable(longest)
+        ))
+    }
+
     /// What a file with this metadata is a checkpoint of; `None` where it is none.
     ///
     /// # Errors
@@ -39,13 +57,14 @@ impl Checkpoint {
                 "{what} in its metadata \"{KEY}\"; the file is damaged or was changed, take an earlier checkpoint"
             )
         };
-        let fields: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| damaged(&format!("found no JSON object ({e})")))?;
+        let fields: Map<String, Value> = serde_json::from_str(text)
+            .map_err(|e| damaged(&format!("found no JSON object ({})", printable(&e.to_string()))))?;
         let step_number = fields.get("step_number").ok_or_else(|| damaged("the step number is missing"))?;
         let step_number =
             step_number.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
                 let whole = format!("expected a whole number from 0 to {}", u32::MAX);
-                damaged(&format!("the step number is {step_number}, {whole},"))
+                let found = printable(&step_number.to_string());
+                damaged(&format!("the step number is {found}, {whole},"))
             })?;
         let string = |value: &Value| value.as_str().map(str::to_owned);
         let notes = fields

@@ -1,49 +1,52 @@
 //! Files of weights: safetensors with PyTorch's names and layouts.
 //!
 //! A file is either what `state_dict` holds, parameters and running statistics; or a checkpoint, which has the
-//! state of optimizers besides, under the names it has here, and says in its metadata that it is one.
+//! state of optimizers besides, under the names it has here, and says in its metadata that it is one. `reader`
+//! reads them.
 
+use super::reader::{MOST_HEADER, Reader, Tensor};
 use super::{Checkpoint, Entry, Weights, average_of};
 use crate::error::{Error, Result};
+use crate::file::printable;
 use crate::tensor::HostSlice;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 
 impl Weights {
-    /// Writes parameters and running statistics to a safetensors file: to a temporary name beside
-    /// it first, then renamed. What training goes on from besides,
+    /// Writes parameters and running statistics to a safetensors file, by
+    /// [`write_whole`](crate::file::write_whole). What training goes on from besides,
     /// [`Session::save_checkpoint`](crate::Session::save_checkpoint) keeps.
     ///
     /// # Errors
-    /// A path that can't be written; a fault of the device.
+    /// A path that can't be written; names too long for a file; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.write_file(path.as_ref(), |entry| entry.in_file, None).map(drop)
     }
 
     /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless
-    /// every tensor fits.
+    /// every tensor fits. Whoever saves or steps with these weights in another thread meanwhile sees the old
+    /// tensors or the new ones, all together.
     ///
     /// Of a checkpoint it takes the same, and averages of parameters where these weights keep them: enough to
     /// evaluate, or to start another training from. Optimizer state and step number stay as they are;
     /// [`Session::load_checkpoint`](crate::Session::load_checkpoint) goes on.
     ///
     /// # Errors
-    /// A file that can't be read or is damaged; a tensor that is missing, extra, of another shape
-    /// or not f32.
+    /// A file that can't be read, is damaged, or is something else than a safetensors file; a tensor that is
+    /// missing, extra, of another shape or not f32; not enough memory.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        let bytes = read(path.as_ref())?;
-        let file = File::parse(path.as_ref(), &bytes)?;
+        let file = Reader::open(path.as_ref(), self.header_bytes())?;
         let mut found = Vec::new();
         for (name, entry) in self.entries.iter().filter(|(_, e)| e.in_file) {
-            let numbers = file.numbers(name, entry)?;
+            let tensor = file.tensor(name, entry)?;
             let average = average_of(name);
             if let Some(entry) = self.entries.get(&average).filter(|entry| entry.average) {
                 // Where the file has no averages, they go on from what is loaded.
                 let held = file.is_state(&average);
-                found.push((entry, if held { file.numbers(&average, entry)? } else { numbers.clone() }));
+                found.push((entry, if held { file.tensor(&average, entry)? } else { tensor }));
             }
-            found.push((entry, numbers));
+            found.push((entry, tensor));
         }
         for name in file.names() {
             let known = self.entries.get(name).is_some_and(|e| e.in_file);
@@ -51,7 +54,7 @@ impl Weights {
                 return Err(file.extra(name));
             }
         }
-        self.upload(&found).map(drop)
+        self.upload(&file, &found).map(drop)
     }
 
     /// Names of the tensors that no state dict holds.
@@ -65,11 +68,17 @@ impl Weights {
         self.write_file(path, |_| true, Some(checkpoint))
     }
 
+    /// Finds out whether [`Weights::save_checkpoint`] would write this, if the device has no fault.
+    pub(crate) fn check_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+        crate::file::check_writable(path)?;
+        let entries: Vec<_> = self.entries.iter().collect();
+        check_header(&entries, Some(checkpoint)).map_err(|message| fault(path, message))
+    }
+
     /// Reads every tensor, and gives what the file says besides and the bytes that were uploaded. Nothing is
     /// changed unless every tensor fits.
     pub(crate) fn load_checkpoint(&self, path: &Path) -> Result<(Checkpoint, u64)> {
-        let bytes = read(path)?;
-        let file = File::parse(path, &bytes)?;
+        let file = Reader::open(path, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {
             return Err(file.error(
                 "holds weights but no checkpoint: there is no step number and no optimizer state to go on from; start from its weights with Weights::load, or go on from a file that Session::save_checkpoint wrote".into(),
@@ -77,20 +86,21 @@ impl Weights {
         };
         let mut found = Vec::new();
         for (name, entry) in self.entries.iter() {
-            if !entry.in_file && file.tensors.tensor(name).is_err() {
-                let message = format!("state \"{name}\" {} is missing", entry.shape);
+            if !entry.in_file && !file.holds(name) {
+                let message = format!("state \"{}\" {} is missing", printable(name), entry.shape);
                 return Err(file.error(of_another_optimizer(message, checkpoint)));
             }
-            found.push((entry, file.numbers(name, entry)?));
+            found.push((entry, file.tensor(name, entry)?));
         }
         if let Some(name) = file.names().into_iter().find(|&name| !self.entries.contains_key(name)) {
             return Err(if file.is_state(name) {
-                file.error(of_another_optimizer(format!("state \"{name}\" is extra"), checkpoint))
+                let message = format!("state \"{}\" is extra", printable(name));
+                file.error(of_another_optimizer(message, checkpoint))
             } else {
                 file.extra(name)
             });
         }
-        let bytes = self.upload(&found)?;
+        let bytes = self.upload(&file, &found)?;
         Ok((checkpoint.clone(), bytes))
     }
 
@@ -103,6 +113,7 @@ impl Weights {
         checkpoint: Option<&Checkpoint>,
     ) -> Result<u64> {
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
+        check_header(&kept, checkpoint).map_err(|message| fault(path, message))?;
         let parts: Vec<_> = kept
             .iter()
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
@@ -117,104 +128,68 @@ impl Weights {
                 TensorView::new(*dtype, entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
             })
             .collect::<Result<Vec<_>, _>>();
-        let error = |e: safetensors::SafeTensorError| Error::Weights {
-            path: path.to_owned(),
-            message: e.to_string(),
-        };
+        let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
         let metadata = checkpoint.map(Checkpoint::metadata);
         let bytes = safetensors::serialize(views.map_err(error)?, metadata).map_err(error)?;
         crate::file::write_whole(path, &bytes)?;
         Ok(parts.iter().map(|part| part.2).sum())
     }
 
-    /// Gives tensors these contents, and counts the bytes.
-    fn upload(&self, found: &[(&Entry, Vec<f32>)]) -> Result<u64> {
-        let mut bytes = 0;
-        for (entry, numbers) in found {
-            let contents = HostSlice::F32(numbers).bytes();
-            self.device.write(&self.pages[entry.page], entry.offset, contents)?;
-            bytes += contents.len() as u64;
-        }
-        self.device.flush()?;
-        Ok(bytes)
+    /// Gives tensors these contents of a file, and counts the bytes.
+    fn upload(&self, file: &Reader<'_>, found: &[(&Entry, Tensor<'_>)]) -> Result<u64> {
+        let contents = found.iter().map(|(_, tensor)| file.read(tensor)).collect::<Result<Vec<_>>>()?;
+        file.check_unchanged()?;
+        let parts: Vec<(_, _, &[u8])> = found
+            .iter()
+            .zip(&contents)
+            .map(|((entry, _), numbers)| {
+                (&self.pages[entry.page], entry.offset, HostSlice::F32(numbers).bytes())
+            })
+            .collect();
+        self.device.write_together(&parts)?;
+        Ok(parts.iter().map(|part| part.2.len() as u64).sum())
+    }
+
+    /// Bytes of the header of a file with all tensors, at most.
+    fn header_bytes(&self) -> u64 {
+        self.entries.iter().map(|(name, entry)| in_header(name, entry)).sum()
     }
 }
 
-/// A weights file in memory.
-struct File<'b> {
-    path: &'b Path,
-    tensors: SafeTensors<'b>,
-    /// What it says besides, if it is a checkpoint.
-    checkpoint: Option<Checkpoint>,
+fn fault(path: &Path, message: String) -> Error {
+    Error::Weights { path: path.to_owned(), message }
 }
 
-impl<'b> File<'b> {
-    fn parse(path: &'b Path, bytes: &'b [u8]) -> Result<Self> {
-        let error = |message: String| Error::Weights { path: path.to_owned(), message };
-        let damaged = |e| error(format!("is not a whole safetensors file: {e}"));
-        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let checkpoint = Checkpoint::of(header.metadata()).map_err(error)?;
-        Ok(File { path, tensors, checkpoint })
-    }
-
-    /// Names of its tensors, sorted.
-    fn names(&self) -> Vec<&str> {
-        let mut names = self.tensors.names();
-        names.sort_unstable();
-        names
-    }
-
-    fn error(&self, message: String) -> Error {
-        Error::Weights { path: self.path.to_owned(), message }
-    }
-
-    fn extra(&self, name: &str) -> Error {
-        self.error(format!(
-            "tensor \"{name}\" is extra: the network has no such parameter; load the file into the network it was saved from"
-        ))
-    }
-
-    /// Whether this is a tensor of a checkpoint that no state dict holds.
-    fn is_state(&self, name: &str) -> bool {
-        self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.state.contains(name))
-    }
-
-    /// Contents of the tensor `name`, which must be like `entry`.
-    fn numbers(&self, name: &str, entry: &Entry) -> Result<Vec<f32>> {
-        let tensor = self.tensors.tensor(name).map_err(|_| {
-            self.error(format!(
-                "tensor \"{name}\" {} is missing; the file holds {}",
-                entry.shape,
-                listed(&self.names())
-            ))
-        })?;
-        let counted = counts_batches(name) && tensor.dtype() == Dtype::I64;
-        if tensor.dtype() != Dtype::F32 && !counted {
-            return Err(self.error(format!("tensor \"{name}\" is {:?}, expected F32", tensor.dtype())));
-        }
-        if tensor.shape() != &entry.shape[..] {
-            return Err(self.error(format!(
-                "tensor \"{name}\" has shape {:?}, expected {}",
-                tensor.shape(),
-                entry.shape
-            )));
-        }
-        Ok(if counted {
-            tensor.data().as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as f32).collect()
-        } else {
-            bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
-        })
-    }
+/// Bytes that a text takes as JSON.
+fn in_json(text: &str) -> u64 {
+    let escaped = |c: char| if c < ' ' { 6 } else { c.len_utf8() + usize::from(matches!(c, '"' | '\\')) };
+    2 + text.chars().map(|c| escaped(c) as u64).sum::<u64>()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::File { action: "reading", path: path.to_owned(), source })
+/// Bytes that a tensor takes of a header, at most.
+fn in_header(name: &str, entry: &Entry) -> u64 {
+    // Type, keys and two offsets of up to twenty digits; a number and a comma for each dimension.
+    in_json(name) + 100 + 21 * entry.shape.len() as u64
+}
+
+/// What makes a file with these tensors one that can't be read again.
+fn check_header(kept: &[(&String, &Entry)], checkpoint: Option<&Checkpoint>) -> Result<(), String> {
+    let mut bytes: u64 = kept.iter().map(|(name, entry)| in_header(name, entry)).sum();
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.check_notes()?;
+        bytes += checkpoint.metadata().iter().map(|(key, text)| in_json(key) + in_json(text)).sum::<u64>();
+    }
+    if bytes > MOST_HEADER {
+        return Err(format!(
+            "would need a header of up to {bytes} bytes, a safetensors file has at most {MOST_HEADER}; give parameters and scopes shorter names"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one i64 of them for each layer; here
 /// only layers whose running statistics are plain averages have one, and it is ignored for others.
-fn counts_batches(name: &str) -> bool {
+pub(super) fn counts_batches(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }
 
@@ -241,7 +216,7 @@ fn of_another_optimizer(message: String, checkpoint: &Checkpoint) -> String {
 }
 
 /// The first of these names.
-fn listed(names: &[&str]) -> String {
-    let shown = names.iter().take(12).copied().collect::<Vec<_>>().join(", ");
+pub(super) fn listed(names: &[&str]) -> String {
+    let shown = names.iter().take(12).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
     if names.len() > 12 { format!("{shown}, and {} more", names.len() - 12) } else { shown }
 }

@@ -1,11 +1,12 @@
-//! Parameters and state on the device, shared by name between sessions. Files of them are in `file.rs`, and in
-//! `checkpoint.rs` what such a file says where training can go on from it. `init.rs` makes them, `host.rs` moves all
-//! of their contents.
+//! Parameters and state on the device, shared by name between sessions. Files of them are in `file.rs`, which
+//! `reader.rs` opens, and in `checkpoint.rs` is what such a file says where training can go on from it. `init.rs`
+//! makes them, `host.rs` moves all of their contents.
 
 mod checkpoint;
 mod file;
 mod host;
 mod init;
+mod reader;
 
 pub(crate) use checkpoint::Checkpoint;
 

@@ -1,6 +1,7 @@
 //! A profile as a table for people: the step in order, then operators by time.
 
 use super::{Bound, Clock, Profile, ProfiledNode};
+use crate::file::printable;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -15,24 +16,25 @@ impl fmt::Display for Profile {
             self.peaks.flops_per_second / 1e9,
             self.peaks.bytes_per_second / 1e9
         )?;
+        let names: Vec<String> = self.nodes.iter().map(|node| printable(&node.node)).collect();
         let width = |of: fn(&ProfiledNode) -> &str, least: usize| {
             self.nodes.iter().map(|node| of(node).chars().count()).max().unwrap_or(0).max(least)
         };
-        let (name, operator, variant) =
-            (width(|n| &n.node, 4), width(|n| n.operator, 8), width(|n| n.variant, 7));
+        let name = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
+        let (operator, variant) = (width(|n| n.operator, 8), width(|n| n.variant, 7));
         writeln!(
             f,
             "{:<name$}  {:<operator$}  {:<variant$}  {:>9}  {:>6}  {:>4}  {:>8}  {:>7}  {:>14}",
             "node", "operator", "variant", "us", "share", "rank", "GFLOP/s", "GB/s", "of peak"
         )?;
         let ranks = self.ranks();
-        for (node, rank) in self.nodes.iter().zip(ranks) {
+        for ((node, shown), rank) in self.nodes.iter().zip(&names).zip(ranks) {
             let seconds = node.seconds.max(1e-9);
             let (share, bound) = node.share_of_peak(&self.peaks);
             writeln!(
                 f,
                 "{:<name$}  {:<operator$}  {:<variant$}  {:>9.1}  {:>4.1} %  {rank:>4}  {:>8.2}  {:>7.2}  {:>5.1} % {bound:<7}",
-                node.node,
+                shown,
                 node.operator,
                 node.variant,
                 1e6 * node.seconds,

@@ -1,0 +1,129 @@
+//! Files: written so that a reader never sees half of one, opened so that nothing but a file is read, and told
+//! apart by what they start with. Text that comes from them is made printable here.
+
+mod foreign;
+mod open;
+mod printable;
+mod temporary;
+
+pub(crate) use foreign::{START, Wanted, foreign};
+pub(crate) use open::{open, read_whole};
+pub(crate) use printable::printable_lines;
+pub use printable::{printable, printable_message, printable_path};
+
+use crate::error::{Error, Result};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use temporary::Temporary;
+
+/// Links that a path may lead through, one after the other.
+const MOST_LINKS: usize = 40;
+
+/// Writes `bytes` to a temporary file beside `path`, then renames it to `path`. When it returns, file and
+/// folder have been synced to the disk.
+///
+/// Other programs see the old file or the new one, whole, whenever this one is stopped; where several write
+/// one path, the last one wins. An existing file keeps its mode, and its owner where that is permitted; other
+/// hard links to it keep the old contents. A symbolic link stays, and the file that it names is replaced.
+///
+/// Temporary files have random names, `.wgrad-*.tmp`. Those that killed programs left in the folder a minute
+/// ago or earlier are removed.
+///
+/// # Errors
+/// A path that can't be written, or that is something else than a file, such as a directory or a device. Nothing
+/// is left behind then, and an old file stays as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let target = Target::find(path)?;
+        // First, as they may take the room that is needed.
+        temporary::sweep(target.folder());
+        let mut temporary = Temporary::create(target.folder(), target.existing.as_ref())?;
+        temporary.file().write_all(bytes)?;
+        temporary.file().sync_all()?;
+        temporary.rename(&target.path)?;
+        sync_folder(target.folder())
+    };
+    write().map_err(|source| Error::File { action: "writing", path: path.to_owned(), source })
+}
+
+/// Finds out whether [`write_whole`] could write `path` now, and leaves nothing behind: for
+/// programs that write a result only after long work.
+///
+/// # Errors
+/// A path that can't be written: its directory is missing or closed, or it is something else than a file.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let check = || {
+        let target = Target::find(path)?;
+        Temporary::create(target.folder(), target.existing.as_ref()).map(drop)
+    };
+    check().map_err(|source| Error::File { action: "writing", path: path.to_owned(), source })
+}
+
+/// Where a file goes.
+struct Target {
+    /// No symbolic link: what the last one names.
+    path: PathBuf,
+    /// What is known of the file that is there.
+    existing: Option<std::fs::Metadata>,
+}
+
+impl Target {
+    fn find(path: &Path) -> io::Result<Target> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            match std::fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_symlink() => {
+                    let named = std::fs::read_link(&path)?;
+                    path = folder_of(&path).join(named);
+                }
+                Ok(metadata) => {
+                    open::check_regular(&metadata)?;
+                    // Elsewhere the folder's permissions decide.
+                    if cfg!(windows) && metadata.permissions().readonly() {
+                        return Err(io::Error::new(ErrorKind::PermissionDenied, "the file is read-only"));
+                    }
+                    return Ok(Target { path, existing: Some(metadata) });
+                }
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    let last = path.as_os_str().as_encoded_bytes().last().copied();
+                    if path.file_name().is_none() || last.is_some_and(|b| std::path::is_separator(b.into())) {
+                        return Err(io::Error::new(ErrorKind::InvalidFilename, "the path names no file"));
+                    }
+                    return Ok(Target { path, existing: None });
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::Error::other(format!("its symbolic links lead through more than {MOST_LINKS} others")))
+    }
+
+    fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes the renaming last through a loss of power.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A folder that may be written but not read, a file system that syncs no folders.
+        Err(e)
+            if matches!(
+                e.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
+}

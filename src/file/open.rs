@@ -1,0 +1,72 @@
+//! Opening files to read. A FIFO would wait for its writer and a device may never end, so nothing but a regular
+//! file is read, and no more of it than the reader has a use for.
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// Opens a regular file. Never waits.
+pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    // Before it is opened, as opening a device may do something.
+    check_regular(&std::fs::metadata(path)?)?;
+    let file = match open_now(path) {
+        // What another program holds a lease of: it is a file, and waiting for it is right.
+        Err(e) if e.kind() == ErrorKind::WouldBlock => File::open(path)?,
+        opened => opened?,
+    };
+    // Another thing may stand there by now.
+    let metadata = file.metadata()?;
+    check_regular(&metadata)?;
+    Ok((file, metadata))
+}
+
+/// Reads a regular file whole, if it has at most `limit` bytes.
+pub(crate) fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open(path)?;
+    let too_long =
+        |bytes: u64| io::Error::other(format!("it holds {bytes} bytes or more, the limit is {limit}"));
+    if metadata.len() > limit {
+        return Err(too_long(metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(metadata.len() as usize)?;
+    // It may have grown.
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_long(bytes.len() as u64)) } else { Ok(bytes) }
+}
+
+/// An error unless this is of a regular file.
+pub(super) fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let what = kind(metadata.file_type());
+    let error = if metadata.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
+    Err(io::Error::new(error, format!("it is {what}, expected a regular file")))
+}
+
+fn kind(file_type: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let special = [
+            (file_type.is_fifo(), "a FIFO (named pipe)"),
+            (file_type.is_socket(), "a socket"),
+            (file_type.is_char_device(), "a character device"),
+            (file_type.is_block_device(), "a block device"),
+        ];
+        if let Some((_, what)) = special.into_iter().find(|(is, _)| *is) {
+            return what;
+        }
+    }
+    if file_type.is_dir() { "a directory" } else { "no regular file" }
+}
+
+/// Opens without waiting for the other end of a FIFO, should one have come in the file's place.
+fn open_now(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    options.open(path)
+}

@@ -1,0 +1,203 @@
+//! Reading a safetensors file: the header first, and of the contents only what is asked for.
+//!
+//! The file is opened once, so what is read is one file even where another is put in its place meanwhile. No
+//! more memory is taken than the header needs, which has a limit, and the tensors that fit.
+
+use super::file::{counts_batches, listed};
+use super::{Checkpoint, Entry};
+use crate::error::{Error, Result};
+use crate::file::{self, START, Wanted, printable};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// The longest header that the format allows.
+pub(super) const MOST_HEADER: u64 = 100_000_000;
+/// The longest header of a file for a network of few tensors: notes and tensors of others fit in.
+const LONG_HEADER: u64 = 16 << 20;
+/// How many times as long as its own may the header of a network's file be.
+const OWN_HEADERS: u64 = 16;
+/// Bytes in front of the header: its length.
+const LENGTH: u64 = 8;
+
+/// An open file, of which the header was read and found sound.
+pub(super) struct Reader<'p> {
+    path: &'p Path,
+    file: File,
+    opened: std::fs::Metadata,
+    header: Metadata,
+    /// Of its tensors, sorted.
+    names: Vec<String>,
+    /// Where the contents of the tensors start.
+    contents: u64,
+    /// What it says besides, if it is a checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// A tensor of a file, which fits.
+#[derive(Clone, Copy)]
+pub(super) struct Tensor<'r> {
+    info: &'r TensorInfo,
+    elements: usize,
+}
+
+impl<'p> Reader<'p> {
+    /// Opens a file for weights whose own header takes up to `own_header` bytes.
+    pub fn open(path: &'p Path, own_header: u64) -> Result<Reader<'p>> {
+        let failed = |source| Error::File { action: "reading", path: path.to_owned(), source };
+        let error = |message: String| Error::Weights { path: path.to_owned(), message };
+        let damaged = |what: String| error(format!("is not a whole safetensors file: {what}"));
+        let (mut file, opened) = file::open(path).map_err(failed)?;
+        let mut start = Vec::new();
+        (&mut file).take(START as u64).read_to_end(&mut start).map_err(failed)?;
+        let foreign = || file::foreign(&start, Wanted::Weights).map(|what| damaged(format!("it is {what}")));
+        if start.is_empty() {
+            return Err(damaged("it is empty; save or download it again".into()));
+        }
+        let Some(length) = start.first_chunk().map(|&bytes| u64::from_le_bytes(bytes)) else {
+            return Err(foreign().unwrap_or_else(|| {
+                damaged(format!("it is truncated to {} bytes; save or download it again", start.len()))
+            }));
+        };
+        // Read as a header's length, the first bytes of most other files are a vast number.
+        let size = opened.len();
+        if start.get(LENGTH as usize).is_none_or(|&byte| byte != b'{') || length > MOST_HEADER {
+            let unknown =
+                || damaged("no header follows its first 8 bytes, as in no file of this format".into());
+            if let Some(error) = foreign() {
+                return Err(error);
+            } else if size > LENGTH {
+                return Err(unknown());
+            }
+        }
+        let most = own_header.saturating_mul(OWN_HEADERS).saturating_add(LONG_HEADER).min(MOST_HEADER);
+        if length > most {
+            return Err(error(format!(
+                "has a header of {length} bytes, the limit is {most} for this network; load the file into the network it was saved from"
+            )));
+        }
+        let contents = LENGTH + length;
+        if contents > size {
+            return Err(damaged(format!(
+                "it is truncated: its header takes {length} bytes, the file has {size}; save or download it again"
+            )));
+        }
+        let mut text = Vec::new();
+        text.try_reserve_exact(length as usize)
+            .map_err(|_| error(format!("has a header of {length} bytes, for which there is no memory")))?;
+        file.seek(SeekFrom::Start(LENGTH)).map_err(failed)?;
+        (&mut file).take(length).read_to_end(&mut text).map_err(failed)?;
+        let text = std::str::from_utf8(&text).map_err(|e| damaged(format!("its header is no text ({e})")))?;
+        let header: Metadata = serde_json::from_str(text)
+            .map_err(|e| damaged(format!("its header is damaged ({})", printable(&e.to_string()))))?;
+        let needed = contents.saturating_add(header.data_len() as u64);
+        if needed != size {
+            let how = if size < needed { "truncated" } else { "too long" };
+            return Err(damaged(format!(
+                "it is {how}: its header describes {needed} bytes, the file has {size}; save or download it again"
+            )));
+        }
+        let checkpoint = Checkpoint::of(header.metadata()).map_err(error)?;
+        let mut names = header.offset_keys();
+        names.sort_unstable();
+        Ok(Reader { path, file, opened, header, names, contents, checkpoint })
+    }
+
+    /// Names of its tensors, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+
+    pub fn holds(&self, name: &str) -> bool {
+        self.header.info(name).is_some()
+    }
+
+    /// Whether this is a tensor of a checkpoint that no state dict holds.
+    pub fn is_state(&self, name: &str) -> bool {
+        self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.state.contains(name))
+    }
+
+    pub fn error(&self, message: String) -> Error {
+        Error::Weights { path: self.path.to_owned(), message }
+    }
+
+    pub fn extra(&self, name: &str) -> Error {
+        self.error(format!(
+            "tensor \"{}\" is extra: the network has no such parameter; load the file into the network it was saved from",
+            printable(name)
+        ))
+    }
+
+    /// The tensor `name`, which must be like `entry`.
+    pub fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>> {
+        let shown = printable(name);
+        let info = self.header.info(name).ok_or_else(|| {
+            let held = self.names();
+            let held = if held.is_empty() { "no tensors".to_owned() } else { listed(&held) };
+            self.error(format!("tensor \"{shown}\" {} is missing; the file holds {held}", entry.shape))
+        })?;
+        let counted = counts_batches(name) && info.dtype == Dtype::I64;
+        if info.dtype != Dtype::F32 && !counted {
+            return Err(self.error(format!(
+                "tensor \"{shown}\" is {}, expected F32; save it again as float32",
+                info.dtype
+            )));
+        }
+        if info.shape != entry.shape[..] {
+            return Err(self.error(format!(
+                "tensor \"{shown}\" has shape {}, expected {}",
+                printable(&format!("{:?}", info.shape)),
+                entry.shape
+            )));
+        }
+        Ok(Tensor { info, elements: entry.shape.elements() })
+    }
+
+    /// The numbers of a tensor.
+    pub fn read(&self, tensor: &Tensor<'_>) -> Result<Vec<f32>> {
+        let &Tensor { info, elements } = tensor;
+        let at = self.contents + info.data_offsets.0 as u64;
+        if info.dtype == Dtype::I64 {
+            let mut counts = self.zeros::<i64>(elements)?;
+            self.read_exact(at, bytemuck::cast_slice_mut(&mut counts))?;
+            return Ok(counts.into_iter().map(|count| count as f32).collect());
+        }
+        let mut numbers = self.zeros::<f32>(elements)?;
+        self.read_exact(at, bytemuck::cast_slice_mut(&mut numbers))?;
+        Ok(numbers)
+    }
+
+    fn zeros<T: bytemuck::Zeroable + Clone>(&self, elements: usize) -> Result<Vec<T>> {
+        let mut zeros = Vec::new();
+        zeros.try_reserve_exact(elements).map_err(|_| {
+            self.error(format!("has a tensor of {elements} elements, for which there is no memory"))
+        })?;
+        zeros.resize(elements, T::zeroed());
+        Ok(zeros)
+    }
+
+    fn read_exact(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes)).map_err(|source| {
+            if source.kind() == ErrorKind::UnexpectedEof {
+                self.changed()
+            } else {
+                Error::File { action: "reading", path: self.path.to_owned(), source }
+            }
+        })
+    }
+
+    /// An error where another program wrote to the open file meanwhile.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let state = |metadata: &std::fs::Metadata| (metadata.len(), metadata.modified().ok());
+        match self.file.metadata() {
+            Ok(now) if state(&now) == state(&self.opened) => Ok(()),
+            _ => Err(self.changed()),
+        }
+    }
+
+    fn changed(&self) -> Error {
+        self.error("was written to while it was read; load it again when its writer is done".into())
+    }
+}
