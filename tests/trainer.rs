@@ -107,6 +107,11 @@ fn faults_end_a_run_before_it_trains_and_leave_nothing() {
         assert_refused(&output, 1, &["writing missing/file.png"]);
         assert!(text(&output.stdout).is_empty(), "nothing ran before");
     }
+    #[cfg(unix)]
+    for option in ["--save", "--checkpoint", "--report"] {
+        let output = train(work.path(), data.path(), &[option, "/dev/null"]);
+        assert_refused(&output, 1, &["writing /dev/null", "a character device"]);
+    }
     let save = ["--save", "w.safetensors"];
     let refused = |arguments: &[&str], parts: &[&str]| {
         assert_refused(&train(work.path(), data.path(), &[&save, arguments].concat()), 1, parts);
@@ -293,6 +298,55 @@ fn a_run_with_other_options_does_not_go_on() {
         train(work.path(), data.path(), &[&constant[..], &["--epochs", "2", "--resume", "d"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(report(&work.path().join("r"))["steps"], 5);
+}
+
+/// The same checkpoint with other notes.
+fn with_notes(checkpoint: &[u8], notes: serde_json::Value) -> Vec<u8> {
+    let tensors = safetensors::SafeTensors::deserialize(checkpoint).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(checkpoint).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let mut fields: serde_json::Value = serde_json::from_str(&metadata["wgrad_checkpoint"]).unwrap();
+    fields["notes"] = notes;
+    metadata.insert("wgrad_checkpoint".into(), fields.to_string());
+    safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap()
+}
+
+#[test]
+fn what_a_checkpoint_says_reaches_no_terminal_as_it_is() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
+    assert!(train(work.path(), data.path(), &["--max-steps", "1", "--checkpoint", "c"]).status.success());
+    let whole = std::fs::read(work.path().join("c")).unwrap();
+    let evil = format!("\u{1b}[2J\n{}", "x".repeat(500_000));
+    files::write(work.path(), "c", &with_notes(&whole, serde_json::json!({ "--batch-size": evil })));
+    let output = train(work.path(), data.path(), &["--resume", "c"]);
+    assert_refused(&output, 1, &["--resume c: its run has --batch-size \\u{1b}[2J\\nxx", "this one 8"]);
+    assert!(output.stderr.len() < 1000);
+}
+
+#[test]
+fn runs_with_one_checkpoint_leave_one_of_theirs() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
+    let arguments =
+        |seed: &str| ["--epochs", "6", "--checkpoint", "c", "--seed", seed].map(str::to_owned).to_vec();
+    let outputs: Vec<Output> = std::thread::scope(|scope| {
+        let run = |seed: &str| {
+            let (arguments, work, data) = (arguments(seed), work.path(), data.path());
+            scope.spawn(move || train(work, data, &arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        let runs = [run("1"), run("2")];
+        runs.map(|run| run.join().unwrap()).into()
+    });
+    for output in outputs {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(listing(work.path()), ["c"]);
+    // It goes on from the one or the other, as a whole.
+    let resumed = ["1", "2"].map(|seed| {
+        let resume = [&arguments(seed)[..], &["--resume".to_owned(), "c".to_owned()]].concat();
+        let output = train(work.path(), data.path(), &resume.iter().map(String::as_str).collect::<Vec<_>>());
+        output.status.success()
+    });
+    assert!(resumed[0] != resumed[1], "{resumed:?}");
 }
 
 #[test]
