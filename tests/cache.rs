@@ -47,6 +47,33 @@ fn whatever_the_folder_holds_the_answer_is_the_same() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_no_file_is_let_be() {
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = temporary.path().to_owned();
+    let expected = run(&folder);
+    let Some(name) = listing(&folder).pop() else {
+        eprintln!("this backend gives no cache of pipelines to keep");
+        return;
+    };
+    let path = folder.join(name);
+    let fifo =
+        || std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success());
+    let endless = || std::os::unix::fs::symlink("/dev/zero", &path).is_ok();
+    let places: [(&str, &dyn Fn() -> bool); 3] =
+        [("FIFO", &fifo), ("device", &endless), ("folder", &|| std::fs::create_dir(&path).is_ok())];
+    for (what, make) in places {
+        std::fs::remove_file(&path).expect("a file or a link can be removed");
+        assert!(make(), "a {what} can be made");
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let folder = folder.clone();
+        std::thread::spawn(move || sender.send(run(&folder)));
+        let found = receiver.recv_timeout(std::time::Duration::from_secs(120));
+        assert_eq!(found.unwrap_or_else(|e| panic!("{what}: {e}")), expected);
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_let_be() {
     let temporary = tempfile::tempdir().expect("a temporary folder can be made");
     let file = temporary.path().join("a file");

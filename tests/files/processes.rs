@@ -85,6 +85,14 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Where a test fails; else it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Leftovers of killed programs, made old enough to be swept.
 fn age(folder: &Path) -> usize {
     let names = listing(folder);

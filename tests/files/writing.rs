@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use wgrad::data::Dataset;
-use wgrad::{DeviceOptions, file};
+use wgrad::file;
 
 fn folder() -> TempDir {
     TempDir::new().expect("a temporary folder can be made")
@@ -91,7 +91,7 @@ fn nobody_can_plant_a_link_in_the_temporary_files_place() {
 fn soon<T: Send + 'static>(what: &str, call: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(call()));
-    receiver.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{what} hangs"))
+    receiver.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|e| panic!("{what}: {e}"))
 }
 
 #[test]
@@ -139,38 +139,6 @@ fn what_is_no_file_is_neither_read_nor_replaced() {
         assert!(fs::metadata(device).unwrap().file_type().is_char_device());
     }
     assert!(fs::metadata(&fifo).unwrap().file_type().is_fifo());
-}
-
-#[test]
-#[cfg(unix)]
-fn a_cache_that_is_no_file_is_let_be() {
-    let folder = folder();
-    let options = DeviceOptions::default().cache(Some(folder.path().to_owned()));
-    drop(wgrad::Device::open_with(&options).unwrap_or_else(|e| panic!("{e}")));
-    // The name of its file is found by letting a device keep something.
-    let Some(name) = kept_pipelines(&options, folder.path()) else {
-        eprintln!("this backend gives no cache of pipelines to keep");
-        return;
-    };
-    let path = folder.path().join(name);
-    fs::remove_file(&path).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    soon("opening a device", move || drop(wgrad::Device::open_with(&options).unwrap()));
-}
-
-/// Compiles a kernel on a device that keeps its pipelines, and gives the file's name.
-#[cfg(unix)]
-fn kept_pipelines(options: &DeviceOptions, folder: &Path) -> Option<String> {
-    use wgrad::{Graph, Plan, Session, Weights};
-    let device = wgrad::Device::open_with(options).unwrap();
-    let mut graph = Graph::new();
-    let x = graph.input("x", [8, 4]).unwrap();
-    let y = graph.softmax(x, 1).unwrap();
-    let weights = Weights::init(&device, &graph, 1).unwrap();
-    let plan = Plan::new(&graph, &[y], device.caps()).unwrap();
-    drop(Session::new(&device, plan, &weights).unwrap());
-    drop((weights, device));
-    listing(folder).into_iter().next()
 }
 
 #[test]
