@@ -175,7 +175,7 @@ mod tests {
     fn damaged_files_never_count() {
         let times: usize =
             std::env::var("WGRAD_FUZZ").map_or(1, |text| text.parse().expect("a whole number"));
-        let data: Vec<u8> = (0..3000u32).map(|i| (i * i >> 3) as u8).collect();
+        let data: Vec<u8> = (0..3000u32).map(|i| ((i * i) >> 3) as u8).collect();
         let whole = file(MAGIC, 7, &data);
         let mut number = 1u64;
         let mut below = |end: usize| {

@@ -1,4 +1,4 @@
-//! What a file is that is not what was expected, told by its first bytes, and what to do about it.
+//! Says what an unexpected file is, by its first bytes, and what to do about it.
 
 use super::printable;
 

@@ -1,5 +1,5 @@
-//! Files: written so that a reader never sees half of one, opened so that nothing but a file is read, and told
-//! apart by what they start with. Text that comes from them is made printable here.
+//! Writes files whole, opens only regular ones, says what an unexpected file is, and makes text from files
+//! printable.
 
 mod foreign;
 mod open;
@@ -35,7 +35,7 @@ const MOST_LINKS: usize = 40;
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let target = Target::find(path)?;
-        // First, as they may take the room that is needed.
+        // First: they may take up the space that is needed.
         temporary::sweep(target.folder());
         let mut temporary = Temporary::create(target.folder(), target.existing.as_ref())?;
         temporary.file().write_all(bytes)?;

@@ -1,5 +1,5 @@
-//! Opening files to read. A FIFO would wait for its writer and a device may never end, so nothing but a regular
-//! file is read, and no more of it than the reader has a use for.
+//! Opens files to read. A FIFO waits for its writer and a device may never end, so only regular files are read, up
+//! to a limit.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -7,14 +7,14 @@ use std::path::Path;
 
 /// Opens a regular file. Never waits.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    // Before it is opened, as opening a device may do something.
+    // Before it is opened: opening a device may have effects.
     check_regular(&std::fs::metadata(path)?)?;
     let file = match open_now(path) {
-        // What another program holds a lease of: it is a file, and waiting for it is right.
+        // Another program holds a lease of it: it is a file, and waiting is right.
         Err(e) if e.kind() == ErrorKind::WouldBlock => File::open(path)?,
         opened => opened?,
     };
-    // Another thing may stand there by now.
+    // Something else may have taken its place.
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
     Ok((file, metadata))

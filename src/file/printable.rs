@@ -1,5 +1,5 @@
-//! Text that others wrote, such as names of tensors, made fit for errors and terminals: without control
-//! characters, which a terminal obeys, and never longer than a person reads.
+//! Makes text that others wrote, such as names of tensors, fit for errors and terminals: control characters are
+//! escaped and long texts are cut.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -11,8 +11,8 @@ const NAME: Kept = Kept(120, 60);
 const PATH: Kept = Kept(500, 500);
 const MESSAGE: Kept = Kept(3000, 1000);
 
-/// A text of somebody else's as it may be shown: control and other invisible characters as escapes (`\n`,
-/// `\u{1b}`), and of more than 180 characters the first 120 and the last 60.
+/// Escapes control and other invisible characters (`\n`, `\u{1b}`), and keeps the first 120 and the last 60
+/// characters of a text of more than 180.
 ///
 /// ```
 /// assert_eq!(wgrad::file::printable("fc\u{1b}[2J.weight"), "fc\\u{1b}[2J.weight");

@@ -1,8 +1,8 @@
 //! Temporary files beside those that they are going to replace.
 //!
-//! A name is random and made exclusively, so that nobody can have put anything there before, however process
-//! numbers repeat. Its writer holds a lock on it, which ends with the process: whose lock is free and who is old
-//! was left by a program that was killed.
+//! Names are random and files are created exclusively: nothing can stand there before, even where process ids
+//! repeat. A writer holds a lock on its file, which ends with the process. An old file whose lock is free was left
+//! by a program that was killed.
 
 use super::open::open;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
@@ -17,8 +17,7 @@ const SUFFIX: &str = ".tmp";
 const DIGITS: usize = 16;
 /// Names that are tried.
 const TRIES: usize = 64;
-/// What was written to more recently is never swept. On a file system without locks, it may be another
-/// machine's.
+/// Younger files are never swept: where a file system has no locks, another machine may be writing them.
 const STALE: Duration = Duration::from_secs(60);
 
 /// A file that is removed unless it is renamed.
@@ -48,7 +47,7 @@ impl Temporary {
                 opened => opened?,
             };
             let temporary = Temporary { path, file, renamed: false };
-            // By a clock that is far ahead, another program may take it for old and sweep it.
+            // A program whose clock is far ahead may take it for old and sweep it.
             if matches!(temporary.file.try_lock(), Err(TryLockError::WouldBlock))
                 || !temporary.path.try_exists()?
             {

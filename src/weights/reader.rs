@@ -1,7 +1,7 @@
-//! Reading a safetensors file: the header first, and of the contents only what is asked for.
+//! Reads safetensors files: the header first, then the tensors that are asked for.
 //!
-//! The file is opened once, so what is read is one file even where another is put in its place meanwhile. No
-//! more memory is taken than the header needs, which has a limit, and the tensors that fit.
+//! The file is opened once, so all tensors are of one file even where another takes its place meanwhile. The header
+//! has a limit and tensors must have the network's shapes, so a file can't make it take more memory.
 
 use super::file::{counts_batches, listed};
 use super::{Checkpoint, Entry};
@@ -14,14 +14,14 @@ use std::path::Path;
 
 /// The longest header that the format allows.
 pub(super) const MOST_HEADER: u64 = 100_000_000;
-/// The longest header of a file for a network of few tensors: notes and tensors of others fit in.
+/// Room in a header for notes and for tensors of other optimizers, however small the network.
 const LONG_HEADER: u64 = 16 << 20;
-/// How many times as long as its own may the header of a network's file be.
+/// A file's header may be this many times as long as the network's own.
 const OWN_HEADERS: u64 = 16;
 /// Bytes in front of the header: its length.
 const LENGTH: u64 = 8;
 
-/// An open file, of which the header was read and found sound.
+/// An open file whose header is sound.
 pub(super) struct Reader<'p> {
     path: &'p Path,
     file: File,
@@ -31,7 +31,7 @@ pub(super) struct Reader<'p> {
     names: Vec<String>,
     /// Where the contents of the tensors start.
     contents: u64,
-    /// What it says besides, if it is a checkpoint.
+    /// The fields of a checkpoint, if it is one.
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -199,5 +199,31 @@ impl<'p> Reader<'p> {
 
     fn changed(&self) -> Error {
         self.error("was written to while it was read; load it again when its writer is done".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_noticed() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("w");
+        std::fs::write(&path, [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).expect("it can be written");
+        let reader = Reader::open(&path, 0).expect("it is whole");
+        reader.check_unchanged().expect("nobody wrote");
+        // Another file in its place is no change of this one.
+        std::fs::write(folder.path().join("other"), b"").expect("it can be written");
+        std::fs::rename(folder.path().join("other"), &path).expect("it can be renamed");
+        reader.check_unchanged().expect("nobody wrote");
+
+        std::fs::write(&path, [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).expect("it can be written");
+        let reader = Reader::open(&path, 0).expect("it is whole");
+        let mut file = File::options().append(true).open(&path).expect("it is there");
+        file.write_all(b"more").expect("it can be written");
+        let error = reader.check_unchanged().expect_err("it has changed").to_string();
+        assert!(error.contains("was written to while it was read"), "{error}");
     }
 }
