@@ -8,7 +8,7 @@ use crate::model::{Model, assert_says, contents, model};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wgrad::Error;
@@ -62,6 +62,13 @@ impl Tally {
     }
 }
 
+/// A new file each time: some file systems write one that is replaced in place to the disk at once.
+fn fresh(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    // The first time there is none.
+    let _ = std::fs::remove_file(folder.join(name));
+    files::write(folder, name, bytes)
+}
+
 /// Keeps a file that a test fails with.
 fn keep(name: &str, bytes: &[u8]) -> String {
     let path = std::env::temp_dir().join(format!("wgrad-fails-{name}"));
@@ -110,7 +117,7 @@ fn load_damaged(
     let (mut random, mut tally) = (Random::new(seed), Tally::default());
     for case in 0..1500 * times() {
         let bytes = if case % 2 == 0 { damaged(&mut random, &seeds) } else { lying(&mut random, &seeds) };
-        let path = files::write(folder.path(), "w.safetensors", &bytes);
+        let path = fresh(folder.path(), "w.safetensors", &bytes);
         let taken = tally.run("w.safetensors", &bytes, || load(&mut model, &path)).is_some();
         if taken {
             let names = held.keys().filter(|name| is_loaded(name)).cloned();
@@ -191,7 +198,7 @@ fn damaged_data_is_refused() {
             }
             _ => ("d.gz", damaged(&mut random, &zipped), None),
         };
-        let path = files::write(folder.path(), name, &bytes);
+        let path = fresh(folder.path(), name, &bytes);
         let [images, labels] = if as_labels { [&names[0], &path] } else { [&path, &names[1]] };
         let tally = if name == "d" { &mut plain } else { &mut gz };
         let Some(data) = tally.run(name, &bytes, || Dataset::from_files(images, labels, 10)) else {
