@@ -5,6 +5,7 @@
 //! [`Weights`](crate::Weights) by name.
 
 mod activations;
+mod container;
 mod convolution;
 mod dropout;
 mod embedding;
@@ -35,6 +36,7 @@ pub use sequential::Sequential;
 
 use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
+use container::Container;
 use std::fmt::Debug;
 
 /// Part of a network.
@@ -45,6 +47,17 @@ pub trait Layer: Debug + Send + Sync {
     /// # Errors
     /// An input whose shape does not fit, with the layer's name.
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value>;
+
+    /// The layers within, of this module's containers alone: they run nested ones without recursion.
+    #[doc(hidden)]
+    fn container(&self) -> Option<&Container> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn container_mut(&mut self) -> Option<&mut Container> {
+        None
+    }
 }
 
 /// What weight and bias of a layer start from, where that was set.

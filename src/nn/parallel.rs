@@ -1,16 +1,11 @@
 //! Layers side by side: branches that see the same input, and one result of theirs.
 
 use super::Layer;
-use super::sequential::{Child, Sequential};
+use super::Sequential;
+use super::container::{Container, Join};
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
-
-/// How the branches' outputs become one.
-#[derive(Clone, Copy, Debug)]
-enum Join {
-    Sum,
-    Concatenate(usize),
-}
+use std::fmt;
 
 /// Gives every branch the same input and joins their outputs: residual blocks, skip connections,
 /// blocks of several kernel sizes.
@@ -40,17 +35,13 @@ enum Join {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct Parallel {
-    join: Join,
-    branches: Vec<Child>,
-}
+pub struct Parallel(Container);
 
 impl Parallel {
     /// Adds the outputs up, in order, with broadcasting.
     #[doc(alias = "residual")]
     pub fn sum() -> Self {
-        Parallel { join: Join::Sum, branches: Vec::new() }
+        Parallel(Container::new(Join::Sum))
     }
 
     /// Joins the outputs along `axis`, in order: 1 puts the channels of images side by side.
@@ -58,19 +49,21 @@ impl Parallel {
     /// A stage of U-Net, which hands its input on to where the image has this size again, is
     /// `Parallel::concatenate(1).inline(below).identity()`.
     pub fn concatenate(axis: usize) -> Self {
-        Parallel { join: Join::Concatenate(axis), branches: Vec::new() }
+        Parallel(Container::new(Join::Concatenate(axis)))
     }
 
     /// Appends a branch within a scope of this name.
     #[must_use]
-    pub fn add(self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
-        self.with(Child::named(name, layer))
+    pub fn add(mut self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
+        self.0.push(Some(name.into()), layer);
+        self
     }
 
     /// Appends a branch that gets no scope of its own: its parameters are named as if they stood here.
     #[must_use]
-    pub fn inline(self, layer: impl Layer + 'static) -> Self {
-        self.with(Child::unnamed(layer))
+    pub fn inline(mut self, layer: impl Layer + 'static) -> Self {
+        self.0.push(None, layer);
+        self
     }
 
     /// Appends a branch that gives the input back.
@@ -79,23 +72,24 @@ impl Parallel {
     pub fn identity(self) -> Self {
         self.inline(Sequential::new())
     }
+}
 
-    fn with(mut self, branch: Child) -> Self {
-        self.branches.push(branch);
-        self
+impl fmt::Debug for Parallel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 impl Layer for Parallel {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        let outputs =
-            self.branches.iter().map(|branch| branch.forward(g, x, mode)).collect::<Result<Vec<_>>>()?;
-        let Some((&first, rest)) = outputs.split_first() else {
-            return Err(g.refusal("parallel", "found no branches, expected at least 1".into()));
-        };
-        match self.join {
-            Join::Concatenate(axis) => g.concatenate(&outputs, axis),
-            Join::Sum => rest.iter().try_fold(first, |sum, &output| g.add(sum, output)),
-        }
+        self.0.forward(g, x, mode)
+    }
+
+    fn container(&self) -> Option<&Container> {
+        Some(&self.0)
+    }
+
+    fn container_mut(&mut self) -> Option<&mut Container> {
+        Some(&mut self.0)
     }
 }

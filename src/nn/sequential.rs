@@ -1,32 +1,10 @@
-//! Layers one after the other, and what a layer within a container is: the layer and its name.
+//! Layers one after the other.
 
 use super::Layer;
+use super::container::{Container, Join};
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
-
-/// A layer and the scope that it runs in: one of its own, or, without a name, its container's.
-#[derive(Debug)]
-pub(super) struct Child {
-    name: Option<String>,
-    layer: Box<dyn Layer>,
-}
-
-impl Child {
-    pub(super) fn named(name: impl Into<String>, layer: impl Layer + 'static) -> Child {
-        Child { name: Some(name.into()), layer: Box::new(layer) }
-    }
-
-    pub(super) fn unnamed(layer: impl Layer + 'static) -> Child {
-        Child { name: None, layer: Box::new(layer) }
-    }
-
-    pub(super) fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        match &self.name {
-            Some(name) => g.scoped(name, |g| self.layer.forward(g, x, mode)),
-            None => self.layer.forward(g, x, mode),
-        }
-    }
-}
+use std::fmt;
 
 /// Runs its layers in order, each within a scope of its name.
 ///
@@ -52,9 +30,12 @@ impl Child {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
-pub struct Sequential {
-    layers: Vec<Child>,
+pub struct Sequential(Container);
+
+impl Default for Sequential {
+    fn default() -> Self {
+        Sequential(Container::new(Join::Sequence))
+    }
 }
 
 impl Sequential {
@@ -65,32 +46,43 @@ impl Sequential {
 
     /// Appends a layer. Layers with parameters need names of their own.
     #[must_use]
-    pub fn add(self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
-        self.with(Child::named(name, layer))
+    pub fn add(mut self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
+        self.0.push(Some(name.into()), layer);
+        self
     }
 
     /// Appends a layer named by how many stand before it, as PyTorch's `Sequential` names its own:
     /// `0`, `1`, and so on.
     #[must_use]
     pub fn push(self, layer: impl Layer + 'static) -> Self {
-        let name = self.layers.len().to_string();
+        let name = self.0.len().to_string();
         self.add(name, layer)
     }
 
     /// Appends a layer that gets no scope of its own: its parameters are named as if they stood here.
     #[must_use]
-    pub fn inline(self, layer: impl Layer + 'static) -> Self {
-        self.with(Child::unnamed(layer))
-    }
-
-    fn with(mut self, child: Child) -> Self {
-        self.layers.push(child);
+    pub fn inline(mut self, layer: impl Layer + 'static) -> Self {
+        self.0.push(None, layer);
         self
+    }
+}
+
+impl fmt::Debug for Sequential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 impl Layer for Sequential {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        self.layers.iter().try_fold(x, |x, child| child.forward(g, x, mode))
+        self.0.forward(g, x, mode)
+    }
+
+    fn container(&self) -> Option<&Container> {
+        Some(&self.0)
+    }
+
+    fn container_mut(&mut self) -> Option<&mut Container> {
+        Some(&mut self.0)
     }
 }

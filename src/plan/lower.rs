@@ -6,6 +6,7 @@ use crate::graph::{Graph, Node, Value};
 use crate::ops::pointwise::{self, Link};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
+use std::sync::Arc;
 
 /// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
 pub(crate) const ARENA_ALIGNMENT: u64 = 256;
@@ -60,9 +61,9 @@ impl<'p> Lower<'p> {
     }
 
     /// Records the dispatches of `head`, a part of this node, with a chain after its first output.
-    pub(crate) fn within(&mut self, head: &Node, chain: &[Link]) -> Result<()> {
+    pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<Link>]) -> Result<()> {
         let mut inner = Lower::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
-        inner.chain = chain.to_vec();
+        inner.chain = chain.iter().map(|link| (**link).clone()).collect();
         head.operator.lower(&mut inner)?;
         self.drafts.append(&mut inner.drafts);
         self.temporaries.append(&mut inner.temporaries);

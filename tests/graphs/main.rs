@@ -11,6 +11,7 @@ mod choices;
 mod labels;
 mod owners;
 mod refusals;
+mod size;
 
 fn assert_says(message: &str, parts: &[&str]) {
     for part in parts {

@@ -154,13 +154,20 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
 pub(crate) struct Chain {
     pub head: Arc<dyn Operator>,
     pub head_inputs: usize,
-    pub links: Vec<Link>,
+    pub links: Vec<Arc<Link>>,
+    /// At the most as many operands as one of its kernels binds.
+    pub operands: usize,
 }
 
 impl Chain {
     /// The operator of a node, with nothing after it yet.
     pub fn new(node: &Node) -> Chain {
-        Chain { head: Arc::clone(&node.operator), head_inputs: node.inputs.len(), links: Vec::new() }
+        Chain {
+            head: Arc::clone(&node.operator),
+            head_inputs: node.inputs.len(),
+            links: Vec::new(),
+            operands: usize::MAX,
+        }
     }
 
     fn head_kinds<'t>(&self, inputs: &[&'t TensorType]) -> Vec<&'t TensorType> {

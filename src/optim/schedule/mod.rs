@@ -26,8 +26,15 @@ use std::f64::consts::PI;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
+    /// The schedules that it is made of, each behind those it refers to by their places; the last is itself.
+    parts: Vec<Part>,
+}
+
+/// A schedule, or what is made of two.
+#[derive(Clone, PartialEq, Debug)]
+struct Part {
     base: f64,
     curve: Curve,
 }
@@ -44,9 +51,12 @@ enum Curve {
     Linear { start: f64, end: f64, steps: u64 },
     Polynomial { steps: u64, power: f64 },
     OneCycle(OneCycle),
-    Then { first: Box<Schedule>, steps: u64, next: Box<Schedule> },
-    Times(Box<Schedule>, Box<Schedule>),
+    Then { first: Place, steps: u64, next: Place },
+    Times(Place, Place),
 }
+
+/// Where a part stands among others.
+type Place = usize;
 
 impl Schedule {
     /// The same rate for ever.
@@ -153,20 +163,114 @@ impl Schedule {
     /// This schedule for `steps` steps, then `next`, which counts from there: PyTorch's `SequentialLR`.
     #[must_use]
     pub fn then(self, steps: u64, next: Schedule) -> Self {
-        Schedule {
-            base: self.base,
-            curve: Curve::Then { first: Box::new(self), steps, next: Box::new(next) },
-        }
+        self.with(next, |first, next| Curve::Then { first, steps, next })
     }
 
     /// This schedule's rate times what `other` makes of its own: PyTorch's `ChainedScheduler`.
     #[must_use]
     pub fn times(self, other: Schedule) -> Self {
-        Schedule { base: self.base, curve: Curve::Times(Box::new(self), Box::new(other)) }
+        self.with(other, Curve::Times)
     }
 
     /// The learning rate of step `step`.
     pub fn rate(&self, step: u64) -> f64 {
+        // What is still to be done, the next on top, and what came of what is done. Schedules nest as deeply as they like.
+        let (mut open, mut rates) = (vec![Task::Rate(self.parts.len() - 1, step)], Vec::new());
+        while let Some(task) = open.pop() {
+            match task {
+                Task::Rate(place, step) => match &self.parts[place].curve {
+                    &Curve::Then { first, steps, .. } if step < steps => open.push(Task::Rate(first, step)),
+                    &Curve::Then { steps, next, .. } => open.push(Task::Rate(next, step - steps)),
+                    &Curve::Times(one, other) => {
+                        open.push(Task::Times(self.parts[other].base));
+                        open.extend([Task::Rate(other, step), Task::Rate(one, step)]);
+                    }
+                    _ => rates.push(self.parts[place].rate(step)),
+                },
+                Task::Times(base) => {
+                    let (other, one) = (rates.pop().unwrap_or(base), rates.pop().unwrap_or(0.0));
+                    rates.push(one * (other / base));
+                }
+            }
+        }
+        rates.pop().unwrap_or(0.0)
+    }
+
+    /// The rates of all steps, from step 0 on.
+    pub fn rates(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..).map(|step| self.rate(step))
+    }
+
+    fn of(base: f64, curve: Curve) -> Result<Self> {
+        check("rate", base, base > 0.0, "above 0")?;
+        Ok(Schedule { parts: vec![Part { base, curve }] })
+    }
+
+    fn last(&self) -> &Part {
+        self.parts.last().expect("a schedule has a part")
+    }
+
+    /// This and another schedule as one, which starts from this one's rate. The shorter list moves, so that building a
+    /// long one part by part takes no time from either end.
+    fn with(self, other: Schedule, join: impl FnOnce(Place, Place) -> Curve) -> Self {
+        let base = self.last().base;
+        let swapped = self.parts.len() < other.parts.len();
+        let (mut parts, moved) = if swapped { (other.parts, self.parts) } else { (self.parts, other.parts) };
+        let (stays, by) = (parts.len() - 1, parts.len());
+        parts.extend(moved.into_iter().map(|mut part| {
+            match &mut part.curve {
+                Curve::Then { first, next, .. } => (*first, *next) = (*first + by, *next + by),
+                Curve::Times(one, other) => (*one, *other) = (*one + by, *other + by),
+                _ => {}
+            }
+            part
+        }));
+        let came = parts.len() - 1;
+        let curve = if swapped { join(came, stays) } else { join(stays, came) };
+        parts.push(Part { base, curve });
+        Schedule { parts }
+    }
+}
+
+/// A step of computing a rate.
+enum Task {
+    /// The rate of a part at a step.
+    Rate(Place, u64),
+    /// The last rate but one times what the last made of this one.
+    Times(f64),
+}
+
+impl PartialEq for Schedule {
+    /// Whether both are made of the same parts in the same way.
+    fn eq(&self, other: &Schedule) -> bool {
+        let mut open = vec![(self.parts.len() - 1, other.parts.len() - 1)];
+        while let Some((one, two)) = open.pop() {
+            let (one, two) = (&self.parts[one], &other.parts[two]);
+            let alike = match (&one.curve, &two.curve) {
+                (
+                    &Curve::Then { first: a, steps: at, next: b },
+                    &Curve::Then { first: c, steps: also_at, next: d },
+                ) => {
+                    open.extend([(a, c), (b, d)]);
+                    at == also_at
+                }
+                (&Curve::Times(a, b), &Curve::Times(c, d)) => {
+                    open.extend([(a, c), (b, d)]);
+                    true
+                }
+                (one, two) => one == two,
+            };
+            if !alike || one.base != two.base {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Part {
+    /// The rate of what is made of no others.
+    fn rate(&self, step: u64) -> f64 {
         let base = self.base;
         let cosine = |minimum: f64, at: u64, steps: u64| {
             minimum + (base - minimum) * (1.0 + (PI * (at as f64 / steps as f64)).cos()) / 2.0
@@ -196,20 +300,8 @@ impl Schedule {
                 base * (1.0 - step.min(*steps) as f64 / *steps as f64).powf(*power)
             }
             Curve::OneCycle(cycle) => cycle.rate(step),
-            Curve::Then { first, steps, .. } if step < *steps => first.rate(step),
-            Curve::Then { steps, next, .. } => next.rate(step - steps),
-            Curve::Times(one, other) => one.rate(step) * (other.rate(step) / other.base),
+            Curve::Then { .. } | Curve::Times(..) => unreachable!("made of others"),
         }
-    }
-
-    /// The rates of all steps, from step 0 on.
-    pub fn rates(&self) -> impl Iterator<Item = f64> + '_ {
-        (0..).map(|step| self.rate(step))
-    }
-
-    fn of(base: f64, curve: Curve) -> Result<Self> {
-        check("rate", base, base > 0.0, "above 0")?;
-        Ok(Schedule { base, curve })
     }
 }
 

@@ -36,12 +36,14 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         if chain.links.len() >= LONGEST {
             return None;
         }
-        chain.links.push(Link {
+        // What a link binds is bound once more at the most; only where that might be too much is it counted.
+        chain.operands = chain.operands.saturating_add(inputs.iter().flatten().count());
+        chain.links.push(Arc::new(Link {
             operator: Arc::clone(&node.operator),
             pointwise: pointwise.clone(),
             inputs,
             shape: rewrite.graph.shape_of(value).clone(),
-        });
+        }));
         let result = node.outputs[0];
         let mut outputs = producer.outputs.clone();
         let mut nodes = Vec::new();
@@ -57,7 +59,13 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         } else {
             outputs[0] = result;
         }
-        nodes.insert(0, Node { operator: Arc::new(chain), inputs: all, outputs, name: producer.name });
+        let mut node = Node { operator: Arc::new(chain.clone()), inputs: all, outputs, name: producer.name };
+        if chain.operands > rewrite.most_operands() {
+            chain.operands =
+                rewrite.operands(&node).filter(|&operands| operands <= rewrite.most_operands())?;
+            node.operator = Arc::new(chain);
+        }
+        nodes.insert(0, node);
         rewrite.replace(vec![Group { members, nodes }])
     })
 }

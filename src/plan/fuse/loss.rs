@@ -25,5 +25,8 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         inputs: vec![logits, labels, dloss],
         outputs: [loss.outputs, gradient.outputs].concat(),
     };
+    if !rewrite.fits(std::slice::from_ref(&node)) {
+        return None;
+    }
     rewrite.replace(vec![Group { members: vec![loss_id, id], nodes: vec![node] }])
 }

@@ -24,5 +24,8 @@ pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let norm = rewrite.node(norm_id).clone();
     let outputs = [norm.outputs, bias.outputs].concat();
     let node = Node { operator, outputs, ..rewrite.node(norm_id).clone() };
+    if !rewrite.fits(std::slice::from_ref(&node)) {
+        return None;
+    }
     rewrite.replace(vec![Group { members: vec![norm_id, id], nodes: vec![node] }])
 }

@@ -36,6 +36,9 @@ pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()>
         },
         Node { inputs: vec![moved, taps], outputs: activation.outputs, ..spread },
     ];
+    if !rewrite.fits(&nodes) {
+        return None;
+    }
     rewrite.replace(vec![Group { members: vec![spread_id, id], nodes }])
 }
 
@@ -89,6 +92,9 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
                 ..node
             }],
         });
+    }
+    if !groups.iter().all(|group| rewrite.fits(&group.nodes)) {
+        return None;
     }
     rewrite.replace(groups)
 }

@@ -190,11 +190,8 @@ impl<'a> Rewrite<'a> {
 
     /// Puts new nodes in the place of others: those of a group where its last member stood or else its
     /// first. Values that no node makes any more are dropped. `None`, and nothing changed, where that
-    /// would change what others see, or the adapter can't bind what a new node needs.
+    /// would change what others see. Whether the adapter can bind what new nodes need is for the pass to ask.
     pub fn replace(&mut self, groups: Vec<Group>) -> Option<()> {
-        if !groups.iter().flat_map(|group| &group.nodes).all(|node| self.fits(node)) {
-            return None;
-        }
         let by_order = |slot: &&Slot| self.order(**slot);
         let last: Places =
             groups.iter().filter_map(|g| g.members.iter().max_by_key(by_order).copied()).collect();
@@ -300,16 +297,22 @@ impl<'a> Rewrite<'a> {
         })
     }
 
-    /// Whether the adapter can bind all that the node's kernels need, and their loops stay short.
-    fn fits(&self, node: &Node) -> bool {
+    /// Whether the adapter can bind all that the nodes' kernels need, and their loops stay short.
+    pub fn fits(&self, nodes: &[Node]) -> bool {
+        nodes.iter().all(|node| self.operands(node).is_some_and(|count| count <= self.most_operands()))
+    }
+
+    /// What one kernel can bind.
+    pub fn most_operands(&self) -> usize {
+        self.caps.max_storage_buffers as usize
+    }
+
+    /// The most that one of a node's kernels binds; `None` where it can't be had or loops too long.
+    pub fn operands(&self, node: &Node) -> Option<usize> {
         let read = vec![true; node.outputs.len()];
-        draft(&self.graph, node, self.caps, self.options, &read, &[]).is_ok_and(|drafted| {
-            let most = self.caps.max_storage_buffers as usize;
-            let fits = |draft: &Draft| {
-                draft.operands.len() <= most && draft.kernel.max_iterations() <= MAX_ITERATIONS
-            };
-            drafted.drafts.iter().all(fits)
-        })
+        let drafted = draft(&self.graph, node, self.caps, self.options, &read, &[]).ok()?;
+        let short = drafted.drafts.iter().all(|draft| draft.kernel.max_iterations() <= MAX_ITERATIONS);
+        short.then(|| drafted.drafts.iter().map(|draft| draft.operands.len()).max().unwrap_or(0))
     }
 
     fn put(&mut self, slot: Slot, node: Node) {

@@ -1,0 +1,164 @@
+//! Layers within layers, run, printed and dropped without recursion: containers may nest as deeply as memory allows.
+
+use super::Layer;
+use crate::error::Result;
+use crate::graph::{Graph, Mode, Value};
+use std::fmt;
+
+/// A layer and the scope that it runs in: one of its own, or, without a name, its container's.
+struct Child {
+    name: Option<String>,
+    layer: Box<dyn Layer>,
+}
+
+/// What a container does with its layers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Join {
+    /// Each takes what the one before gives.
+    Sequence,
+    /// All take the same, and their outputs are added up.
+    Sum,
+    /// All take the same, and their outputs lie side by side along this axis.
+    Concatenate(usize),
+}
+
+/// The layers of a [`Sequential`](super::Sequential) or a [`Parallel`](super::Parallel).
+pub struct Container {
+    join: Join,
+    children: Vec<Child>,
+}
+
+impl Container {
+    pub(super) fn new(join: Join) -> Self {
+        Container { join, children: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    pub(super) fn push(&mut self, name: Option<String>, layer: impl Layer + 'static) {
+        self.children.push(Child { name, layer: Box::new(layer) });
+    }
+
+    pub(super) fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
+        let mut open = vec![Open::new(self, x, false)];
+        let result = run(&mut open, g, mode);
+        // Where a layer was refused, the scopes it stands in are still entered.
+        open.iter().filter(|open| open.scoped).for_each(|_| g.leave());
+        result
+    }
+}
+
+/// A container some of whose layers have run.
+struct Open<'l> {
+    container: &'l Container,
+    /// Whether it has a scope of its own.
+    scoped: bool,
+    next: usize,
+    /// What the next layer takes.
+    x: Value,
+    outputs: Vec<Value>,
+}
+
+impl<'l> Open<'l> {
+    fn new(container: &'l Container, x: Value, scoped: bool) -> Self {
+        Open { container, scoped, next: 0, x, outputs: Vec::new() }
+    }
+
+    fn take(&mut self, output: Value) {
+        match self.container.join {
+            Join::Sequence => self.x = output,
+            Join::Sum | Join::Concatenate(_) => self.outputs.push(output),
+        }
+    }
+
+    fn finish(&self, g: &mut Graph) -> Result<Value> {
+        if self.container.join == Join::Sequence {
+            return Ok(self.x);
+        }
+        let Some((&first, rest)) = self.outputs.split_first() else {
+            return Err(g.refusal("parallel", "found no branches, expected at least 1".into()));
+        };
+        match self.container.join {
+            Join::Concatenate(axis) => g.concatenate(&self.outputs, axis),
+            _ => rest.iter().try_fold(first, |sum, &output| g.add(sum, output)),
+        }
+    }
+}
+
+fn run<'l>(open: &mut Vec<Open<'l>>, g: &mut Graph, mode: Mode) -> Result<Value> {
+    loop {
+        let top = open.last_mut().expect("the outermost container stays until it returns");
+        if let Some(child) = top.container.children.get(top.next) {
+            top.next += 1;
+            let x = top.x;
+            if let Some(name) = &child.name {
+                g.enter(name);
+            }
+            if let Some(inner) = child.layer.container() {
+                open.push(Open::new(inner, x, child.name.is_some()));
+                continue;
+            }
+            let output = child.layer.forward(g, x, mode);
+            if child.name.is_some() {
+                g.leave();
+            }
+            top.take(output?);
+            continue;
+        }
+        let output = top.finish(g)?;
+        if top.scoped {
+            g.leave();
+        }
+        open.pop();
+        match open.last_mut() {
+            Some(outer) => outer.take(output),
+            None => return Ok(output),
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let mut children = std::mem::take(&mut self.children);
+        while let Some(mut child) = children.pop() {
+            if let Some(inner) = child.layer.container_mut() {
+                children.append(&mut inner.children);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begin = |f: &mut fmt::Formatter<'_>, container: &Container| match container.join {
+            Join::Sequence => f.write_str("Sequential("),
+            Join::Sum => f.write_str("Parallel::sum("),
+            Join::Concatenate(axis) => write!(f, "Parallel::concatenate({axis}; "),
+        };
+        begin(f, self)?;
+        let mut open = vec![self.children.iter().enumerate()];
+        while let Some(children) = open.last_mut() {
+            let Some((number, child)) = children.next() else {
+                f.write_str(")")?;
+                open.pop();
+                continue;
+            };
+            if number > 0 {
+                f.write_str(", ")?;
+            }
+            if let Some(name) = &child.name {
+                write!(f, "{name}: ")?;
+            }
+            match child.layer.container() {
+                None => child.layer.fmt(f)?,
+                Some(inner) => {
+                    begin(f, inner)?;
+                    open.push(inner.children.iter().enumerate());
+                }
+            }
+        }
+        Ok(())
+    }
+}
