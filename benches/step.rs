@@ -22,7 +22,7 @@ fn build(batch: usize, mode: Mode) -> Result<Step, Error> {
     let pixels = numbers([batch, 1, 28, 28], 1);
     let (graph, output, inputs) = if mode == Mode::Train {
         let Training { graph, images, labels: targets, rate, loss } = training(batch)?;
-        let rates = HostTensor::filled([0; 0], 0.01);
+        let rates = HostTensor::filled([0; 0], 0.01)?;
         (graph, loss, vec![(images, pixels), (targets, labels(batch, 10, 2)), (rate, rates)])
     } else {
         let mut graph = Graph::new();

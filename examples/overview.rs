@@ -37,7 +37,7 @@ fn run() -> Outcome<()> {
     let norm = g.scale(norm, 0.125)?;
 
     // A blur by a kernel of 9 x 9, with no padding, half of the kernel's, and all of it but one.
-    let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0))?;
+    let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0).expect("it is small"))?;
     let small = g.constant(HostTensor::f32([1, 1, SIZE / 4, SIZE / 4], quarter(&picture)))?;
     let mut padded = Vec::new();
     for (name, padding) in [("valid", 0), ("half", 4), ("full", 8)] {

@@ -2,6 +2,8 @@
 //!
 //! Tensors on the GPU have no type of their own: they are values of a graph, placed by a plan.
 
+use crate::error::Result;
+use crate::memory;
 use std::fmt;
 use std::ops::Deref;
 
@@ -226,20 +228,32 @@ impl HostTensor {
     }
 
     /// A float tensor with every element the same.
-    pub fn filled(shape: impl Into<Shape>, value: f32) -> Self {
+    ///
+    /// # Errors
+    /// A shape that host memory does not hold.
+    pub fn filled(shape: impl Into<Shape>, value: f32) -> Result<Self> {
         let shape = shape.into();
-        let data = vec![value; shape.elements()];
-        HostTensor::f32(shape, data)
+        let data = memory::filled(shape.elements(), value, &format!("a tensor {shape}"))?;
+        Ok(HostTensor::f32(shape, data))
     }
 
     /// A tensor of the given type from the bytes that a GPU buffer held.
-    pub fn from_bytes(kind: &TensorType, bytes: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// Not enough host memory.
+    pub fn from_bytes(kind: &TensorType, bytes: &[u8]) -> Result<Self> {
+        fn numbers<T: bytemuck::Pod>(kind: &TensorType, bytes: &[u8]) -> Result<Vec<T>> {
+            let count = bytes.len() / size_of::<T>();
+            let mut numbers = memory::filled(count, T::zeroed(), &format!("a tensor {kind}"))?;
+            bytemuck::cast_slice_mut(&mut numbers).copy_from_slice(&bytes[..count * size_of::<T>()]);
+            Ok(numbers)
+        }
         let data = match kind.dtype {
-            DType::F32 => HostData::F32(bytemuck::pod_collect_to_vec(bytes)),
-            DType::I32 => HostData::I32(bytemuck::pod_collect_to_vec(bytes)),
-            DType::U32 => HostData::U32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::F32 => HostData::F32(numbers(kind, bytes)?),
+            DType::I32 => HostData::I32(numbers(kind, bytes)?),
+            DType::U32 => HostData::U32(numbers(kind, bytes)?),
         };
-        HostTensor { shape: kind.shape.clone(), data }
+        Ok(HostTensor { shape: kind.shape.clone(), data })
     }
 
     /// Fails unless it holds as many numbers as its shape has elements.

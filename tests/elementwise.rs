@@ -23,7 +23,7 @@ fn run(
         names.zip(inputs).map(|(name, x)| graph.input(&name, x.shape.clone())).collect::<Result<_>>()?;
     let output = build(&mut graph, &values)?;
     let ones =
-        graph.constant(HostTensor::filled(graph.shape(output).expect("of this graph").clone(), 1.0))?;
+        graph.constant(HostTensor::filled(graph.shape(output).expect("of this graph").clone(), 1.0)?)?;
     let gradients = graph.gradients_from(&[(output, ones)], &values)?;
     let mut read = vec![output];
     read.extend(gradients.into_iter().flatten());
@@ -130,7 +130,7 @@ fn functions_are_accurate_in_every_element() -> Result<()> {
         let y = function.reference(&[&array(&x)]).swap_remove(0);
         let gradient = UnaryGrad { function };
         let saved = if function.saves_output() { &found[0] } else { &x };
-        let ones = HostTensor::filled(x.shape.clone(), 1.0);
+        let ones = HostTensor::filled(x.shape.clone(), 1.0)?;
         let slopes = gradient.reference(&[&array(saved), &array(&ones)]).swap_remove(0);
         let x = x.to_f64();
         let value = |(i, found): (usize, f64)| {

@@ -34,7 +34,7 @@ impl Problem {
             let inputs = vec![
                 (x, numbers(shape, 1)),
                 (targets, labels(shape[0], classes, 2)),
-                (rate, HostTensor::filled([0; 0], 0.1)),
+                (rate, HostTensor::filled([0; 0], 0.1)?),
             ];
             Ok(Problem { name, graph, inputs, loss })
         };

@@ -90,11 +90,11 @@ fn losses_agree_with_worked_examples() -> Result<()> {
     let mut graph = Graph::new();
     let logits = graph.constant(HostTensor::f32([2], vec![0.0, 0.0]))?;
     let targets = graph.constant(HostTensor::f32([2], vec![1.0, 0.0]))?;
-    let three = graph.constant(HostTensor::filled(Shape::scalar(), 3.0))?;
+    let three = graph.constant(HostTensor::filled(Shape::scalar(), 3.0)?)?;
     let binary = graph.bce_with_logits_loss(logits, targets, Some(three), Reduction::None)?;
     // Uniform against (1/2, 1/4, 1/4): log 3 - 3/2 log 2 in sum, and each row again.
     let third = -(3f32.ln());
-    let uniform = graph.constant(HostTensor::filled([2, 3], third))?;
+    let uniform = graph.constant(HostTensor::filled([2, 3], third)?)?;
     let target = graph.constant(HostTensor::f32([2, 3], vec![0.5, 0.25, 0.25, 0.5, 0.25, 0.25]))?;
     let divergence = graph.kl_div_loss(uniform, target, false, Reduction::BatchMean)?;
     let plan = Plan::new(&graph, &[binary, divergence], device().caps())?;

@@ -33,7 +33,7 @@ fn passes(
     let plan = Plan::new(&graph, &[output, gradient], device().caps())?;
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
     session.write(input, x)?;
-    session.write(upstream, dy.unwrap_or(&HostTensor::filled(shape, 1.0)))?;
+    session.write(upstream, dy.unwrap_or(&HostTensor::filled(shape, 1.0)?))?;
     session.step()?;
     Ok((session.read(output)?, session.read(gradient)?))
 }

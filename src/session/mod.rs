@@ -246,7 +246,7 @@ impl Session {
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;
         let kinds = values.iter().map(|&value| &self.plan.graph().info(value).kind);
-        Ok(kinds.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect())
+        kinds.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect()
     }
 
     fn locate(&self, value: Value) -> Result<(&Buffer, u64)> {

@@ -16,9 +16,10 @@ impl Weights {
         let parts: Vec<_> =
             places.map(|(entry, kind)| (&self.pages[entry.page], entry.offset, kind.bytes())).collect();
         let contents = self.device.read(&parts)?;
-        let tensors = kinds.iter().zip(&contents).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes));
+        let tensors: Result<Vec<_>> =
+            kinds.iter().zip(&contents).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect();
         let bytes = parts.iter().map(|part| part.2).sum();
-        Ok((self.entries.keys().cloned().zip(tensors).collect(), bytes))
+        Ok((self.entries.keys().cloned().zip(tensors?).collect(), bytes))
     }
 
     /// Gives every tensor its contents, and counts the bytes. Nothing is changed unless all fit.

@@ -40,7 +40,7 @@ pub fn partial(name: &str, x: HostTensor) -> Vec<Case> {
     let norm = BatchNorm::default();
     let averaged = BatchNorm { momentum: None, ..norm };
     let gradient = numbers(x.shape.clone(), 5);
-    let count = vec![HostTensor::filled([0; 0], 7.0)];
+    let count = vec![HostTensor::filled([0; 0], 7.0).expect("it is small")];
     let average = BatchNormTrain::from(averaged);
     let each = |affine| BatchNormEvalGradInput { norm, affine };
     vec![
@@ -121,10 +121,14 @@ pub fn cases() -> Vec<Case> {
     all("other attributes", numbers([6, 5, 4, 3], 7), BatchNorm { eps: 0.1, momentum: Some(0.7) });
     all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: Some(1.0), ..plain });
     all("a mean far from zero", shifted(&numbers([16, 3, 9, 9], 9), 3000.0), plain);
-    all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5), plain);
+    all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5).expect("it is small"), plain);
     cases.extend(partial("features, primes", numbers([37, 19], 13)));
     cases.extend(partial("channels in several parts", numbers([7, 3, 28, 28], 14)));
-    cases.push(Case::new("the eighth batch", BatchCount, vec![HostTensor::filled([0; 0], 7.0)]));
+    cases.push(Case::new(
+        "the eighth batch",
+        BatchCount,
+        vec![HostTensor::filled([0; 0], 7.0).expect("it is small")],
+    ));
     let relu = Some(Unary::Relu);
     for (name, shape, activation) in [
         ("one window", [2, 1, 2, 2], None),
@@ -139,7 +143,7 @@ pub fn cases() -> Vec<Case> {
     let x = vec![numbers([3, 2, 6, 4], 12)];
     cases.push(Case::new("pooled, bare", BatchNormMaxPool { norm: bare, activation: relu }, x));
     // All the values of a window alike: the first wins.
-    cases.extend(pooled("pooled: ties", HostTensor::filled([3, 2, 4, 4], 0.5), relu));
+    cases.extend(pooled("pooled: ties", HostTensor::filled([3, 2, 4, 4], 0.5).expect("it is small"), relu));
     cases
 }
 

@@ -27,7 +27,7 @@ pub fn cases() -> Vec<Case> {
         let forward = Case::new(name, attributes, inputs.clone());
         let arrays: Vec<_> = inputs.iter().map(crate::harness::array).collect();
         let count = forward.operator.reference(&arrays.iter().collect::<Vec<_>>())[1].data[0] as f32;
-        let upstream = HostTensor::filled([0; 0], -1.75);
+        let upstream = HostTensor::filled([0; 0], -1.75).expect("it is small");
         let mut both = Case::new(name, CrossEntropyWithGrad { forward: attributes }, inputs.clone());
         both.inputs.push(upstream.clone());
         // For few logits only.
@@ -35,7 +35,7 @@ pub fn cases() -> Vec<Case> {
             cases.push(both);
         }
         let mut inputs = inputs;
-        inputs.push(HostTensor::filled([0; 0], count));
+        inputs.push(HostTensor::filled([0; 0], count).expect("it is small"));
         inputs.push(upstream);
         cases.push(Case::new(name, CrossEntropyGrad { forward: attributes }, inputs));
         cases.push(forward);
@@ -73,7 +73,7 @@ pub fn cases() -> Vec<Case> {
     }
     add("every label ignored", default, scaled([6, 5], 5, 2.0), given(&[-100; 6]));
     add("a class ignored", default.ignore_index(2), scaled([7, 4], 6, 2.0), labels(7, 4, 6));
-    add("ties", default, HostTensor::filled([4, 67], 1.0), given(&[0, 1, 66, 0]));
+    add("ties", default, HostTensor::filled([4, 67], 1.0).expect("it is small"), given(&[0, 1, 66, 0]));
     for (name, attributes, shape, weighted) in [
         ("label smoothing", default.label_smoothing(0.1), &[13, 7][..], false),
         ("weights of classes", default, &[13, 7], true),
@@ -122,7 +122,7 @@ pub fn family(name: &str, attributes: CrossEntropy, shape: &[usize], weighted: b
     let outputs = forward.operator.reference(&arrays.iter().collect::<Vec<_>>());
     let upstream = scaled(outputs[0].shape.clone(), 3, 2.0);
     let count = match outputs.get(1) {
-        Some(count) => HostTensor::filled([0; 0], count.data[0] as f32),
+        Some(count) => HostTensor::filled([0; 0], count.data[0] as f32).expect("it is small"),
         None => upstream.clone(),
     };
     inputs.truncate(2);
@@ -139,8 +139,8 @@ pub fn large() -> Vec<Case> {
         cases.push(Case::new(name.clone(), CorrectPredictions, inputs.clone()));
         cases.push(Case::new(name.clone(), CrossEntropy::default(), inputs.clone()));
         let mut inputs = inputs;
-        inputs.push(HostTensor::filled(Shape::scalar(), rows as f32));
-        inputs.push(HostTensor::filled(Shape::scalar(), 1.0));
+        inputs.push(HostTensor::filled(Shape::scalar(), rows as f32).expect("it is small"));
+        inputs.push(HostTensor::filled(Shape::scalar(), 1.0).expect("it is small"));
         cases.push(Case::new(name, CrossEntropyGrad { forward: CrossEntropy::default() }, inputs));
     }
     cases

@@ -29,7 +29,7 @@ fn case<R: Rule>(name: &str, update: Update<R>, step: u32, shapes: &[&[usize]]) 
     }
     if R::HAS_RATE {
         let rates = (0..update.groups.len()).map(|i| 0.3 / (1.0 + i as f32));
-        inputs.extend(rates.map(|rate| HostTensor::filled(Shape::scalar(), rate)));
+        inputs.extend(rates.map(|rate| HostTensor::filled(Shape::scalar(), rate).expect("it is small")));
     }
     inputs.push(HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![step]) });
     Case::new(name, update, inputs)

@@ -6,7 +6,7 @@ use wgrad::ops::sample_moments::SampleMoments;
 
 /// One more sample, of this number.
 pub fn case(name: &str, shape: &[usize], sample: f32) -> Case {
-    let number = HostTensor::filled([0; 0], sample);
+    let number = HostTensor::filled([0; 0], sample).expect("it is small");
     let deviations = numbers(shape, 3).to_f64().iter().map(|x| x.abs() as f32).collect();
     let deviations = HostTensor::f32(numbers(shape, 3).shape, deviations);
     Case::new(name, SampleMoments, vec![numbers(shape, 1), number, numbers(shape, 2), deviations])

@@ -5,7 +5,7 @@ use crate::{assert_says, harness};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use wgrad::graph::Init;
-use wgrad::{Device, Graph, Result, Weights};
+use wgrad::{Device, Graph, HostTensor, Result, Weights};
 
 /// Runs a test of this file by itself in a process with limited memory, and gives what it printed.
 fn limited(test: &str, kilobytes: u64) -> String {
@@ -99,4 +99,13 @@ fn host_memory_that_is_not_there_is_an_error() -> Result<()> {
     assert_says(&error, &["fc.weight", "268435456 bytes of host memory"]);
     drop(hoard);
     Weights::init(&device, &graph, 1).map(drop)
+}
+
+#[test]
+fn tensors_that_no_memory_holds_are_refused() {
+    for shape in [&[usize::MAX][..], &[1 << 40, 1 << 20], &[usize::MAX, usize::MAX], &[1 << 62]] {
+        let error = HostTensor::filled(shape, 1.0).map(drop).expect_err("it is too large");
+        assert_says(&error, &[&format!("a tensor {shape:?}"), "bytes of host memory"]);
+    }
+    assert_eq!(HostTensor::filled([2], 2.5).expect("it is small").as_f32(), Some(&[2.5, 2.5][..]));
 }
