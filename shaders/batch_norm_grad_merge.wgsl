@@ -1,6 +1,6 @@
 // Adds the parts of a channel's sums (batch_norm_grad_parts kept them) as a fixed tree, and concludes.
 //
-// One workgroup makes one channel; there are at most 64 parts.
+// One workgroup makes one channel. Of more than 64 parts each invocation adds every 64th in order first.
 @group(0) @binding(4) var<storage, read> partial: array<vec2<f32>>;
 
 var<workgroup> parts: array<vec2<f32>, 64>;
@@ -14,6 +14,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     parts[lane] = vec2(0.0);
     if (lane < PARTS) {
         parts[lane] = partial[c * PARTS + lane];
+    }
+    for (var part = lane + 64u; part < PARTS; part += 64u) {
+        parts[lane] += partial[c * PARTS + part];
     }
     for (var width = 32u; width > 0u; width /= 2u) {
         workgroupBarrier();

@@ -1,6 +1,6 @@
 // Merges the parts of a channel's moments (batch_norm_parts kept them) as a fixed tree, and concludes.
 //
-// One workgroup makes one channel; there are at most 64 parts.
+// One workgroup makes one channel. Of more than 64 parts each invocation merges every 64th in order first.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read> partial: array<vec2<f32>>;
 
@@ -15,6 +15,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     moments[lane] = vec3(0.0);
     if (lane < PARTS) {
         moments[lane] = vec3(part_elements(lane), partial[c * PARTS + lane]);
+    }
+    for (var part = lane + 64u; part < PARTS; part += 64u) {
+        moments[lane] = merge_moments(moments[lane], vec3(part_elements(part), partial[c * PARTS + part]));
     }
     for (var width = 32u; width > 0u; width /= 2u) {
         workgroupBarrier();

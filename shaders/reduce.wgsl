@@ -1,6 +1,7 @@
 // result[o] = finish(o, SCALE * terms of source combined over the dimensions along which o has size one).
 //
-// One workgroup makes one output. Each invocation combines every 64th term in order, then the 64 results
+// One workgroup makes one output, or of a long reduction one of its PARTS of PART_COUNT terms, which a
+// run of reduce_channels reduces further. Each invocation combines every 64th term in order, then the 64 results
 // are combined as a fixed tree. Shapes are padded to six dimensions; a dimension is either kept (its size
 // is in KEEP) or reduced (in SUM), the other of the two being one. What a term is (shared/term_*), how two
 // become one (shared/combine_*) and `finish` are joined.
@@ -9,6 +10,8 @@
 
 const OUTPUTS: u32 = 1u; // shape
 const COUNT: u32 = 64u; // shape
+const PARTS: u32 = 1u; // shape
+const PART_COUNT: u32 = 64u; // shape
 const SCALE: f32 = 1.0; // shape
 const KEEP_1: u32 = 1u; // shape
 const KEEP_2: u32 = 1u; // shape
@@ -47,18 +50,22 @@ fn summed_index(i: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let output = group_number(group, groups);
-    if (output >= OUTPUTS) {
+    let number = group_number(group, groups);
+    if (number >= OUTPUTS * PARTS) {
         return;
     }
+    let output = number / PARTS;
+    let first = number % PARTS * PART_COUNT;
+    let end = min(first + PART_COUNT, COUNT);
     let base = kept_index(output);
     let origin = source[base];
     var own = neutral();
-    for (var i = lane; i < COUNT; i += 64u) {
-        own = combine(own, term(source[base + summed_index(i)], origin, output));
+    for (var i = first + lane; i < end; i += 64u) {
+        let at = base + summed_index(i);
+        own = combine(own, term(source[at], at, origin, output));
     }
     let total = team_combine(own, lane);
     if (lane == 0u) {
-        result[output] = finish(output, total * SCALE);
+        result[number] = finish(number, total * SCALE);
     }
 }

@@ -33,8 +33,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     while (i < end) {
         var stretch = Pack(neutral());
         for (var k = 0u; k < STRETCH && i < end; k++) {
-            let value = source[(i / PLANE * CHANNELS + channel) * PLANE + i % PLANE];
-            stretch = combine(stretch, term(value, origin, channel));
+            let at = (i / PLANE * CHANNELS + channel) * PLANE + i % PLANE;
+            stretch = combine(stretch, term(source[at], at, origin, channel));
             i += TEAM;
         }
         own = combine(own, stretch);

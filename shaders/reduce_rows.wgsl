@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     while (at < end) {
         var stretch = Pack(neutral());
         for (var k = 0u; k < STRETCH && at < end; k++) {
-            stretch = combine(stretch, term(source[at], origin, kept));
+            stretch = combine(stretch, term(source[at], at, origin, kept));
             at += PERIOD;
         }
         own = combine(own, stretch);

@@ -1,4 +1,4 @@
 // A reduction of the elements themselves.
-fn term(value: Pack, origin: Pack, output: u32) -> Pack {
+fn term(value: Pack, at: u32, origin: Pack, output: u32) -> Pack {
     return value;
 }

@@ -2,7 +2,7 @@
 // output.
 @group(0) @binding(2) var<storage, read> mean: array<Element>;
 
-fn term(value: Pack, origin: Pack, output: u32) -> Pack {
+fn term(value: Pack, at: u32, origin: Pack, output: u32) -> Pack {
     let deviation = (value - origin) - Pack(mean[output]);
     return deviation * deviation;
 }

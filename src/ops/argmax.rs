@@ -1,10 +1,11 @@
 //! Where along an axis the largest or the smallest element is.
 
 use super::Operator;
-use super::softmax::team;
+use super::loops::{CUT_TERMS, fits, shared, tree};
+use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::plan::Lower;
+use crate::plan::{Lower, Operand};
 use crate::reference::{Array, argmax as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -13,7 +14,9 @@ use crate::tensor::{DType, Shape, TensorType};
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
 static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
+static BEST: ShaderFile = shader_file!("shared/team_best");
 static ARGMAX: ShaderFile = shader_file!("argmax");
+static MERGE: ShaderFile = shader_file!("argmax_merge");
 
 /// Invocations of a workgroup, which teams share.
 const LANES: usize = 64;
@@ -57,20 +60,8 @@ impl Operator for ArgMax {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let shape = &cx.input_type(0).shape;
-        let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
-        let rows = shape.elements() / terms;
-        // As softmax shares rows out.
-        let team = if inner >= 16 && rows >= 32 * LANES { 1 } else { team(terms) };
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &ARGMAX])
-            .with("TEAM", team as u32)
-            .with("ROWS", cx.index(rows)?)
-            .with("AXIS", cx.index(terms)?)
-            .with("INNER", cx.index(inner)?)
-            .with("SMALLEST", self.smallest);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, rows.div_ceil(LANES / team));
-        Ok(())
+        let result = cx.output(0);
+        self.lower_into(cx, result)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -79,6 +70,46 @@ impl Operator for ArgMax {
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
+    }
+}
+
+impl ArgMax {
+    /// Records the search in the first input.
+    pub(super) fn lower_into(&self, cx: &mut Lower<'_>, result: Operand) -> Result<()> {
+        let shape = &cx.input_type(0).shape;
+        let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
+        let rows = shape.elements() / terms;
+        let mut team = Team::of(terms, inner, rows, 32 * LANES, 1, 1);
+        let mut part = terms;
+        if !fits(team.iterations) {
+            part = CUT_TERMS * LANES;
+            team = Team::of(part, inner, rows, usize::MAX, 1, 1);
+        }
+        let parts = terms.div_ceil(part);
+        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &BEST, &ARGMAX])
+            .with("TEAM", team.lanes as u32)
+            .with("ROWS", cx.index(rows)?)
+            .with("AXIS", cx.index(terms)?)
+            .with("INNER", cx.index(inner)?)
+            .with("PARTS", cx.index(parts)?)
+            .with("PART_AXIS", cx.index(part)?)
+            .with("SMALLEST", self.smallest)
+            .iterations(team.iterations);
+        let found = if parts > 1 { cx.temporary(rows * parts) } else { result.clone() };
+        let x = cx.input(0);
+        cx.dispatch(kernel, &[x.clone(), found.clone()], (rows * parts).div_ceil(LANES / team.lanes));
+        if parts == 1 {
+            return Ok(());
+        }
+        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &BEST, &MERGE])
+            .with("ROWS", cx.index(rows)?)
+            .with("AXIS", cx.index(terms)?)
+            .with("INNER", cx.index(inner)?)
+            .with("PARTS", cx.index(parts)?)
+            .with("SMALLEST", self.smallest)
+            .iterations(shared(parts, LANES) + tree(LANES));
+        cx.dispatch(kernel, &[x, found, result], rows);
+        Ok(())
     }
 }
 

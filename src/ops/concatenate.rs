@@ -111,6 +111,8 @@ impl Operator for Concatenate {
             let kernel = Kernel::new(&[&GROUP, &CONCATENATE])
                 .with("ELEMENTS", cx.index(rows * columns)?)
                 .with("ITEMS", ITEMS as u32)
+                .iterations(ITEMS as u64)
+                .finishing(ITEMS as u64)
                 .with("ROW", cx.index(row)?)
                 .with("START", cx.index(start)?)
                 .with("COLUMNS", cx.index(columns)?)

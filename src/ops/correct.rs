@@ -1,7 +1,10 @@
-//! How many predictions are right: what accuracy is made of, counted on the device.
+//! How many predictions are right: what accuracy is made of, counted on the device. One workgroup counts, as
+//! long as its loops stay short; otherwise argmax finds each row's class, and the rows are counted in parts.
 
 use super::Operator;
+use super::argmax::ArgMax;
 use super::cross_entropy::rows_and_classes;
+use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::team;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
@@ -11,7 +14,14 @@ use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+static GROUP: ShaderFile = shader_file!("shared/group");
 static CORRECT: ShaderFile = shader_file!("correct");
+static PARTS: ShaderFile = shader_file!("correct_parts");
+static SUM: ShaderFile = shader_file!("correct_sum");
+
+/// Invocations of the workgroup that counts, and of those that count parts.
+const LANES: usize = 256;
+const PART_LANES: usize = 64;
 
 /// The number (u32 scalar) of rows of `logits [n, classes]` whose first maximal logit is the
 /// label. A label that is no class, such as -100, is never right. Inputs: logits, labels.
@@ -37,11 +47,18 @@ impl Operator for CorrectPredictions {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let shape = &cx.input_type(0).shape;
+        let (rows, classes) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
+        let team = team(classes);
+        let row = 1 + shared(classes, team) + tree(team);
+        let iterations = shared(rows, LANES / team).saturating_mul(row) + tree(LANES);
+        if !fits(iterations) {
+            return lower_long(cx, rows);
+        }
         let kernel = Kernel::new(&[&CORRECT])
-            .with("ROWS", cx.index(shape[0])?)
-            .with("CLASSES", cx.index(shape[1])?)
-            .with("TEAM", team(shape[1]) as u32);
+            .with("ROWS", cx.index(rows)?)
+            .with("CLASSES", cx.index(classes)?)
+            .with("TEAM", team as u32)
+            .iterations(iterations);
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())
@@ -54,6 +71,26 @@ impl Operator for CorrectPredictions {
     fn tolerance(&self) -> f64 {
         0.0
     }
+}
+
+/// Records the search of each row's class, and what counts how many are right.
+fn lower_long(cx: &mut Lower<'_>, rows: usize) -> Result<()> {
+    let indices = cx.temporary(rows);
+    ArgMax { axis: 1, keep: false, smallest: false }.lower_into(cx, indices.clone())?;
+    let part_rows = CUT_TERMS * PART_LANES;
+    let parts = rows.div_ceil(part_rows);
+    let counts = cx.temporary(parts);
+    let kernel = Kernel::new(&[&GROUP, &PARTS])
+        .with("ROWS", cx.index(rows)?)
+        .with("PARTS", cx.index(parts)?)
+        .with("PART_ROWS", cx.index(part_rows)?)
+        .iterations(shared(part_rows.min(rows), PART_LANES) + tree(PART_LANES));
+    cx.dispatch(kernel, &[indices, cx.input(1), counts.clone()], parts);
+    let kernel = Kernel::new(&[&SUM])
+        .with("PARTS", cx.index(parts)?)
+        .iterations(shared(parts, PART_LANES) + tree(PART_LANES));
+    cx.dispatch(kernel, &[counts, cx.output(0)], 1);
+    Ok(())
 }
 
 impl Graph {

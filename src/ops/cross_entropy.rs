@@ -1,11 +1,14 @@
 //! Cross-entropy of logits with class labels, negative log likelihood, and their gradients.
 //!
 //! Softmax, logarithm and mean are one operator, so that large logits neither overflow nor cancel. Losses
-//! of other kinds of targets are in `loss`.
+//! of other kinds of targets are in `loss`. Rows of very many classes are in `long`.
+
+mod long;
 
 use super::Operator;
+use super::loops::{fits, shared, stretched, tree};
 use super::loss::Reduction;
-use super::softmax::team;
+use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
 use crate::plan::{Caps, Lower, Operand};
@@ -34,6 +37,10 @@ static WITH_GRAD: ShaderFile = shader_file!("cross_entropy_with_grad");
 /// then takes it less time than a second dispatch.
 const WHOLE_LOGITS: usize = 1 << 14;
 const WHOLE_CLASSES: usize = 64;
+
+/// Invocations of a workgroup that is alone, and rows that each adds up before it joins them to the others.
+const WHOLE_LANES: usize = 256;
+const STRETCH: u64 = 64;
 
 /// Rows that a workgroup adds up where they are too many for one.
 const PART_ROWS: usize = 1 << 12;
@@ -133,37 +140,54 @@ impl CrossEntropy {
     }
 
     /// Sets the constants of the kernels that one workgroup runs.
-    fn labelled(self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
+    /// For each row they go over the classes `passes` times.
+    fn labelled(self, cx: &Lower<'_>, kernel: Kernel, passes: u64) -> Result<Kernel> {
         let [rows, classes, _] = sizes(cx.input_type(0));
+        let iterations = shared(rows, WHOLE_LANES) * (2 + passes * classes as u64) + tree(WHOLE_LANES);
         Ok(kernel
+            .iterations(iterations)
             .with("ROWS", cx.index(rows)?)
             .with("CLASSES", cx.index(classes)?)
             .with("IGNORED", self.ignore_index))
     }
 
-    /// A kernel in which teams share rows, with `files` of its own, and its number of workgroups. `weighted` says
-    /// whether there are weights for the classes.
+    /// A kernel in which teams share rows and go over them `passes` times more than to sum them up, with `files` of
+    /// its own, and its number of workgroups; `None` for rows that are too long. `weighted` says whether there are
+    /// weights for the classes.
     fn kernel(
         self,
         cx: &Lower<'_>,
         files: &[&'static ShaderFile],
         weighted: bool,
-    ) -> Result<(Kernel, usize)> {
+        passes: u64,
+    ) -> Result<Option<(Kernel, usize)>> {
         let [images, classes, inner] = sizes(cx.input_type(0));
         let rows = images * inner;
-        // Neighbouring rows lie side by side where there is an inner size: see softmax.
-        let team = if inner >= 16 && rows >= 2048 { 1 } else { team(classes) };
+        // The largest score and two sums of exponentials, and what smoothing sums.
+        let (of_scores, trees) = if self.scores == ClassScores::Logits { (2, 3) } else { (0, 0) };
+        let smoothed = u64::from(self.label_smoothing > 0.0);
+        let passes = of_scores + smoothed + passes;
+        let team = Team::of(classes, inner, rows, 2048, passes, trees + smoothed);
+        if !fits(team.iterations) {
+            return Ok(None);
+        }
         let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
         let all: Vec<_> = [&GROUP, &TEAM, &LABEL, &LABEL_ROWS, weight].iter().chain(files).copied().collect();
-        let kernel = Kernel::new(&all)
-            .with("TEAM", team as u32)
-            .with("ROWS", cx.index(rows)?)
+        let kernel = self.shaped(cx, Kernel::new(&all))?;
+        let kernel = kernel.with("TEAM", team.lanes as u32).iterations(team.iterations);
+        Ok(Some((kernel, rows.div_ceil(64 / team.lanes))))
+    }
+
+    /// Sets the constants of the kernels that know where rows lie.
+    fn shaped(self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
+        let [images, classes, inner] = sizes(cx.input_type(0));
+        Ok(kernel
+            .with("ROWS", cx.index(images * inner)?)
             .with("CLASSES", cx.index(classes)?)
             .with("INNER", cx.index(inner)?)
             .with("IGNORED", self.ignore_index)
             .with("SMOOTHING", self.label_smoothing)
-            .with("LOGARITHMS", self.scores == ClassScores::LogProbabilities);
-        Ok((kernel, rows.div_ceil(64 / team)))
+            .with("LOGARITHMS", self.scores == ClassScores::LogProbabilities))
     }
 
     /// Records the sum or the mean of the rows' losses.
@@ -176,13 +200,15 @@ impl CrossEntropy {
                 .with("TEAM", 64u32)
                 .with("ROWS", cx.index(rows)?)
                 .with("PARTS", cx.index(parts)?)
-                .with("PART_ROWS", PART_ROWS as u32);
+                .with("PART_ROWS", PART_ROWS as u32)
+                .iterations(shared(PART_ROWS, 64) + 2 * tree(64));
             cx.dispatch(kernel, &[&operands[..], &sums].concat(), parts);
             (operands, count) = (sums, parts);
         }
         let kernel = Kernel::new(&[&MEAN_LOSS, &MEAN])
             .with("ROWS", cx.index(count)?)
-            .with("MEAN", self.reduction == Reduction::Mean);
+            .with("MEAN", self.reduction == Reduction::Mean)
+            .iterations(stretched(shared(count, WHOLE_LANES), STRETCH) + tree(WHOLE_LANES));
         let [losses, weights] = operands;
         cx.dispatch(kernel, &[losses, weights, cx.output(0), cx.output(1)], 1);
         Ok(())
@@ -289,19 +315,24 @@ impl Operator for CrossEntropy {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         if cx.variant() == "whole" {
-            let kernel = self.labelled(cx, Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]))?;
+            let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]);
+            let kernel = self.labelled(cx, kernel, 2)?;
             let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
             cx.dispatch(kernel, &operands, 1);
             return Ok(());
         }
-        let weighted = cx.inputs() > 2;
+        let weight = (cx.inputs() > 2).then(|| cx.input(2));
         let rows = cx.input_type(1).shape.elements();
-        let (kernel, groups) = self.kernel(cx, &[&LOG1P, &ROWS], weighted)?;
+        let kernel = self.kernel(cx, &[&LOG1P, &ROWS], weight.is_some(), 0)?;
         let losses = if self.reduction == Reduction::None { cx.output(0) } else { cx.temporary(rows) };
         let weights = cx.temporary(rows);
-        let mut operands = vec![cx.input(0), cx.input(1), losses.clone(), weights.clone()];
-        operands.extend(weighted.then(|| cx.input(2)));
-        cx.dispatch(kernel, &operands, groups);
+        if let Some((kernel, groups)) = kernel {
+            let mut operands = vec![cx.input(0), cx.input(1), losses.clone(), weights.clone()];
+            operands.extend(weight);
+            cx.dispatch(kernel, &operands, groups);
+        } else {
+            self.lower_long_rows(cx, weight, [losses.clone(), weights.clone()])?;
+        }
         if self.reduction == Reduction::None {
             return Ok(());
         }
@@ -355,13 +386,15 @@ impl Operator for CrossEntropyGrad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let weighted = cx.inputs() > 4;
-        let (kernel, groups) = self.forward.kernel(cx, &[&GRAD], weighted)?;
+        let weight = (cx.inputs() > 4).then(|| cx.input(4));
+        let Some((kernel, groups)) = self.forward.kernel(cx, &[&GRAD], weight.is_some(), 1)? else {
+            return self.forward.lower_long_grad(cx, weight);
+        };
         let kernel = kernel
             .with("MEAN", self.forward.reduction == Reduction::Mean)
             .with("EACH", self.forward.reduction == Reduction::None);
         let mut operands = vec![cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.output(0)];
-        operands.extend(weighted.then(|| cx.input(4)));
+        operands.extend(weight);
         cx.dispatch(kernel, &operands, groups);
         Ok(())
     }
@@ -411,7 +444,7 @@ impl Operator for CrossEntropyWithGrad {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
-        let kernel = self.forward.labelled(cx, kernel)?;
+        let kernel = self.forward.labelled(cx, kernel, 5)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())

@@ -4,8 +4,9 @@
 //! and an epilogue; see `shaders/shared/gemm_shape.wgsl`. This file puts them together and
 //! decides about splitting the sum. What the operands mean is the operators' business.
 
+use super::loops::{shared, tree};
 use crate::error::Result;
-use crate::plan::{AdapterKind, Caps, Lower, Operand};
+use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -66,7 +67,10 @@ impl Body {
     fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
         let software = caps.kind == AdapterKind::Software;
         match self {
-            Body::Tiled => Layout { rows: 64, columns: 64, part: Part::new(&TILED) },
+            Body::Tiled => {
+                let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };
+                Layout { rows: 64, columns: 64, part: Part::new(&TILED), loops }
+            }
             Body::Register => {
                 // 128 sums and the operands are more registers than a GPU gives an invocation.
                 let columns = if software { 16 } else { 8 };
@@ -77,7 +81,8 @@ impl Body {
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
                     .with("COLUMNS", columns as u32);
-                Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part }
+                let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
+                Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part, loops }
             }
             Body::Subgroup => {
                 // 32 rows are 128 registers an invocation: on a processor they lie in its cache.
@@ -85,7 +90,14 @@ impl Body {
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
                 let part = Part::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
-                Layout { rows, columns: 4 * lanes, part }
+                let eights = rows as u64 / 8;
+                let loops = Loops {
+                    step: 4,
+                    inner: 1 + eights,
+                    other: eights + eights * (9 + eights),
+                    stores: 4 * rows,
+                };
+                Layout { rows, columns: 4 * lanes, part, loops }
             }
             Body::Vector => {
                 let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
@@ -95,18 +107,44 @@ impl Body {
                     .with("LANES_K", lanes_k as u32)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32);
-                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, part }
+                let loops = Loops { step: 4 * lanes_k, inner: 1, other: tree(lanes_k), stores: 16 };
+                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, part, loops }
             }
         }
     }
 }
 
-/// The part of the result that a workgroup makes, and the body's file with its constants.
+/// The part of the result that a workgroup makes, the body's file with its constants, and its loops.
 struct Layout {
     rows: usize,
     columns: usize,
     part: Part,
+    loops: Loops,
 }
+
+/// What an invocation of a body loops: `inner` iterations for each `step` terms of the sum, and `other` ones.
+/// It stores `stores` elements of the result.
+struct Loops {
+    step: usize,
+    inner: u64,
+    other: u64,
+    stores: usize,
+}
+
+impl Loops {
+    fn iterations(&self, k: usize) -> u64 {
+        shared(k, self.step) * self.inner + self.other
+    }
+
+    /// The longest sum, a multiple of 16, whose loops are short enough.
+    fn most_k(&self) -> usize {
+        let steps = (MAX_ITERATIONS - self.other) / self.inner;
+        (steps as usize * self.step) / 16 * 16
+    }
+}
+
+/// Parts of a split sum that one invocation adds up at most.
+const MOST_PARTS: usize = 512;
 
 /// A WGSL file that supplies one of the body's holes, with its constants.
 #[derive(Clone, Debug)]
@@ -193,13 +231,13 @@ impl Gemm {
     /// Records the dispatches: one, or two where the sum is split.
     pub fn lower(&self, cx: &mut Lower<'_>, lhs: Operand, rhs: Operand, result: Operand) -> Result<()> {
         let kind = cx.caps().kind;
-        let Layout { rows, columns, part: mut body } = self.body.layout(self.m, self.n, cx.caps());
+        let Layout { rows, columns, part: mut body, loops } = self.body.layout(self.m, self.n, cx.caps());
         if self.body == Body::Subgroup {
             body = body.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
         }
         let tiles = self.m.div_ceil(rows) * self.n.div_ceil(columns);
         let splits = split_count(tiles * self.batches, self.k, kind);
-        let k_per_split = self.k.div_ceil(splits).next_multiple_of(16);
+        let k_per_split = self.k.div_ceil(splits).next_multiple_of(16).min(loops.most_k());
         let splits = self.k.div_ceil(k_per_split);
 
         let shape = self.shape(cx, splits, k_per_split)?;
@@ -219,7 +257,9 @@ impl Gemm {
             Some(&self.rhs),
             Some(&body),
         ];
-        let kernel = join(&shape, self.common.as_ref(), &parts);
+        let kernel = join(&shape, self.common.as_ref(), &parts)
+            .iterations(loops.iterations(k_per_split.min(self.k)))
+            .finishing((loops.stores / self.store.width) as u64);
         let flops = 2 * (self.m * self.n * self.k * self.batches) as u64;
         if whole {
             let mut operands = vec![lhs, rhs, result];
@@ -242,24 +282,38 @@ impl Gemm {
         Ok(cx.temporary(elements))
     }
 
-    /// Records the sum of the parts, in order.
+    /// Records the sum of the parts, in order; of very many first of each few in a row.
     pub fn lower_sum(
         &self,
         cx: &mut Lower<'_>,
-        splits: usize,
-        parts: Operand,
+        mut splits: usize,
+        mut parts: Operand,
         result: Operand,
     ) -> Result<()> {
+        let workgroups = |groups: usize| (self.batches * groups * self.m * self.n.div_ceil(4)).div_ceil(64);
+        while splits > MOST_PARTS {
+            let each = splits.isqrt().min(MOST_PARTS);
+            let groups = splits.div_ceil(each);
+            let fewer = self.parts(cx, groups)?;
+            let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
+            let sum = Part::new(&SUM_SPLITS).with("EACH", cx.index(each)?);
+            let (plain, store) = (Part::new(&EPILOGUE_NONE), Part::new(&SPLIT_STORE));
+            let kernel = join(&shape, None, &[Some(&plain), Some(&store), Some(&sum)]);
+            let operands = [parts, fewer.clone()];
+            cx.dispatch(kernel.iterations(each as u64), &operands, workgroups(groups));
+            (splits, parts) = (groups, fewer);
+        }
         let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
         let (epilogue, bias) = self.epilogue();
-        let sum = Part::new(&SUM_SPLITS);
+        let sum = Part::new(&SUM_SPLITS).with("EACH", cx.index(splits)?);
         let kernel =
-            join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)]);
+            join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)])
+                .iterations(splits as u64)
+                .finishing((4 / self.store.width) as u64);
         let mut operands = vec![parts, result];
         operands.extend(bias);
         operands.extend(self.second_result.clone());
-        let workgroups = (self.batches * self.m * self.n.div_ceil(4)).div_ceil(64);
-        cx.dispatch_finished(kernel, &operands, workgroups, self.store.width);
+        cx.dispatch_finished(kernel, &operands, workgroups(1), self.store.width);
         Ok(())
     }
 
@@ -284,7 +338,7 @@ impl Gemm {
 }
 
 /// How many parts the sum over k is cut into, so that there are workgroups enough for the adapter
-/// and still a good stretch of k for each.
+/// and still a good stretch of k for each; more where a part's loop would be too long.
 fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
     let (wanted, least_k) = match kind {
         AdapterKind::Software => (40, 256),

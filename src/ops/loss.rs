@@ -6,6 +6,7 @@
 //! calls it on the way, so that no tensor of losses is written.
 
 use super::Operator;
+use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use super::pointwise::{self, Link, Pointwise, Reach};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
@@ -26,6 +27,9 @@ static SUM: ShaderFile = shader_file!("sum_finished");
 /// Invocations of a workgroup of the sum, and loads for each that make a further part worth while.
 const LANES: usize = 64;
 const WORTH: usize = 64;
+
+/// Elements that an invocation adds up before it joins them to the others.
+const STRETCH: u64 = 32;
 
 /// What becomes of the single losses, as PyTorch's argument of this name says it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -176,9 +180,17 @@ impl Loss {
 /// Cuts a sum of this many packs into parts: how many, and packs in each.
 fn parts(packs: usize, software: bool) -> (usize, usize) {
     let most = if software { 8 } else { 512 };
-    let parts = packs.div_ceil(LANES * WORTH).min(most);
+    let mut parts = packs.div_ceil(LANES * WORTH).min(most);
+    if !fits(iterations(packs.div_ceil(parts))) {
+        parts = packs.div_ceil(LANES * CUT_TERMS);
+    }
     let each = packs.div_ceil(parts);
     (packs.div_ceil(each), each)
+}
+
+/// Loop iterations of an invocation that sums its share of a part.
+fn iterations(packs: usize) -> u64 {
+    stretched(shared(packs, LANES), STRETCH) + tree(LANES)
 }
 
 /// Records one pass of the sum, of `elements` of `source` behind `links`, into the first output or a temporary.
@@ -198,7 +210,9 @@ fn lower_sum(
         .with("ELEMENTS", cx.index(elements / width)?)
         .with("PARTS", cx.index(parts)?)
         .with("PART_ELEMENTS", cx.index(each)?)
-        .with("SCALE", if last { scale } else { 1.0 });
+        .with("SCALE", if last { scale } else { 1.0 })
+        .iterations(iterations(each))
+        .finishing(shared(each, LANES));
     cx.chain = links;
     cx.dispatch_finished(kernel, &[source, result.clone()], parts, width);
     Ok((!last).then_some((result, parts)))

@@ -18,6 +18,7 @@ pub mod expand;
 pub(crate) mod gemm;
 pub mod linear;
 pub mod local_response_norm;
+mod loops;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;

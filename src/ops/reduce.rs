@@ -145,7 +145,7 @@ impl Operator for Reduce {
             Function::Max => (Combine::Max, 1.0),
             Function::Min => (Combine::Min, 1.0),
         };
-        let reduction = Reduction { combine, term: Term::Plain, scale, result: None };
+        let reduction = Reduction { combine, term: Term::Plain, scale, source: None, result: None };
         reduction::reduce(cx, &from, &self.axes.kept(&from), &reduction)
     }
 
@@ -193,7 +193,7 @@ impl Operator for EqualCount {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (from, to) = (cx.input_type(0).shape.clone(), cx.input_type(1).shape.clone());
         let term = Term::Equal(cx.input(1));
-        let reduction = Reduction { combine: Combine::Sum, term, scale: 1.0, result: None };
+        let reduction = Reduction { combine: Combine::Sum, term, scale: 1.0, source: None, result: None };
         reduction::reduce(cx, &from, &to, &reduction)
     }
 
@@ -334,6 +334,7 @@ impl Operator for Variance {
             combine: Combine::Sum,
             term: Term::Deviation,
             scale: 1.0 / self.axes.count(&from) as f64,
+            source: None,
             result: Some(mean.clone()),
         };
         reduction::reduce(cx, &from, &to, &deviation)?;
@@ -341,6 +342,7 @@ impl Operator for Variance {
             combine: Combine::Sum,
             term: Term::SquareDeviation(mean),
             scale: 1.0 / self.freedom(&from) as f64,
+            source: None,
             result: None,
         };
         reduction::reduce(cx, &from, &to, &squares)

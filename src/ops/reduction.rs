@@ -12,8 +12,9 @@
 //! elements on the way. The operators stand in `reduce` and wherever gradients are summed.
 
 use super::elementwise::{RANK, padded, strides_to};
+use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::error::Result;
-use crate::plan::{Lower, Operand};
+use crate::plan::{AdapterKind, Lower, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -33,12 +34,20 @@ static PLAIN: ShaderFile = shader_file!("shared/term_plain");
 static DEVIATION: ShaderFile = shader_file!("shared/term_deviation");
 static SQUARE_DEVIATION: ShaderFile = shader_file!("shared/term_square_deviation");
 static EQUAL: ShaderFile = shader_file!("shared/term_equal");
+static EXPONENTIAL: ShaderFile = shader_file!("shared/term_exponential");
+static BELOW: ShaderFile = shader_file!("shared/term_below");
+static GAP: ShaderFile = shader_file!("shared/term_gap");
+static WEIGHTED_GAP: ShaderFile = shader_file!("shared/term_weighted_gap");
+static PRODUCT: ShaderFile = shader_file!("shared/term_product");
 static GENERIC: ShaderFile = shader_file!("reduce");
 static ROWS: ShaderFile = shader_file!("reduce_rows");
 static CHANNELS: ShaderFile = shader_file!("reduce_channels");
 
 /// Invocations of a workgroup, in all kernels.
 const LANES: usize = 64;
+
+/// Terms that an invocation combines before it joins them to the others, in the kernels of the two layouts.
+const STRETCH: u64 = 32;
 
 /// How two terms become one.
 #[derive(Clone, Copy, Debug)]
@@ -59,48 +68,94 @@ pub(super) enum Term {
     SquareDeviation(Operand),
     /// One for each element equal to this number of the output.
     Equal(Operand),
+    /// The exponentials of the elements less this number of the output.
+    Exponential(Operand),
+    /// The same without elements that equal the number.
+    Below(Operand),
+    /// This number of the output less the elements.
+    Gap(Operand),
+    /// The same times a weight, of which element `i` has number `i / inner % weights` of this.
+    WeightedGap(Operand, ClassWeights),
+    /// The elements times those of this tensor of the same shape.
+    Product(Operand),
 }
 
-/// A reduction of the first input.
+/// Which of a row of weights an element has.
+#[derive(Clone, Debug)]
+pub(super) struct ClassWeights {
+    pub weights: Operand,
+    pub count: usize,
+    pub inner: usize,
+}
+
+/// A reduction of the first input, or of another tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Reduction {
     pub combine: Combine,
     pub term: Term,
     /// Factor of the result.
     pub scale: f64,
+    /// What is reduced; `None` is the first input.
+    pub source: Option<Operand>,
     /// Where it goes; `None` is the first output, behind what the plan made follow.
     pub result: Option<Operand>,
 }
 
 impl Reduction {
     /// The sum of the elements, into the first output.
-    const SUM: Reduction = Reduction { combine: Combine::Sum, term: Term::Plain, scale: 1.0, result: None };
+    const SUM: Reduction =
+        Reduction { combine: Combine::Sum, term: Term::Plain, scale: 1.0, source: None, result: None };
 
     fn is_plain(&self) -> bool {
         matches!(self.term, Term::Plain)
     }
 
+    fn source(&self, cx: &Lower<'_>) -> Operand {
+        self.source.clone().unwrap_or_else(|| cx.input(0))
+    }
+
+    /// Whether the terms are made of single elements.
+    fn is_single(&self) -> bool {
+        matches!(self.term, Term::WeightedGap(..))
+    }
+
     /// The files that say what is reduced and how, and what the terms read beside the source.
-    fn joined(&self, first: bool) -> ([&'static ShaderFile; 2], Option<Operand>) {
+    fn joined(&self, first: bool) -> ([&'static ShaderFile; 2], Vec<Operand>) {
         let combine = match self.combine {
             Combine::Sum => &SUM,
             Combine::Max => &MAX,
             Combine::Min => &MIN,
         };
         // Further dispatches reduce what became of the terms.
-        let (term, beside) = match &self.term {
-            Term::Deviation if first => (&DEVIATION, None),
-            Term::SquareDeviation(mean) if first => (&SQUARE_DEVIATION, Some(mean.clone())),
-            Term::Equal(number) if first => (&EQUAL, Some(number.clone())),
-            _ => (&PLAIN, None),
+        let (term, beside) = match self.term.clone() {
+            _ if !first => (&PLAIN, vec![]),
+            Term::Plain => (&PLAIN, vec![]),
+            Term::Deviation => (&DEVIATION, vec![]),
+            Term::SquareDeviation(mean) => (&SQUARE_DEVIATION, vec![mean]),
+            Term::Equal(number) => (&EQUAL, vec![number]),
+            Term::Exponential(number) => (&EXPONENTIAL, vec![number]),
+            Term::Below(number) => (&BELOW, vec![number]),
+            Term::Gap(number) => (&GAP, vec![number]),
+            Term::WeightedGap(number, ClassWeights { weights, .. }) => (&WEIGHTED_GAP, vec![number, weights]),
+            Term::Product(factors) => (&PRODUCT, vec![factors]),
         };
         ([combine, term], beside)
     }
 
     /// Records one dispatch: from `source` to scratch memory, or from there or the first input to the result.
-    fn dispatch(&self, cx: &mut Lower<'_>, step: Step, kernel: Kernel, groups: usize, width: usize) {
+    fn dispatch(
+        &self,
+        cx: &mut Lower<'_>,
+        step: Step,
+        kernel: Kernel,
+        groups: usize,
+        width: usize,
+    ) -> Result<()> {
         let scale = if step.part.is_some() { 1.0 } else { self.scale };
-        let kernel = kernel.with("SCALE", scale as f32);
+        let mut kernel = kernel.with("SCALE", scale as f32);
+        if let (true, Term::WeightedGap(_, ClassWeights { count, inner, .. })) = (step.first, &self.term) {
+            kernel = kernel.with("WEIGHTS", cx.index(*count)?).with("INNER", cx.index(*inner)?);
+        }
         let result = step.part.or_else(|| self.result.clone());
         let mut operands = vec![step.source, result.clone().unwrap_or_else(|| cx.output(0))];
         operands.extend(step.beside);
@@ -108,15 +163,18 @@ impl Reduction {
             None => cx.dispatch_finished(kernel, &operands, groups, width),
             Some(_) => cx.dispatch_unfinished(kernel, &operands, groups, width),
         }
+        Ok(())
     }
 }
 
 /// What one dispatch reads and where it writes.
 struct Step {
     source: Operand,
-    beside: Option<Operand>,
+    beside: Vec<Operand>,
     /// Scratch memory for parts that a further dispatch reduces.
     part: Option<Operand>,
+    /// Whether it makes the terms.
+    first: bool,
 }
 
 /// A reduction over `outer` and `inner` of (batch, outer, kept, inner). There is a batch only where
@@ -168,9 +226,52 @@ pub(crate) fn lower(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> 
 
 /// Records a reduction of the first input, of shape `from`, to `to`.
 pub(super) fn reduce(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
-    match (cx.variant(), Layout::of(from, to)) {
-        ("rows" | "rows_wide", Some(layout)) => reduce_rows(cx, layout, reduction),
-        ("channels" | "channels_wide", Some(layout)) => reduce_channels(cx, layout, reduction),
+    reduce_by(cx, cx.variant(), from, to, reduction)
+}
+
+/// Records a reduction of `from` to `to` within an operator whose variants are others, by the layout's own
+/// kernel.
+pub(super) fn reduce_within(
+    cx: &mut Lower<'_>,
+    from: &Shape,
+    to: &Shape,
+    reduction: &Reduction,
+) -> Result<()> {
+    let wide = cx.caps().kind != AdapterKind::Software;
+    let variant = match Layout::of(from, to) {
+        Some(Layout { inner: 2.., .. }) => {
+            if wide {
+                "channels_wide"
+            } else {
+                "channels"
+            }
+        }
+        Some(Layout { outer: 2.., .. }) => {
+            if wide {
+                "rows_wide"
+            } else {
+                "rows"
+            }
+        }
+        _ => "generic",
+    };
+    reduce_by(cx, variant, from, to, reduction)
+}
+
+fn reduce_by(
+    cx: &mut Lower<'_>,
+    variant: &str,
+    from: &Shape,
+    to: &Shape,
+    reduction: &Reduction,
+) -> Result<()> {
+    let wide = variant.ends_with("_wide");
+    match (variant, Layout::of(from, to)) {
+        ("rows" | "rows_wide", Some(layout)) => reduce_rows(cx, layout, wide, reduction),
+        ("channels" | "channels_wide", Some(layout)) => {
+            let source = reduction.source(cx);
+            reduce_channels(cx, layout, wide, reduction, source, true)
+        }
         _ => reduce_generic(cx, from, to, reduction),
     }
 }
@@ -181,16 +282,20 @@ fn width(sizes: &[usize]) -> (usize, &'static ShaderFile, &'static ShaderFile) {
     if four { (4, &PACK_4, &FOLD_4) } else { (1, &PACK_1, &FOLD_1) }
 }
 
-fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Result<()> {
+fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, wide: bool, reduction: &Reduction) -> Result<()> {
     let Layout { batch, outer, kept, .. } = layout;
-    let wide = cx.variant() == "rows_wide";
-    let (mut rows, mut source) = (outer, cx.input(0));
+    let (mut rows, mut source) = (outer, reduction.source(cx));
     loop {
+        let first = rows == outer;
         let parts = row_parts(rows, batch, kept, wide);
         let part = (parts > 1).then(|| cx.temporary(batch * parts * kept));
-        let ([combine, term], beside) = reduction.joined(rows == outer);
+        let ([combine, term], beside) = reduction.joined(first);
         // What belongs to one output is found by packs of whole outputs.
-        let whole = if rows == outer && !reduction.is_plain() { kept } else { 4 };
+        let whole = match first {
+            true if reduction.is_single() => 1,
+            true if !reduction.is_plain() => kept,
+            _ => 4,
+        };
         let (width, pack, _) = width(&[rows * kept, parts * kept, whole]);
         let period = parts * kept / width;
         let kernel = Kernel::new(&[&GROUP, pack, &IS_NAN, combine, term, &ROWS])
@@ -198,9 +303,10 @@ fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Res
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?)
             // Packs across outputs belong to none, and nothing is asked of one.
-            .with("KEPT", cx.index(kept.div_ceil(width))?);
+            .with("KEPT", cx.index(kept.div_ceil(width))?)
+            .iterations(stretched(rows.div_ceil(parts) as u64, STRETCH));
         let groups = (batch * period).div_ceil(LANES);
-        reduction.dispatch(cx, Step { source, beside, part: part.clone() }, kernel, groups, width);
+        reduction.dispatch(cx, Step { source, beside, part: part.clone(), first }, kernel, groups, width)?;
         let Some(part) = part else { return Ok(()) };
         (rows, source) = (parts, part);
     }
@@ -210,7 +316,10 @@ fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Res
 fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
     // Invocations wanted, and rows for each that make a further dispatch worth while.
     let (wanted, worth) = if wide { (16_384, 32) } else { (256, 64) };
-    let parts = (4 * wanted / batch.saturating_mul(kept)).min(rows / worth);
+    let mut parts = (4 * wanted / batch.saturating_mul(kept)).min(rows / worth);
+    if !fits(stretched(rows.div_ceil(parts.max(1)) as u64, STRETCH)) {
+        parts = rows.div_ceil(CUT_TERMS);
+    }
     match parts {
         0 | 1 => 1,
         // As many as make a multiple of four elements.
@@ -219,12 +328,18 @@ fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
     }
 }
 
-fn reduce_channels(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) -> Result<()> {
-    let wide = cx.variant() == "channels_wide";
-    let (mut layout, mut source, mut first) = (layout, cx.input(0), true);
+/// Reduces `source`; `first` says that its elements are not terms yet.
+fn reduce_channels(
+    cx: &mut Lower<'_>,
+    mut layout: Layout,
+    wide: bool,
+    reduction: &Reduction,
+    mut source: Operand,
+    mut first: bool,
+) -> Result<()> {
     loop {
         let Layout { outer, kept, inner, .. } = layout;
-        let (width, pack, fold) = width(&[inner]);
+        let (width, pack, fold) = width(&[if first && reduction.is_single() { 1 } else { inner }]);
         let plane = inner / width;
         let count = outer * plane;
         let (parts, team) = channel_parts(count, kept, wide);
@@ -238,9 +353,10 @@ fn reduce_channels(cx: &mut Lower<'_>, layout: Layout, reduction: &Reduction) ->
                 .with("PLANE", cx.index(plane)?)
                 .with("COUNT", cx.index(count)?)
                 .with("PARTS", cx.index(parts)?)
-                .with("PART_COUNT", cx.index(part_count)?);
+                .with("PART_COUNT", cx.index(part_count)?)
+                .iterations(stretched(shared(part_count, team), STRETCH) + tree(team));
         let groups = (kept * parts).div_ceil(LANES / team);
-        reduction.dispatch(cx, Step { source, beside, part: part.clone() }, kernel, groups, 1);
+        reduction.dispatch(cx, Step { source, beside, part: part.clone(), first }, kernel, groups, 1)?;
         let Some(part) = part else { return Ok(()) };
         layout = Layout { batch: 1, outer: 1, kept, inner: parts };
         (source, first) = (part, false);
@@ -253,8 +369,13 @@ fn channel_parts(count: usize, channels: usize, wide: bool) -> (usize, usize) {
     let (wanted, worth, most) = if wide { (1024 * LANES, 8, LANES) } else { (256, 64, 1) };
     let parts = (wanted / most / channels).min(count / (worth * most));
     // Parts in fours are added four at a time.
-    let parts = if parts < 2 { 1 } else { parts.next_multiple_of(4) };
-    (parts, count.div_ceil(4 * parts).next_power_of_two().min(most))
+    let in_fours = |parts: usize| if parts < 2 { 1 } else { parts.next_multiple_of(4) };
+    let parts = in_fours(parts);
+    let team = count.div_ceil(4 * parts).next_power_of_two().min(most);
+    if fits(stretched(shared(count.div_ceil(parts), team), STRETCH) + tree(team)) {
+        return (parts, team);
+    }
+    (in_fours(count.div_ceil(CUT_TERMS * most)), most)
 }
 
 fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
@@ -262,13 +383,20 @@ fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Redu
     let target = padded(to);
     let full = padded(from);
     let ([combine, term], beside) = reduction.joined(true);
+    let (outputs, count) = (to.elements(), from.elements() / to.elements());
+    let iterations = |count: usize| shared(count, LANES) + tree(LANES);
+    let parts = if fits(iterations(count)) { 1 } else { count.div_ceil(CUT_TERMS * LANES) };
+    let part_count = count.div_ceil(parts);
     // Dimensions kept index the workgroups, the stretched ones are reduced within one.
     let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
     let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
     let kernel = Kernel::new(&[&GROUP, &PACK_1, &IS_NAN, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC])
         .with("TEAM", LANES as u32)
-        .with("OUTPUTS", cx.index(to.elements())?)
-        .with("COUNT", cx.index(from.elements() / to.elements())?)
+        .with("OUTPUTS", cx.index(outputs)?)
+        .with("COUNT", cx.index(count)?)
+        .with("PARTS", cx.index(parts)?)
+        .with("PART_COUNT", cx.index(part_count)?)
+        .iterations(iterations(part_count))
         .with("KEEP_1", keep[1])
         .with("KEEP_2", keep[2])
         .with("KEEP_3", keep[3])
@@ -285,7 +413,10 @@ fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Redu
         .with("STRIDE_3", source[3])
         .with("STRIDE_4", source[4])
         .with("STRIDE_5", source[5]);
-    let step = Step { source: cx.input(0), beside, part: None };
-    reduction.dispatch(cx, step, kernel, to.elements(), 1);
-    Ok(())
+    let part = (parts > 1).then(|| cx.temporary(outputs * parts));
+    let step = Step { source: reduction.source(cx), beside, part: part.clone(), first: true };
+    reduction.dispatch(cx, step, kernel, outputs * parts, 1)?;
+    let Some(part) = part else { return Ok(()) };
+    let rest = Layout { batch: 1, outer: 1, kept: outputs, inner: parts };
+    reduce_channels(cx, rest, false, reduction, part, false)
 }

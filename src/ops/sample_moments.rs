@@ -53,7 +53,8 @@ impl Operator for SampleMoments {
         let elements = cx.input_type(0).shape.elements();
         let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
         let packs = elements / width;
-        let kernel = Kernel::new(&[&GROUP, pack, &SAMPLE_MOMENTS]).with("PACKS", cx.index(packs)?);
+        let kernel =
+            Kernel::new(&[&GROUP, pack, &SAMPLE_MOMENTS]).with("PACKS", cx.index(packs)?).iterations(4);
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
         cx.dispatch(kernel, &operands, packs.div_ceil(256));
         Ok(())

@@ -1,9 +1,14 @@
 //! Softmax and its logarithm along any axis. Their gradients need only the output.
+//!
+//! A row is made by a team of invocations. Of rows too long for that the largest element and the sum are
+//! reductions of their own (`reduction`), and a further kernel makes the elements.
 
 use super::Operator;
+use super::loops::{fits, shared, tree};
+use super::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::plan::{Lower, Operand};
 use crate::reference::{Array, softmax as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -13,9 +18,12 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
 static SOFTMAX: ShaderFile = shader_file!("softmax");
 static GRAD: ShaderFile = shader_file!("softmax_grad");
+static APPLY: ShaderFile = shader_file!("softmax_apply");
+static GRAD_APPLY: ShaderFile = shader_file!("softmax_grad_apply");
 
-/// Invocations of a workgroup, which teams share.
+/// Invocations of a workgroup, which teams share, and elements that each makes by itself where none do.
 const LANES: usize = 64;
+const ITEMS: usize = 4;
 
 /// `exp(x) / sum of exp(x)` along an axis, or the logarithm of that. Stable for any finite input.
 /// The output has the input's shape.
@@ -28,20 +36,87 @@ pub struct Softmax {
 }
 
 impl Softmax {
-    /// Sets the shape of a kernel and finds its workgroups.
-    fn kernel(self, cx: &Lower<'_>, main: &'static ShaderFile, shape: &Shape) -> Result<(Kernel, usize)> {
+    /// Sets the shape of a kernel that goes over a row `passes` times and finds its workgroups; `None` for rows
+    /// that are too long.
+    fn kernel(
+        self,
+        cx: &Lower<'_>,
+        main: &'static ShaderFile,
+        passes: u64,
+        shape: &Shape,
+    ) -> Result<Option<(Kernel, usize)>> {
         let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product());
         let rows = shape.elements() / terms;
-        // Neighbouring rows lie side by side where there is an inner size: then invocations of
-        // their own read side by side, as long as there are enough rows to go round.
-        let team = if inner >= 16 && rows >= 32 * LANES { 1 } else { team(terms) };
+        let Team { lanes, iterations } = Team::of(terms, inner, rows, 32 * LANES, passes, passes - 1);
+        if !fits(iterations) {
+            return Ok(None);
+        }
         let kernel = Kernel::new(&[&GROUP, &TEAM, main])
-            .with("TEAM", team as u32)
+            .with("TEAM", lanes as u32)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)
             .with("INNER", cx.index(inner)?)
-            .with("LOG", self.log);
-        Ok((kernel, rows.div_ceil(LANES / team)))
+            .with("LOG", self.log)
+            .iterations(iterations);
+        Ok(Some((kernel, rows.div_ceil(LANES / lanes))))
+    }
+
+    /// Records the kernel that makes each element from the sums of its row.
+    fn apply(
+        self,
+        cx: &mut Lower<'_>,
+        main: &'static ShaderFile,
+        operands: &[Operand],
+        shape: &Shape,
+    ) -> Result<()> {
+        let kernel = Kernel::new(&[&GROUP, main])
+            .with("ELEMENTS", cx.index(shape.elements())?)
+            .with("AXIS", cx.index(shape[self.axis])?)
+            .with("INNER", cx.index(shape[self.axis + 1..].iter().product())?)
+            .with("LOG", self.log)
+            .with("ITEMS", ITEMS as u32)
+            .iterations(ITEMS as u64);
+        cx.dispatch(kernel, operands, shape.elements().div_ceil(LANES * ITEMS));
+        Ok(())
+    }
+}
+
+/// A shape (outer, terms, inner) as reductions over the terms take it, and the shape of their results.
+pub(super) fn along(shape: &Shape, axis: usize) -> [Shape; 2] {
+    let (outer, inner) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
+    [[outer, shape[axis], inner].into(), [outer, 1, inner].into()]
+}
+
+/// Records a reduction of `source` along an axis of its shape into scratch memory.
+pub(super) fn reduce_along(
+    cx: &mut Lower<'_>,
+    source: Operand,
+    [from, to]: &[Shape; 2],
+    combine: Combine,
+    term: Term,
+) -> Result<Operand> {
+    let result = cx.temporary(to.elements());
+    let reduction =
+        Reduction { combine, term, scale: 1.0, source: Some(source), result: Some(result.clone()) };
+    reduce_within(cx, from, to, &reduction)?;
+    Ok(result)
+}
+
+/// The invocations that share a row, and the loop iterations of each.
+pub(super) struct Team {
+    pub lanes: usize,
+    pub iterations: u64,
+}
+
+impl Team {
+    /// The team for rows of this many terms, (outer, terms, inner) in memory, which goes over them `passes` times
+    /// and reduces `trees` values of its invocations.
+    pub fn of(terms: usize, inner: usize, rows: usize, enough: usize, passes: u64, trees: u64) -> Team {
+        let of = |lanes| Team { lanes, iterations: passes * shared(terms, lanes) + trees * tree(lanes) };
+        // Neighbouring rows lie side by side where there is an inner size: then invocations of
+        // their own read side by side, as long as there are enough rows to go round.
+        let own = of(1);
+        if inner >= 16 && rows >= enough && fits(own.iterations) { own } else { of(team(terms)) }
     }
 }
 
@@ -83,10 +158,17 @@ impl Operator for Softmax {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (kernel, groups) = self.kernel(cx, &SOFTMAX, &cx.output_type(0).shape)?;
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, groups);
-        Ok(())
+        let shape = cx.output_type(0).shape.clone();
+        let (x, y) = (cx.input(0), cx.output(0));
+        if let Some((kernel, groups)) = self.kernel(cx, &SOFTMAX, 3, &shape)? {
+            cx.dispatch(kernel, &[x, y], groups);
+            return Ok(());
+        }
+        let rows = along(&shape, self.axis);
+        let maxima = reduce_along(cx, x.clone(), &rows, Combine::Max, Term::Plain)?;
+        let term = Term::Exponential(maxima.clone());
+        let sums = reduce_along(cx, x.clone(), &rows, Combine::Sum, term)?;
+        self.apply(cx, &APPLY, &[x, maxima, sums, y], &shape)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
@@ -122,10 +204,16 @@ impl Operator for SoftmaxGrad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let (kernel, groups) = self.forward.kernel(cx, &GRAD, &cx.output_type(0).shape)?;
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch(kernel, &operands, groups);
-        Ok(())
+        let shape = cx.output_type(0).shape.clone();
+        let (y, dy, dx) = (cx.input(0), cx.input(1), cx.output(0));
+        if let Some((kernel, groups)) = self.forward.kernel(cx, &GRAD, 2, &shape)? {
+            cx.dispatch(kernel, &[y, dy, dx], groups);
+            return Ok(());
+        }
+        let term = if self.forward.log { Term::Plain } else { Term::Product(y.clone()) };
+        let rows = along(&shape, self.forward.axis);
+        let sums = reduce_along(cx, dy.clone(), &rows, Combine::Sum, term)?;
+        self.forward.apply(cx, &GRAD_APPLY, &[y, dy, sums, dx], &shape)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

@@ -162,6 +162,8 @@ impl StridedCopy {
         let mut kernel = Kernel::new(&[&GROUP, copy.border.file(), &COPY])
             .with("ELEMENTS", cx.index(elements)?)
             .with("ITEMS", ITEMS as u32)
+            .iterations(ITEMS as u64)
+            .finishing(ITEMS as u64)
             .with("FILL", fill.to_bits());
         let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
         axes.extend(&copy.axes);
@@ -209,7 +211,7 @@ impl StridedCopy {
                 kernel.with(RESULT[place], cx.index(results[d])?).with(SOURCE[place], cx.index(axis.stride)?);
             tiles *= axis.size;
         }
-        let kernel = kernel.with("TILES", cx.index(tiles)?);
+        let kernel = kernel.with("TILES", cx.index(tiles)?).iterations(8).finishing(4);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch_finished(kernel, &operands, tiles, 1);
         Ok(())

@@ -1,6 +1,7 @@
 //! How batch norm's reductions are shared among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
+use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
 use crate::plan::Lower;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -14,6 +15,9 @@ static CHANNELS: ShaderFile = shader_file!("shared/channels");
 /// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
 /// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
 pub(crate) const VARIANTS: [&str; 2] = ["wide", "narrow"];
+
+/// Parts that the invocations of the workgroup which merges a channel's take one each.
+const MERGED: usize = 64;
 
 /// Elements side by side that kernels take at a time, and the file that says so.
 pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
@@ -52,7 +56,11 @@ impl Cut {
         let blocks = channels.div_ceil(lanes_c);
         // A part is worth a workgroup when its lanes have a few packs each.
         let worth = packs.div_ceil(4 * lanes / lanes_c);
-        let parts = (wanted / blocks).min(worth).clamp(1, 64);
+        let mut parts = (wanted / blocks).min(worth).clamp(1, MERGED);
+        let rows = lanes / lanes_c;
+        if !fits(share(packs.div_ceil(parts), rows)) {
+            parts = packs.div_ceil(CUT_TERMS * rows);
+        }
         let part_packs = packs.div_ceil(parts);
         let parts = packs.div_ceil(part_packs);
         Cut { pack, lanes, lanes_c, channels, plane: plane / width, packs, part_packs, parts }
@@ -72,6 +80,16 @@ impl Cut {
             .with("PARTS", cx.index(self.parts)?))
     }
 
+    /// Loop iterations of an invocation that goes over its share of a part and of the tree after it.
+    pub fn iterations(&self) -> u64 {
+        share(self.part_packs, self.lanes / self.lanes_c)
+    }
+
+    /// Loop iterations of an invocation of the workgroup that merges a channel's parts.
+    pub fn merge_iterations(&self) -> u64 {
+        shared(self.parts.saturating_sub(MERGED), MERGED) + tree(MERGED)
+    }
+
     pub fn workgroups(&self) -> usize {
         self.channels.div_ceil(self.lanes_c) * self.parts
     }
@@ -80,6 +98,11 @@ impl Cut {
     pub fn pairs(&self) -> usize {
         2 * self.channels * self.parts
     }
+}
+
+/// Loop iterations for the packs of a part among so many invocations, and for the tree that they end in.
+fn share(packs: usize, rows: usize) -> u64 {
+    shared(packs, rows) + tree(rows)
 }
 
 /// Workgroups of 64 invocations that make four packs each, and the kernel of `files` over all packs of a
@@ -97,6 +120,8 @@ pub(crate) fn flat(
     let kernel = Kernel::new(&all)
         .with("CHANNELS", cx.index(shape[1])?)
         .with("PLANE", cx.index(plane / width)?)
-        .with("PACKS", cx.index(packs)?);
+        .with("PACKS", cx.index(packs)?)
+        .iterations(4)
+        .finishing(4);
     Ok((kernel, packs.div_ceil(256), width))
 }

@@ -178,14 +178,16 @@ impl Operator for BatchNormEvalGrad {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
         let partial = cx.temporary(cut.pairs());
-        let kernel = cut.kernel(cx, &[&CHANNEL_SUMS, &GRAD])?.with("EPSILON", self.0.eps);
+        let kernel =
+            cut.kernel(cx, &[&CHANNEL_SUMS, &GRAD])?.with("EPSILON", self.0.eps).iterations(cut.iterations());
         let operands =
             [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.input(4), cx.output(0), partial.clone()];
         cx.dispatch(kernel, &operands, cut.workgroups());
         let kernel = Kernel::new(&[&GROUP, &GRAD_PARAMETERS])
             .with("EPSILON", self.0.eps)
             .with("CHANNELS", cx.index(cut.channels)?)
-            .with("PARTS", cx.index(cut.parts)?);
+            .with("PARTS", cx.index(cut.parts)?)
+            .iterations(cut.parts as u64);
         let operands = [cx.input(4), partial, cx.output(1), cx.output(2)];
         cx.dispatch(kernel, &operands, cut.channels.div_ceil(64));
         Ok(())

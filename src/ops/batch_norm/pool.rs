@@ -109,7 +109,10 @@ impl Operator for BatchNormMaxPool {
         let (bias, operand) = self.norm.bias(cx);
         let mut kernel = Kernel::new(&[&GROUP, &TAPS, bias, &NORM_POOL])
             .with("CHANNELS", cx.index(channels)?)
-            .with("PLANES", cx.index(planes)?);
+            .with("PLANES", cx.index(planes)?)
+            // Four windows of four elements.
+            .iterations(4 * (1 + 3))
+            .finishing(16);
         for (name, value) in windows(cx, &pooled)? {
             kernel = kernel.with(name, value);
         }

@@ -41,15 +41,15 @@ pub(crate) fn moments(
     files.extend(conclusion.files);
     if cut.parts == 1 {
         files.push(&MOMENTS);
-        let kernel = conclusion.set(cut.kernel(cx, &files)?);
+        let kernel = conclusion.set(cut.kernel(cx, &files)?).iterations(cut.iterations());
         cx.dispatch(kernel, &[vec![source], conclusion.operands].concat(), cut.workgroups());
         return Ok(());
     }
     let partial = cx.temporary(cut.pairs());
-    let kernel = cut.kernel(cx, &[&MERGE_MOMENTS, &MOMENTS_PARTS, &MOMENTS])?;
+    let kernel = cut.kernel(cx, &[&MERGE_MOMENTS, &MOMENTS_PARTS, &MOMENTS])?.iterations(cut.iterations());
     cx.dispatch(kernel, &[source.clone(), partial.clone()], cut.workgroups());
     files.push(&MOMENTS_MERGE);
-    let kernel = conclusion.set(cut.kernel(cx, &files)?);
+    let kernel = conclusion.set(cut.kernel(cx, &files)?).iterations(cut.merge_iterations());
     cx.dispatch(kernel, &[vec![source, partial], conclusion.operands].concat(), cut.channels);
     Ok(())
 }
@@ -78,7 +78,7 @@ impl Sums<'_> {
         let with_terms = |kernel: Kernel| {
             let constants = self.constants.iter();
             let kernel = constants.fold(kernel, |kernel, &(name, value)| kernel.with(name, value));
-            kernel.joined(&[], self.glue)
+            kernel.joined(&[], self.glue).iterations(cut.iterations())
         };
         if cut.parts == 1 {
             files.extend(conclusion.files);
@@ -94,7 +94,7 @@ impl Sums<'_> {
         let mut files = vec![line];
         files.extend(conclusion.files);
         files.push(&SUMS_MERGE);
-        let kernel = conclusion.set(cut.kernel(cx, &files)?);
+        let kernel = conclusion.set(cut.kernel(cx, &files)?).iterations(cut.merge_iterations());
         let operands: Vec<_> = line_operand.into_iter().chain([partial]).chain(conclusion.operands).collect();
         cx.dispatch(kernel, &operands, cut.channels);
         Ok(())

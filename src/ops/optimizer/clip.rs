@@ -2,6 +2,8 @@
 
 use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
 use crate::error::Result;
+use crate::ops::loops::{CUT_TERMS, fits, shared, stretched, tree};
+use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::plan::{AdapterKind, Lower, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -14,6 +16,12 @@ static VALUE_NONE: ShaderFile = shader_file!("shared/clip_value_none");
 static NORM: ShaderFile = shader_file!("shared/clip_norm");
 static NORM_NONE: ShaderFile = shader_file!("shared/clip_norm_none");
 static SQUARES: ShaderFile = shader_file!("gradient_squares");
+
+/// Vectors that an invocation adds up before it joins them to the others.
+const STRETCH: u64 = 32;
+
+/// Parts of the sum of squares that every invocation of an update adds up at most.
+const MOST_PARTS: usize = 4096;
 
 /// What is done to the gradients before an update uses them: first the one, then the other.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -85,7 +93,10 @@ impl Clip {
                 let run = shifted(&page, gradients);
                 let vectors = cx.run_elements(run.clone()) / 4;
                 // The update loads parts in fours.
-                let parts = vectors.div_ceil(LANES * ITEMS).min(most).next_multiple_of(4);
+                let mut parts = vectors.div_ceil(LANES * ITEMS).min(most).next_multiple_of(4);
+                if !fits(iterations(vectors.div_ceil(parts))) {
+                    parts = vectors.div_ceil(LANES * CUT_TERMS).next_multiple_of(4);
+                }
                 (run, parts)
             })
             .collect();
@@ -99,12 +110,25 @@ impl Clip {
                 .with("FIRST_PART", cx.index(first)?)
                 .with("PARTS", cx.index(parts)?)
                 .with("PART_VECTORS", cx.index(vectors.div_ceil(parts))?)
-                .with("EVERY", every);
+                .with("EVERY", every)
+                .iterations(iterations(vectors.div_ceil(parts)));
             let operands = [cx.run(run), squares.clone(), step.clone()];
             cx.dispatch(self.with_value(kernel), &operands, parts);
             first += parts;
         }
-        Ok(Some(Squares { parts: squares, count }))
+        if count <= MOST_PARTS {
+            return Ok(Some(Squares { parts: squares, count }));
+        }
+        let four = cx.temporary(4);
+        let reduction = Reduction {
+            combine: Combine::Sum,
+            term: Term::Plain,
+            scale: 1.0,
+            source: Some(squares),
+            result: Some(four.clone()),
+        };
+        reduce_within(cx, &[count / 4, 4].into(), &[1, 4].into(), &reduction)?;
+        Ok(Some(Squares { parts: four, count: 4 }))
     }
 
     /// The update's kernel, of these files, with what clips its gradients, and the operand that takes,
@@ -122,7 +146,15 @@ impl Clip {
         let (Some(norm), Some(squares)) = (self.norm, squares) else {
             return Ok((kernel(&NORM_NONE), None));
         };
-        let kernel = kernel(&NORM).with("CLIP_NORM", norm as f32).with("PARTS", cx.index(squares.count)?);
+        let kernel = kernel(&NORM)
+            .with("CLIP_NORM", norm as f32)
+            .with("PARTS", cx.index(squares.count)?)
+            .iterations(squares.count as u64 / 4);
         Ok((kernel, Some(squares.parts.clone())))
     }
+}
+
+/// Loop iterations of an invocation that sums its share of a part's vectors.
+fn iterations(vectors: usize) -> u64 {
+    stretched(shared(vectors, LANES), STRETCH) + tree(LANES)
 }

@@ -84,6 +84,12 @@ pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
     /// The WGSL file with `Scales`, `scales` and `update`, and files that it calls.
     fn files(&self) -> Vec<&'static ShaderFile>;
 
+    /// Loop iterations of one call of `scales` at most, which calls what the files define twice at most;
+    /// `update` has no loops.
+    fn iterations(&self) -> u64 {
+        2 * self.files().iter().map(|file| file.iterations()).sum::<u64>()
+    }
+
     /// Sets the constants of the files.
     fn constants(&self, kernel: Kernel) -> Kernel;
 
@@ -238,7 +244,8 @@ impl<R: Rule> Operator for Update<R> {
                 let kernel = kernel
                     .with("VECTORS", cx.index(vectors)?)
                     .with("EVERY", self.every)
-                    .with("ITEMS", self.clip.items() as u32);
+                    .with("ITEMS", self.clip.items() as u32)
+                    .iterations(self.clip.items() as u64 + group.rule.iterations());
                 let mut operands: Vec<_> = (0..runs).map(|i| cx.run(shifted(&run, i * parameters))).collect();
                 operands.extend(prepared.clone());
                 if R::HAS_RATE {

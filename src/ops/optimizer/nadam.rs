@@ -1,9 +1,11 @@
 //! NAdam.
 
 use super::{
-    Element, Rule, Slots, finite_f32, logarithm, require, require_decay, require_eps, require_weight_decay,
+    Element, LANES, Rule, Slots, finite_f32, logarithm, require, require_decay, require_eps,
+    require_weight_decay,
 };
 use crate::error::Result;
+use crate::ops::loops::{shared, tree};
 use crate::plan::{Lower, Operand};
 use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
@@ -107,7 +109,8 @@ impl Rule for NadamRule {
             .with("LOG_BETA1", logarithm(beta1))
             // A hundred is as good as any more: its power is nothing.
             .with("DECAY", (self.momentum_decay * 0.96f64.ln()).max(-100.0) as f32);
-        cx.dispatch(kernel, &[step.clone(), momenta.clone()], 1);
+        let iterations = shared(self.terms() as usize, LANES) + tree(LANES) + 2 * ONE_LESS_EXP.iterations();
+        cx.dispatch(kernel.iterations(iterations), &[step.clone(), momenta.clone()], 1);
         Ok(Some(momenta))
     }
 

@@ -12,6 +12,7 @@ pub use gradients::{RowNormGrad, RowNormGradParameters};
 
 use super::Operator;
 use super::batch_norm::{Conclusion, Cut, flat, moments};
+use super::loops::{fits, shared, tree};
 use super::pointwise::{Link, Pointwise, Reach};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
@@ -39,6 +40,11 @@ const LANES: usize = 64;
 
 /// How batch norm cuts what it reduces among many workgroups.
 const PARTS: &str = "wide";
+
+/// Loop iterations of an invocation of a team: at most three passes over its packs, and two trees.
+fn team_iterations(terms: usize, team: usize) -> u64 {
+    3 * shared(terms / pack(terms).0, team) + 2 * tree(team)
+}
 
 /// What is normalised together, and what has a weight of its own.
 #[derive(Clone, PartialEq, Debug)]
@@ -150,6 +156,10 @@ impl RowNorm {
     /// A GPU wants many invocations, a few packs for each; a software adapter pays for each barrier, and
     /// takes a row by as few as it may.
     fn variants(&self, x: &Shape) -> Vec<&'static str> {
+        // Both have whole teams for rows that long.
+        if !fits(team_iterations(self.terms(x), LANES)) {
+            return vec!["parts"];
+        }
         if self.is_long(x) { vec!["wide", "narrow", "parts"] } else { vec!["wide", "narrow"] }
     }
 
@@ -167,12 +177,15 @@ impl RowNorm {
             packs.div_ceil(4)
         };
         let team = team.clamp(1, LANES).next_power_of_two();
+        let each = packs.div_ceil(team);
         let mut all = vec![&GROUP, pack, &TEAM];
         all.extend(files);
         let kernel = Kernel::new(&all)
             .with("TEAM", team as u32)
             .with("ROWS", cx.index(rows)?)
-            .with("PACKS", cx.index(packs)?);
+            .with("PACKS", cx.index(packs)?)
+            .iterations(team_iterations(terms, team))
+            .finishing(each as u64);
         Ok((kernel, rows.div_ceil(LANES / team), width))
     }
 

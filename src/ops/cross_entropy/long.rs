@@ -1,0 +1,121 @@
+//! Cross-entropy over rows with more classes than a team of invocations takes within the bound on loops: the
+//! largest score and the sums are reductions of their own, and further kernels make the losses and the gradient
+//! from them.
+
+use super::{
+    CLASS_WEIGHT, CLASS_WEIGHT_NONE, ClassScores, CrossEntropy, GROUP, LABEL, LABEL_ROWS, LOG1P, sizes,
+};
+use crate::error::Result;
+use crate::ops::loss::Reduction;
+use crate::ops::reduction::{ClassWeights, Combine, Term};
+use crate::ops::softmax::{along, reduce_along};
+use crate::plan::{Lower, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::Shape;
+
+static ALL_WEIGHTS: ShaderFile = shader_file!("shared/all_weights");
+static ALL_WEIGHTS_NONE: ShaderFile = shader_file!("shared/all_weights_none");
+static SCORE_LINE: ShaderFile = shader_file!("shared/score_line");
+static SCORE_LINE_NONE: ShaderFile = shader_file!("shared/score_line_none");
+static LINES: ShaderFile = shader_file!("cross_entropy_lines");
+static SETTLE: ShaderFile = shader_file!("cross_entropy_settle");
+static GRAD_APPLY: ShaderFile = shader_file!("cross_entropy_grad_apply");
+
+/// Invocations of a workgroup, and elements of the gradient that each makes.
+const LANES: usize = 64;
+const ITEMS: usize = 4;
+
+/// What was reduced: a line for each row, unless none is asked for, and the sum of the classes' weights, unless
+/// each weighs one.
+struct Reduced {
+    lines: Option<Operand>,
+    all_weights: Option<Operand>,
+}
+
+impl CrossEntropy {
+    /// Records the losses and weights of the rows.
+    pub(super) fn lower_long_rows(
+        self,
+        cx: &mut Lower<'_>,
+        weight: Option<Operand>,
+        [losses, row_weights]: [Operand; 2],
+    ) -> Result<()> {
+        let reduced = self.reduce_scores(cx, weight.as_ref(), true)?;
+        let kernel = self.kernel_of_lines(cx, &[&LOG1P], &SETTLE, weight.is_some(), &reduced)?;
+        let mut operands = vec![cx.input(0), cx.input(1), losses, row_weights];
+        operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
+        let rows = cx.input_type(1).shape.elements();
+        cx.dispatch(kernel, &operands, rows.div_ceil(LANES));
+        Ok(())
+    }
+
+    /// Records the gradient.
+    pub(super) fn lower_long_grad(self, cx: &mut Lower<'_>, weight: Option<Operand>) -> Result<()> {
+        let reduced = self.reduce_scores(cx, weight.as_ref(), false)?;
+        let elements = cx.input_type(0).shape.elements();
+        let kernel = self
+            .kernel_of_lines(cx, &[], &GRAD_APPLY, weight.is_some(), &reduced)?
+            .with("ELEMENTS", cx.index(elements)?)
+            .with("MEAN", self.reduction == Reduction::Mean)
+            .with("EACH", self.reduction == Reduction::None)
+            .with("ITEMS", ITEMS as u32)
+            .iterations(ITEMS as u64);
+        let mut operands = vec![cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.output(0)];
+        operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
+        cx.dispatch(kernel, &operands, elements.div_ceil(LANES * ITEMS));
+        Ok(())
+    }
+
+    /// Records what both need of the scores; the loss with smoothing needs more than the gradient.
+    fn reduce_scores(self, cx: &mut Lower<'_>, weight: Option<&Operand>, loss: bool) -> Result<Reduced> {
+        let [images, classes, inner] = sizes(cx.input_type(0));
+        let smoothed = self.label_smoothing > 0.0;
+        let all_weights = match weight {
+            Some(weight) if smoothed => {
+                let row = along(&[classes].into(), 0);
+                Some(reduce_along(cx, weight.clone(), &row, Combine::Sum, Term::Plain)?)
+            }
+            _ => None,
+        };
+        if self.scores == ClassScores::LogProbabilities && !(loss && smoothed) {
+            return Ok(Reduced { lines: None, all_weights });
+        }
+        let rows = along(&Shape::from([images, classes, inner]), 1);
+        let scores = cx.input(0);
+        let maxima = reduce_along(cx, scores.clone(), &rows, Combine::Max, Term::Plain)?;
+        let mut sum = |term| reduce_along(cx, scores.clone(), &rows, Combine::Sum, term);
+        let below = sum(Term::Below(maxima.clone()))?;
+        let maximal = sum(Term::Equal(maxima.clone()))?;
+        let gaps = match weight {
+            _ if !(loss && smoothed) => maxima.clone(),
+            None => sum(Term::Gap(maxima.clone()))?,
+            Some(weight) => {
+                let weights = ClassWeights { weights: weight.clone(), count: classes, inner };
+                sum(Term::WeightedGap(maxima.clone(), weights))?
+            }
+        };
+        let count = images * inner;
+        let lines = cx.temporary(4 * count);
+        let kernel = Kernel::new(&[&GROUP, &LINES]).with("ROWS", cx.index(count)?);
+        cx.dispatch(kernel, &[maxima, below, maximal, gaps, lines.clone()], count.div_ceil(LANES));
+        Ok(Reduced { lines: Some(lines), all_weights })
+    }
+
+    fn kernel_of_lines(
+        self,
+        cx: &Lower<'_>,
+        files: &[&'static ShaderFile],
+        main: &'static ShaderFile,
+        weighted: bool,
+        reduced: &Reduced,
+    ) -> Result<Kernel> {
+        let line = if reduced.lines.is_some() { &SCORE_LINE } else { &SCORE_LINE_NONE };
+        let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
+        let all_weights = if reduced.all_weights.is_some() { &ALL_WEIGHTS } else { &ALL_WEIGHTS_NONE };
+        let mut all = vec![&GROUP, &LABEL, &LABEL_ROWS, weight, all_weights, line];
+        all.extend(files);
+        all.push(main);
+        self.shaped(cx, Kernel::new(&all))
+    }
+}
