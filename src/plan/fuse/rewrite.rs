@@ -6,7 +6,6 @@
 
 use crate::graph::{Graph, Node, Source, Value};
 use crate::ops::Operator;
-use crate::plan::lower::Draft;
 use crate::plan::{Caps, MAX_ITERATIONS, PlanOptions, draft};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
