@@ -72,7 +72,9 @@ pub enum Error {
     },
     /// The device is lost, and so is everything on it. Every later call on it fails with this error.
     #[error(
-        "device \"{adapter}\" is lost: {reason}; open a device again and rebuild the session on it with Session::rebuild"
+        "device \"{}\" is lost: {}; open a device again and rebuild the session on it with Session::rebuild",
+        name(adapter),
+        lines(reason)
     )]
     DeviceLost {
         /// The adapter's name.
@@ -83,7 +85,8 @@ pub enum Error {
     /// The GPU was not done within the limit that [`Device::set_wait_limit`](crate::Device::set_wait_limit) set.
     /// Nothing is lost: what was submitted goes on running.
     #[error(
-        "device \"{adapter}\": {} was not done within {limit:?}; wait again, or set a longer limit with Device::set_wait_limit",
+        "device \"{}\": {} was not done within {limit:?}; wait again, or set a longer limit with Device::set_wait_limit",
+        name(adapter),
         step.map_or("what was submitted".into(), |step| format!("step {step}"))
     )]
     Timeout {
@@ -96,7 +99,9 @@ pub enum Error {
     },
     /// Two objects of different devices are used together.
     #[error(
-        "{object} belong to another device (\"{found}\") than this one (\"{expected}\"); make both on the same `Device`, or move them by a checkpoint or by Session::rebuild"
+        "{object} belong to another device (\"{}\") than this one (\"{}\"); make both on the same `Device`, or move them by a checkpoint or by Session::rebuild",
+        name(found),
+        name(expected)
     )]
     OtherDevice {
         /// What was given, for example `weights`.
@@ -107,7 +112,7 @@ pub enum Error {
         found: String,
     },
     /// The host lacks memory.
-    #[error("{what}: {bytes} bytes of host memory are not available")]
+    #[error("{}: {bytes} bytes of host memory are not available", text(what))]
     HostMemory {
         /// What the memory was for, for example the name of a parameter.
         what: String,

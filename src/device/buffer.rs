@@ -67,28 +67,9 @@ impl Device {
         Ok(())
     }
 
-    /// Uploads to parts of buffers (buffer, start, bytes), in one submission: what else is submitted meanwhile,
-    /// by whichever thread, sees all of it or nothing. Where there is no memory for it, nothing is changed.
-    /// Starts and lengths are multiples of four.
-    pub(crate) fn write_together(&self, parts: &[(&Buffer, u64, &[u8])]) -> Result<()> {
-        let mut encoder =
-            self.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("upload") });
-        for (buffer, offset, bytes) in parts.iter().filter(|(_, _, bytes)| !bytes.is_empty()) {
-            let staging = self.guarded(|device| {
-                device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("upload"),
-                    size: bytes.len() as u64,
-                    usage: wgpu::BufferUsages::COPY_SRC,
-                    mapped_at_creation: true,
-                })
-            })?;
-            let mapped = staging.get_mapped_range_mut(..).map_err(|e| self.error(e.to_string()));
-            mapped.map(|mut view| view.copy_from_slice(bytes))?;
-            staging.unmap();
-            encoder.copy_buffer_to_buffer(&staging, 0, &buffer.raw, *offset, bytes.len() as u64);
-        }
-        self.queue().submit([encoder.finish()]);
-        Ok(())
+    /// Begins an upload that takes effect as a whole.
+    pub(crate) fn upload(&self) -> Upload<'_> {
+        Upload { device: self, staged: Vec::new() }
     }
 
     /// Submits the uploads that are queued, rather than with the next step, so that their staging memory
@@ -149,5 +130,43 @@ impl Device {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn read(&self, parts: &[(&Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
         pollster::block_on(self.read_async(parts))
+    }
+}
+
+/// An upload to several places in one submission: what else is submitted meanwhile, by whichever thread, sees all of
+/// it or nothing. Nothing is changed before [`Upload::submit`].
+pub(crate) struct Upload<'d> {
+    device: &'d Device,
+    /// Mapped memory, the buffer it goes to, where it starts there, and how many bytes it has.
+    staged: Vec<(wgpu::Buffer, wgpu::Buffer, u64, u64)>,
+}
+
+impl Upload<'_> {
+    /// Takes bytes for a part of a buffer. Start and length are multiples of four.
+    pub fn write(&mut self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let (size, usage) = (bytes.len() as u64, wgpu::BufferUsages::COPY_SRC);
+        let staging = self.device.raw_buffer("an upload", size, usage, true)?;
+        let mapped = staging.get_mapped_range_mut(..).map_err(|e| self.device.error(e.to_string()));
+        mapped.map(|mut view| view.copy_from_slice(bytes))?;
+        staging.unmap();
+        self.staged.push((staging, buffer.raw.clone(), offset, size));
+        Ok(())
+    }
+
+    /// Lets it take effect, and gives the number of bytes.
+    pub fn submit(self) -> Result<u64> {
+        self.device.inner.queued.store(0, Ordering::Relaxed);
+        self.device.guarded(|device| {
+            let mut encoder =
+                device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("upload") });
+            for (staging, buffer, offset, size) in &self.staged {
+                encoder.copy_buffer_to_buffer(staging, 0, buffer, *offset, *size);
+            }
+            self.device.queue().submit([encoder.finish()])
+        })?;
+        Ok(self.staged.iter().map(|part| part.3).sum())
     }
 }

@@ -64,6 +64,7 @@ impl Session {
     /// # Errors
     /// As [`Session::save_checkpoint_with`], except a fault of the device.
     pub fn check_checkpoint(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.device.check()?;
         self.weights.check_checkpoint(path.as_ref(), &self.checkpoint(notes)?)
     }
 

@@ -137,17 +137,13 @@ impl Weights {
 
     /// Gives tensors these contents of a file, and counts the bytes.
     fn upload(&self, file: &Reader<'_>, found: &[(&Entry, Tensor<'_>)]) -> Result<u64> {
-        let contents = found.iter().map(|(_, tensor)| file.read(tensor)).collect::<Result<Vec<_>>>()?;
+        let mut upload = self.device.upload();
+        for (entry, tensor) in found {
+            let numbers = file.read(tensor)?;
+            upload.write(&self.pages[entry.page], entry.offset, HostSlice::F32(&numbers).bytes())?;
+        }
         file.check_unchanged()?;
-        let parts: Vec<(_, _, &[u8])> = found
-            .iter()
-            .zip(&contents)
-            .map(|((entry, _), numbers)| {
-                (&self.pages[entry.page], entry.offset, HostSlice::F32(numbers).bytes())
-            })
-            .collect();
-        self.device.write_together(&parts)?;
-        Ok(parts.iter().map(|part| part.2.len() as u64).sum())
+        upload.submit()
     }
 
     /// Bytes of the header of a file with all tensors, at most.

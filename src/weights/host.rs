@@ -37,13 +37,10 @@ impl Weights {
         if let Some(name) = tensors.keys().find(|&name| !self.entries.contains_key(name)) {
             return error(name, "the weights hold no tensor of this name; take the snapshot's own".into());
         }
-        let mut bytes = 0;
+        let mut upload = self.device.upload();
         for (entry, tensor) in self.entries.values().zip(tensors.values()) {
-            let contents = HostSlice::from(tensor).bytes();
-            self.device.write(&self.pages[entry.page], entry.offset, contents)?;
-            bytes += contents.len() as u64;
+            upload.write(&self.pages[entry.page], entry.offset, HostSlice::from(tensor).bytes())?;
         }
-        self.device.flush()?;
-        Ok(bytes)
+        upload.submit()
     }
 }

@@ -6,7 +6,8 @@
 use super::file::{counts_batches, listed};
 use super::{Checkpoint, Entry};
 use crate::error::{Error, Result};
-use crate::file::{self, START, Wanted, printable};
+use crate::file::{self, START, Wanted, printable, printable_path};
+use crate::memory;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -84,8 +85,7 @@ impl<'p> Reader<'p> {
             )));
         }
         let mut text = Vec::new();
-        text.try_reserve_exact(length as usize)
-            .map_err(|_| error(format!("has a header of {length} bytes, for which there is no memory")))?;
+        memory::reserve(&mut text, length as usize, &format!("the header of {}", printable_path(path)))?;
         file.seek(SeekFrom::Start(LENGTH)).map_err(failed)?;
         (&mut file).take(length).read_to_end(&mut text).map_err(failed)?;
         let text = std::str::from_utf8(&text).map_err(|e| damaged(format!("its header is no text ({e})")))?;
@@ -168,13 +168,8 @@ impl<'p> Reader<'p> {
         Ok(numbers)
     }
 
-    fn zeros<T: bytemuck::Zeroable + Clone>(&self, elements: usize) -> Result<Vec<T>> {
-        let mut zeros = Vec::new();
-        zeros.try_reserve_exact(elements).map_err(|_| {
-            self.error(format!("has a tensor of {elements} elements, for which there is no memory"))
-        })?;
-        zeros.resize(elements, T::zeroed());
-        Ok(zeros)
+    fn zeros<T: bytemuck::Zeroable + Copy>(&self, elements: usize) -> Result<Vec<T>> {
+        memory::filled(elements, T::zeroed(), &format!("a tensor of {}", printable_path(self.path)))
     }
 
     fn read_exact(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
