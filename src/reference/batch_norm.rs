@@ -14,15 +14,14 @@ pub fn train(operator: &BatchNormTrain, inputs: &[&Array]) -> Vec<Array> {
     let mut statistics = Array::zeros([channels, 4]);
     let mut new: Vec<Array> = running.iter().take(2).map(|&old| old.clone()).collect();
     for c in 0..channels {
-        let members = members(x, c);
-        let n = members.len() as f64;
-        let mean = members.iter().map(|&i| x.data[i]).sum::<f64>() / n;
-        let deviations = members.iter().map(|&i| (x.data[i] - mean).powi(2)).sum::<f64>();
+        let n = count(x);
+        let mean = members(x, c).map(|i| x.data[i]).sum::<f64>() / n;
+        let deviations = members(x, c).map(|i| (x.data[i] - mean).powi(2)).sum::<f64>();
         let inverse = 1.0 / (deviations / n + eps).sqrt();
-        for &i in &members {
+        for i in members(x, c) {
             y.data[i] = (x.data[i] - mean) * inverse * weight.data[c] + bias.data[c];
         }
-        let first = x.data[members[0]];
+        let first = members(x, c).next().map_or(f64::NAN, |i| x.data[i]);
         statistics.data[4 * c..4 * c + 4].copy_from_slice(&[
             first,
             mean - first,
@@ -53,12 +52,11 @@ pub fn train_grad(x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array>
     let mut grad_x = Array::zeros(x.shape.clone());
     let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
     for c in 0..channels {
-        let members = members(x, c);
-        let n = members.len() as f64;
+        let n = count(x);
         let [first, rest, inverse, scale] = [0, 1, 2, 3].map(|i| statistics.data[4 * c + i]);
         let (mean, weight) = (first + rest, scale / inverse);
         let (mut by_var, mut by_mean) = (0.0, 0.0);
-        for &i in &members {
+        for i in members(x, c) {
             let centred = x.data[i] - mean;
             grad_weight.data[c] += gradient.data[i] * centred * inverse;
             grad_bias.data[c] += gradient.data[i];
@@ -66,7 +64,7 @@ pub fn train_grad(x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array>
             by_var += by_normal * centred * -0.5 * inverse.powi(3);
             by_mean -= by_normal * inverse;
         }
-        for &i in &members {
+        for i in members(x, c) {
             let through_var = by_var * 2.0 * (x.data[i] - mean) / n;
             grad_x.data[i] = gradient.data[i] * weight * inverse + through_var + by_mean / n;
         }
@@ -142,13 +140,22 @@ pub fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize
 
 /// The largest magnitude where each channel is scaled.
 pub fn largest_scaled(gradient: &Array, scale: impl Fn(usize) -> f64) -> f64 {
-    let of = |c: usize| members(gradient, c).into_iter().map(move |i| (i, c));
+    let of = |c: usize| members(gradient, c).map(move |i| (i, c));
     let scaled = (0..gradient.shape[1]).flat_map(of).map(|(i, c)| (gradient.data[i] * scale(c)).abs());
     scaled.fold(0.0, f64::max)
 }
 
-/// Flat indices of channel `c`.
-fn members(x: &Array, c: usize) -> Vec<usize> {
+/// Flat indices of channel `c`, in order.
+fn members(x: &Array, c: usize) -> impl Iterator<Item = usize> {
+    let (images, channels) = (x.shape[0], x.shape[1]);
     let plane: usize = x.shape[2..].iter().product();
-    (0..x.data.len()).filter(|i| i / plane % x.shape[1] == c).collect()
+    (0..images).flat_map(move |n| {
+        let first = (n * channels + c) * plane;
+        first..first + plane
+    })
+}
+
+/// Elements of a channel.
+fn count(x: &Array) -> f64 {
+    (x.data.len() / x.shape[1]) as f64
 }

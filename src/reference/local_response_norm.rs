@@ -1,16 +1,13 @@
-//! Local response normalisation, element by element.
+//! Local response normalisation.
 
 use super::Array;
 use crate::ops::local_response_norm::LocalResponseNorm;
-use crate::tensor::Shape;
 
 /// y, and the base of the power that x is divided by.
 pub fn local_response_norm(operator: &LocalResponseNorm, x: &Array) -> Vec<Array> {
-    let mut scales = Array::zeros(x.shape.clone());
-    for i in 0..x.data.len() {
-        let squares: f64 = window(operator, &x.shape, i).iter().map(|&j| x.data[j].powi(2)).sum();
-        scales.data[i] = f64::from(operator.k) + f64::from(operator.alpha) / operator.size as f64 * squares;
-    }
+    let squares = window_sums(&x.map(|x| x.powi(2)), operator.size / 2, (operator.size - 1) / 2);
+    let rate = f64::from(operator.alpha) / operator.size as f64;
+    let scales = squares.map(|squares| f64::from(operator.k) + rate * squares);
     let y = x.zip(&scales, |x, scale| x / scale.powf(f64::from(operator.beta)));
     vec![y, scales]
 }
@@ -24,23 +21,51 @@ pub fn local_response_norm_grad(
 ) -> Array {
     let beta = f64::from(operator.beta);
     let rate = f64::from(operator.alpha) / operator.size as f64;
-    let mut grad_x = Array::zeros(x.shape.clone());
-    for i in 0..x.data.len() {
-        grad_x.data[i] += gradient.data[i] * scales.data[i].powf(-beta);
-        // By the scale, which each element of the window moves by 2 * rate * x.
-        let by_scale = -beta * gradient.data[i] * x.data[i] * scales.data[i].powf(-beta - 1.0);
-        for j in window(operator, &x.shape, i) {
-            grad_x.data[j] += by_scale * 2.0 * rate * x.data[j];
-        }
+    // By each scale, which an element of its window moves by 2 * rate * x. An element is in the windows of those
+    // in whose window it is, turned round.
+    let mut by_scale = gradient.zip(x, |gradient, x| -beta * gradient * x);
+    by_scale = by_scale.zip(scales, |slope, scale| slope * scale.powf(-beta - 1.0));
+    let by_scale = window_sums(&by_scale, (operator.size - 1) / 2, operator.size / 2);
+    let mut grad_x = gradient.zip(scales, |gradient, scale| gradient * scale.powf(-beta));
+    for (i, grad_x) in grad_x.data.iter_mut().enumerate() {
+        *grad_x += by_scale.data[i] * 2.0 * rate * x.data[i];
     }
     grad_x
 }
 
-/// Flat indices of the elements in the window of element `i`.
-fn window(operator: &LocalResponseNorm, shape: &Shape, i: usize) -> Vec<usize> {
-    let plane: usize = shape[2..].iter().product();
-    let c = i / plane % shape[1];
-    let first = c.saturating_sub(operator.size / 2);
-    let last = c.saturating_add((operator.size - 1) / 2).min(shape[1] - 1);
-    (first..=last).map(|j| i - c * plane + j * plane).collect()
+/// For each element the sum over the channels from `lower` before its own to `upper` behind it that there are.
+///
+/// Channels are cut into blocks as long as a window, which then is the end of one block and the beginning of
+/// the next: two sums that each take one addition an element, and none of what lies outside the window.
+fn window_sums(terms: &Array, lower: usize, upper: usize) -> Array {
+    let channels = terms.shape[1];
+    let plane: usize = terms.shape[2..].iter().product();
+    let (lower, upper) = (lower.min(channels), upper.min(channels));
+    let block = lower + upper + 1;
+    let mut sums = Array::zeros(terms.shape.clone());
+    for start in (0..terms.shape[0]).flat_map(|n| (0..plane).map(move |p| n * channels * plane + p)) {
+        let line: Vec<f64> = (0..channels).map(|c| terms.data[start + c * plane]).collect();
+        let (mut from_start, mut to_end) = (line.clone(), line);
+        for c in 1..channels {
+            if !c.is_multiple_of(block) {
+                from_start[c] += from_start[c - 1];
+            }
+            let back = channels - 1 - c;
+            if !(back + 1).is_multiple_of(block) {
+                to_end[back] += to_end[back + 1];
+            }
+        }
+        for c in 0..channels {
+            let (first, last) = (c.saturating_sub(lower), (c + upper).min(channels - 1));
+            sums.data[start + c * plane] = if first / block < last / block {
+                to_end[first] + from_start[last]
+            } else if first.is_multiple_of(block) {
+                from_start[last]
+            } else {
+                // Cut short by the last channel, within one block, which the last channel ends.
+                to_end[first]
+            };
+        }
+    }
+    sums
 }

@@ -24,10 +24,10 @@ pub fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
 /// Gives each window's gradient to the tap that won.
 pub fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
     let mut result = Array::zeros(input.clone());
-    for (o, (&g, &winner)) in gradient.data.iter().zip(winners).enumerate() {
+    for (&g, place) in gradient.data.iter().zip(places(winners, windows, input)) {
         // Taps made up by a test may lie in the padding; nothing gets their gradient.
-        if let Some(tap) = taps(o, input, windows).iter().find(|tap| tap.number == winner) {
-            result.data[tap.index] += g;
+        if let Some(i) = place {
+            result.data[i] += g;
         }
     }
     result
@@ -48,17 +48,27 @@ pub fn max_unpool2d(x: &Array, winners: &[usize], windows: &Windows, output: Sha
 /// Gives each window the gradient of the element that has its value.
 pub fn max_unpool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
     let places = places(winners, windows, &gradient.shape);
-    let last = |i: usize| places.iter().rposition(|&place| place == Some(i));
+    let mut last = vec![None; gradient.data.len()];
+    for (o, place) in places.iter().enumerate() {
+        if let Some(i) = *place {
+            last[i] = Some(o);
+        }
+    }
     let taken = |(o, place): (usize, &Option<usize>)| {
-        place.filter(|&i| last(i) == Some(o)).map_or(0.0, |i| gradient.data[i])
+        place.filter(|&i| last[i] == Some(o)).map_or(0.0, |i| gradient.data[i])
     };
     Array::new(input.clone(), places.iter().enumerate().map(taken).collect())
 }
 
 /// Where the winner of each window lies; taps made up by a test may lie outside.
 fn places(winners: &[usize], windows: &Windows, shape: &Shape) -> Vec<Option<usize>> {
+    let output = output_shape(shape, windows);
+    let width = windows.kernel([shape[2], shape[3]])[1];
     let place = |(o, &winner): (usize, &usize)| {
-        taps(o, shape, windows).iter().find(|tap| tap.number == winner).map(|tap| tap.index)
+        let (plane, at) = window(o, &output);
+        let tap = [winner / width, winner % width];
+        let along = |d: usize| position(tap[d], at[d], d, shape[2 + d], output[2 + d], windows);
+        Some((plane * shape[2] + along(0)?) * shape[3] + along(1)?)
     };
     winners.iter().enumerate().map(place).collect()
 }
@@ -78,8 +88,9 @@ pub fn avg_pool2d(x: &Array, average: &Average) -> Array {
 pub fn avg_pool2d_grad(gradient: &Array, average: &Average, input: &Shape) -> Array {
     let mut result = Array::zeros(input.clone());
     for (o, &g) in gradient.data.iter().enumerate() {
+        let divisor = divisor(o, input, average);
         for tap in taps(o, input, &average.windows) {
-            result.data[tap.index] += g * weight(tap.kernel, tap.at, average) / divisor(o, input, average);
+            result.data[tap.index] += g * weight(tap.kernel, tap.at, average) / divisor;
         }
     }
     result
@@ -152,6 +163,11 @@ fn output_shape(input: &Shape, windows: &Windows) -> Shape {
     Shape::from([input[0], input[1], h, w])
 }
 
+/// The plane, row and column of output `o`'s window.
+fn window(o: usize, output: &Shape) -> (usize, [usize; 2]) {
+    (o / (output[2] * output[3]), [o / output[3] % output[2], o % output[3]])
+}
+
 /// One tap of a window that lies in the input.
 struct Tap {
     /// Row and column within the window.
@@ -167,7 +183,7 @@ struct Tap {
 /// The taps of output `o`'s window that lie in the input, row by row.
 fn taps(o: usize, input: &Shape, windows: &Windows) -> Vec<Tap> {
     let output = output_shape(input, windows);
-    let (plane, at) = (o / (output[2] * output[3]), [o / output[3] % output[2], o % output[3]]);
+    let (plane, at) = window(o, &output);
     let [rows, columns] = [0, 1].map(|d| positions(at[d], d, input[2 + d], output[2 + d], windows));
     let width = windows.kernel([input[2], input[3]])[1];
     let mut taps = Vec::new();
@@ -194,13 +210,30 @@ fn positions(
     windows_there: usize,
     windows: &Windows,
 ) -> Vec<Option<usize>> {
+    let taps = match windows {
+        Windows::Sliding(pool) => pool.kernel[d],
+        Windows::Adaptive(_) => ((at + 1) * size).div_ceil(windows_there) - at * size / windows_there,
+    };
+    (0..taps).map(|tap| position(tap, at, d, size, windows_there, windows)).collect()
+}
+
+/// Where one tap of window `at` lies along dimension `d`.
+fn position(
+    tap: usize,
+    at: usize,
+    d: usize,
+    size: usize,
+    windows_there: usize,
+    windows: &Windows,
+) -> Option<usize> {
     match windows {
-        Windows::Sliding(Pool2d { kernel, stride, padding, dilation, .. }) => (0..kernel[d])
-            .map(|k| (at * stride[d] + k * dilation[d]).checked_sub(padding[d]).filter(|&i| i < size))
-            .collect(),
+        Windows::Sliding(Pool2d { kernel, stride, padding, dilation, .. }) => {
+            let place = (at * stride[d] + tap * dilation[d]).checked_sub(padding[d])?;
+            (tap < kernel[d] && place < size).then_some(place)
+        }
         Windows::Adaptive(_) => {
-            let end = ((at + 1) * size).div_ceil(windows_there);
-            (at * size / windows_there..end).map(Some).collect()
+            let place = at * size / windows_there + tap;
+            (place < ((at + 1) * size).div_ceil(windows_there)).then_some(place)
         }
     }
 }
@@ -223,8 +256,7 @@ fn divisor(o: usize, input: &Shape, average: &Average) -> f64 {
             return divisor as f64;
         }
         if pool.count_include_pad {
-            let output = output_shape(input, windows);
-            let at = [o / output[3] % output[2], o % output[3]];
+            let (_, at) = window(o, &output_shape(input, windows));
             let along = |d: usize| {
                 let padded = input[2 + d] + 2 * pool.padding[d];
                 (0..pool.kernel[d]).filter(move |k| at[d] * pool.stride[d] + k < padded)

@@ -21,15 +21,15 @@ pub fn softmax(attributes: &Softmax, x: &Array) -> Array {
 pub fn softmax_grad(attributes: &Softmax, y: &Array, dy: &Array) -> Array {
     let mut dx = y.clone();
     for row in rows(y, attributes.axis) {
+        // The Jacobian is a diagonal less an outer product, so what all of a row have in common is one sum.
+        let weight = |j: usize| if attributes.log { 1.0 } else { y.data[j] };
+        let sum: f64 = row.iter().map(|&j| dy.data[j] * weight(j)).sum();
         for &k in &row {
-            dx.data[k] = 0.0;
-            // Row k of the Jacobian, which is symmetric for softmax and transposed for its
-            // logarithm, times dy.
-            for &j in &row {
-                let same = if j == k { 1.0 } else { 0.0 };
-                dx.data[k] += dy.data[j]
-                    * if attributes.log { same - y.data[k].exp() } else { y.data[k] * (same - y.data[j]) };
-            }
+            dx.data[k] = if attributes.log {
+                dy.data[k] - y.data[k].exp() * sum
+            } else {
+                y.data[k] * (dy.data[k] - sum)
+            };
         }
     }
     dx

@@ -3,10 +3,12 @@
 
 use super::Session;
 use crate::error::{Error, Result};
+use crate::graph::Value;
 use crate::ops::Operator;
 use crate::plan::Step;
 use crate::reference::Array;
 use crate::tensor::DType;
+use std::collections::HashSet;
 
 /// What verifying found of one node that agreed.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,11 +37,13 @@ impl Session {
         self.begin()?;
         self.submit_part(|_| ())?;
         let (mut verified, mut next, mut failed) = (Vec::new(), 0, None);
+        let read = self.plan.graph().nodes().flat_map(|(_, node)| node.inputs.iter().copied());
+        let read: HashSet<Value> = read.chain(self.plan.outputs().iter().copied()).collect();
         for step in self.plan.steps().to_vec() {
             if step.dispatches.is_empty() {
                 continue;
             }
-            match self.verify_node(&step, &mut next) {
+            match self.verify_node(&step, &mut next, &read) {
                 Ok(node) => verified.push(node),
                 Err(e) => {
                     failed = Some(e);
@@ -52,21 +56,18 @@ impl Session {
         failed.map_or(Ok(verified), Err)
     }
 
-    /// Runs and compares a node. `next` becomes the number of the dispatch that comes next in the step.
-    fn verify_node(&mut self, step: &Step, next: &mut usize) -> Result<Verified> {
+    /// Runs and compares a node. `next` becomes the number of the dispatch that comes next in the step; `read` are the
+    /// values that a node or the user reads.
+    fn verify_node(&mut self, step: &Step, next: &mut usize, read: &HashSet<Value>) -> Result<Verified> {
         let node = self.plan.graph().node_at(step.node).clone();
         let inputs = self.download(&node.inputs)?;
         self.submit_part(|session| session.encode(step.dispatches.clone()))?;
         *next = step.dispatches.end;
         // An output that nothing reads need not be written, or a later dispatch of the node has taken its
         // place.
-        let graph = self.plan.graph();
-        let is_read = |i: usize| {
-            let value = node.outputs[i];
-            self.plan.outputs().contains(&value)
-                || graph.nodes().any(|(_, other)| other.inputs.contains(&value))
-                || node.operator.in_place().iter().any(|&(output, _)| output == i)
-        };
+        let updated = node.operator.in_place();
+        let is_read =
+            |i: usize| read.contains(&node.outputs[i]) || updated.iter().any(|&(output, _)| output == i);
         let read: Vec<usize> = (0..node.outputs.len()).filter(|&i| is_read(i)).collect();
         let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>())?;
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();

@@ -174,24 +174,37 @@ impl Chain {
         inputs[..self.head_inputs].to_vec()
     }
 
-    /// The value that link `first` is given, and what it and each of those after it make of it.
-    fn follow(&self, first: usize, value: Array, inputs: &[&Array]) -> Vec<Array> {
-        let (earlier, links) = self.links.split_at(first);
-        let skipped = earlier.iter().flat_map(|link| &link.inputs).flatten().count();
-        let mut bound = inputs[self.head_inputs + skipped..].iter();
+    /// The head's value, and what each link makes of the value before it.
+    fn follow(&self, value: Array, inputs: &[&Array]) -> Vec<Array> {
+        let mut bound = &inputs[self.head_inputs..];
         let mut values = vec![value];
-        for link in links {
+        for link in &self.links {
             let value = values.last_mut().expect("the first is there");
             value.shape = link.shape.clone();
-            let mut of = |input: &Option<Value>| match input {
-                None => &*value,
-                Some(_) => bound.next().expect("every operand is an input"),
-            };
-            let arguments: Vec<&Array> = link.inputs.iter().map(&mut of).collect();
-            let next = link.operator.reference(&arguments).swap_remove(0);
+            let (operands, rest) = bound.split_at(link.operands());
+            bound = rest;
+            let next = link.reference(value, operands);
             values.push(next);
         }
         values
+    }
+}
+
+impl Link {
+    /// Inputs that are tensors.
+    fn operands(&self) -> usize {
+        self.inputs.iter().flatten().count()
+    }
+
+    /// What the operator makes of the chain's value and its operands, in order.
+    fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
+        let mut operands = operands.iter();
+        let of = |input: &Option<Value>| match input {
+            None => value,
+            Some(_) => operands.next().expect("every operand is an input"),
+        };
+        let arguments: Vec<&Array> = self.inputs.iter().map(of).collect();
+        self.operator.reference(&arguments).swap_remove(0)
     }
 }
 
@@ -237,7 +250,7 @@ impl Operator for Chain {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let mut outputs = self.head.reference(&inputs[..self.head_inputs]);
-        let followed = self.follow(0, outputs[0].clone(), inputs).pop().expect("the last is there");
+        let followed = self.follow(outputs[0].clone(), inputs).pop().expect("the last is there");
         outputs[0].data = followed.data;
         outputs
     }
@@ -250,19 +263,25 @@ impl Operator for Chain {
         if output > 0 {
             return terms;
         }
-        let values = self.follow(0, self.head.reference(head).swap_remove(0), inputs);
-        let (exact, made) = values.split_last().expect("the last is there");
+        let values = self.follow(self.head.reference(head).swap_remove(0), inputs);
         let makers = iter::once(&self.head).chain(self.links.iter().map(|link| &link.operator));
-        let mut worst: f64 = 0.0;
-        for (i, (value, maker)) in made.iter().zip(makers).enumerate() {
+        let mut bound = &inputs[self.head_inputs..];
+        // How far each element may be off in front of a link, by the error of whichever maker moves it most.
+        let mut moves = values[0].map(|_| 0.0);
+        for (i, (link, maker)) in self.links.iter().zip(makers).enumerate() {
+            let (value, exact) = (&values[i], &values[i + 1]);
             let scale = if i == 0 { value.largest().max(terms.unwrap_or(0.0)) } else { value.largest() };
-            for error in [maker.tolerance() * scale, -maker.tolerance() * scale] {
-                let moved =
-                    self.follow(i, value.map(|x| x + error), inputs).pop().expect("the last is there");
-                worst = worst.max(moved.zip(exact, |moved, exact| (moved - exact).abs()).largest());
-            }
+            moves = moves.map(|moves| moves.max(maker.tolerance() * scale));
+            moves.shape = value.shape.clone();
+            let (operands, rest) = bound.split_at(link.operands());
+            bound = rest;
+            let [up, down] = [1.0, -1.0].map(|sign| {
+                let moved = link.reference(&value.zip(&moves, |x, moves| x + sign * moves), operands);
+                moved.zip(exact, |moved, exact| (moved - exact).abs())
+            });
+            moves = up.zip(&down, f64::max);
         }
-        Some(worst / self.tolerance())
+        Some(moves.largest() / self.tolerance())
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {
