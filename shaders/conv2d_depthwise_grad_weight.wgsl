@@ -3,7 +3,8 @@
 // A workgroup makes TAPS_H x TAPS_W neighbouring taps of one window, that of an output and an input
 // channel. Its invocations share the stretches of TILE_W neighbours in the output's rows, each taking
 // every LANES-th, in order; a stretch of the gradient and a row of the input serve all taps. Then the
-// invocations' sums are added in order.
+// invocations' sums are added in order. Where stretches are too many for that, PARTS workgroups share them, and
+// result holds their parts, one behind the other.
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
@@ -12,6 +13,7 @@ const LANES: u32 = 64u; // tunable
 const TAPS_H: u32 = 3u; // tunable
 const TAPS_W: u32 = 3u; // tunable
 const TILE_W: u32 = 4u; // tunable
+const PARTS: u32 = 1u; // shape
 
 const SPAN: u32 = (TILE_W - 1u) * SW + (TAPS_W - 1u) * DW + 1u;
 
@@ -22,19 +24,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     const CHUNKS_H = (KH + TAPS_H - 1u) / TAPS_H;
     const CHUNKS_W = (KW + TAPS_W - 1u) / TAPS_W;
     const TILES_W = (OW + TILE_W - 1u) / TILE_W;
-    let number = group_number(group, groups);
+    const WORKGROUPS = GROUPS * OUT * IN * CHUNKS_H * CHUNKS_W;
+    const COUNT = IMAGES * OH * TILES_W;
+    const PART_COUNT = (COUNT + PARTS - 1u) / PARTS;
+    let part = group_number(group, groups) / WORKGROUPS;
+    if (part >= PARTS) {
+        return;
+    }
+    let number = group_number(group, groups) % WORKGROUPS;
     let first_kw = number % CHUNKS_W * TAPS_W;
     let first_kh = number / CHUNKS_W % CHUNKS_H * TAPS_H;
     let window = number / (CHUNKS_W * CHUNKS_H);
-    if (window >= GROUPS * OUT * IN) {
-        return;
-    }
     let channel = window / IN;
     let source = channel / OUT * IN + window % IN;
     var sums: array<array<f32, TAPS_W>, TAPS_H>;
     var stretch: array<f32, TILE_W>;
     var row: array<f32, SPAN>;
-    for (var i = lane; i < IMAGES * OH * TILES_W; i += LANES) {
+    for (var i = part * PART_COUNT + lane; i < min((part + 1u) * PART_COUNT, COUNT); i += LANES) {
         let ow = i % TILES_W * TILE_W;
         let oh = i / TILES_W % OH;
         let image = i / (TILES_W * OH);
@@ -76,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let kh = first_kh + tap / TAPS_W;
         let kw = first_kw + tap % TAPS_W;
         if (kh < KH && kw < KW) {
-            result[(window * KH + kh) * KW + kw] = sum;
+            result[((part * (GROUPS * OUT * IN) + window) * KH + kh) * KW + kw] = sum;
         }
     }
 }

@@ -4,11 +4,14 @@
 // tensor, which has PADDED of them, STRIDE apart. What `copies` and `copy_of` (shared/border_*) say of
 // each is added in the order of the padded tensor. Shapes of fewer dimensions have ones on the left.
 //
-// One invocation makes one element; `Element` and `finish` are joined.
+// One invocation makes one element; `Element` and `finish` are joined. Where an element has too many copies for
+// that, dx holds PARTS parts of each, one behind the other, of COPIES copies.
 @group(0) @binding(0) var<storage, read> dy: array<Element>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Element>;
 
 const ELEMENTS: u32 = 64u; // shape
+const PARTS: u32 = 1u; // shape
+const COPIES: i32 = 2147483647; // shape
 const EXTENT_0: i32 = 1; // shape
 const EXTENT_1: i32 = 1; // shape
 const EXTENT_2: i32 = 1; // shape
@@ -52,11 +55,12 @@ fn place(x: i32, k: i32, extent: i32, before: i32, padded: i32) -> i32 {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i = group_number(group, groups) * 64u + lane;
-    if (i >= ELEMENTS) {
+    if (i >= ELEMENTS * PARTS) {
         return;
     }
-    let x5 = i32(i % u32(EXTENT_5));
-    var rest = i / u32(EXTENT_5);
+    let element = i % ELEMENTS;
+    let x5 = i32(element % u32(EXTENT_5));
+    var rest = element / u32(EXTENT_5);
     let x4 = i32(rest % u32(EXTENT_4));
     rest /= u32(EXTENT_4);
     let x3 = i32(rest % u32(EXTENT_3));
@@ -73,7 +77,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let n5 = count(x5, EXTENT_5, BEFORE_5, PADDED_5);
     // One loop over all copies: six nested ones take compilers long.
     var sum = Element();
-    for (var k = 0; k < n0 * n1 * n2 * n3 * n4 * n5; k++) {
+    let all = n0 * n1 * n2 * n3 * n4 * n5;
+    let start = i32(i / ELEMENTS) * COPIES;
+    for (var k = start; k < start + min(COPIES, all - start); k++) {
         let p5 = place(x5, k % n5, EXTENT_5, BEFORE_5, PADDED_5);
         var outer = k / n5;
         let p4 = place(x4, outer % n4, EXTENT_4, BEFORE_4, PADDED_4);

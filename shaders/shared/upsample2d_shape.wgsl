@@ -7,22 +7,3 @@ const OUT_H: i32 = 8; // shape
 const OUT_W: i32 = 8; // shape
 const SCALE_H: f32 = 0.5; // shape
 const SCALE_W: f32 = 0.5; // shape
-
-// The first output along a dimension whose index is `wanted` or more.
-fn first(wanted: i32, scale: f32, size: i32, outputs: i32) -> i32 {
-    if (wanted <= 0) {
-        return 0;
-    }
-    if (wanted >= size || scale == 0.0) {
-        return outputs;
-    }
-    // Rounding may put the guess beside what `index` says, by which the other direction goes.
-    var at = i32(clamp(ceil(guess(wanted, scale)), 0.0, f32(outputs)));
-    while (at > 0 && index(at - 1, scale, size) >= wanted) {
-        at--;
-    }
-    while (at < outputs && index(at, scale, size) < wanted) {
-        at++;
-    }
-    return at;
-}

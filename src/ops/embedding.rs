@@ -1,9 +1,11 @@
 //! Rows of a weight by their indices: embeddings of words or classes.
 
 use super::Operator;
+use super::parts::in_stretches;
+use super::range_sum::Lines;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, embedding as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -11,9 +13,20 @@ use crate::tensor::{DType, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static FORWARD: ShaderFile = shader_file!("embedding");
-static HEADS: ShaderFile = shader_file!("embedding_heads");
+static FILL: ShaderFile = shader_file!("fill");
 static LINKS: ShaderFile = shader_file!("embedding_links");
 static GRAD: ShaderFile = shader_file!("embedding_grad");
+static SORT: ShaderFile = shader_file!("embedding_sort");
+static MERGE: ShaderFile = shader_file!("embedding_merge");
+static SORTED: ShaderFile = shader_file!("shared/line_sorted");
+static GRAD_SORTED: ShaderFile = shader_file!("embedding_grad_sorted");
+
+/// Positions that are sorted by comparing each with each, and sorted runs that are merged at a time.
+const RUN: usize = 256;
+const WAYS: usize = 16;
+
+/// Halvings after which no stretch of positions is left.
+const BISECTION: u64 = 32;
 
 /// Invocations of a workgroup, and how many elements each makes in turn in the forward kernel.
 const LANES: usize = 64;
@@ -80,6 +93,8 @@ impl Operator for Embedding {
         let shape = &cx.input_type(0).shape;
         let elements = cx.output_type(0).shape.elements() / width;
         let kernel = Kernel::new(&[&GROUP, &FORWARD])
+            .iterations(ITEMS as u64)
+            .finishing(ITEMS as u64)
             .with("ELEMENTS", cx.index(elements)?)
             .with("ITEMS", ITEMS as u32)
             .with("ROWS", cx.index(shape[0])?)
@@ -103,7 +118,8 @@ impl Operator for Embedding {
 ///
 /// The positions of a row are linked in a list. A position finds its successor by looking at those after
 /// it, so finding them all takes at most half the square of the positions in comparisons, and far fewer
-/// where indices repeat; what follows grows with the weight and the output alone.
+/// where indices repeat; what follows grows with the weight and the output alone. Where there are more positions
+/// than one invocation may look at, they are sorted instead, and a row's stretch of them is added by blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EmbeddingGrad {
     /// The forward operator.
@@ -117,6 +133,59 @@ impl EmbeddingGrad {
     fn features(dy: &TensorType) -> usize {
         dy.shape.last().copied().unwrap_or(1)
     }
+
+    fn ignored(&self) -> usize {
+        self.forward.padding.unwrap_or(self.rows)
+    }
+
+    /// Records the sorted positions, by runs that are compared each with each and then merged.
+    fn lower_order(cx: &mut Lower<'_>, positions: usize) -> Result<Operand> {
+        let count = cx.index(positions)?;
+        cx.index(2 * positions)?;
+        let mut order = cx.temporary(2 * positions);
+        let kernel = Kernel::new(&[&GROUP, &SORT]).with("POSITIONS", count).with("RUN", RUN as u32);
+        let operands = [cx.input(0), order.clone()];
+        cx.dispatch(kernel.iterations(RUN as u64), &operands, positions.div_ceil(LANES));
+        let mut other = (positions > RUN).then(|| cx.temporary(2 * positions));
+        let mut run = RUN;
+        while let Some(merged) = other.filter(|_| run < positions) {
+            let kernel = Kernel::new(&[&GROUP, &MERGE])
+                .with("POSITIONS", count)
+                .with("RUN", cx.index(run)?)
+                .with("WAYS", WAYS as u32)
+                .iterations(WAYS as u64 * (1 + BISECTION));
+            cx.dispatch(kernel, &[order.clone(), merged.clone()], positions.div_ceil(LANES));
+            (order, other) = (merged, Some(order));
+            run *= WAYS;
+        }
+        Ok(order)
+    }
+
+    /// Records the gradient by sorted positions, of which there are too many for lists.
+    fn lower_sorted(&self, cx: &mut Lower<'_>) -> Result<()> {
+        let positions = cx.input_type(0).shape.elements();
+        let features = Self::features(cx.input_type(1));
+        let width = if features.is_multiple_of(4) { 4 } else { 1 };
+        let lines = Lines { lines: 1, length: positions, plane: features / width, width };
+        let order = Self::lower_order(cx, positions)?;
+        let elements = [cx.input(1), order];
+        let sums = lines.block_sums(cx, &SORTED, &elements)?;
+        let kernel = lines
+            .kernel(cx, &SORTED, &GRAD_SORTED)?
+            .with("ROWS", cx.index(self.rows)?)
+            .with("IGNORED", cx.index(self.ignored())?)
+            .iterations(2 * BISECTION);
+        let results = self.rows * lines.plane;
+        cx.index(results)?;
+        let operands: Vec<Operand> = elements.into_iter().chain(sums).chain([cx.output(0)]).collect();
+        cx.dispatch_finished(kernel, &operands, results.div_ceil(LANES), width);
+        Ok(())
+    }
+}
+
+/// Loop iterations over the list of all positions, once to find a successor and once to add.
+fn list_iterations(positions: usize) -> u64 {
+    in_stretches(positions as u64, 0)
 }
 
 impl Operator for EmbeddingGrad {
@@ -138,24 +207,31 @@ impl Operator for EmbeddingGrad {
     }
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        widths(Self::features(inputs[1]))
+        if list_iterations(inputs[0].shape.elements()) > MAX_ITERATIONS {
+            return vec!["sorted"];
+        }
+        [widths(Self::features(inputs[1])), vec!["sorted"]].concat()
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == "sorted" {
+            return self.lower_sorted(cx);
+        }
         let width = if cx.variant() == "vec4" { 4 } else { 1 };
         let positions = cx.input_type(0).shape.elements();
         let columns = Self::features(cx.input_type(1)) / width;
         let (rows, count) = (cx.index(self.rows)?, cx.index(positions)?);
         let (heads, next) = (cx.temporary(self.rows), cx.temporary(positions));
         let sized = |kernel: Kernel| kernel.with("ROWS", rows).with("POSITIONS", count);
-        let kernel = sized(Kernel::new(&[&GROUP, &HEADS]));
+        let kernel = Kernel::new(&[&GROUP, &FILL]).with("ELEMENTS", rows).with("VALUE", count);
         cx.dispatch(kernel, std::slice::from_ref(&heads), self.rows.div_ceil(LANES));
-        let kernel = sized(Kernel::new(&[&GROUP, &LINKS]));
+        let kernel = sized(Kernel::new(&[&GROUP, &LINKS])).iterations(positions as u64);
         let operands = [cx.input(0), heads.clone(), next.clone()];
         cx.dispatch(kernel, &operands, positions.div_ceil(LANES));
         let kernel = sized(Kernel::new(&[&GROUP, &GRAD]))
             .with("COLUMNS", cx.index(columns)?)
-            .with("IGNORED", cx.index(self.forward.padding.unwrap_or(self.rows))?);
+            .with("IGNORED", cx.index(self.ignored())?)
+            .iterations(list_iterations(positions));
         let operands = [cx.input(1), heads, next, cx.output(0)];
         cx.dispatch_finished(kernel, &operands, (self.rows * columns).div_ceil(LANES), width);
         Ok(())

@@ -3,13 +3,14 @@
 
 use super::Operator;
 use super::batch_norm::flat;
+use super::range_sum::{self, Lines};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, local_response_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
-use crate::tensor::{DType, TensorType};
+use crate::tensor::{DType, Shape, TensorType};
 
 static FORWARD: ShaderFile = shader_file!("local_response_norm");
 static GROUP: ShaderFile = shader_file!("shared/group");
@@ -17,6 +18,15 @@ static PACK_1: ShaderFile = shader_file!("shared/pack_1");
 static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static TERMS: ShaderFile = shader_file!("local_response_norm_terms");
 static GRAD: ShaderFile = shader_file!("local_response_norm_grad");
+static SQUARES: ShaderFile = shader_file!("shared/line_squares");
+static WIDE: ShaderFile = shader_file!("local_response_norm_wide");
+static GRAD_WIDE: ShaderFile = shader_file!("local_response_norm_grad_wide");
+
+/// Packs that an invocation of the kernels for windows of a few channels makes.
+const ITEMS: u64 = 4;
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
 
 /// Attributes of local response normalisation, with PyTorch's names, and the operator:
 /// `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the channels j from `c - size / 2` to
@@ -68,14 +78,47 @@ impl LocalResponseNorm {
     fn kernel(&self, cx: &Lower<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
         let shape = &cx.input_type(0).shape;
         let (kernel, groups, width) = flat(cx, shape, &[main])?;
+        let kernel = kernel.iterations(self.iterations(shape)).finishing(ITEMS);
+        Ok((self.set(cx, kernel)?, groups, width))
+    }
+
+    /// Sets what all kernels are told.
+    fn set(&self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
         // Windows larger than all channels hold no more than those.
-        let reach = |neighbours: usize| cx.index(neighbours.min(shape[1]));
-        let kernel = kernel
+        let reach = |neighbours: usize| cx.index(neighbours.min(cx.input_type(0).shape[1]));
+        Ok(kernel
             .with("LOWER", reach(self.size / 2)?)
             .with("UPPER", reach((self.size - 1) / 2)?)
             .with("RATE", self.alpha / self.size as f32)
-            .with("BETA", self.beta);
-        Ok((kernel, groups, width))
+            .with("BETA", self.beta))
+    }
+
+    /// Loop iterations where an invocation goes over whole windows.
+    fn iterations(&self, shape: &Shape) -> u64 {
+        ITEMS * (1 + self.size.min(shape[1]) as u64)
+    }
+
+    fn variants(&self, shape: &Shape) -> Vec<&'static str> {
+        vec![if self.iterations(shape) <= MAX_ITERATIONS { "default" } else { "wide" }]
+    }
+
+    /// The kernel for windows of many channels, with its workgroups, the width of its elements and the sums that it
+    /// binds. `elements` defines what is summed, and binds `line`.
+    fn lower_wide(
+        &self,
+        cx: &mut Lower<'_>,
+        elements: &'static ShaderFile,
+        line: &Operand,
+        main: &'static ShaderFile,
+    ) -> Result<(Kernel, usize, usize, [Operand; 2])> {
+        let shape = cx.input_type(0).shape.clone();
+        let plane: usize = shape[2..].iter().product();
+        let width = if plane.is_multiple_of(4) { 4 } else { 1 };
+        let lines = Lines { lines: shape[0], length: shape[1], plane: plane / width, width };
+        let sums = lines.block_sums(cx, elements, std::slice::from_ref(line))?;
+        let packs = shape.elements() / width;
+        let kernel = lines.kernel(cx, elements, main)?.with("PACKS", cx.index(packs)?);
+        Ok((self.set(cx, kernel)?, packs.div_ceil(LANES), width, sums))
     }
 }
 
@@ -104,7 +147,18 @@ impl Operator for LocalResponseNorm {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.variants(&inputs[0].shape)
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == "wide" {
+            let x = cx.input(0);
+            let (kernel, groups, width, [blocks, above]) = self.lower_wide(cx, &SQUARES, &x, &WIDE)?;
+            let operands = [x.clone(), cx.output(0), cx.output(1), x, blocks, above];
+            cx.dispatch_finished(kernel.with("K", self.k), &operands, groups, width);
+            return Ok(());
+        }
         let (kernel, groups, width) = self.kernel(cx, &FORWARD)?;
         let operands = [cx.input(0), cx.output(0), cx.output(1)];
         cx.dispatch_finished(kernel.with("K", self.k), &operands, groups, width);
@@ -147,6 +201,10 @@ impl Operator for LocalResponseNormGrad {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.0.variants(&inputs[0].shape)
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
         let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
@@ -154,8 +212,16 @@ impl Operator for LocalResponseNormGrad {
         let terms = cx.temporary(elements);
         let kernel =
             Kernel::new(&[&GROUP, pack, &TERMS]).with("PACKS", cx.index(packs)?).with("BETA", self.0.beta);
+        let kernel = kernel.iterations(ITEMS);
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms.clone()];
         cx.dispatch(kernel, &operands, packs.div_ceil(256));
+        if cx.variant() == "wide" {
+            let (kernel, groups, width, [blocks, above]) =
+                self.0.lower_wide(cx, &range_sum::PLAIN, &terms, &GRAD_WIDE)?;
+            let operands = [cx.input(0), cx.input(1), cx.input(2), terms, blocks, above, cx.output(0)];
+            cx.dispatch_finished(kernel, &operands, groups, width);
+            return Ok(());
+        }
         let (kernel, groups, width) = self.0.kernel(cx, &GRAD)?;
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
         cx.dispatch_finished(kernel, &operands, groups, width);

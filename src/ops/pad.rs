@@ -2,15 +2,17 @@
 
 use super::Operator;
 use super::elementwise::RANK;
+use super::parts::{self, Parts, Sum, scratch};
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, MAX_ITERATIONS};
 use crate::reference::{Array, pad as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
+use std::cmp::Ordering;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static GRAD: ShaderFile = shader_file!("pad_grad");
@@ -204,6 +206,72 @@ impl Operator for PadGrad {
         if let Some([size, _, padded]) = axes.last_mut() {
             (*size, *padded) = (*size / width, *padded / width);
         }
+        let (x, y) = (cx.input(0), cx.output(0));
+        let copies = axes.iter().fold(1usize, |all, &axis| all.saturating_mul(self.copies(axis)));
+        if copies as u64 <= MAX_ITERATIONS {
+            let (kernel, elements) = self.kernel(cx, &axes)?;
+            let kernel = kernel.iterations(copies as u64);
+            cx.dispatch_finished(kernel, &[x, y], elements.div_ceil(LANES), width);
+            return Ok(());
+        }
+        // What copies along several dimensions give is the sum along one of the sums along another: the innermost
+        // first, and those before it padded still.
+        let padded: Vec<usize> = (0..axes.len()).rev().filter(|&d| axes[d][0] != axes[d][2]).collect();
+        let mut from = x;
+        for (i, &d) in padded.iter().enumerate() {
+            let one = axes.iter().enumerate().map(|(other, &[size, before, padded])| match other.cmp(&d) {
+                Ordering::Less => [padded, 0, padded],
+                Ordering::Equal => [size, before, padded],
+                Ordering::Greater => [size, 0, size],
+            });
+            let one: Vec<[usize; 3]> = one.collect();
+            let (kernel, elements) = self.kernel(cx, &one)?;
+            let parts = Parts::new(elements, self.copies(axes[d]), 0);
+            let memory = scratch(cx, elements, parts.count, width)?;
+            let kernel = kernel
+                .with("PARTS", cx.index(parts.count)?)
+                .with("COPIES", signed(cx, parts.length as i64)?)
+                .iterations(parts.length as u64);
+            let groups = (elements * parts.count).div_ceil(LANES);
+            cx.dispatch_unfinished(kernel, &[from, memory.clone()], groups, width);
+            let last = i + 1 == padded.len();
+            let result = if last { None } else { Some(scratch(cx, elements, 1, width)?) };
+            from = result.clone().unwrap_or_else(|| y.clone());
+            let conclude = &parts::plain;
+            parts::sum(cx, memory, parts.count, &Sum { elements, width, result, conclude, beside: None })?;
+        }
+        Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::pad_grad(&self.forward, &self.input, inputs[0])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+impl PadGrad {
+    /// Copies that a dimension's padding makes of one element at most.
+    fn copies(&self, [size, before, padded]: [usize; 3]) -> usize {
+        if size == padded {
+            return 1;
+        }
+        let after = padded - size - before;
+        match self.forward.mode {
+            PadMode::Replicate if size == 1 => padded,
+            PadMode::Replicate => 1 + before.max(after),
+            _ => 3,
+        }
+    }
+
+    /// The kernel over dimensions of these sizes, elements before and padded sizes, and the elements that it makes.
+    fn kernel(&self, cx: &Lower<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
         let mut kernel = Kernel::new(&[&GROUP, self.forward.mode.border().file(), &GRAD])
             .with("ELEMENTS", cx.index(elements)?);
@@ -218,21 +286,7 @@ impl Operator for PadGrad {
                 .with(STRIDE[d], cx.index(stride)?);
             stride *= padded;
         }
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), width);
-        Ok(())
-    }
-
-    fn finishes(&self) -> bool {
-        true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::pad_grad(&self.forward, &self.input, inputs[0])]
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
+        Ok((kernel, elements))
     }
 }
 

@@ -3,9 +3,10 @@
 //! outputs that it is in by turning the rule of positions round.
 
 use super::Operator;
+use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, upsample as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -17,10 +18,16 @@ static AT_NEAREST: ShaderFile = shader_file!("shared/upsample2d_nearest");
 static AT_BILINEAR: ShaderFile = shader_file!("shared/upsample2d_bilinear");
 static NEAREST: ShaderFile = shader_file!("upsample2d_nearest");
 static BILINEAR: ShaderFile = shader_file!("upsample2d_bilinear");
+static FIRST: ShaderFile = shader_file!("shared/upsample2d_first");
 static GRAD: ShaderFile = shader_file!("upsample2d_grad");
+static GRAD_AXIS: ShaderFile = shader_file!("upsample2d_grad_axis");
 
 /// Invocations of a workgroup.
 const LANES: usize = 64;
+
+/// Steps from a guess of where an element's outputs begin to where they do, at most: one is off by the rounding of
+/// a few operations, of numbers below 2^24.
+const SEARCH: u64 = 16;
 
 /// The largest size along a dimension: positions are f32, which counts no further.
 const LONGEST: usize = 1 << 24;
@@ -104,21 +111,50 @@ impl Upsample {
         Ok(Shape::from([input[0], input[1], h, w]))
     }
 
-    fn joined(
+    /// Outputs along dimension `d` that one input element is in at most.
+    fn reach(&self, d: usize, input: usize, output: usize) -> usize {
+        let step = f64::from(self.step(d, input, output));
+        let elements = if self.interpolation == Interpolation::Nearest { 1.0 } else { 2.0 };
+        // Rounding may put one more at either end. Of a step of zero all are in the first.
+        ((elements / step).ceil() + 2.0).min(output as f64) as usize
+    }
+
+    /// Loop iterations of the gradient's kernel for one element.
+    fn grad_iterations(&self, input: &Shape) -> u64 {
+        let output = self.output_shape(input).expect("the shape rule has passed");
+        let [rows, columns] = [2, 3].map(|d| self.reach(d - 2, input[d], output[d]) as u64);
+        rows.saturating_mul(1 + columns).saturating_add(4 * SEARCH)
+    }
+
+    /// A kernel of these files, the last with `main`, over the planes of these shapes.
+    fn planes(
         &self,
         cx: &Lower<'_>,
-        main: &'static ShaderFile,
+        files: &[&'static ShaderFile],
         input: &Shape,
         output: &Shape,
     ) -> Result<Kernel> {
+        let [from, to] = [input, output].map(|shape| [shape[2], shape[3]]);
+        self.joined(cx, files, from, to, [0, 1].map(|d| self.step(d, from[d], to[d])))
+    }
+
+    /// A kernel of these files, the last with `main`, over planes of these sizes with these steps.
+    fn joined(
+        &self,
+        cx: &Lower<'_>,
+        files: &[&'static ShaderFile],
+        input: [usize; 2],
+        output: [usize; 2],
+        steps: [f32; 2],
+    ) -> Result<Kernel> {
         let at = if self.interpolation == Interpolation::Nearest { &AT_NEAREST } else { &AT_BILINEAR };
-        let kernel = Kernel::new(&[&GROUP, &SHAPE, at, main])
-            .with("IN_H", cx.index(input[2])? as i32)
-            .with("IN_W", cx.index(input[3])? as i32)
-            .with("OUT_H", cx.index(output[2])? as i32)
-            .with("OUT_W", cx.index(output[3])? as i32)
-            .with("SCALE_H", self.step(0, input[2], output[2]))
-            .with("SCALE_W", self.step(1, input[3], output[3]));
+        let kernel = Kernel::new(&[&[&GROUP, &SHAPE, at], files].concat())
+            .with("IN_H", cx.index(input[0])? as i32)
+            .with("IN_W", cx.index(input[1])? as i32)
+            .with("OUT_H", cx.index(output[0])? as i32)
+            .with("OUT_W", cx.index(output[1])? as i32)
+            .with("SCALE_H", steps[0])
+            .with("SCALE_W", steps[1]);
         Ok(match self.interpolation {
             Interpolation::Nearest => kernel,
             Interpolation::Bilinear { align_corners } => kernel.with("ALIGN_CORNERS", align_corners),
@@ -170,7 +206,7 @@ impl Operator for Upsample2d {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let main = if self.0.interpolation == Interpolation::Nearest { &NEAREST } else { &BILINEAR };
-        let kernel = self.0.joined(cx, main, input, output)?.with("OUTPUTS", cx.index(outputs)?);
+        let kernel = self.0.planes(cx, &[main], input, output)?.with("OUTPUTS", cx.index(outputs)?);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
@@ -220,11 +256,25 @@ impl Operator for Upsample2dGrad {
         true
     }
 
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        let short = self.upsample.grad_iterations(&self.input) <= MAX_ITERATIONS;
+        vec![if short { "default" } else { "axes" }]
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == "axes" {
+            // The weights are products, so rows are summed first and then columns.
+            let rows =
+                cx.temporary(self.input[0] * self.input[1] * cx.input_type(0).shape[2] * self.input[3]);
+            self.lower_axis(cx, 1, cx.input(0), Some(rows.clone()))?;
+            return self.lower_axis(cx, 0, rows, None);
+        }
         let elements = self.input.elements();
-        let kernel = self.upsample.joined(cx, &GRAD, &self.input, &cx.input_type(0).shape)?;
+        let kernel = self.upsample.planes(cx, &[&FIRST, &GRAD], &self.input, &cx.input_type(0).shape)?;
         let operands = [cx.input(0), cx.output(0)];
-        let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+        let kernel = kernel
+            .with("ELEMENTS", cx.index(elements)?)
+            .iterations(self.upsample.grad_iterations(&self.input));
         cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
@@ -240,6 +290,28 @@ impl Operator for Upsample2dGrad {
 
     fn flops(&self, _inputs: &[&TensorType]) -> u64 {
         flops(&self.upsample, &self.input)
+    }
+}
+
+impl Upsample2dGrad {
+    /// Records the sums along spatial dimension `d`, in parts where they are long; `None` is the first output.
+    fn lower_axis(&self, cx: &mut Lower<'_>, d: usize, from: Operand, to: Option<Operand>) -> Result<()> {
+        let output = cx.input_type(0).shape.clone();
+        let (size, outputs) = (self.input[2 + d], output[2 + d]);
+        let (outer, inner) = if d == 1 { (output[2], 1) } else { (1, self.input[3]) };
+        let elements = self.input[0] * self.input[1] * outer * size * inner;
+        let parts = Parts::new(elements, self.upsample.reach(d, size, outputs), 0);
+        let memory = scratch(cx, elements, parts.count, 1)?;
+        let step = self.upsample.step(d, size, outputs);
+        let kernel = self.upsample.joined(cx, &[&FIRST, &GRAD_AXIS], [size; 2], [outputs; 2], [step; 2])?;
+        let kernel = kernel
+            .with("ELEMENTS", cx.index(elements)?)
+            .with("PARTS", cx.index(parts.count)?)
+            .with("INNER", cx.index(inner)?)
+            .iterations(parts.iterations + 2 * SEARCH);
+        cx.dispatch(kernel, &[from, memory.clone()], (elements * parts.count).div_ceil(LANES));
+        let conclude = &parts::plain;
+        parts::sum(cx, memory, parts.count, &Sum { elements, width: 1, result: to, conclude, beside: None })
     }
 }
 

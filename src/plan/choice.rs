@@ -98,18 +98,18 @@ const PREFERENCE: &[Row] = &[
     Row::gpus("instance_norm_grad",   ANY, &["parts", "wide"], &["narrow"]),
     Row::gpus("instance_norm_grad_parameters", ANY, &["wide"], &["narrow"]),
     Row::all ("cross_entropy",        ANY, &["whole", "rows"]),
-    Row::gpus("max_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two_rows", "two_by_two", "default"]),
+    Row::gpus("max_pool2d",           ANY, &["global_wide", "two_by_two", "default", "parts"], &["global", "two_by_two_rows", "two_by_two", "default", "parts"]),
     Row::all ("max_pool2d_grad",      ANY, &["two_by_two", "default"]),
-    Row::gpus("avg_pool2d",           ANY, &["global_wide", "two_by_two", "default"], &["global", "two_by_two", "default"]),
+    Row::gpus("avg_pool2d",           ANY, &["global_wide", "two_by_two", "default", "parts"], &["global", "two_by_two", "default", "parts"]),
     Row::all ("embedding",            ANY, &["vec4", "scalar"]),
-    Row::all ("embedding_grad",       ANY, &["vec4", "scalar"]),
+    Row::all ("embedding_grad",       ANY, &["vec4", "scalar", "sorted"]),
     Row::all ("concatenate",          ANY, &["vec4", "scalar"]),
     Row::gpus("permute",              ANY, &["vec4", "tiled", "scalar"], &["vec4", "scalar"]),
     Row::all ("pad",                  ANY, &["vec4", "scalar"]),
     Row::all ("pad_grad",             ANY, &["vec4", "scalar"]),
     Row::all ("slice",                ANY, &["vec4", "scalar"]),
     Row::all ("slice_grad",           ANY, &["vec4", "scalar"]),
-    Row::all ("avg_pool2d_grad",      ANY, &["global", "two_by_two", "default"]),
+    Row::all ("avg_pool2d_grad",      ANY, &["global", "two_by_two", "default", "parts"]),
 ];
 
 /// The variant to take among `offered`, and why.

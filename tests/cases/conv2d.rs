@@ -38,6 +38,12 @@ pub fn problems() -> Vec<Problem> {
             [10, 1, 3, 3],
             plain.padding([1, 1]).stride([2, 2]).groups(5),
         ),
+        (
+            "depthwise, more stretches of windows far apart than one invocation adds",
+            [1, 2, 6_240, 72],
+            [2, 1, 3, 3],
+            plain.dilation([1, 20]).groups(2),
+        ),
         ("pointwise", [3, 17, 5, 5], [13, 17, 1, 1], plain),
         ("rows in fours", [2, 4, 8, 8], [8, 4, 3, 3], plain.padding([1, 1])),
         ("a row longer than a tile", [1, 1, 3, 37], [2, 1, 3, 3], plain.padding([1, 1])),

@@ -30,6 +30,7 @@ pub fn cases() -> Vec<Case> {
         passes("a batch of sentences in fours, padding", 11, 12, &[5, 17], padded),
         passes("more rows than indices", 131, 3, &[2, 3, 4], plain),
         passes("few rows, long lists", 3, 7, &[613], plain),
+        passes("rows of more positions than one invocation looks at", 5, 4, &[33_000], padded),
     ]
     .into_iter()
     .flatten()

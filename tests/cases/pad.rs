@@ -45,6 +45,8 @@ pub fn cases() -> Vec<Case> {
     add("one element each way", &[1, 1], &[[2, 3], [1, 0]], PadMode::Replicate);
     add("one element each way", &[1, 1], &[[1, 1], [1, 0]], PadMode::Circular);
     add("many copies of an element", &[1, 3], &[[70, 0], [0, 9]], PadMode::Replicate);
+    add("too many copies for one invocation", &[2, 1, 3], &[[180, 0], [90, 91], [0, 2]], PadMode::Replicate);
+    add("too many copies for one invocation, in fours", &[2, 4], &[[33_000, 0], [0, 0]], PadMode::Replicate);
     cases
 }
 

@@ -140,6 +140,34 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(name, MaxPool2d(whole.into()), vec![ties(input)]));
     }
     cases.extend(kinds(three));
+    cases.extend(long());
+    cases
+}
+
+/// Windows and covers of an element that are too many for one invocation's loops.
+fn long() -> Vec<Case> {
+    let plane = [1, 1, 182, 183];
+    let whole = Pool2d::new([182, 182]).stride([1, 1]);
+    let padded = Pool2d::new([182, 183]).stride([2, 1]).padding([2, 1]);
+    let counted = padded.count_include_pad(false);
+    let mut cases = norm("a norm of 33,000 taps", 3.0, whole, plane);
+    cases.extend(average("33,000 taps, padded", counted.into(), Weighting::Equal, plane));
+    cases.extend(average("33,000 taps, padded", counted.into(), Weighting::Distance, plane));
+    cases.extend(max("33,000 taps, padded", padded.into(), plane));
+    cases.push(Case::new("ties among 33,000 taps", MaxPool2d(padded.into()), vec![ties(plane)]));
+    let halves = Windows::Adaptive([2, 1]);
+    cases.extend(max("adaptive to two windows of 33,000", halves, [1, 1, 365, 181]));
+    cases.extend(average("adaptive to two windows of 33,000", halves, Weighting::Equal, [1, 1, 365, 181]));
+    let many = Windows::Adaptive([182, 183]);
+    cases.extend(average("adaptive to 33,000 windows", many, Weighting::Equal, [1, 1, 1, 1]));
+    cases.extend(max("adaptive to 33,000 windows", many, [1, 1, 1, 1]));
+    // Every window over an element, one for each of its taps, and all that there are.
+    let dilated = Pool2d::new([2, 3]).stride([1, 1]).dilation([200, 90]);
+    cases.extend(max("few taps, far apart", dilated.into(), [1, 1, 210, 190]));
+    let every = Pool2d::new([190, 190]).stride([1, 1]);
+    cases.extend(unpool("36,000 windows over an element", every, [1, 1, 200, 195], [200, 195]));
+    let steps = Pool2d::new([200, 200]).stride([1, 1]).padding([99, 99]);
+    cases.extend(average("every window is over an element", steps.into(), Weighting::Equal, [1, 1, 5, 3]));
     cases
 }
 

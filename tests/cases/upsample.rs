@@ -40,6 +40,16 @@ pub fn cases() -> Vec<Case> {
             cases.extend(passes(name, resize, interpolation, input));
         }
     }
+    // More outputs of an element than one invocation's loops may go over, in planes and along lines.
+    for interpolation in [NEAREST, SQUARES, CORNERS] {
+        cases.extend(passes(
+            "few elements in many outputs",
+            Resize::Size([370, 181]),
+            interpolation,
+            [1, 2, 3, 1],
+        ));
+    }
+    cases.extend(passes("a line in 40,000 outputs", Resize::Size([1, 40_001]), SQUARES, [1, 1, 1, 2]));
     cases
 }
 

@@ -4,7 +4,7 @@
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
 use crate::ops::gemm::{Body, Part};
-use crate::plan::{AdapterKind, Caps, Lower, Operand};
+use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -23,6 +23,10 @@ static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
 /// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
 /// loop that stays one leaves the registers.
 pub(super) const MOST_UNROLLED: usize = 32;
+
+/// Iterations of the loop that stores what the sliding-window kernels made, and of those within it: 16 channels of
+/// at most 32 results, one channel after the other in the place of the first.
+const STORE: u64 = 16 * (1 + 32 + 16);
 
 /// Result p of an axis is the sum over taps k of weight k times source
 /// (p stride + k dilation - padding) / upsample, where that is whole.
@@ -108,10 +112,19 @@ impl Correlation {
             let tile = results.next_multiple_of(self.upsample[axis]);
             tile <= MOST_UNROLLED && self.span(axis, tile) <= MOST_UNROLLED
         };
-        let direct = fits(1, 4).then_some("direct");
+        let short = |iterations: u64| iterations <= MAX_ITERATIONS;
+        let direct = (fits(1, 4) && short(self.direct_iterations())).then_some("direct");
         let subgroup = direct.and(Body::subgroup(caps)).map(|_| "direct_subgroup");
-        let depthwise = (depthwise && fits(0, 1) && fits(1, 4)).then_some("depthwise");
+        let depthwise = depthwise && fits(0, 1) && fits(1, 4) && short(self.channels as u64);
+        let depthwise = depthwise.then_some("depthwise");
         direct.into_iter().chain(depthwise).chain(subgroup).collect()
+    }
+
+    /// Loop iterations of an invocation of the sliding-window kernels: source channels and rows of the window, the
+    /// search for the first of those, and the store. Loops over registers are written out.
+    fn direct_iterations(&self) -> u64 {
+        let (step, rows) = (self.step() as u64, self.kernel[0].div_ceil(self.step()) as u64);
+        (self.channels as u64).saturating_mul(rows).saturating_add(step + STORE)
     }
 
     fn tiles(&self, axis: usize, tile: usize) -> usize {
@@ -214,7 +227,9 @@ impl Correlation {
             .with("STEP_H", cx.index(self.step())?)
             .with("TILE_W", cx.index(tile.width)?)
             .with("BLOCK", cx.index(tile.block)?)
-            .with("LANES", cx.index(lanes)?);
+            .with("LANES", cx.index(lanes)?)
+            .iterations(self.direct_iterations())
+            .finishing((tile.block * tile.width) as u64);
         if let Some(shift) = tile.shift {
             kernel = kernel.with("SHIFT", cx.index(shift)?);
         }
@@ -257,7 +272,10 @@ impl Correlation {
             .kernel(cx, bias.is_some(), &[&DEPTHWISE])?
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
-            .with("TILE_W", cx.index(width)?);
+            .with("TILE_W", cx.index(width)?)
+            // Loops over registers are written out.
+            .iterations(self.channels as u64)
+            .finishing((height * width) as u64);
         let tiles = self.tiles(0, height) * self.tiles(1, width);
         let invocations = self.images * self.groups * self.results * tiles;
         cx.index(invocations)?;

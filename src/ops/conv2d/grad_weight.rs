@@ -4,7 +4,8 @@ use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
 use crate::error::Result;
 use crate::ops::gemm::Gemm;
-use crate::plan::{AdapterKind, Lower, Operand};
+use crate::ops::parts::{self, Sum, scratch};
+use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 
@@ -38,12 +39,45 @@ struct Tile {
     in_fours: bool,
 }
 
+/// Invocations of a workgroup of the depthwise kernel.
+const DEPTHWISE_LANES: usize = 64;
+
+/// How the sliding-window kernel goes over the rows of the output.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    tile: Tile,
+    /// Invocations that make one part of the sum.
+    per_split: usize,
+    /// Rows that an invocation sums over, and the loop iterations that this takes.
+    count: usize,
+    iterations: u64,
+}
+
 impl Geometry {
-    /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers.
-    pub fn grad_weight_slides(&self) -> bool {
-        self.taps() <= MOST_SUMS.0
+    /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers, and go over a row
+    /// of the output in one invocation.
+    pub fn grad_weight_slides(&self, caps: &Caps) -> bool {
+        let fits = self.taps() <= MOST_SUMS.0
             && self.kernel.iter().all(|&taps| taps <= MOST_UNROLLED)
-            && self.span(1) <= MOST_UNROLLED
+            && self.span(1) <= MOST_UNROLLED;
+        fits && {
+            let rows = self.grad_weight_rows(caps);
+            let splits = self.images * self.output[0] / rows.count;
+            rows.iterations <= MAX_ITERATIONS && splits as u64 <= MAX_ITERATIONS
+        }
+    }
+
+    /// How the sliding-window kernel shares out rows of the output.
+    fn grad_weight_rows(&self, caps: &Caps) -> Rows {
+        let software = caps.kind == AdapterKind::Software;
+        let tile = self.grad_weight_tile(software);
+        let per_split = self.results.div_ceil(tile.block) * self.channels * self.groups;
+        let lines = self.images * self.output[0];
+        let wanted = if software { 512 } else { 16384 };
+        let tiles = self.output[1].div_ceil(tile.width);
+        let most = (MAX_ITERATIONS as usize / tiles).max(1);
+        let count = lines.div_ceil((wanted / per_split).clamp(1, lines)).min(most);
+        Rows { tile, per_split, count, iterations: (count * tiles) as u64 }
     }
 
     /// Elements of an input's row that windows side by side meet.
@@ -90,13 +124,9 @@ impl Geometry {
         input: Operand,
         result: Operand,
     ) -> Result<()> {
-        let software = cx.caps().kind == AdapterKind::Software;
-        let tile = self.grad_weight_tile(software);
-        let per_split = self.results.div_ceil(tile.block) * self.channels * self.groups;
-        let lines = self.images * self.output[0];
-        let (wanted, lanes) = if software { (512, 8) } else { (16384, 32) };
-        let rows = lines.div_ceil((wanted / per_split).clamp(1, lines));
-        let splits = lines.div_ceil(rows);
+        let Rows { tile, per_split, count: rows, iterations } = self.grad_weight_rows(cx.caps());
+        let lanes = if cx.caps().kind == AdapterKind::Software { 8 } else { 32 };
+        let splits = (self.images * self.output[0]).div_ceil(rows);
         let parts = gemm.parts(cx, splits)?;
         let gradients = if tile.in_fours { &GRADIENT_VEC4 } else { &GRADIENT };
         let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
@@ -105,7 +135,8 @@ impl Geometry {
             .with("BLOCK", cx.index(tile.block)?)
             .with("TILE_W", cx.index(tile.width)?)
             .with("LANES", lanes as u32)
-            .with("ROWS", cx.index(rows)?);
+            .with("ROWS", cx.index(rows)?)
+            .iterations(iterations);
         if let Some(shift) = tile.shift {
             kernel = kernel.with("SHIFT", cx.index(shift)?);
         }
@@ -131,14 +162,37 @@ impl Geometry {
         let chunks = self.kernel[0].div_ceil(taps_h) * self.kernel[1].div_ceil(taps_w);
         let most_tile = if cx.caps().kind == AdapterKind::Software { 16 } else { 4 };
         let most_tile = most_tile.min((MOST_SPAN / 2 - 1) / self.stride[1] + 1);
+        let tile = even(self.output[1], most_tile);
+        let span = (tile - 1) * self.stride[1] + (taps_w - 1) * self.dilation[1] + 1;
+        let stretches = self.images * self.output[0] * self.output[1].div_ceil(tile);
+        // Longer loops are not written out.
+        let each = if span > MOST_UNROLLED { taps_h * (1 + span) } else { 0 } as u64;
+        let iterations = |parts: usize| {
+            let own = stretches.div_ceil(parts).div_ceil(DEPTHWISE_LANES) as u64;
+            own * (1 + each) + 1 + DEPTHWISE_LANES as u64
+        };
+        let parts = if iterations(1) <= MAX_ITERATIONS {
+            1
+        } else {
+            (2 * iterations(1)).div_ceil(MAX_ITERATIONS) as usize
+        };
         let kernel = self
             .kernel(cx, &[&DEPTHWISE])?
             .with("TAPS_H", cx.index(taps_h)?)
             .with("TAPS_W", cx.index(taps_w)?)
-            .with("TILE_W", cx.index(even(self.output[1], most_tile))?);
+            .with("TILE_W", cx.index(tile)?)
+            .with("LANES", DEPTHWISE_LANES as u32)
+            .with("PARTS", cx.index(parts)?)
+            .iterations(iterations(parts));
         let pairs = self.groups * self.results * self.channels;
-        cx.dispatch(kernel, &[gradient, input, result], pairs * chunks);
+        let elements = pairs * self.taps();
+        let to = if parts == 1 { result } else { scratch(cx, elements, parts, 1)? };
+        cx.dispatch(kernel, &[gradient, input, to.clone()], pairs * chunks * parts);
         cx.flops(2 * self.multiply_adds());
-        Ok(())
+        if parts == 1 {
+            return Ok(());
+        }
+        let conclude = &parts::plain;
+        parts::sum(cx, to, parts, &Sum { elements, width: 1, result: None, conclude, beside: None })
     }
 }

@@ -179,11 +179,12 @@ impl Operator for Conv2dGradWeight {
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
         let geometry = self.geometry(&inputs[1].shape).ok();
-        let offered = |name, can: fn(&Geometry) -> bool| geometry.as_ref().filter(|&g| can(g)).map(|_| name);
+        let offered =
+            |name, can: &dyn Fn(&Geometry) -> bool| geometry.as_ref().filter(|g| can(g)).map(|_| name);
         ["gemm", "register"]
             .into_iter()
-            .chain(offered("direct", Geometry::grad_weight_slides))
-            .chain(offered("depthwise", Geometry::is_depthwise))
+            .chain(offered("direct", &|g| g.grad_weight_slides(caps)))
+            .chain(offered("depthwise", &Geometry::is_depthwise))
             .chain(Body::subgroup(caps))
             .collect()
     }

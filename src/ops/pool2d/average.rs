@@ -2,12 +2,13 @@
 //! the input by twos and windows that are the whole plane, which end most networks, have kernels of their
 //! own.
 
+use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, team};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -15,6 +16,9 @@ use crate::tensor::{Shape, TensorType};
 
 static TEAM: ShaderFile = shader_file!("shared/team");
 static AVERAGE: ShaderFile = shader_file!("shared/pool2d_average");
+static WEIGHT: ShaderFile = shader_file!("shared/pool2d_weight");
+static WEIGHT_SUM: ShaderFile = shader_file!("shared/pool2d_weight_sum");
+static WEIGHT_KEPT: ShaderFile = shader_file!("shared/pool2d_weight_kept");
 static WEIGHTED: ShaderFile = shader_file!("shared/pool2d_weighted");
 static AVG_2X2: ShaderFile = shader_file!("avg_pool2d_2x2");
 static AVG_GLOBAL: ShaderFile = shader_file!("avg_pool2d_global");
@@ -82,28 +86,75 @@ impl Average {
         self.plain().is_some_and(|pool| pool.is_global([input[2], input[3]]))
     }
 
-    /// The general kernel that ends in `main`.
-    fn joined(&self, cx: &Lower<'_>, main: &'static ShaderFile, input: &Shape) -> Result<Kernel> {
-        let count_include_pad = match self.windows {
-            Windows::Sliding(pool) => pool.count_include_pad,
-            Windows::Adaptive(_) => true,
+    /// The general kernel of these files, the last with `main`. `kept` says that a weighted mean's divisors are.
+    fn joined(
+        &self,
+        cx: &Lower<'_>,
+        files: &[&'static ShaderFile],
+        input: &Shape,
+        kept: bool,
+    ) -> Result<Kernel> {
+        let function: &[_] = match self.weighting {
+            Weighting::Equal => &[&AVERAGE],
+            Weighting::Distance if kept => &[&WEIGHT, &WEIGHT_KEPT, &WEIGHTED],
+            Weighting::Distance => &[&WEIGHT, &WEIGHT_SUM, &WEIGHTED],
         };
-        let function = if self.weighting == Weighting::Equal { &AVERAGE } else { &WEIGHTED };
-        let kernel = self.windows.joined(cx, &[function, main], input)?;
-        let kernel = kernel.with("COUNT_INCLUDE_PAD", count_include_pad);
+        let kernel = self.windows.joined(cx, &[function, files].concat(), input)?;
+        let kernel = kernel.with("COUNT_INCLUDE_PAD", self.counts_padding());
         Ok(match (self.weighting, self.windows) {
             (Weighting::Equal, Windows::Sliding(Pool2d { divisor_override: Some(divisor), .. })) => {
                 kernel.with("DIVISOR", divisor as f32)
             }
-            (Weighting::Equal, _) => kernel,
-            (Weighting::Distance, windows) => {
+            (Weighting::Distance, windows) if !kept => {
                 let [h, w] = windows.kernel([input[2], input[3]]);
                 let off = |tap: usize, kernel: usize| tap as f64 - 0.5 * (kernel as f64 - 1.0);
                 let taps = (0..h).flat_map(|y| (0..w).map(move |x| [y, x]));
                 let total: f64 = taps.map(|[y, x]| 1.0 / (1.0 + off(y, h).hypot(off(x, w)))).sum();
                 kernel.with("TOTAL", total as f32)
             }
+            _ => kernel,
         })
+    }
+
+    fn counts_padding(&self) -> bool {
+        match self.windows {
+            Windows::Sliding(pool) => pool.count_include_pad,
+            Windows::Adaptive(_) => true,
+        }
+    }
+
+    /// Loop iterations of what a window's sum is divided by.
+    fn divisor_iterations(&self, input: &Shape) -> u64 {
+        let size = [input[2], input[3]];
+        match self.windows {
+            Windows::Sliding(pool) if self.weighting == Weighting::Distance => {
+                let output = self.windows.output_size(size).expect("the shape rule has passed");
+                if pool.inside(size, output) { 0 } else { self.windows.tap_iterations(input, 0) }
+            }
+            _ => 0,
+        }
+    }
+
+    /// Loop iterations of the general kernel.
+    fn iterations(&self, input: &Shape) -> u64 {
+        self.windows.tap_iterations(input, 0).saturating_add(self.divisor_iterations(input))
+    }
+
+    /// Loop iterations of the general kernel of the gradient.
+    fn grad_iterations(&self, input: &Shape) -> u64 {
+        self.windows.cover_iterations(input, self.divisor_iterations(input))
+    }
+
+    /// Records the sums of weights by which weighted means are divided, where the kernels in parts need them.
+    fn lower_divisors(&self, cx: &mut Lower<'_>, input: &Shape) -> Result<Option<Operand>> {
+        if self.weighting == Weighting::Equal {
+            return Ok(None);
+        }
+        let joined = |cx: &Lower<'_>, files: &[_]| {
+            let kernel = self.windows.joined(cx, &[&[&WEIGHT], files].concat(), input)?;
+            Ok(kernel.with("COUNT_INCLUDE_PAD", self.counts_padding()))
+        };
+        parts::lower_weights(cx, &self.windows, input, &joined).map(Some)
     }
 }
 
@@ -128,12 +179,15 @@ impl Operator for AvgPool2d {
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let input = &inputs[0].shape;
-        let mut variants = vec!["default"];
+        let mut variants = vec![if is_short(self.0.iterations(input)) { "default" } else { parts::NAME }];
         if self.0.is_two_by_two(input) {
             variants.push("two_by_two");
         }
         if self.0.is_global(input) {
-            variants.extend(["global", "global_wide"]);
+            let packs = input[2] * input[3] / pack(input[2] * input[3]).0;
+            let short = |wide| is_short(parts::global(packs, team(packs, wide)));
+            variants.extend(short(false).then_some("global"));
+            variants.extend(short(true).then_some("global_wide"));
         }
         variants
     }
@@ -151,6 +205,12 @@ impl Operator for AvgPool2d {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == parts::NAME {
+            let input = cx.input_type(0).shape.clone();
+            let divisors = self.0.lower_divisors(cx, &input)?;
+            let joined = |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, files, &input, true);
+            return parts::lower_sum(cx, &self.0.windows, &input, 0, divisors, &joined);
+        }
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let (kernel, invocations, width) = match cx.variant() {
@@ -170,12 +230,13 @@ impl Operator for AvgPool2d {
                     .with("TEAM", cx.index(team)?)
                     .with("PLANES", cx.index(outputs)?)
                     .with("PLANE", cx.index(plane)?)
-                    .with("COUNT", cx.index(count)?);
+                    .with("COUNT", cx.index(count)?)
+                    .iterations(parts::global(plane, team));
                 (kernel, outputs * team, 1)
             }
             _ => {
-                let kernel = self.0.joined(cx, &SUM, input)?.with("OUTPUTS", cx.index(outputs)?);
-                (kernel, outputs, 1)
+                let kernel = self.0.joined(cx, &[&SUM], input, false)?.with("OUTPUTS", cx.index(outputs)?);
+                (kernel.iterations(self.0.iterations(input)), outputs, 1)
             }
         };
         let operands = [cx.input(0), cx.output(0)];
@@ -219,7 +280,8 @@ impl Operator for AvgPool2dGrad {
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        let mut variants = vec!["default"];
+        let short = is_short(self.average.grad_iterations(&self.input));
+        let mut variants = vec![if short { "default" } else { parts::NAME }];
         if self.average.is_two_by_two(&self.input) {
             variants.push("two_by_two");
         }
@@ -234,6 +296,12 @@ impl Operator for AvgPool2dGrad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == parts::NAME {
+            let divisors = self.average.lower_divisors(cx, &self.input)?;
+            let joined = |cx: &Lower<'_>, files: &[_]| self.average.joined(cx, files, &self.input, true);
+            let operands: Vec<Operand> = [cx.input(0)].into_iter().chain(divisors).collect();
+            return parts::lower_gather(cx, &self.average.windows, &self.input, 0, &operands, &joined);
+        }
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let (kernel, invocations, width) = match cx.variant() {
@@ -241,7 +309,8 @@ impl Operator for AvgPool2dGrad {
                 let words = output.elements() / 4;
                 let kernel = Kernel::new(&[&GROUP, &AVG_GRAD_2X2])
                     .with("WORDS", cx.index(words)?)
-                    .with("OUT_W", cx.index(output[3])?);
+                    .with("OUT_W", cx.index(output[3])?)
+                    .finishing(16);
                 (kernel, words, 1)
             }
             "global" => {
@@ -254,8 +323,10 @@ impl Operator for AvgPool2dGrad {
                 (kernel, elements / width, width)
             }
             _ => {
-                let kernel = self.average.joined(cx, &GATHER, input)?;
-                let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+                let kernel = self.average.joined(cx, &[&GATHER], input, false)?;
+                let kernel = kernel
+                    .with("ELEMENTS", cx.index(elements)?)
+                    .iterations(self.average.grad_iterations(input));
                 (kernel, elements, 1)
             }
         };

@@ -1,11 +1,12 @@
 //! Pooling by p-norms.
 
+use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
-use crate::plan::Lower;
+use crate::plan::{Caps, Lower};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -43,10 +44,20 @@ impl Norm {
         self.pool.into()
     }
 
+    /// p where powers are made by multiplication, and zero otherwise.
+    fn whole(&self) -> u32 {
+        if self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE { self.p as u32 } else { 0 }
+    }
+
     fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
-        let whole = self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE;
         let kernel = self.windows().joined(cx, files, input)?.with("P", self.p).with("ODD", self.is_odd());
-        Ok(kernel.with("WHOLE", if whole { self.p as u32 } else { 0 }))
+        Ok(kernel.with("WHOLE", self.whole()))
+    }
+
+    /// Loop iterations over one window, and over the windows that cover an element.
+    fn iterations(&self, input: &Shape) -> [u64; 2] {
+        let (windows, each) = (self.windows(), u64::from(self.whole()));
+        [windows.tap_iterations(input, each), windows.cover_iterations(input, each)]
     }
 }
 
@@ -81,9 +92,19 @@ impl Operator for LpPool2d {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        vec![if is_short(self.0.iterations(&inputs[0].shape)[0]) { "default" } else { parts::NAME }]
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let outputs = cx.output_type(0).shape.elements();
-        let kernel = self.0.joined(cx, &[&LP, &SUM], &cx.input_type(0).shape)?;
+        let input = cx.input_type(0).shape.clone();
+        if cx.variant() == parts::NAME {
+            let joined = |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, &[&[&LP], files].concat(), &input);
+            let each = u64::from(self.0.whole());
+            return parts::lower_sum(cx, &self.0.windows(), &input, each, None, &joined);
+        }
+        let kernel = self.0.joined(cx, &[&LP, &SUM], &input)?.iterations(self.0.iterations(&input)[0]);
         let operands = [cx.input(0), cx.output(0)];
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
         cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
@@ -127,10 +148,21 @@ impl Operator for LpPool2dGrad {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        vec![if is_short(self.0.iterations(&inputs[1].shape)[1]) { "default" } else { parts::NAME }]
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let input = &cx.input_type(1).shape;
+        let input = cx.input_type(1).shape.clone();
         let elements = input.elements();
-        let kernel = self.0.joined(cx, &[&LP, &LP_SHARE, &GATHER], input)?;
+        if cx.variant() == parts::NAME {
+            let joined =
+                |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, &[&[&LP, &LP_SHARE], files].concat(), &input);
+            let (each, operands) = (u64::from(self.0.whole()), [cx.input(0), cx.input(1), cx.input(2)]);
+            return parts::lower_gather(cx, &self.0.windows(), &input, each, &operands, &joined);
+        }
+        let kernel = self.0.joined(cx, &[&LP, &LP_SHARE, &GATHER], &input)?;
+        let kernel = kernel.iterations(self.0.iterations(&input)[1]);
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
         cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);

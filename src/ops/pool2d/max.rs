@@ -1,12 +1,13 @@
 //! Max pooling and its gradient. The forward keeps which tap of each window won, a byte each where that is
 //! enough, so that the backward reads no input and compares nothing. Where no gradient is taken, none is kept.
 
+use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, team};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -32,6 +33,31 @@ const MOST_ROW_COLUMNS: usize = 7;
 /// or one a word where a window has over 256.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxPool2d(pub Windows);
+
+/// How the kernel for windows that are whole planes goes over one.
+struct Global {
+    pack: &'static ShaderFile,
+    /// Packs of a plane.
+    plane: usize,
+    team: usize,
+    iterations: u64,
+}
+
+impl MaxPool2d {
+    fn global(&self, input: &Shape, wide: bool) -> Global {
+        let (width, pack) = pack(input[2] * input[3]);
+        let plane = input[2] * input[3] / width;
+        let team = team(plane, wide);
+        let planes = self.0.taps_per_word([input[2], input[3]]) as u64;
+        Global { pack, plane, team, iterations: planes * (1 + parts::global(plane, team)) }
+    }
+
+    /// Loop iterations of the default kernel.
+    fn iterations(&self, input: &Shape) -> u64 {
+        let outputs = self.0.taps_per_word([input[2], input[3]]) as u64;
+        outputs.saturating_mul(self.0.tap_iterations(input, 0).saturating_add(1))
+    }
+}
 
 impl Operator for MaxPool2d {
     fn name(&self) -> &'static str {
@@ -64,24 +90,29 @@ impl Operator for MaxPool2d {
 
     fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
         let input = &inputs[0].shape;
-        let mut variants = variants(&self.0, input);
+        let mut variants = variants(&self.0, input, self.iterations(input));
         let columns = input[3] / 2;
         if variants.contains(&"two_by_two") && columns % 2 == 1 && columns <= MOST_ROW_COLUMNS {
             variants.push("two_by_two_rows");
         }
         if matches!(self.0, Windows::Sliding(pool) if pool.is_global([input[2], input[3]])) {
-            variants.extend(["global", "global_wide"]);
+            let short = |wide| is_short(self.global(input, wide).iterations);
+            variants.extend(short(false).then_some("global"));
+            variants.extend(short(true).then_some("global_wide"));
         }
         variants
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        if cx.variant() == parts::NAME {
+            let input = cx.input_type(0).shape.clone();
+            return parts::lower_max(cx, &self.0, &input);
+        }
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let per_word = self.0.taps_per_word([input[2], input[3]]);
         let words = outputs.div_ceil(per_word);
-        let kept = cx.is_read(1);
-        let keep = if kept { &KEEP } else { &KEEP_NONE };
+        let (keep, taps) = keeping(cx);
         let (kernel, invocations) = match cx.variant() {
             "two_by_two" | "two_by_two_rows" => {
                 let (file, invocations) = match (cx.variant(), output[3] % 2) {
@@ -91,31 +122,33 @@ impl Operator for MaxPool2d {
                 };
                 let kernel = Kernel::new(&[&GROUP, keep, file])
                     .with("WORDS", cx.index(words)?)
-                    .with("OUT_W", cx.index(output[3])?);
+                    .with("OUT_W", cx.index(output[3])?)
+                    .iterations(if cx.variant() == "two_by_two_rows" { 4 * 3 * output[3] as u64 } else { 0 });
                 (kernel, invocations)
             }
             "global" | "global_wide" => {
                 let count = input[2] * input[3];
-                let (width, pack) = pack(count);
-                let plane = count / width;
-                let team = team(plane, cx.variant() == "global_wide");
+                let Global { pack, plane, team, iterations } =
+                    self.global(input, cx.variant() == "global_wide");
                 let kernel = Kernel::new(&[&GROUP, pack, keep, &MAX_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("WORDS", cx.index(words)?)
                     .with("TAPS_PER_WORD", per_word as u32)
                     .with("PLANES", cx.index(outputs)?)
                     .with("PLANE", cx.index(plane)?)
-                    .with("COUNT", cx.index(count)?);
+                    .with("COUNT", cx.index(count)?)
+                    .iterations(iterations);
                 (kernel, words * team)
             }
             _ => {
                 let kernel = self.0.joined(cx, &[keep, &MAX], input)?;
                 let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
-                (kernel.with("TAPS_PER_WORD", per_word as u32), words)
+                let kernel = kernel.with("TAPS_PER_WORD", per_word as u32);
+                (kernel.iterations(self.iterations(input)), words)
             }
         };
         let mut operands = vec![cx.input(0), cx.output(0)];
-        operands.extend(kept.then(|| cx.output(1)));
+        operands.extend(taps);
         cx.dispatch(kernel, &operands, invocations.div_ceil(LANES));
         Ok(())
     }
@@ -164,13 +197,21 @@ impl Operator for MaxPool2dGrad {
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        variants(&self.windows, &self.input)
+        variants(&self.windows, &self.input, self.windows.cover_iterations(&self.input, 0))
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        if cx.variant() == parts::NAME {
+            let per_word = self.windows.taps_per_word([input[2], input[3]]) as u32;
+            let joined = |cx: &Lower<'_>, files: &[_]| {
+                let kernel = self.windows.joined(cx, &[&[&WINNER, &SHARE], files].concat(), input)?;
+                Ok(kernel.with("TAPS_PER_WORD", per_word))
+            };
+            return parts::lower_gather(cx, &self.windows, input, 0, &operands[..2], &joined);
+        }
         if cx.variant() == "two_by_two" {
             let words = output.elements() / 4;
             let file = if output[3] % 2 == 0 { &MAX_GRAD_2X2 } else { &MAX_GRAD_2X2_ODD };
@@ -184,7 +225,8 @@ impl Operator for MaxPool2dGrad {
                 .windows
                 .joined(cx, &[&WINNER, &SHARE, &GATHER], input)?
                 .with("ELEMENTS", cx.index(elements)?)
-                .with("TAPS_PER_WORD", per_word as u32);
+                .with("TAPS_PER_WORD", per_word as u32)
+                .iterations(self.windows.cover_iterations(input, 0));
             cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
         }
         Ok(())
@@ -222,9 +264,16 @@ pub(super) fn check_max(windows: &Windows) -> Result<(), String> {
     }
 }
 
-/// Kernels that can pool this input or its gradient: the one for two by two makes four outputs a time.
-fn variants(windows: &Windows, input: &Shape) -> Vec<&'static str> {
+/// The file that keeps the taps that won, or not, and where they go if something reads them.
+pub(super) fn keeping(cx: &Lower<'_>) -> (&'static ShaderFile, Option<Operand>) {
+    if cx.is_read(1) { (&KEEP, Some(cx.output(1))) } else { (&KEEP_NONE, None) }
+}
+
+/// Kernels that can pool this input or its gradient, which takes the default one so many loop iterations: the
+/// one for two by two makes four outputs a time.
+fn variants(windows: &Windows, input: &Shape, iterations: u64) -> Vec<&'static str> {
     match windows {
+        _ if !is_short(iterations) => vec![parts::NAME],
         Windows::Sliding(pool)
             if pool.tiles_by_two([input[2], input[3]]) && input.elements().is_multiple_of(16) =>
         {

@@ -3,12 +3,14 @@
 //! Sizes, defaults and the tie rule of max pooling (the first of equals, row by row) are PyTorch's.
 //! Every backward gathers: each input element adds up what the windows that cover it give to it, in a
 //! fixed order, and is written once. Where windows lie is one file of WGSL, what is made of their taps
-//! another, so that any kind of pooling runs over any kind of windows.
+//! another, so that any kind of pooling runs over any kind of windows. What is too long for one invocation's
+//! loops is made in parts (`parts`).
 
 mod average;
 mod lp;
 mod max;
 mod one_dimension;
+mod parts;
 mod unpool;
 mod windows;
 

@@ -1,17 +1,22 @@
 //! Max unpooling: values go back to where max pooling found the largest, and its gradient.
 
 use super::max::{WINNER, check_max, check_taps, kept_taps};
+use super::parts::is_short;
 use super::{LANES, Pool2d, Windows, check_gradient, check_images};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::ops::Operator;
-use crate::plan::Lower;
+use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+static GROUP: ShaderFile = shader_file!("shared/group");
+static FILL: ShaderFile = shader_file!("fill");
+static FIND_LAST: ShaderFile = shader_file!("max_unpool2d_last");
 static LAST: ShaderFile = shader_file!("shared/pool2d_last_winner");
+static LAST_KEPT: ShaderFile = shader_file!("shared/pool2d_last_kept");
 static UNPOOL: ShaderFile = shader_file!("max_unpool2d");
 static UNPOOL_GRAD: ShaderFile = shader_file!("max_unpool2d_grad");
 
@@ -59,9 +64,41 @@ impl Unpool {
         Ok(Shape::from([input[0], input[1], h, w]))
     }
 
-    fn joined(&self, cx: &Lower<'_>, main: &'static ShaderFile, output: &Shape) -> Result<Kernel> {
-        let kernel = self.windows().joined(cx, &[&WINNER, &LAST, main], output)?;
+    /// A kernel of these files, the last with `main`, over the windows in the output.
+    fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], output: &Shape) -> Result<Kernel> {
+        let kernel = self.windows().joined(cx, files, output)?;
         Ok(kernel.with("TAPS_PER_WORD", self.windows().taps_per_word(self.output_size) as u32))
+    }
+
+    /// Loop iterations over the windows that cover an element of the output.
+    fn iterations(&self, output: &Shape) -> u64 {
+        self.windows().cover_iterations(output, 0)
+    }
+
+    fn variants(&self, output: &Shape) -> Vec<&'static str> {
+        vec![if is_short(self.iterations(output)) { "default" } else { "last" }]
+    }
+
+    /// The kernel that ends in `main`, and what it binds besides: where many windows cover an element, the last in
+    /// which it won is found by a pass over the windows.
+    fn kernel(
+        &self,
+        cx: &mut Lower<'_>,
+        main: &'static ShaderFile,
+        output: &Shape,
+        windows: usize,
+    ) -> Result<(Kernel, Option<Operand>)> {
+        if cx.variant() != "last" {
+            let kernel = self.joined(cx, &[&WINNER, &LAST, main], output)?;
+            return Ok((kernel.iterations(self.iterations(output)), None));
+        }
+        let elements = output.elements();
+        let last = cx.temporary(elements);
+        let kernel = Kernel::new(&[&GROUP, &FILL]).with("ELEMENTS", cx.index(elements)?).with("VALUE", 0u32);
+        cx.dispatch(kernel, std::slice::from_ref(&last), elements.div_ceil(LANES));
+        let kernel = self.joined(cx, &[&WINNER, &FIND_LAST], output)?.with("OUTPUTS", cx.index(windows)?);
+        cx.dispatch(kernel, &[last.clone(), cx.input(1)], windows.div_ceil(LANES));
+        Ok((self.joined(cx, &[&WINNER, &LAST_KEPT, main], output)?, Some(last)))
     }
 
     fn winners(&self, taps: &Array, count: usize) -> Vec<usize> {
@@ -103,11 +140,18 @@ impl Operator for MaxUnpool2d {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.0.output_shape(&inputs[0].shape).map_or(vec!["default"], |output| self.0.variants(&output))
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let output = &cx.output_type(0).shape;
+        let output = cx.output_type(0).shape.clone();
         let elements = output.elements();
-        let kernel = self.0.joined(cx, &UNPOOL, output)?.with("ELEMENTS", cx.index(elements)?);
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        let windows = cx.input_type(0).shape.elements();
+        let (kernel, last) = self.0.kernel(cx, &UNPOOL, &output, windows)?;
+        let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+        let operands: Vec<Operand> =
+            [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
         cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
@@ -150,10 +194,16 @@ impl Operator for MaxUnpool2dGrad {
         true
     }
 
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+        self.unpool.variants(&inputs[0].shape)
+    }
+
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let outputs = self.input.elements();
-        let kernel = self.unpool.joined(cx, &UNPOOL_GRAD, &cx.input_type(0).shape)?;
-        let operands = [cx.input(0), cx.input(1), cx.output(0)];
+        let output = cx.input_type(0).shape.clone();
+        let (kernel, last) = self.unpool.kernel(cx, &UNPOOL_GRAD, &output, outputs)?;
+        let operands: Vec<Operand> =
+            [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
         cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())

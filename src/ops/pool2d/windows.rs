@@ -1,6 +1,7 @@
 //! Where the windows of a pooling lie: attributes, the output's size, and what kernels are told of them.
 
 use super::GROUP;
+use super::parts::nested;
 use crate::error::Result;
 use crate::plan::Lower;
 use crate::shader::{Kernel, ShaderFile};
@@ -150,7 +151,7 @@ impl Pool2d {
     }
 
     /// Whether every tap of every window lies in the input.
-    fn inside(&self, input: [usize; 2], output: [usize; 2]) -> bool {
+    pub(super) fn inside(&self, input: [usize; 2], output: [usize; 2]) -> bool {
         (0..2).all(|d| {
             let reach = (self.kernel[d] - 1) * self.dilation[d] + 1;
             self.padding[d] == 0 && (output[d] - 1) * self.stride[d] + reach <= input[d]
@@ -263,13 +264,31 @@ impl Windows {
     }
 
     /// Windows that can cover one input element along each dimension.
-    fn covers(&self, input: [usize; 2]) -> [usize; 2] {
+    pub(super) fn covers(&self, input: [usize; 2]) -> [usize; 2] {
         match self {
             Windows::Sliding(pool) => {
                 [0, 1].map(|d| ((pool.kernel[d] - 1) * pool.dilation[d] + 1).div_ceil(pool.stride[d]))
             }
             Windows::Adaptive(output) => [0, 1].map(|d| longest_share(output[d], input[d])),
         }
+    }
+
+    /// Windows along each dimension that have to be looked at for one element: those that can cover it, one for
+    /// each tap that it may be, or all, whichever are fewest.
+    pub(super) fn candidates(&self, input: [usize; 2]) -> [usize; 2] {
+        let (covers, kernel) = (self.covers(input), self.kernel(input));
+        let output = self.output_size(input).expect("the shape rule has passed");
+        [0, 1].map(|d| covers[d].min(kernel[d]).min(output[d]))
+    }
+
+    /// Loop iterations over the taps of one window, each of which takes `each` more.
+    pub(super) fn tap_iterations(&self, input: &Shape, each: u64) -> u64 {
+        nested(self.kernel([input[2], input[3]]), each)
+    }
+
+    /// Loop iterations over the windows that can cover one element, each of which takes `each` more.
+    pub(super) fn cover_iterations(&self, input: &Shape, each: u64) -> u64 {
+        nested(self.covers([input[2], input[3]]), each)
     }
 
     /// Winning taps that share a four-byte word.

@@ -1,0 +1,54 @@
+// Sums over stretches of a line by those over its blocks: element k of a line is `element_at` (shared/line_*),
+// blocks holds sums over BLOCK neighbours each (block_sums), blocks_of_blocks sums over BLOCK of those. Where a
+// line is too short for the last, any buffer does in its place.
+//
+// There are as many lines as N times PLANE, `inner` is the place in the plane. Elements, blocks and blocks of
+// blocks are added from first to last.
+@group(0) @binding(16) var<storage, read> blocks: array<Element>;
+@group(0) @binding(17) var<storage, read> blocks_of_blocks: array<Element>;
+
+const LENGTH: u32 = 64u; // shape
+const PLANE: u32 = 1u; // shape
+const BLOCK: u32 = 1024u; // tunable
+
+fn elements_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
+    var sum = Element();
+    for (var k = first; k < end; k++) {
+        sum += element_at(n, k, inner);
+    }
+    return sum;
+}
+
+fn blocks_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
+    const BLOCKS = (LENGTH + BLOCK - 1u) / BLOCK;
+    var sum = Element();
+    for (var k = first; k < end; k++) {
+        sum += blocks[(n * BLOCKS + k) * PLANE + inner];
+    }
+    return sum;
+}
+
+// The sum over the elements from `first` to before `end`.
+fn range_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
+    const BLOCKS = (LENGTH + BLOCK - 1u) / BLOCK;
+    const ALL = (BLOCKS + BLOCK - 1u) / BLOCK;
+    // Whole blocks within, and whole blocks of them.
+    let low = (first + BLOCK - 1u) / BLOCK;
+    let high = end / BLOCK;
+    if (low >= high) {
+        return elements_sum(n, inner, first, end);
+    }
+    var sum = elements_sum(n, inner, first, low * BLOCK);
+    let lowest = (low + BLOCK - 1u) / BLOCK;
+    let highest = high / BLOCK;
+    if (lowest >= highest) {
+        sum += blocks_sum(n, inner, low, high);
+    } else {
+        sum += blocks_sum(n, inner, low, lowest * BLOCK);
+        for (var k = lowest; k < highest; k++) {
+            sum += blocks_of_blocks[(n * ALL + k) * PLANE + inner];
+        }
+        sum += blocks_sum(n, inner, highest * BLOCK, high);
+    }
+    return sum + elements_sum(n, inner, high * BLOCK, end);
+}

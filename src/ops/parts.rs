@@ -1,0 +1,116 @@
+//! Sums in parts: where a result is the sum of more terms than one invocation's loops may run over, several
+//! invocations make a part each, and the parts are added in order. Operators say how a part is made; here is how
+//! many there are, and the kernel that adds them.
+
+use crate::error::Result;
+use crate::plan::{Lower, MAX_ITERATIONS, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static SUM_PARTS: ShaderFile = shader_file!("sum_parts");
+pub(super) static PLAIN: ShaderFile = shader_file!("shared/parts_sum");
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
+
+/// Terms that are added before they join a sum, in all kernels.
+pub(super) const STRETCH: u64 = 32;
+
+/// Iterations that the loop over a part may take; the rest is for what else the kernel loops over.
+const MOST: u64 = MAX_ITERATIONS / 2;
+
+/// Invocations that are enough to keep an adapter busy.
+const WANTED: usize = 1 << 14;
+
+/// Iterations of a loop over `terms` within one over stretches of them, each of which takes `each` more.
+pub(super) fn in_stretches(terms: u64, each: u64) -> u64 {
+    terms.saturating_mul(1 + each).saturating_add(terms.div_ceil(STRETCH)).saturating_add(1)
+}
+
+/// How the terms of a result are shared out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Parts {
+    /// Parts of each result.
+    pub count: usize,
+    /// Terms of a part at most.
+    pub length: usize,
+    /// Loop iterations of the invocation that makes a part: those of its terms, in stretches.
+    pub iterations: u64,
+}
+
+impl Parts {
+    /// Parts for `results` results of `terms` terms, each of which takes `each` iterations besides its own. Where
+    /// results are few there are as many parts as terms in one, so that neither sum is long; where they keep the
+    /// adapter busy, parts are as long as they may be.
+    pub fn new(results: usize, terms: usize, each: u64) -> Parts {
+        let terms = terms.max(1);
+        let most = (MOST / (2 + each)).max(1) as usize;
+        let enough = (WANTED / results.max(1)).min(terms.isqrt());
+        let length = terms.div_ceil(terms.div_ceil(most).max(enough));
+        let count = terms.div_ceil(length);
+        Parts { count, length, iterations: in_stretches(length as u64, each) }
+    }
+}
+
+/// What becomes of the sums.
+pub(super) struct Sum<'s> {
+    /// Elements of a part, counted by fours where `width` is 4.
+    pub elements: usize,
+    /// Elements that kernels take at a time: 1, or 4.
+    pub width: usize,
+    /// Where the sums go; `None` is the first output, behind what the plan made follow.
+    pub result: Option<Operand>,
+    /// A kernel of the file that defines `conclude` and whatever that needs, to which the sum is joined.
+    pub conclude: &'s dyn Fn(&Lower<'_>, &'static ShaderFile) -> Result<Kernel>,
+    /// What that binds besides parts and result.
+    pub beside: Option<Operand>,
+}
+
+/// A kernel that adds parts and no more.
+pub(super) fn plain(_cx: &Lower<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+    Ok(Kernel::new(&[&GROUP, &PLAIN, main]))
+}
+
+/// Scratch memory for the parts of `elements` elements of `width`.
+pub(super) fn scratch(cx: &mut Lower<'_>, elements: usize, count: usize, width: usize) -> Result<Operand> {
+    let numbers = elements.saturating_mul(count).saturating_mul(width);
+    cx.index(numbers)?;
+    Ok(cx.temporary(numbers))
+}
+
+/// Records the sums of `count` parts, which lie one after the other.
+pub(super) fn sum(cx: &mut Lower<'_>, mut parts: Operand, mut count: usize, sum: &Sum<'_>) -> Result<()> {
+    let most = MOST as usize;
+    while count > most {
+        let groups = count.div_ceil(most);
+        let merged = scratch(cx, sum.elements, groups, sum.width)?;
+        let kernel = sum_kernel(cx, &plain, sum.elements, count, count.div_ceil(groups))?;
+        let operands = [parts, merged.clone()];
+        cx.dispatch_unfinished(kernel, &operands, (groups * sum.elements).div_ceil(LANES), sum.width);
+        (parts, count) = (merged, groups);
+    }
+    let kernel = sum_kernel(cx, sum.conclude, sum.elements, count, count)?;
+    let mut operands = vec![parts, sum.result.clone().unwrap_or_else(|| cx.output(0))];
+    operands.extend(sum.beside.clone());
+    let workgroups = sum.elements.div_ceil(LANES);
+    match sum.result {
+        None => cx.dispatch_finished(kernel, &operands, workgroups, sum.width),
+        Some(_) => cx.dispatch_unfinished(kernel, &operands, workgroups, sum.width),
+    }
+    Ok(())
+}
+
+fn sum_kernel(
+    cx: &Lower<'_>,
+    conclude: &dyn Fn(&Lower<'_>, &'static ShaderFile) -> Result<Kernel>,
+    elements: usize,
+    parts: usize,
+    count: usize,
+) -> Result<Kernel> {
+    Ok(conclude(cx, &SUM_PARTS)?
+        .with("ELEMENTS", cx.index(elements)?)
+        .with("PARTS", cx.index(parts)?)
+        .with("COUNT", cx.index(count)?)
+        .iterations(in_stretches(count as u64, 0)))
+}

@@ -1,0 +1,148 @@
+//! Windows too large for the loop of one invocation, and elements that too many windows cover: their taps or
+//! windows are shared out, and the parts are merged in order.
+
+use super::max::keeping;
+use super::{GROUP, LANES, Windows};
+use crate::error::Result;
+use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
+use crate::plan::{Lower, MAX_ITERATIONS, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::Shape;
+
+static SUM_PARTS: ShaderFile = shader_file!("pool2d_sum_parts");
+static SETTLE: ShaderFile = shader_file!("shared/pool2d_settle");
+static WEIGHT_PARTS: ShaderFile = shader_file!("pool2d_weight_parts");
+static GATHER_PARTS: ShaderFile = shader_file!("pool2d_gather_parts");
+static CANDIDATES: ShaderFile = shader_file!("shared/pool2d_candidates");
+static CANDIDATES_ADAPTIVE: ShaderFile = shader_file!("shared/pool2d_candidates_adaptive");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
+static GOES_BEFORE: ShaderFile = shader_file!("shared/max_pool2d_goes_before");
+static MAX_PARTS: ShaderFile = shader_file!("max_pool2d_parts");
+static MAX_MERGE: ShaderFile = shader_file!("max_pool2d_merge");
+
+/// The variant that shares out what is too long.
+pub(super) const NAME: &str = "parts";
+
+/// Whether a kernel of so many iterations may run.
+pub(super) fn is_short(iterations: u64) -> bool {
+    iterations <= MAX_ITERATIONS
+}
+
+/// Iterations of loops over `sizes`, one in the other, of which the inner takes `each` more.
+pub(super) fn nested(sizes: [usize; 2], each: u64) -> u64 {
+    let [outer, inner] = sizes.map(|size| size as u64);
+    outer.saturating_mul(inner.saturating_mul(1 + each).saturating_add(1))
+}
+
+/// Iterations over the `packs` of a plane that a team of `team` shares, which is added as a tree.
+pub(super) fn global(packs: usize, team: usize) -> u64 {
+    let own = packs.div_ceil(team) as u64;
+    own + own.div_ceil(STRETCH) + 8
+}
+
+/// A kernel of the pooling's own files and those given, the last with `main`.
+pub(super) type Joined<'j> = &'j dyn Fn(&Lower<'_>, &[&'static ShaderFile]) -> Result<Kernel>;
+
+/// Records sums over windows of an input of this shape. A term takes `each` iterations; `beside` is what the
+/// pooling's files bind.
+pub(super) fn lower_sum(
+    cx: &mut Lower<'_>,
+    windows: &Windows,
+    input: &Shape,
+    each: u64,
+    beside: Option<Operand>,
+    joined: Joined<'_>,
+) -> Result<()> {
+    let results = cx.output_type(0).shape.elements();
+    let [h, w] = windows.kernel([input[2], input[3]]);
+    let parts = Parts::new(results, h.saturating_mul(w), each);
+    let memory = scratch(cx, results, parts.count, 1)?;
+    let kernel = joined(cx, &[&SUM_PARTS])?
+        .with("OUTPUTS", cx.index(results)?)
+        .with("PARTS", cx.index(parts.count)?)
+        .iterations(parts.iterations);
+    let operands: Vec<Operand> = [cx.input(0), memory.clone()].into_iter().chain(beside.clone()).collect();
+    cx.dispatch(kernel, &operands, (results * parts.count).div_ceil(LANES));
+    let conclude = |cx: &Lower<'_>, main| joined(cx, &[&SETTLE, main]);
+    sum(
+        cx,
+        memory,
+        parts.count,
+        &Sum { elements: results, width: 1, result: None, conclude: &conclude, beside },
+    )
+}
+
+/// Records the sums of the weights of a plane's windows; the first dimensions of `joined` are those of a kernel
+/// that has `weight`.
+pub(super) fn lower_weights(
+    cx: &mut Lower<'_>,
+    windows: &Windows,
+    input: &Shape,
+    joined: Joined<'_>,
+) -> Result<Operand> {
+    let size = [input[2], input[3]];
+    let [oh, ow] = windows.output_size(size).expect("the shape rule has passed");
+    let [h, w] = windows.kernel(size);
+    let parts = Parts::new(oh * ow, h.saturating_mul(w), 0);
+    let memory = scratch(cx, oh * ow, parts.count, 1)?;
+    let kernel =
+        joined(cx, &[&WEIGHT_PARTS])?.with("PARTS", cx.index(parts.count)?).iterations(parts.iterations);
+    cx.dispatch(kernel, std::slice::from_ref(&memory), (oh * ow * parts.count).div_ceil(LANES));
+    let divisors = cx.temporary(oh * ow);
+    let plain = &crate::ops::parts::plain;
+    let result = Some(divisors.clone());
+    sum(
+        cx,
+        memory,
+        parts.count,
+        &Sum { elements: oh * ow, width: 1, result, conclude: plain, beside: None },
+    )?;
+    Ok(divisors)
+}
+
+/// Records what windows give to the elements of an input of this shape. `operands` are those of `pool2d_gather`
+/// but for its result; what a window gives takes `each` iterations.
+pub(super) fn lower_gather(
+    cx: &mut Lower<'_>,
+    windows: &Windows,
+    input: &Shape,
+    each: u64,
+    operands: &[Operand],
+    joined: Joined<'_>,
+) -> Result<()> {
+    let elements = input.elements();
+    let (candidates, file) = match windows {
+        Windows::Sliding(_) => (windows.candidates([input[2], input[3]]), &CANDIDATES),
+        Windows::Adaptive(_) => (windows.covers([input[2], input[3]]), &CANDIDATES_ADAPTIVE),
+    };
+    let parts = Parts::new(elements, candidates[0].saturating_mul(candidates[1]), each);
+    let memory = scratch(cx, elements, parts.count, 1)?;
+    let kernel = joined(cx, &[file, &GATHER_PARTS])?
+        .with("ELEMENTS", cx.index(elements)?)
+        .with("PARTS", cx.index(parts.count)?)
+        .iterations(parts.iterations);
+    let operands: Vec<Operand> = operands.iter().cloned().chain([memory.clone()]).collect();
+    cx.dispatch(kernel, &operands, (elements * parts.count).div_ceil(LANES));
+    let plain = &crate::ops::parts::plain;
+    sum(cx, memory, parts.count, &Sum { elements, width: 1, result: None, conclude: plain, beside: None })
+}
+
+/// Records the largest of windows of an input of this shape, and their taps where those are read.
+pub(super) fn lower_max(cx: &mut Lower<'_>, windows: &Windows, input: &Shape) -> Result<()> {
+    let results = cx.output_type(0).shape.elements();
+    let [h, w] = windows.kernel([input[2], input[3]]);
+    let parts = Parts::new(results, h.saturating_mul(w), 0);
+    let memory = scratch(cx, results, parts.count, 2)?;
+    let sized = |cx: &Lower<'_>, kernel: Kernel| -> Result<Kernel> {
+        Ok(kernel.with("OUTPUTS", cx.index(results)?).with("PARTS", cx.index(parts.count)?))
+    };
+    let kernel = windows.joined(cx, &[&IS_NAN, &GOES_BEFORE, &MAX_PARTS], input)?;
+    let kernel = sized(cx, kernel)?.with("LENGTH", cx.index(parts.length)?).iterations(parts.length as u64);
+    cx.dispatch(kernel, &[cx.input(0), memory.clone()], (results * parts.count).div_ceil(LANES));
+    let (keep, taps) = keeping(cx);
+    let kernel = sized(cx, Kernel::new(&[&GROUP, &IS_NAN, &GOES_BEFORE, keep, &MAX_MERGE]))?;
+    let operands: Vec<Operand> = [memory, cx.output(0)].into_iter().chain(taps).collect();
+    cx.dispatch(kernel.iterations(parts.count as u64), &operands, results.div_ceil(LANES));
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Sums over stretches of lines, wherever they start and end and however long they are: by the sums over blocks
+//! of a line, and those over blocks of blocks. Kernels call `range_sum` of `shared/range_sum`.
+
+use crate::error::Result;
+use crate::plan::{Lower, Operand};
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static RANGE_SUM: ShaderFile = shader_file!("shared/range_sum");
+static BLOCK_SUMS: ShaderFile = shader_file!("block_sums");
+pub(super) static PLAIN: ShaderFile = shader_file!("shared/line_plain");
+
+/// Invocations of a workgroup.
+const LANES: usize = 64;
+
+/// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
+const BLOCK: usize = 1024;
+
+/// A tensor (lines, length, plane), the plane counted by fours where `width` is 4. Lines run along its middle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines {
+    pub lines: usize,
+    pub length: usize,
+    pub plane: usize,
+    pub width: usize,
+}
+
+impl Lines {
+    fn blocks(&self) -> Lines {
+        Lines { length: self.length.div_ceil(BLOCK), ..*self }
+    }
+
+    /// Records the sums over blocks and over blocks of blocks: the operands of `shared/range_sum`. `elements`
+    /// defines `element_at` and binds `operands`.
+    pub fn block_sums(
+        &self,
+        cx: &mut Lower<'_>,
+        elements: &'static ShaderFile,
+        operands: &[Operand],
+    ) -> Result<[Operand; 2]> {
+        let blocks = self.one_level(cx, elements, operands)?;
+        let above = self.blocks();
+        if above.length < BLOCK {
+            return Ok([blocks.clone(), blocks]);
+        }
+        let above = above.one_level(cx, &PLAIN, std::slice::from_ref(&blocks))?;
+        Ok([blocks, above])
+    }
+
+    fn one_level(
+        &self,
+        cx: &mut Lower<'_>,
+        elements: &'static ShaderFile,
+        operands: &[Operand],
+    ) -> Result<Operand> {
+        let sums = self.lines * self.blocks().length * self.plane;
+        cx.index(sums * self.width)?;
+        let result = cx.temporary(sums * self.width);
+        let kernel = Kernel::new(&[&GROUP, elements, &BLOCK_SUMS])
+            .with("LINES", cx.index(self.lines)?)
+            .with("LENGTH", cx.index(self.length)?)
+            .with("PLANE", cx.index(self.plane)?)
+            .with("BLOCK", BLOCK as u32)
+            .iterations(super::parts::in_stretches(BLOCK as u64, 0));
+        let operands: Vec<Operand> = operands.iter().cloned().chain([result.clone()]).collect();
+        cx.dispatch_unfinished(kernel, &operands, sums.div_ceil(LANES), self.width);
+        Ok(result)
+    }
+
+    /// A kernel that may call `range_sum` once; the last file has `main`.
+    pub fn kernel(
+        &self,
+        cx: &Lower<'_>,
+        elements: &'static ShaderFile,
+        main: &'static ShaderFile,
+    ) -> Result<Kernel> {
+        let ends = 4 * BLOCK;
+        Ok(Kernel::new(&[&GROUP, elements, &RANGE_SUM, main])
+            .with("LENGTH", cx.index(self.length)?)
+            .with("PLANE", cx.index(self.plane)?)
+            .with("BLOCK", BLOCK as u32)
+            .iterations((ends + self.length / (BLOCK * BLOCK)) as u64))
+    }
+}
