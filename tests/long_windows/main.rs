@@ -128,9 +128,9 @@ fn windows_of_everything_reach_everything() -> Result<(), Error> {
 
 #[test]
 fn the_largest_of_a_large_window_is_found_where_it_is() -> Result<(), Error> {
-    const H: usize = 230;
-    const W: usize = 240;
-    for at in [0, 1, 40_000, (H - 1) * W - 2] {
+    const H: usize = 300;
+    const W: usize = 310;
+    for at in [0, 1, 72_000, (H - 1) * W - 2] {
         // Of equals the first: there is one as large behind it.
         let data = |name: &str, i: usize| match name {
             "x" => {
@@ -161,31 +161,33 @@ fn the_largest_of_a_large_window_is_found_where_it_is() -> Result<(), Error> {
 
 #[test]
 fn unpooling_under_many_windows_takes_the_last() -> Result<(), Error> {
-    // Every window's largest is the one element that all of them cover.
-    let pool = Pool2d::new([200, 200]).stride([1, 1]);
+    const H: usize = 280;
+    const W: usize = 279;
+    // 11 x 10 windows. In the first its last element wins; those below it take the row behind it, each its first
+    // element, and those right of it one element of the column behind it.
+    let pool = Pool2d::new([270, 270]).stride([1, 1]);
     let unpool = |g: &mut Graph| {
-        let x = g.input("x", [1, 1, 210, 209])?;
+        let x = g.input("x", [1, 1, H, W])?;
         let (y, indices) = g.max_pool2d_with_indices(x, pool)?;
         let w = g.input("w", g.shape(y).clone())?;
-        g.max_unpool2d(w, &indices, [210, 209])
+        g.max_unpool2d(w, &indices, [H, W])
     };
-    let middle = 105 * 209 + 104;
-    let data = |name: &str, i: usize| match name {
-        "x" => {
-            if i == middle {
-                1.0
-            } else {
-                0.0
-            }
-        }
-        _ => i as f32,
+    let data = |name: &str, i: usize| match (name, i / W, i % W) {
+        ("x", 269, 269) => 1.0,
+        ("x", 270, _) | ("x", 0, 270) => 2.0,
+        ("x", ..) => 0.0,
+        _ => 1.0 + i as f32,
     };
+    let mut won = vec![(269 * W + 269, 0), (270, 9)];
+    won.extend((0..10).map(|column| (270 * W + column, 100 + column)));
+    let (mut expected, mut expected_gradient) = (vec![0.0; H * W], vec![0.0; 110]);
+    for (element, window) in won {
+        expected[element] = 1.0 + window as f64;
+        expected_gradient[window] = 1.0 + element as f64;
+    }
     let found = run(unpool, data)?;
-    let last = (11 * 10 - 1) as f64;
-    let expected: Vec<f64> = (0..210 * 209).map(|i| if i == middle { last } else { 0.0 }).collect();
-    assert!(found == expected, "the middle is {}, expected {last}", found[middle]);
-    let found = run(|g| gradient(g, "w", unpool), data)?;
-    let expected: Vec<f64> = (0..110).map(|o| if o == 109 { middle as f64 } else { 0.0 }).collect();
-    assert_eq!(found, expected, "the last window has the element's gradient");
+    let wrong = (0..H * W).find(|&i| found[i] != expected[i]);
+    assert!(wrong.is_none(), "{wrong:?} is {:?}", wrong.map(|i| (found[i], expected[i])));
+    assert_eq!(run(|g| gradient(g, "w", unpool), data)?, expected_gradient);
     Ok(())
 }
