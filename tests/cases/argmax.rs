@@ -20,6 +20,8 @@ pub fn cases() -> Vec<Case> {
     cases.extend(pair("channels of images", &[2, 21, 5, 3], 1));
     cases.extend(pair("the first axis, a team a row", &[67, 5], 0));
     cases.extend(pair("many rows side by side", &[2, 37, 32, 33], 1));
+    cases.extend(pair("a row too long for a team", &[2_100_001], 0));
+    cases.extend(pair("rows too long for teams, side by side", &[2_097_000, 2], 0));
     let inf = f32::INFINITY;
     let extremes = vec![-inf, -inf, inf, inf, f32::MAX, inf, -inf, f32::MIN];
     for smallest in [false, true] {

@@ -110,6 +110,8 @@ pub fn cases() -> Vec<Case> {
         ("one channel in several parts", vec![3, 1, 60, 60]),
         ("channels in several parts, the last one short", vec![7, 2, 29, 31]),
         ("lines", vec![6, 4, 53]),
+        ("a channel too long for a workgroup", vec![1, 1, 2_100_001]),
+        ("features, too many rows for a workgroup", vec![131_100, 9]),
     ] {
         all(name, numbers(shape, 1), plain);
     }

@@ -51,6 +51,8 @@ pub fn cases() -> Vec<Case> {
         ("a team a row, primes", 13, 101),
         ("many classes", 33, 1000),
         ("too many rows for one workgroup", 2003, 11),
+        ("more rows than one workgroup counts", 16_700, 64),
+        ("rows too long for teams", 2, 700_001),
     ] {
         add(name, default, scaled([rows, classes], 1, 3.0), labels(rows, classes, 2));
         add(
@@ -85,6 +87,12 @@ pub fn cases() -> Vec<Case> {
             &[2, 3, 32, 33],
             true,
         ),
+        (
+            "rows too long for teams, side by side",
+            default.label_smoothing(0.2).reduction(Reduction::Sum),
+            &[1, 1_050_000, 2],
+            true,
+        ),
         ("sum", default.reduction(Reduction::Sum), &[13, 7], true),
         ("many rows, in parts", default.reduction(Reduction::Sum), &[1, 2, 131, 131], false),
         ("many rows, in parts, their mean", default, &[1, 2, 131, 131], true),
@@ -102,6 +110,8 @@ pub fn cases() -> Vec<Case> {
             cases.extend(family(&format!("{name}, of logarithms"), attributes, shape, weighted));
         }
     }
+    let logarithms = CrossEntropy { scores: ClassScores::LogProbabilities, ..default.label_smoothing(0.1) };
+    cases.extend(family("a row too long for a team, of logarithms", logarithms, &[1, 2_100_001], false));
     cases
 }
 

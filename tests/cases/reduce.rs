@@ -51,6 +51,15 @@ pub fn cases() -> Vec<Case> {
     add("planes in fours", &[37, 3, 6, 6], &[2, 3], false);
     add("alternate dimensions", &[2, 3, 2, 5, 2, 7], &[1, 3, 5], false);
     add("everything, in parts", &[257, 67], &[], false);
+    // More terms than a workgroup goes over by itself.
+    let long = numbers([2_100_001], 3);
+    let whole = |function| Reduce { function, axes: Axes { axes: vec![0], keep: false } };
+    for function in [Function::Sum, Function::Max] {
+        cases.push(Case::new("a long row", whole(function), vec![long.clone()]));
+    }
+    let variance = Variance { axes: Axes { axes: vec![0], keep: false }, correction: 1 };
+    cases.push(Case::new("a long row", variance, vec![long.clone()]));
+    cases.extend(shares("a long row", &long, &[0]).into_iter().take(1));
     // Everything below zero, or above: a reduction that begins at zero would show.
     for (name, sign) in [("below zero", -1.0), ("above zero", 1.0)] {
         let x = numbers([5, 67], 7);

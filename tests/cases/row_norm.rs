@@ -54,6 +54,7 @@ pub fn cases() -> Vec<Case> {
     all("a whole workgroup a row, whole tensor", numbers([3, 349], 5), layer(&[3, 349]));
     all("rows in one part", numbers([3, 4096], 6), layer(&[4096]));
     all("rows in several parts, the last one short", numbers([2, 10_007], 7), layer(&[10_007]));
+    all("rows too long for teams", numbers([2, 700_001], 22), layer(&[700_001]));
     all("weight alone", numbers([6, 20], 8), RowNorm { bias: false, ..layer(&[20]) });
     all("bias alone, another eps", numbers([6, 20], 9), RowNorm { weight: false, eps: 0.1, ..layer(&[20]) });
     all("neither", numbers([6, 20], 10), RowNorm { weight: false, bias: false, ..layer(&[20]) });

@@ -32,6 +32,8 @@ pub fn cases() -> Vec<Case> {
         add("channels of images", &[2, 21, 5, 3], 1);
         add("a team a row among inner ones", &[2, 70, 3, 3], 1);
         add("many rows side by side", &[2, 37, 32, 33], 1);
+        add("a row too long for a team", &[1_050_001], 0);
+        add("rows too long for teams, side by side", &[1_050_000, 2], 0);
         let extreme = vec![1e4, -1e4, 9999.0, 0.0, -1e30, -1e30, -1e30, -1e30];
         let x = HostTensor::f32([2, 4], extreme);
         cases.push(Case::new("extremes", Softmax { axis: 1, log }, vec![x]));
