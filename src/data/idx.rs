@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::file::{self, START, Wanted, foreign};
+use byteorder::{BigEndian, ByteOrder};
 use flate2::read::MultiGzDecoder;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -110,7 +111,7 @@ pub(super) fn labels(path: &Path, classes: usize) -> Result<Vec<u8>> {
     }
     let rows = bytes.chunks_exact(columns * 4).enumerate();
     rows.map(|(at, row)| {
-        let label = i32::from_be_bytes([row[0], row[1], row[2], row[3]]);
+        let label = BigEndian::read_i32(row);
         let class = |label: i32| u8::try_from(label).ok().filter(|&class| usize::from(class) < classes);
         class(label).ok_or_else(|| {
             let swapped = label != 0 && class(label.swap_bytes()).is_some();
@@ -193,7 +194,7 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
     };
     let mut header = vec![0; 4 * usize::from(dimensions)];
     reader.read_exact(&mut header).map_err(failed)?;
-    let sizes: Vec<u32> = header.as_chunks().0.iter().map(|&size| u32::from_be_bytes(size)).collect();
+    let sizes: Vec<u32> = header.chunks_exact(4).map(BigEndian::read_u32).collect();
     let listed = |sizes: &[u32]| sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" x ");
     let mut promise = listed(&sizes);
     if sizes.contains(&0) {
