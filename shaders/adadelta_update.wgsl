@@ -19,7 +19,7 @@ fn scales(updates: u32) -> Scales {
 }
 
 fn update(scales: Scales, p: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated {
-    let g = gradient + WEIGHT_DECAY * p;
+    let g = gradient + decay_of(p, WEIGHT_DECAY);
     let s = RHO * state.a + ONE_LESS_RHO * (g * g);
     let d = sqrt(state.b + EPS) / sqrt(s + EPS) * g;
     let u = RHO * state.b + ONE_LESS_RHO * (d * d);

@@ -16,7 +16,7 @@ fn scales(updates: u32) -> Scales {
 }
 
 fn update(scales: Scales, p: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated {
-    let g = gradient + WEIGHT_DECAY * p;
+    let g = gradient + decay_of(p, WEIGHT_DECAY);
     let s = state.a + g * g;
     return Updated(p - scales.step_size * g / (sqrt(s) + EPS), State(s, state.b, state.c));
 }

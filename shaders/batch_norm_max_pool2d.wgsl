@@ -1,5 +1,5 @@
 // result = largest of each 2x2 window of finish(batch norm of source); taps say which one won, the first
-// of equals (shared/max_pool2d_taps). The normalised tensor is never written.
+// of equals, the last that is NaN (shared/max_pool2d_taps). The normalised tensor is never written.
 //
 // Source (N, C, 2 OUT_H, 2 OUT_W), read as pairs, since a row of a window is one; result (N, C, OUT_H,
 // OUT_W); statistics as batch_norm_settle makes them. One invocation makes the windows of one word.
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             finish(2u * (at + OUT_W) + 1u, lower.y),
         );
         for (var k = 0u; k < 3u; k++) {
-            let wins = candidates[k] > best;
+            let wins = candidates[k] > best || is_nan(candidates[k]);
             best = select(best, candidates[k], wins);
             tap = select(tap, k + 1u, wins);
         }

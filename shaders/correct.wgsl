@@ -14,10 +14,14 @@ const TEAM: u32 = 1u; // tunable
 var<workgroup> best: array<f32, 256>;
 var<workgroup> best_class: array<u32, 256>;
 
+// Whether a comes before b wherever in the row they are: NaN does, as for argmax.
+fn beyond(a: f32, b: f32) -> bool {
+    return a > b || (is_nan(a) && !is_nan(b));
+}
+
 fn look_at(lane: u32, other: u32) {
-    let ahead = best[other] > best[lane];
-    let tied = best[other] == best[lane] && best_class[other] < best_class[lane];
-    if (ahead || tied) {
+    let tied = !beyond(best[other], best[lane]) && !beyond(best[lane], best[other]);
+    if (beyond(best[other], best[lane]) || (tied && best_class[other] < best_class[lane])) {
         best[lane] = best[other];
         best_class[lane] = best_class[other];
     }
@@ -36,7 +40,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         var found = logits[n * CLASSES + class_found];
         for (var c = member + TEAM; c < CLASSES; c += TEAM) {
             let x = logits[n * CLASSES + c];
-            if (x > found) {
+            if (beyond(x, found)) {
                 found = x;
                 class_found = c;
             }

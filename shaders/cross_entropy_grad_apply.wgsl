@@ -18,7 +18,8 @@ fn gradient(i: u32) -> f32 {
     let class_of_i = i / INNER % CLASSES;
     let label = labels[row];
     if (!counts(label)) {
-        return 0.0;
+        // Zero times probabilities, which may be none.
+        return select(unless_infinite(score_line(row).x, 0.0), 0.0, LOGARITHMS);
     }
     var upstream = dloss[select(0u, row, EACH)];
     if (MEAN) {
@@ -37,8 +38,9 @@ fn gradient(i: u32) -> f32 {
         let hot = exp(x - line.x);
         // The label's own is left out, be it one of the maximal ones or one of those below.
         let others = select((line.y - hot) + line.z, line.y + (line.z - 1.0), x == line.x);
-        let p = exp(logits[i] - line.x) / (others + hot);
-        value = own * select(p, -others / (others + hot), is_label);
+        let sum = unless_infinite(line.x, others + hot);
+        let p = exp(logits[i] - line.x) / sum;
+        value = own * select(p, -others / sum, is_label);
         if (SMOOTHING > 0.0) {
             value += share * p * all_weights();
         }

@@ -19,9 +19,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var m = 0.0;
     var rest = 0.0;
     if (!LOGARITHMS) {
-        m = -3.4e38;
+        m = minus_infinity();
         for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-            m = max(m, logits[base + c * INNER]);
+            m = larger(m, logits[base + c * INNER]);
         }
         m = team_max(m, lane);
         // Terms below the maximum, and how many reach it: their difference must not round away.
@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         below = team_sum(below, lane);
         maximal = team_sum(maximal, lane);
-        rest = below + (maximal - 1.0);
+        rest = unless_infinite(m, below + (maximal - 1.0));
     }
     let log_rest = log1p(rest);
     var spread = 0.0;

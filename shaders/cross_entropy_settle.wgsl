@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let x = logits[row_base(row) + u32(label) * INNER];
         var own = -x;
         if (!LOGARITHMS) {
-            own = log1p(line.y + (line.z - 1.0)) + (line.x - x);
+            own = unless_infinite(line.x, log1p(line.y + (line.z - 1.0)) + (line.x - x));
         }
         loss = (1.0 - SMOOTHING) * weight * own + spread;
     }

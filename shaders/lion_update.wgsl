@@ -17,7 +17,8 @@ fn scales(updates: u32) -> Scales {
 
 fn update(scales: Scales, p: vec4<f32>, g: vec4<f32>, state: State) -> Updated {
     let difference = g - state.a;
-    let direction = sign(state.a + ONE_LESS_BETA1 * difference);
+    let mean = state.a + ONE_LESS_BETA1 * difference;
+    let direction = select(sign(mean), mean, are_nan(mean));
     let m = state.a + ONE_LESS_BETA2 * difference;
-    return Updated(p - scales.rate * (WEIGHT_DECAY * p + direction), State(m, state.b, state.c));
+    return Updated(p - scales.rate * (decay_of(p, WEIGHT_DECAY) + direction), State(m, state.b, state.c));
 }

@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             for (var at = first; at <= last; at += PLANE) {
                 sum += terms[at];
             }
-            let own = gradient[i] * pow(scales[i], Pack(-BETA));
+            let own = gradient[i] * pack_power(scales[i], -BETA);
             result[i] = finish(i, own - (2.0 * RATE * BETA) * source[i] * sum);
         }
     }

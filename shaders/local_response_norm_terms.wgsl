@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < PACKS) {
-            terms[i] = gradient[i] * source[i] * pow(scales[i], Pack(-BETA - 1.0));
+            terms[i] = gradient[i] * source[i] * pack_power(scales[i], -BETA - 1.0);
         }
     }
 }

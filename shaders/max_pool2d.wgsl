@@ -1,5 +1,5 @@
 // result[n,c,oy,ox] = the largest of the window's taps in the input; keep gets ky * KERNEL_W + kx of the
-// first that is as large, TAPS_PER_WORD of them a word, lowest first.
+// first that is as large, TAPS_PER_WORD of them a word, lowest first. Where there is NaN the last one wins.
 //
 // Layouts NCHW. One invocation makes the outputs of one word, taps in row-major order. The shape rule
 // leaves at least one tap inside. Needs the windows' files.
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 for (var kx = 0; kx < window.columns; kx++) {
                     let x = window.left + kx * DILATION_W;
                     let candidate = source[place(plane, y, x)];
-                    let wins = within(y, x) && (!found || candidate > best);
+                    let wins = within(y, x) && (!found || candidate > best || is_nan(candidate));
                     best = select(best, candidate, wins);
                     tap = select(tap, u32(ky * KERNEL_W + kx), wins);
                     found = found || within(y, x);

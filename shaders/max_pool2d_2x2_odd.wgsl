@@ -29,12 +29,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let b = vec4(upper_0.y, upper_1.y, upper_2.y, upper_3.y);
     let c = vec4(lower_0.x, lower_1.x, lower_2.x, lower_3.x);
     let d = vec4(lower_0.y, lower_1.y, lower_2.y, lower_3.y);
-    // Only a strictly larger one goes before an earlier one.
-    let upper = select(a, b, b > a);
-    let lower = select(c, d, d > c);
-    let upper_tap = select(vec4(0u), vec4(1u), b > a);
-    let lower_tap = select(vec4(2u), vec4(3u), d > c);
-    let tap = select(upper_tap, lower_tap, lower > upper);
-    result[word] = select(upper, lower, lower > upper);
+    // Only a strictly larger one goes before an earlier one, or NaN.
+    let right_above = (b > a) | are_nan(b);
+    let right_below = (d > c) | are_nan(d);
+    let upper = select(a, b, right_above);
+    let lower = select(c, d, right_below);
+    let below = (lower > upper) | are_nan(lower);
+    let upper_tap = select(vec4(0u), vec4(1u), right_above);
+    let lower_tap = select(vec4(2u), vec4(3u), right_below);
+    let tap = select(upper_tap, lower_tap, below);
+    result[word] = select(upper, lower, below);
     keep(word, tap.x | (tap.y << 8u) | (tap.z << 16u) | (tap.w << 24u));
 }

@@ -36,13 +36,17 @@ fn pool_row(begun: Word, block: u32, row: u32) -> Word {
                 // Tap 1 in its place. Sums of selected constants: a software adapter would take shifts and
                 // ors of computed taps lane by lane.
                 let one = 1u << (o % 4u * 8u);
-                // Only a strictly larger one goes before an earlier one.
-                let top = select(window.x, window.y, window.y > window.x);
-                let bottom = select(window.z, window.w, window.w > window.z);
-                let top_tap = select(0u, one, window.y > window.x);
-                let bottom_tap = select(2u * one, 3u * one, window.w > window.z);
-                word.best = vec4(word.best.yzw, select(top, bottom, bottom > top));
-                word.taps |= select(top_tap, bottom_tap, bottom > top);
+                // Only a strictly larger one goes before an earlier one, or NaN.
+                let nan = are_nan(window);
+                let top_right = window.y > window.x || nan.y;
+                let bottom_right = window.w > window.z || nan.w;
+                let top = select(window.x, window.y, top_right);
+                let bottom = select(window.z, window.w, bottom_right);
+                let below = bottom > top || nan.z || nan.w;
+                let top_tap = select(0u, one, top_right);
+                let bottom_tap = select(2u * one, 3u * one, bottom_right);
+                word.best = vec4(word.best.yzw, select(top, bottom, below));
+                word.taps |= select(top_tap, bottom_tap, below);
                 if (o % 4u == 3u) {
                     result[block * OUT_W + o / 4u] = word.best;
                     keep(block * OUT_W + o / 4u, word.taps);

@@ -2,7 +2,7 @@
 //
 // A plane is PLANE packs of one number or four. TEAM neighbouring invocations make the outputs of one word
 // of taps, plane after plane: each takes every TEAMth pack, and the team's winners are compared as a
-// fixed tree. Of equals the element with the lowest number wins, wherever it was found.
+// fixed tree. Of equals the element with the lowest number wins, wherever it was found, of NaN that with the highest.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -22,7 +22,10 @@ var<workgroup> values: array<f32, 64>;
 var<workgroup> elements: array<u32, 64>;
 
 fn first_of(a: Winner, b: Winner) -> Winner {
-    let other = b.value > a.value || (b.value == a.value && b.element < a.element);
+    var other = b.value > a.value || (b.value == a.value && b.element < a.element);
+    if (is_nan(b.value)) {
+        other = !is_nan(a.value) || b.element > a.element;
+    }
     return Winner(select(a.value, b.value, other), select(a.element, b.element, other));
 }
 
@@ -60,10 +63,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var at = PackNumber(own);
         for (var i = own + TEAM; i < PLANE; i += TEAM) {
             let candidate = source[plane + i];
-            at = select(at, PackNumber(i), candidate > best);
-            best = select(best, candidate, candidate > best);
+            let wins = (candidate > best) | pack_is_nan(candidate);
+            at = select(at, PackNumber(i), wins);
+            best = select(best, candidate, wins);
         }
-        // What is no number equals nothing, and must still name an element.
+        // Under a compiler to which nothing is NaN it must still name an element.
         let element = min(pack_first_largest(best, at), COUNT - 1u);
         let winner = team_winner(Winner(pack_max(best), element), lane);
         if (own == 0u && p < PLANES) {

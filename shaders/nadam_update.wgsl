@@ -31,9 +31,9 @@ fn update(scales: Scales, parameter: vec4<f32>, gradient: vec4<f32>, state: Stat
     var p = parameter;
     var g = gradient;
     if (DECOUPLED) {
-        p -= scales.decay * p;
+        p -= decay_of(p, scales.decay);
     } else {
-        g += scales.decay * p;
+        g += decay_of(p, scales.decay);
     }
     let m = state.a + ONE_LESS_BETA1 * (g - state.a);
     let v = BETA2 * state.b + ONE_LESS_BETA2 * (g * g);

@@ -23,10 +23,11 @@ fn scales(updates: u32) -> Scales {
 }
 
 fn update(scales: Scales, p: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated {
-    let g = gradient + WEIGHT_DECAY * p;
+    let g = gradient + decay_of(p, WEIGHT_DECAY);
     let s = ALPHA * state.a + ONE_LESS_ALPHA * (g * g);
     let m = select(state.b, state.b + ONE_LESS_ALPHA * (g - state.b), CENTERED);
-    let spread = select(s, max(s - m * m, vec4(0.0)), CENTERED);
+    let apart = s - m * m;
+    let spread = select(s, select(max(apart, vec4(0.0)), apart, are_nan(apart)), CENTERED);
     let b = MOMENTUM * state.c + g / (sqrt(spread) + EPS);
     return Updated(p - scales.rate * b, State(s, m, b));
 }

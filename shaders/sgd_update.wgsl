@@ -19,7 +19,7 @@ fn scales(updates: u32) -> Scales {
 }
 
 fn update(scales: Scales, p: vec4<f32>, g: vec4<f32>, state: State) -> Updated {
-    let d = g + WEIGHT_DECAY * p;
+    let d = g + decay_of(p, WEIGHT_DECAY);
     let b = MOMENTUM * state.a + scales.share * d;
     let taken = select(b, d + MOMENTUM * b, NESTEROV);
     return Updated(p - scales.rate * taken, State(b, state.b, state.c));

@@ -20,9 +20,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let down = behind(oy, SCALE_H, IN_H);
     let right = behind(ox, SCALE_W, IN_W);
     let upper = i32(o) / (OUT_H * OUT_W) * (IN_H * IN_W) + y * IN_W;
-    let lower = upper + select(0, IN_W, y + 1 < IN_H);
-    let next = min(x + 1, IN_W - 1);
-    let above = (1.0 - right) * source[upper + x] + right * source[upper + next];
-    let below = (1.0 - right) * source[lower + x] + right * source[lower + next];
-    result[o] = finish(o, (1.0 - down) * above + down * below);
+    let lower = upper + (next(y, SCALE_H, IN_H) - y) * IN_W;
+    let behind_x = next(x, SCALE_W, IN_W);
+    let above = between(source[upper + x], source[upper + behind_x], right, SCALE_W);
+    let below = between(source[lower + x], source[lower + behind_x], right, SCALE_W);
+    result[o] = finish(o, between(above, below, down, SCALE_H));
 }

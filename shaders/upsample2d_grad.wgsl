@@ -17,10 +17,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let x = i32(i) % IN_W;
     let plane = i32(i) / (IN_H * IN_W) * (OUT_H * OUT_W);
     let end_y = first(y + 1, SCALE_H, IN_H, OUT_H);
-    let start_x = first(x - REACH, SCALE_W, IN_W, OUT_W);
+    let start_x = first(x - reach(SCALE_W), SCALE_W, IN_W, OUT_W);
     let end_x = first(x + 1, SCALE_W, IN_W, OUT_W);
     var sum = 0.0;
-    for (var oy = first(y - REACH, SCALE_H, IN_H, OUT_H); oy < end_y; oy++) {
+    for (var oy = first(y - reach(SCALE_H), SCALE_H, IN_H, OUT_H); oy < end_y; oy++) {
         var row = 0.0;
         for (var ox = start_x; ox < end_x; ox++) {
             row += weight(ox, x, SCALE_W, IN_W) * gradient[plane + oy * OUT_W + ox];

@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let at = i32(i / INNER % u32(IN_W));
     let line = i / (INNER * u32(IN_W)) * (u32(OUT_W) * INNER) + i % INNER;
     let end = first(at + 1, SCALE_W, IN_W, OUT_W);
-    var o = first(at - REACH, SCALE_W, IN_W, OUT_W) + i32(number / ELEMENTS);
+    var o = first(at - reach(SCALE_W), SCALE_W, IN_W, OUT_W) + i32(number / ELEMENTS);
     var sum = 0.0;
     while (o < end) {
         var stretch = 0.0;

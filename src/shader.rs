@@ -147,16 +147,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel from these files; one has `main`, and the last gives the kernel its name.
+    /// A kernel from these files, each taken once; one has `main`, and the last gives the kernel its name.
     pub fn new(files: &[&'static ShaderFile]) -> Self {
         assert!(!files.is_empty(), "a kernel has at least one file");
-        Kernel {
-            files: files.to_vec(),
-            constants: Vec::new(),
-            glue: String::new(),
-            iterations: 0,
-            finish: (1, 0),
-        }
+        let first = |i: &usize| files[..*i].iter().all(|known| known.name != files[*i].name);
+        let files = (0..files.len()).filter(first).map(|i| files[i]).collect();
+        Kernel { files, constants: Vec::new(), glue: String::new(), iterations: 0, finish: (1, 0) }
     }
 
     /// Sets a constant.

@@ -16,14 +16,14 @@ fn normal_tail_over_exp(a: Element) -> Element {
 
 fn gelu(x: Element) -> Element {
     let a = min(abs(x), Element(FAR));
-    return max(x, Element(0.0)) - a * (exp(-0.5 * a * a) * normal_tail_over_exp(a));
+    return as_a_product(x, max(x, Element(0.0)) - a * (exp(-0.5 * a * a) * normal_tail_over_exp(a)));
 }
 
 // Phi(x) + x phi(x), phi(x) = exp(-x^2 / 2) / sqrt(2 pi).
 fn gelu_grad(x: Element, dy: Element) -> Element {
     let a = min(abs(x), Element(FAR));
     let r = exp(-0.5 * a * a) * (normal_tail_over_exp(a) - 0.398942280 * a);
-    return dy * select(r, 1.0 - r, x > Element(0.0));
+    return dy * slope_as_of_a_product(x, select(r, 1.0 - r, x > Element(0.0)));
 }
 
 // exp(-2 u), u = sqrt(2 / pi) (a + 0.044715 a^3): (1 + tanh(-u)) / 2 is e / (1 + e).
@@ -34,7 +34,7 @@ fn gelu_tanh_exp(a: Element) -> Element {
 fn gelu_tanh(x: Element) -> Element {
     let a = min(abs(x), Element(FAR));
     let e = gelu_tanh_exp(a);
-    return max(x, Element(0.0)) - a * (e / (1.0 + e));
+    return as_a_product(x, max(x, Element(0.0)) - a * (e / (1.0 + e)));
 }
 
 fn gelu_tanh_grad(x: Element, dy: Element) -> Element {
@@ -42,5 +42,5 @@ fn gelu_tanh_grad(x: Element, dy: Element) -> Element {
     let e = gelu_tanh_exp(a);
     let q = e / (1.0 + e);
     let r = q * (1.0 - a * (1.59576912 + 0.214064449 * a * a) / (1.0 + e));
-    return dy * select(r, 1.0 - r, x > Element(0.0));
+    return dy * slope_as_of_a_product(x, select(r, 1.0 - r, x > Element(0.0)));
 }

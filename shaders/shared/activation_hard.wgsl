@@ -4,7 +4,7 @@
 // (x + 3) / 6 between 0 and 1; the upper half from above, so that it is 1 for no x below 3.
 fn hard_sigmoid(x: Element) -> Element {
     let near = clamp(x, Element(-3.0), Element(3.0));
-    return select((near + 3.0) / 6.0, 1.0 - (3.0 - near) / 6.0, near > Element(0.0));
+    return keep_nan(x, select((near + 3.0) / 6.0, 1.0 - (3.0 - near) / 6.0, near > Element(0.0)));
 }
 
 fn hard_sigmoid_grad(y: Element, dy: Element) -> Element {
@@ -12,7 +12,9 @@ fn hard_sigmoid_grad(y: Element, dy: Element) -> Element {
 }
 
 fn hard_swish(x: Element) -> Element {
-    return max(x, Element(-3.0)) * hard_sigmoid(x);
+    let y = max(x, Element(-3.0)) * hard_sigmoid(x);
+    // PyTorch multiplies minus infinity by 0.
+    return select(keep_nan(x, y), no_number(), is_minus_infinity(x));
 }
 
 fn hard_swish_grad(x: Element, dy: Element) -> Element {
@@ -21,7 +23,7 @@ fn hard_swish_grad(x: Element, dy: Element) -> Element {
 }
 
 fn hard_tanh(x: Element, low: f32, high: f32) -> Element {
-    return min(max(x, Element(low)), Element(high));
+    return keep_nan(x, min(max(x, Element(low)), Element(high)));
 }
 
 fn hard_tanh_grad(y: Element, dy: Element, low: f32, high: f32) -> Element {

@@ -16,14 +16,14 @@ fn sigmoid_grad(y: Element, dy: Element) -> Element {
 fn silu(x: Element) -> Element {
     let a = min(abs(x), Element(SIGMOID_FAR));
     let e = exp(-a);
-    return max(x, Element(0.0)) - a * (e / (1.0 + e));
+    return as_a_product(x, max(x, Element(0.0)) - a * (e / (1.0 + e)));
 }
 
 fn silu_grad(x: Element, dy: Element) -> Element {
     let a = min(abs(x), Element(SIGMOID_FAR));
     let e = exp(-a);
     let r = e / (1.0 + e) * (1.0 - a / (1.0 + e));
-    return dy * select(r, 1.0 - r, x > Element(0.0));
+    return dy * slope_as_of_a_product(x, select(r, 1.0 - r, x > Element(0.0)));
 }
 
 // tanh(log(1 + exp(x))) = n / d with n = w (w + 2), d = n + 2, w = exp(x); for x > 0 both over w^2.
@@ -37,7 +37,7 @@ fn mish_parts(x: Element) -> array<Element, 2> {
 
 fn mish(x: Element) -> Element {
     let parts = mish_parts(x);
-    return max(x, Element(-SIGMOID_FAR)) * (parts[0] / (parts[0] + parts[1]));
+    return as_a_product(x, max(x, Element(-SIGMOID_FAR)) * (parts[0] / (parts[0] + parts[1])));
 }
 
 // t + x sigmoid(x) (1 - t) (1 + t), where t is the tanh.
@@ -46,7 +46,7 @@ fn mish_grad(x: Element, dy: Element) -> Element {
     let d = parts[0] + parts[1];
     let t = parts[0] / d;
     let near = clamp(x, Element(-SIGMOID_FAR), Element(SIGMOID_FAR));
-    return dy * (t + near * sigmoid(near) * (parts[1] / d) * (1.0 + t));
+    return dy * slope_as_of_a_product(x, t + near * sigmoid(near) * (parts[1] / d) * (1.0 + t));
 }
 
 // log(1 + r) for r from 0 to 1: 2 atanh(r / (2 + r)) by its power series.

@@ -1,5 +1,5 @@
 // Arithmetic of two elements, and the gradients of the larger and the smaller of two by the one called
-// own: all of dy where it was taken, half where both are equal, as PyTorch has it.
+// own: all of dy where it was taken, half where both are equal, and all of it where either is NaN, as PyTorch has it.
 fn sum_of_two(lhs: Element, rhs: Element) -> Element {
     return lhs + rhs;
 }
@@ -17,15 +17,15 @@ fn quotient_of_two(lhs: Element, rhs: Element) -> Element {
 }
 
 fn larger_of_two(lhs: Element, rhs: Element) -> Element {
-    return max(lhs, rhs);
+    return keep_nan(lhs, keep_nan(rhs, max(lhs, rhs)));
 }
 
 fn smaller_of_two(lhs: Element, rhs: Element) -> Element {
-    return min(lhs, rhs);
+    return keep_nan(lhs, keep_nan(rhs, min(lhs, rhs)));
 }
 
 fn maximum_grad(dy: Element, own: Element, other: Element) -> Element {
-    return select(select(Element(0.0), 0.5 * dy, own == other), dy, own > other);
+    return select(select(dy, 0.5 * dy, own == other), Element(0.0), own < other);
 }
 
 fn minimum_grad(dy: Element, own: Element, other: Element) -> Element {

@@ -11,5 +11,6 @@ fn gradient_scale() -> f32 {
         sum += squares_of_gradients[i];
     }
     let norm = sqrt((sum.x + sum.y) + (sum.z + sum.w));
-    return min(1.0, CLIP_NORM / (norm + 1e-6));
+    let scale = CLIP_NORM / (norm + 1e-6);
+    return select(min(1.0, scale), scale, is_nan(scale));
 }

@@ -1,6 +1,7 @@
 // Losses of one element, and their gradients by the first (grad) and the second argument (grad_target) times
 // the loss's gradient g and a number: x is the prediction, t the target. Definitions are PyTorch's.
 
+// -1, 0 or 1; 0 of NaN, as in PyTorch.
 fn sign_of(d: Element) -> Element {
     return select(Element(0.0), Element(1.0), d > Element(0.0)) - select(Element(0.0), Element(1.0), d < Element(0.0));
 }
@@ -40,7 +41,11 @@ fn smooth_l1_loss(x: Element, t: Element, beta: f32) -> Element {
 
 fn smooth_l1_loss_grad(x: Element, t: Element, g: Element, beta: f32, number: f32) -> Element {
     let d = x - t;
-    return select(sign_of(d), d / max(beta, 1e-38), abs(d) < Element(beta)) * (g * number);
+    var slope = select(sign_of(d), d / max(beta, 1e-38), abs(d) < Element(beta));
+    if (beta > 0.0) {
+        slope = keep_nan(d, slope);
+    }
+    return slope * (g * number);
 }
 
 fn smooth_l1_loss_grad_target(x: Element, t: Element, g: Element, beta: f32, number: f32) -> Element {
@@ -54,11 +59,12 @@ fn huber_loss(x: Element, t: Element, delta: f32) -> Element {
 }
 
 fn huber_loss_grad(x: Element, t: Element, g: Element, delta: f32, number: f32) -> Element {
-    return clamp(x - t, Element(-delta), Element(delta)) * (g * number);
+    let d = x - t;
+    return keep_nan(d, clamp(d, Element(-delta), Element(delta))) * (g * number);
 }
 
 fn huber_loss_grad_target(x: Element, t: Element, g: Element, delta: f32, number: f32) -> Element {
-    return clamp(t - x, Element(-delta), Element(delta)) * (g * number);
+    return huber_loss_grad(t, x, g, delta, number);
 }
 
 // log(1 + exp(-x)): max(-x, 0) + log(1 + e) with e = exp(-|x|), and the last as 2 atanh(e / (2 + e)) by its power
@@ -91,7 +97,7 @@ fn bce_loss_grad_target(x: Element, t: Element, w: Element, g: Element, number: 
 }
 
 fn bce_with_logits_loss(x: Element, t: Element) -> Element {
-    return bce_loss(x, t, Element(1.0));
+    return (1.0 - t) * x + log_one_and_exp_of_minus(x);
 }
 
 fn bce_with_logits_loss_grad(x: Element, t: Element, g: Element, number: f32) -> Element {
@@ -99,22 +105,32 @@ fn bce_with_logits_loss_grad(x: Element, t: Element, g: Element, number: f32) ->
 }
 
 fn bce_with_logits_loss_grad_target(x: Element, t: Element, g: Element, number: f32) -> Element {
-    return bce_loss_grad_target(x, t, Element(1.0), g, number);
+    return -x * (g * number);
 }
 
-// t (log(t) - x), and 0 where t is 0: x is a probability's logarithm, t a probability
+// log(t), and NaN unless t is above 0. Drivers' logarithms need not take numbers below the least normal one.
+fn log_of_positive(t: Element) -> Element {
+    let small = t < Element(1.17549435e-38);
+    let logarithm = log(select(t, 16777216.0 * t, small)) - select(Element(0.0), Element(16.6355323), small);
+    return select(no_number(), logarithm, t > Element(0.0));
+}
+
+// t log(t) - t x, where 0 log(0) is 0: x is a probability's logarithm, t a probability
 fn kl_div_loss(x: Element, t: Element) -> Element {
-    let positive = t > Element(0.0);
-    return select(Element(0.0), t * (log(select(Element(1.0), t, positive)) - x), positive);
+    return select(t * log_of_positive(t), Element(0.0), t == Element(0.0)) - t * x;
 }
 
 fn kl_div_loss_grad(x: Element, t: Element, g: Element, number: f32) -> Element {
-    return select(Element(0.0), -t * (g * number), t > Element(0.0));
+    return -t * (g * number);
 }
 
+// 0 where t is 0 and x is finite. Where g is 0 the logarithm counts for nothing, as in PyTorch.
 fn kl_div_loss_grad_target(x: Element, t: Element, g: Element, number: f32) -> Element {
-    let positive = t > Element(0.0);
-    return select(Element(0.0), (log(select(Element(1.0), t, positive)) + 1.0 - x) * (g * number), positive);
+    let s = g * number;
+    let by_log = select(log_of_positive(t) * s, Element(0.0), s == Element(0.0));
+    let by_factor = select(s, no_number(), is_not_finite(t));
+    let at_zero = select(Element(0.0), no_number(), is_not_finite(x));
+    return select(by_log + by_factor - x * s, at_zero, t == Element(0.0));
 }
 
 // exp(t) (t - x): both are logarithms of probabilities
@@ -127,5 +143,6 @@ fn kl_div_log_loss_grad(x: Element, t: Element, g: Element, number: f32) -> Elem
 }
 
 fn kl_div_log_loss_grad_target(x: Element, t: Element, g: Element, number: f32) -> Element {
-    return exp(t) * (t + 1.0 - x) * (g * number);
+    let s = g * number;
+    return exp(t) * (t - x) * s + exp(t) * s;
 }

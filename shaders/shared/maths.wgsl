@@ -30,5 +30,6 @@ fn absolute(x: Element) -> Element {
 }
 
 fn abs_grad(x: Element, dy: Element) -> Element {
-    return dy * sign(x);
+    // NaN has the sign 0, as in PyTorch.
+    return dy * (select(Element(0.0), Element(1.0), x > Element(0.0)) - select(Element(0.0), Element(1.0), x < Element(0.0)));
 }

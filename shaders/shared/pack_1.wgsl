@@ -26,3 +26,8 @@ fn pack_first_largest(v: Pack, at: PackNumber) -> u32 {
 fn pack_is_nan(v: Pack) -> bool {
     return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
 }
+
+// A power of numbers that are not negative; drivers' powers of NaN need not be NaN.
+fn pack_power(base: Pack, exponent: f32) -> Pack {
+    return select(pow(base, Pack(exponent)), base, pack_is_nan(base));
+}

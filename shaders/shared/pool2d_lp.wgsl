@@ -16,7 +16,7 @@ fn power(magnitude: f32, exponent: f32, whole: u32) -> f32 {
         return product;
     }
     // Of zero pow makes no number everywhere, and of a negative exponent no number anywhere.
-    return select(0.0, pow(magnitude, exponent), magnitude > 0.0);
+    return select(select(0.0, pow(magnitude, exponent), magnitude > 0.0), magnitude, is_nan(magnitude));
 }
 
 fn term(value: f32, ky: i32, kx: i32) -> f32 {
@@ -30,7 +30,7 @@ fn settle(sum: f32, window: Window) -> f32 {
     if (WHOLE == 2u) {
         root = sqrt(scaled);
     } else if (WHOLE != 1u) {
-        root = select(0.0, pow(scaled, 1.0 / P), scaled > 0.0);
+        root = select(select(0.0, pow(scaled, 1.0 / P), scaled > 0.0), scaled, is_nan(scaled));
     }
     return select(root, -root, sum < 0.0);
 }

@@ -26,15 +26,32 @@ fn power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
 // For an exponent that is not whole: of a negative x it is no number. Zero and infinity, and numbers below
 // the least that every driver's logarithm takes, are seen to here.
 fn power_real(x: Element, exponent: f32) -> Element {
+    // As in PyTorch a root, which minus infinity has none of either.
+    if (exponent == 0.5) {
+        return sqrt(x);
+    }
+    if (exponent == -0.5) {
+        return 1.0 / sqrt(x);
+    }
     var end = abs(x);
     if (exponent < 0.0) {
         end = 1.0 / end;
     }
     let small = abs(x) < Element(1.17549435e-38);
-    let logarithm = log2(select(x, 16777216.0 * x, small)) - select(Element(0.0), Element(24.0), small);
-    return select(exp2(exponent * logarithm), end, (x == Element(0.0)) | (abs(x) > Element(3.40282346e38)));
+    let logarithm = log2(select(abs(x), 16777216.0 * abs(x), small)) - select(Element(0.0), Element(24.0), small);
+    let power = select(exp2(exponent * logarithm), no_number(), x < Element(0.0));
+    return keep_nan(x, select(power, end, (x == Element(0.0)) | (abs(x) > Element(3.40282346e38))));
 }
 
 fn power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
     return dy * (exponent * power_real(x, exponent - 1.0));
+}
+
+// Gradients of the powers in a norm: nothing where x is 0.
+fn norm_power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
+    return select(power_whole_grad(x, dy, exponent), Element(0.0), x == Element(0.0));
+}
+
+fn norm_power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
+    return select(power_real_grad(x, dy, exponent), Element(0.0), x == Element(0.0));
 }

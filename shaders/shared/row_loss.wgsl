@@ -1,6 +1,6 @@
 // The loss of one row: log(1 + rest) + m - x[n, label[n]], with m the row's first maximum and rest = sum
 // over the other classes c of exp(x[n, c] - m). Both parts are positive, so that a loss near zero keeps
-// its digits. logits [n, c] are row-major; a row's terms are added in order.
+// its digits. A row whose maximum is not finite makes NaN. Needs shared/is_nan. logits [n, c] are row-major; a row's terms are added in order.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 
@@ -12,7 +12,7 @@ fn row_loss(n: u32, label: u32) -> f32 {
     var first = 0u;
     for (var c = 1u; c < CLASSES; c++) {
         let x = logits[base + c];
-        if (x > m) {
+        if (x > m || is_nan(x)) {
             m = x;
             first = c;
         }
@@ -23,7 +23,8 @@ fn row_loss(n: u32, label: u32) -> f32 {
             rest += exp(logits[base + c] - m);
         }
     }
-    return log1p(rest) + (m - logits[base + label]);
+    let loss = log1p(rest) + (m - logits[base + label]);
+    return unless_infinite(m, loss);
 }
 
 // The calling invocation's share of all rows, every 256th: the sum of the losses that count, and how many.

@@ -23,6 +23,11 @@ struct Updated {
     state: State,
 }
 
+// The part of a parameter by which it decays: without decay nothing, even of one that is not finite.
+fn decay_of(parameter: vec4<f32>, decay: f32) -> vec4<f32> {
+    return select(decay * parameter, vec4(0.0), decay == 0.0);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let start = group_number(group, groups) * (64u * ITEMS) + lane;

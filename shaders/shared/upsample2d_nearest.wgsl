@@ -2,7 +2,9 @@
 // shared/upsample2d_shape.
 
 // How far behind an input element the index of an output lies that takes part of it.
-const REACH: i32 = 0;
+fn reach(scale: f32) -> i32 {
+    return 0;
+}
 
 fn index(at: i32, scale: f32, size: i32) -> i32 {
     return min(i32(floor(f32(at) * scale)), size - 1);

@@ -1,6 +1,6 @@
-// Arithmetic of an element and numbers. Within and at its bounds clamping has slope 1, as PyTorch has it.
+// Arithmetic of an element and numbers. Within and at its bounds clamping has slope 1, at NaN 0.
 fn scaled(x: Element, factor: f32) -> Element {
-    return factor * x;
+    return times(factor, x);
 }
 
 fn shifted(x: Element, amount: f32) -> Element {
@@ -8,7 +8,7 @@ fn shifted(x: Element, amount: f32) -> Element {
 }
 
 fn clamp_below(x: Element, low: f32) -> Element {
-    return max(x, Element(low));
+    return keep_nan(x, max(x, Element(low)));
 }
 
 fn clamp_below_grad(x: Element, dy: Element, low: f32) -> Element {
@@ -16,7 +16,7 @@ fn clamp_below_grad(x: Element, dy: Element, low: f32) -> Element {
 }
 
 fn clamp_above(x: Element, high: f32) -> Element {
-    return min(x, Element(high));
+    return keep_nan(x, min(x, Element(high)));
 }
 
 fn clamp_above_grad(x: Element, dy: Element, high: f32) -> Element {
@@ -25,7 +25,7 @@ fn clamp_above_grad(x: Element, dy: Element, high: f32) -> Element {
 
 // With bounds that cross, the upper one counts.
 fn clamp_between(x: Element, low: f32, high: f32) -> Element {
-    return min(max(x, Element(low)), Element(high));
+    return keep_nan(x, min(max(x, Element(low)), Element(high)));
 }
 
 fn clamp_between_grad(x: Element, dy: Element, low: f32, high: f32) -> Element {

@@ -15,6 +15,7 @@ use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static CORRECT: ShaderFile = shader_file!("correct");
 static PARTS: ShaderFile = shader_file!("correct_parts");
 static SUM: ShaderFile = shader_file!("correct_sum");
@@ -54,7 +55,7 @@ impl Operator for CorrectPredictions {
         if !fits(iterations) {
             return lower_long(cx, rows);
         }
-        let kernel = Kernel::new(&[&CORRECT])
+        let kernel = Kernel::new(&[&IS_NAN, &CORRECT])
             .with("ROWS", cx.index(rows)?)
             .with("CLASSES", cx.index(classes)?)
             .with("TEAM", team as u32)

@@ -19,6 +19,7 @@ use crate::tensor::{DType, Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static LOG1P: ShaderFile = shader_file!("shared/log1p");
 static LABEL: ShaderFile = shader_file!("shared/label");
 static LABEL_ROWS: ShaderFile = shader_file!("shared/label_rows");
@@ -172,7 +173,8 @@ impl CrossEntropy {
             return Ok(None);
         }
         let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
-        let all: Vec<_> = [&GROUP, &TEAM, &LABEL, &LABEL_ROWS, weight].iter().chain(files).copied().collect();
+        let all: Vec<_> =
+            [&GROUP, &TEAM, &IS_NAN, &LABEL, &LABEL_ROWS, weight].iter().chain(files).copied().collect();
         let kernel = self.shaped(cx, Kernel::new(&all))?;
         let kernel = kernel.with("TEAM", team.lanes as u32).iterations(team.iterations);
         Ok(Some((kernel, rows.div_ceil(64 / team.lanes))))
@@ -315,7 +317,7 @@ impl Operator for CrossEntropy {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         if cx.variant() == "whole" {
-            let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]);
+            let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]);
             let kernel = self.labelled(cx, kernel, 2)?;
             let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
             cx.dispatch(kernel, &operands, 1);
@@ -443,7 +445,7 @@ impl Operator for CrossEntropyWithGrad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let kernel = Kernel::new(&[&LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
+        let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
         let kernel = self.forward.labelled(cx, kernel, 5)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
         cx.dispatch(kernel, &operands, 1);

@@ -41,6 +41,7 @@ mod strided_copy;
 
 pub mod unary;
 pub mod upsample;
+mod vector_norm;
 
 use crate::error::Result;
 use crate::graph::{Backward, LabelRange};

@@ -2,11 +2,9 @@
 //! into Rectifiers, 2015). Leaky ReLU, with a number for a slope, stands in `unary`.
 
 use super::Operator;
-use super::arithmetic::Binary;
 use super::elementwise::SumTo;
 use super::pointwise::{self, Pointwise, Reach};
 use super::reshape::Reshape;
-use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
 use crate::plan::Lower;
@@ -68,9 +66,7 @@ impl Operator for PRelu {
             cx.set(0, dx);
         }
         if cx.wants(1) {
-            // The sum of dy * x where x is negative.
-            let negative = cx.apply1(Unary::Clamp { min: None, max: Some(0.0) }, &[x])?;
-            let terms = cx.apply1(Binary::Mul, &[negative, dy])?;
+            let terms = cx.apply1(PReluGradWeight, &[x, dy])?;
             let (full, shape) = (cx.shape(x), cx.shape(weight));
             let mut aligned = vec![1; full.len()];
             if shape.elements() > 1 {
@@ -132,6 +128,45 @@ impl Operator for PReluGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::prelu_grad(inputs[0], inputs[1], inputs[2])]
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        inputs[0].shape.elements() as u64
+    }
+}
+
+/// What [`PRelu`]'s gradient by the weight is the sum of: 0 where x is above 0, else the output's gradient times x.
+/// Inputs: x, the output's gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PReluGradWeight;
+
+impl Operator for PReluGradWeight {
+    fn name(&self) -> &'static str {
+        "prelu_grad_weight"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        if inputs[0] != inputs[1] || inputs[0].dtype != DType::F32 {
+            return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[1]));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
+        let reach = vec![Reach::Same; 2];
+        Some(Pointwise { file: &RELU, function: "prelu_grad_weight", reach, numbers: vec![] })
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+        pointwise::lower(cx)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reference::prelu_grad_weight(inputs[0], inputs[1])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

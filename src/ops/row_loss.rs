@@ -127,14 +127,7 @@ impl Graph {
         let TripletMargin { p, eps, .. } = attributes;
         let difference = self.sub(a, b)?;
         let difference = self.shift(difference, eps)?;
-        if p == 2.0 {
-            let squares = self.sum_of_products(difference, difference)?;
-            return self.sqrt(squares);
-        }
-        let size = self.abs(difference)?;
-        let powers = self.pow(size, p)?;
-        let sum = self.sum(powers, &[1], false)?;
-        self.pow(sum, 1.0 / p)
+        self.vector_norm(difference, p, &[1], false)
     }
 
     /// Of each row, the sum of the products of its elements.

@@ -94,6 +94,8 @@ impl Upsample {
     /// The step in the input from one output to the next along dimension `d`, rounded where PyTorch rounds.
     pub fn step(&self, d: usize, input: usize, output: usize) -> f32 {
         match (self.interpolation, self.resize) {
+            // Whatever the factor is that leaves the size as it is.
+            (Interpolation::Bilinear { .. }, _) if input == output => 1.0,
             (Interpolation::Bilinear { align_corners: true }, _) => {
                 if output > 1 {
                     (input - 1) as f32 / (output - 1) as f32

@@ -170,8 +170,8 @@ impl<'p> Lower<'p> {
         workgroups: usize,
         width: usize,
     ) {
-        let (_, glue, _) = pointwise::glue(&[], width);
-        self.dispatch(kernel.joined(&[], &glue), operands, workgroups);
+        let (files, glue, _) = pointwise::glue(&[], width);
+        self.dispatch(kernel.joined(&files, &glue), operands, workgroups);
     }
 
     /// Adds floating-point operations to the last dispatch, for benches and profiles.

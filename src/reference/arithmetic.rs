@@ -11,24 +11,38 @@ pub fn binary(function: Binary, lhs: &Array, rhs: &Array) -> Array {
         Binary::Sub => a - b,
         Binary::Mul => a * b,
         Binary::Div => a / b,
-        Binary::Maximum => a.max(b),
-        Binary::Minimum => a.min(b),
+        // The standard library's would take the other one for NaN.
+        Binary::Maximum => {
+            if a > b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
+        Binary::Minimum => {
+            if a < b || a.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
     })
 }
 
-/// The gradient of the larger or the smaller of two by the input `own`, not yet summed to its shape.
+/// The gradient of the larger or the smaller of two by the input `own`, not yet summed to its shape. Where either is
+/// NaN both get it.
 pub fn extremum_grad(function: Binary, dy: &Array, own: &Array, other: &Array) -> Array {
     let share = broadcast(own, other, |own, other| {
-        let ahead = if function == Binary::Minimum { other - own } else { own - other };
-        if ahead > 0.0 {
-            1.0
-        } else if ahead == 0.0 {
+        let behind = if function == Binary::Minimum { own > other } else { own < other };
+        if behind {
+            0.0
+        } else if own == other {
             0.5
         } else {
-            0.0
+            1.0
         }
     });
-    dy.zip(&share, |dy, share| dy * share)
+    dy.zip(&share, |dy, share| if share == 0.0 { 0.0 } else { dy * share })
 }
 
 fn broadcast(lhs: &Array, rhs: &Array, f: impl Fn(f64, f64) -> f64) -> Array {

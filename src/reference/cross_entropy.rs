@@ -60,12 +60,16 @@ pub fn cross_entropy_grad(attributes: &CrossEntropy, inputs: &[&Array]) -> Array
     let (classes, inner) = (scores.shape[1], scores.shape[2..].iter().product());
     let mut gradient = Array::zeros(scores.shape.clone());
     for (r, (row, &label)) in rows(scores).iter().zip(&labels.data).enumerate() {
-        let Some(slopes) = slopes(attributes, label, classes, inputs.get(4).copied()) else { continue };
+        // A row that does not count has a gradient of zero times its probabilities.
+        let slopes = slopes(attributes, label, classes, inputs.get(4).copied());
+        let counts = slopes.is_some();
+        let slopes = slopes.unwrap_or_else(|| vec![0.0; classes]);
         let factor = match attributes.reduction {
             Reduction::None => upstream.data[r],
             Reduction::Mean if inputs[2].data[0] != 0.0 => upstream.data[0] / inputs[2].data[0],
             _ => upstream.data[0],
         };
+        let factor = if counts { factor } else { 0.0 };
         let all: f64 = slopes.iter().sum();
         let total = log_sum_exp(row);
         for c in 0..classes {
@@ -79,13 +83,13 @@ pub fn cross_entropy_grad(attributes: &CrossEntropy, inputs: &[&Array]) -> Array
     gradient
 }
 
-/// Rows whose first maximal logit is the label.
+/// Rows whose first maximal logit is the label; NaN is larger than anything.
 pub fn correct_predictions(logits: &Array, labels: &Array) -> Array {
     let rows = logits.data.chunks(logits.shape[1]).zip(&labels.data);
     let right = rows.filter(|(row, label)| {
         let mut best = 0;
         for c in 1..row.len() {
-            if row[c] > row[best] {
+            if row[c] > row[best] || (row[c].is_nan() && !row[best].is_nan()) {
                 best = c;
             }
         }

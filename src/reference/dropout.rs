@@ -38,8 +38,8 @@ pub fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
     mask
 }
 
-/// Kept elements over the keep probability, zeros for the others.
+/// Kept elements over the keep probability, the others times zero.
 pub fn dropout(dropout: &Dropout, x: &Array, step: &Array) -> Array {
     let mask = dropout_mask(dropout, &x.shape, step);
-    x.zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(dropout.keep) } else { 0.0 })
+    x.zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(dropout.keep) } else { 0.0 * x })
 }

@@ -23,16 +23,11 @@ pub fn loss(loss: &Loss, inputs: &[&Array]) -> Array {
                 if d <= delta { d * d / 2.0 } else { delta * (d - delta / 2.0) }
             }
             ElementLoss::BceWithLogits => {
-                let weight = weight.as_ref().map_or(1.0, |w| w.data[i]);
-                weight * t * softplus(-x) + (1.0 - t) * softplus(x)
+                let positive = weight.as_ref().map_or(1.0, |w| 1.0 + (w.data[i] - 1.0) * t);
+                (1.0 - t) * x + positive * softplus(-x)
             }
-            ElementLoss::KlDiv => {
-                if t > 0.0 {
-                    t * (t.ln() - x)
-                } else {
-                    0.0
-                }
-            }
+            ElementLoss::KlDiv if t == 0.0 => -t * x,
+            ElementLoss::KlDiv => t * t.ln() - t * x,
             ElementLoss::KlDivOfLogarithms => t.exp() * (t - x),
         }
     };
@@ -68,27 +63,39 @@ pub fn loss_grad(gradient: &LossGrad, inputs: &[&Array]) -> Array {
     let each = |i: usize| {
         let (x, t) = (compared[0].data[i], compared[1].data[i]);
         let d = if gradient.by_target { t - x } else { x - t };
+        let upstream = upstream.data[i] * scale;
         let slope = match gradient.forward.element {
             ElementLoss::Mse => 2.0 * d,
             ElementLoss::L1 => sign(d),
+            ElementLoss::SmoothL1 { beta } if d.is_nan() && beta > 0.0 => f64::NAN,
             ElementLoss::SmoothL1 { beta } if d.abs() < f64::from(beta) => d / f64::from(beta),
             ElementLoss::SmoothL1 { .. } => sign(d),
             ElementLoss::Huber { delta } => d.clamp(-f64::from(delta), f64::from(delta)),
             ElementLoss::BceWithLogits => {
-                let weight = weight.as_ref().map_or(1.0, |w| w.data[i]);
+                let weight = weight.as_ref().map(|w| w.data[i]);
                 if gradient.by_target {
-                    weight * softplus(-x) - softplus(x)
+                    weight.map_or(0.0, |weight| (weight - 1.0) * softplus(-x)) - x
                 } else {
+                    let weight = weight.unwrap_or(1.0);
                     (1.0 - t) * sigmoid(x) - weight * t * sigmoid(-x)
                 }
             }
-            ElementLoss::KlDiv if t <= 0.0 => 0.0,
-            ElementLoss::KlDiv if gradient.by_target => t.ln() + 1.0 - x,
+            ElementLoss::KlDiv if gradient.by_target && t == 0.0 && x.is_finite() => 0.0,
+            ElementLoss::KlDiv if gradient.by_target && t == 0.0 => f64::NAN,
+            // Each term by itself: the products' infinities may be of both signs. None of a logarithm where nothing
+            // comes.
+            ElementLoss::KlDiv if gradient.by_target => {
+                let by_logarithm = if upstream == 0.0 { 0.0 } else { t.ln() * upstream };
+                let by_factor = if t.is_finite() { upstream } else { f64::NAN };
+                return by_logarithm + by_factor - x * upstream;
+            }
             ElementLoss::KlDiv => -t,
-            ElementLoss::KlDivOfLogarithms if gradient.by_target => t.exp() * (t + 1.0 - x),
+            ElementLoss::KlDivOfLogarithms if gradient.by_target => {
+                return t.exp() * (t - x) * upstream + t.exp() * upstream;
+            }
             ElementLoss::KlDivOfLogarithms => -t.exp(),
         };
-        slope * upstream.data[i] * scale
+        slope * upstream
     };
     Array::new(shape.clone(), (0..compared[0].data.len()).map(each).collect())
 }
@@ -106,14 +113,20 @@ fn scale(loss: &Loss, predictions: &Array) -> f64 {
     }
 }
 
-/// -1, 0 or 1: `f64::signum` knows no 0.
+/// -1, 0 or 1, and 0 of NaN, as in PyTorch: `f64::signum` knows no 0.
 fn sign(x: f64) -> f64 {
-    if x == 0.0 { 0.0 } else { x.signum() }
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        0.0
+    }
 }
 
 /// log(1 + exp(x))
 fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
+    if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
 }
 
 fn sigmoid(x: f64) -> f64 {

@@ -23,11 +23,13 @@ pub struct Element {
 
 /// The gradients as an update uses them: by value first, then by the norm of all of them.
 fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
+    // `f64::clamp` keeps NaN.
     let by_value = |g: f64| clip.value.map_or(g, |limit| g.clamp(-limit, limit));
     let gradients: Vec<Array> = gradients.iter().map(|g| g.map(by_value)).collect();
     let Some(limit) = clip.norm else { return gradients };
     let squares: f64 = gradients.iter().flat_map(|g| &g.data).map(|g| g * g).sum();
-    let scale = (limit / (squares.sqrt() + 1e-6)).min(1.0);
+    let scale = limit / (squares.sqrt() + 1e-6);
+    let scale = if scale > 1.0 { 1.0 } else { scale };
     gradients.iter().map(|gradient| gradient.map(|g| g * scale)).collect()
 }
 
@@ -73,6 +75,11 @@ pub fn update<R: Rule>(update: &Update<R>, inputs: &[&Array]) -> Vec<Array> {
     outputs
 }
 
+/// The part of a parameter by which it decays: without decay nothing, even of one that is not finite.
+fn decay_of(parameter: f64, decay: f64) -> f64 {
+    if decay == 0.0 { 0.0 } else { decay * parameter }
+}
+
 /// `decay mean + (1 - decay) new`
 fn decayed(mean: f64, new: f64, decay: f64) -> f64 {
     decay * mean + (1.0 - decay) * new
@@ -80,7 +87,7 @@ fn decayed(mean: f64, new: f64, decay: f64) -> f64 {
 
 /// SGD; the state is the momentum buffer.
 pub fn sgd(rule: &SgdRule, e: &mut Element) {
-    let direction = e.gradient + rule.weight_decay * e.parameter;
+    let direction = e.gradient + decay_of(e.parameter, rule.weight_decay);
     let mut taken = direction;
     if rule.momentum == 0.0 {
         // The buffer is there for the sake of other groups.
@@ -97,9 +104,9 @@ pub fn sgd(rule: &SgdRule, e: &mut Element) {
 /// Adam and AdamW; the state is the mean of gradients, of their squares, and the largest of the latter.
 pub fn adam<const DECOUPLED: bool>(rule: &AdamRule<DECOUPLED>, e: &mut Element) {
     if DECOUPLED {
-        e.parameter *= 1.0 - e.rate * rule.weight_decay;
+        e.parameter -= decay_of(e.parameter, e.rate * rule.weight_decay);
     } else {
-        e.gradient += rule.weight_decay * e.parameter;
+        e.gradient += decay_of(e.parameter, rule.weight_decay);
     }
     let (beta1, beta2) = rule.betas;
     let t = e.updates + 1.0;
@@ -109,7 +116,7 @@ pub fn adam<const DECOUPLED: bool>(rule: &AdamRule<DECOUPLED>, e: &mut Element) 
     e.state[0] = mean;
     e.state[1] = square;
     if rule.amsgrad {
-        e.state[2] = e.state[2].max(square);
+        e.state[2] = if square > e.state[2] || square.is_nan() { square } else { e.state[2] };
         spread = e.state[2];
     }
     let (first, second) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
@@ -119,9 +126,9 @@ pub fn adam<const DECOUPLED: bool>(rule: &AdamRule<DECOUPLED>, e: &mut Element) 
 /// NAdam; the state is the mean of gradients and of their squares.
 pub fn nadam(rule: &NadamRule, e: &mut Element) {
     if rule.decoupled {
-        e.parameter *= 1.0 - e.rate * rule.weight_decay;
+        e.parameter -= decay_of(e.parameter, e.rate * rule.weight_decay);
     } else {
-        e.gradient += rule.weight_decay * e.parameter;
+        e.gradient += decay_of(e.parameter, rule.weight_decay);
     }
     let (beta1, beta2) = rule.betas;
     let t = e.updates + 1.0;
@@ -141,12 +148,13 @@ pub fn nadam(rule: &NadamRule, e: &mut Element) {
 
 /// RMSprop; the state is the mean of squares, the mean of gradients, and the momentum buffer.
 pub fn rmsprop(rule: &RmspropRule, e: &mut Element) {
-    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
     e.state[0] = decayed(e.state[0], gradient * gradient, rule.alpha);
     let mut spread = e.state[0];
     if rule.centered {
         e.state[1] = decayed(e.state[1], gradient, rule.alpha);
-        spread = (spread - e.state[1] * e.state[1]).max(0.0);
+        spread -= e.state[1] * e.state[1];
+        spread = if spread < 0.0 { 0.0 } else { spread };
     }
     e.state[2] = rule.momentum * e.state[2] + gradient / (spread.sqrt() + rule.eps);
     e.parameter -= e.rate * e.state[2];
@@ -154,7 +162,7 @@ pub fn rmsprop(rule: &RmspropRule, e: &mut Element) {
 
 /// Adagrad; the state is the sum of squares.
 pub fn adagrad(rule: &AdagradRule, e: &mut Element) {
-    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
     e.state[0] += gradient * gradient;
     let rate = e.rate / (1.0 + e.updates * rule.lr_decay);
     e.parameter -= rate * gradient / (e.state[0].sqrt() + rule.eps);
@@ -162,7 +170,7 @@ pub fn adagrad(rule: &AdagradRule, e: &mut Element) {
 
 /// Adadelta; the state is the mean of the gradients' squares and of the changes' squares.
 pub fn adadelta(rule: &AdadeltaRule, e: &mut Element) {
-    let gradient = e.gradient + rule.weight_decay * e.parameter;
+    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
     e.state[0] = decayed(e.state[0], gradient * gradient, rule.rho);
     let change = ((e.state[1] + rule.eps) / (e.state[0] + rule.eps)).sqrt() * gradient;
     e.state[1] = decayed(e.state[1], change * change, rule.rho);
@@ -175,7 +183,7 @@ pub fn lion(rule: &LionRule, e: &mut Element) {
     // `signum` has a sign for zero too.
     let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
     e.state[0] = decayed(e.state[0], e.gradient, rule.betas.1);
-    e.parameter -= e.rate * (sign + rule.weight_decay * e.parameter);
+    e.parameter -= e.rate * (sign + decay_of(e.parameter, rule.weight_decay));
 }
 
 /// Averages: the parameter is the average here, the gradient the parameter.

@@ -4,14 +4,14 @@ use super::Array;
 use crate::ops::pool2d::{Average, Norm, Pool2d, Weighting, Windows};
 use crate::tensor::Shape;
 
-/// The output, and for each window the number of the tap that won (row by row, first of equals).
+/// The output, and for each window the number of the tap that won (row by row, first of equals, last of NaN).
 pub fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
     let mut output = Array::zeros(output_shape(&x.shape, windows));
     let mut winners = vec![0; output.data.len()];
     for (o, y) in output.data.iter_mut().enumerate() {
         let mut best: Option<f64> = None;
         for tap in taps(o, &x.shape, windows) {
-            if best.is_none_or(|best| x.data[tap.index] > best) {
+            if best.is_none_or(|best| x.data[tap.index] > best || x.data[tap.index].is_nan()) {
                 best = Some(x.data[tap.index]);
                 winners[o] = tap.number;
             }
@@ -120,7 +120,8 @@ pub fn lp_pool2d_grad(gradient: &Array, x: &Array, y: &Array, norm: &Norm) -> Ar
         let scale = (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64 / taps.len() as f64;
         for tap in taps {
             let x = x.data[tap.index];
-            if y == 0.0 || (x == 0.0 && p < 1.0) {
+            // A sum that is NaN has no slope in PyTorch.
+            if y == 0.0 || (x == 0.0 && p < 1.0) || (y.is_nan() && p == 1.0) {
                 continue;
             }
             let sign = if norm.is_odd() { 1.0 } else { x.signum() };

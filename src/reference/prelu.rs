@@ -1,4 +1,4 @@
-//! PReLU and its gradient by the input.
+//! PReLU and its gradients.
 
 use super::Array;
 
@@ -10,6 +10,11 @@ pub fn prelu(x: &Array, weight: &Array) -> Array {
 /// `dy` above 0, else the channel's weight times `dy`.
 pub fn prelu_grad(x: &Array, weight: &Array, dy: &Array) -> Array {
     each(x, weight, |i, weight| if x.data[i] > 0.0 { dy.data[i] } else { weight * dy.data[i] })
+}
+
+/// 0 above 0, else `dy * x`.
+pub fn prelu_grad_weight(x: &Array, dy: &Array) -> Array {
+    x.zip(dy, |x, dy| if x > 0.0 { 0.0 } else { x * dy })
 }
 
 /// `f` of each element's number and weight.

@@ -35,14 +35,13 @@ pub fn equal_count(x: &Array, numbers: &Array) -> Array {
     counts
 }
 
-/// The gradient of an extremum: elements that equal it share.
+/// The gradient of an extremum: elements that equal it share. NaN equals nothing: 0 / 0 for all.
 pub fn extremum_share(x: &Array, extremum: &Array, count: &Array, dy: &Array) -> Array {
     let mut dx = Array::zeros(x.shape.clone());
     for (i, x_i) in x.data.iter().enumerate() {
         let output = output_of(i, &x.shape, &extremum.shape);
-        if *x_i == extremum.data[output] {
-            dx.data[i] = dy.data[output] / count.data[output];
-        }
+        let share = if *x_i == extremum.data[output] { 1.0 } else { 0.0 };
+        dx.data[i] = dy.data[output] * share / count.data[output];
     }
     dx
 }

@@ -11,7 +11,7 @@ pub fn unary(function: Unary, x: &Array) -> Array {
 
 fn value(function: Unary, x: f64) -> f64 {
     match function {
-        Unary::Relu => x.max(0.0),
+        Unary::Relu => piece(x < 0.0, 0.0, x),
         Unary::LeakyRelu { slope } => piece(x > 0.0, x, f64::from(slope) * x),
         Unary::Elu { alpha } => piece(x > 0.0, x, f64::from(alpha) * x.exp_m1()),
         Unary::Selu => SELU_SCALE * piece(x > 0.0, x, SELU_ALPHA * x.exp_m1()),
@@ -27,16 +27,13 @@ fn value(function: Unary, x: f64) -> f64 {
         Unary::Tanh => x.tanh(),
         Unary::HardSigmoid => ((x + 3.0) / 6.0).clamp(0.0, 1.0),
         Unary::HardSwish => x * ((x + 3.0) / 6.0).clamp(0.0, 1.0),
-        Unary::HardTanh { min, max } => x.max(min.into()).min(max.into()),
+        Unary::HardTanh { min, max } => clamp(x, Some(min), Some(max)),
         Unary::Exp => x.exp(),
         Unary::Log => x.ln(),
         Unary::Sqrt => x.sqrt(),
         Unary::Abs => x.abs(),
-        Unary::Power { exponent } => x.powf(exponent.into()),
-        Unary::Clamp { min, max } => {
-            let raised = min.map_or(x, |min| x.max(min.into()));
-            max.map_or(raised, |max| raised.min(max.into()))
-        }
+        Unary::Power { exponent } | Unary::NormPower { exponent } => power(x, exponent.into()),
+        Unary::Clamp { min, max } => clamp(x, min, max),
         Unary::Scale { factor } => f64::from(factor) * x,
         Unary::Shift { amount } => x + f64::from(amount),
     }
@@ -46,20 +43,43 @@ fn value(function: Unary, x: f64) -> f64 {
 /// ELU with nothing negative, SELU, the sigmoid, tanh, the hard sigmoid and tanh, exp and sqrt, else the
 /// input.
 pub fn unary_grad(function: Unary, saved: &Array, dy: &Array) -> Array {
-    saved.zip(dy, |saved, dy| {
-        let slope = slope(function, saved);
-        // A gradient that stops here is zero, whatever comes.
-        if slope == 0.0 { 0.0 } else { slope * dy }
+    // A slope that f32 has not is infinite, or zero, before it meets an infinite gradient.
+    let of_f32 = |slope: f64| match slope as f32 {
+        rounded if rounded == 0.0 || rounded.is_infinite() => f64::from(rounded),
+        _ => slope,
+    };
+    saved.zip(dy, |saved, dy| match function {
+        _ if stops(function, saved) => 0.0,
+        Unary::Log => dy / saved,
+        _ => of_f32(slope(function, saved)) * dy,
     })
+}
+
+/// Whether a gradient stops here, even one that is not finite.
+fn stops(function: Unary, v: f64) -> bool {
+    match function {
+        Unary::Relu => v <= 0.0,
+        Unary::HardSigmoid => !(v > 0.0 && v < 1.0),
+        Unary::HardSwish => v <= -3.0,
+        Unary::HardTanh { min, max } => !(v > min.into() && v < max.into()),
+        Unary::Power { exponent } => exponent == 0.0,
+        Unary::NormPower { exponent } => exponent == 0.0 || v == 0.0,
+        Unary::Clamp { min, max } => {
+            !(min.is_none_or(|min| v >= min.into()) && max.is_none_or(|max| v <= max.into()))
+        }
+        _ => false,
+    }
 }
 
 fn slope(function: Unary, v: f64) -> f64 {
     match function {
-        Unary::Relu => piece(v > 0.0, 1.0, 0.0),
+        Unary::Relu => 1.0,
         Unary::LeakyRelu { slope } => piece(v > 0.0, 1.0, slope.into()),
         Unary::Elu { alpha } if alpha >= 0.0 => piece(v > 0.0, 1.0, v + f64::from(alpha)),
         Unary::Elu { alpha } => piece(v > 0.0, 1.0, f64::from(alpha) * v.exp()),
         Unary::Selu => piece(v > 0.0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA),
+        // As products with an infinity have it.
+        Unary::Gelu | Unary::GeluTanh | Unary::Silu | Unary::Mish if !v.is_finite() => f64::NAN,
         Unary::Gelu => normal(v) + weighted(v, (-v * v / 2.0).exp() / (2.0 * PI).sqrt()),
         Unary::GeluTanh => {
             let s = sigmoid(2.0 * tanh_argument(v));
@@ -77,18 +97,15 @@ fn slope(function: Unary, v: f64) -> f64 {
         }
         Unary::Sigmoid => v * (1.0 - v),
         Unary::Tanh => 1.0 - v * v,
-        Unary::HardSigmoid => piece(v > 0.0 && v < 1.0, 1.0 / 6.0, 0.0),
-        Unary::HardSwish => piece(v <= -3.0, 0.0, piece(v >= 3.0, 1.0, v / 3.0 + 0.5)),
-        Unary::HardTanh { min, max } => piece(v > min.into() && v < max.into(), 1.0, 0.0),
+        Unary::HardSigmoid => 1.0 / 6.0,
+        Unary::HardSwish => piece(v >= 3.0, 1.0, v / 3.0 + 0.5),
+        Unary::HardTanh { .. } | Unary::Clamp { .. } => 1.0,
         Unary::Exp => v,
         Unary::Log => 1.0 / v,
         Unary::Sqrt => 0.5 / v,
-        Unary::Abs => piece(v == 0.0, 0.0, v.signum()),
-        Unary::Power { exponent: 0.0 } => 0.0,
-        Unary::Power { exponent } => f64::from(exponent) * v.powf(f64::from(exponent) - 1.0),
-        Unary::Clamp { min, max } => {
-            let within = min.is_none_or(|min| v >= min.into()) && max.is_none_or(|max| v <= max.into());
-            piece(within, 1.0, 0.0)
+        Unary::Abs => piece(v > 0.0, 1.0, piece(v < 0.0, -1.0, 0.0)),
+        Unary::Power { exponent } | Unary::NormPower { exponent } => {
+            f64::from(exponent) * power(v, f64::from(exponent) - 1.0)
         }
         Unary::Scale { factor } => factor.into(),
         Unary::Shift { .. } => 1.0,
@@ -97,6 +114,23 @@ fn slope(function: Unary, v: f64) -> f64 {
 
 fn piece(condition: bool, then: f64, otherwise: f64) -> f64 {
     if condition { then } else { otherwise }
+}
+
+/// Bounds that cross leave the upper one. `f64::max` and `min` would take the bound for NaN.
+fn clamp(x: f64, min: Option<f32>, max: Option<f32>) -> f64 {
+    let raised = min.map_or(x, |min| piece(x < min.into(), min.into(), x));
+    max.map_or(raised, |max| piece(raised > max.into(), max.into(), raised))
+}
+
+/// A root of minus infinity is no number, as PyTorch has it, whatever IEEE 754 says of powers.
+fn power(x: f64, exponent: f64) -> f64 {
+    if exponent == 0.5 {
+        x.sqrt()
+    } else if exponent == -0.5 {
+        1.0 / x.sqrt()
+    } else {
+        x.powf(exponent)
+    }
 }
 
 /// `a * b`, where a vanishing `b` wins over an infinite `a`.

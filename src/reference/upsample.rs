@@ -52,15 +52,18 @@ fn parts(input: &Shape, output: &Shape, upsample: &Upsample) -> Vec<Vec<(usize, 
 
 /// What output `at` is made of along one dimension.
 fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec<(usize, f64)> {
+    // The rule is one of f32: another rounding may take another element, or none of one.
     let position = match interpolation {
-        // The rule is one of f32: another rounding may take another element.
         Interpolation::Nearest => return vec![(((at as f32 * step).floor() as usize).min(size - 1), 1.0)],
-        Interpolation::Bilinear { align_corners: true } => at as f64 * f64::from(step),
-        Interpolation::Bilinear { align_corners: false } => {
-            ((at as f64 + 0.5) * f64::from(step) - 0.5).max(0.0)
-        }
+        Interpolation::Bilinear { align_corners: true } => at as f32 * step,
+        Interpolation::Bilinear { align_corners: false } => ((at as f32 + 0.5) * step - 0.5).max(0.0),
     };
+    let position = f64::from(position);
     let low = (position.floor() as usize).min(size - 1);
+    // Where the size stays the same, so does each element, whatever lies behind it.
+    if step == 1.0 {
+        return vec![(low, 1.0)];
+    }
     let behind = (position - low as f64).clamp(0.0, 1.0);
     vec![(low, 1.0 - behind), ((low + 1).min(size - 1), behind)]
 }

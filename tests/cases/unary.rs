@@ -6,7 +6,7 @@ use wgrad::ops::Operator;
 use wgrad::ops::unary::{Unary, UnaryGrad};
 
 /// Every function, and every way in which attributes lead to other formulas.
-pub const ALL: [Unary; 34] = [
+pub const ALL: [Unary; 37] = [
     Unary::Relu,
     Unary::LeakyRelu { slope: 0.1 },
     Unary::LeakyRelu { slope: 0.0 },
@@ -35,6 +35,9 @@ pub const ALL: [Unary; 34] = [
     Unary::Power { exponent: 1.0 },
     Unary::Power { exponent: 2.5 },
     Unary::Power { exponent: -0.3 },
+    Unary::Power { exponent: -0.5 },
+    Unary::NormPower { exponent: 3.0 },
+    Unary::NormPower { exponent: 0.4 },
     Unary::Clamp { min: Some(-0.5), max: None },
     Unary::Clamp { min: None, max: Some(0.75) },
     Unary::Clamp { min: Some(-1.5), max: Some(0.25) },
@@ -47,7 +50,9 @@ pub const ALL: [Unary; 34] = [
 pub fn domain(function: Unary, x: HostTensor) -> HostTensor {
     let into = |x: f32| match function {
         Unary::Log | Unary::Sqrt => x.abs() + 0.05,
-        Unary::Power { exponent } if exponent.fract() != 0.0 => x.abs() + 0.05,
+        Unary::Power { exponent } | Unary::NormPower { exponent } if exponent.fract() != 0.0 => {
+            x.abs() + 0.05
+        }
         Unary::Power { exponent } if exponent < 0.0 => x + 0.05f32.copysign(x),
         _ => x,
     };
@@ -198,10 +203,10 @@ pub const KNOWN: &[(Unary, &[Row])] = &[
     (Unary::Power { exponent: 0.0 }, &[(0.0, 1.0, 0.0), (-INFINITY, 1.0, 0.0)]),
     (Unary::Power { exponent: 1.0 }, &[(0.0, 0.0, 1.0), (-1e30, -1e30, 1.0)]),
     (Unary::Power { exponent: 1e30 }, &[(1.0, 1.0, 1e30), (-1.5, INFINITY, -INFINITY), (0.5, 0.0, 0.0)]),
-    (
-        Unary::Power { exponent: 0.5 },
-        &[(0.0, 0.0, INFINITY), (4.0, 2.0, 0.25), (INFINITY, INFINITY, 0.0), (-INFINITY, INFINITY, 0.0)],
-    ),
+    (Unary::Power { exponent: 0.5 }, &[(0.0, 0.0, INFINITY), (4.0, 2.0, 0.25), (INFINITY, INFINITY, 0.0)]),
+    (Unary::NormPower { exponent: 0.5 }, &[(0.0, 0.0, 0.0), (-0.0, 0.0, 0.0), (4.0, 2.0, 0.25)]),
+    (Unary::NormPower { exponent: 0.25 }, &[(0.0, 0.0, 0.0), (16.0, 2.0, 0.031_25)]),
+    (Unary::NormPower { exponent: 1.0 }, &[(0.0, 0.0, 0.0), (-4.0, -4.0, 1.0)]),
     (Unary::Power { exponent: -1.5 }, &[(0.0, INFINITY, -INFINITY), (4.0, 0.125, -0.046_875)]),
     (
         Unary::Clamp { min: Some(-0.5), max: None },

@@ -18,6 +18,7 @@ use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static TAPS: ShaderFile = shader_file!("shared/max_pool2d_taps");
 static NORM_POOL: ShaderFile = shader_file!("batch_norm_max_pool2d");
 static WINNER: ShaderFile = shader_file!("max_pool2d_winner");
@@ -107,7 +108,7 @@ impl Operator for BatchNormMaxPool {
         let (planes, channels) = (shape[0] * shape[1], shape[1]);
         let (pooled, taps) = pooled(shape);
         let (bias, operand) = self.norm.bias(cx);
-        let mut kernel = Kernel::new(&[&GROUP, &TAPS, bias, &NORM_POOL])
+        let mut kernel = Kernel::new(&[&GROUP, &IS_NAN, &TAPS, bias, &NORM_POOL])
             .with("CHANNELS", cx.index(channels)?)
             .with("PLANES", cx.index(planes)?)
             // Four windows of four elements.

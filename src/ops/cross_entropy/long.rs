@@ -3,7 +3,8 @@
 //! from them.
 
 use super::{
-    CLASS_WEIGHT, CLASS_WEIGHT_NONE, ClassScores, CrossEntropy, GROUP, LABEL, LABEL_ROWS, LOG1P, sizes,
+    CLASS_WEIGHT, CLASS_WEIGHT_NONE, ClassScores, CrossEntropy, GROUP, IS_NAN, LABEL, LABEL_ROWS, LOG1P,
+    sizes,
 };
 use crate::error::Result;
 use crate::ops::loss::Reduction;
@@ -113,7 +114,7 @@ impl CrossEntropy {
         let line = if reduced.lines.is_some() { &SCORE_LINE } else { &SCORE_LINE_NONE };
         let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
         let all_weights = if reduced.all_weights.is_some() { &ALL_WEIGHTS } else { &ALL_WEIGHTS_NONE };
-        let mut all = vec![&GROUP, &LABEL, &LABEL_ROWS, weight, all_weights, line];
+        let mut all = vec![&GROUP, &IS_NAN, &LABEL, &LABEL_ROWS, weight, all_weights, line];
         all.extend(files);
         all.push(main);
         self.shaped(cx, Kernel::new(&all))

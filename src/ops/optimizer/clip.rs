@@ -11,6 +11,7 @@ use std::ops::Range;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static VALUE: ShaderFile = shader_file!("shared/clip_value");
 static VALUE_NONE: ShaderFile = shader_file!("shared/clip_value_none");
 static NORM: ShaderFile = shader_file!("shared/clip_norm");
@@ -105,7 +106,7 @@ impl Clip {
         let mut first = 0;
         for (run, parts) in pages {
             let vectors = cx.run_elements(run.clone()) / 4;
-            let kernel = Kernel::new(&[&GROUP, &TEAM, self.value_file(), &SQUARES])
+            let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, self.value_file(), &SQUARES])
                 .with("VECTORS", cx.index(vectors)?)
                 .with("FIRST_PART", cx.index(first)?)
                 .with("PARTS", cx.index(parts)?)
@@ -140,7 +141,7 @@ impl Clip {
         files: &[&'static ShaderFile],
     ) -> Result<(Kernel, Option<Operand>)> {
         let kernel = |norm: &'static ShaderFile| {
-            let clipping = [&GROUP, self.value_file(), norm];
+            let clipping = [&GROUP, &IS_NAN, self.value_file(), norm];
             self.with_value(Kernel::new(&[&clipping, files].concat()))
         };
         let (Some(norm), Some(squares)) = (self.norm, squares) else {

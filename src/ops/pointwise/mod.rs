@@ -22,6 +22,8 @@ use std::fmt::Write as _;
 use std::iter;
 use std::sync::Arc;
 
+static ELEMENT_1: ShaderFile = shader_file!("shared/element_1");
+static ELEMENT_4: ShaderFile = shader_file!("shared/element_4");
 static GROUP: ShaderFile = shader_file!("shared/group");
 static MAP: ShaderFile = shader_file!("map");
 static PHILOX: ShaderFile = shader_file!("shared/philox");
@@ -63,7 +65,8 @@ pub(crate) struct Link {
 /// Writes `finish` for a chain, with `width` elements at a time, and says what it binds.
 pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
-    let (mut files, mut declarations, mut body) = (Vec::new(), String::new(), String::new());
+    let mut files = vec![if width == 4 { &ELEMENT_4 } else { &ELEMENT_1 }];
+    let (mut declarations, mut body) = (String::new(), String::new());
     // What is bound, and whether as whole elements: a tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
@@ -101,7 +104,7 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
         let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
     }
     let text = format!(
-        "alias Element = {element};\n{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
+        "{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }

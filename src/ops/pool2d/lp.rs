@@ -12,6 +12,7 @@ use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static LP: ShaderFile = shader_file!("shared/pool2d_lp");
 static LP_SHARE: ShaderFile = shader_file!("shared/pool2d_lp_share");
 
@@ -50,7 +51,11 @@ impl Norm {
     }
 
     fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
-        let kernel = self.windows().joined(cx, files, input)?.with("P", self.p).with("ODD", self.is_odd());
+        let kernel = self
+            .windows()
+            .joined(cx, &[&[&IS_NAN], files].concat(), input)?
+            .with("P", self.p)
+            .with("ODD", self.is_odd());
         Ok(kernel.with("WHOLE", self.whole()))
     }
 

@@ -13,6 +13,7 @@ use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static KEEP: ShaderFile = shader_file!("shared/max_pool2d_keep");
 static KEEP_NONE: ShaderFile = shader_file!("shared/max_pool2d_keep_none");
 static MAX: ShaderFile = shader_file!("max_pool2d");
@@ -120,7 +121,7 @@ impl Operator for MaxPool2d {
                     (_, 0) => (&MAX_2X2, words),
                     _ => (&MAX_2X2_ODD, words),
                 };
-                let kernel = Kernel::new(&[&GROUP, keep, file])
+                let kernel = Kernel::new(&[&GROUP, &IS_NAN, keep, file])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
                     .iterations(if cx.variant() == "two_by_two_rows" { 4 * 3 * output[3] as u64 } else { 0 });
@@ -130,7 +131,7 @@ impl Operator for MaxPool2d {
                 let count = input[2] * input[3];
                 let Global { pack, plane, team, iterations } =
                     self.global(input, cx.variant() == "global_wide");
-                let kernel = Kernel::new(&[&GROUP, pack, keep, &MAX_GLOBAL])
+                let kernel = Kernel::new(&[&GROUP, &IS_NAN, pack, keep, &MAX_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("WORDS", cx.index(words)?)
                     .with("TAPS_PER_WORD", per_word as u32)
@@ -141,7 +142,7 @@ impl Operator for MaxPool2d {
                 (kernel, words * team)
             }
             _ => {
-                let kernel = self.0.joined(cx, &[keep, &MAX], input)?;
+                let kernel = self.0.joined(cx, &[&IS_NAN, keep, &MAX], input)?;
                 let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
                 let kernel = kernel.with("TAPS_PER_WORD", per_word as u32);
                 (kernel.iterations(self.iterations(input)), words)

@@ -62,7 +62,8 @@ fn check_gradient(kind: &TensorType, expected: &Shape) -> Result<(), String> {
 }
 
 impl Graph {
-    /// The largest element of each window of `x` (N, C, H, W); of equals the first, row by row.
+    /// The largest element of each window of `x` (N, C, H, W); of equals the first, row by row. NaN is larger than
+    /// anything, and the last one gets the gradient, as in PyTorch.
     ///
     /// # Errors
     /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`]; a divisor.

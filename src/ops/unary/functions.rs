@@ -103,6 +103,12 @@ impl Unary {
             Unary::Power { exponent } => {
                 function!("pow", POWER, ["power_real", "power_real_grad"], Input, exponent)
             }
+            Unary::NormPower { exponent } if exponent.fract() == 0.0 => {
+                function!("norm_power", POWER, ["power_whole", "norm_power_whole_grad"], Input, exponent)
+            }
+            Unary::NormPower { exponent } => {
+                function!("norm_power", POWER, ["power_real", "norm_power_real_grad"], Input, exponent)
+            }
             Unary::Clamp { min: Some(min), max: None } => {
                 function!("clamp", NUMBERS, ["clamp_below", "clamp_below_grad"], Input, min)
             }
@@ -156,7 +162,7 @@ impl Unary {
                 finite("min", min.unwrap_or(0.0))?;
                 finite("max", max.unwrap_or(0.0))
             }
-            Unary::Power { exponent } => finite("exponent", exponent),
+            Unary::Power { exponent } | Unary::NormPower { exponent } => finite("exponent", exponent),
             Unary::Scale { factor } => finite("factor", factor),
             Unary::Shift { amount } => finite("amount", amount),
             _ => Ok(()),

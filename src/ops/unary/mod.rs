@@ -79,6 +79,12 @@ pub enum Unary {
         /// The exponent.
         exponent: f32,
     },
+    /// A power as of [`Unary::Power`], with slope 0 at 0: of such are norms made, whose slope PyTorch takes to be 0
+    /// where the norm is.
+    NormPower {
+        /// The exponent.
+        exponent: f32,
+    },
     /// `x`, at the least `min` and at the most `max`, with slope 1 at both. Of bounds that cross, `max`
     /// counts.
     Clamp {

@@ -1,0 +1,217 @@
+//! What the cases of the fixture are as graphs: one operator of PyTorch, with the attributes that a case names.
+
+use crate::harness::fixture::Fixture;
+use serde_json::Value as Json;
+use wgrad::graph::Mode;
+use wgrad::ops::batch_norm::{BatchNorm, Running};
+use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::cross_entropy::CrossEntropy;
+use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::loss::{ElementLoss, Reduction};
+use wgrad::ops::pad::PadMode;
+use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::row_loss::TripletMargin;
+use wgrad::ops::upsample::Resize;
+use wgrad::{Graph, Result, Value};
+
+/// The output of a case's operator. Inputs of whole numbers come behind the others.
+pub fn build(graph: &mut Graph, case: &Fixture, x: &[Value]) -> Result<Value> {
+    let number = case.number("number", f64::NAN) as f32;
+    let bound = |name: &str| case.attributes[name].as_f64().map(|bound| bound as f32);
+    match case.attributes["op"].as_str().expect("every case names its operator") {
+        "relu" => graph.relu(x[0]),
+        "leaky_relu" => graph.leaky_relu(x[0], number),
+        "elu" => graph.elu(x[0], number),
+        "selu" => graph.selu(x[0]),
+        "gelu" => graph.gelu(x[0]),
+        "gelu_tanh" => graph.gelu_tanh(x[0]),
+        "silu" => graph.silu(x[0]),
+        "mish" => graph.mish(x[0]),
+        "softplus" => {
+            graph.softplus(x[0], case.number("beta", 1.0) as f32, case.number("threshold", 20.0) as f32)
+        }
+        "sigmoid" => graph.sigmoid(x[0]),
+        "tanh" => graph.tanh(x[0]),
+        "hard_sigmoid" => graph.hard_sigmoid(x[0]),
+        "hard_swish" => graph.hard_swish(x[0]),
+        "hard_tanh" => graph.hard_tanh(x[0], bound("low").unwrap_or(-1.0), bound("high").unwrap_or(1.0)),
+        "relu6" => graph.relu6(x[0]),
+        "exp" => graph.exp(x[0]),
+        "log" => graph.log(x[0]),
+        "sqrt" => graph.sqrt(x[0]),
+        "abs" => graph.abs(x[0]),
+        "neg" => graph.neg(x[0]),
+        "scale" => graph.scale(x[0], number),
+        "shift" => graph.shift(x[0], number),
+        "pow" => graph.pow(x[0], number),
+        "clamp" => graph.clamp(x[0], bound("low"), bound("high")),
+        "add" => graph.add(x[0], x[1]),
+        "sub" => graph.sub(x[0], x[1]),
+        "mul" => graph.mul(x[0], x[1]),
+        "div" => graph.div(x[0], x[1]),
+        "maximum" => graph.maximum(x[0], x[1]),
+        "minimum" => graph.minimum(x[0], x[1]),
+        "prelu" => graph.prelu(x[0], x[1]),
+        op if op.ends_with("_loss") => loss(graph, case, op, x),
+        op if op.contains("pool") => pool(graph, case, op, x),
+        op if op.contains("norm") => norm(graph, op, x),
+        op => along_axes(graph, case, op, x),
+    }
+}
+
+fn reduction(case: &Fixture) -> Reduction {
+    match case.attributes["reduction"].as_str() {
+        Some("mean") => Reduction::Mean,
+        Some("sum") => Reduction::Sum,
+        Some("batchmean") => Reduction::BatchMean,
+        _ => Reduction::None,
+    }
+}
+
+fn loss(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
+    let number = case.number("number", f64::NAN) as f32;
+    let reduction = reduction(case);
+    let element = match op {
+        "mse_loss" => ElementLoss::Mse,
+        "l1_loss" => ElementLoss::L1,
+        "smooth_l1_loss" => ElementLoss::SmoothL1 { beta: number },
+        "huber_loss" => ElementLoss::Huber { delta: number },
+        "kl_div_loss" => ElementLoss::KlDiv,
+        "kl_div_log_loss" => ElementLoss::KlDivOfLogarithms,
+        "bce_with_logits_loss" => {
+            return graph.bce_with_logits_loss(x[0], x[1], x.get(2).copied(), reduction);
+        }
+        "nll_loss" => {
+            let attributes = CrossEntropy::default().reduction(reduction);
+            return graph.nll_loss(x[0], x[1], None, attributes);
+        }
+        "triplet_margin_loss" => {
+            let attributes = TripletMargin {
+                p: case.number("p", 2.0) as f32,
+                eps: case.number("eps", 0.0) as f32,
+                swap: case.attributes["swap"] == true,
+                margin: 1.0,
+            };
+            return graph.triplet_margin_loss(x[0], x[1], x[2], attributes, Reduction::None);
+        }
+        "cosine_embedding_loss" => {
+            return graph.cosine_embedding_loss(x[0], x[1], x[2], 0.1, Reduction::None);
+        }
+        other => panic!("no loss for {other} of {}", case.name),
+    };
+    graph.element_loss(element, x[0], x[1], reduction)
+}
+
+fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
+    let two = Pool2d::new([2, 2]);
+    let windows = || {
+        Pool2d::new(case.pair("kernel"))
+            .stride(case.pair("stride"))
+            .padding(case.pair("padding"))
+            .dilation(case.pair("dilation"))
+            .ceil_mode(case.attributes["ceil"] == true)
+    };
+    match op {
+        "max_pool2d" => graph.max_pool2d(x[0], windows()),
+        "avg_pool2d" => graph.avg_pool2d(x[0], windows()),
+        "adaptive_max_pool2d" => graph.adaptive_max_pool2d(x[0], case.pair("output")),
+        "adaptive_avg_pool2d" => graph.adaptive_avg_pool2d(x[0], case.pair("output")),
+        "lp_pool2d" => graph.lp_pool2d(x[0], case.number("number", f64::NAN) as f32, two),
+        "max_unpool2d" => {
+            let shape = graph.shape(x[0]).clone();
+            let (y, indices) = graph.max_pool2d_with_indices(x[0], two)?;
+            graph.max_unpool2d(y, &indices, [shape[2], shape[3]])
+        }
+        "relu_pool" => {
+            let y = graph.relu(x[0])?;
+            graph.max_pool2d(y, two)
+        }
+        "batch_norm_pool" => {
+            let y = graph.batch_norm(x[0], Some([x[1], x[2]]), None, BatchNorm::default(), Mode::Train)?;
+            let y = graph.relu(y)?;
+            graph.max_pool2d(y, two)
+        }
+        other => panic!("no pooling for {other} of {}", case.name),
+    }
+}
+
+fn norm(graph: &mut Graph, op: &str, x: &[Value]) -> Result<Value> {
+    let [weight, bias] = [1, 2].map(|i| x.get(i).copied());
+    match op {
+        "batch_norm" => graph.batch_norm(x[0], Some([x[1], x[2]]), None, BatchNorm::default(), Mode::Train),
+        "batch_norm_eval" => {
+            let &[.., mean, variance] = x else { panic!("there are running statistics") };
+            let affine = (x.len() > 3).then(|| [x[1], x[2]]);
+            let running = Running { mean, variance, batches: None };
+            graph.batch_norm(x[0], affine, Some(running), BatchNorm::default(), Mode::Eval)
+        }
+        "layer_norm" => graph.layer_norm(x[0], [6], weight, bias, 1e-5),
+        "group_norm" => graph.group_norm(x[0], 2, weight, bias, 1e-5),
+        "instance_norm" => graph.instance_norm(x[0], weight, bias, 1e-5),
+        "local_response_norm" => {
+            let attributes = LocalResponseNorm { alpha: 0.5, ..LocalResponseNorm::new(3) };
+            graph.local_response_norm(x[0], attributes)
+        }
+        other => panic!("no normalisation is called {other}"),
+    }
+}
+
+fn along_axes(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
+    let axes: Vec<usize> = match &case.attributes["axes"] {
+        Json::Array(axes) => axes.iter().map(|axis| axis.as_u64().expect("axes count") as usize).collect(),
+        _ => Vec::new(),
+    };
+    let convolution = || {
+        let size = |name: &str, default: f64| [case.number(name, default) as usize; 2];
+        Conv2d {
+            stride: size("stride", 1.0),
+            padding: size("padding", 0.0).into(),
+            groups: case.number("groups", 1.0) as usize,
+            ..Conv2d::default()
+        }
+    };
+    match op {
+        "cross_entropy" => {
+            let attributes = CrossEntropy::default()
+                .reduction(reduction(case))
+                .label_smoothing(case.number("smoothing", 0.0) as f32);
+            let labels = *x.last().expect("labels come last");
+            graph.cross_entropy_with(x[0], labels, (x.len() > 2).then(|| x[1]), attributes)
+        }
+        "softmax" => graph.softmax(x[0], 1),
+        "log_softmax" => graph.log_softmax(x[0], 1),
+        "sum" => graph.sum(x[0], &axes, false),
+        "mean" => graph.mean(x[0], &axes, false),
+        "max" => graph.max(x[0], &axes, false),
+        "min" => graph.min(x[0], &axes, false),
+        "variance" => graph.variance(x[0], &axes, 1, false),
+        "argmax" => graph.argmax(x[0], Some(1), false),
+        "argmin" => graph.argmin(x[0], Some(1), false),
+        "correct_predictions" => graph.correct_predictions(x[0], x[1]),
+        "nearest" => graph.upsample_nearest2d(x[0], Resize::Size(case.pair("size"))),
+        "bilinear" => {
+            let corners = case.attributes["corners"] == true;
+            graph.upsample_bilinear2d(x[0], Resize::Size(case.pair("size")), corners)
+        }
+        "permute" => graph.permute(x[0], [3, 0, 2, 1]),
+        "reshape" => graph.reshape(x[0], [6, 4]),
+        "expand" => graph.expand(x[0], [2, 2, 3, 4]),
+        "slice" => graph.slice(x[0], 3, 0..4, 2),
+        "concatenate" => graph.concatenate(x, 1),
+        "pad" => {
+            let mode = match case.attributes["mode"].as_str() {
+                Some("reflect") => PadMode::Reflect,
+                Some("replicate") => PadMode::Replicate,
+                Some("circular") => PadMode::Circular,
+                _ => PadMode::Constant(0.0),
+            };
+            graph.pad(x[0], [[2, 1], [1, 2]], mode)
+        }
+        "embedding" => graph.embedding(x[0], x[1]),
+        "matmul" => graph.matmul(x[0], x[1]),
+        "linear" => graph.linear(x[0], x[1], Some(x[2])),
+        "conv2d" => graph.conv2d(x[0], x[1], Some(x[2]), convolution()),
+        "conv_transpose2d" => graph.conv_transpose2d(x[0], x[1], None, convolution()),
+        other => panic!("no operator for {other} of {}", case.name),
+    }
+}
