@@ -118,7 +118,7 @@ fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Valu
         "adaptive_avg_pool2d" => graph.adaptive_avg_pool2d(x[0], case.pair("output")),
         "lp_pool2d" => graph.lp_pool2d(x[0], case.number("number", f64::NAN) as f32, two),
         "max_unpool2d" => {
-            let shape = graph.shape(x[0]).clone();
+            let shape = graph.shape(x[0])?.clone();
             let (y, indices) = graph.max_pool2d_with_indices(x[0], two)?;
             graph.max_unpool2d(y, &indices, [shape[2], shape[3]])
         }

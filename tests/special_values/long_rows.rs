@@ -49,7 +49,7 @@ fn of_long_rows_nothing_is_lost() {
         let mut column = spotted([2, channels], number);
         column.shape = [2, channels, 1].into();
         let wide = LocalResponseNorm { alpha: 0.5, ..LocalResponseNorm::new(channels) };
-        let scales = HostTensor::filled(column.shape.clone(), number.abs());
+        let scales = HostTensor::filled(column.shape.clone(), number.abs()).expect("memory holds it");
         let gradient = numbers(column.shape.clone(), 4);
         cases.push(Case::new(format!("{number}"), wide, vec![column.clone()]));
         let inputs = vec![column, gradient, scales];

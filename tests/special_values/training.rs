@@ -39,7 +39,7 @@ fn one_nan_pixel_ends_training() -> Result<()> {
         let logits = session.read(y)?.to_f64();
         assert!(logits.iter().all(|y| y.is_nan()), "batch norm {norm}: {logits:?}");
         for value in graph.parameters() {
-            let name = &graph.value(value).name;
+            let name = &graph.value(value)?.name;
             let found = weights.read(name)?.to_f64();
             assert!(found.iter().all(|w| w.is_nan()), "batch norm {norm}: {name} is {found:?}");
         }

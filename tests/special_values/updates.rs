@@ -60,7 +60,8 @@ fn fed(case: &Fixture) -> (HostTensor, Vec<HostTensor>, f32) {
     if !case.tensors.contains_key("x1") {
         // From zero, a step at a rate of -1 leaves the clipped gradient.
         let gradient = case.f32("x0");
-        return (HostTensor::filled(gradient.shape.clone(), 0.0), vec![gradient], -1.0);
+        let zeros = vec![0.0; gradient.shape.elements()];
+        return (HostTensor::f32(gradient.shape.clone(), zeros), vec![gradient], -1.0);
     }
     let (start, steps) = (case.f32("x0"), case.f32("x1"));
     let elements = start.shape.elements();
@@ -100,7 +101,7 @@ fn references_of_updates_are_pytorchs() -> Result<()> {
         let mut known: BTreeMap<Value, Array> = BTreeMap::new();
         for (value, info) in update.graph.values() {
             if let Source::State { init: Init::Constant(first), .. } = info.source {
-                known.insert(value, array(&HostTensor::filled(info.kind.shape.clone(), first)));
+                known.insert(value, array(&HostTensor::filled(info.kind.shape.clone(), first)?));
             }
         }
         known.insert(update.parameter, array(&start));
