@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         position = POSITIONS;
     }
     var sum = Element();
-    while (position < POSITIONS) {
+    for (var stretches = 0u; stretches < (POSITIONS + STRETCH - 1u) / STRETCH && position < POSITIONS; stretches++) {
         var stretch = Element();
         for (var k = 0u; k < STRETCH && position < POSITIONS; k++) {
             stretch += dy[position * COLUMNS + i % COLUMNS];

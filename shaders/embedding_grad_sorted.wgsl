@@ -8,16 +8,21 @@
 const ROWS: u32 = 8u; // shape
 // A row that gets no gradient; ROWS for none.
 const IGNORED: u32 = 8u; // shape
+// Halvings after which nothing is left of all positions.
+const STEPS: u32 = 7u; // shape
 
 // The first of the sorted positions whose index is `row` or more.
 fn first_of(row: u32) -> u32 {
     var low = 0u;
     var high = LENGTH;
-    while (low < high) {
+    for (var step = 0u; step < STEPS && low < high; step++) {
         let middle = low + (high - low) / 2u;
         let before = order[middle].x < row;
-        low = select(low, middle + 1u, before);
-        high = select(middle, high, before);
+        if (before) {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
     }
     return low;
 }

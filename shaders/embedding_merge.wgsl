@@ -8,6 +8,8 @@
 const POSITIONS: u32 = 64u; // shape
 const RUN: u32 = 256u; // shape
 const WAYS: u32 = 16u; // tunable
+// Halvings after which nothing is left of a run.
+const STEPS: u32 = 9u; // shape
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -24,12 +26,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var low = start;
         // A run is none of those beside itself.
         var high = select(min(start + RUN, POSITIONS), start, other == run);
-        while (low < high) {
+        for (var step = 0u; step < STEPS && low < high; step++) {
             let middle = low + (high - low) / 2u;
             let index = source[middle].x;
             let before = index < own.x || (index == own.x && other < run);
-            low = select(low, middle + 1u, before);
-            high = select(middle, high, before);
+            if (before) {
+                low = middle + 1u;
+            } else {
+                high = middle;
+            }
         }
         place += low - start;
     }

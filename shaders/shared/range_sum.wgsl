@@ -11,19 +11,21 @@ const LENGTH: u32 = 64u; // shape
 const PLANE: u32 = 1u; // shape
 const BLOCK: u32 = 1024u; // tunable
 
-fn elements_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
+// The sum over elements that fill no block, `most` of them.
+fn elements_sum(n: u32, inner: u32, first: u32, end: u32, most: u32) -> Element {
     var sum = Element();
-    for (var k = first; k < end; k++) {
-        sum += element_at(n, k, inner);
+    for (var k = 0u; k < min(most, LENGTH) && first + k < end; k++) {
+        sum += element_at(n, first + k, inner);
     }
     return sum;
 }
 
-fn blocks_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
+// The sum over blocks that fill no block of blocks, `most` of them.
+fn blocks_sum(n: u32, inner: u32, first: u32, end: u32, most: u32) -> Element {
     const BLOCKS = (LENGTH + BLOCK - 1u) / BLOCK;
     var sum = Element();
-    for (var k = first; k < end; k++) {
-        sum += blocks[(n * BLOCKS + k) * PLANE + inner];
+    for (var k = 0u; k < min(most, BLOCKS) && first + k < end; k++) {
+        sum += blocks[(n * BLOCKS + first + k) * PLANE + inner];
     }
     return sum;
 }
@@ -35,20 +37,20 @@ fn range_sum(n: u32, inner: u32, first: u32, end: u32) -> Element {
     // Whole blocks within, and whole blocks of them.
     let low = (first + BLOCK - 1u) / BLOCK;
     let high = end / BLOCK;
-    if (low >= high) {
-        return elements_sum(n, inner, first, end);
-    }
-    var sum = elements_sum(n, inner, first, low * BLOCK);
-    let lowest = (low + BLOCK - 1u) / BLOCK;
-    let highest = high / BLOCK;
-    if (lowest >= highest) {
-        sum += blocks_sum(n, inner, low, high);
-    } else {
-        sum += blocks_sum(n, inner, low, lowest * BLOCK);
-        for (var k = lowest; k < highest; k++) {
-            sum += blocks_of_blocks[(n * ALL + k) * PLANE + inner];
+    var sum = elements_sum(n, inner, first, select(end, low * BLOCK, low < high), 2u * BLOCK);
+    if (low < high) {
+        let lowest = (low + BLOCK - 1u) / BLOCK;
+        let highest = high / BLOCK;
+        if (lowest >= highest) {
+            sum += blocks_sum(n, inner, low, high, 2u * BLOCK);
+        } else {
+            sum += blocks_sum(n, inner, low, lowest * BLOCK, BLOCK);
+            for (var k = 0u; k < ALL && lowest + k < highest; k++) {
+                sum += blocks_of_blocks[(n * ALL + lowest + k) * PLANE + inner];
+            }
+            sum += blocks_sum(n, inner, highest * BLOCK, high, BLOCK);
         }
-        sum += blocks_sum(n, inner, highest * BLOCK, high);
+        sum += elements_sum(n, inner, high * BLOCK, end, BLOCK);
     }
-    return sum + elements_sum(n, inner, high * BLOCK, end);
+    return sum;
 }

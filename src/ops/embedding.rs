@@ -1,7 +1,7 @@
 //! Rows of a weight by their indices: embeddings of words or classes.
 
 use super::Operator;
-use super::parts::in_stretches;
+use super::parts::STRETCH;
 use super::range_sum::Lines;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
@@ -25,8 +25,10 @@ static GRAD_SORTED: ShaderFile = shader_file!("embedding_grad_sorted");
 const RUN: usize = 256;
 const WAYS: usize = 16;
 
-/// Halvings after which no stretch of positions is left.
-const BISECTION: u64 = 32;
+/// Halvings after which nothing is left of so many positions.
+fn halvings(positions: usize) -> u32 {
+    usize::BITS - positions.leading_zeros()
+}
 
 /// Invocations of a workgroup, and how many elements each makes in turn in the forward kernel.
 const LANES: usize = 64;
@@ -145,7 +147,7 @@ impl EmbeddingGrad {
         let mut order = cx.temporary(2 * positions);
         let kernel = Kernel::new(&[&GROUP, &SORT]).with("POSITIONS", count).with("RUN", RUN as u32);
         let operands = [cx.input(0), order.clone()];
-        cx.dispatch(kernel.iterations(RUN as u64), &operands, positions.div_ceil(LANES));
+        cx.dispatch(kernel.iterations(positions.min(RUN) as u64), &operands, positions.div_ceil(LANES));
         let mut other = (positions > RUN).then(|| cx.temporary(2 * positions));
         let mut run = RUN;
         while let Some(merged) = other.filter(|_| run < positions) {
@@ -153,7 +155,8 @@ impl EmbeddingGrad {
                 .with("POSITIONS", count)
                 .with("RUN", cx.index(run)?)
                 .with("WAYS", WAYS as u32)
-                .iterations(WAYS as u64 * (1 + BISECTION));
+                .with("STEPS", halvings(run))
+                .iterations(WAYS.min(positions.div_ceil(run)) as u64 * u64::from(1 + halvings(run)));
             cx.dispatch(kernel, &[order.clone(), merged.clone()], positions.div_ceil(LANES));
             (order, other) = (merged, Some(order));
             run *= WAYS;
@@ -174,7 +177,8 @@ impl EmbeddingGrad {
             .kernel(cx, &SORTED, &GRAD_SORTED)?
             .with("ROWS", cx.index(self.rows)?)
             .with("IGNORED", cx.index(self.ignored())?)
-            .iterations(2 * BISECTION);
+            .with("STEPS", halvings(positions))
+            .iterations(2 * u64::from(halvings(positions)));
         let results = self.rows * lines.plane;
         cx.index(results)?;
         let operands: Vec<Operand> = elements.into_iter().chain(sums).chain([cx.output(0)]).collect();
@@ -183,9 +187,9 @@ impl EmbeddingGrad {
     }
 }
 
-/// Loop iterations over the list of all positions, once to find a successor and once to add.
+/// Loop iterations over the list of all positions, in whole stretches.
 fn list_iterations(positions: usize) -> u64 {
-    in_stretches(positions as u64, 0)
+    (positions as u64).div_ceil(STRETCH) * (1 + STRETCH)
 }
 
 impl Operator for EmbeddingGrad {

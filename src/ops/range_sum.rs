@@ -62,7 +62,7 @@ impl Lines {
             .with("LENGTH", cx.index(self.length)?)
             .with("PLANE", cx.index(self.plane)?)
             .with("BLOCK", BLOCK as u32)
-            .iterations(super::parts::in_stretches(BLOCK as u64, 0));
+            .iterations(super::parts::in_stretches(self.length.min(BLOCK) as u64, 0));
         let operands: Vec<Operand> = operands.iter().cloned().chain([result.clone()]).collect();
         cx.dispatch_unfinished(kernel, &operands, sums.div_ceil(LANES), self.width);
         Ok(result)
@@ -75,11 +75,14 @@ impl Lines {
         elements: &'static ShaderFile,
         main: &'static ShaderFile,
     ) -> Result<Kernel> {
-        let ends = 4 * BLOCK;
+        let (blocks, above) = (self.blocks().length, self.blocks().blocks().length);
+        // Elements before and behind whole blocks, or all where there are none; blocks before and behind whole blocks of
+        // them, and those.
+        let ends = self.length.min(2 * BLOCK) + self.length.min(BLOCK) + 2 * blocks.min(BLOCK);
         Ok(Kernel::new(&[&GROUP, elements, &RANGE_SUM, main])
             .with("LENGTH", cx.index(self.length)?)
             .with("PLANE", cx.index(self.plane)?)
             .with("BLOCK", BLOCK as u32)
-            .iterations((ends + self.length / (BLOCK * BLOCK)) as u64))
+            .iterations((ends + above) as u64))
     }
 }

@@ -20,11 +20,17 @@ pub struct Invocation {
 /// Iterations past which a loop counts as one that does not end.
 const MOST: u64 = 1 << 17;
 
-/// Loop iterations of an invocation, all loops together. A loop within another counts one at least.
+/// Loop iterations of an invocation, all loops together. A loop within another counts one at least, unless it is one
+/// of at most `most_written_out` iterations: those are none to the driver.
 ///
 /// # Errors
 /// A loop whose end hangs on what a buffer holds, or what this does not understand.
-pub fn iterations(module: &Module, slices: &Slices, invocation: Invocation) -> Result<u64, String> {
+pub fn iterations(
+    module: &Module,
+    slices: &Slices,
+    invocation: Invocation,
+    most_written_out: u64,
+) -> Result<u64, String> {
     let entry = &module.entry_points[0];
     let size = entry.workgroup_size;
     let many = |v: [u32; 3]| V::Many(v.iter().map(|&n| V::U32(n)).collect());
@@ -48,7 +54,7 @@ pub fn iterations(module: &Module, slices: &Slices, invocation: Invocation) -> R
         _ => Err("an argument without a builtin".to_owned()),
     });
     let arguments = arguments.collect::<Result<Vec<V>, String>>()?;
-    let mut run = Run { module, slices, count: 0, depth: 0 };
+    let mut run = Run { module, slices, count: 0, depth: 0, most_written_out };
     run.call(&entry.function, &slices.entry, arguments)?;
     Ok(run.count)
 }
@@ -77,6 +83,8 @@ struct Run<'m> {
     count: u64,
     /// Loops around what runs.
     depth: u32,
+    /// Iterations of loops within others that compilers write out.
+    most_written_out: u64,
 }
 
 /// A function at work.
@@ -239,7 +247,11 @@ impl<'m> Run<'m> {
             }
         }
         self.depth -= 1;
-        self.count += u64::from(passes == 0 && self.depth > 0);
+        if self.depth > 0 && passes <= self.most_written_out {
+            self.count -= passes;
+        } else {
+            self.count += u64::from(passes == 0 && self.depth > 0);
+        }
         Ok(End::Through)
     }
 

@@ -24,9 +24,8 @@ static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
 /// loop that stays one leaves the registers.
 pub(super) const MOST_UNROLLED: usize = 32;
 
-/// Iterations of the loop that stores what the sliding-window kernels made, and of those within it: 16 channels of
-/// at most 32 results, one channel after the other in the place of the first.
-const STORE: u64 = 16 * (1 + 32 + 16);
+/// Iterations of the loop that stores what the sliding-window kernels made, one channel of a block after the other.
+const STORE: u64 = 16;
 
 /// Result p of an axis is the sum over taps k of weight k times source
 /// (p stride + k dilation - padding) / upsample, where that is whole.
@@ -115,7 +114,8 @@ impl Correlation {
         let short = |iterations: u64| iterations <= MAX_ITERATIONS;
         let direct = (fits(1, 4) && short(self.direct_iterations())).then_some("direct");
         let subgroup = direct.and(Body::subgroup(caps)).map(|_| "direct_subgroup");
-        let depthwise = depthwise && fits(0, 1) && fits(1, 4) && short(self.channels as u64);
+        let depthwise =
+            depthwise && fits(0, 1) && fits(1, 4) && short((self.channels + MOST_UNROLLED) as u64);
         let depthwise = depthwise.then_some("depthwise");
         direct.into_iter().chain(depthwise).chain(subgroup).collect()
     }
@@ -273,8 +273,8 @@ impl Correlation {
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
             .with("TILE_W", cx.index(width)?)
-            // Loops over registers are written out.
-            .iterations(self.channels as u64)
+            // Loops over registers within others are written out.
+            .iterations((self.channels + height) as u64)
             .finishing((height * width) as u64);
         let tiles = self.tiles(0, height) * self.tiles(1, width);
         let invocations = self.images * self.groups * self.results * tiles;

@@ -75,9 +75,10 @@ impl Geometry {
         let lines = self.images * self.output[0];
         let wanted = if software { 512 } else { 16384 };
         let tiles = self.output[1].div_ceil(tile.width);
-        let most = (MAX_ITERATIONS as usize / tiles).max(1);
+        // Storing takes a loop over the rows of the window.
+        let most = ((MAX_ITERATIONS as usize - self.kernel[0].min(MOST_UNROLLED)) / tiles).max(1);
         let count = lines.div_ceil((wanted / per_split).clamp(1, lines)).min(most);
-        Rows { tile, per_split, count, iterations: (count * tiles) as u64 }
+        Rows { tile, per_split, count, iterations: (count * tiles + self.kernel[0]) as u64 }
     }
 
     /// Elements of an input's row that windows side by side meet.
@@ -169,7 +170,7 @@ impl Geometry {
         let each = if span > MOST_UNROLLED { taps_h * (1 + span) } else { 0 } as u64;
         let iterations = |parts: usize| {
             let own = stretches.div_ceil(parts).div_ceil(DEPTHWISE_LANES) as u64;
-            own * (1 + each) + 1 + DEPTHWISE_LANES as u64
+            own * (1 + each) + (2 + taps_h + DEPTHWISE_LANES) as u64
         };
         let parts = if iterations(1) <= MAX_ITERATIONS {
             1
