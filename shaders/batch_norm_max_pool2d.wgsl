@@ -1,4 +1,4 @@
-// result = largest of each 2x2 window of finish(batch norm of source); taps say which one won, the first
+// result = stored(largest of each 2x2 window of finish(batch norm of source)); taps say which one won, the first
 // of equals, the last that is NaN (shared/max_pool2d_taps). The normalised tensor is never written.
 //
 // Source (N, C, 2 OUT_H, 2 OUT_W), read as pairs, since a row of a window is one; result (N, C, OUT_H,
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             tap = select(tap, k + 1u, wins);
         }
         if (first + j < WINDOWS) {
-            result[plane * WINDOWS + o] = best;
+            result[plane * WINDOWS + o] = stored(best);
             word |= tap << (8u * j);
         }
     }

@@ -4,7 +4,8 @@
 
 fn store_one(m: u32, n: u32, value: f32) {
     if (n < N - 1u) {
-        result[m * (N - 1u) + n] = value;
+        let at = m * (N - 1u) + n;
+        result[at] = finish(at, value);
     } else if (n == N - 1u) {
         grad_bias[m] = value;
     }

@@ -152,6 +152,9 @@ pub enum Error {
         /// The operator's tolerance.
         tolerance: f64,
     },
+    /// The numerics watch found infinities or NaNs.
+    #[error("{0}")]
+    NotFinite(Box<crate::session::NotFinite>),
     /// A shader could not be assembled: an unknown constant, a missing file.
     #[error("shader \"{shader}\": {}", lines(message))]
     Shader {

@@ -144,6 +144,8 @@ pub struct Kernel {
     iterations: u64,
     /// Calls of `finish` by one invocation at most, and the loop iterations of each.
     finish: (u64, u64),
+    /// Whether `main` ends with a report to the numerics watch.
+    reports: bool,
 }
 
 impl Kernel {
@@ -152,7 +154,14 @@ impl Kernel {
         assert!(!files.is_empty(), "a kernel has at least one file");
         let first = |i: &usize| files[..*i].iter().all(|known| known.name != files[*i].name);
         let files = (0..files.len()).filter(first).map(|i| files[i]).collect();
-        Kernel { files, constants: Vec::new(), glue: String::new(), iterations: 0, finish: (1, 0) }
+        Kernel {
+            files,
+            constants: Vec::new(),
+            glue: String::new(),
+            iterations: 0,
+            finish: (1, 0),
+            reports: false,
+        }
     }
 
     /// Sets a constant.
@@ -188,6 +197,12 @@ impl Kernel {
     /// with [`MAX_ITERATIONS`](crate::plan::MAX_ITERATIONS).
     pub fn max_iterations(&self) -> u64 {
         self.iterations.saturating_add(self.finish.0.saturating_mul(self.finish.1))
+    }
+
+    /// Calls `report_watch` of `shared/watch` wherever `main` ends; magnitudes count from these bits on.
+    pub(crate) fn reporting(mut self, least_bits: i32) -> Self {
+        self.reports = true;
+        self.with("LEAST_BITS", least_bits)
     }
 
     /// Joins further files, unless they are there already, and generated text.
@@ -249,6 +264,9 @@ impl Kernel {
             }
         }
         text.push_str(&self.glue);
+        if self.reports {
+            text = with_report(&text);
+        }
         match used.iter().position(|&count| count != 1) {
             None => Ok(text),
             Some(i) => Err(error(format!(
@@ -289,6 +307,26 @@ impl Kernel {
         }
         Ok(bindings)
     }
+}
+
+/// The text with a call of `report_watch` wherever `main` ends. Files are formatted alike: `main` begins and ends at
+/// the start of a line, and a return is a line of its own.
+fn with_report(text: &str) -> String {
+    let mut reported = String::with_capacity(text.len() + 64);
+    let mut within = false;
+    for line in text.lines() {
+        within |= line.starts_with("fn main(");
+        let (body, end) = (line.trim_end(), within && line.trim_end() == "}");
+        if within && body.trim_start() == "return;" {
+            reported.push_str(&body.replace("return;", "report_watch();\n"));
+        } else if end {
+            reported.push_str("    report_watch();\n");
+            within = false;
+        }
+        reported.push_str(line);
+        reported.push('\n');
+    }
+    reported
 }
 
 /// Name and type of a constant that may be set, if the line declares one.

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wgrad::device::Peaks;
-use wgrad::plan::AdapterKind;
+use wgrad::plan::{AdapterKind, Watch};
+use wgrad::session::watch_kernels;
 use wgrad::shader::Kernel;
 use wgrad::{Caps, Plan, PlanOptions};
 
@@ -62,12 +63,49 @@ fn kernels(
             }
         }
     }
+    for kernel in watched_kernels() {
+        let source = text(&kernel).expect("a planned kernel joins");
+        texts.entry(kernel.name().to_owned()).or_default().insert(source);
+        files.extend(kernel.files().iter().map(|f| f.name));
+    }
     for kernel in KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind))) {
         let source = kernel.source().expect("the kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
         files.extend(kernel.files().iter().map(|f| f.name));
     }
     (texts, files)
+}
+
+/// The kernels of every operator's first case, all variants, under the numerics watch, and those of the watch itself.
+fn watched_kernels() -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(AdapterKind::Software) };
+    for (_, cases) in cases::all() {
+        let mut seen = BTreeSet::new();
+        for case in cases.iter().filter(|case| seen.insert(case.operator.name())) {
+            let built = harness::build(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let kinds = case.kinds();
+            for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), &caps) {
+                let options =
+                    PlanOptions::default().variant(case.operator.name(), variant).watch(Watch::new());
+                let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &options)
+                    .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
+                kernels.extend(watch_kernels(&plan));
+            }
+        }
+    }
+    // Tensors that are too large to wait for the end of the step.
+    for rows in [4096, 4099] {
+        let mut graph = wgrad::Graph::new();
+        let x = graph.input("x", [rows, 5]).expect("the name is free");
+        let softmax = graph.softmax(x, 1).and_then(|y| graph.softmax(y, 0)).expect("the shape is valid");
+        let sum = graph.sum(softmax, &[0, 1], false).expect("the shape is valid");
+        let plan = Plan::with_options(&graph, &[sum], &caps, &PlanOptions::default().watch(Watch::new()))
+            .expect("the graph fits");
+        kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
+    }
+    kernels
 }
 
 fn validate(name: &str, source: &str) -> naga::Module {

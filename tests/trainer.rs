@@ -93,7 +93,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
-        --load --checkpoint --resume --verify --adapter --plot --no-progress --report --profile --help";
+        --load --checkpoint --resume --verify --no-watch --adapter --plot --no-progress --report --profile --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -131,9 +131,23 @@ fn faults_end_a_run_before_it_trains_and_leave_nothing() {
 fn a_run_that_diverges_says_so_and_saves_nothing() {
     let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
     let arguments = ["--learning-rate", "1e30", "--epochs", "4", "--save", "w.safetensors"];
-    let output = train(work.path(), data.path(), &arguments);
+    let output = train(work.path(), data.path(), &[&arguments[..], &["--no-watch"]].concat());
     assert_refused(&output, 1, &["the loss of step", "--learning-rate"]);
+    let output = train(work.path(), data.path(), &arguments);
+    assert_refused(
+        &output,
+        1,
+        &["training diverged: step ", "(its \"bn1.running_var\")", "not finite", "--learning-rate was 1e30"],
+    );
     assert!(listing(work.path()).is_empty());
+    // An earlier checkpoint stays.
+    let checkpoint = ["--checkpoint", "c.safetensors", "--schedule", "constant"];
+    let output = train(work.path(), data.path(), &checkpoint);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let kept = std::fs::read(work.path().join("c.safetensors")).expect("the checkpoint was written");
+    let output = train(work.path(), data.path(), &[&checkpoint[..], &["--learning-rate", "1e30"]].concat());
+    assert_refused(&output, 1, &["training diverged: step "]);
+    assert_eq!(std::fs::read(work.path().join("c.safetensors")).expect("it is still there"), kept);
 }
 
 #[test]

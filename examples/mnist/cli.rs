@@ -37,6 +37,7 @@ Files
 Running
   --adapter NAME      take the adapter whose name contains this
   --verify            first check every kernel of one step against the CPU reference
+  --no-watch          don't look for the first node of a step whose output is not finite
   --no-progress       no progress bar
   --help              this text
 ";
@@ -87,6 +88,7 @@ pub struct Options {
     pub profile: Option<PathBuf>,
     pub adapter: Option<String>,
     pub verify: bool,
+    pub watch: bool,
     pub progress: bool,
 }
 
@@ -111,6 +113,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
         profile: None,
         adapter: None,
         verify: false,
+        watch: true,
         progress: true,
     };
     let mut learning_rate = None;
@@ -174,6 +177,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
                 options.adapter = Some(value(&mut parser, &option)?.to_string_lossy().into_owned())
             }
             "--verify" => options.verify = true,
+            "--no-watch" => options.watch = false,
             "--no-progress" => options.progress = false,
             other => return Err(unknown(other)),
         }

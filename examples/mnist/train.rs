@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
 use wgrad::file::printable_path;
 use wgrad::optim::Schedule;
+use wgrad::plan::Watch;
 use wgrad::session::Counters;
-use wgrad::{Device, Error, HostData, HostTensor, Plan, Session, Weights, file};
+use wgrad::{Device, Error, HostData, HostTensor, Plan, PlanOptions, Session, Weights, file};
 
 /// Steps between fetches of what the device recorded, at most.
 const RECORDED_STEPS: usize = 256;
@@ -49,8 +50,12 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     if options.plot.is_some() {
         outputs.push(training.step.correct);
     }
-    let plan = Plan::new(&training.step.graph, &outputs, device.caps())?;
-    let evaluation_plan = Plan::new(&evaluation.graph, &[evaluation.correct], device.caps())?;
+    let mut how = PlanOptions::default();
+    if options.watch {
+        how = how.watch(Watch::new());
+    }
+    let plan = Plan::with_options(&training.step.graph, &outputs, device.caps(), &how)?;
+    let evaluation_plan = Plan::with_options(&evaluation.graph, &[evaluation.correct], device.caps(), &how)?;
     let weights = initial_weights(&device, &training, options)?;
     if options.verify {
         verify(&device, &plan, &training, &data.train, options)?;
@@ -203,10 +208,26 @@ impl Trainer<'_> {
         self.first + self.session.counters().steps
     }
 
-    fn save_checkpoint(&mut self, data: &Dataset) -> Result<(), Error> {
-        match &self.options.checkpoint {
-            Some(path) => checkpoint::save(path, &mut self.session, self.options, data),
+    /// An earlier checkpoint stays as it is where the weights are no longer worth keeping.
+    fn save_checkpoint(&mut self, data: &Dataset) -> Outcome<()> {
+        let Some(path) = &self.options.checkpoint else { return Ok(()) };
+        self.check_finite()?;
+        Ok(checkpoint::save(path, &mut self.session, self.options, data)?)
+    }
+
+    /// Ends the run where the numerics watch found anything.
+    fn check_finite(&mut self) -> Outcome<()> {
+        if !self.options.watch {
+            return Ok(());
+        }
+        match self.session.not_finite()? {
             None => Ok(()),
+            // What was wrong before the step is no matter of the rate.
+            Some(found) if found.source.is_some() => Err(found.to_string().into()),
+            Some(found) => {
+                let rate = self.options.learning_rate;
+                Err(format!("training diverged: {found}; --learning-rate was {rate:?}").into())
+            }
         }
     }
 
@@ -258,6 +279,10 @@ impl Trainer<'_> {
             self.record.correct.extend_from_slice(counts(&correct));
         }
         (self.fetched, self.pending) = (Instant::now(), 0);
+        if let Err(error) = self.check_finite() {
+            progress.finish();
+            return Err(error);
+        }
         if let Some(step) = self.record.losses.iter().position(|loss| !loss.is_finite()) {
             progress.finish();
             return Err(format!(
@@ -305,6 +330,9 @@ impl Trainer<'_> {
             session.step()?;
         }
         let recorded = session.recorded(correct)?;
+        if self.options.watch {
+            session.check_finite()?;
+        }
         let right: u64 = counts(&recorded).iter().map(|&count| u64::from(count)).sum();
         let accuracy = right as f64 / data.len() as f64;
         self.record.tests.push((self.session.counters().steps, accuracy));

@@ -7,6 +7,6 @@ fn load_state(i: u32) -> State {
 }
 
 fn store_state(i: u32, state: State) {
-    run_a[i] = state.a;
-    run_b[i] = state.b;
+    run_a[i] = finish(i, state.a);
+    run_b[i] = finish(i, state.b);
 }

@@ -145,10 +145,10 @@ impl Operator for LinearGradWeight {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
         let (batch, out) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
         let inputs = cx.input_type(1).shape[1];
-        let (rhs, store) = if inputs.is_multiple_of(4) {
-            (&RHS_ONES, &STORE_ONES)
+        let (rhs, store, width) = if inputs.is_multiple_of(4) {
+            (&RHS_ONES, &STORE_ONES, 4)
         } else {
-            (&RHS_ONES_ANY, &STORE_ONES_ANY)
+            (&RHS_ONES_ANY, &STORE_ONES_ANY, 1)
         };
         let gemm = Gemm {
             body: Body::named(cx.variant()),
@@ -158,7 +158,7 @@ impl Operator for LinearGradWeight {
             batches: 1,
             lhs: lhs(true, cx.index(out)?, cx.index(batch)?),
             rhs: Part::new(rhs),
-            store: Store { part: Part::new(store), width: 1 },
+            store: Store { part: Part::new(store), width },
             common: None,
             epilogue: Epilogue::None,
             second_result: Some(cx.output(1)),

@@ -214,7 +214,7 @@ fn lower_sum(
         .iterations(iterations(each))
         .finishing(shared(each, LANES));
     cx.chain = links;
-    cx.dispatch_finished(kernel, &[source, result.clone()], parts, width);
+    cx.unwatched(|cx| cx.dispatch_finished(kernel, &[source, result.clone()], parts, width));
     Ok((!last).then_some((result, parts)))
 }
 

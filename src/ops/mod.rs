@@ -122,6 +122,12 @@ pub trait Operator: Any + Debug + Send + Sync {
         false
     }
 
+    /// Whether every f32 of the outputs is one of the inputs' or zero, so that what is not finite in them was not
+    /// finite before. Only the numerics watch asks, which then need not scan outputs.
+    fn only_moves(&self) -> bool {
+        false
+    }
+
     /// Pairs (output, input) that share storage: the output is the input's new value.
     fn in_place(&self) -> Vec<(usize, usize)> {
         Vec::new()

@@ -25,6 +25,8 @@ pub enum BufferKind {
     Inputs,
     /// Fixed contents.
     Constants,
+    /// Counts and report of the numerics watch.
+    Watch,
 }
 
 impl BufferKind {
@@ -37,6 +39,7 @@ impl BufferKind {
             BufferKind::Activations => "activations",
             BufferKind::Inputs => "inputs",
             BufferKind::Constants => "constants",
+            BufferKind::Watch => "watch",
         }
     }
 }

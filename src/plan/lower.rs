@@ -3,7 +3,7 @@
 use super::caps::Caps;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::pointwise::{self, Link};
+use crate::ops::pointwise::{self, Link, Watched};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub enum Operand {
     Temporary(usize),
     /// Values that lie one after the other in an arena.
     Run(Vec<Value>),
+    /// The numerics watch's count of this number.
+    Count(usize),
 }
 
 /// A dispatch before its operands have places.
@@ -29,6 +31,15 @@ pub(crate) struct Draft {
     pub operands: Vec<Operand>,
     pub workgroups: u64,
     pub flops: u64,
+}
+
+/// How the kernels of a node take part in the numerics watch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hook {
+    /// The count that they add to.
+    pub count: usize,
+    /// The least magnitude that counts, as bits.
+    pub least_bits: i32,
 }
 
 /// An operator's view of the plan while it records its dispatches.
@@ -44,6 +55,10 @@ pub struct Lower<'p> {
     pub(crate) drafts: Vec<Draft>,
     /// Bytes of each temporary.
     pub(crate) temporaries: Vec<u64>,
+    /// Where kernels count what they store that is not finite, if they do.
+    pub(crate) hook: Option<Hook>,
+    /// Whether a kernel counts, and whether one had no binding left for it.
+    pub(crate) hooked: (bool, bool),
 }
 
 impl<'p> Lower<'p> {
@@ -57,14 +72,17 @@ impl<'p> Lower<'p> {
         pages: &'p [std::ops::Range<usize>],
     ) -> Self {
         let (chain, drafts, temporaries) = (Vec::new(), Vec::new(), Vec::new());
-        Lower { graph, node, caps, variant, read, pages, chain, drafts, temporaries }
+        let (hook, hooked) = (None, (false, false));
+        Lower { graph, node, caps, variant, read, pages, chain, drafts, temporaries, hook, hooked }
     }
 
     /// Records the dispatches of `head`, a part of this node, with a chain after its first output.
     pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<Link>]) -> Result<()> {
         let mut inner = Lower::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
         inner.chain = chain.iter().map(|link| (**link).clone()).collect();
+        inner.hook = self.hook;
         head.operator.lower(&mut inner)?;
+        self.hooked = (self.hooked.0 || inner.hooked.0, self.hooked.1 || inner.hooked.1);
         self.drafts.append(&mut inner.drafts);
         self.temporaries.append(&mut inner.temporaries);
         Ok(())
@@ -155,10 +173,55 @@ impl<'p> Lower<'p> {
         workgroups: usize,
         width: usize,
     ) {
-        let (files, glue, bound) = pointwise::glue(&self.chain, width);
-        let operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
-        let kernel = kernel.finish_iterations(pointwise::iterations(&self.chain, width));
-        self.dispatch(kernel.joined(&files, &glue), &operands, workgroups);
+        self.dispatch_chain(kernel, operands, workgroups, width, false);
+    }
+
+    /// Like [`Lower::dispatch_finished`], for a kernel that combines several finished values into each that it
+    /// stores, and passes those through `stored(value)`.
+    pub fn dispatch_combined(
+        &mut self,
+        kernel: Kernel,
+        operands: &[Operand],
+        workgroups: usize,
+        width: usize,
+    ) {
+        self.dispatch_chain(kernel, operands, workgroups, width, true);
+    }
+
+    fn dispatch_chain(
+        &mut self,
+        kernel: Kernel,
+        operands: &[Operand],
+        workgroups: usize,
+        width: usize,
+        stored: bool,
+    ) {
+        let watched = if stored { Watched::Stored } else { Watched::Finished };
+        let mut watched = if self.hook.is_some() { watched } else { Watched::Nothing };
+        let (mut files, mut glue, mut bound) = pointwise::glue(&self.chain, width, watched, stored);
+        if watched != Watched::Nothing
+            && operands.len() + bound.len() >= self.caps.max_storage_buffers as usize
+        {
+            (watched, self.hooked.1) = (Watched::Nothing, true);
+            (files, glue, bound) = pointwise::glue(&self.chain, width, watched, stored);
+        }
+        let mut operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
+        let mut kernel =
+            kernel.finish_iterations(pointwise::iterations(&self.chain, width)).joined(&files, &glue);
+        if let (Some(hook), false) = (self.hook, watched == Watched::Nothing) {
+            operands.push(Operand::Count(hook.count));
+            kernel = kernel.reporting(hook.least_bits);
+            self.hooked.0 = true;
+        }
+        self.dispatch(kernel, &operands, workgroups);
+    }
+
+    /// Records dispatches in which the numerics watch takes no part, since their finished values are not what the
+    /// node's first output holds.
+    pub(crate) fn unwatched(&mut self, record: impl FnOnce(&mut Self)) {
+        let hook = self.hook.take();
+        record(self);
+        self.hook = hook;
     }
 
     /// Records a dispatch of a kernel that calls `finish`, where its values are not the first output's, or
@@ -170,7 +233,7 @@ impl<'p> Lower<'p> {
         workgroups: usize,
         width: usize,
     ) {
-        let (files, glue, _) = pointwise::glue(&[], width);
+        let (files, glue, _) = pointwise::glue(&[], width, Watched::Nothing, false);
         self.dispatch(kernel.joined(&files, &glue), operands, workgroups);
     }
 

@@ -11,20 +11,24 @@ mod options;
 mod print;
 mod slots;
 mod traffic;
+mod watch;
 
 pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
 pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use fuse::Fusion;
+pub(crate) use limits::fold;
 pub(crate) use lower::ARENA_ALIGNMENT;
 pub use lower::{Lower, Operand};
 pub use options::PlanOptions;
 pub use traffic::Traffic;
+pub use watch::Watch;
+pub(crate) use watch::{REPORT_WORDS, Watched, Watching};
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::shader::{Access, Kernel};
-use lower::{Draft, run_bytes};
+use lower::{Draft, Hook, run_bytes};
 use slots::Lifetime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -122,6 +126,7 @@ pub struct Plan {
     dispatches: Vec<Dispatch>,
     buffers: Vec<BufferPlan>,
     activation_bound: u64,
+    pub(crate) watching: Option<Watching>,
 }
 
 impl Plan {
@@ -158,20 +163,33 @@ impl Plan {
             .chain(outputs.iter().copied())
             .collect();
 
+        let watch = options.watch.as_ref();
+        let mut watch = watch.map(|watch| watch::Builder::new(watch, &graph, &arenas, outputs, caps));
         let mut builder = Builder::new(&graph, &arenas);
         let mut steps = Vec::new();
         for (id, node) in graph.nodes() {
             let start = builder.drafts.len();
             let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
             let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
-            let Drafted { variant, why, drafts, temporaries } =
-                draft(&graph, node, caps, options, &read, pages)?;
+            let hook = watch.as_ref().and_then(|watch| watch.hook(node));
+            let mut drafted = draft(&graph, node, caps, options, &read, pages, hook)?;
+            if let Some(watch) = &mut watch {
+                watch.add(id, node, &mut drafted, &read, pages);
+            }
+            let Drafted { variant, why, drafts, temporaries, .. } = drafted;
             builder.add_node(drafts, &temporaries)?;
             steps.push(Step { node: id, variant, why, dispatches: start..builder.drafts.len() });
         }
         builder.pin(outputs);
         let activation_bound = slots::lower_bound(&builder.lifetimes);
-        let (buffers, places, temporaries) = builder.place(outputs, caps.max_buffer_bytes);
+        builder.pin(watch.as_ref().map_or(&[], |watch| &watch.pinned));
+        let (mut buffers, places, temporaries) = builder.place(outputs, caps.max_buffer_bytes);
+        let mut watching = watch.map(|watch| watch.watching);
+        if let Some(watching) = &mut watching {
+            (watching.counts, watching.report) = (buffers.len(), buffers.len() + 1);
+            let new = |bytes| BufferPlan { kind: BufferKind::Watch, bytes, value: None };
+            buffers.extend(watching.bytes().map(new));
+        }
         let mut plan = Plan {
             caps: caps.clone(),
             outputs: outputs.to_vec(),
@@ -179,6 +197,7 @@ impl Plan {
             dispatches: Vec::new(),
             buffers,
             activation_bound,
+            watching,
             places,
             arenas: arenas.clone(),
             graph: Arc::clone(&graph),
@@ -251,6 +270,12 @@ impl Plan {
         }
         self.places.get(&self.graph.storage(value)).copied()
     }
+
+    /// Where a count of the numerics watch lies.
+    fn count_place(&self, number: usize) -> Place {
+        let watching = self.watching.as_ref().expect("only a watched plan counts");
+        Place::Owned { buffer: watching.counts, offset: number as u64 * watching.stride, bytes: 4 }
+    }
 }
 
 fn live_nodes(graph: &Graph, outputs: &[Value]) -> Vec<NodeId> {
@@ -274,10 +299,12 @@ struct Drafted {
     drafts: Vec<Draft>,
     /// Bytes of each temporary.
     temporaries: Vec<u64>,
+    /// Whether kernels count what is not finite of the first output.
+    hooked: bool,
 }
 
 /// Chooses a node's kernel variant and records its dispatches. `read` says which outputs anything
-/// reads.
+/// reads. Kernels count by `hook` if all that store the first output can.
 fn draft(
     graph: &Graph,
     node: &Node,
@@ -285,11 +312,21 @@ fn draft(
     options: &PlanOptions,
     read: &[bool],
     pages: &[Range<usize>],
+    hook: Option<Hook>,
 ) -> Result<Drafted> {
     let (variant, why) = options.pick(graph, node, caps)?;
-    let mut lower = Lower::new(graph, node, caps, variant, read, pages);
-    node.operator.lower(&mut lower)?;
-    Ok(Drafted { variant, why, drafts: lower.drafts, temporaries: lower.temporaries })
+    let record = |hook| {
+        let mut lower = Lower::new(graph, node, caps, variant, read, pages);
+        lower.hook = hook;
+        node.operator.lower(&mut lower)?;
+        Ok::<_, Error>(lower)
+    };
+    let mut lower = record(hook)?;
+    if lower.hooked.1 {
+        lower = record(None)?;
+    }
+    let hooked = lower.hooked.0;
+    Ok(Drafted { variant, why, drafts: lower.drafts, temporaries: lower.temporaries, hooked })
 }
 
 /// Collects dispatches and the lifetimes of what they touch.
@@ -330,6 +367,7 @@ impl<'g> Builder<'g> {
                 let now = first + i;
                 match operand {
                     Operand::Temporary(t) => self.lifetimes[base + t].touch(now, access),
+                    Operand::Count(_) => {}
                     Operand::Value(value) => self.touch_value(*value, now, access),
                     Operand::Run(values) => values.iter().for_each(|&v| self.touch_value(v, now, access)),
                 }
@@ -424,6 +462,7 @@ impl<'g> Builder<'g> {
                 .map(|((index, access), operand)| {
                     let (place, run) = match operand {
                         Operand::Temporary(t) => (by_lifetime[temporaries[t]], Vec::new()),
+                        Operand::Count(number) => (plan.count_place(number), Vec::new()),
                         Operand::Value(value) => {
                             (plan.place(value).expect("every operand has a place"), Vec::new())
                         }

@@ -1,6 +1,6 @@
 //! Planning options: which kernel variants are taken whatever the table says, and which fusions are left out.
 
-use super::{Caps, Fusion, choice};
+use super::{Caps, Fusion, Watch, choice};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use std::collections::BTreeSet;
@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 pub struct PlanOptions {
     choices: Vec<Choice>,
     pub(super) without: BTreeSet<Fusion>,
+    pub(super) watch: Option<Watch>,
 }
 
 /// A kernel variant that was asked for.
@@ -47,6 +48,14 @@ impl PlanOptions {
     #[must_use]
     pub fn without(mut self, fusion: Fusion) -> Self {
         self.without.insert(fusion);
+        self
+    }
+
+    /// Watches every step for the first node whose output is not finite. The steps' results keep their bits.
+    /// [`Session::not_finite`](crate::Session::not_finite) tells what was found.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
         self
     }
 

@@ -81,6 +81,7 @@ impl Session {
         let (checkpoint, bytes) = self.weights.load_checkpoint(path.as_ref())?;
         self.counters.bytes_uploaded += bytes;
         self.go_on_from(checkpoint.step_number);
+        self.reset_watch();
         Ok(checkpoint.notes)
     }
 

@@ -10,11 +10,13 @@ mod record;
 mod tests;
 mod upload;
 mod verify;
+mod watch;
 
 pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use rebuild::{Recovery, Snapshot};
 pub use verify::{Verified, difference, tolerance};
+pub use watch::{NodeFault, NotFinite, SourceFault, SourceKind, kernels as watch_kernels};
 
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::{Error, Result};
@@ -58,6 +60,7 @@ pub struct Session {
     bind_groups: Vec<wgpu::BindGroup>,
     uploads: Uploads,
     records: Vec<Record>,
+    watch: Option<watch::Watch>,
     /// Submissions that the GPU may not be done with, with the number of their step.
     in_flight: VecDeque<(wgpu::SubmissionIndex, u32)>,
     step: u32,
@@ -121,6 +124,7 @@ impl Session {
                 })
             })?);
         }
+        let watch = watch::Watch::new(device, &plan, weights, &buffers)?;
         device.flush()?;
         let uploads = Uploads::new(device, &plan)?;
         Ok(Session {
@@ -131,6 +135,7 @@ impl Session {
             bind_groups,
             uploads,
             records: Vec::new(),
+            watch,
             in_flight: VecDeque::with_capacity(IN_FLIGHT + 1),
             step: 0,
             partly: false,
@@ -171,6 +176,9 @@ impl Session {
         self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().info(value);
         check_contents(info, data)?;
+        if let Some(watch) = &mut self.watch {
+            watch.look_at(value, data);
+        }
         self.counters.bytes_uploaded += self.uploads.write(&self.device, value, data.bytes())?;
         Ok(())
     }
@@ -237,12 +245,14 @@ impl Session {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let mut parts = Vec::with_capacity(values.len());
+        let mut located = Vec::with_capacity(values.len());
         for &value in values {
             let (buffer, offset) = self.locate(value)?;
-            parts.push((buffer, offset, self.plan.graph().info(value).kind.bytes()));
+            located.push((buffer.clone(), offset, self.plan.graph().info(value).kind.bytes()));
         }
-        let bytes = self.device.read(&parts).map_err(|e| e.of_step(self.last_step()))?;
+        let parts: Vec<_> = located.iter().map(|(buffer, offset, bytes)| (buffer, *offset, *bytes)).collect();
+        let bytes = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts)
+            .map_err(|e| e.of_step(self.last_step()))?;
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;
         let kinds = values.iter().map(|&value| &self.plan.graph().info(value).kind);
@@ -288,7 +298,7 @@ impl Session {
             let number = bytemuck::bytes_of(&self.step);
             self.counters.bytes_uploaded += self.uploads.write(&self.device, value, number)?;
         }
-        Ok(())
+        self.begin_watch()
     }
 
     /// Submits what is left of the step from dispatch number `next` on, and counts the step.
@@ -304,6 +314,7 @@ impl Session {
     fn count_step(&mut self) {
         self.counters.steps += 1;
         self.records.iter_mut().for_each(|record| record.count += 1);
+        self.watch.iter_mut().for_each(watch::Watch::count_run);
         self.go_on_from(self.step + 1);
     }
 
@@ -334,11 +345,13 @@ impl Session {
     fn submit(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
         let device = self.device.clone();
         let index = device.guarded(|_| {
+            self.encode_watch_start();
             self.uploads.encode(&device, &self.buffers);
             encode(self);
             self.uploads.submit(&device)
         })?;
         self.counters.submits += 1;
+        self.watch.iter_mut().for_each(watch::Watch::started);
         self.in_flight.push_back((index, self.step));
         Ok(())
     }

@@ -150,6 +150,7 @@ impl Session {
         self.check_trains_all()?;
         self.counters.bytes_uploaded += self.weights.upload_all(&snapshot.tensors)?;
         self.go_on_from(snapshot.step_number);
+        self.reset_watch();
         Ok(())
     }
 

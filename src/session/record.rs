@@ -1,6 +1,6 @@
 //! Values of every step, kept on the device and read back together.
 
-use super::Session;
+use super::{Session, watch};
 use crate::device::Buffer;
 use crate::error::{Error, Result};
 use crate::graph::Value;
@@ -65,7 +65,8 @@ impl Session {
         if kept == 0 {
             return HostTensor::from_bytes(&kind, &[]);
         }
-        let read = self.device.read(&[(&record.ring, 0, 4 * kept)]);
+        let parts = [(&record.ring, 0, 4 * kept)];
+        let read = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts);
         let mut bytes = read.map_err(|e| e.of_step(last_step))?.remove(0);
         if record.count > record.capacity {
             bytes.rotate_left(4 * (record.count % record.capacity) as usize);
@@ -77,6 +78,7 @@ impl Session {
     }
 
     pub(super) fn encode_records(&mut self) {
+        self.encode_watch();
         for record in &self.records {
             let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(record.value) else { continue };
             let at = 4 * (record.count % record.capacity);

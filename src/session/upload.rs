@@ -19,6 +19,7 @@ const CHUNKS: usize = IN_FLIGHT + 1;
 pub(super) struct Uploads {
     slots: Vec<Slot>,
     of_value: BTreeMap<Value, usize>,
+    of_watch: Option<usize>,
     /// What is written to, mapped.
     open: Option<wgpu::Buffer>,
     /// What the encoder copies from.
@@ -28,9 +29,9 @@ pub(super) struct Uploads {
     encoder: Option<wgpu::CommandEncoder>,
 }
 
-/// An input, or the step's number.
+/// An input, or the step's number; or, without a value, the numbers that the numerics watch takes.
 struct Slot {
-    value: Value,
+    value: Option<Value>,
     /// Number of the plan's buffer, and start.
     buffer: usize,
     offset: u64,
@@ -57,15 +58,22 @@ impl Uploads {
                 size += bytes.next_multiple_of(16);
                 of_value.insert(value, slots.len());
                 let (waits, written, due) = (false, false, false);
-                slots.push(Slot { value, buffer, offset, at, bytes, waits, written, due });
+                slots.push(Slot { value: Some(value), buffer, offset, at, bytes, waits, written, due });
             }
         }
+        let of_watch = plan.watching.as_ref().map(|watching| {
+            let (buffer, offset, at, bytes) = (watching.report, 0, size, 8);
+            size += 16;
+            let (waits, written, due) = (false, false, false);
+            slots.push(Slot { value: None, buffer, offset, at, bytes, waits, written, due });
+            slots.len() - 1
+        });
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let chunks: Result<Vec<_>> = (0..CHUNKS)
             .map(|_| device.raw_buffer("staging of the inputs", size.max(256), usage, true))
             .collect();
         let free = Arc::new(Mutex::new(chunks?));
-        Ok(Uploads { slots, of_value, open: None, copied: None, free, encoder: None })
+        Ok(Uploads { slots, of_value, of_watch, open: None, copied: None, free, encoder: None })
     }
 
     pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
@@ -76,7 +84,16 @@ impl Uploads {
 
     /// Keeps `bytes` for the next submission, and says how many will be uploaded for it.
     pub fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
-        let Some(&slot) = self.of_value.get(&value) else { return Ok(0) };
+        self.write_slot(device, self.of_value.get(&value).copied(), bytes)
+    }
+
+    /// [`Uploads::write`] of the step's number and the number of its run, for the numerics watch.
+    pub fn write_watch(&mut self, device: &Device, numbers: [u32; 2]) -> Result<u64> {
+        self.write_slot(device, self.of_watch, bytemuck::cast_slice(&numbers))
+    }
+
+    fn write_slot(&mut self, device: &Device, slot: Option<usize>, bytes: &[u8]) -> Result<u64> {
+        let Some(slot) = slot else { return Ok(0) };
         if self.open.is_none() {
             self.open = Some(self.take(device)?);
         }
@@ -131,7 +148,8 @@ impl Uploads {
 
     /// From now on, what was written to `other`, of the same plan, has to be written here before a step.
     pub fn expect_inputs_of(&mut self, other: &Uploads) {
-        for (slot, other) in self.slots.iter_mut().zip(&other.slots) {
+        for (slot, other) in self.slots.iter_mut().zip(&other.slots).filter(|(slot, _)| slot.value.is_some())
+        {
             slot.due = (other.written || other.due) && !slot.written;
         }
     }
@@ -139,11 +157,12 @@ impl Uploads {
     /// Fails for an input that has to be written first.
     pub fn check_due(&self, plan: &Plan) -> Result<()> {
         let graph = plan.graph();
-        let due = |slot: &&Slot| slot.due && Some(slot.value) != graph.counted_steps();
-        match self.slots.iter().find(due) {
+        // The session writes numbers itself.
+        let due = |slot: &&Slot| slot.due && slot.value != graph.counted_steps();
+        match self.slots.iter().find(due).and_then(|slot| slot.value) {
             None => Ok(()),
-            Some(slot) => Err(Error::Value {
-                name: graph.info(slot.value).name.clone(),
+            Some(value) => Err(Error::Value {
+                name: graph.info(value).name.clone(),
                 message: "was written in the session that this one was rebuilt from, and not yet in this one; write it before a step".into(),
             }),
         }

@@ -108,6 +108,11 @@ pub fn prepare_default(case: &Case) -> Result<Prepared, Error> {
     prepare_with(case, &PlanOptions::default(), usize::MAX)
 }
 
+/// Builds `case` into a session planned with these options, every output read.
+pub fn prepare_options(case: &Case, options: &PlanOptions) -> Result<Prepared, Error> {
+    prepare_with(case, options, usize::MAX)
+}
+
 fn prepare_with(case: &Case, options: &PlanOptions, read: usize) -> Result<Prepared, Error> {
     let Built { graph, mut outputs, inputs, stored } = build(case)?;
     outputs.truncate(read);

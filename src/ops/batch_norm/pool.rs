@@ -126,7 +126,7 @@ impl Operator for BatchNormMaxPool {
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);
         operands.extend([cx.output(0), cx.output(self.taps())]);
-        cx.dispatch_finished(kernel, &operands, taps.shape.elements().div_ceil(64), 1);
+        cx.dispatch_combined(kernel, &operands, taps.shape.elements().div_ceil(64), 1);
         Ok(())
     }
 

@@ -254,7 +254,7 @@ impl<R: Rule> Operator for Update<R> {
                 operands.push(step.clone());
                 operands.extend(parts);
                 let kernel = group.rule.constants(kernel);
-                cx.dispatch(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()));
+                cx.dispatch_finished(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()), 4);
             }
             first = own.end;
         }

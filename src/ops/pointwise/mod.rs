@@ -28,6 +28,7 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static MAP: ShaderFile = shader_file!("map");
 static PHILOX: ShaderFile = shader_file!("shared/philox");
 static UNITS: ShaderFile = shader_file!("shared/units");
+pub(crate) static WATCH: ShaderFile = shader_file!("shared/watch");
 
 /// Invocations of a workgroup of `map`, and how many elements each makes in turn.
 const LANES: usize = 64;
@@ -62,9 +63,27 @@ pub(crate) struct Link {
     pub shape: Shape,
 }
 
-/// Writes `finish` for a chain, with `width` elements at a time, and says what it binds.
-pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
+/// Which values of a kernel the numerics watch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watched {
+    /// None.
+    Nothing,
+    /// What `finish` is given, each link makes of it, and it returns.
+    Finished,
+    /// What passes through `stored(value)`.
+    Stored,
+}
+
+/// Writes `finish` for a chain, with `width` elements at a time, and says what it binds. With `stored`, writes
+/// that function too: what a kernel stores after combining several finished values.
+pub(crate) fn glue(
+    links: &[Link],
+    width: usize,
+    watched: Watched,
+    stored: bool,
+) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
+    let kind = if width == 4 { "vector" } else { "scalar" };
     let mut files = vec![if width == 4 { &ELEMENT_4 } else { &ELEMENT_1 }];
     let (mut declarations, mut body) = (String::new(), String::new());
     // What is bound, and whether as whole elements: a tensor that several links read is bound once.
@@ -102,10 +121,24 @@ pub(crate) fn glue(links: &[Link], width: usize) -> (Vec<&'static ShaderFile>, S
             .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
             .collect();
         let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
+        if watched == Watched::Finished {
+            let _ = writeln!(body, "    suspect |= suspect_{kind}(value);");
+        }
     }
-    let text = format!(
+    if watched == Watched::Finished {
+        body = format!("    var suspect = suspect_{kind}(value);\n{body}    watch_{kind}(suspect);\n");
+    }
+    let mut text = format!(
         "{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
+    if stored {
+        let watch =
+            if watched == Watched::Stored { "    watch_scalar(suspect_scalar(value));\n" } else { "" };
+        let _ = write!(text, "fn stored(value: f32) -> f32 {{\n{watch}    return value;\n}}\n");
+    }
+    if watched != Watched::Nothing {
+        files.push(&WATCH);
+    }
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
 

@@ -72,6 +72,10 @@ impl Operator for MaxPool2d {
         (1, 1)
     }
 
+    fn only_moves(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_images(inputs[0])?;
         check_max(&self.0)?;

@@ -309,7 +309,7 @@ impl<'a> Rewrite<'a> {
     /// The most that one of a node's kernels binds; `None` where it can't be had or loops too long.
     pub fn operands(&self, node: &Node) -> Option<usize> {
         let read = vec![true; node.outputs.len()];
-        let drafted = draft(&self.graph, node, self.caps, self.options, &read, &[]).ok()?;
+        let drafted = draft(&self.graph, node, self.caps, self.options, &read, &[], None).ok()?;
         let short = drafted.drafts.iter().all(|draft| draft.kernel.max_iterations() <= MAX_ITERATIONS);
         short.then(|| drafted.drafts.iter().map(|draft| draft.operands.len()).max().unwrap_or(0))
     }

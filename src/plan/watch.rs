@@ -1,0 +1,245 @@
+//! The numerics watch: which values of a step are looked at for infinities and NaNs, and by which kernel.
+//!
+//! A value lies in memory that a later node takes, so it is seen when it is made. Kernels that store through
+//! `finish` count what they store themselves, in registers, for next to nothing. What they don't make (a second
+//! output, a kernel without `finish`) is scanned: small tensors, and what is kept anyway, all together at the end of
+//! the step, others by a dispatch behind their node. Each value has a count, in the order of the graph; a last
+//! dispatch keeps the first that is not zero, and the step.
+
+use super::lower::{Draft, Hook, run_bytes};
+use super::{ARENA_ALIGNMENT, Arenas, Caps, Drafted, Operand};
+use crate::graph::{Graph, Node, NodeId, Source, Value};
+use crate::ops::pointwise::WATCH;
+use crate::shader::{Kernel, ShaderFile};
+use crate::shader_file;
+use crate::tensor::DType;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+static GROUP: ShaderFile = shader_file!("shared/group");
+static SCAN: ShaderFile = shader_file!("watch_scan");
+static SCAN_ANY: ShaderFile = shader_file!("watch_scan_any");
+
+/// Vectors or elements that a workgroup of a scan looks at, and each invocation of it.
+const LANES: usize = 64;
+const ITEMS: usize = 16;
+
+/// The largest tensor that is kept to the end of the step so that it can be scanned with others, in bytes.
+const MOST_KEPT: u64 = 16 << 10;
+
+/// Bits of infinity, the least magnitude that is not finite, and of the least NaN.
+const INFINITY_BITS: i32 = 0x7f80_0000;
+
+/// What the numerics watch of a plan looks for.
+///
+/// [`Session::not_finite`](crate::Session::not_finite) tells what it found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Watch {
+    except: BTreeSet<String>,
+    nan_only: bool,
+}
+
+impl Watch {
+    /// Looks for infinities and NaNs in every node.
+    pub fn new() -> Self {
+        Watch::default()
+    }
+
+    /// Leaves out the nodes, and the parameter or state, of this name: for a mask of `-inf`, for example. What
+    /// reads it is still looked at.
+    #[must_use]
+    pub fn except(mut self, name: &str) -> Self {
+        self.except.insert(name.to_owned());
+        self
+    }
+
+    /// Looks for NaNs alone.
+    #[must_use]
+    pub fn nan_only(mut self) -> Self {
+        self.nan_only = true;
+        self
+    }
+
+    fn least_bits(&self) -> i32 {
+        INFINITY_BITS + i32::from(self.nan_only)
+    }
+}
+
+/// What a count is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watched {
+    /// A parameter or state as the first step finds it.
+    Stored(Value),
+    /// An output of a node.
+    Output(NodeId, usize),
+    /// All tensors that an optimizer's node updates.
+    Updates(NodeId),
+}
+
+/// How a plan is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching {
+    /// What each count is of, in the order of the graph.
+    pub watched: Vec<Watched>,
+    /// Counts and tensors that are scanned before the first step, and after each.
+    pub before: Vec<(usize, Value)>,
+    pub after: Vec<(usize, Value)>,
+    /// Numbers of the buffers that hold counts and report.
+    pub counts: usize,
+    pub report: usize,
+    /// Bytes from one count to the next, so that each can be bound by itself.
+    pub stride: u64,
+    pub least_bits: i32,
+    except: BTreeSet<String>,
+}
+
+/// Words of the report before the counts of the first step: see `watch_close.wgsl`.
+pub(crate) const REPORT_WORDS: u64 = 5;
+
+impl Watching {
+    /// Bytes of the buffers of counts and report.
+    pub fn bytes(&self) -> [u64; 2] {
+        let counts = self.watched.len().max(1) as u64;
+        [counts * self.stride, 4 * (REPORT_WORDS + counts)]
+    }
+
+    /// Whether a node of this name is left out.
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.except.contains(name)
+    }
+}
+
+/// Finds what is to be watched while nodes are lowered.
+pub(super) struct Builder<'g> {
+    graph: &'g Graph,
+    arenas: &'g Arenas,
+    /// By storage: the last node that writes it in place.
+    replaced: BTreeMap<Value, NodeId>,
+    /// Storages of what the user may read.
+    kept: BTreeSet<Value>,
+    pub watching: Watching,
+    /// Values that are to live to the end of the step.
+    pub pinned: Vec<Value>,
+}
+
+impl<'g> Builder<'g> {
+    pub fn new(watch: &Watch, graph: &'g Graph, arenas: &'g Arenas, outputs: &[Value], caps: &Caps) -> Self {
+        let mut replaced = BTreeMap::new();
+        let mut read = BTreeSet::new();
+        for (id, node) in graph.nodes() {
+            for (_, input) in node.operator.in_place() {
+                replaced.insert(graph.storage(node.inputs[input]), id);
+            }
+            read.extend(node.inputs.iter().map(|&value| graph.storage(value)));
+        }
+        let (mut watched, mut before) = (Vec::new(), Vec::new());
+        for value in read {
+            let info = graph.info(value);
+            let stored = matches!(info.source, Source::Parameter(_) | Source::State { .. });
+            if stored && info.kind.dtype == DType::F32 && !watch.except.contains(&info.name) {
+                before.push((watched.len(), value));
+                watched.push(Watched::Stored(value));
+            }
+        }
+        Builder {
+            graph,
+            arenas,
+            replaced,
+            kept: outputs.iter().map(|&value| graph.storage(value)).collect(),
+            watching: Watching {
+                watched,
+                before,
+                after: Vec::new(),
+                counts: 0,
+                report: 0,
+                stride: u64::from(caps.offset_alignment).clamp(16, ARENA_ALIGNMENT),
+                least_bits: watch.least_bits(),
+                except: watch.except.clone(),
+            },
+            pinned: Vec::new(),
+        }
+    }
+
+    /// Where the kernels of the next node are to count.
+    pub fn hook(&self, node: &Node) -> Option<Hook> {
+        let watched = !self.watching.except.contains(&node.name);
+        watched.then_some(Hook { count: self.watching.watched.len(), least_bits: self.watching.least_bits })
+    }
+
+    /// Notes what a node's kernels count, and scans what they don't. `read` says which outputs anything reads.
+    pub fn add(
+        &mut self,
+        id: NodeId,
+        node: &Node,
+        drafted: &mut Drafted,
+        read: &[bool],
+        pages: &[Range<usize>],
+    ) {
+        if node.operator.is_view() || self.watching.except.contains(&node.name) || drafted.drafts.is_empty() {
+            return;
+        }
+        let in_place: BTreeSet<usize> =
+            node.operator.in_place().into_iter().map(|(output, _)| output).collect();
+        let arenas = node.operator.arenas();
+        if !arenas.is_empty() {
+            let count = self.count(Watched::Updates(id));
+            if !drafted.hooked {
+                let updated: BTreeSet<usize> =
+                    node.operator.in_place().into_iter().map(|(_, input)| input).collect();
+                for run in arenas.iter().filter(|run| updated.contains(&run.start)) {
+                    for page in pages {
+                        let values = node.inputs[run.start + page.start..run.start + page.end].to_vec();
+                        let bytes = run_bytes(self.graph, &values);
+                        drafted.drafts.push(self.scan(Operand::Run(values), bytes, count));
+                    }
+                }
+            }
+            return;
+        }
+        if drafted.hooked {
+            self.count(Watched::Output(id, 0));
+        }
+        for (i, &value) in node.outputs.iter().enumerate() {
+            let kind = &self.graph.info(value).kind;
+            let made = read[i] || in_place.contains(&i);
+            if kind.dtype != DType::F32 || !made || (drafted.hooked && i == 0) || self.only_moves(node) {
+                continue;
+            }
+            let count = self.count(Watched::Output(id, i));
+            let root = self.graph.storage(value);
+            let lasts = self.replaced.get(&root).is_none_or(|&last| last == id);
+            let placed = self.arenas.places.contains_key(&root) || self.kept.contains(&root);
+            if lasts && (placed || kind.bytes() <= MOST_KEPT) {
+                self.watching.after.push((count, value));
+                self.pinned.push(value);
+            } else {
+                drafted.drafts.push(self.scan(Operand::Value(value), kind.bytes(), count));
+            }
+        }
+    }
+
+    fn count(&mut self, of: Watched) -> usize {
+        self.watching.watched.push(of);
+        self.watching.watched.len() - 1
+    }
+
+    /// Whether all that the node's result holds was looked at when an earlier node made it.
+    fn only_moves(&self, node: &Node) -> bool {
+        let made = |value: Value| {
+            let info = self.graph.info(self.graph.storage(value));
+            info.kind.dtype != DType::F32
+                || matches!(info.source, Source::Node { node, .. } if !self.watching.leaves_out(&self.graph.node_at(node).name))
+        };
+        node.operator.only_moves() && node.inputs.iter().all(|&value| made(value))
+    }
+
+    fn scan(&self, source: Operand, bytes: u64, count: usize) -> Draft {
+        let (file, width) = if bytes.is_multiple_of(16) { (&SCAN, 4) } else { (&SCAN_ANY, 1) };
+        let kernel = Kernel::new(&[&GROUP, &WATCH, file])
+            .with("ITEMS", ITEMS as u32)
+            .iterations(ITEMS as u64)
+            .reporting(self.watching.least_bits);
+        let workgroups = (bytes / 4).div_ceil((width * LANES * ITEMS) as u64);
+        Draft { kernel, operands: vec![source, Operand::Count(count)], workgroups, flops: 0 }
+    }
+}

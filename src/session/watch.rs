@@ -1,0 +1,214 @@
+//! The numerics watch at work: scans what the plan left for the end of a step, keeps the first finding on the device,
+//! and puts it into words when it is asked for.
+//!
+//! A step reads nothing back. What a readback brings that happens anyway, the watch has on the way.
+
+mod finding;
+mod scans;
+
+pub use finding::{NodeFault, NotFinite, SourceFault, SourceKind};
+pub use scans::kernels;
+
+use super::{Counters, Session};
+use crate::device::{Buffer, Device};
+use crate::error::{Error, Result};
+use crate::graph::Value;
+use crate::plan::{Plan, REPORT_WORDS};
+use crate::tensor::HostSlice;
+use crate::weights::Weights;
+use scans::Scans;
+use std::collections::BTreeMap;
+
+/// Changes of an input between finite and not finite that are remembered.
+const MOST_CHANGES: usize = 1024;
+
+/// What an input held that was not finite.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Held {
+    elements: usize,
+    position: usize,
+}
+
+/// The watch of a session.
+#[derive(Debug)]
+pub(super) struct Watch {
+    scans: Scans,
+    counts: Buffer,
+    report: Buffer,
+    /// Steps since it was last reset.
+    run: u32,
+    /// By input: from which run on it held what was not finite, or nothing such any more.
+    inputs: BTreeMap<Value, Vec<(u32, Option<Held>)>>,
+    /// The report's first words, and after which run they were read.
+    known: Option<(u32, Vec<u32>)>,
+    /// Whether the next submission has to begin anew: to clear what was found, and to look at the weights.
+    is_due: bool,
+    least_bits: u32,
+}
+
+impl Watch {
+    pub fn new(device: &Device, plan: &Plan, weights: &Weights, buffers: &[Buffer]) -> Result<Option<Watch>> {
+        let Some(watching) = &plan.watching else { return Ok(None) };
+        Ok(Some(Watch {
+            scans: Scans::new(device, plan, weights, buffers)?,
+            counts: buffers[watching.counts].clone(),
+            report: buffers[watching.report].clone(),
+            run: 0,
+            inputs: BTreeMap::new(),
+            known: None,
+            is_due: true,
+            least_bits: watching.least_bits as u32,
+        }))
+    }
+
+    /// Looks at what is written to an input.
+    pub fn look_at(&mut self, value: Value, data: HostSlice<'_>) {
+        let HostSlice::F32(data) = data else { return };
+        let least = self.least_bits;
+        let counts = |x: &f32| x.to_bits() & 0x7fff_ffff >= least;
+        let elements = data.iter().filter(|x| counts(x)).count();
+        let position = if elements == 0 { None } else { data.iter().position(|x| counts(x)) };
+        let held = position.map(|position| Held { elements, position });
+        let changes = self.inputs.entry(value).or_default();
+        // What is overwritten before a step was never read.
+        changes.pop_if(|&mut (run, _)| run == self.run + 1);
+        let changed = held != changes.last().and_then(|&(_, held)| held);
+        if changed && (held.is_none() || changes.len() < MOST_CHANGES) {
+            changes.push((self.run + 1, held));
+        }
+    }
+
+    /// What an input held in a run.
+    fn held(&self, input: Value, run: u32) -> Option<Held> {
+        let changes = self.inputs.get(&input)?;
+        changes.iter().rev().find(|&&(from, _)| from <= run)?.1
+    }
+
+    /// Whether the report was read after the last step, or there was no step.
+    fn is_known(&self) -> bool {
+        self.is_due || self.known.as_ref().is_some_and(|&(run, _)| run == self.run)
+    }
+
+    /// Notes that what was due is submitted.
+    pub fn started(&mut self) {
+        self.is_due = false;
+    }
+
+    /// Counts a step.
+    pub fn count_run(&mut self) {
+        self.run = self.run.saturating_add(1);
+    }
+}
+
+/// Reads parts of buffers and, in the same submission, what the watch of the session has found so far.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn read(
+    device: &Device,
+    watch: &mut Option<Watch>,
+    counters: &mut Counters,
+    parts: &[(&Buffer, u64, u64)],
+) -> Result<Vec<Vec<u8>>> {
+    let Some(watch) = watch.as_mut().filter(|watch| !watch.is_known()) else { return device.read(parts) };
+    let report = watch.report.clone();
+    let mut parts = parts.to_vec();
+    parts.push((&report, 0, 4 * REPORT_WORDS));
+    let mut read = device.read(&parts)?;
+    let words = read.pop().map(|bytes| bytemuck::pod_collect_to_vec(&bytes));
+    counters.bytes_read_back += 4 * REPORT_WORDS;
+    watch.known = words.map(|words| (watch.run, words));
+    Ok(read)
+}
+
+impl Session {
+    /// What the numerics watch has found ([`PlanOptions::watch`](crate::PlanOptions::watch)): the first step after
+    /// the session was made, or the watch reset, in which anything was not finite, and in that step the first node in
+    /// order of the graph. Waits for the GPU, except right after a call that read something back, such as
+    /// [`Session::recorded`].
+    ///
+    /// It looks at parameters and state before the first step, at inputs as they are written, and at what each node
+    /// makes. Of operators that are fused, the fused node is named. Between batch norm and max pooling, and between
+    /// the elements of a loss and their sum, a fused kernel stores nothing and nothing is seen: a `-inf` there that
+    /// vanishes is not found.
+    ///
+    /// # Errors
+    /// A plan without a watch; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn not_finite(&mut self) -> Result<Option<NotFinite>> {
+        let counters = &mut self.counters;
+        let Some(watch) = &self.watch else {
+            return Err(Error::Setting {
+                setting: "watch",
+                message: "the session's plan has no numerics watch; make it with PlanOptions::watch".into(),
+            });
+        };
+        self.device.check()?;
+        if watch.is_due {
+            return Ok(None);
+        }
+        let last_step = self.in_flight.back().map(|&(_, step)| step);
+        if !watch.is_known() {
+            read(&self.device, &mut self.watch, counters, &[]).map_err(|e| e.of_step(last_step))?;
+            counters.allocations += 1;
+        }
+        let (Some(watch), Some(watching)) = (&self.watch, &self.plan.watching) else { return Ok(None) };
+        match &watch.known {
+            Some((_, report)) if report[2] != 0 => {}
+            _ => return Ok(None),
+        }
+        let bytes = 4 * (REPORT_WORDS + watching.watched.len() as u64);
+        let read = self.device.read(&[(&watch.report, 0, bytes)]);
+        let report = read.map_err(|e| e.of_step(last_step))?.remove(0);
+        counters.bytes_read_back += bytes;
+        counters.allocations += 1;
+        let report: Vec<u32> = bytemuck::pod_collect_to_vec(&report);
+        Ok(Some(finding::describe(&self.plan, watch, &report)))
+    }
+
+    /// Fails where the numerics watch has found anything, as [`Session::not_finite`] tells it. Call it where losses
+    /// are read, and before a checkpoint is written.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`]; as [`Session::not_finite`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn check_finite(&mut self) -> Result<()> {
+        match self.not_finite()? {
+            None => Ok(()),
+            Some(found) => Err(Error::NotFinite(Box::new(found))),
+        }
+    }
+
+    /// Lets the numerics watch begin anew, for example after weights were loaded. Does nothing without one.
+    pub fn reset_watch(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        // What inputs hold now they go on holding.
+        for changes in watch.inputs.values_mut() {
+            let held = changes.pop().and_then(|(_, held)| held);
+            changes.clear();
+            changes.extend(held.map(|held| (1, Some(held))));
+        }
+        (watch.run, watch.known, watch.is_due) = (0, None, true);
+    }
+
+    /// Tells the device which step it is.
+    pub(super) fn begin_watch(&mut self) -> Result<()> {
+        let Some(watch) = &self.watch else { return Ok(()) };
+        let numbers = [self.step, watch.run.saturating_add(1)];
+        self.counters.bytes_uploaded += self.uploads.write_watch(&self.device, numbers)?;
+        Ok(())
+    }
+
+    /// Encodes what comes before the uploads of the first step.
+    pub(super) fn encode_watch_start(&mut self) {
+        let Some(watch) = self.watch.as_ref().filter(|watch| watch.is_due) else { return };
+        let encoder = self.uploads.encoder(&self.device);
+        encoder.clear_buffer(&watch.counts.raw, 0, None);
+        encoder.clear_buffer(&watch.report.raw, 0, None);
+        self.counters.dispatches += watch.scans.encode_before(encoder);
+    }
+
+    /// Encodes the watch's part of a step, behind all others.
+    pub(super) fn encode_watch(&mut self) {
+        let Some(watch) = &self.watch else { return };
+        self.counters.dispatches += watch.scans.encode_after(self.uploads.encoder(&self.device));
+    }
+}
