@@ -1,9 +1,9 @@
 // Ends the watch of a step: the first step in which anything was not finite, the first node, and each node's
 // count in that step, are kept; steps after it change nothing.
 //
-// report: the step's number, the number of this run of it (from 1), then what is kept: the complement of the run's
-// number, so that the first is the largest; its step's number; COUNTS less the first count that is not zero; all
-// counts. Zeros are what nothing was found is. An invocation looks at one count.
+// report: the step's number, the number of this run (from 1), then what is kept: the complement of the run's number, so
+// that the first is the largest; its step's number; all counts. It is all zeros where nothing was found. An invocation
+// looks at one count.
 @group(0) @binding(0) var<storage, read> counts: array<u32>;
 @group(0) @binding(1) var<storage, read_write> report: array<atomic<u32>>;
 
@@ -25,6 +25,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     atomicStore(&report[3], atomicLoad(&report[0]));
-    atomicMax(&report[4], COUNTS - i);
-    atomicStore(&report[5u + i], count);
+    atomicStore(&report[4u + i], count);
 }

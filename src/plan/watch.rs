@@ -27,6 +27,9 @@ const ITEMS: usize = 16;
 /// The largest tensor that is kept to the end of the step so that it can be scanned with others, in bytes.
 const MOST_KEPT: u64 = 16 << 10;
 
+/// What such tensors may take together, in bytes, at 256 each at the least.
+const MOST_KEPT_TOGETHER: u64 = 1 << 20;
+
 /// Bits of infinity, the least magnitude that is not finite, and of the least NaN.
 const INFINITY_BITS: i32 = 0x7f80_0000;
 
@@ -94,7 +97,7 @@ pub(crate) struct Watching {
 }
 
 /// Words of the report before the counts of the first step: see `watch_close.wgsl`.
-pub(crate) const REPORT_WORDS: u64 = 5;
+pub(crate) const REPORT_WORDS: u64 = 4;
 
 impl Watching {
     /// Bytes of the buffers of counts and report.
@@ -118,8 +121,9 @@ pub(super) struct Builder<'g> {
     /// Storages of what the user may read.
     kept: BTreeSet<Value>,
     pub watching: Watching,
-    /// Values that are to live to the end of the step.
+    /// Values that are to live to the end of the step, and bytes that further ones may take.
     pub pinned: Vec<Value>,
+    room: u64,
 }
 
 impl<'g> Builder<'g> {
@@ -157,6 +161,7 @@ impl<'g> Builder<'g> {
                 except: watch.except.clone(),
             },
             pinned: Vec::new(),
+            room: MOST_KEPT_TOGETHER,
         }
     }
 
@@ -209,7 +214,11 @@ impl<'g> Builder<'g> {
             let root = self.graph.storage(value);
             let lasts = self.replaced.get(&root).is_none_or(|&last| last == id);
             let placed = self.arenas.places.contains_key(&root) || self.kept.contains(&root);
-            if lasts && (placed || kind.bytes() <= MOST_KEPT) {
+            let bytes = kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            if lasts && placed {
+                self.watching.after.push((count, value));
+            } else if lasts && kind.bytes() <= MOST_KEPT && bytes <= self.room {
+                self.room -= bytes;
                 self.watching.after.push((count, value));
                 self.pinned.push(value);
             } else {
