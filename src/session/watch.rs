@@ -67,7 +67,7 @@ impl Watch {
         let least = self.least_bits;
         let counts = |x: &f32| x.to_bits() & 0x7fff_ffff >= least;
         let elements = data.iter().filter(|x| counts(x)).count();
-        let position = if elements == 0 { None } else { data.iter().position(|x| counts(x)) };
+        let position = if elements == 0 { None } else { data.iter().position(counts) };
         let held = position.map(|position| Held { elements, position });
         let changes = self.inputs.entry(value).or_default();
         // What is overwritten before a step was never read.
