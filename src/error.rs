@@ -200,6 +200,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of a refusal of the driver, with what was going on in front.
+    pub(crate) fn about(mut self, what: &str) -> Error {
+        if let Error::Device { message, .. } = &mut self {
+            *message = format!("{what}: {message}");
+        }
+        self
+    }
+
     /// The same of a wait for this step, if that is what it's about.
     pub(crate) fn of_step(mut self, number: Option<u32>) -> Error {
         if let Error::Timeout { step, .. } = &mut self {

@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::memory;
 use std::sync::atomic::Ordering;
 
-/// Bytes of one upload to staging memory; larger ones go in pieces.
+/// Bytes of one upload; larger ones go in pieces.
 const PIECE: usize = 16 << 20;
 /// What an upload takes of staging memory besides its bytes, about.
 const STAGING_OVERHEAD: u64 = 4 << 10;
-/// Bytes of uploads that wait for a submission, at most.
-const MOST_QUEUED: u64 = 64 << 20;
+/// Bytes of uploads that the GPU may not be done with, at most.
+const MOST_STAGED: u64 = 64 << 20;
 
 /// Memory on the device.
 #[derive(Clone, Debug)]
@@ -53,30 +53,19 @@ impl Device {
         })
     }
 
-    /// Queues an upload. `bytes` is a multiple of four. The staging memory of uploads that wait for a submission
-    /// is bounded: beyond the bound, this submits them and waits.
+    /// Uploads `bytes`, a multiple of four, before whatever is submitted next.
     pub(crate) fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
-        for (at, piece) in (offset..).step_by(PIECE).zip(bytes.chunks(PIECE)) {
-            self.guarded(|_| self.queue().write_buffer(&buffer.raw, at, piece))?;
-            let staged = piece.len() as u64 + STAGING_OVERHEAD;
-            if self.inner.queued.fetch_add(staged, Ordering::Relaxed) + staged > MOST_QUEUED {
-                self.flush()?;
-                self.wait()?;
-            }
-        }
-        Ok(())
+        let mut pieces = (offset..).step_by(PIECE).zip(bytes.chunks(PIECE));
+        pieces.try_for_each(|(at, piece)| {
+            let mut upload = self.upload();
+            upload.write(buffer, at, piece)?;
+            upload.submit().map(drop)
+        })
     }
 
     /// Begins an upload that takes effect as a whole.
     pub(crate) fn upload(&self) -> Upload<'_> {
         Upload { device: self, staged: Vec::new() }
-    }
-
-    /// Submits the uploads that are queued, rather than with the next step, so that their staging memory
-    /// does not live on into it.
-    pub(crate) fn flush(&self) -> Result<()> {
-        self.inner.queued.store(0, Ordering::Relaxed);
-        self.guarded(|_| self.queue().submit(None)).map(drop)
     }
 
     /// Reads back parts of buffers (buffer, start, length in bytes), in one submission.
@@ -147,26 +136,35 @@ impl Upload<'_> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let (size, usage) = (bytes.len() as u64, wgpu::BufferUsages::COPY_SRC);
+        // Memory that stays mapped: where there is none for other uploads, the GPU library gives the device up.
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let size = bytes.len() as u64;
         let staging = self.device.raw_buffer("an upload", size, usage, true)?;
         let mapped = staging.get_mapped_range_mut(..).map_err(|e| self.device.error(e.to_string()));
         mapped.map(|mut view| view.copy_from_slice(bytes))?;
-        staging.unmap();
         self.staged.push((staging, buffer.raw.clone(), offset, size));
         Ok(())
     }
 
-    /// Lets it take effect, and gives the number of bytes.
+    /// Lets it take effect, and gives the number of bytes. The staging memory of uploads that the GPU is not done
+    /// with is bounded: beyond the bound, this waits.
     pub fn submit(self) -> Result<u64> {
-        self.device.inner.queued.store(0, Ordering::Relaxed);
         self.device.guarded(|device| {
             let mut encoder =
                 device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("upload") });
             for (staging, buffer, offset, size) in &self.staged {
+                staging.unmap();
                 encoder.copy_buffer_to_buffer(staging, 0, buffer, *offset, *size);
             }
             self.device.queue().submit([encoder.finish()])
         })?;
-        Ok(self.staged.iter().map(|part| part.3).sum())
+        let bytes = self.staged.iter().map(|part| part.3).sum();
+        let staged = bytes + STAGING_OVERHEAD * self.staged.len() as u64;
+        let waiting = &self.device.inner.staged;
+        if waiting.fetch_add(staged, Ordering::Relaxed) + staged > MOST_STAGED {
+            waiting.store(0, Ordering::Relaxed);
+            self.device.wait()?;
+        }
+        Ok(bytes)
     }
 }

@@ -70,8 +70,8 @@ struct Inner {
     /// Measured when they are first asked for.
     peaks: Mutex<Option<Peaks>>,
     faults: Arc<Faults>,
-    /// Bytes of uploads that may wait in staging memory, about.
-    queued: AtomicU64,
+    /// Bytes of uploads that may be in staging memory, about.
+    staged: AtomicU64,
 }
 
 /// The adapters of this machine, the one that [`Device::open`] takes by default first. Each can be
@@ -132,7 +132,7 @@ impl Device {
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
                 faults,
-                queued: AtomicU64::new(0),
+                staged: AtomicU64::new(0),
             }),
         })
     }

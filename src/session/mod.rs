@@ -125,7 +125,6 @@ impl Session {
             })?);
         }
         let watch = watch::Watch::new(device, &plan, weights, &buffers)?;
-        device.flush()?;
         let uploads = Uploads::new(device, &plan)?;
         Ok(Session {
             device: device.clone(),

@@ -58,14 +58,13 @@ impl Weights {
             let first = tensors.iter().find(|(_, entry, ..)| entry.page == number);
             pages.push(page_of_bytes(device, first.map(|(info, ..)| *info), bytes)?);
         }
-        let mut filler = Filler { device, pages: &pages, page: 0, start: 0, numbers: Vec::new() };
+        let mut filler = Filler::new(device, &pages);
         let mut entries = BTreeMap::new();
         for (info, entry, init, name) in tensors {
             filler.fill(&entry, &info.name, init, seed, name)?;
             entries.insert(info.name.clone(), entry);
         }
         filler.upload()?;
-        device.flush()?;
         Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
@@ -99,13 +98,11 @@ impl Weights {
         if let Some((first, ..)) = tensors.first() {
             pages.push(page_of_bytes(&self.device, Some(first), bytes)?);
         }
-        let mut filler =
-            Filler { device: &self.device, pages: &pages, page: 0, start: 0, numbers: Vec::new() };
+        let mut filler = Filler::new(&self.device, &pages);
         for (info, entry, init) in &tensors {
             filler.fill(entry, &info.name, init, 0, &info.name)?;
         }
         filler.upload()?;
-        self.device.flush()?;
         Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
@@ -152,9 +149,15 @@ struct Filler<'d> {
     page: usize,
     start: u64,
     numbers: Vec<f32>,
+    /// Name of the first tensor among them.
+    first: String,
 }
 
-impl Filler<'_> {
+impl<'d> Filler<'d> {
+    fn new(device: &'d Device, pages: &'d [Buffer]) -> Self {
+        Filler { device, pages, page: 0, start: 0, numbers: Vec::new(), first: String::new() }
+    }
+
     /// First contents of the tensor `name`, whose random numbers go by the name `stream`.
     fn fill(&mut self, entry: &Entry, name: &str, init: &Init, seed: u64, stream: &str) -> Result<()> {
         // A new buffer is zero already: an optimizer's state is no upload.
@@ -164,9 +167,10 @@ impl Filler<'_> {
         let elements = entry.shape.elements();
         let end = self.start + 4 * self.numbers.len() as u64;
         let follows = entry.page == self.page && entry.offset == end.next_multiple_of(ARENA_ALIGNMENT);
-        if !follows || self.numbers.len() + elements > TOGETHER {
+        if self.numbers.is_empty() || !follows || self.numbers.len() + elements > TOGETHER {
             self.upload()?;
             (self.page, self.start) = (entry.page, entry.offset);
+            name.clone_into(&mut self.first);
         }
         let at = ((entry.offset - self.start) / 4) as usize;
         let more = at + elements - self.numbers.len();
@@ -177,7 +181,8 @@ impl Filler<'_> {
 
     fn upload(&mut self) -> Result<()> {
         if let Some(page) = self.pages.get(self.page) {
-            self.device.write(page, self.start, bytemuck::cast_slice(&self.numbers))?;
+            let written = self.device.write(page, self.start, bytemuck::cast_slice(&self.numbers));
+            written.map_err(|e| e.about(&format!("first contents from \"{}\" on", self.first)))?;
         }
         self.numbers = Vec::new();
         Ok(())
