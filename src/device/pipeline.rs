@@ -177,7 +177,7 @@ mod tests {
             done.fetch_add(1, Ordering::Relaxed);
         };
         if std::env::var_os("RUST_MIN_STACK").is_none_or(|bytes| bytes != "70368744177664") {
-            on_threads(3, &work);
+            on_threads(3, work);
             assert_eq!(done.into_inner(), 3);
             let program = std::env::current_exe().expect("a test knows its own path");
             let output = std::process::Command::new(program)
@@ -190,7 +190,7 @@ mod tests {
             return;
         }
         assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are no threads here");
-        on_threads(3, &work);
+        on_threads(3, work);
         assert_eq!(done.into_inner(), 1);
     }
 }

@@ -47,8 +47,6 @@ impl Session {
         path: impl AsRef<Path>,
         notes: &BTreeMap<String, String>,
     ) -> Result<()> {
-        self.device.check()?;
-        self.check_whole()?;
         let checkpoint = self.checkpoint(notes)?;
         self.counters.bytes_read_back += self
             .weights
@@ -62,7 +60,7 @@ impl Session {
     /// nothing behind: for programs that train for long before their first checkpoint.
     ///
     /// # Errors
-    /// As [`Session::save_checkpoint_with`], except a fault of the device.
+    /// As [`Session::save_checkpoint_with`], as far as they can be told without the GPU.
     pub fn check_checkpoint(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
         self.device.check()?;
         self.weights.check_checkpoint(path.as_ref(), &self.checkpoint(notes)?)
@@ -74,7 +72,8 @@ impl Session {
     ///
     /// # Errors
     /// A file that can't be read, is damaged or holds weights alone; a tensor that is missing, extra or of
-    /// another shape, as after another optimizer; a session of a graph that lacks some of what its weights hold.
+    /// another shape, as after another optimizer; a session of a graph that lacks some of what its weights hold;
+    /// a fault of the device.
     pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
         self.device.check()?;
         self.check_trains_all()?;
@@ -87,6 +86,8 @@ impl Session {
 
     /// What a checkpoint says now beside its tensors.
     fn checkpoint(&self, notes: &BTreeMap<String, String>) -> Result<Checkpoint> {
+        self.device.check()?;
+        self.check_whole()?;
         self.check_trains_all()?;
         let state = self.weights.state().cloned().collect();
         Ok(Checkpoint { step_number: self.step, notes: notes.clone(), state })

@@ -36,6 +36,7 @@ impl Weights {
     /// A file that can't be read, is damaged, or is something else than a safetensors file; a tensor that is
     /// missing, extra, of another shape or not f32; not enough memory.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.device.check()?;
         let file = Reader::open(path.as_ref(), self.header_bytes())?;
         let mut found = Vec::new();
         for (name, entry) in self.entries.iter().filter(|(_, e)| e.in_file) {
@@ -112,6 +113,7 @@ impl Weights {
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<u64> {
+        self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
         check_header(&kept, checkpoint).map_err(|message| fault(path, message))?;
         let parts: Vec<_> = kept
