@@ -37,8 +37,10 @@ fn build(graph: &mut Graph, labels: Value, readers: &[Reader]) -> Result<Vec<Val
     readers.collect()
 }
 
-/// By case: the readers, labels that all permit, and labels that one does not with what is said of it.
-const CASES: [(&[Reader], &[i32], &[(i32, &str)]); 5] = [
+/// The readers, labels that all permit, and labels that one does not with what is said of it.
+type Case = (&'static [Reader], &'static [i32], &'static [(i32, &'static str)]);
+
+const CASES: [Case; 5] = [
     (
         &[Reader::Loss(4, -100), Reader::Loss(4, 255)],
         &[0, 3],

@@ -48,8 +48,8 @@ fn now() -> Duration {
     nanoseconds.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
-fn repeat(x: Value, times: usize, mut step: impl FnMut(Value, usize) -> Result<Value>) -> Result<Value> {
-    (0..times).try_fold(x, |x, i| step(x, i))
+fn repeat(x: Value, times: usize, step: impl FnMut(Value, usize) -> Result<Value>) -> Result<Value> {
+    (0..times).try_fold(x, step)
 }
 
 #[test]

@@ -178,10 +178,10 @@ impl Schedule {
         let (mut open, mut rates) = (vec![Task::Rate(self.parts.len() - 1, step)], Vec::new());
         while let Some(task) = open.pop() {
             match task {
-                Task::Rate(place, step) => match &self.parts[place].curve {
-                    &Curve::Then { first, steps, .. } if step < steps => open.push(Task::Rate(first, step)),
-                    &Curve::Then { steps, next, .. } => open.push(Task::Rate(next, step - steps)),
-                    &Curve::Times(one, other) => {
+                Task::Rate(place, step) => match self.parts[place].curve {
+                    Curve::Then { first, steps, .. } if step < steps => open.push(Task::Rate(first, step)),
+                    Curve::Then { steps, next, .. } => open.push(Task::Rate(next, step - steps)),
+                    Curve::Times(one, other) => {
                         open.push(Task::Times(self.parts[other].base));
                         open.extend([Task::Rate(other, step), Task::Rate(one, step)]);
                     }
