@@ -58,3 +58,12 @@ pub fn listing(directory: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// A character device: one of the test's own where it may make one. A broken writer run by root would replace `/dev/null`
+/// for the whole machine.
+#[cfg(unix)]
+pub fn device(folder: &Path) -> PathBuf {
+    let own = folder.join("device");
+    let made = std::process::Command::new("mknod").arg(&own).args(["c", "1", "3"]).output();
+    if made.is_ok_and(|made| made.status.success()) { own } else { "/dev/null".into() }
+}
