@@ -11,6 +11,7 @@ use super::loss::Reduction;
 use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -269,6 +270,12 @@ fn sizes(logits: &TensorType) -> [usize; 3] {
     [logits.shape[0], logits.shape[1], logits.shape[2..].iter().product()]
 }
 
+/// Terms that are added one after the other: classes by a team, and rows in stretches.
+fn serial_terms(scores: &TensorType) -> u64 {
+    let classes = scores.shape[1];
+    serial::shared(classes, 64) + serial::stretched(scores.shape.elements() / classes)
+}
+
 impl Operator for CrossEntropy {
     fn name(&self) -> &'static str {
         match self.scores {
@@ -345,6 +352,10 @@ impl Operator for CrossEntropy {
         reference::cross_entropy(self, inputs[0], inputs[1], inputs.get(2).copied())
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(inputs[0])
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         4 * inputs[0].shape.elements() as u64
     }
@@ -405,6 +416,10 @@ impl Operator for CrossEntropyGrad {
         vec![reference::cross_entropy_grad(&self.forward, inputs)]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(inputs[0])
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         6 * inputs[0].shape.elements() as u64
     }
@@ -458,6 +473,10 @@ impl Operator for CrossEntropyWithGrad {
         let further = gradient.reference(&[inputs[0], inputs[1], &outputs[1], inputs[2]]);
         outputs.extend(further);
         outputs
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(inputs[0])
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -59,6 +59,10 @@ impl Operator for SumTo {
         Some(reference::sum_to(&inputs[0].map(f64::abs), &self.shape).largest())
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        reduction::serial_terms(&inputs[0].shape, &self.shape, variant)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }

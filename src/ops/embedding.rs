@@ -2,9 +2,10 @@
 
 use super::Operator;
 use super::parts::STRETCH;
-use super::range_sum::Lines;
+use super::range_sum::{self, Lines};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, embedding as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -247,6 +248,11 @@ impl Operator for EmbeddingGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::embedding_grad(self, inputs[0], inputs[1])]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        let positions = inputs[0].shape.elements();
+        if variant == "sorted" { range_sum::serial_terms(positions) } else { serial::stretched(positions) }
     }
 
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {

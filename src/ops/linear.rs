@@ -6,6 +6,7 @@ use super::gemm::{Body, Epilogue, Gemm, Part, Store};
 use super::matmul::{MatMul, lhs, require_f32, rhs, shape_class, store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, elementwise, matmul as reference};
 use crate::shader::ShaderFile;
@@ -106,6 +107,10 @@ impl Operator for Linear {
         vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::product(inputs[0].shape[1])
+    }
+
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
         (inputs[0].shape.elements() * inputs[1].shape[0]) as u64
     }
@@ -170,6 +175,10 @@ impl Operator for LinearGradWeight {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let out = Shape::from([inputs[0].shape[1]]);
         vec![reference::matmul(inputs[0], inputs[1], true, false), elementwise::sum_to(inputs[0], &out)]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::product(inputs[0].shape[0])
     }
 
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {

@@ -6,6 +6,7 @@ use super::batch_norm::flat;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, local_response_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -169,6 +170,10 @@ impl Operator for LocalResponseNorm {
         reference::local_response_norm(self, inputs[0])
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::shared(self.size.min(inputs[0].shape[1]), 1)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         (2 * self.size.min(inputs[0].shape[1]) as u64 + 4) * inputs[0].shape.elements() as u64
     }
@@ -230,6 +235,10 @@ impl Operator for LocalResponseNormGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::local_response_norm_grad(&self.0, inputs[0], inputs[1], inputs[2])]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::shared(self.0.size.min(inputs[0].shape[1]), 1)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -10,6 +10,7 @@ use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use super::pointwise::{self, Link, Pointwise, Reach};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{AdapterKind, Lower, Operand};
 use crate::reference::{Array, loss as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -274,6 +275,10 @@ impl Operator for Loss {
 
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         reference::largest_sum_of_terms(self, inputs)
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::stretched(inputs[0].shape.elements())
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -4,6 +4,7 @@ use super::Operator;
 use super::gemm::{Body, Epilogue, Gemm, Part, Store};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::choice::ANY;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, matmul as reference};
@@ -168,6 +169,11 @@ impl Operator for MatMul {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::matmul(inputs[0], inputs[1], self.transpose_lhs, self.transpose_rhs)]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
+        sizes.map_or(1, |sizes| serial::product(sizes.k))
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {

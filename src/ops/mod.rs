@@ -35,6 +35,7 @@ pub mod reshape;
 pub mod row_loss;
 pub mod row_norm;
 pub mod sample_moments;
+mod serial;
 pub mod slice;
 pub mod softmax;
 mod strided_copy;
@@ -148,6 +149,12 @@ pub trait Operator: Any + Debug + Send + Sync {
     /// rounding explains.
     fn tolerance(&self) -> f64 {
         1e-5
+    }
+
+    /// Terms that this variant adds one after the other for one element of an output, at most; 1 where it adds none.
+    /// Verifying allows for what rounding makes of so many (`session::verify`).
+    fn serial_terms(&self, _inputs: &[&TensorType], _variant: &str) -> u64 {
+        1
     }
 
     /// For an output that is sums whose terms may cancel: the largest sum of the terms' magnitudes. Rounding grows with that, not with

@@ -7,6 +7,7 @@ use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, MAX_ITERATIONS};
 use crate::reference::{Array, pad as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -249,6 +250,11 @@ impl Operator for PadGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::pad_grad(&self.forward, &self.input, inputs[0])]
+    }
+
+    fn serial_terms(&self, _inputs: &[&TensorType], _variant: &str) -> u64 {
+        let copies = self.axes().iter().fold(1usize, |all, &axis| all.saturating_mul(self.copies(axis)));
+        serial::shared(copies, 1)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

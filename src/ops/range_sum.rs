@@ -17,6 +17,11 @@ const LANES: usize = 64;
 /// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
 const BLOCK: usize = 1024;
 
+/// Terms of a stretch of so many elements that are added one after the other, of which whole blocks count one.
+pub(super) fn serial_terms(elements: usize) -> u64 {
+    elements.min(4 * BLOCK + elements / (BLOCK * BLOCK)) as u64
+}
+
 /// A tensor (lines, length, plane), the plane counted by fours where `width` is 4. Lines run along its middle.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines {

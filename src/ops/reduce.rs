@@ -162,6 +162,10 @@ impl Operator for Reduce {
         sums.then(|| reference::reduce(self, &inputs[0].map(f64::abs)).largest())
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        reduction::serial_terms(&inputs[0].shape, &self.axes.kept(&inputs[0].shape), variant)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
@@ -203,6 +207,10 @@ impl Operator for EqualCount {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::equal_count(inputs[0], inputs[1])]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        reduction::serial_terms(&inputs[0].shape, &inputs[1].shape, variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -354,6 +362,10 @@ impl Operator for Variance {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::variance(self, inputs[0])]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        reduction::serial_terms(&inputs[0].shape, &self.axes.kept(&inputs[0].shape), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

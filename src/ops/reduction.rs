@@ -13,6 +13,7 @@
 
 use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
+use super::serial;
 use crate::error::Result;
 use crate::plan::{AdapterKind, Lower, Operand};
 use crate::shader::{Kernel, ShaderFile};
@@ -217,6 +218,12 @@ pub(crate) fn variants(from: &Shape, to: &Shape) -> Vec<&'static str> {
         Some(Layout { outer: 2.., .. }) => vec!["generic", "rows", "rows_wide"],
         _ => vec!["generic"],
     }
+}
+
+/// Terms of one output that a variant adds one after the other.
+pub(crate) fn serial_terms(from: &Shape, to: &Shape, variant: &str) -> u64 {
+    let terms = from.elements() / to.elements().max(1);
+    if variant == "generic" { serial::shared(terms, LANES) } else { serial::stretched(terms) }
 }
 
 /// Records the sum of the first input, of shape `from`, down to `to`, into the first output.

@@ -8,6 +8,7 @@ use super::loops::{fits, shared, tree};
 use super::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Lower, Operand};
 use crate::reference::{Array, softmax as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -176,6 +177,11 @@ impl Operator for Softmax {
         vec![reference::softmax(self, inputs[0])]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        // Rows of few terms are one invocation's, and the others a team's.
+        serial::shared(inputs[0].shape[self.axis], 64)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         5 * inputs[0].shape.elements() as u64
     }
@@ -219,6 +225,15 @@ impl Operator for SoftmaxGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::softmax_grad(&self.forward, inputs[0], inputs[1])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(reference::largest_sum_of_terms(&self.forward, inputs[0], inputs[1]))
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        // Rows of few terms are one invocation's, and the others a team's.
+        serial::shared(inputs[0].shape[self.forward.axis], 64)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -6,6 +6,7 @@ use super::Operator;
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, upsample as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -288,6 +289,16 @@ impl Operator for Upsample2dGrad {
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         let terms = reference::upsample2d_grad(&inputs[0].map(f64::abs), &self.upsample, &self.input);
         Some(terms.largest())
+    }
+
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+        let output = self.upsample.output_shape(&self.input).expect("the shape rule has passed");
+        let [rows, columns] = [2, 3].map(|d| self.upsample.reach(d - 2, self.input[d], output[d]));
+        if variant == "axes" {
+            serial::stretched(rows) + serial::stretched(columns)
+        } else {
+            (rows + columns) as u64
+        }
     }
 
     fn flops(&self, _inputs: &[&TensorType]) -> u64 {

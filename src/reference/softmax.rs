@@ -35,6 +35,20 @@ pub fn softmax_grad(attributes: &Softmax, y: &Array, dy: &Array) -> Array {
     dx
 }
 
+/// The largest sum of the magnitudes of what the gradient of an element adds up: its own gradient and that of the
+/// row, which cancel where all gradients of a row are alike.
+pub fn largest_sum_of_terms(attributes: &Softmax, y: &Array, dy: &Array) -> f64 {
+    let mut largest = 0.0f64;
+    for row in rows(y, attributes.axis) {
+        let share = |j: usize| if attributes.log { y.data[j].exp() } else { y.data[j].abs() };
+        let weight = |j: usize| if attributes.log { 1.0 } else { share(j) };
+        let sum: f64 = row.iter().map(|&j| dy.data[j].abs() * weight(j)).sum();
+        let terms = row.iter().map(|&k| weight(k) * dy.data[k].abs() + share(k) * sum);
+        largest = terms.filter(|terms| terms.is_finite()).fold(largest, f64::max);
+    }
+    largest
+}
+
 /// Flat indices of each row along `axis`.
 fn rows(x: &Array, axis: usize) -> Vec<Vec<usize>> {
     let stride: usize = x.shape[axis + 1..].iter().product();

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
+use crate::ops::serial;
 use crate::plan::Lower;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -124,4 +125,11 @@ pub(crate) fn flat(
         .iterations(4)
         .finishing(4);
     Ok((kernel, packs.div_ceil(256), width))
+}
+
+/// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other: a workgroup shares a
+/// channel, or sixteen whose elements lie side by side.
+pub(crate) fn serial_terms(shape: &Shape) -> u64 {
+    let plane: usize = shape[2..].iter().product();
+    serial::shared(shape[0] * plane, if plane == 1 { 4 } else { 64 })
 }

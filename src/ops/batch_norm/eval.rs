@@ -1,6 +1,6 @@
 //! Batch normalisation by running statistics, which are constants here, and its gradients.
 
-use super::cut::{Cut, VARIANTS};
+use super::cut::{Cut, VARIANTS, serial_terms};
 use super::{BatchNorm, channels, check_each, check_parameters};
 use crate::error::Result;
 use crate::graph::Backward;
@@ -202,6 +202,10 @@ impl Operator for BatchNormEvalGrad {
         let moments = |c: usize| (inputs[3].data[c], deviation(c));
         let sums = || reference::largest_sums_of_terms(inputs[0], inputs[1], moments);
         (output > 0).then(|| sums()[output - 1])
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(&inputs[0].shape)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

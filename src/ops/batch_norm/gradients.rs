@@ -1,6 +1,6 @@
 //! The gradients of batch normalisation.
 
-use super::cut::{Cut, VARIANTS, flat};
+use super::cut::{Cut, VARIANTS, flat, serial_terms};
 use super::reduce::{Conclusion, Sums};
 use super::{channels, check_each};
 use crate::error::Result;
@@ -164,6 +164,10 @@ impl Operator for BatchNormGrad {
 
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         BatchNormGrad::largest_sum_of_terms(output, inputs[0], inputs[1], inputs[2])
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(&inputs[0].shape)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -14,7 +14,7 @@ mod pool;
 mod reduce;
 mod train;
 
-pub(crate) use cut::{Cut, VARIANTS, flat};
+pub(crate) use cut::{Cut, VARIANTS, flat, serial_terms};
 pub use eval::{BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput};
 pub use gradients::BatchNormGrad;
 pub use pool::{BatchNormMaxPool, BatchNormMaxPoolGrad};

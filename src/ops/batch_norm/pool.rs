@@ -2,7 +2,7 @@
 //! of pooling and normalisation as another. The plan puts them in the place of their parts
 //! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
 
-use super::cut::{Cut, VARIANTS};
+use super::cut::{Cut, VARIANTS, serial_terms};
 use super::gradients::{Terms, apply};
 use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
@@ -213,6 +213,10 @@ impl Operator for BatchNormMaxPoolGrad {
 
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         BatchNormGrad::largest_sum_of_terms(output, inputs[0], &spread(inputs), inputs[2])
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(&inputs[0].shape)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

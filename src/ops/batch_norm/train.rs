@@ -1,6 +1,6 @@
 //! Batch normalisation by the batch's own statistics, and the count of batches behind plain averages.
 
-use super::cut::{Cut, VARIANTS, flat};
+use super::cut::{Cut, VARIANTS, flat, serial_terms};
 use super::reduce::{Conclusion, moments};
 use super::{BatchNorm, BatchNormGrad, channels, check_parameters};
 use crate::error::Result;
@@ -161,6 +161,10 @@ impl Operator for BatchNormTrain {
     fn in_place(&self) -> Vec<(usize, usize)> {
         let running = self.running();
         if self.tracked { vec![(2, running), (3, running + 1)] } else { Vec::new() }
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(&inputs[0].shape)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -4,6 +4,7 @@ use super::Conv2d;
 use super::PIXELS;
 use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
+use super::serial_terms;
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
@@ -125,6 +126,10 @@ impl Operator for Conv2dGradInput {
         vec![reference::grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        self.geometry(&inputs[1].shape).map_or(1, |g| serial_terms(g.results * g.taps(), variant))
+    }
+
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
         self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
@@ -224,6 +229,10 @@ impl Operator for Conv2dGradWeight {
         vec![reference::grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        self.geometry(&inputs[1].shape).map_or(1, |g| serial_terms(g.images * g.pixels(), variant))
+    }
+
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
         self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
@@ -267,6 +276,10 @@ impl Operator for Conv2dGradBias {
 
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         Some(reference::grad_bias(&inputs[0].map(f64::abs)).largest())
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        reduction::serial_terms(&inputs[0].shape, &Shape::from([inputs[0].shape[1], 1, 1]), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -24,22 +24,33 @@ pub use attributes::{Conv2d, Padding};
 pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 pub use one_dimension::Conv1d;
 
-use super::Operator;
 use super::gemm::{Body, Epilogue, Gemm, Part};
 use super::matmul::{lhs, require_f32, rhs};
+use super::{Operator, serial};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
-use crate::plan::{AdapterKind, Caps, Lower, choice};
+use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
-use correlation::Correlation;
+use correlation::{Correlation, MOST_UNROLLED};
 use geometry::plane_store;
 
 static INPUT_COLUMNS: ShaderFile = shader_file!("conv2d_input_columns");
 static PIXELS: ShaderFile = shader_file!("conv2d_pixels");
 static IM2COL: ShaderFile = shader_file!("conv2d_im2col");
+
+/// Terms of a sum of `terms` that a variant of any pass adds one after the other: sliding windows all, products as
+/// others do.
+fn serial_terms(terms: usize, variant: &str) -> u64 {
+    match variant {
+        "direct" | "direct_subgroup" | "depthwise" => {
+            (terms as u64).min(MOST_UNROLLED as u64 * MAX_ITERATIONS)
+        }
+        _ => serial::product(terms),
+    }
+}
 
 impl Operator for Conv2d {
     fn name(&self) -> &'static str {
@@ -151,6 +162,11 @@ impl Operator for Conv2d {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::conv2d(self, inputs[0], inputs[1], inputs.get(2).copied())]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape);
+        geometry.map_or(1, |g| serial_terms(g.channels * g.taps(), variant))
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {

@@ -329,6 +329,10 @@ impl Operator for Chain {
         links.fold(self.head.tolerance(), f64::max)
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        self.head.serial_terms(&self.head_kinds(inputs), variant)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
         self.head.flops(&self.head_kinds(inputs)) + (elements * self.links.len()) as u64

@@ -4,7 +4,7 @@
 
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, team};
+use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
@@ -248,6 +248,10 @@ impl Operator for AvgPool2d {
         vec![reference::avg_pool2d(inputs[0], &self.0)]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        self.0.windows.serial_terms(self.0.windows.kernel(plane(&inputs[0].shape)), variant)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         self.0.windows.flops(&inputs[0].shape)
     }
@@ -337,6 +341,10 @@ impl Operator for AvgPool2dGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::avg_pool2d_grad(inputs[0], &self.average, &self.input)]
+    }
+
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+        self.average.windows.serial_terms(self.average.windows.covers(plane(&self.input)), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images};
+use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images, plane};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
@@ -120,6 +120,11 @@ impl Operator for LpPool2d {
         vec![reference::lp_pool2d(inputs[0], &self.0)]
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        let windows = self.0.windows();
+        windows.serial_terms(windows.kernel(plane(&inputs[0].shape)), variant)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         2 * self.0.windows().flops(&inputs[0].shape)
     }
@@ -176,6 +181,11 @@ impl Operator for LpPool2dGrad {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![reference::lp_pool2d_grad(inputs[0], inputs[1], inputs[2], &self.0)]
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        let windows = self.0.windows();
+        windows.serial_terms(windows.covers(plane(&inputs[1].shape)), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

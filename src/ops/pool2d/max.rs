@@ -3,7 +3,7 @@
 
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, team};
+use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
 use crate::graph::Backward;
 use crate::ops::Operator;
@@ -241,6 +241,10 @@ impl Operator for MaxPool2dGrad {
         let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
         let taps = reference::unpack_taps(inputs[1], inputs[0].data.len(), per_word);
         vec![reference::max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
+    }
+
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+        self.windows.serial_terms(self.windows.covers(plane(&self.input)), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

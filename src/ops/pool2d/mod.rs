@@ -47,6 +47,11 @@ fn team(packs: usize, wide: bool) -> usize {
     if wide { packs.div_ceil(4).next_power_of_two().min(LANES) } else { 1 }
 }
 
+/// Height and width.
+fn plane(shape: &Shape) -> [usize; 2] {
+    [shape[2], shape[3]]
+}
+
 fn check_images(kind: &TensorType) -> Result<(), String> {
     if kind.dtype == DType::F32 && kind.shape.len() == 4 {
         return Ok(());

@@ -3,6 +3,7 @@
 use super::GROUP;
 use super::parts::nested;
 use crate::error::Result;
+use crate::ops::serial;
 use crate::plan::Lower;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -289,6 +290,12 @@ impl Windows {
     /// Loop iterations over the windows that can cover one element, each of which takes `each` more.
     pub(super) fn cover_iterations(&self, input: &Shape, each: u64) -> u64 {
         nested(self.covers([input[2], input[3]]), each)
+    }
+
+    /// Terms of a sum over so many rows and columns that a variant adds one after the other.
+    pub(super) fn serial_terms(&self, [rows, columns]: [usize; 2], variant: &str) -> u64 {
+        let terms = rows.saturating_mul(columns);
+        if variant == "default" { serial::shared(terms, 1) } else { serial::stretched(terms) }
     }
 
     /// Winning taps that share a four-byte word.

@@ -4,8 +4,9 @@
 use super::{RowNorm, Rows, pack};
 use crate::error::Result;
 use crate::ops::Operator;
-use crate::ops::batch_norm::{Conclusion, Cut, Sums, VARIANTS, flat};
+use crate::ops::batch_norm::{Conclusion, Cut, Sums, VARIANTS, flat, serial_terms};
 use crate::ops::pointwise;
+use crate::ops::serial;
 use crate::plan::{Caps, Lower, Operand};
 use crate::reference::{Array, row_norm as reference};
 use crate::shader::ShaderFile;
@@ -141,6 +142,10 @@ impl Operator for RowNormGrad {
         Some(reference::largest_by_gradient(&self.0, inputs))
     }
 
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::shared(self.0.terms(&inputs[0].shape), 64)
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         10 * inputs[0].shape.elements() as u64
     }
@@ -211,6 +216,10 @@ impl Operator for RowNormGradParameters {
         let apart = if output == 0 { reference::normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
         let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
         Some(reference::sum_by_weight(&self.0, &terms).largest())
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial_terms(&self.by_weight(&inputs[0].shape))
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

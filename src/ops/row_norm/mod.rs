@@ -16,6 +16,7 @@ use super::loops::{fits, shared, tree};
 use super::pointwise::{Link, Pointwise, Reach};
 use crate::error::Result;
 use crate::graph::{Backward, Graph, Value};
+use crate::ops::serial;
 use crate::plan::{Caps, Lower};
 use crate::reference::{Array, row_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
@@ -293,6 +294,10 @@ impl Operator for RowNorm {
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         reference::row_norm(self, inputs)
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+        serial::shared(self.terms(&inputs[0].shape), 64)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
