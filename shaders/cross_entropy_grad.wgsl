@@ -26,9 +26,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var hot = 0.0;
     var others = 0.0;
     if (!LOGARITHMS) {
-        m = minus_infinity();
+        m = -3.4e38;
         for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-            m = larger(m, logits[base + c * INNER]);
+            m = max(m, logits[base + c * INNER]);
         }
         m = team_max(m, lane);
         for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 others += e;
             }
         }
-        others = unless_infinite(m, team_sum(others, lane));
+        others = team_sum(others, lane);
         hot = team_sum(hot, lane);
     }
     var all_weights = 0.0;

@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (!LOGARITHMS) {
         m = minus_infinity();
         for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-            m = larger(m, logits[base + c * INNER]);
+            m = max(m, logits[base + c * INNER]);
         }
         m = team_max(m, lane);
         // Terms below the maximum, and how many reach it: their difference must not round away.
@@ -29,10 +29,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var maximal = 0.0;
         for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
             let x = logits[base + c * INNER];
-            if (x < m) {
-                below += exp(x - m);
-            } else {
+            // NaN equals nothing, and its exponential is NaN.
+            if (x == m) {
                 maximal += 1.0;
+            } else {
+                below += exp(x - m);
             }
         }
         below = team_sum(below, lane);

@@ -7,8 +7,7 @@ fn write_row(n: u32, upstream: f32) {
     let label = labels[n];
     var m = logits[base];
     for (var c = 1u; c < CLASSES; c++) {
-        let x = logits[base + c];
-        m = select(m, x, x > m || is_nan(x));
+        m = max(m, logits[base + c]);
     }
     var hot = 0.0;
     var others = 0.0;
@@ -20,7 +19,7 @@ fn write_row(n: u32, upstream: f32) {
             others += e;
         }
     }
-    let scale = select(0.0, upstream, counts(label)) / unless_infinite(m, others + hot);
+    let scale = select(0.0, upstream, counts(label)) / (others + hot);
     for (var c = 0u; c < CLASSES; c++) {
         // softmax - 1 at the label is minus the sum of all others, so that a small gradient keeps its
         // digits.

@@ -1,5 +1,5 @@
 // y[k] = exp(x[k] - m) / sum, or with LOG y[k] = x[k] - m - log(sum), over the terms k of each row,
-// with m the row's maximum and sum = sum_k exp(x[k] - m). A row whose maximum is not finite is NaN.
+// with m the row's maximum and sum = sum_k exp(x[k] - m). The maximum may lose NaN, the exponentials keep it.
 //
 // Layout [outer, AXIS, INNER]; a row is one outer and one inner index. A team of TEAM invocations
 // makes a row, each every TEAM-th term in order; sums are then added as a fixed tree (shared/team).
@@ -17,16 +17,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     // Teams past the end go along, for the barriers' sake.
     let clamped = min(row, ROWS - 1u);
     let base = clamped / INNER * (AXIS * INNER) + clamped % INNER;
-    var m = minus_infinity();
+    var m = -3.4e38;
     for (var k = lane % TEAM; k < AXIS; k += TEAM) {
-        m = larger(m, x[base + k * INNER]);
+        m = max(m, x[base + k * INNER]);
     }
     m = team_max(m, lane);
     var sum = 0.0;
     for (var k = lane % TEAM; k < AXIS; k += TEAM) {
         sum += exp(x[base + k * INNER] - m);
     }
-    sum = unless_infinite(m, team_sum(sum, lane));
+    sum = team_sum(sum, lane);
     if (row >= ROWS) {
         return;
     }

@@ -12,11 +12,9 @@ fn sigmoid_grad(y: Element, dy: Element) -> Element {
     return dy * y * (1.0 - y);
 }
 
-// x sigmoid(x) = max(x, 0) - |x| sigmoid(-|x|). Its slope is r on the negative side, 1 - r on the positive.
+// x sigmoid(x), of minus infinity NaN as in PyTorch. Its slope is r on the negative side, 1 - r on the positive.
 fn silu(x: Element) -> Element {
-    let a = min(abs(x), Element(SIGMOID_FAR));
-    let e = exp(-a);
-    return as_a_product(x, max(x, Element(0.0)) - a * (e / (1.0 + e)));
+    return x * sigmoid(x);
 }
 
 fn silu_grad(x: Element, dy: Element) -> Element {
@@ -37,7 +35,7 @@ fn mish_parts(x: Element) -> array<Element, 2> {
 
 fn mish(x: Element) -> Element {
     let parts = mish_parts(x);
-    return as_a_product(x, max(x, Element(-SIGMOID_FAR)) * (parts[0] / (parts[0] + parts[1])));
+    return x * (parts[0] / (parts[0] + parts[1]));
 }
 
 // t + x sigmoid(x) (1 - t) (1 + t), where t is the tanh.

@@ -7,12 +7,7 @@ fn are_nan(x: vec4<f32>) -> vec4<bool> {
     return (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
 }
 
-// The larger of two, or NaN where one is that.
-fn larger(a: f32, b: f32) -> f32 {
-    return select(a, b, b > a || is_nan(b));
-}
-
-// What `larger` starts from, which no constant expression can be.
+// What a maximum starts from, which no constant expression can be.
 fn minus_infinity() -> f32 {
     var bits = 0xff800000u;
     return bitcast<f32>(bits);

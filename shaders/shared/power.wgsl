@@ -47,11 +47,11 @@ fn power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
     return dy * (exponent * power_real(x, exponent - 1.0));
 }
 
-// Gradients of the powers in a norm: nothing where x is 0.
+// Gradients of the powers in a norm: their slope is 0 where x is 0.
 fn norm_power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
-    return select(power_whole_grad(x, dy, exponent), Element(0.0), x == Element(0.0));
+    return dy * select(power_whole_grad(x, Element(1.0), exponent), Element(0.0), x == Element(0.0));
 }
 
 fn norm_power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
-    return select(power_real_grad(x, dy, exponent), Element(0.0), x == Element(0.0));
+    return dy * select(power_real_grad(x, Element(1.0), exponent), Element(0.0), x == Element(0.0));
 }

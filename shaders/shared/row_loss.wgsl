@@ -12,7 +12,7 @@ fn row_loss(n: u32, label: u32) -> f32 {
     var first = 0u;
     for (var c = 1u; c < CLASSES; c++) {
         let x = logits[base + c];
-        if (x > m || is_nan(x)) {
+        if (x > m) {
             m = x;
             first = c;
         }

@@ -32,10 +32,7 @@ fn team_max(own: f32, lane: u32) -> f32 {
     for (var width = TEAM / 2u; width > 0u; width /= 2u) {
         workgroupBarrier();
         if (lane % TEAM < width) {
-            let other = team_values[lane + width];
-            // NaN is larger than anything.
-            let wins = other > team_values[lane] || (bitcast<u32>(other) & 0x7fffffffu) > 0x7f800000u;
-            team_values[lane] = select(team_values[lane], other, wins);
+            team_values[lane] = max(team_values[lane], team_values[lane + width]);
         }
     }
     workgroupBarrier();

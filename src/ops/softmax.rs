@@ -17,7 +17,6 @@ use crate::tensor::{DType, Shape, TensorType};
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static TEAM: ShaderFile = shader_file!("shared/team");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static SOFTMAX: ShaderFile = shader_file!("softmax");
 static GRAD: ShaderFile = shader_file!("softmax_grad");
 static APPLY: ShaderFile = shader_file!("softmax_apply");
@@ -53,7 +52,7 @@ impl Softmax {
         if !fits(iterations) {
             return Ok(None);
         }
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, main])
+        let kernel = Kernel::new(&[&GROUP, &TEAM, main])
             .with("TEAM", lanes as u32)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)

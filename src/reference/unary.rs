@@ -63,7 +63,6 @@ fn stops(function: Unary, v: f64) -> bool {
         Unary::HardSwish => v <= -3.0,
         Unary::HardTanh { min, max } => !(v > min.into() && v < max.into()),
         Unary::Power { exponent } => exponent == 0.0,
-        Unary::NormPower { exponent } => exponent == 0.0 || v == 0.0,
         Unary::Clamp { min, max } => {
             !(min.is_none_or(|min| v >= min.into()) && max.is_none_or(|max| v <= max.into()))
         }
@@ -104,6 +103,7 @@ fn slope(function: Unary, v: f64) -> f64 {
         Unary::Log => 1.0 / v,
         Unary::Sqrt => 0.5 / v,
         Unary::Abs => piece(v > 0.0, 1.0, piece(v < 0.0, -1.0, 0.0)),
+        Unary::NormPower { .. } if v == 0.0 => 0.0,
         Unary::Power { exponent } | Unary::NormPower { exponent } => {
             f64::from(exponent) * power(v, f64::from(exponent) - 1.0)
         }

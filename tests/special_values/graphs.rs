@@ -54,6 +54,7 @@ pub fn build(graph: &mut Graph, case: &Fixture, x: &[Value]) -> Result<Value> {
         "prelu" => graph.prelu(x[0], x[1]),
         op if op.ends_with("_loss") => loss(graph, case, op, x),
         op if op.contains("pool") => pool(graph, case, op, x),
+        "vector_norm" => graph.vector_norm(x[0], case.number("number", f64::INFINITY) as f32, &[1], false),
         op if op.contains("norm") => norm(graph, op, x),
         op => along_axes(graph, case, op, x),
     }
