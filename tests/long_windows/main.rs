@@ -149,7 +149,8 @@ fn the_largest_of_a_large_window_is_found_where_it_is() -> Result<(), Error> {
             }
             _ => 5.0,
         };
-        let pools: [(&str, fn(&mut Graph, Value) -> Result<Value, Error>); 2] = [
+        type Pooling = fn(&mut Graph, Value) -> Result<Value, Error>;
+        let pools: [(&str, Pooling); 2] = [
             ("whole", |g, x| g.global_max_pool2d(x)),
             ("with a border", |g, x| g.max_pool2d(x, Pool2d::new([H, W]).padding([1, 1]))),
         ];

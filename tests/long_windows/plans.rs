@@ -16,9 +16,12 @@ const KINDS: [AdapterKind; 4] =
 /// An operator's output; its inputs are named x and w, indices i.
 type Build = fn(&mut Graph, &[usize], usize) -> Result<Value, Error>;
 
+/// Shapes, and how much each operator goes over.
+type Sizes = Vec<(Vec<usize>, usize)>;
+
 /// Operators by name, how each is built for a shape and a size of what it goes over, and shapes with sizes at which
 /// it goes over more than any adapter holds, or than one invocation may.
-fn absurd() -> Vec<(&'static str, Build, Vec<(Vec<usize>, usize)>)> {
+fn absurd() -> Vec<(&'static str, Build, Sizes)> {
     let planes = |sizes: &[(usize, usize, usize)]| -> Vec<_> {
         sizes.iter().map(|&(h, w, size)| (vec![1, 1, h, w], size)).collect()
     };
