@@ -143,6 +143,15 @@ impl Loops {
     }
 }
 
+/// A product cut into tiles, and its sum into splits.
+struct Tiling {
+    body: Body,
+    layout: Layout,
+    tiles: usize,
+    splits: usize,
+    k_per_split: usize,
+}
+
 /// Parts of a split sum that one invocation adds up at most.
 const MOST_PARTS: usize = 512;
 
@@ -230,15 +239,16 @@ pub(crate) struct Gemm {
 impl Gemm {
     /// Records the dispatches: one, or two where the sum is split.
     pub fn lower(&self, cx: &mut Lower<'_>, lhs: Operand, rhs: Operand, result: Operand) -> Result<()> {
-        let kind = cx.caps().kind;
-        let Layout { rows, columns, part: mut body, loops } = self.body.layout(self.m, self.n, cx.caps());
-        if self.body == Body::Subgroup {
-            body = body.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
+        let mut tiling = self.tiling(self.body, cx.caps());
+        // Very many results leave no room for parts: the register tile sums the furthest without any.
+        if tiling.splits > 1 && self.part_elements(tiling.splits) > i32::MAX as usize {
+            tiling = self.tiling(Body::Register, cx.caps());
         }
-        let tiles = self.m.div_ceil(rows) * self.n.div_ceil(columns);
-        let splits = split_count(tiles * self.batches, self.k, kind);
-        let k_per_split = self.k.div_ceil(splits).next_multiple_of(16).min(loops.most_k());
-        let splits = self.k.div_ceil(k_per_split);
+        let Tiling { body, layout, tiles, splits, k_per_split } = tiling;
+        let Layout { part: mut body_part, loops, .. } = layout;
+        if body == Body::Subgroup {
+            body_part = body_part.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
+        }
 
         let shape = self.shape(cx, splits, k_per_split)?;
         let plain = Part::new(&EPILOGUE_NONE);
@@ -255,7 +265,7 @@ impl Gemm {
             Some(&block),
             Some(&self.lhs),
             Some(&self.rhs),
-            Some(&body),
+            Some(&body_part),
         ];
         let kernel = join(&shape, self.common.as_ref(), &parts)
             .iterations(loops.iterations(k_per_split.min(self.k)))
@@ -275,9 +285,23 @@ impl Gemm {
         self.lower_sum(cx, splits, parts, result)
     }
 
-    /// Memory for the parts of a split sum: (batches x splits x m x n rounded up to 4).
+    /// How a body would make this product.
+    fn tiling(&self, body: Body, caps: &Caps) -> Tiling {
+        let layout = body.layout(self.m, self.n, caps);
+        let tiles = self.m.div_ceil(layout.rows) * self.n.div_ceil(layout.columns);
+        let splits = split_count(tiles * self.batches, self.k, caps.kind);
+        let k_per_split = self.k.div_ceil(splits).next_multiple_of(16).min(layout.loops.most_k());
+        Tiling { body, layout, tiles, splits: self.k.div_ceil(k_per_split), k_per_split }
+    }
+
+    /// Elements of the parts of a split sum: (batches x splits x m x n rounded up to 4).
+    fn part_elements(&self, splits: usize) -> usize {
+        (self.batches * splits).saturating_mul(self.m * self.n.next_multiple_of(4))
+    }
+
+    /// Memory for the parts of a split sum.
     pub fn parts(&self, cx: &mut Lower<'_>, splits: usize) -> Result<Operand> {
-        let elements = self.batches * splits * self.m * self.n.next_multiple_of(4);
+        let elements = self.part_elements(splits);
         cx.index(elements)?;
         Ok(cx.temporary(elements))
     }

@@ -20,17 +20,23 @@ pub struct Invocation {
 /// Iterations past which a loop counts as one that does not end.
 const MOST: u64 = 1 << 17;
 
-/// Loop iterations of an invocation, all loops together. A loop within another counts one at least, unless it is one
-/// of at most `most_written_out` iterations: those are none to the driver.
+/// Passes up to which compilers write a loop out, where all of it is constant.
+const WRITTEN_OUT: u64 = 32;
+
+/// Loop iterations of an invocation.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Count {
+    /// All loops together. A loop within another counts one at least.
+    pub all: u64,
+    /// Without short loops from one constant to another, of which no compiler leaves any.
+    pub left: u64,
+}
+
+/// Loop iterations of an invocation.
 ///
 /// # Errors
 /// A loop whose end hangs on what a buffer holds, or what this does not understand.
-pub fn iterations(
-    module: &Module,
-    slices: &Slices,
-    invocation: Invocation,
-    most_written_out: u64,
-) -> Result<u64, String> {
+pub fn iterations(module: &Module, slices: &Slices, invocation: Invocation) -> Result<Count, String> {
     let entry = &module.entry_points[0];
     let size = entry.workgroup_size;
     let many = |v: [u32; 3]| V::Many(v.iter().map(|&n| V::U32(n)).collect());
@@ -54,7 +60,7 @@ pub fn iterations(
         _ => Err("an argument without a builtin".to_owned()),
     });
     let arguments = arguments.collect::<Result<Vec<V>, String>>()?;
-    let mut run = Run { module, slices, count: 0, depth: 0, most_written_out };
+    let mut run = Run { module, slices, count: Count::default(), depth: 0 };
     run.call(&entry.function, &slices.entry, arguments)?;
     Ok(run.count)
 }
@@ -80,11 +86,9 @@ impl Slices {
 struct Run<'m> {
     module: &'m Module,
     slices: &'m Slices,
-    count: u64,
+    count: Count,
     /// Loops around what runs.
     depth: u32,
-    /// Iterations of loops within others that compilers write out.
-    most_written_out: u64,
 }
 
 /// A function at work.
@@ -136,8 +140,8 @@ impl<'m> Run<'m> {
     fn statement(&mut self, frame: &mut Frame<'m>, statement: &'m Statement) -> Result<End, String> {
         match statement {
             Statement::Emit(range) => {
-                for handle in range.clone() {
-                    if frame.slice.needs(handle) {
+                if let Some((first, last)) = range.first_and_last() {
+                    for handle in frame.slice.needed(first, last) {
                         let value = self.emitted(frame, handle);
                         frame.values[handle.index()] = value;
                     }
@@ -200,7 +204,7 @@ impl<'m> Run<'m> {
         let first = self.block(frame, accept)?;
         let taken = std::mem::replace(&mut self.count, start);
         let second = self.block(&mut other, reject)?;
-        self.count = self.count.max(taken);
+        self.count = Count { all: self.count.all.max(taken.all), left: self.count.left.max(taken.left) };
         // The way that goes on is the longer one.
         match (first == End::Through, second == End::Through) {
             (true, true) => {
@@ -225,19 +229,20 @@ impl<'m> Run<'m> {
         continuing: &'m Block,
         break_if: Option<Handle<Expression>>,
     ) -> Result<End, String> {
-        let mut passes = 0;
+        let (mut passes, constant) = (0, frame.slice.is_constant(frame.function, body));
         self.depth += 1;
         loop {
             match self.block(frame, body)? {
                 End::Break => break,
                 End::Return(value) => {
                     self.depth -= 1;
+                    self.count.all += passes;
+                    self.count.left += passes;
                     return Ok(End::Return(value));
                 }
                 End::Through | End::Continue => {}
             }
             passes += 1;
-            self.count += 1;
             if passes > MOST {
                 return Err("a loop does not end by what is known".to_owned());
             }
@@ -247,10 +252,10 @@ impl<'m> Run<'m> {
             }
         }
         self.depth -= 1;
-        if self.depth > 0 && passes <= self.most_written_out {
-            self.count -= passes;
-        } else {
-            self.count += u64::from(passes == 0 && self.depth > 0);
+        let passes = if self.depth > 0 { passes.max(1) } else { passes };
+        self.count.all += passes;
+        if !constant || passes > WRITTEN_OUT {
+            self.count.left += passes;
         }
         Ok(End::Through)
     }

@@ -232,8 +232,12 @@ pub struct Slice {
     expressions: Vec<bool>,
     locals: Vec<bool>,
     loops: bool,
+    /// Variables that begin at constants and change by constants.
+    steady: Vec<bool>,
     /// How much was found so far.
     found: usize,
+    /// For each expression the first that is needed, from itself on.
+    next: Vec<Option<Handle<Expression>>>,
 }
 
 impl Slice {
@@ -242,15 +246,35 @@ impl Slice {
             expressions: vec![false; function.expressions.len()],
             locals: vec![false; function.local_variables.len()],
             loops: false,
+            steady: vec![true; function.local_variables.len()],
             found: 0,
+            next: Vec::new(),
         };
+        slice.find_steady(function, &function.body);
         loop {
             let before = (slice.found, slice.loops);
             slice.visit(function, known, &function.body);
             if before == (slice.found, slice.loops) {
-                return slice;
+                break;
             }
         }
+        slice.next = vec![None; function.expressions.len() + 1];
+        for (handle, _) in function.expressions.iter().collect::<Vec<_>>().into_iter().rev() {
+            let i = handle.index();
+            slice.next[i] = if slice.expressions[i] { Some(handle) } else { slice.next[i + 1] };
+        }
+        slice
+    }
+
+    /// The expressions from `first` to `last` that a branch hangs on.
+    pub fn needed(
+        &self,
+        first: Handle<Expression>,
+        last: Handle<Expression>,
+    ) -> impl Iterator<Item = Handle<Expression>> {
+        let within = move |handle: &Handle<Expression>| handle.index() <= last.index();
+        let start = self.next[first.index()].filter(within);
+        std::iter::successors(start, move |handle| self.next[handle.index() + 1].filter(within))
     }
 
     /// Whether a branch hangs on this.
@@ -265,6 +289,55 @@ impl Slice {
     /// Whether the function, or one that it calls, has a loop.
     pub fn loops(&self) -> bool {
         self.loops
+    }
+
+    /// Whether the loop with this body goes by a variable from one constant to another, by constant steps.
+    pub fn is_constant(&self, function: &Function, body: &Block) -> bool {
+        let condition = body.iter().find_map(|statement| match statement {
+            Statement::If { condition, .. } => Some(*condition),
+            _ => None,
+        });
+        condition.is_some_and(|condition| match function.expressions[condition] {
+            Expression::Binary { left, right, .. } => match function.expressions[left] {
+                Expression::Load { pointer } => {
+                    let steady = root(function, pointer).is_some_and(|local| self.steady[local.index()]);
+                    steady && is_constant(function, right)
+                }
+                _ => false,
+            },
+            _ => false,
+        })
+    }
+
+    fn find_steady(&mut self, function: &Function, block: &Block) {
+        for statement in block.iter() {
+            match statement {
+                Statement::Block(inner) => self.find_steady(function, inner),
+                Statement::If { accept, reject, .. } => {
+                    self.find_steady(function, accept);
+                    self.find_steady(function, reject);
+                }
+                Statement::Loop { body, continuing, .. } => {
+                    self.find_steady(function, body);
+                    self.find_steady(function, continuing);
+                }
+                Statement::Store { pointer, value } => {
+                    let Some(local) = root(function, *pointer) else { continue };
+                    let step = match function.expressions[*value] {
+                        Expression::Binary { left, right, .. } => {
+                            let own = match function.expressions[left] {
+                                Expression::Load { pointer } => root(function, pointer) == Some(local),
+                                _ => false,
+                            };
+                            own && is_constant(function, right)
+                        }
+                        _ => false,
+                    };
+                    self.steady[local.index()] &= step || is_constant(function, *value);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Whether anything in the block changes what is counted.
@@ -355,6 +428,10 @@ impl Slice {
             _ => {}
         }
     }
+}
+
+fn is_constant(function: &Function, handle: Handle<Expression>) -> bool {
+    matches!(function.expressions[handle], Expression::Literal(_) | Expression::Constant(_))
 }
 
 /// The local variable that a pointer leads into.

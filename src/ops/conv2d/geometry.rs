@@ -35,6 +35,12 @@ impl Geometry {
         self.output[0] * self.output[1]
     }
 
+    /// Elements of the unrolled input, if kernels can index them.
+    pub fn unrolled(&self) -> Option<usize> {
+        let rows = self.groups * self.channels * self.taps();
+        rows.checked_mul(self.images * self.pixels()).filter(|&elements| elements <= i32::MAX as usize)
+    }
+
     pub fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }

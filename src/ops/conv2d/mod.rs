@@ -104,7 +104,8 @@ impl Operator for Conv2d {
         ["gemm"]
             .into_iter()
             .chain(sliding)
-            .chain(["register", "im2col"])
+            .chain(["register"])
+            .chain(geometry.unrolled().map(|_| "im2col"))
             .chain(Body::subgroup(caps))
             .collect()
     }
@@ -149,8 +150,7 @@ impl Operator for Conv2d {
         if cx.variant() != "im2col" {
             return gemm.lower(cx, weight, input, output);
         }
-        let elements = geometry.groups * k * n;
-        cx.index(elements)?;
+        let elements = geometry.unrolled().expect("the variant is not offered otherwise");
         let columns = cx.temporary(elements);
         let unroll = geometry.kernel(cx, &[&IM2COL])?;
         cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
