@@ -85,15 +85,22 @@ impl Arenas {
                 both.into_iter().any(|(run, _)| !arenas.is_next(graph, run[i - 1], run[i]))
             };
             let pages = split(graph, first, page_bytes, breaks);
-            for run in runs.iter().zip(&laid_out).filter(|(_, laid_out)| !**laid_out).map(|(run, _)| run) {
-                for page in &pages {
-                    let roots = &run[page.clone()];
-                    let kind = match graph.info(roots[0]).source {
-                        Source::Parameter(_) => BufferKind::Parameters,
-                        Source::State { .. } => BufferKind::State,
-                        _ => BufferKind::Gradients,
-                    };
-                    arenas.add_page(graph, kind, roots)?;
+            for (run, &laid_out) in runs.iter().zip(&laid_out) {
+                let kind = kind_of(graph, run[0])?;
+                let alike = |&&value: &&Value| {
+                    kind_of(graph, value).is_ok_and(|other| other == kind)
+                        && (!laid_out || arenas.places.contains_key(&value))
+                };
+                if let Some(&other) = run.iter().find(|value| !alike(value)) {
+                    return Err(Error::Graph(format!(
+                        "\"{}\" updates \"{}\" together with \"{}\"; they must all be parameters, state or gradients of one optimizer",
+                        node.name,
+                        graph.info(run[0]).name,
+                        graph.info(other).name
+                    )));
+                }
+                for page in pages.iter().filter(|_| !laid_out) {
+                    arenas.add_page(graph, kind, &run[page.clone()])?;
                 }
             }
             arenas.runs.insert(id, pages);
@@ -155,6 +162,20 @@ impl Arenas {
         }
         self.pages.push(Page { kind, bytes: offset });
         Ok(())
+    }
+}
+
+/// In which kind of arena a tensor lies that an update runs over.
+fn kind_of(graph: &Graph, value: Value) -> Result<BufferKind> {
+    let info = graph.info(value);
+    match info.source {
+        Source::Parameter(_) => Ok(BufferKind::Parameters),
+        Source::State { .. } => Ok(BufferKind::State),
+        Source::Node { .. } => Ok(BufferKind::Gradients),
+        _ => Err(Error::Graph(format!(
+            "an optimizer's update takes parameters, state and gradients that nodes compute; \"{}\" is none",
+            info.name
+        ))),
     }
 }
 

@@ -89,8 +89,10 @@ impl Caps {
             format!("{name} is {found}, expected at least {least}")
         } else if !self.offset_alignment.is_power_of_two() || self.offset_alignment > 256 {
             format!("offset_alignment is {}, expected a power of two up to 256", self.offset_alignment)
-        } else if self.subgroup_size != 0 && !self.subgroup_size.is_power_of_two() {
-            format!("subgroup_size is {}, expected a power of two or 0", self.subgroup_size)
+        } else if self.subgroup_size != 0
+            && !(self.subgroup_size.is_power_of_two() && self.subgroup_size <= 128)
+        {
+            format!("subgroup_size is {}, expected a power of two up to 128 or 0", self.subgroup_size)
         } else {
             return Ok(());
         };

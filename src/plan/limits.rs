@@ -28,13 +28,14 @@ pub(crate) fn check(plan: &Plan) -> Result<()> {
     let mut found = Found { batch: batch(plan), largest: batch(plan), fixed: None, scaling: None };
     for step in &plan.steps {
         for dispatch in &plan.dispatches[step.dispatches.clone()] {
+            check_buffers(plan, step, dispatch)?;
             check_bindings(plan, step, dispatch, &mut found);
             check_iterations(plan, step, dispatch, &mut found);
             check_workgroups(plan, step, dispatch, &mut found);
         }
     }
     let batch_helps = found.fixed.is_none();
-    let Some((step, mut message)) = found.fixed.or(found.scaling) else { return Ok(()) };
+    let Some((step, mut message)) = found.fixed.or(found.scaling) else { return check_inputs(plan) };
     let node = plan.graph.node_at(plan.steps[step].node);
     let largest_batch = (batch_helps && found.largest > 0).then_some(found.largest);
     if batch_helps && found.largest == 0 {
@@ -81,6 +82,44 @@ impl Found {
             *place = Some((number, message()));
         }
     }
+}
+
+/// No dispatch may read a buffer and write another part of it: the GPU library tracks use by whole buffer. Slots are packed
+/// so; in arenas it is the graph that may want it, by an update that was not made by an optimizer.
+fn check_buffers(plan: &Plan, step: &Step, dispatch: &Dispatch) -> Result<()> {
+    let buffer = |place: Place| match place {
+        Place::Owned { buffer, .. } => (false, buffer),
+        Place::Stored { value, .. } => {
+            (true, plan.arenas.places.get(&value).map_or(usize::MAX, |place| place.0))
+        }
+    };
+    let bindings = &dispatch.bindings;
+    let clash = |i: usize| {
+        bindings[..i]
+            .iter()
+            .any(|b| b.access != bindings[i].access && buffer(b.place) == buffer(bindings[i].place))
+    };
+    if !(1..bindings.len()).any(clash) {
+        return Ok(());
+    }
+    let node = plan.graph.node_at(step.node);
+    Err(Error::Node {
+        operator: node.operator.name().to_owned(),
+        node: node.name.clone(),
+        message: "reads one tensor and writes another that an update has lie in one arena; copy one of them first, as an optimizer does".into(),
+    })
+}
+
+/// Inputs and constants have buffers of their own even where no kernel reads them.
+fn check_inputs(plan: &Plan) -> Result<()> {
+    let limit = plan.caps.max_buffer_bytes;
+    let too_large = |buffer: &&super::BufferPlan| buffer.value.is_some() && buffer.bytes > limit;
+    let Some(buffer) = plan.buffers.iter().find(too_large) else { return Ok(()) };
+    let info = buffer.value.map(|value| plan.graph.info(value));
+    Err(Error::Value {
+        name: info.map_or_else(String::new, |info| info.name.clone()),
+        message: format!("takes {} bytes, the adapter's buffers hold {limit}", buffer.bytes),
+    })
 }
 
 fn check_bindings(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut Found) {

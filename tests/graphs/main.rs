@@ -10,6 +10,7 @@ mod harness;
 mod choices;
 mod labels;
 mod owners;
+mod random;
 mod refusals;
 mod size;
 

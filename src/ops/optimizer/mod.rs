@@ -139,7 +139,7 @@ impl<R: Rule> Update<R> {
 
     /// Number of parameters of all groups.
     pub fn parameters(&self) -> usize {
-        self.groups.iter().map(|group| group.parameters).sum()
+        self.groups.iter().fold(0, |sum, group| sum.saturating_add(group.parameters))
     }
 
     /// What is kept beside each parameter: all that any group needs.

@@ -35,8 +35,9 @@ impl Norm {
     }
 
     fn check(&self) -> Result<(), String> {
-        if !(self.p > 0.0 && self.p.is_finite()) {
-            return Err(format!("norm_type must be above 0, found {}", self.p));
+        // The root is a power, too.
+        if !(self.p > 0.0 && self.p.is_finite() && (1.0 / self.p).is_finite()) {
+            return Err(format!("norm_type must be above 0, it and its inverse finite, found {}", self.p));
         }
         self.pool.check("Lp pooling", Takes { padding: false, dilation: false, divisor: false })
     }

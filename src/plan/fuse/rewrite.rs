@@ -31,6 +31,8 @@ pub(super) struct Rewrite<'a> {
     families: Vec<usize>,
     /// The families that some node overwrites.
     written: BTreeMap<usize, Family>,
+    /// The families that an optimizer's update has lie in an arena, where no kernel may read one and write another.
+    in_arenas: BTreeSet<usize>,
 }
 
 /// A node in the list. Where it is gone, `next` is what stood behind it when it went.
@@ -86,6 +88,7 @@ impl<'a> Rewrite<'a> {
             consumers: vec![BTreeSet::new(); values],
             families,
             written: BTreeMap::new(),
+            in_arenas: BTreeSet::new(),
         };
         let last = nodes.len().saturating_sub(1);
         for (i, node) in nodes.iter().enumerate() {
@@ -99,6 +102,10 @@ impl<'a> Rewrite<'a> {
                 let value = node.outputs[output];
                 rewrite.written.entry(rewrite.families[value.index]).or_default().newer.push(value);
             }
+        }
+        for node in &nodes {
+            let placed = node.operator.arenas().into_iter().flat_map(|run| &node.inputs[run]);
+            rewrite.in_arenas.extend(placed.map(|value| rewrite.families[value.index]));
         }
         for (value, _) in rewrite.graph.values() {
             if let Some(family) = rewrite.written.get_mut(&rewrite.families[value.index]) {
@@ -251,12 +258,23 @@ impl<'a> Rewrite<'a> {
                         readers.filter(|slot| !gone.contains(slot)).all(|&slot| self.order(slot) > here)
                     };
                     found
+                        && !(self.is_in_arena(&node.inputs) && self.is_in_arena(&node.outputs))
                         && node.outputs.iter().all(reads_later)
                         && node.operator.in_place().iter().all(|&(output, _)| {
                             self.overwrites_only_what_was_read(node.outputs[output], here, &made, &gone)
                         })
                 })
             })
+    }
+
+    /// Whether one of these values is a gradient that lies in an arena.
+    fn is_in_arena(&self, values: &[Value]) -> bool {
+        let of_node = |value: &&Value| {
+            let root = &self.graph.info(self.graph.storage(**value)).source;
+            matches!(root, Source::Node { .. } | Source::Dropped)
+        };
+        let mut values = values.iter().filter(of_node);
+        values.any(|value| self.in_arenas.contains(&self.families[value.index]))
     }
 
     /// Whether a node that stands at `here` may still read the value.
