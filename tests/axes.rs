@@ -5,7 +5,7 @@ mod cases;
 mod harness;
 
 use harness::{array, device, finite};
-use wgrad::graph::Source;
+use wgrad::graph::{Init, Source};
 use wgrad::nn::{self, Layer};
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::pad::PadMode;
@@ -342,6 +342,27 @@ fn an_embedding_begins_normal_but_for_its_padding_row() -> Result<()> {
     let error =
         built(nn::Embedding::new(4, 64).padding_idx(4)).expect_err("there are rows 0 to 3").to_string();
     assert_says(&error, &["words.weight", "padding_idx must be within num_embeddings"]);
+    Ok(())
+}
+
+/// What no input may hold, another kernel may give: nobody can check it beforehand.
+#[test]
+fn computed_indices_beyond_the_rows_give_zeros_and_take_no_gradient() -> Result<()> {
+    let mut graph = Graph::new();
+    let scores = graph.input("scores", [3, 4])?;
+    let weight = graph.parameter("weight", [2, 2], Init::Constant(1.5))?;
+    let indices = graph.argmax(scores, Some(1), false)?;
+    let rows = graph.embedding(weight, indices)?;
+    let loss = graph.sum(rows, &[0, 1], false)?;
+    let gradient = graph.gradients(loss, &[weight])?[0].expect("the loss depends on it");
+    let plan = Plan::new(&graph, &[rows, gradient], device().caps())?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    // The largest are at 1, 3 and 2; there are rows 0 and 1.
+    session.write(scores, &[0.0, 9.0, 1.0, 2.0, 0.0, 1.0, 2.0, 9.0, 0.0, 1.0, 9.0, 2.0])?;
+    session.step()?;
+    assert_eq!(session.read(rows)?.to_f64(), [1.5, 1.5, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(session.read(gradient)?.to_f64(), [0.0, 0.0, 1.0, 1.0]);
     Ok(())
 }
 

@@ -105,7 +105,8 @@ fn max_pooling_writes_no_taps_that_nobody_reads() {
             let prepared = harness::prepare_first(case, variant).unwrap_or_else(|e| panic!("{label}: {e}"));
             let harness::Prepared { mut session, outputs } = prepared;
             let bound: Vec<usize> = session.plan().dispatches().iter().map(|d| d.bindings.len()).collect();
-            assert_eq!(bound, [2], "{label}: input and output");
+            // A window that is shared out leaves its parts' values between the two.
+            assert!(!bound.is_empty() && bound.iter().all(|&count| count == 2), "{label}: {bound:?}");
             session.step().unwrap_or_else(|e| panic!("{label}: {e}"));
             let found = session.read(outputs[0]).unwrap_or_else(|e| panic!("{label}: {e}"));
             assert_eq!(harness::array(&found).data, expected.data, "{label}");
