@@ -275,8 +275,10 @@ fn mistakes_are_named() -> Result<()> {
     assert_eq!(error, "clip_norm: must be above 0 and finite, found 0");
     let error = text(Adam::new(rate).clip_value(f64::NAN).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "clip_value: must be above 0 and finite, found NaN");
-    let error = text(AdamW::new(rate).eps(0.0).apply(&mut graph, &[(weight, x)]));
-    assert_eq!(error, "eps: must be above 0, found 0");
+    for eps in [1e-40, -1e-8, f64::NAN, f64::INFINITY] {
+        let error = text(AdamW::new(rate).eps(eps).apply(&mut graph, &[(weight, x)]));
+        assert!(error.starts_with("eps: must be 0, or at least"), "{error}");
+    }
     let error = text(Nadam::new(rate).momentum_decay(-1.0).apply(&mut graph, &[(weight, x)]));
     assert_eq!(error, "momentum_decay: must be at least 0 and finite, found -1");
     let error = text(Rmsprop::new(rate).alpha(1.0).apply(&mut graph, &[(weight, x)]));
@@ -295,5 +297,49 @@ fn mistakes_are_named() -> Result<()> {
     Sgd::new(rate).apply(&mut graph, &[(weight, x)])?;
     let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x)]));
     assert!(error.contains("\"weight\" was updated in place"), "{error}");
+    Ok(())
+}
+
+/// With an eps of 0 an element whose gradients were all 0 so far is divided by 0, as in PyTorch, whose numbers these are
+/// (torch 2.15, f32).
+#[test]
+fn an_eps_of_zero_divides_as_pytorch_does() -> Result<()> {
+    const NAN: f64 = f64::NAN;
+    const GRADIENTS: [[f32; 4]; 2] = [[1.0, -2.0, 0.0, 0.0], [3.0, 0.0, 0.0, 5.0]];
+    let expected: [[[f64; 4]; 2]; 6] = [
+        [[0.5, 2.5, NAN, NAN], [0.041_109_53, 2.835_029_1, NAN, NAN]],
+        [[0.495, 2.49, NAN, NAN], [0.033_634_54, 2.812_579_2, NAN, NAN]],
+        [[0.471_774_1, 2.528_225_9, NAN, NAN], [-0.033_896_42, 2.559_761_5, NAN, NAN]],
+        [[-4.0, 7.0, NAN, NAN], [-8.745_790_5, 7.0, NAN, NAN]],
+        [[0.5, 2.5, NAN, NAN], [0.025_658_37, 2.5, NAN, NAN]],
+        [[1.0, 2.0, NAN, NAN], [1.0, 2.0, NAN, NAN]],
+    ];
+    for (optimizer, steps) in expected.into_iter().enumerate() {
+        let mut graph = Graph::new();
+        let p = graph.parameter("p", [4], Init::Constant(0.0))?;
+        let (gradient, rate) = (graph.input("gradient", [4])?, graph.scalar("rate")?);
+        let pairs = [(p, gradient)];
+        match optimizer {
+            0 => Adam::new(rate).eps(0.0).apply(&mut graph, &pairs),
+            1 => AdamW::new(rate).eps(0.0).apply(&mut graph, &pairs),
+            2 => Nadam::new(rate).eps(0.0).apply(&mut graph, &pairs),
+            3 => Rmsprop::new(rate).eps(0.0).apply(&mut graph, &pairs),
+            4 => Adagrad::new(rate).eps(0.0).apply(&mut graph, &pairs),
+            _ => Adadelta::new(rate).eps(0.0).apply(&mut graph, &pairs),
+        }?;
+        let weights = Weights::init(device(), &graph, 0)?;
+        let mut session = Session::new(device(), Plan::new(&graph, &[], device().caps())?, &weights)?;
+        weights.write("p", &[1.0, 2.0, 3.0, 4.0])?;
+        session.write_scalar(rate, 0.5)?;
+        for (gradients, expected) in GRADIENTS.iter().zip(steps) {
+            session.write(gradient, gradients)?;
+            session.step()?;
+            let found = weights.read("p")?.to_f64();
+            for (found, expected) in found.iter().zip(expected) {
+                let alike = if expected.is_nan() { found.is_nan() } else { (found - expected).abs() < 1e-5 };
+                assert!(alike, "optimizer {optimizer}: {found}, expected {expected}");
+            }
+        }
+    }
     Ok(())
 }

@@ -141,10 +141,10 @@ fn without_anything_to_drop_the_value_itself_comes_back() -> Result<()> {
     assert_eq!(graph.dropout(x, 1.0, 0, Mode::Train)?, x);
     let error = graph.dropout_mask(x).expect_err("x is an input");
     assert_eq!(error.to_string(), "graph: \"x\" is not the output of a dropout");
-    for keep in [0.0, -0.5, 1.5, f32::NAN, f32::INFINITY] {
+    for keep in [-1e-6, -0.5, 1.5, f32::NAN, f32::INFINITY] {
         for mode in [Mode::Train, Mode::Eval] {
             let error = graph.dropout(x, keep, 0, mode).expect_err("no probability");
-            assert!(error.to_string().contains("must be above 0 and at most 1"), "{error}");
+            assert!(error.to_string().contains("must be between 0 and 1"), "{error}");
         }
     }
     assert_eq!(graph.nodes().count(), 0);
@@ -189,9 +189,10 @@ fn what_has_no_channels_is_refused() {
     let x = graph.input("x", [4]).expect("the input is valid");
     let error = graph.dropout2d(x, 0.5, 0, Mode::Train).expect_err("there are no channels").to_string();
     assert!(error.contains("Feature dropout requires at least 2 dimensions in the input"), "{error}");
-    for layer in [Box::new(nn::Dropout::new(1.0)) as Box<dyn Layer>, Box::new(nn::Dropout2d::new(f32::NAN))] {
+    for layer in [Box::new(nn::Dropout::new(1.01)) as Box<dyn Layer>, Box::new(nn::Dropout2d::new(f32::NAN))]
+    {
         let error = layer.forward(&mut graph, x, Mode::Eval).expect_err("no probability").to_string();
-        assert!(error.contains("probability has to be between 0 and 1, and less than 1"), "{error}");
+        assert!(error.contains("probability has to be between 0 and 1, but got"), "{error}");
     }
     assert_eq!(nn::Dropout::input(), nn::Dropout::new(0.2));
     assert_eq!(nn::Dropout2d::hidden(), nn::Dropout2d::new(0.5));
@@ -236,4 +237,32 @@ fn dropout_fuses_with_chains_around_it() -> Result<()> {
     let plan = Plan::new(&graph, &[y], device().caps())?;
     assert!(plan.to_string().contains("conv2d + dropout"), "{plan}");
     verify(&graph, plan, &[x, w])
+}
+
+/// PyTorch's `p=1`: zeros, of NaN and infinity times zero, and a gradient of zeros.
+#[test]
+fn a_dropout_that_keeps_nothing_gives_zeros() -> Result<()> {
+    const X: [f32; 8] = [1.0, -2.0, f32::INFINITY, f32::NAN, 0.5, 3.0, -0.25, 7.0];
+    for through_a_layer in [false, true] {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [2, 4])?;
+        let y = match through_a_layer {
+            true => nn::Dropout::new(1.0).forward(&mut graph, x, Mode::Train)?,
+            false => graph.dropout2d(x, 0.0, 3, Mode::Train)?,
+        };
+        let mask = graph.dropout_mask(y)?;
+        let loss = graph.sum(y, &[], false)?;
+        let gradient = graph.gradients(loss, &[x])?[0].expect("the loss depends on x");
+        let mut session = session(&graph, &[y, mask, gradient])?;
+        session.write(x, &X)?;
+        session.step()?;
+        let expected = X.map(|x| if x.is_finite() { 0.0 } else { f64::NAN });
+        for (found, expected) in session.read(y)?.to_f64().into_iter().zip(expected) {
+            assert!(found == expected || found.is_nan() && expected.is_nan(), "{found}, expected {expected}");
+        }
+        assert_eq!(session.read(mask)?.to_f64(), [0.0; 8]);
+        assert_eq!(session.read(gradient)?.to_f64(), [0.0; 8]);
+        session.verify()?;
+    }
+    Ok(())
 }

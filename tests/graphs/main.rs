@@ -13,6 +13,7 @@ mod owners;
 mod random;
 mod refusals;
 mod size;
+mod updates;
 
 fn assert_says(message: &str, parts: &[&str]) {
     for part in parts {

@@ -4,9 +4,12 @@
 //! `WGRAD_FUZZ` multiplies their number; `WGRAD_FUZZ_SEED` starts from another seed, to run one again alone.
 
 mod build;
+mod layers;
 mod numbers;
 mod operators;
 mod sound;
+mod steps;
+mod training;
 
 use numbers::Random;
 use std::collections::BTreeMap;
