@@ -291,7 +291,7 @@ fn windows_that_do_not_fit_are_refused() -> Result<(), Error> {
     refused(g.avg_pool2d(x, two.divisor_override(0)), "divisor must be not zero");
     refused(g.weighted_avg_pool2d(x, two.divisor_override(3)), "has no divisor_override, found 3");
     for p in [0.0, -1.0, f32::NAN, f32::NEG_INFINITY] {
-        refused(g.lp_pool2d(x, p, two), "norm_type must be above 0, found");
+        refused(g.lp_pool2d(x, p, two), "norm_type must be above 0");
     }
     refused(g.lp_pool2d(x, f32::INFINITY, two.padding([1, 1])), "lp_pool2d \"lp_pool2d\": Lp pooling has no");
     for output in [[0, 2], [large, 1], [1, large / 2]] {

@@ -111,7 +111,7 @@ impl Graph {
         if !(fewest..=most).contains(&inputs.len()) {
             let expected = match most {
                 _ if fewest == most => fewest.to_string(),
-                usize::MAX => format!("at least {fewest}"),
+                usize::MAX => format!("{fewest} or more"),
                 _ => format!("{fewest} to {most}"),
             };
             return Err(format!("takes {expected} inputs, found {}", inputs.len()));

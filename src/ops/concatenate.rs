@@ -46,7 +46,7 @@ impl Operator for Concatenate {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let Some(first) = inputs.first() else { return Err("expected a non-empty list of tensors".into()) };
+        let first = inputs[0];
         let mut sizes = first.shape.to_vec();
         if self.axis >= sizes.len() {
             return Err(format!(

@@ -1,8 +1,8 @@
 //! Rows by index, and their gradient.
 
 use crate::harness::{Case, labels, numbers};
-use wgrad::ops::embedding::{Embedding, EmbeddingGrad};
 use wgrad::HostTensor;
+use wgrad::ops::embedding::{Embedding, EmbeddingGrad};
 
 /// Both passes, with indices of this shape.
 pub fn passes(name: &str, rows: usize, features: usize, shape: &[usize], forward: Embedding) -> Vec<Case> {
@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
         passes("a batch of sentences in fours, padding", 11, 12, &[5, 17], padded),
         passes("more rows than indices", 131, 3, &[2, 3, 4], plain),
         passes("few rows, long lists", 3, 7, &[613], plain),
-        passes("rows of more positions than one invocation looks at", 5, 4, &[33_000], padded),
+        passes("more positions than one invocation looks at, padding", 5, 4, &[33_000], padded),
     ]
     .into_iter()
     .flatten()

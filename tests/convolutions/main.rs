@@ -53,11 +53,13 @@ impl Problem {
         Ok(Problem { graph, inputs, outputs })
     }
 
-    /// Takes of every operator the variant of this number, counted round.
+    /// Takes of every operator that is left in the plan the variant of this number, counted round.
     fn variants(&self, number: usize, caps: &Caps) -> PlanOptions {
-        self.graph.nodes().fold(PlanOptions::default(), |options, (_, node)| {
+        let plan = Plan::new(&self.graph, &self.outputs, caps).unwrap_or_else(|e| panic!("{e}"));
+        let graph = plan.graph();
+        graph.nodes().fold(PlanOptions::default(), |options, (_, node)| {
             let kinds: Vec<_> =
-                node.inputs.iter().map(|&v| &self.graph.value(v).expect("of this graph").kind).collect();
+                node.inputs.iter().map(|&v| &graph.value(v).expect("of this graph").kind).collect();
             let variants = node.operator.variants(&kinds, caps);
             options.variant(node.operator.name(), variants[number % variants.len()])
         })
