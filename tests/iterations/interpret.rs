@@ -168,11 +168,11 @@ impl<'m> Run<'m> {
                 return Ok(End::Return(value));
             }
             Statement::Store { pointer, value } => {
-                if root(frame.function, *pointer).is_some_and(|local| frame.slice.needs_local(local)) {
-                    if let Some((local, path)) = self.place(frame, *pointer) {
-                        let value = self.evaluate(frame, *value);
-                        frame.locals[local.index()].set(&path, value);
-                    }
+                if root(frame.function, *pointer).is_some_and(|local| frame.slice.needs_local(local))
+                    && let Some((local, path)) = self.place(frame, *pointer)
+                {
+                    let value = self.evaluate(frame, *value);
+                    frame.locals[local.index()].set(&path, value);
                 }
             }
             Statement::Call { function, arguments, result } => {

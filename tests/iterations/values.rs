@@ -383,11 +383,11 @@ impl Slice {
                 }
                 // Whether a function's value is wanted is its caller's affair.
                 Statement::Return { value: Some(value) } => self.need(function, *value),
-                Statement::Store { pointer, value } => {
-                    if root(function, *pointer).is_some_and(|local| self.needs_local(local)) {
-                        self.need(function, *value);
-                        self.need(function, *pointer);
-                    }
+                Statement::Store { pointer, value }
+                    if root(function, *pointer).is_some_and(|local| self.needs_local(local)) =>
+                {
+                    self.need(function, *value);
+                    self.need(function, *pointer);
                 }
                 Statement::Call { function: callee, arguments, result } => {
                     let loops = known[callee].loops;
