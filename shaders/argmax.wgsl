@@ -2,7 +2,7 @@
 // row. NaN is both.
 //
 // Layout [outer, AXIS, INNER]; a row is one outer and one inner index. A team of TEAM invocations makes a
-// row, or of long rows each of PARTS parts of PART_AXIS terms, of which argmax_merge finds the best. Each
+// row, or of long rows each of PARTS parts of PART_AXIS terms, and argmax_merge finds the best of those. Each
 // invocation looks at every TEAM-th term in order; the finds are then compared as a fixed tree
 // (shared/team_best).
 @group(0) @binding(0) var<storage, read> x: array<f32>;

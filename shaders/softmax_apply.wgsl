@@ -1,5 +1,5 @@
 // y[i] = exp(x[i] - m) / sum, or with LOG x[i] - m - log(sum), with the maximum m and the sum of the row that i
-// lies in: the end of softmax over rows too long for a team (softmax), of which both were reduced before.
+// lies in: the end of softmax over rows too long for a team (softmax), both reduced before.
 //
 // Layout [outer, AXIS, INNER]; a row is one outer and one inner index. One workgroup makes 64 * ITEMS
 // neighbouring elements, an invocation every 64th of them.

@@ -66,7 +66,7 @@ impl Dataset {
 
     /// Reads one file of images and one of labels, plain or, where the name ends in `.gz`, gzipped. Images are
     /// unsigned bytes in three dimensions; labels are unsigned bytes or 32-bit integers in one, or QMNIST's rows of
-    /// eight integers, of which the first is the class.
+    /// eight integers; the first is the class.
     ///
     /// # Errors
     /// As [`Dataset::load`], for `classes` classes.

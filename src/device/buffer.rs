@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of one upload; larger ones go in pieces.
 const PIECE: usize = 16 << 20;
-/// What an upload takes of staging memory besides its bytes, about.
+/// Staging memory that an upload takes in addition to its bytes, roughly.
 const STAGING_OVERHEAD: u64 = 4 << 10;
 /// Bytes of uploads that the GPU may not be done with, at most.
 const MOST_STAGED: u64 = 64 << 20;

@@ -122,7 +122,7 @@ impl Device {
         Error::Device { adapter: self.adapter().to_owned(), message }
     }
 
-    /// Fails where `object`, which belongs to the device `other`, is to be used on this one.
+    /// Fails if `object`, which belongs to the device `other`, is used on this one.
     pub(crate) fn check_owns(&self, object: &'static str, other: &Device) -> Result<()> {
         if Arc::ptr_eq(&self.inner, &other.inner) {
             return Ok(());

@@ -93,7 +93,7 @@ fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs `work` on this thread and on as many others as make `threads`, or as there are to be had.
+/// Runs `work` on `threads` threads, this one included, or on as many as the system gives.
 #[cfg(not(target_arch = "wasm32"))]
 fn on_threads(threads: usize, work: impl Fn() + Copy + Send) {
     std::thread::scope(|scope| {

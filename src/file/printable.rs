@@ -21,12 +21,12 @@ pub fn printable(text: &str) -> String {
     escaped(&shortened(text, &NAME))
 }
 
-/// As [`printable`], for a path, of which up to 1,000 characters are shown.
+/// As [`printable`], for a path. Shows up to 1,000 characters.
 pub fn printable_path(path: &Path) -> String {
     escaped(&shortened(&path.to_string_lossy(), &PATH))
 }
 
-/// As [`printable`], for a sentence that may have such texts in it, of which up to 4,000 characters are shown.
+/// As [`printable`], for a sentence that contains such texts. Shows up to 4,000 characters.
 pub fn printable_message(text: &str) -> String {
     escaped(&shortened(text, &MESSAGE))
 }

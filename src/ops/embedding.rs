@@ -165,7 +165,7 @@ impl EmbeddingGrad {
         Ok(order)
     }
 
-    /// Records the gradient by sorted positions, of which there are too many for lists.
+    /// Records the gradient by sorted positions, where there are too many for lists.
     fn lower_sorted(&self, cx: &mut Lower<'_>) -> Result<()> {
         let positions = cx.input_type(0).shape.elements();
         let features = Self::features(cx.input_type(1));

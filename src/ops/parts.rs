@@ -63,7 +63,7 @@ pub(super) struct Sum<'s> {
     pub result: Option<Operand>,
     /// A kernel of the file that defines `conclude` and whatever that needs, to which the sum is joined.
     pub conclude: &'s dyn Fn(&Lower<'_>, &'static ShaderFile) -> Result<Kernel>,
-    /// What that binds besides parts and result.
+    /// What that binds in addition to parts and result.
     pub beside: Option<Operand>,
 }
 

@@ -17,7 +17,7 @@ const LANES: usize = 64;
 /// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
 const BLOCK: usize = 1024;
 
-/// Terms of a stretch of so many elements that are added one after the other, of which whole blocks count one.
+/// Terms that are added one after the other in a stretch of so many elements; a whole block counts as one.
 pub(super) fn serial_terms(elements: usize) -> u64 {
     elements.min(4 * BLOCK + elements / (BLOCK * BLOCK)) as u64
 }

@@ -112,7 +112,7 @@ impl Watching {
     }
 }
 
-/// Finds what is to be watched while nodes are lowered.
+/// Finds what to watch while nodes are lowered.
 pub(super) struct Builder<'g> {
     graph: &'g Graph,
     arenas: &'g Arenas,

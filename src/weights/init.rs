@@ -189,7 +189,7 @@ impl<'d> Filler<'d> {
     }
 }
 
-/// What a tensor starts from, and the name that its random numbers go by.
+/// What a tensor starts from, and the name that seeds its random numbers.
 fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
     let info = graph.info(value);
     let Init::Copy(of) = init else { return Ok((init, &info.name)) };

@@ -10,7 +10,7 @@ use wgrad::ops::softmax::Softmax;
 use wgrad::plan::MAX_ITERATIONS;
 use wgrad::{HostData, HostTensor};
 
-/// Ordinary numbers, of which one in the middle of a row is another.
+/// Ordinary numbers, with another one in the middle of a row.
 fn spotted(shape: [usize; 2], number: f32) -> HostTensor {
     let mut x = numbers(shape, 3);
     if let HostData::F32(data) = &mut x.data {

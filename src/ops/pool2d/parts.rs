@@ -29,7 +29,7 @@ pub(super) fn is_short(iterations: u64) -> bool {
     iterations <= MAX_ITERATIONS
 }
 
-/// Iterations of loops over `sizes`, one in the other, of which the inner takes `each` more.
+/// Iterations of nested loops over `sizes`; the innermost takes `each` more.
 pub(super) fn nested(sizes: [usize; 2], each: u64) -> u64 {
     let [outer, inner] = sizes.map(|size| size as u64);
     outer.saturating_mul(inner.saturating_mul(1 + each).saturating_add(1))

@@ -282,12 +282,12 @@ impl Windows {
         [0, 1].map(|d| covers[d].min(kernel[d]).min(output[d]))
     }
 
-    /// Loop iterations over the taps of one window, each of which takes `each` more.
+    /// Loop iterations over the taps of one window; each tap takes `each` more.
     pub(super) fn tap_iterations(&self, input: &Shape, each: u64) -> u64 {
         nested(self.kernel([input[2], input[3]]), each)
     }
 
-    /// Loop iterations over the windows that can cover one element, each of which takes `each` more.
+    /// Loop iterations over the windows that can cover one element; each window takes `each` more.
     pub(super) fn cover_iterations(&self, input: &Shape, each: u64) -> u64 {
         nested(self.covers([input[2], input[3]]), each)
     }
