@@ -144,6 +144,40 @@ fn an_update_that_overflows_is_named_and_not_the_next_steps_node() {
     }
 }
 
+/// With an eps of 0 what lies between the tensors of an arena becomes NaN. Only their elements count.
+#[test]
+fn only_elements_count_where_an_eps_of_0_divides_zeros() {
+    let mut graph = Graph::new();
+    let rate = graph.scalar("learning_rate").expect("the name is free");
+    let pairs: Vec<_> = [("p", 3), ("q", 5)]
+        .map(|(name, size)| {
+            let parameter = graph.parameter(name, [size], Init::Constant(0.5)).expect("the name is free");
+            (parameter, graph.input(&format!("d{name}"), [size]).expect("the name is free"))
+        })
+        .into();
+    let optimizer = optim::Adam::new(rate).eps(0.0).average(optim::Average::new(0.9));
+    optimizer.apply(&mut graph, &pairs).expect("the parameters are the graph's");
+    let options = PlanOptions::default().watch(Watch::new());
+    let plan = Plan::with_options(&graph, &[], device().caps(), &options).unwrap_or_else(|e| panic!("{e}"));
+    let weights = Weights::init(device(), &graph, 7).unwrap_or_else(|e| panic!("{e}"));
+    let mut session = Session::new(device(), plan, &weights).unwrap_or_else(|e| panic!("{e}"));
+    session.write(pairs[0].1, &[1.0f32, -2.0, 3.0]).expect("the numbers fit");
+    session.write(pairs[1].1, &[1.0f32; 5]).expect("the numbers fit");
+    session.write_scalar(rate, 0.1).expect("a rate is a number");
+    steps(&mut session, 2);
+    session.check_finite().expect("every element is finite");
+    // Its gradient was never other than 0: 0 / 0, as in PyTorch.
+    let mut fresh = session
+        .rebuild(device(), &Weights::init(device(), &graph, 7).expect("as before"))
+        .expect("as before");
+    fresh.write(pairs[0].1, &[1.0f32, 0.0, 3.0]).expect("the numbers fit");
+    fresh.write(pairs[1].1, &[1.0f32; 5]).expect("the numbers fit");
+    fresh.write_scalar(rate, 0.1).expect("a rate is a number");
+    steps(&mut fresh, 1);
+    let node = found(&mut fresh).node.expect("the update made it");
+    assert_eq!((node.operator.as_str(), node.is_update, node.elements), ("adam_update", true, 1));
+}
+
 fn not_finite(tensor: &HostTensor) -> u64 {
     tensor.to_f64().iter().filter(|x| !x.is_finite()).count() as u64
 }

@@ -2,7 +2,7 @@
 // its Scales, what all elements of a step share. Gradients are clipped on the way.
 //
 // Parameters, gradients and state each lie in a run of an arena, tensor after tensor, padded with zeros
-// to 64 elements, which stay zero. One workgroup makes 64 * ITEMS neighbouring vectors of four, an
+// to 64 elements, which stay zero unless an eps of 0 divides them. One workgroup makes 64 * ITEMS neighbouring vectors of four, an
 // invocation every 64th of them. Between the steps that update, nothing is written.
 @group(0) @binding(0) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;

@@ -129,6 +129,12 @@ pub trait Operator: Any + Debug + Send + Sync {
         false
     }
 
+    /// For an operator with arenas: whether it may turn the zeros between their tensors into other numbers. The
+    /// numerics watch then looks at tensors one by one.
+    fn fills_padding(&self) -> bool {
+        false
+    }
+
     /// Pairs (output, input) that share storage: the output is the input's new value.
     fn in_place(&self) -> Vec<(usize, usize)> {
         Vec::new()

@@ -120,6 +120,8 @@ pub(super) struct Builder<'g> {
     replaced: BTreeMap<Value, NodeId>,
     /// Storages of what the user may read.
     kept: BTreeSet<Value>,
+    /// Whether what lies between an arena's tensors may be no zeros, so that arenas can't be looked at whole.
+    padding_filled: bool,
     pub watching: Watching,
     /// Values that are to live to the end of the step, and bytes that further ones may take.
     pub pinned: Vec<Value>,
@@ -150,6 +152,7 @@ impl<'g> Builder<'g> {
             arenas,
             replaced,
             kept: outputs.iter().map(|&value| graph.storage(value)).collect(),
+            padding_filled: graph.nodes().any(|(_, node)| node.operator.fills_padding()),
             watching: Watching {
                 watched,
                 before,
@@ -167,7 +170,8 @@ impl<'g> Builder<'g> {
 
     /// Where the kernels of the next node are to count.
     pub fn hook(&self, node: &Node) -> Option<Hook> {
-        let watched = !self.watching.except.contains(&node.name);
+        let whole = self.padding_filled && !node.operator.arenas().is_empty();
+        let watched = !whole && !self.watching.except.contains(&node.name);
         watched.then_some(Hook { count: self.watching.watched.len(), least_bits: self.watching.least_bits })
     }
 
@@ -188,7 +192,17 @@ impl<'g> Builder<'g> {
         let arenas = node.operator.arenas();
         if !arenas.is_empty() {
             let count = self.count(Watched::Updates(id));
-            if !drafted.hooked {
+            if self.padding_filled {
+                for (_, input) in node.operator.in_place() {
+                    let value = node.inputs[input];
+                    if self.lasts(id, value) {
+                        self.watching.after.push((count, value));
+                    } else {
+                        let bytes = self.graph.info(value).kind.bytes();
+                        drafted.drafts.push(self.scan(Operand::Value(value), bytes, count));
+                    }
+                }
+            } else if !drafted.hooked {
                 let updated: BTreeSet<usize> =
                     node.operator.in_place().into_iter().map(|(_, input)| input).collect();
                 for run in arenas.iter().filter(|run| updated.contains(&run.start)) {
@@ -212,7 +226,7 @@ impl<'g> Builder<'g> {
             }
             let count = self.count(Watched::Output(id, i));
             let root = self.graph.storage(value);
-            let lasts = self.replaced.get(&root).is_none_or(|&last| last == id);
+            let lasts = self.lasts(id, value);
             let placed = self.arenas.places.contains_key(&root) || self.kept.contains(&root);
             let bytes = kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
             if lasts && placed {
@@ -225,6 +239,11 @@ impl<'g> Builder<'g> {
                 drafted.drafts.push(self.scan(Operand::Value(value), kind.bytes(), count));
             }
         }
+    }
+
+    /// Whether no node after `id` writes the value's storage in place.
+    fn lasts(&self, id: NodeId, value: Value) -> bool {
+        self.replaced.get(&self.graph.storage(value)).is_none_or(|&last| last == id)
     }
 
     fn count(&mut self, of: Watched) -> usize {

@@ -53,6 +53,10 @@ impl Rule for AdadeltaRule {
             .with("WEIGHT_DECAY", self.weight_decay as f32)
     }
 
+    fn fills_padding(&self) -> bool {
+        self.eps == 0.0
+    }
+
     fn reference(&self, element: &mut Element) {
         reference::adadelta(self, element);
     }

@@ -65,6 +65,10 @@ impl Rule for AdagradRule {
             .with("WEIGHT_DECAY", self.weight_decay as f32)
     }
 
+    fn fills_padding(&self) -> bool {
+        self.eps == 0.0
+    }
+
     fn reference(&self, element: &mut Element) {
         reference::adagrad(self, element);
     }

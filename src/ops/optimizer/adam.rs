@@ -64,6 +64,10 @@ impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
             .with("AMSGRAD", self.amsgrad)
     }
 
+    fn fills_padding(&self) -> bool {
+        self.eps == 0.0
+    }
+
     fn reference(&self, element: &mut Element) {
         reference::adam(self, element);
     }

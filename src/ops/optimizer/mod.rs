@@ -102,6 +102,11 @@ pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Whether an element that is zero, as its gradient and state are, may become something else: NaN by 0 / 0.
+    fn fills_padding(&self) -> bool {
+        false
+    }
+
     /// The update of one element in f64.
     fn reference(&self, element: &mut Element);
 }
@@ -269,6 +274,10 @@ impl<R: Rule> Operator for Update<R> {
     fn in_place(&self) -> Vec<(usize, usize)> {
         let (parameters, runs) = (self.parameters(), self.runs());
         (0..parameters).chain(2 * parameters..runs * parameters).enumerate().collect()
+    }
+
+    fn fills_padding(&self) -> bool {
+        self.groups.iter().any(|group| group.rule.fills_padding())
     }
 
     fn arenas(&self) -> Vec<Range<usize>> {

@@ -114,6 +114,10 @@ impl Rule for NadamRule {
         Ok(Some(momenta))
     }
 
+    fn fills_padding(&self) -> bool {
+        self.eps == 0.0
+    }
+
     fn reference(&self, element: &mut Element) {
         reference::nadam(self, element);
     }

@@ -62,6 +62,10 @@ impl Rule for RmspropRule {
             .with("CENTERED", self.centered)
     }
 
+    fn fills_padding(&self) -> bool {
+        self.eps == 0.0
+    }
+
     fn reference(&self, element: &mut Element) {
         reference::rmsprop(self, element);
     }
