@@ -269,7 +269,7 @@ impl HostTensor {
     }
 
     /// Shape and element type.
-    pub fn kind(&self) -> TensorType {
+    pub fn ty(&self) -> TensorType {
         TensorType { shape: self.shape.clone(), dtype: HostSlice::from(self).dtype() }
     }
 

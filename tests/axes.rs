@@ -285,7 +285,7 @@ fn the_first_of_equals_is_found() {
     let (shape, nan) = ([2, 4], f32::NAN);
     let x = [3.0, 7.0, 7.0, -1.0, 5.0, nan, 2.0, nan];
     let along = indices(&shape, &x, |graph, x| graph.argmax(x, Some(1), false));
-    assert_eq!(along.kind(), TensorType::i32([2]));
+    assert_eq!(along.ty(), TensorType::i32([2]));
     assert_is(&along, &[2], &[1.0, 1.0]);
     assert_is(&indices(&shape, &x, |graph, x| graph.argmin(x, Some(1), true)), &[2, 1], &[3.0, 1.0]);
     assert_is(&indices(&shape, &x, |graph, x| graph.argmax(x, Some(0), false)), &[4], &[1.0, 1.0, 0.0, 1.0]);
@@ -425,13 +425,13 @@ fn chains_go_along() {
                 assert_eq!(plan.steps().len(), 1, "{plan}");
                 let mut session = Session::new(device(), plan, &Weights::init(device(), &built.graph, 0)?)?;
                 for (seed, (value, info)) in (1..).zip(built.graph.values()) {
-                    match (&info.source, info.kind.dtype) {
+                    match (&info.source, info.ty.dtype) {
                         (Source::Input, DType::I32) => {
                             let indices = case.inputs.iter().find(|input| input.as_f32().is_none());
                             session.write(value, indices.expect("the case has indices"))?;
                         }
                         (Source::Input, _) => {
-                            session.write(value, &harness::numbers(info.kind.shape.clone(), seed))?;
+                            session.write(value, &harness::numbers(info.ty.shape.clone(), seed))?;
                         }
                         _ => {}
                     }

@@ -216,12 +216,12 @@ fn every_variant_can_finish_with_a_chain() {
             if !node.operator.describe().contains('+') {
                 continue;
             }
-            let kinds: Vec<_> = node
+            let types: Vec<_> = node
                 .inputs
                 .iter()
-                .map(|&v| plan.graph().value(v).expect("of this graph").kind.clone())
+                .map(|&v| plan.graph().value(v).expect("of this graph").ty.clone())
                 .collect();
-            for variant in node.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps()) {
+            for variant in node.operator.variants(&types.iter().collect::<Vec<_>>(), device().caps()) {
                 let options = PlanOptions::default().variant(node.operator.name(), variant);
                 let (mut session, _weights) = problem.session(&options);
                 session.verify().unwrap_or_else(|e| {

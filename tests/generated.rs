@@ -416,16 +416,16 @@ fn chains_of_generated_shapes() {
         let plan = Plan::new(&graph, &[y], device().caps()).unwrap_or_else(|e| panic!("{graph}{e}"));
         assert_eq!(plan.steps().len(), 1, "{plan}");
         let node = plan.graph().node(plan.steps()[0].node).expect("of this graph").clone();
-        let kinds: Vec<_> =
-            node.inputs.iter().map(|&v| graph.value(v).expect("of this graph").kind.clone()).collect();
-        for variant in node.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps()) {
+        let types: Vec<_> =
+            node.inputs.iter().map(|&v| graph.value(v).expect("of this graph").ty.clone()).collect();
+        for variant in node.operator.variants(&types.iter().collect::<Vec<_>>(), device().caps()) {
             let run = || -> Result<(), Error> {
                 let options = PlanOptions::default().variant(node.operator.name(), variant);
                 let plan = Plan::with_options(&graph, &[y], device().caps(), &options)?;
                 let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
                 for (seed, (value, info)) in (1..).zip(graph.values()) {
                     if matches!(info.source, Source::Input) {
-                        session.write(value, &numbers(info.kind.shape.clone(), seed))?;
+                        session.write(value, &numbers(info.ty.shape.clone(), seed))?;
                     }
                 }
                 session.verify().map(|_| ())

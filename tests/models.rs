@@ -103,7 +103,7 @@ fn held(graph: &Graph) -> BTreeMap<String, Vec<usize>> {
     graph
         .values()
         .filter(|(_, info)| in_file(&info.source))
-        .map(|(_, info)| (info.name.clone(), info.kind.shape.to_vec()))
+        .map(|(_, info)| (info.name.clone(), info.ty.shape.to_vec()))
         .collect()
 }
 

@@ -189,10 +189,10 @@ fn a_run_writes_what_it_was_asked_for() {
     assert_eq!(report["losses"].as_array().map(Vec::len), Some(12));
     assert_eq!(report["test_accuracy"].as_array().map(Vec::len), Some(2));
     assert_eq!(report["submits_per_step"], 1.0);
-    let kinds = report["device_bytes"].as_object().unwrap();
+    let types = report["device_bytes"].as_object().unwrap();
     let sum: u64 =
-        kinds.iter().filter(|(kind, _)| *kind != "total").map(|(_, bytes)| bytes.as_u64().unwrap()).sum();
-    assert_eq!(kinds["total"], sum);
+        types.iter().filter(|(kind, _)| *kind != "total").map(|(_, bytes)| bytes.as_u64().unwrap()).sum();
+    assert_eq!(types["total"], sum);
     for measured in ["images_per_second", "seconds_to_first_step", "dispatches_per_step"] {
         assert!(report[measured].as_f64().unwrap() > 0.0, "{measured}");
     }

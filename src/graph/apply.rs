@@ -66,10 +66,10 @@ impl Graph {
             message,
         };
         self.check_inputs(operator.as_ref(), inputs).map_err(error)?;
-        let kinds: Vec<&TensorType> = inputs.iter().map(|&v| &self.info(v).kind).collect();
-        let outputs = operator.infer(&kinds).map_err(error)?;
-        for kind in &outputs {
-            self.check_size(operator.name(), &name, kind)?;
+        let types: Vec<&TensorType> = inputs.iter().map(|&v| &self.info(v).ty).collect();
+        let outputs = operator.infer(&types).map_err(error)?;
+        for ty in &outputs {
+            self.check_size(operator.name(), &name, ty)?;
         }
         if expected.is_some_and(|expected| expected != outputs.len()) {
             return Err(error(format!(
@@ -77,8 +77,8 @@ impl Graph {
                 outputs.len()
             )));
         }
-        check_storage(operator.as_ref(), &kinds, &outputs).map_err(error)?;
-        let labels = operator.labels(&kinds);
+        check_storage(operator.as_ref(), &types, &outputs).map_err(error)?;
+        let labels = operator.labels(&types);
         if let Some((input, range)) = labels {
             self.restrict_labels(inputs[input], range, operator.name(), &name).map_err(error)?;
         }
@@ -86,9 +86,9 @@ impl Graph {
         let node = self.nodes.len();
         let id = self.identity.node(node);
         let mut values = Vec::with_capacity(outputs.len());
-        for (output, kind) in outputs.into_iter().enumerate() {
+        for (output, ty) in outputs.into_iter().enumerate() {
             let name = if output == 0 { name.clone() } else { format!("{name}:{output}") };
-            let value = self.push(name, kind, Source::Node { node: id, output });
+            let value = self.push(name, ty, Source::Node { node: id, output });
             values.push(value);
         }
         if operator.is_view() {
@@ -238,8 +238,8 @@ impl Graph {
     }
 
     /// A value that a node of [`Graph::with_nodes`] is going to make.
-    pub(crate) fn reserve(&mut self, name: String, kind: TensorType) -> Value {
-        self.push(name, kind, Source::Dropped)
+    pub(crate) fn reserve(&mut self, name: String, ty: TensorType) -> Value {
+        self.push(name, ty, Source::Dropped)
     }
 }
 

@@ -100,13 +100,13 @@ impl Graph {
     pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
         self.check_owned([loss])?;
         let info = self.value(loss)?;
-        if info.kind.dtype != DType::F32 || info.kind.shape.elements() != 1 {
+        if info.ty.dtype != DType::F32 || info.ty.shape.elements() != 1 {
             return Err(Error::Graph(format!(
                 "the loss must be one f32 number; \"{}\" is {}",
-                info.name, info.kind
+                info.name, info.ty
             )));
         }
-        let seed = HostTensor::f32(info.kind.shape.clone(), vec![1.0]);
+        let seed = HostTensor::f32(info.ty.shape.clone(), vec![1.0]);
         let seed = self.constant(seed)?;
         self.gradients_from(&[(loss, seed)], by)
     }
@@ -132,10 +132,10 @@ impl Graph {
         let mut gradients: Vec<Option<Value>> = vec![None; self.values.len()];
         for &(value, gradient) in outputs {
             let (expected, found) = (self.info(value), self.info(gradient));
-            if expected.kind != found.kind {
+            if expected.ty != found.ty {
                 return Err(Error::Graph(format!(
                     "the gradient of \"{}\" must be {}, not {}",
-                    expected.name, expected.kind, found.kind
+                    expected.name, expected.ty, found.ty
                 )));
             }
             gradients[value.index] = Some(gradient);

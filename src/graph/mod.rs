@@ -59,7 +59,7 @@ pub struct ValueInfo {
     /// Name: unique for inputs, parameters and state.
     pub name: String,
     /// Shape and element type.
-    pub kind: TensorType,
+    pub ty: TensorType,
     /// Where it comes from.
     pub source: Source,
     /// For class labels and indices: what their readers permit. Checked before upload.
@@ -182,10 +182,10 @@ impl Graph {
     /// # Errors
     /// A zero-sized tensor, or one that holds another number of elements than its shape has.
     pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
-        let kind = tensor.kind();
+        let ty = tensor.ty();
         tensor.check().map_err(|message| self.refusal("constant", message))?;
-        self.check_size("constant", "", &kind)?;
-        Ok(self.push("constant".into(), kind, Source::Constant(tensor)))
+        self.check_size("constant", "", &ty)?;
+        Ok(self.push("constant".into(), ty, Source::Constant(tensor)))
     }
 
     /// A trained tensor, named after the current scope: `conv1.weight`.
@@ -270,7 +270,7 @@ impl Graph {
     /// # Errors
     /// A value of another graph.
     pub fn shape(&self, value: Value) -> Result<&Shape> {
-        Ok(&self.value(value)?.kind.shape)
+        Ok(&self.value(value)?.ty.shape)
     }
 
     /// A node by number.
@@ -294,7 +294,7 @@ impl Graph {
 
     /// [`Graph::shape`] of a value that is known to be this graph's.
     pub(crate) fn shape_of(&self, value: Value) -> &Shape {
-        &self.info(value).kind.shape
+        &self.info(value).ty.shape
     }
 
     /// [`Graph::node`] of a node that is known to be this graph's.
@@ -343,13 +343,13 @@ impl Graph {
         parts.join(".")
     }
 
-    fn named(&mut self, name: &str, kind: TensorType, source: Source) -> Result<Value> {
+    fn named(&mut self, name: &str, ty: TensorType, source: Source) -> Result<Value> {
         let what = match source {
             Source::Parameter(_) => "parameter",
             Source::State { .. } => "state",
             _ => "input",
         };
-        self.check_size(what, name, &kind)?;
+        self.check_size(what, name, &ty)?;
         if name == RESERVED_NAME && !matches!(source, Source::Input) {
             return Err(Error::Node {
                 operator: what.to_owned(),
@@ -358,7 +358,7 @@ impl Graph {
             });
         }
         if let Source::Parameter(init) | Source::State { init, .. } = &source {
-            init.check(&kind.shape).map_err(|message| Error::Node {
+            init.check(&ty.shape).map_err(|message| Error::Node {
                 operator: what.to_owned(),
                 node: name.to_owned(),
                 message,
@@ -366,38 +366,38 @@ impl Graph {
         }
         if let Some(&existing) = self.names.get(name) {
             return Err(Error::Graph(format!(
-                "{what} \"{name}\" {kind} takes a name that \"{name}\" {} has already; give each its own name or scope",
-                self.values[existing.index].kind
+                "{what} \"{name}\" {ty} takes a name that \"{name}\" {} has already; give each its own name or scope",
+                self.values[existing.index].ty
             )));
         }
-        let value = self.push(name.to_owned(), kind, source);
+        let value = self.push(name.to_owned(), ty, source);
         self.names.insert(name.to_owned(), value);
         Ok(value)
     }
 
-    fn check_size(&self, operator: &str, node: &str, kind: &TensorType) -> Result<()> {
+    fn check_size(&self, operator: &str, node: &str, ty: &TensorType) -> Result<()> {
         let error = |message: String| {
             Err(Error::Node { operator: operator.to_owned(), node: node.to_owned(), message })
         };
-        if kind.shape.elements() == 0 {
-            return error(format!("shape {} has no elements; every size must be at least 1", kind.shape));
+        if ty.shape.elements() == 0 {
+            return error(format!("shape {} has no elements; every size must be at least 1", ty.shape));
         }
         // Kernels index with u32 and i32.
-        if kind.shape.elements() > i32::MAX as usize {
+        if ty.shape.elements() > i32::MAX as usize {
             return error(format!(
                 "shape {} has {} elements; a tensor holds at most {}",
-                kind.shape,
-                kind.shape.elements(),
+                ty.shape,
+                ty.shape.elements(),
                 i32::MAX
             ));
         }
         Ok(())
     }
 
-    fn push(&mut self, name: String, kind: TensorType, source: Source) -> Value {
-        debug_assert!(kind.dtype == DType::F32 || !matches!(source, Source::Parameter(_)));
+    fn push(&mut self, name: String, ty: TensorType, source: Source) -> Value {
+        debug_assert!(ty.dtype == DType::F32 || !matches!(source, Source::Parameter(_)));
         let index = self.values.len();
-        self.values.push(ValueInfo { name, kind, source, labels: LabelRanges::default(), storage: index });
+        self.values.push(ValueInfo { name, ty, source, labels: LabelRanges::default(), storage: index });
         self.identity.value(index)
     }
 }

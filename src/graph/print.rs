@@ -15,17 +15,17 @@ impl fmt::Display for Graph {
                 Source::State { .. } => "state",
                 Source::Node { .. } | Source::Dropped => continue,
             };
-            writeln!(f, "%{} = {source} \"{}\" {}", value.index, printable(&info.name), info.kind)?;
+            writeln!(f, "%{} = {source} \"{}\" {}", value.index, printable(&info.name), info.ty)?;
         }
         for (_, node) in self.nodes() {
             let list = |values: &[super::Value]| {
                 values.iter().map(|v| format!("%{}", v.index)).collect::<Vec<_>>().join(", ")
             };
-            let kinds =
-                node.outputs.iter().map(|&v| self.info(v).kind.to_string()).collect::<Vec<_>>().join(", ");
+            let types =
+                node.outputs.iter().map(|&v| self.info(v).ty.to_string()).collect::<Vec<_>>().join(", ");
             writeln!(
                 f,
-                "{} = {} \"{}\" ({}) -> {kinds}",
+                "{} = {} \"{}\" ({}) -> {types}",
                 list(&node.outputs),
                 node.operator.name(),
                 printable(&node.name),

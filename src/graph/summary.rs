@@ -81,22 +81,22 @@ impl Graph {
             let mut parameters = 0;
             for &input in &node.inputs {
                 let info = self.info(input);
-                let elements = info.kind.shape.elements() as u64;
+                let elements = info.ty.shape.elements() as u64;
                 match info.source {
                     Source::Parameter(_) if seen.insert(input) => parameters += elements,
                     Source::State { .. } if seen.insert(input) => summary.state += elements,
                     _ => {}
                 }
             }
-            let kinds: Vec<_> = node.inputs.iter().map(|&v| &self.info(v).kind).collect();
+            let types: Vec<_> = node.inputs.iter().map(|&v| &self.info(v).ty).collect();
             let own = node.outputs.iter().filter(|&&v| self.storage(v) == v);
             summary.rows.push(SummaryRow {
                 layer: node.name.clone(),
                 operator: node.operator.name(),
                 shape: self.shape_of(node.outputs[0]).clone(),
                 parameters,
-                multiply_adds: node.operator.multiply_adds(&kinds),
-                bytes: own.map(|&v| self.info(v).kind.bytes()).sum(),
+                multiply_adds: node.operator.multiply_adds(&types),
+                bytes: own.map(|&v| self.info(v).ty.bytes()).sum(),
             });
         }
         Ok(summary)

@@ -132,7 +132,7 @@ impl Operator for ExtremumGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let shape = broadcast(&inputs[1].shape, &inputs[2].shape)?;
-        if inputs.iter().any(|kind| kind.dtype != DType::F32) || inputs[0].shape != shape {
+        if inputs.iter().any(|ty| ty.dtype != DType::F32) || inputs[0].shape != shape {
             return Err(format!("expects a gradient like the output f32{shape}, found {}", inputs[0]));
         }
         Ok(vec![inputs[0].clone()])
@@ -158,7 +158,7 @@ impl Operator for ExtremumGrad {
 
 /// How each input is broadcast to `shape`.
 fn reach(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<Reach>> {
-    inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect()
+    inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect()
 }
 
 impl Graph {

@@ -229,7 +229,7 @@ impl Graph {
         let Some((dropout, step)) = dropout else {
             return Err(Error::Graph(format!("\"{}\" is not the output of a dropout", info.name)));
         };
-        let shape = info.kind.shape.clone();
+        let shape = info.ty.shape.clone();
         self.apply1(DropoutMask { dropout, shape }, &[step])
     }
 }

@@ -194,7 +194,7 @@ impl Operator for LocalResponseNormGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.0.check(inputs[0])?;
-        match inputs[1..].iter().find(|kind| **kind != inputs[0]) {
+        match inputs[1..].iter().find(|ty| **ty != inputs[0]) {
             Some(found) => {
                 Err(format!("expects gradient and scales like the input {}, found {found}", inputs[0]))
             }

@@ -172,7 +172,7 @@ impl Loss {
 
     fn function(self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let shape = &inputs[0].shape;
-        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect();
+        let reach: Option<Vec<Reach>> = inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect();
         let function = self.element.function(0, inputs.len());
         Some(Pointwise { file: &FUNCTIONS, function, reach: reach?, numbers: self.element.numbers() })
     }
@@ -256,10 +256,10 @@ impl Operator for Loss {
         if self.reduction == Reduction::None {
             return pointwise::lower(cx);
         }
-        let kinds: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
-        let shape = kinds[0].shape.clone();
-        let pointwise = self.function(&kinds.iter().collect::<Vec<_>>()).expect("the shape rule has passed");
-        let inputs = (0..kinds.len()).map(|i| (i > 0).then(|| cx.node.inputs[i])).collect();
+        let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
+        let shape = types[0].shape.clone();
+        let pointwise = self.function(&types.iter().collect::<Vec<_>>()).expect("the shape rule has passed");
+        let inputs = (0..types.len()).map(|i| (i > 0).then(|| cx.node.inputs[i])).collect();
         let link = Link { operator: Arc::clone(&cx.node.operator), pointwise, inputs, shape: shape.clone() };
         let scale = self.scale(&shape);
         let mut rest = lower_sum(cx, cx.input(0), shape.elements(), vec![link], scale)?;
@@ -317,7 +317,7 @@ impl Operator for LossGrad {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let shape = &inputs[0].shape;
-        let reach: Option<Vec<Reach>> = inputs.iter().map(|kind| Reach::of(&kind.shape, shape)).collect();
+        let reach: Option<Vec<Reach>> = inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect();
         let which = if self.by_target { 2 } else { 1 };
         let mut numbers = self.forward.element.numbers();
         numbers.push(self.forward.scale(shape));

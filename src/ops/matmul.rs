@@ -189,7 +189,7 @@ pub(crate) fn shape_class(m: usize, n: usize) -> &'static str {
 
 /// Says so unless every input is f32.
 pub(crate) fn require_f32(inputs: &[&TensorType]) -> Result<(), String> {
-    match inputs.iter().position(|kind| kind.dtype != DType::F32) {
+    match inputs.iter().position(|ty| ty.dtype != DType::F32) {
         None => Ok(()),
         Some(i) => Err(format!("input {i} must be f32, found {}", inputs[i])),
     }

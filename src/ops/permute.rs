@@ -97,10 +97,10 @@ impl Graph {
     pub fn permute(&mut self, x: Value, axes: impl Into<Vec<usize>>) -> Result<Value> {
         self.check_owned([x])?;
         let permute = Permute { axes: axes.into() };
-        let kind = &self.info(x).kind;
+        let ty = &self.info(x).ty;
         // Where only dimensions of size 1 change places, no element does: a view will do.
-        match permute.infer(&[kind]) {
-            Ok(outputs) if permute.moves_nothing(&kind.shape) => self.reshape(x, outputs[0].shape.clone()),
+        match permute.infer(&[ty]) {
+            Ok(outputs) if permute.moves_nothing(&ty.shape) => self.reshape(x, outputs[0].shape.clone()),
             _ => self.apply1(permute, &[x]),
         }
     }

@@ -238,7 +238,7 @@ impl Operator for ExtremumShare {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = inputs.iter().map(|kind| Reach::of(&kind.shape, &inputs[0].shape));
+        let reach = inputs.iter().map(|ty| Reach::of(&ty.shape, &inputs[0].shape));
         Some(Pointwise {
             file: &SHARE,
             function: "extremum_share",
@@ -264,11 +264,11 @@ fn check_broadcast(small: &[&TensorType], large: &TensorType) -> Result<(), Stri
     if large.dtype != DType::F32 || large.shape.len() > RANK {
         return Err(format!("expects an f32 input of at most {RANK} dimensions, found {large}"));
     }
-    for kind in small {
-        let fits = kind.shape.len() == large.shape.len()
-            && kind.shape.iter().zip(large.shape.iter()).all(|(&s, &l)| s == l || s == 1);
-        if !fits || kind.dtype != DType::F32 {
-            return Err(format!("expects what {large} is reduced to, found {kind}"));
+    for ty in small {
+        let fits = ty.shape.len() == large.shape.len()
+            && ty.shape.iter().zip(large.shape.iter()).all(|(&s, &l)| s == l || s == 1);
+        if !fits || ty.dtype != DType::F32 {
+            return Err(format!("expects what {large} is reduced to, found {ty}"));
         }
     }
     Ok(())

@@ -100,12 +100,12 @@ impl Graph {
         for &output in outputs {
             let info = self.info(output);
             let made = matches!(self.info(self.storage(output)).source, Source::Node { .. });
-            if !made || info.kind.dtype != DType::F32 {
+            if !made || info.ty.dtype != DType::F32 {
                 return Err(Error::Value {
                     name: info.name.clone(),
                     message: format!(
                         "only an f32 value that the step computes has moments; this is {}",
-                        info.kind
+                        info.ty
                     ),
                 });
             }

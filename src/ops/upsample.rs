@@ -165,11 +165,11 @@ impl Upsample {
     }
 }
 
-fn check_images(kind: &TensorType) -> Result<(), String> {
-    if kind.dtype == DType::F32 && kind.shape.len() == 4 {
+fn check_images(ty: &TensorType) -> Result<(), String> {
+    if ty.dtype == DType::F32 && ty.shape.len() == 4 {
         return Ok(());
     }
-    Err(format!("expected f32 of shape (N, C, H, W), found {kind}"))
+    Err(format!("expected f32 of shape (N, C, H, W), found {ty}"))
 }
 
 /// An input of another height and width. Inputs: x (N, C, H, W). Outputs: y.
@@ -246,13 +246,13 @@ impl Operator for Upsample2dGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let kind = TensorType::f32(self.input.clone());
-        check_images(&kind)?;
+        let ty = TensorType::f32(self.input.clone());
+        check_images(&ty)?;
         let output = TensorType::f32(self.upsample.output_shape(&self.input)?);
         if *inputs[0] != output {
             return Err(format!("expected the output's gradient as {output}, found {}", inputs[0]));
         }
-        Ok(vec![kind])
+        Ok(vec![ty])
     }
 
     fn finishes(&self) -> bool {

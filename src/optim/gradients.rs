@@ -53,10 +53,10 @@ pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
         if !matches!(info.source, Source::Parameter(_)) {
             return Err(Error::Graph(format!("an optimizer trains parameters; \"{}\" is none", info.name)));
         }
-        if info.kind != found.kind {
+        if info.ty != found.ty {
             return Err(Error::Graph(format!(
                 "the gradient of \"{}\" must be {}, not {}",
-                info.name, info.kind, found.kind
+                info.name, info.ty, found.ty
             )));
         }
         if !seen.insert(parameter) {
@@ -76,7 +76,7 @@ pub(super) fn state(
     let mut states = Vec::with_capacity(parameters.len());
     for (i, &parameter) in parameters.iter().enumerate() {
         let info = graph.info(parameter);
-        let (name, shape) = (format!("{}.{suffix}", info.name), info.kind.shape.clone());
+        let (name, shape) = (format!("{}.{suffix}", info.name), info.ty.shape.clone());
         let init = init(i, &info.name);
         // The parameter's name has its scope already.
         states.push(graph.unscoped(|graph| graph.state(&name, shape, init, false))?);

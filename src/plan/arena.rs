@@ -141,7 +141,7 @@ impl Arenas {
     fn is_next(&self, graph: &Graph, before: Value, value: Value) -> bool {
         match (self.places.get(&before), self.places.get(&value)) {
             (Some(&(page, offset)), Some(&place)) => {
-                let bytes = graph.info(before).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                let bytes = graph.info(before).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
                 place == (page, offset + bytes)
             }
             _ => false,
@@ -158,7 +158,7 @@ impl Arenas {
                     info.name
                 )));
             }
-            offset += info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            offset += info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
         }
         self.pages.push(Page { kind, bytes: offset });
         Ok(())
@@ -190,7 +190,7 @@ fn split(
     let mut pages = Vec::new();
     let (mut start, mut filled) = (0, 0u64);
     for (i, &value) in values.iter().enumerate() {
-        let bytes = graph.info(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        let bytes = graph.info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
         if i > start && (filled + bytes > page_bytes || breaks(i)) {
             pages.push(start..i);
             (start, filled) = (i, 0);

@@ -156,7 +156,7 @@ fn bound(plan: &Plan, step: &Step, binding: &Binding) -> String {
             let mut values = node.inputs.iter().chain(&node.outputs);
             values.find(|&&value| plan.place(value) == Some(binding.place)).copied()
         }
-        run => run.iter().max_by_key(|&&value| graph.info(value).kind.bytes()).copied(),
+        run => run.iter().max_by_key(|&&value| graph.info(value).ty.bytes()).copied(),
     };
     let Some(value) = value else { return "scratch memory".into() };
     let info = graph.info(graph.storage(value));
@@ -167,7 +167,7 @@ fn bound(plan: &Plan, step: &Step, binding: &Binding) -> String {
         _ => "",
     };
     let gradient = if what.is_empty() && !binding.run.is_empty() { "the gradient of " } else { what };
-    format!("{gradient}\"{}\" {}", info.name, info.kind)
+    format!("{gradient}\"{}\" {}", info.name, info.ty)
 }
 
 fn check_iterations(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut Found) {
@@ -195,8 +195,8 @@ fn check_workgroups(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut F
 fn batch(plan: &Plan) -> usize {
     plan.graph
         .values()
-        .find(|(_, info)| matches!(info.source, Source::Input) && !info.kind.shape.is_empty())
-        .map_or(0, |(_, info)| info.kind.shape[0])
+        .find(|(_, info)| matches!(info.source, Source::Input) && !info.ty.shape.is_empty())
+        .map_or(0, |(_, info)| info.ty.shape[0])
 }
 
 /// Whether memory grows with the batch. Weights and their gradients don't; the rest does when it

@@ -105,12 +105,12 @@ impl<'p> Lower<'p> {
 
     /// Type of input `i`.
     pub fn input_type(&self, i: usize) -> &TensorType {
-        &self.graph.info(self.node.inputs[i]).kind
+        &self.graph.info(self.node.inputs[i]).ty
     }
 
     /// Type of output `i`.
     pub fn output_type(&self, i: usize) -> &TensorType {
-        &self.graph.info(self.node.outputs[i]).kind
+        &self.graph.info(self.node.outputs[i]).ty
     }
 
     /// Input `i`, to be bound.
@@ -263,7 +263,7 @@ impl<'p> Lower<'p> {
 pub(crate) fn run_bytes(graph: &Graph, values: &[Value]) -> u64 {
     let mut end = 0u64;
     for &value in values {
-        end += graph.info(value).kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        end += graph.info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
     }
     end
 }

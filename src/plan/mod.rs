@@ -387,7 +387,7 @@ impl<'g> Builder<'g> {
         }
         let lifetimes = &mut self.lifetimes;
         let index = *self.of_value.entry(root).or_insert_with(|| {
-            lifetimes.push(Lifetime::new(info.kind.bytes()));
+            lifetimes.push(Lifetime::new(info.ty.bytes()));
             lifetimes.len() - 1
         });
         self.lifetimes[index].touch(now, access);
@@ -431,7 +431,7 @@ impl<'g> Builder<'g> {
         let mut places = BTreeMap::new();
         for &value in &self.touched {
             let info = self.graph.info(value);
-            let bytes = info.kind.bytes();
+            let bytes = info.ty.bytes();
             let place = match &info.source {
                 Source::Parameter(_) | Source::State { .. } => Place::Stored { value, bytes },
                 Source::Node { .. } => match self.arenas.places.get(&value) {

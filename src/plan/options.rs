@@ -66,12 +66,12 @@ impl PlanOptions {
 
     /// The variant of a node, and why it is that.
     pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(&'static str, String)> {
-        let kinds: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).kind).collect();
-        let offered = node.operator.variants(&kinds, caps);
+        let types: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
+        let offered = node.operator.variants(&types, caps);
         let operator = node.operator.name();
         let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
         match asked {
-            None => Ok(choice::choose(operator, node.operator.shape_class(&kinds), caps.kind, &offered)),
+            None => Ok(choice::choose(operator, node.operator.shape_class(&types), caps.kind, &offered)),
             Some(Choice { variant, .. }) => match offered.iter().find(|v| *v == variant) {
                 Some(&found) => Ok((found, "asked for by name".into())),
                 None => Err(Error::Variant {

@@ -9,7 +9,7 @@ impl fmt::Display for Plan {
         writeln!(f, "plan for {} adapter: {} dispatches, 1 submit", self.caps.kind, self.dispatches.len())?;
         for step in &self.steps {
             let node = self.graph.node_at(step.node);
-            let kind = &self.graph.info(node.outputs[0]).kind;
+            let kind = &self.graph.info(node.outputs[0]).ty;
             writeln!(
                 f,
                 "{} \"{}\" -> {kind}: {} ({})",

@@ -92,7 +92,7 @@ impl Plan {
         for dispatch in &self.dispatches[step.dispatches.clone()] {
             traffic = traffic + self.moved(&updated, dispatch);
         }
-        let bytes = |values: BTreeSet<Value>| values.iter().map(|&v| self.graph.info(v).kind.bytes()).sum();
+        let bytes = |values: BTreeSet<Value>| values.iter().map(|&v| self.graph.info(v).ty.bytes()).sum();
         let storages =
             |values: &[Value]| values.iter().map(|&v| self.graph.storage(v)).collect::<BTreeSet<_>>();
         traffic.least_read = bytes(storages(&node.inputs));

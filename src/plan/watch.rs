@@ -142,7 +142,7 @@ impl<'g> Builder<'g> {
         for value in read {
             let info = graph.info(value);
             let stored = matches!(info.source, Source::Parameter(_) | Source::State { .. });
-            if stored && info.kind.dtype == DType::F32 && !watch.except.contains(&info.name) {
+            if stored && info.ty.dtype == DType::F32 && !watch.except.contains(&info.name) {
                 before.push((watched.len(), value));
                 watched.push(Watched::Stored(value));
             }
@@ -198,7 +198,7 @@ impl<'g> Builder<'g> {
                     if self.lasts(id, value) {
                         self.watching.after.push((count, value));
                     } else {
-                        let bytes = self.graph.info(value).kind.bytes();
+                        let bytes = self.graph.info(value).ty.bytes();
                         drafted.drafts.push(self.scan(Operand::Value(value), bytes, count));
                     }
                 }
@@ -219,24 +219,24 @@ impl<'g> Builder<'g> {
             self.count(Watched::Output(id, 0));
         }
         for (i, &value) in node.outputs.iter().enumerate() {
-            let kind = &self.graph.info(value).kind;
+            let ty = &self.graph.info(value).ty;
             let made = read[i] || in_place.contains(&i);
-            if kind.dtype != DType::F32 || !made || (drafted.hooked && i == 0) || self.only_moves(node) {
+            if ty.dtype != DType::F32 || !made || (drafted.hooked && i == 0) || self.only_moves(node) {
                 continue;
             }
             let count = self.count(Watched::Output(id, i));
             let root = self.graph.storage(value);
             let lasts = self.lasts(id, value);
             let placed = self.arenas.places.contains_key(&root) || self.kept.contains(&root);
-            let bytes = kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            let bytes = ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
             if lasts && placed {
                 self.watching.after.push((count, value));
-            } else if lasts && kind.bytes() <= MOST_KEPT && bytes <= self.room {
+            } else if lasts && ty.bytes() <= MOST_KEPT && bytes <= self.room {
                 self.room -= bytes;
                 self.watching.after.push((count, value));
                 self.pinned.push(value);
             } else {
-                drafted.drafts.push(self.scan(Operand::Value(value), kind.bytes(), count));
+                drafted.drafts.push(self.scan(Operand::Value(value), ty.bytes(), count));
             }
         }
     }
@@ -255,7 +255,7 @@ impl<'g> Builder<'g> {
     fn only_moves(&self, node: &Node) -> bool {
         let made = |value: Value| {
             let info = self.graph.info(self.graph.storage(value));
-            info.kind.dtype != DType::F32
+            info.ty.dtype != DType::F32
                 || matches!(info.source, Source::Node { node, .. } if !self.watching.leaves_out(&self.graph.node_at(node).name))
         };
         node.operator.only_moves() && node.inputs.iter().all(|&value| made(value))

@@ -247,15 +247,15 @@ impl Session {
         let mut located = Vec::with_capacity(values.len());
         for &value in values {
             let (buffer, offset) = self.locate(value)?;
-            located.push((buffer.clone(), offset, self.plan.graph().info(value).kind.bytes()));
+            located.push((buffer.clone(), offset, self.plan.graph().info(value).ty.bytes()));
         }
         let parts: Vec<_> = located.iter().map(|(buffer, offset, bytes)| (buffer, *offset, *bytes)).collect();
         let bytes = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts)
             .map_err(|e| e.of_step(self.last_step()))?;
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;
-        let kinds = values.iter().map(|&value| &self.plan.graph().info(value).kind);
-        kinds.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect()
+        let types = values.iter().map(|&value| &self.plan.graph().info(value).ty);
+        types.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect()
     }
 
     fn locate(&self, value: Value) -> Result<(&Buffer, u64)> {
@@ -368,14 +368,14 @@ fn check_contents(info: &ValueInfo, data: HostSlice<'_>) -> Result<()> {
     if !matches!(info.source, Source::Input) {
         return error("is not an input; only inputs can be written".into());
     }
-    if data.dtype() != info.kind.dtype {
-        return error(format!("holds {}, found {} data", info.kind, data.dtype()));
+    if data.dtype() != info.ty.dtype {
+        return error(format!("holds {}, found {} data", info.ty, data.dtype()));
     }
-    if data.len() != info.kind.shape.elements() {
+    if data.len() != info.ty.shape.elements() {
         return error(format!(
             "shape {} has {} elements, found {}",
-            info.kind.shape,
-            info.kind.shape.elements(),
+            info.ty.shape,
+            info.ty.shape.elements(),
             data.len()
         ));
     }

@@ -225,7 +225,7 @@ impl Session {
                 continue;
             }
             let node = graph.node_at(step.node);
-            let inputs: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).kind).collect();
+            let inputs: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
             let dispatches = step.dispatches.clone().map(|i| {
                 let dispatch = &self.plan.dispatches()[i];
                 ProfiledDispatch {

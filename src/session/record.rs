@@ -26,12 +26,12 @@ impl Session {
         self.device.check()?;
         self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().info(value);
-        if info.kind.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
+        if info.ty.shape.elements() != 1 || !self.plan.outputs().contains(&value) || capacity == 0 {
             return Err(Error::Value {
                 name: info.name.clone(),
                 message: format!(
                     "only a one-element output of the plan can be recorded, with a capacity of at least 1; this is {}",
-                    info.kind
+                    info.ty
                 ),
             });
         }
@@ -53,7 +53,7 @@ impl Session {
         let last_step = self.last_step();
         self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().info(value);
-        let mut kind = info.kind.clone();
+        let mut kind = info.ty.clone();
         let Some(record) = self.records.iter_mut().find(|r| r.value == value) else {
             return Err(Error::Value {
                 name: info.name.clone(),

@@ -54,7 +54,7 @@ impl Uploads {
             if let Source::Input | Source::StepCounter = info.source
                 && let Some(Place::Owned { buffer, offset, .. }) = plan.place(value)
             {
-                let (at, bytes) = (size, info.kind.bytes());
+                let (at, bytes) = (size, info.ty.bytes());
                 size += bytes.next_multiple_of(16);
                 of_value.insert(value, slots.len());
                 let (waits, written, due) = (false, false, false);

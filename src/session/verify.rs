@@ -73,12 +73,12 @@ impl Session {
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
         let inputs: Vec<&Array> = inputs.iter().collect();
         let expected = node.operator.reference(&inputs);
-        let kinds: Vec<TensorType> =
-            node.inputs.iter().map(|&input| self.plan.graph().info(input).kind.clone()).collect();
-        let serial = node.operator.serial_terms(&kinds.iter().collect::<Vec<_>>(), step.variant);
+        let types: Vec<TensorType> =
+            node.inputs.iter().map(|&input| self.plan.graph().info(input).ty.clone()).collect();
+        let serial = node.operator.serial_terms(&types.iter().collect::<Vec<_>>(), step.variant);
         let mut worst: f64 = 0.0;
         for (&output, found) in read.iter().zip(&outputs) {
-            let tolerance = tolerance_at(node.operator.as_ref(), found.kind().dtype, serial);
+            let tolerance = tolerance_at(node.operator.as_ref(), found.ty().dtype, serial);
             let terms = node.operator.largest_sum_of_terms(output, &inputs);
             let scale = terms.unwrap_or(0.0).max(expected[output].largest());
             let (error, element) = difference_by(scale, &expected[output], &found.to_f64());

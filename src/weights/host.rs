@@ -10,14 +10,14 @@ impl Weights {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
         self.device.check()?;
-        let kinds: Vec<TensorType> =
+        let types: Vec<TensorType> =
             self.entries.values().map(|entry| TensorType::f32(entry.shape.clone())).collect();
-        let places = self.entries.values().zip(&kinds);
+        let places = self.entries.values().zip(&types);
         let parts: Vec<_> =
-            places.map(|(entry, kind)| (&self.pages[entry.page], entry.offset, kind.bytes())).collect();
+            places.map(|(entry, ty)| (&self.pages[entry.page], entry.offset, ty.bytes())).collect();
         let contents = self.device.read(&parts)?;
         let tensors: Result<Vec<_>> =
-            kinds.iter().zip(&contents).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect();
+            types.iter().zip(&contents).map(|(ty, bytes)| HostTensor::from_bytes(ty, bytes)).collect();
         let bytes = parts.iter().map(|part| part.2).sum();
         Ok((self.entries.keys().cloned().zip(tensors?).collect(), bytes))
     }
@@ -28,7 +28,7 @@ impl Weights {
         let error = |name: &String, message: String| Err(Error::Value { name: name.clone(), message });
         for (name, entry) in self.entries.iter() {
             let expected = TensorType::f32(entry.shape.clone());
-            match tensors.get(name).map(HostTensor::kind) {
+            match tensors.get(name).map(HostTensor::ty) {
                 Some(found) if found == expected => {}
                 Some(found) => return error(name, format!("the weights hold {expected}, found {found}")),
                 None => return error(name, format!("the weights hold {expected}, found no such tensor")),

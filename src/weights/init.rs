@@ -49,7 +49,7 @@ impl Weights {
             let (page, _) = page_of[&page];
             let average = matches!(init, Init::Copy(of) if info.name == average_of(of));
             let (init, name) = first_contents(graph, value, init)?;
-            let entry = Entry { shape: info.kind.shape.clone(), page, offset, in_file, average };
+            let entry = Entry { shape: info.ty.shape.clone(), page, offset, in_file, average };
             tensors.push((info, entry, init, name));
         }
         tensors.sort_by_key(|(_, entry, ..)| (entry.page, entry.offset));
@@ -88,9 +88,9 @@ impl Weights {
                 )));
             }
             check_size(&self.device, info)?;
-            let (page, shape) = (self.pages.len(), info.kind.shape.clone());
+            let (page, shape) = (self.pages.len(), info.ty.shape.clone());
             let entry = Entry { shape, page, offset: bytes, in_file: *in_state_dict, average: false };
-            bytes += info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            bytes += info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
             entries.insert(info.name.clone(), entry.clone());
             tensors.push((info, entry, init));
         }
@@ -121,7 +121,7 @@ fn is_kept(info: &ValueInfo) -> bool {
 
 /// Fails for a tensor that no buffer of the adapter can hold.
 fn check_size(device: &Device, info: &ValueInfo) -> Result<()> {
-    let (bytes, most) = (info.kind.bytes(), device.caps().max_buffer_bytes);
+    let (bytes, most) = (info.ty.bytes(), device.caps().max_buffer_bytes);
     if bytes <= most {
         return Ok(());
     }
@@ -129,7 +129,7 @@ fn check_size(device: &Device, info: &ValueInfo) -> Result<()> {
         name: info.name.clone(),
         message: format!(
             "{} takes {bytes} bytes, the largest buffer of \"{}\" is {most}; make the layer smaller or choose another adapter",
-            info.kind,
+            info.ty,
             device.summary().name
         ),
     })
@@ -194,11 +194,11 @@ fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<
     let info = graph.info(value);
     let Init::Copy(of) = init else { return Ok((init, &info.name)) };
     let copied = graph.find(of).map(|copied| graph.info(copied));
-    match copied.map(|copied| (&copied.source, copied.kind == info.kind)) {
+    match copied.map(|copied| (&copied.source, copied.ty == info.ty)) {
         Some((Source::Parameter(init), true)) if !matches!(init, Init::Copy(_)) => Ok((init, of)),
         _ => Err(Error::Graph(format!(
             "\"{}\" is to start as a copy of \"{of}\", which is no parameter {} with contents of its own",
-            info.name, info.kind
+            info.name, info.ty
         ))),
     }
 }

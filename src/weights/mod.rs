@@ -55,9 +55,9 @@ impl Weights {
     pub fn read(&self, name: &str) -> Result<HostTensor> {
         self.device.check()?;
         let entry = self.entry(name)?;
-        let kind = TensorType::f32(entry.shape.clone());
-        let bytes = self.device.read(&[(&self.pages[entry.page], entry.offset, kind.bytes())])?;
-        HostTensor::from_bytes(&kind, &bytes[0])
+        let ty = TensorType::f32(entry.shape.clone());
+        let bytes = self.device.read(&[(&self.pages[entry.page], entry.offset, ty.bytes())])?;
+        HostTensor::from_bytes(&ty, &bytes[0])
     }
 
     /// Uploads one tensor.
@@ -124,10 +124,10 @@ impl Weights {
             let info = graph.info(value);
             let entry = self.entry(&info.name)?;
             let error = |message: String| Error::Value { name: info.name.clone(), message };
-            if entry.shape != info.kind.shape {
+            if entry.shape != info.ty.shape {
                 return Err(error(format!(
                     "the weights hold it with shape {}, the graph has {}",
-                    entry.shape, info.kind.shape
+                    entry.shape, info.ty.shape
                 )));
             }
             if expected.is_some_and(|(page, _, next)| page != entry.page || next != entry.offset) {
@@ -138,7 +138,7 @@ impl Weights {
             }
             let start = expected.map_or(entry.offset, |(_, start, _)| start);
             expected =
-                Some((entry.page, start, entry.offset + info.kind.bytes().next_multiple_of(ARENA_ALIGNMENT)));
+                Some((entry.page, start, entry.offset + info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT)));
         }
         let (page, start, _) = expected.expect("a run has at least one tensor");
         Ok((&self.pages[page], start))

@@ -150,8 +150,8 @@ pub fn problems() -> Vec<Problem> {
 pub fn passes(problem: &Problem) -> Vec<Case> {
     let &(name, input, weight, attributes) = problem;
     let (x, w, b) = (numbers(input, 1), numbers(weight, 2), numbers([weight[0]], 3));
-    let kinds = [x.kind(), w.kind()];
-    let output = attributes.infer(&[&kinds[0], &kinds[1]]).expect("the problem is valid")[0].shape.clone();
+    let types = [x.ty(), w.ty()];
+    let output = attributes.infer(&[&types[0], &types[1]]).expect("the problem is valid")[0].shape.clone();
     let gradient = numbers(output, 4);
     vec![
         Case::new(name, attributes, vec![x.clone(), w.clone()]),

@@ -139,7 +139,7 @@ pub fn cases() -> Vec<Case> {
         let whole = Pool2d::new([input[2], input[3]]);
         cases.push(Case::new(name, MaxPool2d(whole.into()), vec![ties(input)]));
     }
-    cases.extend(kinds(three));
+    cases.extend(types(three));
     cases.extend(long());
     cases
 }
@@ -172,7 +172,7 @@ fn long() -> Vec<Case> {
 }
 
 /// Kinds of pooling besides max and plain average, `three` among their windows.
-fn kinds(three: Pool2d) -> Vec<Case> {
+fn types(three: Pool2d) -> Vec<Case> {
     let mut cases = Vec::new();
     let wide = Pool2d::new([4, 3]).stride([3, 1]).padding([1, 1]).ceil_mode(true);
     let plain = |pool: Pool2d| pool.padding([0, 0]);

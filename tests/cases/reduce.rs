@@ -14,7 +14,7 @@ pub fn family(name: &str, x: &HostTensor, axes: &[usize], keep: bool) -> Vec<Cas
     }
     for correction in [0, 1] {
         let variance = Variance { axes: axes.clone(), correction };
-        if variance.infer(&[&x.kind()]).is_ok() {
+        if variance.infer(&[&x.ty()]).is_ok() {
             cases.push(Case::new(name, variance, vec![x.clone()]));
         }
     }

@@ -70,7 +70,7 @@ pub fn pair(name: &str, function: Unary, x: HostTensor) -> Vec<Case> {
     let dy = numbers(x.shape.clone(), 3);
     let mut cases = vec![Case::new(name, function, vec![x])];
     let gradient = UnaryGrad { function };
-    if gradient.infer(&[&saved.kind(), &dy.kind()]).is_ok() {
+    if gradient.infer(&[&saved.ty(), &dy.ty()]).is_ok() {
         cases.push(Case::new(name, gradient, vec![saved, dy]));
     }
     cases

@@ -58,9 +58,9 @@ impl Problem {
         let plan = Plan::new(&self.graph, &self.outputs, caps).unwrap_or_else(|e| panic!("{e}"));
         let graph = plan.graph();
         graph.nodes().fold(PlanOptions::default(), |options, (_, node)| {
-            let kinds: Vec<_> =
-                node.inputs.iter().map(|&v| &graph.value(v).expect("of this graph").kind).collect();
-            let variants = node.operator.variants(&kinds, caps);
+            let types: Vec<_> =
+                node.inputs.iter().map(|&v| &graph.value(v).expect("of this graph").ty).collect();
+            let variants = node.operator.variants(&types, caps);
             options.variant(node.operator.name(), variants[number % variants.len()])
         })
     }
@@ -354,12 +354,12 @@ fn windows_longer_than_registers_go_by_a_product() {
         for kind in KINDS {
             let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
             for (_, node) in problem.graph.nodes().filter(|(_, node)| node.operator.name() != "reshape") {
-                let kinds: Vec<_> = node
+                let types: Vec<_> = node
                     .inputs
                     .iter()
-                    .map(|&v| &problem.graph.value(v).expect("of this graph").kind)
+                    .map(|&v| &problem.graph.value(v).expect("of this graph").ty)
                     .collect();
-                let offered = node.operator.variants(&kinds, &caps);
+                let offered = node.operator.variants(&types, &caps);
                 if node.operator.name() != "conv2d_grad_weight" {
                     let found = offered.iter().any(|variant| sliding.contains(variant));
                     assert_eq!(found, slides, "{} {kernel} {dilation} {kind}", node.operator.name());

@@ -34,7 +34,7 @@ impl Case {
     }
 
     pub fn kinds(&self) -> Vec<TensorType> {
-        self.inputs.iter().map(HostTensor::kind).collect()
+        self.inputs.iter().map(HostTensor::ty).collect()
     }
 
     pub fn variants(&self) -> Vec<&'static str> {
@@ -170,7 +170,7 @@ pub fn compare(cases: &[Case]) -> (Vec<String>, Vec<Seen>) {
                 Ok(found) => {
                     for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
                         let error = relative_error(expected, found);
-                        let tolerance = tolerance(case.operator.as_ref(), found.kind().dtype);
+                        let tolerance = tolerance(case.operator.as_ref(), found.ty().dtype);
                         if error.is_nan() || error > tolerance {
                             failures.push(format!("{label}: output {i} is off by {error:.2e}"));
                         }

@@ -177,5 +177,5 @@ fn no_kernel_loops_long_at_any_size() {
 }
 
 fn kind(graph: &Graph, value: Value) -> TensorType {
-    graph.value(value).expect("an input of one of its nodes").kind.clone()
+    graph.value(value).expect("an input of one of its nodes").ty.clone()
 }

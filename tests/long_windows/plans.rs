@@ -212,17 +212,17 @@ fn every_dispatch_stays_within_the_bound_at_any_size() {
 fn check(label: &str, graph: &Graph, outputs: &[Value], caps: &Caps) {
     check_plan(label, graph, outputs, caps, &PlanOptions::default());
     for (_, node) in graph.nodes() {
-        let kinds: Vec<_> =
-            node.inputs.iter().map(|&input| &graph.value(input).expect("the graph's own").kind).collect();
+        let types: Vec<_> =
+            node.inputs.iter().map(|&input| &graph.value(input).expect("the graph's own").ty).collect();
         let mut alone = Graph::new();
-        let inputs = kinds.iter().enumerate().map(|(i, kind)| match kind.dtype {
+        let inputs = types.iter().enumerate().map(|(i, kind)| match kind.dtype {
             DType::I32 => alone.labels(&format!("input{i}"), kind.shape.elements()),
             _ => alone.input(&format!("input{i}"), kind.shape.clone()),
         });
         let inputs: Vec<Value> = inputs.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{label}: {e}"));
         let outputs = alone.apply_named("alone".into(), Arc::clone(&node.operator), &inputs);
         let outputs = outputs.unwrap_or_else(|e| panic!("{label}: {e}"));
-        for variant in node.operator.variants(&kinds, caps) {
+        for variant in node.operator.variants(&types, caps) {
             let options = PlanOptions::default().variant(node.operator.name(), variant);
             check_plan(&format!("{label}, {variant}"), &alone, &outputs, caps, &options);
         }

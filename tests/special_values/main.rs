@@ -144,7 +144,7 @@ fn evaluate(built: &Built, case: &Fixture) -> Result<BTreeMap<Value, Array>> {
     for (_, node) in built.graph.nodes() {
         let arguments: Vec<&Array> = node.inputs.iter().map(|value| &known[value]).collect();
         for (&output, array) in node.outputs.iter().zip(node.operator.reference(&arguments)) {
-            let float = built.graph.value(output)?.kind.dtype == DType::F32;
+            let float = built.graph.value(output)?.ty.dtype == DType::F32;
             known.insert(output, if float { array.map(|x| f64::from(x as f32)) } else { array });
         }
     }
@@ -173,9 +173,9 @@ fn plans(built: &Built) -> Result<Vec<Plan>> {
     let plain = Plan::new(&built.graph, &outputs, device().caps())?;
     let mut operators: BTreeMap<&'static str, BTreeSet<Vec<&'static str>>> = BTreeMap::new();
     for (_, node) in plain.graph().nodes() {
-        let kinds = node.inputs.iter().map(|&v| Ok(&plain.graph().value(v)?.kind));
-        let kinds: Vec<_> = kinds.collect::<Result<_>>()?;
-        let variants = node.operator.variants(&kinds, device().caps());
+        let types = node.inputs.iter().map(|&v| Ok(&plain.graph().value(v)?.ty));
+        let types: Vec<_> = types.collect::<Result<_>>()?;
+        let variants = node.operator.variants(&types, device().caps());
         operators.entry(node.operator.name()).or_default().insert(variants);
     }
     let offered = |lists: BTreeSet<Vec<&'static str>>| lists.into_iter().next().filter(|v| v.len() > 1);

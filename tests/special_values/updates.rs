@@ -101,7 +101,7 @@ fn references_of_updates_are_pytorchs() -> Result<()> {
         let mut known: BTreeMap<Value, Array> = BTreeMap::new();
         for (value, info) in update.graph.values() {
             if let Source::State { init: Init::Constant(first), .. } = info.source {
-                known.insert(value, array(&HostTensor::filled(info.kind.shape.clone(), first)?));
+                known.insert(value, array(&HostTensor::filled(info.ty.shape.clone(), first)?));
             }
         }
         known.insert(update.parameter, array(&start));

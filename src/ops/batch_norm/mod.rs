@@ -66,7 +66,7 @@ fn channels(x: &TensorType) -> Result<usize, String> {
 }
 
 fn check_each(inputs: &[&TensorType], names: &[&str], expected: &TensorType) -> Result<(), String> {
-    match inputs.iter().zip(names).find(|(kind, _)| **kind != expected) {
+    match inputs.iter().zip(names).find(|(ty, _)| **ty != expected) {
         Some((found, name)) => Err(format!("expected {name} as {expected}, found {found}")),
         None => Ok(()),
     }
@@ -137,9 +137,9 @@ impl Graph {
         if let Some(batches) = batches {
             inputs.push(batches);
             self.check_owned(inputs.iter().copied())?;
-            let kinds: Vec<_> = inputs.iter().map(|&input| &self.info(input).kind).collect();
+            let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
             // What is refused leaves no node.
-            if operator.infer(&kinds).is_ok() {
+            if operator.infer(&types).is_ok() {
                 let counted = self.apply1(BatchCount, &[batches])?;
                 inputs.pop();
                 inputs.push(counted);

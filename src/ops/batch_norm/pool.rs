@@ -119,9 +119,9 @@ impl Operator for BatchNormMaxPool {
         }
         if let Some(activation) = self.activation {
             let operator: Arc<dyn Operator> = Arc::new(activation);
-            let kind = TensorType::f32(pooled);
-            let pointwise = operator.pointwise(&[&kind]).expect("activations are pointwise");
-            cx.chain.insert(0, Link { operator, pointwise, inputs: vec![None], shape: kind.shape });
+            let ty = TensorType::f32(pooled);
+            let pointwise = operator.pointwise(&[&ty]).expect("activations are pointwise");
+            cx.chain.insert(0, Link { operator, pointwise, inputs: vec![None], shape: ty.shape });
         }
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);

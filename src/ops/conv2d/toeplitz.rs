@@ -24,7 +24,7 @@ impl Conv2d {
             return Err(error(format!("input must be (channels, height, width), found {input}")));
         };
         let taps =
-            weight.as_f32().ok_or_else(|| error(format!("weight must be f32, found {}", weight.kind())))?;
+            weight.as_f32().ok_or_else(|| error(format!("weight must be f32, found {}", weight.ty())))?;
         if taps.len() != weight.shape.elements() {
             return Err(error(format!("weight {} holds {} elements", weight.shape, taps.len())));
         }

@@ -164,9 +164,9 @@ pub(crate) fn reader(name: &str, binding: usize, reach: Reach, width: usize) -> 
 
 /// Records an operator that works element by element, by itself.
 pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
-    let kinds: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
+    let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
     let operator = Arc::clone(&cx.node.operator);
-    let pointwise = operator.pointwise(&kinds.iter().collect::<Vec<_>>()).expect("the operator is pointwise");
+    let pointwise = operator.pointwise(&types.iter().collect::<Vec<_>>()).expect("the operator is pointwise");
     let inputs = cx.node.inputs.iter().copied().map(Some).collect();
     let own = Link { operator, pointwise, inputs, shape: cx.output_type(0).shape.clone() };
     cx.chain.insert(0, own);

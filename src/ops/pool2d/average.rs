@@ -276,11 +276,11 @@ impl Operator for AvgPool2dGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let kind = TensorType::f32(self.input.clone());
-        check_images(&kind)?;
+        let ty = TensorType::f32(self.input.clone());
+        check_images(&ty)?;
         self.average.check()?;
         check_gradient(inputs[0], &self.average.windows.output_shape(&self.input)?)?;
-        Ok(vec![kind])
+        Ok(vec![ty])
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {

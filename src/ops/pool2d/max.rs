@@ -192,13 +192,13 @@ impl Operator for MaxPool2dGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let kind = TensorType::f32(self.input.clone());
-        check_images(&kind)?;
+        let ty = TensorType::f32(self.input.clone());
+        check_images(&ty)?;
         check_max(&self.windows)?;
         let output = self.windows.output_shape(&self.input)?;
         check_gradient(inputs[0], &output)?;
         check_taps(inputs[1], &kept_taps(&self.windows, &self.input, &output))?;
-        Ok(vec![kind])
+        Ok(vec![ty])
     }
 
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {

@@ -52,18 +52,18 @@ fn plane(shape: &Shape) -> [usize; 2] {
     [shape[2], shape[3]]
 }
 
-fn check_images(kind: &TensorType) -> Result<(), String> {
-    if kind.dtype == DType::F32 && kind.shape.len() == 4 {
+fn check_images(ty: &TensorType) -> Result<(), String> {
+    if ty.dtype == DType::F32 && ty.shape.len() == 4 {
         return Ok(());
     }
-    Err(format!("expected f32 of shape (N, C, H, W), found {kind}"))
+    Err(format!("expected f32 of shape (N, C, H, W), found {ty}"))
 }
 
-fn check_gradient(kind: &TensorType, expected: &Shape) -> Result<(), String> {
-    if kind.dtype == DType::F32 && kind.shape == *expected {
+fn check_gradient(ty: &TensorType, expected: &Shape) -> Result<(), String> {
+    if ty.dtype == DType::F32 && ty.shape == *expected {
         return Ok(());
     }
-    Err(format!("expected the output's gradient as f32 {expected}, found {kind}"))
+    Err(format!("expected the output's gradient as f32 {expected}, found {ty}"))
 }
 
 impl Graph {
@@ -113,7 +113,7 @@ impl Graph {
         if p == f32::INFINITY {
             self.check_owned([x])?;
             let any = LpPool2d(Norm { p: 1.0, pool });
-            any.infer(&[&self.info(x).kind]).map_err(|message| self.refusal(any.name(), message))?;
+            any.infer(&[&self.info(x).ty]).map_err(|message| self.refusal(any.name(), message))?;
             let magnitudes = self.abs(x)?;
             return self.max_pool2d(magnitudes, pool);
         }

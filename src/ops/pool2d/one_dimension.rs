@@ -121,9 +121,9 @@ impl Graph {
         operator: impl FnOnce(&TensorType) -> O,
     ) -> Result<Value> {
         self.check_owned([x])?;
-        let kind = self.info(x).kind.clone();
-        let (DType::F32, &[images, channels, length]) = (kind.dtype, &kind.shape[..]) else {
-            return Err(self.refusal(name, format!("expected f32 of shape (N, C, L), found {kind}")));
+        let ty = self.info(x).ty.clone();
+        let (DType::F32, &[images, channels, length]) = (ty.dtype, &ty.shape[..]) else {
+            return Err(self.refusal(name, format!("expected f32 of shape (N, C, L), found {ty}")));
         };
         let plane = TensorType::f32([images, channels, 1, length]);
         let operator = operator(&plane);

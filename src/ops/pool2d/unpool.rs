@@ -182,12 +182,12 @@ impl Operator for MaxUnpool2dGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let kind = TensorType::f32(self.input.clone());
-        check_images(&kind)?;
+        let ty = TensorType::f32(self.input.clone());
+        check_images(&ty)?;
         let output = self.unpool.output_shape(&self.input)?;
         check_gradient(inputs[0], &output)?;
         check_taps(inputs[1], &kept_taps(&self.unpool.windows(), &output, &self.input))?;
-        Ok(vec![kind])
+        Ok(vec![ty])
     }
 
     fn finishes(&self) -> bool {

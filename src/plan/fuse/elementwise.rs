@@ -13,8 +13,8 @@ const LONGEST: usize = 32;
 /// Fuses a node that works element by element into the one that makes one of its inputs.
 pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let node = rewrite.node(id).clone();
-    let kinds: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.info(value).kind).collect();
-    let pointwise = node.operator.pointwise(&kinds)?;
+    let types: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.info(value).ty).collect();
+    let pointwise = node.operator.pointwise(&types)?;
     let whole = node.inputs.iter().zip(&pointwise.reach).filter(|&(_, &reach)| reach == Reach::Same);
     let mut through: Vec<Value> = whole.map(|(&value, _)| value).collect();
     // The newest input first: by then the others are there.
@@ -80,8 +80,8 @@ fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<Slot>) -> O
         }
         members.push(producer);
         let node = rewrite.node(producer);
-        let kinds: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.info(input).kind).collect();
-        if node.operator.finishes() || node.operator.pointwise(&kinds).is_some() {
+        let types: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.info(input).ty).collect();
+        if node.operator.finishes() || node.operator.pointwise(&types).is_some() {
             return Some(producer);
         }
         if !node.operator.is_view() {

@@ -15,8 +15,8 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     if *rewrite.operator::<CrossEntropy>(loss_id)? != forward || loss.inputs != [logits, labels] {
         return None;
     }
-    let kinds = [logits, labels].map(|value| &rewrite.graph.info(value).kind);
-    if !forward.is_whole(&kinds) {
+    let types = [logits, labels].map(|value| &rewrite.graph.info(value).ty);
+    if !forward.is_whole(&types) {
         return None;
     }
     let node = Node {

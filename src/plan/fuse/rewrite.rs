@@ -181,13 +181,13 @@ impl<'a> Rewrite<'a> {
     /// A value like `like`, for new nodes.
     pub fn reserve(&mut self, like: Value) -> Value {
         let info = self.graph.info(like);
-        let (name, kind) = (info.name.clone(), info.kind.clone());
-        self.reserve_of(name, kind)
+        let (name, ty) = (info.name.clone(), info.ty.clone());
+        self.reserve_of(name, ty)
     }
 
     /// A value of this name and type, for new nodes.
-    pub fn reserve_of(&mut self, name: String, kind: crate::tensor::TensorType) -> Value {
-        let value = self.graph.reserve(name, kind);
+    pub fn reserve_of(&mut self, name: String, ty: crate::tensor::TensorType) -> Value {
+        let value = self.graph.reserve(name, ty);
         self.made_by.push(None);
         self.consumers.push(BTreeSet::new());
         self.families.push(value.index);

@@ -141,7 +141,7 @@ pub(super) fn describe(plan: &Plan, watch: &Watch, report: &[u32]) -> NotFinite 
             Watched::Updates(id) => (id, 0, true),
         };
         let node = plan.graph().node_at(id);
-        let size = |value: &Value| plan.graph().info(*value).kind.shape.elements() as u64;
+        let size = |value: &Value| plan.graph().info(*value).ty.shape.elements() as u64;
         let elements = if is_update { node.outputs.iter().map(size).sum() } else { u64::MAX };
         found.node = Some(NodeFault {
             operator: node.operator.describe(),

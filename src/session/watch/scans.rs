@@ -58,7 +58,7 @@ impl Scans {
                     Some(Place::Owned { buffer, offset, .. }) => (&buffers[buffer], offset),
                     _ => weights.place(plan.graph(), &[plan.graph().storage(value)])?,
                 };
-                located.push((buffer.clone(), count, offset, plan.graph().info(value).kind.bytes()));
+                located.push((buffer.clone(), count, offset, plan.graph().info(value).ty.bytes()));
             }
             Ok(grouped(located, plan.caps().max_binding_bytes))
         };

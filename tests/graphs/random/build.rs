@@ -102,7 +102,7 @@ impl<'r> Network<'r> {
         let first = self.value();
         for _ in 0..4 {
             let value = self.value();
-            if self.graph.value(value).is_ok_and(|info| info.kind.dtype == DType::F32) {
+            if self.graph.value(value).is_ok_and(|info| info.ty.dtype == DType::F32) {
                 return value;
             }
         }
@@ -149,7 +149,7 @@ impl<'r> Network<'r> {
             .values
             .iter()
             .copied()
-            .find(|&value| self.graph.value(value).is_ok_and(|info| info.kind.dtype == DType::I32));
+            .find(|&value| self.graph.value(value).is_ok_and(|info| info.ty.dtype == DType::I32));
         let shape = shape.into();
         match found {
             Some(value) if self.shape(value) == shape || self.random.once_in(20) => Ok(value),

@@ -122,13 +122,13 @@ fn check_step(plan: &Plan, number: usize, step: &Step, memory: &mut Memory) {
     let (graph, caps) = (plan.graph(), plan.caps());
     let node = graph.node(step.node).expect("it is the plan's");
     let name = format!("{} \"{}\"", node.operator.name(), node.name);
-    let kinds: Vec<_> =
-        node.inputs.iter().map(|&v| &graph.value(v).expect("it is the plan's").kind).collect();
-    let outputs = node.operator.infer(&kinds).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let types: Vec<_> =
+        node.inputs.iter().map(|&v| &graph.value(v).expect("it is the plan's").ty).collect();
+    let outputs = node.operator.infer(&types).unwrap_or_else(|e| panic!("{name}: {e}"));
     let known: Vec<_> = node.outputs.iter().map(|&v| graph.value(v).expect("it is the plan's")).collect();
     for (output, info) in outputs.iter().zip(&known) {
-        assert_eq!(output.bytes(), info.kind.bytes(), "{name}");
-        assert!(output.dtype == info.kind.dtype || info.kind.dtype != DType::F32, "{name}");
+        assert_eq!(output.bytes(), info.ty.bytes(), "{name}");
+        assert!(output.dtype == info.ty.dtype || info.ty.dtype != DType::F32, "{name}");
     }
     for dispatch in &plan.dispatches()[step.dispatches.clone()] {
         assert!(dispatch.bindings.len() <= caps.max_storage_buffers as usize, "{name}");
