@@ -54,7 +54,7 @@ fn run() -> Outcome<()> {
     let clean = g.input("clean", [BATCH, 1, 28, 28])?;
     let restored = net.forward(&mut g, noisy, Mode::Train)?;
     let loss = g.mse_loss(restored, clean)?;
-    let rate = g.scalar("rate")?;
+    let rate = g.input_scalar("rate")?;
     optim::Adam::new(rate).minimize(&mut g, loss)?;
     let weights = Weights::init(&device, &g, 1)?;
     let mut train = Session::new(&device, Plan::new(&g, &[loss], device.caps())?, &weights)?;

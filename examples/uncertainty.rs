@@ -129,10 +129,10 @@ fn run() -> Outcome<()> {
 fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<Weights> {
     let mut g = Graph::new();
     let images = g.input("images", [BATCH, 1, 28, 28])?;
-    let labels = g.labels("labels", BATCH)?;
+    let labels = g.input_i32("labels", BATCH)?;
     let logits = net.forward(&mut g, images, Mode::Train)?;
     let loss = g.cross_entropy(logits, labels)?;
-    let rate = g.scalar("rate")?;
+    let rate = g.input_scalar("rate")?;
     optim::Adam::new(rate).minimize(&mut g, loss)?;
     let weights = Weights::init(device, &g, 1)?;
     let mut session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &weights)?;

@@ -22,5 +22,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let sum_2 = source[at.z] + source[at.z + OUT_W];
     let sum_3 = source[at.w] + source[at.w + OUT_W];
     let sums = vec4(sum_0.x + sum_0.y, sum_1.x + sum_1.y, sum_2.x + sum_2.y, sum_3.x + sum_3.y);
-    result[word] = finish(word, 0.25 * sums);
+    result[word] = epilogue(word, 0.25 * sums);
 }

@@ -30,6 +30,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let total = team_sum(pack_sum(sum), lane);
     if (lane % TEAM == 0u && p < PLANES) {
-        result[p] = finish(p, total / f32(COUNT));
+        result[p] = epilogue(p, total / f32(COUNT));
     }
 }

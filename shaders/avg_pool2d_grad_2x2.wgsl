@@ -10,7 +10,7 @@ const OUT_W: u32 = 4u; // shape
 
 // Two neighbours in a row, each on its way through what follows.
 fn pair(at: u32, value: f32) -> vec2<f32> {
-    return vec2(finish(2u * at, value), finish(2u * at + 1u, value));
+    return vec2(epilogue(2u * at, value), epilogue(2u * at + 1u, value));
 }
 
 @compute @workgroup_size(64)

@@ -12,6 +12,6 @@ const COUNT: u32 = 64u; // shape
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i = group_number(group, groups) * 64u + lane;
     if (i < PACKS) {
-        result[i] = finish(i, Pack(gradient[i / PLANE] / f32(COUNT)));
+        result[i] = epilogue(i, Pack(gradient[i / PLANE] / f32(COUNT)));
     }
 }

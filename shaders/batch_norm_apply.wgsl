@@ -1,4 +1,4 @@
-// result = (source - mean) * weight / sqrt(variance + EPSILON) + bias, from what batch_norm_settle found; the
+// result = (source - mean) * weight / sqrt(variance + EPSILON) + bias, from what batch_norm_finalize found; the
 // bias (`bias_of`) is joined.
 //
 // Source and result (N, C, PLANE). One workgroup makes 64 * ITEMS neighbouring packs, an invocation
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (i < PACKS) {
             let c = i / PLANE % CHANNELS;
             let line = statistics[c];
-            result[i] = finish(i, (source[i] - Pack(line.x) - Pack(line.y)) * line.w + Pack(bias_of(c)));
+            result[i] = epilogue(i, (source[i] - Pack(line.x) - Pack(line.y)) * line.w + Pack(bias_of(c)));
         }
     }
 }

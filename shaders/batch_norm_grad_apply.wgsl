@@ -1,5 +1,5 @@
 // result = gradient * a + (source - shift) * b + d, with the line of each channel that
-// batch_norm_grad_settle found.
+// batch_norm_grad_finalize found.
 //
 // Source and result (N, C, PLANE). One workgroup makes 64 * ITEMS neighbouring packs, an invocation
 // every 64th of them.
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let i = start + item * 64u;
         if (i < PACKS) {
             let line = lines[i / PLANE % CHANNELS];
-            result[i] = finish(i, gradient_at(i) * line.y + (source[i] - Pack(line.x)) * line.z + Pack(line.w));
+            result[i] = epilogue(i, gradient_at(i) * line.y + (source[i] - Pack(line.x)) * line.z + Pack(line.w));
         }
     }
 }

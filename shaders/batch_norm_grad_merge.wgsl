@@ -1,4 +1,4 @@
-// Adds the parts of a channel's sums (batch_norm_grad_parts kept them) as a fixed tree, and concludes.
+// Adds the parts of a channel's sums (batch_norm_grad_parts kept them) as a fixed tree, and finalizes.
 //
 // One workgroup makes one channel. Of more than 64 parts each invocation adds every 64th in order first.
 @group(0) @binding(4) var<storage, read> partial: array<vec2<f32>>;
@@ -25,6 +25,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     if (lane == 0u) {
-        conclude(c, 0u, line_of(c), parts[0]);
+        finalize(c, 0u, line_of(c), parts[0]);
     }
 }

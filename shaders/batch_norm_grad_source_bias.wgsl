@@ -2,6 +2,6 @@
 // the sum over the channel of grad_source, which is zero, because normalising takes the mean away.
 @group(0) @binding(8) var<storage, read_write> grad_source_bias: array<f32>;
 
-fn also_conclude(c: u32) {
+fn also_finalize(c: u32) {
     grad_source_bias[c] = 0.0;
 }

@@ -1,5 +1,5 @@
 // (sum of gradient, sum of gradient * (source - mean)) over one part of channel c. The two terms at one
-// place are `terms`', what becomes of the sums is `conclude`'s, and what both go by is `line_of` the channel;
+// place are `terms`', what becomes of the sums is `finalize`'s, and what both go by is `line_of` the channel;
 // all are joined.
 //
 // One workgroup makes one part of LANES_C channels: each
@@ -26,6 +26,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let sums = channel_sums(lane, vec2(pack_sum(sum.gradient), pack_sum(sum.weighted)));
     if (lane < LANES_C && share.channel < CHANNELS) {
-        conclude(c, share.part, line, sums);
+        finalize(c, share.part, line, sums);
     }
 }

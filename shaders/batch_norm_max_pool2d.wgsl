@@ -1,8 +1,8 @@
-// result = stored(largest of each 2x2 window of finish(batch norm of source)); taps say which one won, the first
+// result = stored(largest of each 2x2 window of epilogue(batch norm of source)); taps say which one won, the first
 // of equals, the last that is NaN (shared/max_pool2d_taps). The normalised tensor is never written.
 //
 // Source (N, C, 2 OUT_H, 2 OUT_W), read as pairs, since a row of a window is one; result (N, C, OUT_H,
-// OUT_W); statistics as batch_norm_settle makes them. One invocation makes the windows of one word.
+// OUT_W); statistics as batch_norm_finalize makes them. One invocation makes the windows of one word.
 @group(0) @binding(0) var<storage, read> source: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
@@ -28,12 +28,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let at = plane * (2u * WINDOWS) + o + o / OUT_W * OUT_W;
         let upper = (source[at] - vec2(line.x) - vec2(line.y)) * line.w + vec2(offset);
         let lower = (source[at + OUT_W] - vec2(line.x) - vec2(line.y)) * line.w + vec2(offset);
-        var best = finish(2u * at, upper.x);
+        var best = epilogue(2u * at, upper.x);
         var tap = 0u;
         let candidates = vec3(
-            finish(2u * at + 1u, upper.y),
-            finish(2u * (at + OUT_W), lower.x),
-            finish(2u * (at + OUT_W) + 1u, lower.y),
+            epilogue(2u * at + 1u, upper.y),
+            epilogue(2u * (at + OUT_W), lower.x),
+            epilogue(2u * (at + OUT_W) + 1u, lower.y),
         );
         for (var k = 0u; k < 3u; k++) {
             let wins = candidates[k] > best || is_nan(candidates[k]);

@@ -1,4 +1,4 @@
-// Merges the parts of a channel's moments (batch_norm_parts kept them) as a fixed tree, and concludes.
+// Merges the parts of a channel's moments (batch_norm_parts kept them) as a fixed tree, and finalizes.
 //
 // One workgroup makes one channel. Of more than 64 parts each invocation merges every 64th in order first.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
@@ -26,6 +26,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     if (lane == 0u) {
-        conclude(c, 0u, pack_first(source[pack_at(c, 0u)]), moments[0]);
+        finalize(c, 0u, pack_first(source[pack_at(c, 0u)]), moments[0]);
     }
 }

@@ -1,6 +1,6 @@
 // (elements, mean, sum of squared deviations from it) of source[c] - shift over one part of channel c,
 // where shift is the channel's first element: a mean far from zero costs no digits. What becomes of
-// them is `conclude`'s, which is joined.
+// them is `finalize`'s, which is joined.
 //
 // Source (N, C, PLANE). One workgroup makes one part of LANES_C channels: each lane updates mean and
 // deviations pack by pack (Welford), then the lanes are merged as a fixed tree.
@@ -38,6 +38,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         workgroupBarrier();
     }
     if (lane < LANES_C && share.channel < CHANNELS) {
-        conclude(share.channel, share.part, shift, moments[lane]);
+        finalize(share.channel, share.part, shift, moments[lane]);
     }
 }

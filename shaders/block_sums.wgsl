@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += stretch;
     }
-    sums[i] = finish(i, sum);
+    sums[i] = epilogue(i, sum);
 }

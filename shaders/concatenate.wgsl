@@ -1,7 +1,7 @@
-// result[row][START + column] = finish(at, piece(row, column)): COLUMNS of each row's ROW elements, which
+// result[row][START + column] = epilogue(at, piece(row, column)): COLUMNS of each row's ROW elements, which
 // lie in several sources.
 //
-// `piece` and the sources, `finish` and `Element` are joined. One workgroup makes 64 * ITEMS neighbouring
+// `piece` and the sources, `epilogue` and `Element` are joined. One workgroup makes 64 * ITEMS neighbouring
 // elements, an invocation every 64th of them.
 @group(0) @binding(0) var<storage, read_write> result: array<Element>;
 
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             let row = i / COLUMNS;
             let column = i % COLUMNS;
             let at = row * ROW + START + column;
-            result[at] = finish(at, piece(row, column));
+            result[at] = epilogue(at, piece(row, column));
         }
     }
 }

@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             let w = ow + i32(t);
             if (h >= 0 && h < i32(OH) && w >= 0 && w < i32(OW)) {
                 let at = (plane * OH + u32(h)) * OW + u32(w);
-                result[at] = finish(at, epilogue(vec4(sums[r][t]), channel, 0u).x);
+                result[at] = epilogue(at, add_bias(vec4(sums[r][t]), channel, 0u).x);
             }
         }
     }

@@ -8,7 +8,7 @@ fn store_one(phase: Phase, m: u32, n: u32, value: f32) {
     if (n < N && h < H && w < W) {
         let image = n / (PHASE_H * PHASE_W);
         let at = (((image * GROUPS + phase.group) * M + m) * H + h) * W + w;
-        result[at] = finish(at, value);
+        result[at] = epilogue(at, value);
     }
 }
 

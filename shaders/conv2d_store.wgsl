@@ -6,7 +6,7 @@ const PIXELS: u32 = 64u; // shape
 fn store_one(z: u32, m: u32, n: u32, value: f32) {
     if (n < N) {
         let at = ((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS;
-        result[at] = finish(at, value);
+        result[at] = epilogue(at, value);
     }
 }
 

@@ -6,5 +6,5 @@ const PIXELS: u32 = 64u; // shape
 
 fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
     let at = (((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS) / 4u;
-    result[at] = finish(at, values);
+    result[at] = epilogue(at, values);
 }

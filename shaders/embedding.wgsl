@@ -1,7 +1,7 @@
-// result[p] = finish(row indices[p] of weight), COLUMNS elements each; zeros for an index that is no row.
+// result[p] = epilogue(row indices[p] of weight), COLUMNS elements each; zeros for an index that is no row.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them. `Element` and
-// `finish` are joined.
+// `epilogue` are joined.
 @group(0) @binding(0) var<storage, read> weight: array<Element>;
 @group(0) @binding(1) var<storage, read> indices: array<i32>;
 @group(0) @binding(2) var<storage, read_write> result: array<Element>;
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             if (index >= 0 && index < i32(ROWS)) {
                 value = weight[u32(index) * COLUMNS + i % COLUMNS];
             }
-            result[i] = finish(i, value);
+            result[i] = epilogue(i, value);
         }
     }
 }

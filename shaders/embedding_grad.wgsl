@@ -1,8 +1,8 @@
-// dweight[r] = finish(sum of dy[p] over the positions p of row r), COLUMNS elements each; zeros for the row
+// dweight[r] = epilogue(sum of dy[p] over the positions p of row r), COLUMNS elements each; zeros for the row
 // IGNORED.
 //
 // One invocation makes one element: it follows the row's list of positions (embedding_links), so that the
-// order is theirs. It adds stretches of them, and those in order. `Element` and `finish` are joined.
+// order is theirs. It adds stretches of them, and those in order. `Element` and `epilogue` are joined.
 @group(0) @binding(0) var<storage, read> dy: array<Element>;
 @group(0) @binding(1) var<storage, read> heads: array<u32>;
 @group(0) @binding(2) var<storage, read> next: array<u32>;
@@ -37,5 +37,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += stretch;
     }
-    dweight[i] = finish(i, sum);
+    dweight[i] = epilogue(i, sum);
 }

@@ -1,8 +1,8 @@
-// dweight[r] = finish(sum of dy[p] over the positions p of row r), PLANE elements each; zeros for the row
+// dweight[r] = epilogue(sum of dy[p] over the positions p of row r), PLANE elements each; zeros for the row
 // IGNORED: embedding_grad for so many positions that a list of them may be too long for one invocation.
 //
 // One invocation makes one element: it finds the row's stretch of the sorted positions by bisection, and adds it
-// in the order of the positions (shared/range_sum). `Element` and `finish` are joined.
+// in the order of the positions (shared/range_sum). `Element` and `epilogue` are joined.
 @group(0) @binding(18) var<storage, read_write> dweight: array<Element>;
 
 const ROWS: u32 = 8u; // shape
@@ -36,5 +36,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let row = i / PLANE;
     let first = first_of(row);
     let end = select(first_of(row + 1u), first, row == IGNORED);
-    dweight[i] = finish(i, range_sum(0u, i % PLANE, first, end));
+    dweight[i] = epilogue(i, range_sum(0u, i % PLANE, first, end));
 }

@@ -53,7 +53,7 @@ fn main(
     for (var row = m; row < last; row += 8u) {
         for (var i = 0u; i < 8u; i++) {
             if (M % 8u == 0u || row + i < M) {
-                store(part, row + i, n, epilogue(sums[0][i], part * M + row + i, n));
+                store(part, row + i, n, add_bias(sums[0][i], part * M + row + i, n));
             }
         }
         for (var next = 1u; next < EIGHTS; next++) {

@@ -5,7 +5,7 @@
 fn store_one(m: u32, n: u32, value: f32) {
     if (n < N - 1u) {
         let at = m * (N - 1u) + n;
-        result[at] = finish(at, value);
+        result[at] = epilogue(at, value);
     } else if (n == N - 1u) {
         grad_bias[m] = value;
     }

@@ -6,7 +6,7 @@
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     if (n < N - 1u) {
         let at = (m * (N - 1u) + n) / 4u;
-        result[at] = finish(at, values);
+        result[at] = epilogue(at, values);
     } else {
         grad_bias[m] = values.x;
     }

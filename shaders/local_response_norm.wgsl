@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             }
             let scale = Pack(K) + RATE * squares;
             scales[i] = scale;
-            result[i] = finish(i, source[i] * pack_power(scale, -BETA));
+            result[i] = epilogue(i, source[i] * pack_power(scale, -BETA));
         }
     }
 }

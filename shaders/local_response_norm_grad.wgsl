@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 sum += terms[at];
             }
             let own = gradient[i] * pack_power(scales[i], -BETA);
-            result[i] = finish(i, own - (2.0 * RATE * BETA) * source[i] * sum);
+            result[i] = epilogue(i, own - (2.0 * RATE * BETA) * source[i] * sum);
         }
     }
 }

@@ -23,5 +23,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let end = c + min(LENGTH - 1u - c, LOWER) + 1u;
     let sum = range_sum(i / (PLANE * LENGTH), i % PLANE, c - min(c, UPPER), end);
     let own = gradient[i] * keep_nan(scales[i], pow(scales[i], Element(-BETA)));
-    result[i] = finish(i, own - (2.0 * RATE * BETA) * source[i] * sum);
+    result[i] = epilogue(i, own - (2.0 * RATE * BETA) * source[i] * sum);
 }

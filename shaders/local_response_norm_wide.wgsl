@@ -23,5 +23,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let squares = range_sum(i / (PLANE * LENGTH), i % PLANE, c - min(c, LOWER), end);
     let scale = Element(K) + RATE * squares;
     scales[i] = scale;
-    result[i] = finish(i, source[i] * keep_nan(scale, pow(scale, Element(-BETA))));
+    result[i] = epilogue(i, source[i] * keep_nan(scale, pow(scale, Element(-BETA))));
 }

@@ -1,5 +1,5 @@
-// result[i] = finish(i, 0): a chain of operators that work element by element, the first of which reads
-// tensors alone. Their functions, `finish` and the width of `Element` are joined.
+// result[i] = epilogue(i, 0): a chain of operators that work element by element, the first of which reads
+// tensors alone. Their functions, `epilogue` and the width of `Element` are joined.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
 @group(0) @binding(0) var<storage, read_write> result: array<Element>;
@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < ELEMENTS) {
-            result[i] = finish(i, Element(0.0));
+            result[i] = epilogue(i, Element(0.0));
         }
     }
 }

@@ -3,14 +3,14 @@
 
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     let at = (part * M + m) * N + n;
-    result[at] = finish(at, values.x);
+    result[at] = epilogue(at, values.x);
     if (n + 1u < N) {
-        result[at + 1u] = finish(at + 1u, values.y);
+        result[at + 1u] = epilogue(at + 1u, values.y);
     }
     if (n + 2u < N) {
-        result[at + 2u] = finish(at + 2u, values.z);
+        result[at + 2u] = epilogue(at + 2u, values.z);
     }
     if (n + 3u < N) {
-        result[at + 3u] = finish(at + 3u, values.w);
+        result[at + 3u] = epilogue(at + 3u, values.w);
     }
 }

@@ -3,5 +3,5 @@
 
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     let at = ((part * M + m) * N + n) / 4u;
-    result[at] = finish(at, values);
+    result[at] = epilogue(at, values);
 }

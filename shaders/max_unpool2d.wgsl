@@ -15,5 +15,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let plane = i32(i) / (IN_H * IN_W) * (OUT_H * OUT_W);
     let o = last_winner(plane, i32(i) / IN_W % IN_H, i32(i) % IN_W);
-    result[i] = finish(i, select(0.0, source[max(o, 0)], o >= 0));
+    result[i] = epilogue(i, select(0.0, source[max(o, 0)], o >= 0));
 }

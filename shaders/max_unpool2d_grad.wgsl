@@ -24,5 +24,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let column = clamp(x, 0, IN_W - 1);
     let last = last_winner(number * (OUT_H * OUT_W), row, column);
     let element = place(number * (IN_H * IN_W), row, column);
-    result[o] = finish(u32(o), select(0.0, gradient[element], there && last == o));
+    result[o] = epilogue(u32(o), select(0.0, gradient[element], there && last == o));
 }

@@ -1,10 +1,10 @@
-// dx[i] = finish(i, sum of dy over the places to which padding copied element i).
+// dx[i] = epilogue(i, sum of dy over the places to which padding copied element i).
 //
 // In each of six dimensions the input has EXTENT coordinates, of which BEFORE lie in front in the padded
 // tensor, which has PADDED of them, STRIDE apart. What `copies` and `copy_of` (shared/border_*) say of
 // each is added in the order of the padded tensor. Shapes of fewer dimensions have ones on the left.
 //
-// One invocation makes one element; `Element` and `finish` are joined. Where an element has too many copies for
+// One invocation makes one element; `Element` and `epilogue` are joined. Where an element has too many copies for
 // that, dx holds PARTS parts of each, one behind the other, of COPIES copies.
 @group(0) @binding(0) var<storage, read> dy: array<Element>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Element>;
@@ -96,5 +96,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 + u32(p3) * STRIDE_3 + u32(p4) * STRIDE_4 + u32(p5) * STRIDE_5];
         }
     }
-    dx[i] = finish(i, sum);
+    dx[i] = epilogue(i, sum);
 }

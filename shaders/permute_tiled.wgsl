@@ -3,7 +3,7 @@
 //
 // A workgroup moves a tile of 32 x 32 through its memory, so that it loads neighbours along A and stores
 // neighbours along L. Up to four further dimensions, outermost first with ones on the left, number the
-// tiles. `finish` is joined.
+// tiles. `epilogue` is joined.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let l = first_l + column;
         if (a < SIZE_A && l < SIZE_L) {
             let at = result_base + a * RESULT_A + l;
-            result[at] = finish(at, tile[column * 33u + row]);
+            result[at] = epilogue(at, tile[column * 33u + row]);
         }
     }
 }

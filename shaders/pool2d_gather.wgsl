@@ -27,5 +27,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             sum += select(0.0, share(gradient[o], i, o, down, right), down.hits && right.hits);
         }
     }
-    result[i] = finish(i, sum);
+    result[i] = epilogue(i, sum);
 }

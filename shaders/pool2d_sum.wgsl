@@ -23,5 +23,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             sum += select(0.0, term(source[place(plane, y, x)], ky, kx), within(y, x));
         }
     }
-    result[o] = finish(o, settle(sum, window));
+    result[o] = epilogue(o, settle(sum, window));
 }

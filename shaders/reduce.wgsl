@@ -1,10 +1,10 @@
-// result[o] = finish(o, SCALE * terms of source combined over the dimensions along which o has size one).
+// result[o] = epilogue(o, SCALE * terms of source combined over the dimensions along which o has size one).
 //
 // One workgroup makes one output, or of a long reduction one of its PARTS of PART_COUNT terms, which a
 // run of reduce_channels reduces further. Each invocation combines every 64th term in order, then the 64 results
 // are combined as a fixed tree. Shapes are padded to six dimensions; a dimension is either kept (its size
 // is in KEEP) or reduced (in SUM), the other of the two being one. What a term is (shared/term_*), how two
-// become one (shared/combine_*) and `finish` are joined.
+// become one (shared/combine_*) and `epilogue` are joined.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -66,6 +66,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let total = team_combine(own, lane);
     if (lane == 0u) {
-        result[number] = finish(number, total * SCALE);
+        result[number] = epilogue(number, total * SCALE);
     }
 }

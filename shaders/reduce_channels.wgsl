@@ -1,11 +1,11 @@
-// result[c][part] = finish(SCALE * terms of source[n][c][i] combined over one part of the elements of
+// result[c][part] = epilogue(SCALE * terms of source[n][c][i] combined over one part of the elements of
 // channel c).
 //
 // Source is (N, CHANNELS, PLANE), the plane counted in packs of one number or four. The packs of a
 // channel, over all n, are numbered 0 to COUNT - 1 and cut into PARTS runs of PART_COUNT; a further
 // run of this kernel reduces the parts. TEAM neighbouring invocations make one result: each takes every
 // TEAMth pack and combines stretches of them in order, and those in order; then the team is combined as a
-// fixed tree. What a term is (shared/term_*), how two become one (shared/combine_*) and `finish` are
+// fixed tree. What a term is (shared/term_*), how two become one (shared/combine_*) and `epilogue` are
 // joined.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
@@ -41,6 +41,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let total = team_combine(fold(own), lane);
     if (lane % TEAM == 0u && output < CHANNELS * PARTS) {
-        result[output] = finish(output, total * SCALE);
+        result[output] = epilogue(output, total * SCALE);
     }
 }

@@ -1,11 +1,11 @@
-// result[b][i] = finish(i, SCALE * terms of source[b][i + k * PERIOD] combined over k), for the k that stay
+// result[b][i] = epilogue(i, SCALE * terms of source[b][i + k * PERIOD] combined over k), for the k that stay
 // below COUNT.
 //
 // Source is a batch of matrices in row-major order, each taken as rows of PERIOD elements whose last may
 // be cut short. Where PERIOD is several rows of KEPT elements long, result holds as many partial rows,
 // which a further run reduces. An element is a pack of one number or four. One invocation makes one element
 // of the result, so that invocations side by side load side by side: it combines stretches of k in order,
-// and those in order. What a term is (shared/term_*), how two become one (shared/combine_*) and `finish`
+// and those in order. What a term is (shared/term_*), how two become one (shared/combine_*) and `epilogue`
 // are joined.
 @group(0) @binding(0) var<storage, read> source: array<Pack>;
 @group(0) @binding(1) var<storage, read_write> result: array<Pack>;
@@ -40,5 +40,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         own = combine(own, stretch);
     }
-    result[i] = finish(i, own * SCALE);
+    result[i] = epilogue(i, own * SCALE);
 }

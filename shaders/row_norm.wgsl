@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     for (var k = lane % TEAM; k < PACKS; k += TEAM) {
         let i = first + k;
-        result[i] = finish(i, ((source[i] - shift) - mean) * inverse);
+        result[i] = epilogue(i, ((source[i] - shift) - mean) * inverse);
     }
     if (lane % TEAM == 0u) {
         statistics[row] = vec4(pack_first(shift), pack_first(mean), inverse, inverse);

@@ -35,6 +35,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var k = lane % TEAM; k < PACKS; k += TEAM) {
         let i = first + k;
         let apart = (source[i] - Pack(line.x)) - Pack(line.y);
-        result[i] = finish(i, (gradient[i] * weight_at(i) - Pack(means.x) - apart * slope) * line.z);
+        result[i] = epilogue(i, (gradient[i] * weight_at(i) - Pack(means.x) - apart * slope) * line.z);
     }
 }

@@ -1,9 +1,9 @@
-// result[o] = finish(o, source[p]), or the fill where o reaches outside the source.
+// result[o] = epilogue(o, source[p]), or the fill where o reaches outside the source.
 //
 // In each of six dimensions, output coordinate c reaches t = START + c * STEP; where SPREAD divides t, that
 // is coordinate t / SPREAD of the source, which has EXTENT of them, STRIDE apart. What lies outside is
 // `border`'s to say (shared/border_*). Shapes of fewer dimensions have ones on the left. `Element` and
-// `finish` are joined; of an `Element` of four, the innermost numbers count fours.
+// `epilogue` are joined; of an `Element` of four, the innermost numbers count fours.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
 @group(0) @binding(0) var<storage, read> source: array<Element>;
@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let o = start + item * 64u;
         if (o < ELEMENTS) {
-            result[o] = finish(o, copied(o));
+            result[o] = epilogue(o, copied(o));
         }
     }
 }

@@ -1,8 +1,8 @@
-// result[g][i] = finish(g * ELEMENTS + i, conclude(i, sum of parts[p][i] over the parts p of group g)).
+// result[g][i] = epilogue(g * ELEMENTS + i, finalize(i, sum of parts[p][i] over the parts p of group g)).
 //
 // parts is (PARTS, ELEMENTS); group g has COUNT of them, the last perhaps fewer. One invocation makes one
-// result: it adds stretches of parts in order, and those in order. `Element` and `finish` are joined, and
-// `conclude`: shared/parts_sum or what an operator makes of a whole sum.
+// result: it adds stretches of parts in order, and those in order. `Element` and `epilogue` are joined, and
+// `finalize`: shared/parts_sum or what an operator makes of a whole sum.
 @group(0) @binding(0) var<storage, read> parts: array<Element>;
 @group(0) @binding(1) var<storage, read_write> result: array<Element>;
 
@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += stretch;
     }
-    result[i] = finish(i, conclude(element, sum));
+    result[i] = epilogue(i, finalize(element, sum));
 }

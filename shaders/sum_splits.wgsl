@@ -24,5 +24,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let m = i / COLUMNS % M;
     let n = i % COLUMNS * 4u;
-    store(z, m, n, epilogue(sum, z * M + m, n));
+    store(z, m, n, add_bias(sum, z * M + m, n));
 }

@@ -24,5 +24,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let behind_x = next(x, SCALE_W, IN_W);
     let above = between(source[upper + x], source[upper + behind_x], right, SCALE_W);
     let below = between(source[lower + x], source[lower + behind_x], right, SCALE_W);
-    result[o] = finish(o, between(above, below, down, SCALE_H));
+    result[o] = epilogue(o, between(above, below, down, SCALE_H));
 }

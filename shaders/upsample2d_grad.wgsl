@@ -27,5 +27,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += weight(oy, y, SCALE_H, IN_H) * row;
     }
-    result[i] = finish(i, sum);
+    result[i] = epilogue(i, sum);
 }

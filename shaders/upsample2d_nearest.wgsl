@@ -15,5 +15,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let plane = i32(o) / (OUT_H * OUT_W) * (IN_H * IN_W);
     let y = index(i32(o) / OUT_W % OUT_H, SCALE_H, IN_H);
     let x = index(i32(o) % OUT_W, SCALE_W, IN_W);
-    result[o] = finish(o, source[plane + y * IN_W + x]);
+    result[o] = epilogue(o, source[plane + y * IN_W + x]);
 }

@@ -13,10 +13,10 @@
 //! let net = nn::Sequential::new().add("fc", nn::Linear::new(784, 10));
 //! let mut g = Graph::new();
 //! let pixels = g.input("pixels", [64, 784])?;
-//! let labels = g.labels("labels", 64)?;
+//! let labels = g.input_i32("labels", 64)?;
 //! let logits = net.forward(&mut g, pixels, Mode::Train)?;
 //! let loss = g.cross_entropy(logits, labels)?;
-//! let rate = g.scalar("learning_rate")?;
+//! let rate = g.input_scalar("learning_rate")?;
 //! optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, loss)?;
 //!
 //! let device = Device::open()?;

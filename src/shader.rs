@@ -140,9 +140,9 @@ pub struct Kernel {
     constants: Vec<(&'static str, Constant)>,
     /// Text that calls the files' functions one after the other; see `ops/pointwise.rs`.
     glue: String,
-    /// Loop iterations of one invocation at most, without those within `finish`.
+    /// Loop iterations of one invocation at most, without those within `epilogue`.
     iterations: u64,
-    /// Calls of `finish` by one invocation at most, and the loop iterations of each.
+    /// Calls of `epilogue` by one invocation at most, and the loop iterations of each.
     finish: (u64, u64),
     /// Whether `main` ends with a report to the numerics watch.
     reports: bool,
@@ -172,7 +172,7 @@ impl Kernel {
     }
 
     /// Adds to the upper bound on the loop iterations of one invocation: all loops together, nested and
-    /// successive ones and those of the functions it calls, except within `finish`. A kernel without loops
+    /// successive ones and those of the functions it calls, except within `epilogue`. A kernel without loops
     /// states nothing.
     #[must_use]
     pub fn iterations(mut self, most: u64) -> Self {
@@ -180,15 +180,15 @@ impl Kernel {
         self
     }
 
-    /// States how often one invocation calls `finish` at most; once otherwise.
+    /// States how often one invocation calls `epilogue` at most; once otherwise.
     #[must_use]
-    pub fn finishing(mut self, calls: u64) -> Self {
+    pub fn epilogue_calls(mut self, calls: u64) -> Self {
         self.finish.0 = calls;
         self
     }
 
-    /// Adds to the loop iterations of one call of `finish`.
-    pub(crate) fn finish_iterations(mut self, most: u64) -> Self {
+    /// Adds to the loop iterations of one call of `epilogue`.
+    pub(crate) fn epilogue_iterations(mut self, most: u64) -> Self {
         self.finish.1 = self.finish.1.saturating_add(most);
         self
     }

@@ -311,14 +311,14 @@ fn rows_by_index() {
     says(refusal(|graph, x| graph.embedding(x, x)), "i32 indices");
     says(
         refusal(|graph, x| {
-            let (row, indices) = (graph.reshape(x, [6])?, graph.labels("indices", 2)?);
+            let (row, indices) = (graph.reshape(x, [6])?, graph.input_i32("indices", 2)?);
             graph.embedding(row, indices)
         }),
         "'weight' must be 2-D",
     );
     says(
         refusal(|graph, x| {
-            let indices = graph.labels("indices", 2)?;
+            let indices = graph.input_i32("indices", 2)?;
             graph.embedding_with(x, indices, Embedding { padding: Some(2) })
         }),
         "padding_idx must be within num_embeddings",
@@ -329,7 +329,7 @@ fn rows_by_index() {
 fn an_embedding_begins_normal_but_for_its_padding_row() -> Result<()> {
     let built = |layer: nn::Embedding| {
         let mut graph = Graph::new();
-        let words = graph.labels("words", [2, 5])?;
+        let words = graph.input_i32("words", [2, 5])?;
         let y = graph.scoped("words", |graph| layer.forward(graph, words, Mode::Train))?;
         assert_eq!(graph.shape(y).expect("of this graph")[..], [2, 5, 64]);
         Weights::init(device(), &graph, 3)?.read("words.weight")
@@ -377,7 +377,7 @@ fn padding_is_a_layer_too() {
 fn indices_are_checked_before_upload() -> Result<()> {
     let mut graph = Graph::new();
     let weight = graph.input("weight", [3, 2])?;
-    let indices = graph.labels("indices", [2, 2])?;
+    let indices = graph.input_i32("indices", [2, 2])?;
     let y = graph.embedding(weight, indices)?;
     let plan = Plan::new(&graph, &[y], device().caps())?;
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;

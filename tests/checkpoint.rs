@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use tempfile::TempDir;
 use wgrad::nn::{self, Layer};
-use wgrad::optim::{Adadelta, Adam, AdamW, Average, Schedule, Sgd};
+use wgrad::optim::{Adadelta, Adam, AdamW, Ema, Schedule, Sgd};
 use wgrad::{Error, Graph, HostTensor, Mode, Plan, Result, Session, Value, Weights};
 
 const BATCH: usize = 4;
@@ -27,7 +27,7 @@ fn adam(graph: &mut Graph, rate: Value, loss: Value) -> Result<()> {
 
 /// Accumulates over three steps, so that a run interrupted after four has a gradient added up.
 fn averaged(graph: &mut Graph, rate: Value, loss: Value) -> Result<()> {
-    let average = Average::new(0.75).warm_up(true);
+    let average = Ema::new(0.75).warm_up(true);
     AdamW::new(rate).amsgrad(true).clip_norm(1.0).accumulate(3).average(average).minimize(graph, loss)
 }
 
@@ -70,10 +70,10 @@ impl Training {
     fn of(network: &nn::Sequential, minimize: Minimize, seed: u64) -> Result<Training> {
         let mut graph = Graph::new();
         let images = graph.input("images", [BATCH, 1, 6, 6])?;
-        let labels = graph.labels("labels", BATCH)?;
+        let labels = graph.input_i32("labels", BATCH)?;
         let logits = network.forward(&mut graph, images, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("learning_rate")?;
+        let rate = graph.input_scalar("learning_rate")?;
         minimize(&mut graph, rate, loss)?;
         let weights = Weights::init(device(), &graph, seed)?;
         let plan = Plan::new(&graph, &[loss], device().caps())?;
@@ -263,7 +263,7 @@ fn checkpoints_that_do_not_fit_change_nothing() -> Result<()> {
     saved(&network(8), |graph, rate, loss| Sgd::new(rate).minimize(graph, loss))?;
     refused(&path, &["momentum_buffer\" [3] is missing", "holds no state"]);
     saved(&network(8), |graph, rate, loss| {
-        Sgd::new(rate).momentum(0.9).average(Average::new(0.9)).minimize(graph, loss)
+        Sgd::new(rate).momentum(0.9).average(Ema::new(0.9)).minimize(graph, loss)
     })?;
     refused(&path, &[&["state \"bn.bias.average\" is extra"][..], &advice].concat());
     saved(&network(9), sgd)?;

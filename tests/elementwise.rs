@@ -244,7 +244,7 @@ fn what_can_not_be_computed_is_refused() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 3])?;
     let y = graph.input("y", [2])?;
-    let labels = graph.labels("labels", [3])?;
+    let labels = graph.input_i32("labels", [3])?;
     let says = |result: Result<Value>, text: &str| {
         let error = result.expect_err(text).to_string();
         assert!(error.contains(text), "expected \"{text}\" in: {error}");

@@ -62,7 +62,7 @@ fn cross_entropy_agrees_with_pytorch() -> Result<()> {
         let mut graph = Graph::new();
         let shape = fixture.array("input").shape.clone();
         let logits = graph.input("logits", shape.clone())?;
-        let labels = graph.labels("labels", shape[0])?;
+        let labels = graph.input_i32("labels", shape[0])?;
         let ignore_index = fixture.number("ignore_index", -100.0) as i32;
         let loss = graph.cross_entropy_with(
             logits,
@@ -91,13 +91,13 @@ fn cross_entropy_agrees_with_pytorch() -> Result<()> {
 fn labels_are_checked_in_number_and_range() -> Result<()> {
     let mut graph = Graph::new();
     let logits = graph.input("logits", [4, 3])?;
-    let few = graph.labels("few", 3)?;
+    let few = graph.input_i32("few", 3)?;
     let error = graph.cross_entropy(logits, few).expect_err("4 rows have 4 labels");
     assert_eq!(
         error.to_string(),
         "cross_entropy \"cross_entropy\": logits [4, 3] have 4 rows, found 3 labels"
     );
-    let labels = graph.labels("labels", 4)?;
+    let labels = graph.input_i32("labels", 4)?;
     let loss = graph.cross_entropy(logits, labels)?;
     let correct = graph.correct_predictions(logits, labels)?;
     let plan = Plan::new(&graph, &[loss, correct], device().caps())?;
@@ -113,7 +113,7 @@ fn labels_that_no_session_checked_do_no_harm() -> Result<()> {
     // Labels of a node, as of an augmentation, reach the kernels unchecked.
     let mut graph = Graph::new();
     let logits = graph.input("logits", [3, 2])?;
-    let raw = graph.labels("raw", 3)?;
+    let raw = graph.input_i32("raw", 3)?;
     let labels = graph.apply1(wgrad::ops::elementwise::Copy, &[raw])?;
     let loss = graph.cross_entropy(logits, labels)?;
     let correct = graph.correct_predictions(logits, labels)?;
@@ -171,7 +171,7 @@ fn optimizers_agree_with_pytorch() -> Result<()> {
             let shape = fixture.array("parameter").shape.clone();
             let parameter = graph.parameter("weight", shape.clone(), Init::Constant(0.0))?;
             let gradient = graph.input("gradient", shape.clone())?;
-            let rate = graph.scalar("rate")?;
+            let rate = graph.input_scalar("rate")?;
             optimize(&fixture, &mut graph, rate, &[(parameter, gradient)])?;
             let plan = Plan::new(&graph, &[], device().caps())?;
             let weights = Weights::init(device(), &graph, 0)?;
@@ -215,7 +215,7 @@ fn schedules_agree_with_pytorch() -> Result<()> {
 fn gradients_are_clipped_by_norm_as_by_pytorch() -> Result<()> {
     for fixture in Fixture::of("optim", "clip_grad_norm") {
         let mut graph = Graph::new();
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         let names = ["0", "1"];
         let mut pairs = Vec::new();
         for i in names {

@@ -26,10 +26,10 @@ impl Problem {
         let problem = || -> Result<Problem, Error> {
             let mut graph = Graph::new();
             let x = graph.input("x", shape)?;
-            let targets = graph.labels("labels", shape[0])?;
+            let targets = graph.input_i32("labels", shape[0])?;
             let logits = build(&mut graph, x)?;
             let loss = graph.cross_entropy(logits, targets)?;
-            let rate = graph.scalar("rate")?;
+            let rate = graph.input_scalar("rate")?;
             optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
             let inputs = vec![
                 (x, numbers(shape, 1)),
@@ -273,7 +273,7 @@ fn in_inference_norm_and_activation_go_into_the_convolution() {
     for (name, seed) in [("norm.weight", 3), ("norm.bias", 4), ("norm.running_mean", 5)] {
         weights.write(name, numbers([5], seed).as_f32().unwrap()).unwrap();
     }
-    for variant in ["gemm", "direct", "register", "im2col"] {
+    for variant in ["tiled", "direct", "register", "im2col"] {
         let options = PlanOptions::default().variant("conv2d", variant);
         let plan = Plan::with_options(&graph, &[y], device().caps(), &options).unwrap();
         assert_eq!(plan.steps().len(), 1, "{plan}");

@@ -21,7 +21,7 @@ fn compare_loss(
     let mut graph = Graph::new();
     let input = graph.input("input", fixture.array("input").shape.clone())?;
     let shape = fixture.array("target").shape.clone();
-    let target = if labelled { graph.labels("target", shape)? } else { graph.input("target", shape)? };
+    let target = if labelled { graph.input_i32("target", shape)? } else { graph.input("target", shape)? };
     let loss = build(&mut graph, input, target)?;
     let gradient = graph.gradients(loss, &[input])?[0].expect("depends on the input");
     let plan = Plan::new(&graph, &[loss, gradient], device().caps())?;
@@ -245,7 +245,7 @@ fn losses_refuse_what_does_not_fit() -> Result<()> {
     assert_eq!(graph.nodes().count(), before, "what was refused left no node");
     let target = message(graph.cosine_embedding_loss(x, x, t, 0.0, Reduction::Mean));
     assert!(target.contains("a target for each row of [4, 3], found [4, 1]"), "{target}");
-    let labels = graph.labels("labels", 4)?;
+    let labels = graph.input_i32("labels", 4)?;
     let smoothed = CrossEntropy::default().label_smoothing(1.5);
     let smoothed = message(graph.cross_entropy_with(x, labels, None, smoothed));
     assert!(smoothed.contains("label_smoothing must be between 0.0 and 1.0, found 1.5"), "{smoothed}");

@@ -56,9 +56,9 @@ fn nothing_has_no_size() {
         let error = g.input("images", shape).expect_err("a size is zero").to_string();
         assert_says(&error, &["images", "at least 1"]);
     }
-    assert_says(&g.labels("labels", 0).expect_err("no labels").to_string(), &["labels", "at least 1"]);
+    assert_says(&g.input_i32("labels", 0).expect_err("no labels").to_string(), &["labels", "at least 1"]);
     assert_says(
-        &g.labels("pixels", [2, 0, 3]).expect_err("no pixels").to_string(),
+        &g.input_i32("pixels", [2, 0, 3]).expect_err("no pixels").to_string(),
         &["pixels", "at least 1"],
     );
     assert_says(&refused(nn::Conv2d::new(1, 0, [3, 3]), &[1, 1, 5, 5]), &["layer.weight", "at least 1"]);
@@ -88,7 +88,7 @@ fn attributes_out_of_range_are_refused_under_the_layers_name() {
 fn labels_must_match_the_logits() -> Result<()> {
     let mut g = Graph::new();
     let logits = g.input("logits", [8, 10])?;
-    let labels = g.labels("labels", 7)?;
+    let labels = g.input_i32("labels", 7)?;
     for error in [g.cross_entropy(logits, labels), g.correct_predictions(logits, labels)] {
         assert_says(&error.expect_err("a label is missing").to_string(), &["8 rows", "7 labels"]);
     }
@@ -115,7 +115,7 @@ fn values_of_another_graph_and_names_given_twice_are_refused() -> Result<()> {
     assert_says(&error.to_string(), &["another graph"]);
     // A number that this graph has too does not make it this graph's value.
     let first = large.find("x0").expect("it was made above");
-    let loss = small.scalar("loss")?;
+    let loss = small.input_scalar("loss")?;
     let another = "another graph";
     for error in [
         small.relu(first).map(drop),

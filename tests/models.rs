@@ -386,9 +386,9 @@ fn the_summary_of_lenet_is_the_one_worked_by_hand() -> Result<()> {
     );
 
     // Gradients and updates are no part of the network, and what two layers share counts once.
-    let labels = graph.labels("labels", 1)?;
+    let labels = graph.input_i32("labels", 1)?;
     let loss = graph.cross_entropy(logits, labels)?;
-    let rate = graph.scalar("learning_rate")?;
+    let rate = graph.input_scalar("learning_rate")?;
     optim::Sgd::new(rate).minimize(&mut graph, loss)?;
     assert_eq!(graph.summary(logits)?, summary);
     let mut graph = Graph::new();

@@ -18,7 +18,7 @@ fn kernels(plan: &Plan) -> Vec<&'static str> {
 /// value, which the gradient of `a` is computed from.
 fn network(graph: &mut Graph) -> Result<(Value, Value, Value)> {
     let x = graph.input("x", [6, 5])?;
-    let labels = graph.labels("labels", 6)?;
+    let labels = graph.input_i32("labels", 6)?;
     let a = graph.scoped("first", |g| g.parameter("a", [6, 5], Init::Uniform(1.0)))?;
     let b = graph.parameter("b", [6, 5], Init::Uniform(1.0))?;
     let c = graph.parameter("c", [6, 5], Init::Uniform(1.0))?;
@@ -34,7 +34,7 @@ fn shared_gradients_get_storage_of_their_own_and_every_node_verifies() -> Result
     for optimizer in 0..8 {
         let mut graph = Graph::new();
         let (x, y, loss) = network(&mut graph)?;
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         graph.scoped("training", |graph| match optimizer {
             0 => Sgd::new(rate).momentum(0.9).nesterov(true).minimize(graph, loss),
             1 => Adam::new(rate).minimize(graph, loss),
@@ -81,13 +81,13 @@ fn shared_gradients_get_storage_of_their_own_and_every_node_verifies() -> Result
 fn a_gradient_of_two_parameters_that_nothing_else_reads_is_copied_for_both() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [6, 5])?;
-    let y = graph.labels("y", 6)?;
+    let y = graph.input_i32("y", 6)?;
     let b = graph.parameter("b", [6, 5], Init::Uniform(1.0))?;
     let c = graph.parameter("c", [6, 5], Init::Uniform(1.0))?;
     let hidden = graph.add(x, b)?;
     let logits = graph.add(hidden, c)?;
     let loss = graph.cross_entropy(logits, y)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).minimize(&mut graph, loss)?;
     let plan = Plan::new(&graph, &[loss], device().caps())?;
     for dispatch in plan.dispatches() {
@@ -119,7 +119,7 @@ fn gradients_that_are_no_nodes_output_are_copied() -> Result<()> {
     let given = graph.input("given", [3])?;
     let flat = graph.input("flat", [4])?;
     let view = graph.reshape(flat, [2, 2])?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).apply(&mut graph, &[(a, given), (b, view)])?;
     let plan = Plan::new(&graph, &[], device().caps())?;
     assert_eq!(kernels(&plan), ["copy", "copy", "sgd_update"]);
@@ -141,9 +141,9 @@ fn a_fresh_gradient_is_written_where_the_update_reads_it() -> Result<()> {
     let bias = graph.parameter("bias", [3], Init::Constant(0.0))?;
     let y = graph.add(x, bias)?;
     let squashed = graph.tanh(y)?;
-    let labels = graph.labels("labels", 4)?;
+    let labels = graph.input_i32("labels", 4)?;
     let loss = graph.cross_entropy(squashed, labels)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).minimize(&mut graph, loss)?;
     let plan = Plan::new(&graph, &[loss], device().caps())?;
     assert!(!kernels(&plan).contains(&"copy"), "{plan}");
@@ -154,7 +154,7 @@ fn a_fresh_gradient_is_written_where_the_update_reads_it() -> Result<()> {
 fn each_page_of_an_arena_gets_a_dispatch() -> Result<()> {
     let mut graph = Graph::new();
     let (_, _, loss) = network(&mut graph)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Adam::new(rate).minimize(&mut graph, loss)?;
     // Three tensors of 256 bytes, padding included.
     for (page, expected) in [(256, 3), (512, 2), (768, 1)] {
@@ -174,7 +174,7 @@ fn clipping_is_one_reduction_at_most_and_spans_pages() -> Result<()> {
         for page in [256, 768] {
             let mut graph = Graph::new();
             let (_, _, loss) = network(&mut graph)?;
-            let rate = graph.scalar("rate")?;
+            let rate = graph.input_scalar("rate")?;
             let mut optimizer = Sgd::new(rate).momentum(0.9).weight_decay(0.1);
             if let Some(value) = value {
                 optimizer = optimizer.clip_value(value);
@@ -202,7 +202,7 @@ fn gradients_are_clipped_by_value_before_the_norm() -> Result<()> {
     let a = graph.parameter("a", [2], Init::Constant(0.0))?;
     let b = graph.parameter("b", [1], Init::Constant(0.0))?;
     let (given_a, given_b) = (graph.input("given_a", [2])?, graph.input("given_b", [1])?);
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).clip_value(4.0).clip_norm(2.5).apply(&mut graph, &[(a, given_a), (b, given_b)])?;
     let plan = Plan::new(&graph, &[], device().caps())?;
     let weights = Weights::init(device(), &graph, 0)?;
@@ -226,7 +226,7 @@ fn two_optimizers_train_two_parts() -> Result<()> {
     let b = graph.parameter("b", [5], Init::Constant(0.0))?;
     let x = graph.input("x", [5])?;
     let gradient = graph.relu(x)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).apply(&mut graph, &[(a, gradient)])?;
     Sgd::new(rate).momentum(0.5).apply(&mut graph, &[(b, gradient)])?;
     let plan = Plan::new(&graph, &[], device().caps())?;
@@ -246,7 +246,7 @@ fn mistakes_are_named() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [3])?;
     let weight = graph.parameter("weight", [3], Init::Constant(0.0))?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     let text = |result: Result<()>| result.expect_err("this is a mistake").to_string();
 
     let shape = Shape::scalar();
@@ -317,7 +317,7 @@ fn an_eps_of_zero_divides_as_pytorch_does() -> Result<()> {
     for (optimizer, steps) in expected.into_iter().enumerate() {
         let mut graph = Graph::new();
         let p = graph.parameter("p", [4], Init::Constant(0.0))?;
-        let (gradient, rate) = (graph.input("gradient", [4])?, graph.scalar("rate")?);
+        let (gradient, rate) = (graph.input("gradient", [4])?, graph.input_scalar("rate")?);
         let pairs = [(p, gradient)];
         match optimizer {
             0 => Adam::new(rate).eps(0.0).apply(&mut graph, &pairs),

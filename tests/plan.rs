@@ -44,7 +44,7 @@ fn the_same_graph_gives_the_same_plan() {
 #[test]
 fn values_that_are_not_alive_together_share_memory() {
     let (graph, output) = chain(2, 16, 9).expect("the chain is valid");
-    let options = PlanOptions::default().variant("conv2d", "gemm");
+    let options = PlanOptions::default().variant("conv2d", "tiled");
     let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the chain fits");
     let activations: Vec<u64> =
         plan.buffers().iter().filter(|b| b.kind == BufferKind::Activations).map(|b| b.bytes).collect();
@@ -118,10 +118,11 @@ fn a_matrix_by_a_vector_is_a_class_of_its_own() {
 #[test]
 fn a_variant_can_be_asked_for_by_operator_or_by_node() {
     let (graph, output) = chain(1, 8, 2).expect("the chain is valid");
-    let options = PlanOptions::default().variant("conv2d", "gemm").node_variant("conv2d", "layer1", "im2col");
+    let options =
+        PlanOptions::default().variant("conv2d", "tiled").node_variant("conv2d", "layer1", "im2col");
     let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the variants exist");
     let variants: Vec<_> = plan.steps().iter().map(|s| s.variant).collect();
-    assert_eq!(variants, ["gemm", "im2col"]);
+    assert_eq!(variants, ["tiled", "im2col"]);
     let options = PlanOptions::default().node_variant("conv2d", "layer0", "quantum");
     match Plan::with_options(&graph, &[output], &software(), &options) {
         Err(e @ Error::Variant { .. }) => {
@@ -235,10 +236,10 @@ fn an_update_in_place_is_read_and_written() {
     // SGD over two parameters of 3 and 70 floats, which lie in arenas at multiples of 256 bytes.
     let mut graph = Graph::new();
     let x = graph.input("x", [5, 3]).expect("valid");
-    let rate = graph.scalar("rate").expect("valid");
+    let rate = graph.input_scalar("rate").expect("valid");
     let net = nn::Sequential::new().add("a", nn::Linear::new(3, 70)).add("b", nn::Linear::new(70, 1));
     let y = net.forward(&mut graph, x, Mode::Train).expect("valid");
-    let labels = graph.labels("labels", 5).expect("valid");
+    let labels = graph.input_i32("labels", 5).expect("valid");
     let loss = graph.cross_entropy(y, labels).expect("valid");
     optim::Sgd::new(rate).minimize(&mut graph, loss).expect("valid");
     let plan = Plan::new(&graph, &[loss], &software()).expect("it fits");

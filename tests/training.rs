@@ -28,10 +28,10 @@ fn twenty_steps_agree_with_pytorch() {
 
     let mut g = Graph::new();
     let images = g.input("images", [BATCH, 1, 28, 28]).unwrap();
-    let labels = g.labels("labels", BATCH).unwrap();
+    let labels = g.input_i32("labels", BATCH).unwrap();
     let logits = network().forward(&mut g, images, Mode::Train).unwrap();
     let loss = g.cross_entropy(logits, labels).unwrap();
-    let rate = g.scalar("learning_rate").unwrap();
+    let rate = g.input_scalar("learning_rate").unwrap();
     optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, loss).unwrap();
     let weights = Weights::init(device(), &g, 0).unwrap();
     // Every tensor of PyTorch's state_dict has its place under the same name.

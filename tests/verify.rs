@@ -8,7 +8,7 @@ use wgrad::nn::{self, Layer};
 use wgrad::ops::Operator;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias};
 use wgrad::ops::loss::Reduction;
-use wgrad::plan::{Fusion, Lower};
+use wgrad::plan::{Fusion, LowerContext};
 use wgrad::reference::Array;
 use wgrad::shader::{Kernel, ShaderFile};
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, TensorType, Value, Weights, optim};
@@ -47,7 +47,7 @@ impl Operator for Negate {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Error> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         let elements = cx.output_type(0).shape.elements();
         let kernel =
             Kernel::new(&[&NEGATE]).with("ELEMENTS", elements as u32).with("WRONG_AT", self.wrong_at);
@@ -116,12 +116,12 @@ fn cancelling(layers: nn::Sequential, shape: &[usize]) -> Session {
     let build = || -> Result<Session, Error> {
         let mut graph = Graph::new();
         let x = graph.input("x", shape)?;
-        let labels = graph.labels("labels", shape[0])?;
+        let labels = graph.input_i32("labels", shape[0])?;
         let net =
             layers.add("flatten", nn::Flatten).add("last", nn::Linear::new(shape[1..].iter().product(), 5));
         let logits = net.forward(&mut graph, x, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         optim::Sgd::new(rate).minimize(&mut graph, loss)?;
         // Otherwise the plan knows that these gradients are zero.
         let options = PlanOptions::default().without(Fusion::NormBias);
@@ -202,7 +202,7 @@ fn other_sums_that_cancel_are_measured_by_their_terms() -> Result<(), Error> {
                 g.cross_entropy(logits, labels)?
             }
         };
-        let rate = g.scalar("rate")?;
+        let rate = g.input_scalar("rate")?;
         optim::Sgd::new(rate).minimize(&mut g, loss)?;
         let plan = Plan::new(&g, &[loss], device().caps())?;
         let mut session = Session::new(device(), plan, &Weights::init(device(), &g, 1)?)?;
@@ -249,7 +249,7 @@ impl Operator for ForgetfulSum {
         Conv2dGradBias.infer(inputs)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Error> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         let elements = cx.input_type(0).shape.elements();
         let kernel = Kernel::new(&[&FORGETFUL]).with("COUNT", elements as u32 - 1);
         let operands = [cx.input(0), cx.output(0)];

@@ -12,7 +12,7 @@ use wgrad::ops::conv2d::{Conv1d, Conv2d};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 use wgrad::ops::pool2d::{Average, AvgPool2dGrad, MaxUnpool2dGrad, Pool2d, Unpool, Weighting};
 use wgrad::ops::softmax::{Softmax, SoftmaxGrad};
-use wgrad::plan::Lower;
+use wgrad::plan::LowerContext;
 use wgrad::reference::Array;
 use wgrad::{Error, Graph, Plan, PlanOptions, Session, TensorType, Value, Weights};
 
@@ -117,7 +117,7 @@ fn long() -> Vec<(&'static str, Build)> {
             with_gradients(g, y)
         }),
         ("a row at 100,000 places", |g| {
-            let (w, i) = (g.input("w", [2, 3])?, g.labels("i", [100_000])?);
+            let (w, i) = (g.input("w", [2, 3])?, g.input_i32("i", [100_000])?);
             let y = g.embedding(w, i)?;
             with_gradients(g, y)
         }),
@@ -161,7 +161,7 @@ impl Operator for Losing {
         self.operator.variants(inputs, caps)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Error> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         self.operator.lower(cx)
     }
 

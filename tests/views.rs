@@ -77,7 +77,7 @@ fn a_view_of_a_parameter_reads_the_weights() -> Result<()> {
 fn a_view_of_the_wrong_size_is_refused() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 3])?;
-    let scalar = graph.scalar("scalar")?;
+    let scalar = graph.input_scalar("scalar")?;
     let error = graph.reshape(x, [7]).expect_err("6 elements are not 7");
     assert_eq!(error.to_string(), "reshape \"reshape\": input [2, 3] has 6 elements, shape [7] has 7");
     let error = graph.flatten(scalar).expect_err("a scalar can't be flattened");

@@ -38,10 +38,10 @@ fn training() -> Training {
     let build = || {
         let mut graph = Graph::new();
         let images = graph.input("images", [BATCH, 1, PIXELS, PIXELS])?;
-        let labels = graph.labels("labels", BATCH)?;
+        let labels = graph.input_i32("labels", BATCH)?;
         let logits = net.forward(&mut graph, images, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("learning_rate")?;
+        let rate = graph.input_scalar("learning_rate")?;
         optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
         Ok(Training { graph, images, labels, rate, loss })
     };
@@ -115,7 +115,7 @@ fn an_update_that_overflows_is_named_and_not_the_next_steps_node() {
         let p = graph.parameter("p", [8], Init::Constant(1.0))?;
         let product = graph.mul(p, x)?;
         let loss = graph.sum(product, &[0], false)?;
-        let rate = graph.scalar("learning_rate")?;
+        let rate = graph.input_scalar("learning_rate")?;
         optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
         Ok((graph, x, p, rate, loss))
     };
@@ -148,14 +148,14 @@ fn an_update_that_overflows_is_named_and_not_the_next_steps_node() {
 #[test]
 fn only_elements_count_where_an_eps_of_0_divides_zeros() {
     let mut graph = Graph::new();
-    let rate = graph.scalar("learning_rate").expect("the name is free");
+    let rate = graph.input_scalar("learning_rate").expect("the name is free");
     let pairs: Vec<_> = [("p", 3), ("q", 5)]
         .map(|(name, size)| {
             let parameter = graph.parameter(name, [size], Init::Constant(0.5)).expect("the name is free");
             (parameter, graph.input(&format!("d{name}"), [size]).expect("the name is free"))
         })
         .into();
-    let optimizer = optim::Adam::new(rate).eps(0.0).average(optim::Average::new(0.9));
+    let optimizer = optim::Adam::new(rate).eps(0.0).average(optim::Ema::new(0.9));
     optimizer.apply(&mut graph, &pairs).expect("the parameters are the graph's");
     let options = PlanOptions::default().watch(Watch::new());
     let plan = Plan::with_options(&graph, &[], device().caps(), &options).unwrap_or_else(|e| panic!("{e}"));

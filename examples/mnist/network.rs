@@ -55,7 +55,7 @@ pub fn training(options: &Options, net: &nn::Sequential, data: &Dataset) -> Resu
     let (mut step, logits) = forward(options, net, data, Mode::Train)?;
     let g = &mut step.graph;
     let loss = g.cross_entropy(logits, step.labels)?;
-    let learning_rate = g.scalar("learning_rate")?;
+    let learning_rate = g.input_scalar("learning_rate")?;
     match options.optimizer {
         Optimizer::Sgd => optim::Sgd::new(learning_rate).momentum(MOMENTUM).minimize(g, loss)?,
         Optimizer::Adam => optim::Adam::new(learning_rate).minimize(g, loss)?,
@@ -72,7 +72,7 @@ pub fn evaluation(options: &Options, net: &nn::Sequential, data: &Dataset) -> Re
 fn forward(options: &Options, net: &nn::Sequential, data: &Dataset, mode: Mode) -> Result<(Step, Value)> {
     let mut graph = Graph::new();
     let images = graph.input("images", [options.batch_size, 1, data.rows(), data.columns()])?;
-    let labels = graph.labels("labels", options.batch_size)?;
+    let labels = graph.input_i32("labels", options.batch_size)?;
     let logits = net.forward(&mut graph, images, mode)?;
     let correct = graph.correct_predictions(logits, labels)?;
     Ok((Step { graph, images, labels, correct }, logits))

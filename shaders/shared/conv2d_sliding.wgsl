@@ -79,7 +79,7 @@ fn convolve(number: u32, lane: u32) {
             for (var t = 0u; t < TILE_W; t++) {
                 if (ow + i32(t) >= 0 && ow + i32(t) < i32(OW)) {
                     let at = u32(line + i32(t));
-                    result[at] = finish(at, epilogue(vec4(sums[0][t]), channel, 0u).x);
+                    result[at] = epilogue(at, add_bias(vec4(sums[0][t]), channel, 0u).x);
                 }
             }
         }

@@ -8,8 +8,8 @@
 //   lhs_block(starts, k): four rows from m, a multiple of 4
 //   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
 //   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
-//   store(z, m, n, values): row m of C, columns n to n + 3, each through finish(at, value)
-//   epilogue(values, row, n): what happens to them before they are stored; row = z M + m
+//   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
+//   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
 // Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
 // The starts are there because compilers move nothing out of the loop over k by themselves.
 //

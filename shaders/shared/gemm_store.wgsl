@@ -3,14 +3,14 @@ fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
     if (m >= M || n >= N) {
         return;
     }
-    store(part, m, n, epilogue(c[0], part * M + m, n));
+    store(part, m, n, add_bias(c[0], part * M + m, n));
     if (M % 4u == 0u || m + 1u < M) {
-        store(part, m + 1u, n, epilogue(c[1], part * M + m + 1u, n));
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
     }
     if (M % 4u == 0u || m + 2u < M) {
-        store(part, m + 2u, n, epilogue(c[2], part * M + m + 2u, n));
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
     }
     if (M % 4u == 0u || m + 3u < M) {
-        store(part, m + 3u, n, epilogue(c[3], part * M + m + 3u, n));
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
     }
 }

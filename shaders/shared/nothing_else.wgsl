@@ -1,3 +1,3 @@
 // Nothing follows from batch norm's gradient but what it asks for itself.
-fn also_conclude(c: u32) {
+fn also_finalize(c: u32) {
 }

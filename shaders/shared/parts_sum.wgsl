@@ -1,4 +1,4 @@
 // The sum of all parts is the result.
-fn conclude(i: u32, sum: Element) -> Element {
+fn finalize(i: u32, sum: Element) -> Element {
     return sum;
 }

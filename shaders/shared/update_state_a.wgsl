@@ -6,5 +6,5 @@ fn load_state(i: u32) -> State {
 }
 
 fn store_state(i: u32, state: State) {
-    run_a[i] = finish(i, state.a);
+    run_a[i] = epilogue(i, state.a);
 }

@@ -7,6 +7,6 @@ fn load_state(i: u32) -> State {
 }
 
 fn store_state(i: u32, state: State) {
-    run_a[i] = finish(i, state.a);
-    run_c[i] = finish(i, state.c);
+    run_a[i] = epilogue(i, state.a);
+    run_c[i] = epilogue(i, state.c);
 }

@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let i = start + item * 64u;
         if (i < end) {
             let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), load_state(i));
-            parameters[i] = finish(i, updated.p);
+            parameters[i] = epilogue(i, updated.p);
             store_state(i, updated.state);
         }
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What an operator's backward rule sees and does.
-pub struct Backward<'g> {
+pub struct BackwardContext<'g> {
     graph: &'g mut Graph,
     node: NodeId,
     output_gradients: Vec<Option<Value>>,
@@ -19,7 +19,7 @@ pub struct Backward<'g> {
     input_gradients: Vec<Option<Value>>,
 }
 
-impl Backward<'_> {
+impl BackwardContext<'_> {
     /// Number of inputs of the node.
     pub fn inputs(&self) -> usize {
         self.graph.node_at(self.node).inputs.len()
@@ -35,7 +35,7 @@ impl Backward<'_> {
         self.graph.node_at(self.node).outputs[i]
     }
 
-    /// Shape of a value of this graph, such as an input, an output or what [`Backward::apply`] returned.
+    /// Shape of a value of this graph, such as an input, an output or what [`BackwardContext::apply`] returned.
     ///
     /// # Panics
     /// If the value belongs to another graph.
@@ -66,7 +66,7 @@ impl Backward<'_> {
         self.graph.apply_named(name, Arc::new(operator), inputs)
     }
 
-    /// Like [`Backward::apply`], for an operator with one output.
+    /// Like [`BackwardContext::apply`], for an operator with one output.
     ///
     /// # Errors
     /// The operator's shape rule; an operator with another number of outputs.
@@ -149,7 +149,7 @@ impl Graph {
                 continue;
             }
             let (operator, inputs) = (Arc::clone(&node.operator), node.inputs.clone());
-            let mut cx = Backward {
+            let mut cx = BackwardContext {
                 node: self.identity.node(index),
                 output_gradients,
                 wanted,

@@ -10,7 +10,7 @@ mod labels;
 mod print;
 mod summary;
 
-pub use autodiff::Backward;
+pub use autodiff::BackwardContext;
 pub use identity::{NodeId, Value};
 pub use init::{Distribution, Fan, Init, Nonlinearity};
 pub use labels::{Ignored, LabelRange, LabelRanges};
@@ -165,7 +165,7 @@ impl Graph {
     ///
     /// # Errors
     /// A zero-sized shape, or a name that is taken.
-    pub fn labels(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+    pub fn input_i32(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
         self.named(name, TensorType::i32(shape), Source::Input)
     }
 
@@ -173,7 +173,7 @@ impl Graph {
     ///
     /// # Errors
     /// A name that is taken.
-    pub fn scalar(&mut self, name: &str) -> Result<Value> {
+    pub fn input_scalar(&mut self, name: &str) -> Result<Value> {
         self.named(name, TensorType::f32(Shape::scalar()), Source::Input)
     }
 

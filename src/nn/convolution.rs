@@ -1,6 +1,6 @@
 //! Convolution layers, plain and transposed, in one and two dimensions.
 
-use super::{Layer, Starts};
+use super::{Initializers, Layer};
 use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::conv2d::{self, Padding};
@@ -17,7 +17,7 @@ macro_rules! convolution {
             outputs: usize,
             kernel: $size,
             bias: bool,
-            starts: Starts,
+            initializers: Initializers,
             attributes: conv2d::$attributes,
             $($field: $type,)?
         }
@@ -25,8 +25,8 @@ macro_rules! convolution {
         impl $name {
             /// A layer with stride 1, no padding, one group and a bias.
             pub fn new(inputs: usize, outputs: usize, kernel: $size) -> Self {
-                let (starts, attributes) = (Starts::default(), conv2d::$attributes::default());
-                $name { inputs, outputs, kernel, bias: true, starts, attributes, $($field: $default)? }
+                let (initializers, attributes) = (Initializers::default(), conv2d::$attributes::default());
+                $name { inputs, outputs, kernel, bias: true, initializers, attributes, $($field: $default)? }
             }
 
             /// Steps between windows.
@@ -68,14 +68,14 @@ macro_rules! convolution {
             /// Sets what the weight starts from.
             #[must_use]
             pub fn init(mut self, init: Init) -> Self {
-                self.starts.weight = Some(init);
+                self.initializers.weight = Some(init);
                 self
             }
 
             /// Sets what the bias starts from.
             #[must_use]
             pub fn bias_init(mut self, init: Init) -> Self {
-                self.starts.bias = Some(init);
+                self.initializers.bias = Some(init);
                 self
             }
         }
@@ -100,7 +100,7 @@ macro_rules! plain {
                 let channels = [("out_channels", self.outputs), ("in_channels", self.inputs)];
                 let bias = self.bias.then_some(self.outputs);
                 let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
-                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.starts)?;
+                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)?;
                 if self.padding_mode == ZEROS {
                     return g.$method(x, weight, bias, self.attributes);
                 }
@@ -131,7 +131,7 @@ macro_rules! transposed {
                 let channels = [("in_channels", self.inputs), ("out_channels", self.outputs)];
                 let bias = self.bias.then_some(self.outputs);
                 let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
-                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.starts)?;
+                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)?;
                 g.$method(x, weight, bias, self.attributes)
             }
         }
@@ -149,7 +149,7 @@ fn parameters(
     kernel: Shape,
     groups: usize,
     bias: Option<usize>,
-    starts: &Starts,
+    initializers: &Initializers,
 ) -> Result<(Value, Option<Value>)> {
     for (what, channels) in channels {
         // No groups at all are the operator's to refuse.
@@ -160,7 +160,7 @@ fn parameters(
     }
     let [(_, first), (_, second)] = channels;
     let second = second / groups.max(1);
-    let (of_weight, of_bias) = starts.or_default(second.saturating_mul(kernel.elements()));
+    let (of_weight, of_bias) = initializers.or_default(second.saturating_mul(kernel.elements()));
     let shape: Vec<usize> = [first, second].iter().chain(&kernel[..]).copied().collect();
     let weight = g.parameter("weight", shape, of_weight)?;
     let bias = bias.map(|outputs| g.parameter("bias", [outputs], of_bias)).transpose()?;

@@ -6,7 +6,7 @@ use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::embedding::Embedding as Attributes;
 
 /// Indices (i32 of any shape) to the rows of a table that they name: the indices' shape, and `features`
-/// behind it. As a network's first layer it takes [`Graph::labels`].
+/// behind it. As a network's first layer it takes [`Graph::input_i32`].
 ///
 /// Parameter: `weight` \[rows, features], normally distributed with mean 0 and standard deviation 1 at
 /// first, as in PyTorch.

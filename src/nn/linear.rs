@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{Layer, Starts};
+use super::{Initializers, Layer};
 use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 
@@ -13,13 +13,13 @@ pub struct Linear {
     inputs: usize,
     outputs: usize,
     bias: bool,
-    starts: Starts,
+    initializers: Initializers,
 }
 
 impl Linear {
     /// A linear layer with a bias.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        Linear { inputs, outputs, bias: true, starts: Starts::default() }
+        Linear { inputs, outputs, bias: true, initializers: Initializers::default() }
     }
 
     /// Whether a bias is added; it is by default.
@@ -32,21 +32,21 @@ impl Linear {
     /// Sets what the weight starts from.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
-        self.starts.weight = Some(init);
+        self.initializers.weight = Some(init);
         self
     }
 
     /// Sets what the bias starts from.
     #[must_use]
     pub fn bias_init(mut self, init: Init) -> Self {
-        self.starts.bias = Some(init);
+        self.initializers.bias = Some(init);
         self
     }
 }
 
 impl Layer for Linear {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        let (of_weight, of_bias) = self.starts.or_default(self.inputs);
+        let (of_weight, of_bias) = self.initializers.or_default(self.inputs);
         let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
         let bias = self.bias.then(|| g.parameter("bias", [self.outputs], of_bias)).transpose()?;
         g.linear(x, weight, bias)

@@ -62,12 +62,12 @@ pub trait Layer: Debug + Send + Sync {
 
 /// What weight and bias of a layer start from, where that was set.
 #[derive(Clone, PartialEq, Default, Debug)]
-struct Starts {
+struct Initializers {
     weight: Option<Init>,
     bias: Option<Init>,
 }
 
-impl Starts {
+impl Initializers {
     /// Of weight and bias; where nothing was set, [`default_init`].
     fn or_default(&self, fan_in: usize) -> (Init, Init) {
         let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));

@@ -5,7 +5,7 @@ use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::reference::{Array, argmax as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -28,7 +28,7 @@ pub struct ArgMax {
     /// The dimension that is searched.
     pub axis: usize,
     /// Whether the output keeps it, with size 1.
-    pub keep: bool,
+    pub keepdim: bool,
     /// Whether the smallest is looked for.
     pub smallest: bool,
 }
@@ -51,7 +51,7 @@ impl Operator for ArgMax {
             return Err(format!("axis {} is outside the {} dimensions of {shape}", self.axis, shape.len()));
         }
         let mut sizes = shape.to_vec();
-        if self.keep {
+        if self.keepdim {
             sizes[self.axis] = 1;
         } else {
             sizes.remove(self.axis);
@@ -59,7 +59,7 @@ impl Operator for ArgMax {
         Ok(vec![TensorType::i32(sizes)])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let result = cx.output(0);
         self.lower_into(cx, result)
     }
@@ -75,7 +75,7 @@ impl Operator for ArgMax {
 
 impl ArgMax {
     /// Records the search in the first input.
-    pub(super) fn lower_into(&self, cx: &mut Lower<'_>, result: Operand) -> Result<()> {
+    pub(super) fn lower_into(&self, cx: &mut LowerContext<'_>, result: Operand) -> Result<()> {
         let shape = &cx.input_type(0).shape;
         let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
         let rows = shape.elements() / terms;
@@ -115,31 +115,31 @@ impl ArgMax {
 
 impl Graph {
     /// The index (i32) of the first largest element along `axis`, or without one among all elements in
-    /// their order. The output has the axis with size 1 if `keep` is set, and not otherwise. It has no
+    /// their order. The output has the axis with size 1 if `keepdim` is set, and not otherwise. It has no
     /// gradient.
     ///
     /// # Errors
     /// An axis that `x` does not have, an input that is not f32.
-    pub fn argmax(&mut self, x: Value, axis: Option<usize>, keep: bool) -> Result<Value> {
-        self.search(x, axis, keep, false)
+    pub fn argmax(&mut self, x: Value, axis: Option<usize>, keepdim: bool) -> Result<Value> {
+        self.search(x, axis, keepdim, false)
     }
 
     /// The index of the first smallest element, as [`Graph::argmax`] has the largest.
     ///
     /// # Errors
     /// As [`Graph::argmax`].
-    pub fn argmin(&mut self, x: Value, axis: Option<usize>, keep: bool) -> Result<Value> {
-        self.search(x, axis, keep, true)
+    pub fn argmin(&mut self, x: Value, axis: Option<usize>, keepdim: bool) -> Result<Value> {
+        self.search(x, axis, keepdim, true)
     }
 
-    fn search(&mut self, x: Value, axis: Option<usize>, keep: bool, smallest: bool) -> Result<Value> {
+    fn search(&mut self, x: Value, axis: Option<usize>, keepdim: bool, smallest: bool) -> Result<Value> {
         if let Some(axis) = axis {
-            return self.apply1(ArgMax { axis, keep, smallest }, &[x]);
+            return self.apply1(ArgMax { axis, keepdim, smallest }, &[x]);
         }
         self.check_owned([x])?;
         let shape = self.shape_of(x).clone();
         let row = self.reshape(x, [shape.elements()])?;
-        let index = self.apply1(ArgMax { axis: 0, keep: false, smallest }, &[row])?;
-        if keep { self.reshape(index, Shape::from(vec![1; shape.len()])) } else { Ok(index) }
+        let index = self.apply1(ArgMax { axis: 0, keepdim: false, smallest }, &[row])?;
+        if keepdim { self.reshape(index, Shape::from(vec![1; shape.len()])) } else { Ok(index) }
     }
 }

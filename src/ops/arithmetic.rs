@@ -6,11 +6,11 @@
 
 use super::Operator;
 use super::elementwise::{SumTo, broadcast};
-use super::pointwise::{self, Pointwise, Reach};
+use super::pointwise::{self, IndexMap, Pointwise};
 use super::unary::Unary;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::LowerContext;
 use crate::reference::{Array, arithmetic as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -59,7 +59,7 @@ impl Operator for Binary {
         Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (inputs, y, dy) = ([cx.input(0), cx.input(1)], cx.output(0), cx.output_gradient(0)?);
         for i in (0..2).filter(|&i| cx.wants(i)).collect::<Vec<_>>() {
             let [own, other] = [inputs[i], inputs[1 - i]];
@@ -97,10 +97,15 @@ impl Operator for Binary {
             Binary::Maximum => "larger_of_two",
             Binary::Minimum => "smaller_of_two",
         };
-        Some(Pointwise { file: &ARITHMETIC, function, reach: reach(inputs, &shape)?, numbers: vec![] })
+        Some(Pointwise {
+            file: &ARITHMETIC,
+            function,
+            index_map: index_map(inputs, &shape)?,
+            numbers: vec![],
+        })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -139,11 +144,11 @@ impl Operator for ExtremumGrad {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = reach(inputs, &inputs[0].shape)?;
-        Some(Pointwise { file: &ARITHMETIC, function: self.name(), reach, numbers: vec![] })
+        let index_map = index_map(inputs, &inputs[0].shape)?;
+        Some(Pointwise { file: &ARITHMETIC, function: self.name(), index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -157,8 +162,8 @@ impl Operator for ExtremumGrad {
 }
 
 /// How each input is broadcast to `shape`.
-fn reach(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<Reach>> {
-    inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect()
+fn index_map(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<IndexMap>> {
+    inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect()
 }
 
 impl Graph {

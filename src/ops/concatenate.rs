@@ -4,8 +4,8 @@ use super::Operator;
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, concatenate as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -78,7 +78,7 @@ impl Operator for Concatenate {
         Ok(vec![TensorType::f32(sizes)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let dy = cx.output_gradient(0)?;
         let whole: Vec<SliceAxis> = cx.shape(dy).iter().map(|&size| SliceAxis::whole(size)).collect();
         let mut start = 0;
@@ -100,7 +100,7 @@ impl Operator for Concatenate {
         if fours { vec!["vec4", "scalar"] } else { vec!["scalar"] }
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let width = if cx.variant() == "vec4" { 4 } else { 1 };
         let runs: Vec<usize> = (0..cx.inputs()).map(|i| self.run(&cx.input_type(i).shape) / width).collect();
         let rows = cx.input_type(0).shape[..self.axis].iter().product::<usize>();
@@ -112,20 +112,20 @@ impl Operator for Concatenate {
                 .with("ELEMENTS", cx.index(rows * columns)?)
                 .with("ITEMS", ITEMS as u32)
                 .iterations(ITEMS as u64)
-                .finishing(ITEMS as u64)
+                .epilogue_calls(ITEMS as u64)
                 .with("ROW", cx.index(row)?)
                 .with("START", cx.index(start)?)
                 .with("COLUMNS", cx.index(columns)?)
                 .joined(&[], &pieces(runs));
             let mut operands = vec![cx.output(0)];
             operands.extend((0..runs.len()).map(|i| cx.input(chunk * SOURCES + i)));
-            cx.dispatch_finished(kernel, &operands, (rows * columns).div_ceil(LANES * ITEMS), width);
+            cx.dispatch_epilogue(kernel, &operands, (rows * columns).div_ceil(LANES * ITEMS), width);
             start += columns;
         }
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 

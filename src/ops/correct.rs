@@ -8,7 +8,7 @@ use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::team;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
-use crate::plan::Lower;
+use crate::plan::LowerContext;
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -47,7 +47,7 @@ impl Operator for CorrectPredictions {
         Some((1, LabelRange { classes: inputs[0].shape[1], ignored: Ignored::AsLosses }))
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (rows, classes) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
         let team = team(classes);
         let row = 1 + shared(classes, team) + tree(team);
@@ -75,9 +75,9 @@ impl Operator for CorrectPredictions {
 }
 
 /// Records the search of each row's class, and what counts how many are right.
-fn lower_long(cx: &mut Lower<'_>, rows: usize) -> Result<()> {
+fn lower_long(cx: &mut LowerContext<'_>, rows: usize) -> Result<()> {
     let indices = cx.temporary(rows);
-    ArgMax { axis: 1, keep: false, smallest: false }.lower_into(cx, indices.clone())?;
+    ArgMax { axis: 1, keepdim: false, smallest: false }.lower_into(cx, indices.clone())?;
     let part_rows = CUT_TERMS * PART_LANES;
     let parts = rows.div_ceil(part_rows);
     let counts = cx.temporary(parts);

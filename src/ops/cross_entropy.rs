@@ -10,9 +10,9 @@ use super::loops::{fits, shared, stretched, tree};
 use super::loss::Reduction;
 use super::softmax::Team;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
+use crate::graph::{BackwardContext, Graph, Ignored, LabelRange, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -143,7 +143,7 @@ impl CrossEntropy {
 
     /// Sets the constants of the kernels that one workgroup runs.
     /// For each row they go over the classes `passes` times.
-    fn labelled(self, cx: &Lower<'_>, kernel: Kernel, passes: u64) -> Result<Kernel> {
+    fn labelled(self, cx: &LowerContext<'_>, kernel: Kernel, passes: u64) -> Result<Kernel> {
         let [rows, classes, _] = sizes(cx.input_type(0));
         let iterations = shared(rows, WHOLE_LANES) * (2 + passes * classes as u64) + tree(WHOLE_LANES);
         Ok(kernel
@@ -158,7 +158,7 @@ impl CrossEntropy {
     /// weights for the classes.
     fn kernel(
         self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         weighted: bool,
         passes: u64,
@@ -182,7 +182,7 @@ impl CrossEntropy {
     }
 
     /// Sets the constants of the kernels that know where rows lie.
-    fn shaped(self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
+    fn shaped(self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
         let [images, classes, inner] = sizes(cx.input_type(0));
         Ok(kernel
             .with("ROWS", cx.index(images * inner)?)
@@ -194,7 +194,13 @@ impl CrossEntropy {
     }
 
     /// Records the sum or the mean of the rows' losses.
-    fn lower_mean(self, cx: &mut Lower<'_>, losses: Operand, weights: Operand, rows: usize) -> Result<()> {
+    fn lower_mean(
+        self,
+        cx: &mut LowerContext<'_>,
+        losses: Operand,
+        weights: Operand,
+        rows: usize,
+    ) -> Result<()> {
         let (mut operands, mut count) = ([losses, weights], rows);
         if rows > 4 * PART_ROWS {
             let parts = rows.div_ceil(PART_ROWS);
@@ -303,7 +309,7 @@ impl Operator for CrossEntropy {
         Some((1, LabelRange { classes: inputs[0].shape[1], ignored }))
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         if cx.inputs() > 2 && cx.wants(2) {
             return Err(cx.error("has no gradient by the weights of the classes"));
         }
@@ -322,7 +328,7 @@ impl Operator for CrossEntropy {
         if self.is_whole(inputs) { vec!["whole", "rows"] } else { vec!["rows"] }
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == "whole" {
             let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]);
             let kernel = self.labelled(cx, kernel, 2)?;
@@ -398,7 +404,7 @@ impl Operator for CrossEntropyGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let weight = (cx.inputs() > 4).then(|| cx.input(4));
         let Some((kernel, groups)) = self.forward.kernel(cx, &[&GRAD], weight.is_some(), 1)? else {
             return self.forward.lower_long_grad(cx, weight);
@@ -459,7 +465,7 @@ impl Operator for CrossEntropyWithGrad {
         Ok(outputs)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
         let kernel = self.forward.labelled(cx, kernel, 5)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];

@@ -5,10 +5,10 @@
 //! what the unbroken run would have. It works element by element, and fuses as such.
 
 use super::Operator;
-use super::pointwise::{self, Pointwise, Reach, Units};
+use super::pointwise::{self, IndexMap, Pointwise, Units};
 use crate::error::{Error, Result};
-use crate::graph::{Backward, Graph, Mode, Source, Value};
-use crate::plan::Lower;
+use crate::graph::{BackwardContext, Graph, Mode, Source, Value};
+use crate::plan::LowerContext;
 use crate::reference::{Array, dropout as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -44,14 +44,14 @@ pub enum Unit {
 
 impl Dropout {
     /// Which units are drawn of a tensor of this shape.
-    fn units(&self, shape: &Shape) -> Reach {
+    fn units(&self, shape: &Shape) -> IndexMap {
         let plane = match self.of {
             Unit::Element => 1,
             Unit::Channel => shape[2..].iter().product(),
         };
         // Words are below keep * 2^32 exactly where they are below it rounded up.
         let below = (f64::from(self.keep) * 2f64.powi(32)).ceil() as u32;
-        Reach::Units(Units { plane, below, seed: self.seed, node: self.node })
+        IndexMap::Units(Units { plane, below, seed: self.seed, node: self.node })
     }
 
     /// What is kept is multiplied by this.
@@ -99,7 +99,7 @@ impl Operator for Dropout {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let inputs = [cx.output_gradient(0)?, cx.input(1)];
         let dx = cx.apply1(*self, &inputs)?;
         cx.set(0, dx);
@@ -110,12 +110,12 @@ impl Operator for Dropout {
         Some(Pointwise {
             file: &DROPOUT,
             function: "dropout",
-            reach: vec![Reach::Same, self.units(&inputs[0].shape)],
+            index_map: vec![IndexMap::Same, self.units(&inputs[0].shape)],
             numbers: vec![self.scale()],
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -157,12 +157,12 @@ impl Operator for DropoutMask {
         Some(Pointwise {
             file: &DROPOUT,
             function: "dropout_mask",
-            reach: vec![self.dropout.units(&self.shape)],
+            index_map: vec![self.dropout.units(&self.shape)],
             numbers: vec![],
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 

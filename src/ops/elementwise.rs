@@ -3,8 +3,8 @@
 
 use super::{Operator, reduction};
 use crate::error::Result;
-use crate::graph::Backward;
-use crate::plan::{Caps, Lower};
+use crate::graph::BackwardContext;
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, elementwise as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -46,7 +46,7 @@ impl Operator for SumTo {
         reduction::variants(&inputs[0].shape, &self.shape)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         reduction::lower(cx, &from, &self.shape)
     }
@@ -85,13 +85,13 @@ impl Operator for Copy {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         cx.set(0, gradient);
         Ok(())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
         let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
         let packs = elements / width;

@@ -4,9 +4,9 @@ use super::Operator;
 use super::parts::STRETCH;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Ignored, LabelRange, Value};
+use crate::graph::{BackwardContext, Graph, Ignored, LabelRange, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, embedding as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -77,7 +77,7 @@ impl Operator for Embedding {
         Some((1, LabelRange { classes: inputs[0].shape[0], ignored: Ignored::Nothing }))
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         if cx.wants(0) {
             let rows = cx.shape(cx.input(0))[0];
             let inputs = [cx.input(1), cx.output_gradient(0)?];
@@ -91,23 +91,23 @@ impl Operator for Embedding {
         widths(inputs[0].shape[1])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let width = if cx.variant() == "vec4" { 4 } else { 1 };
         let shape = &cx.input_type(0).shape;
         let elements = cx.output_type(0).shape.elements() / width;
         let kernel = Kernel::new(&[&GROUP, &FORWARD])
             .iterations(ITEMS as u64)
-            .finishing(ITEMS as u64)
+            .epilogue_calls(ITEMS as u64)
             .with("ELEMENTS", cx.index(elements)?)
             .with("ITEMS", ITEMS as u32)
             .with("ROWS", cx.index(shape[0])?)
             .with("COLUMNS", cx.index(shape[1] / width)?);
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -142,7 +142,7 @@ impl EmbeddingGrad {
     }
 
     /// Records the sorted positions, by runs that are compared each with each and then merged.
-    fn lower_order(cx: &mut Lower<'_>, positions: usize) -> Result<Operand> {
+    fn lower_order(cx: &mut LowerContext<'_>, positions: usize) -> Result<Operand> {
         let count = cx.index(positions)?;
         cx.index(2 * positions)?;
         let mut order = cx.temporary(2 * positions);
@@ -166,7 +166,7 @@ impl EmbeddingGrad {
     }
 
     /// Records the gradient by sorted positions, where there are too many for lists.
-    fn lower_sorted(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower_sorted(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let positions = cx.input_type(0).shape.elements();
         let features = Self::features(cx.input_type(1));
         let width = if features.is_multiple_of(4) { 4 } else { 1 };
@@ -183,7 +183,7 @@ impl EmbeddingGrad {
         let results = self.rows * lines.plane;
         cx.index(results)?;
         let operands: Vec<Operand> = elements.into_iter().chain(sums).chain([cx.output(0)]).collect();
-        cx.dispatch_finished(kernel, &operands, results.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, results.div_ceil(LANES), width);
         Ok(())
     }
 }
@@ -218,7 +218,7 @@ impl Operator for EmbeddingGrad {
         [widths(Self::features(inputs[1])), vec!["sorted"]].concat()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == "sorted" {
             return self.lower_sorted(cx);
         }
@@ -238,11 +238,11 @@ impl Operator for EmbeddingGrad {
             .with("IGNORED", cx.index(self.ignored())?)
             .iterations(list_iterations(positions));
         let operands = [cx.input(1), heads, next, cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, (self.rows * columns).div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, (self.rows * columns).div_ceil(LANES), width);
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 

@@ -2,10 +2,10 @@
 
 use super::Operator;
 use super::elementwise::{SumTo, broadcast};
-use super::pointwise::{self, Pointwise, Reach};
+use super::pointwise::{self, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::LowerContext;
 use crate::reference::{Array, expand as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -40,7 +40,7 @@ impl Operator for Expand {
         }
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (shape, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
         let dx = if shape == self.shape { dy } else { cx.apply1(SumTo { shape }, &[dy])? };
         cx.set(0, dx);
@@ -48,11 +48,11 @@ impl Operator for Expand {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = vec![Reach::of(&inputs[0].shape, &self.shape)?];
-        Some(Pointwise { file: &REPEATED, function: "repeated", reach, numbers: vec![] })
+        let index_map = vec![IndexMap::of(&inputs[0].shape, &self.shape)?];
+        Some(Pointwise { file: &REPEATED, function: "repeated", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 

@@ -1,12 +1,12 @@
 //! The matrix-product kernels that matmul and every convolution pass are made of.
 //!
 //! A kernel is a body (how the product is tiled) joined with loaders for the two operands, a store
-//! and an epilogue; see `shaders/shared/gemm_shape.wgsl`. This file puts them together and
+//! and a bias; see `shaders/shared/gemm_shape.wgsl`. This file puts them together and
 //! decides about splitting the sum. What the operands mean is the operators' business.
 
 use super::loops::{shared, tree};
 use crate::error::Result;
-use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -22,13 +22,13 @@ static SUBGROUP: ShaderFile = shader_file!("gemm_subgroup");
 static VECTOR: ShaderFile = shader_file!("gemm_vector");
 static SPLIT_STORE: ShaderFile = shader_file!("split_store");
 static SUM_SPLITS: ShaderFile = shader_file!("sum_splits");
-static EPILOGUE_NONE: ShaderFile = shader_file!("shared/epilogue_none");
-static EPILOGUE_BIAS_ROWS: ShaderFile = shader_file!("shared/epilogue_bias_rows");
-static EPILOGUE_BIAS_COLUMNS: ShaderFile = shader_file!("shared/epilogue_bias_columns");
+static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
+static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
+static BIAS_COLUMNS: ShaderFile = shader_file!("shared/gemm_bias_columns");
 
 /// How the product is tiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Body {
+pub(crate) enum Tiling {
     /// 64 x 64 tiles in workgroup memory, 8 x 8 an invocation.
     Tiled,
     /// 8 x 8 or 8 x 16 an invocation in registers, no workgroup memory.
@@ -39,11 +39,11 @@ pub(crate) enum Body {
     Vector,
 }
 
-impl Body {
+impl Tiling {
     /// Names of the bodies that compute any product on this adapter.
     pub fn names(caps: &Caps) -> Vec<&'static str> {
         let mut names = vec!["tiled", "register", "vector"];
-        names.extend(Body::subgroup(caps));
+        names.extend(Tiling::subgroup(caps));
         names
     }
 
@@ -54,12 +54,12 @@ impl Body {
     }
 
     /// The body of this name; others, such as an operator's own variants, are tiled.
-    pub fn named(name: &str) -> Body {
+    pub fn named(name: &str) -> Tiling {
         match name {
-            "register" => Body::Register,
-            "subgroup" => Body::Subgroup,
-            "vector" => Body::Vector,
-            _ => Body::Tiled,
+            "register" => Tiling::Register,
+            "subgroup" => Tiling::Subgroup,
+            "vector" => Tiling::Vector,
+            _ => Tiling::Tiled,
         }
     }
 
@@ -67,29 +67,29 @@ impl Body {
     fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
         let software = caps.kind == AdapterKind::Software;
         match self {
-            Body::Tiled => {
+            Tiling::Tiled => {
                 let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };
-                Layout { rows: 64, columns: 64, part: Part::new(&TILED), loops }
+                Layout { rows: 64, columns: 64, part: Loader::new(&TILED), loops }
             }
-            Body::Register => {
+            Tiling::Register => {
                 // 128 sums and the operands are more registers than a GPU gives an invocation.
                 let columns = if software { 16 } else { 8 };
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
                 let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
-                let part = Part::new(&REGISTER)
+                let part = Loader::new(&REGISTER)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
                     .with("COLUMNS", columns as u32);
                 let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
                 Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part, loops }
             }
-            Body::Subgroup => {
+            Tiling::Subgroup => {
                 // 32 rows are 128 registers an invocation: on a processor they lie in its cache.
                 let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
-                let part = Part::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
+                let part = Loader::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
                 let eights = rows as u64 / 8;
                 let loops = Loops {
                     step: 4,
@@ -99,11 +99,11 @@ impl Body {
                 };
                 Layout { rows, columns: 4 * lanes, part, loops }
             }
-            Body::Vector => {
+            Tiling::Vector => {
                 let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
                 let lanes_m = m.div_ceil(4).next_power_of_two().min(8 / lanes_n);
                 let lanes_k = 64 / (lanes_m * lanes_n);
-                let part = Part::new(&VECTOR)
+                let part = Loader::new(&VECTOR)
                     .with("LANES_K", lanes_k as u32)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32);
@@ -118,7 +118,7 @@ impl Body {
 struct Layout {
     rows: usize,
     columns: usize,
-    part: Part,
+    part: Loader,
     loops: Loops,
 }
 
@@ -144,8 +144,8 @@ impl Loops {
 }
 
 /// A product cut into tiles, and its sum into splits.
-struct Tiling {
-    body: Body,
+struct Grid {
+    body: Tiling,
     layout: Layout,
     tiles: usize,
     splits: usize,
@@ -157,36 +157,36 @@ const MOST_PARTS: usize = 512;
 
 /// A WGSL file that supplies one of the body's holes, with its constants.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct Loader {
     files: Vec<&'static ShaderFile>,
     constants: Vec<(&'static str, Constant)>,
     by_column: bool,
 }
 
-impl Part {
-    pub fn new(file: &'static ShaderFile) -> Part {
-        Part { files: vec![file], constants: Vec::new(), by_column: false }
+impl Loader {
+    pub fn new(file: &'static ShaderFile) -> Loader {
+        Loader { files: vec![file], constants: Vec::new(), by_column: false }
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Part {
+    pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Loader {
         self.constants.push((name, value.into()));
         self
     }
 
     /// Says that this loader of A loads columns and not rows.
-    pub fn by_column(mut self) -> Part {
+    pub fn by_column(mut self) -> Loader {
         self.by_column = true;
         self
     }
 
     /// Adds a file that builds on the others.
-    pub fn and(mut self, file: &'static ShaderFile) -> Part {
+    pub fn and(mut self, file: &'static ShaderFile) -> Loader {
         self.files.push(file);
         self
     }
 
     /// Adds a file before the others.
-    fn after(mut self, file: &'static ShaderFile) -> Part {
+    fn after(mut self, file: &'static ShaderFile) -> Loader {
         self.files.insert(0, file);
         self
     }
@@ -201,65 +201,71 @@ impl Part {
     }
 }
 
-/// The part that stores the result, and how many elements it passes through `finish` at a time.
+/// The part that stores the result, and how many elements it passes through `epilogue` at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    pub part: Part,
+    pub part: Loader,
     pub width: usize,
 }
 
 /// What is added to the product before it is stored.
 #[derive(Clone, Debug)]
-pub(crate) enum Epilogue {
+pub(crate) enum Bias {
     None,
     /// One number a row.
-    BiasRows(Operand),
+    Rows(Operand),
     /// One number a column.
-    BiasColumns(Operand),
+    Columns(Operand),
 }
 
 /// A matrix problem: C (m x n) = A (m x k) B (k x n), `batches` times.
 #[derive(Clone, Debug)]
 pub(crate) struct Gemm {
-    pub body: Body,
+    pub body: Tiling,
     pub m: usize,
     pub n: usize,
     pub k: usize,
     pub batches: usize,
-    pub lhs: Part,
-    pub rhs: Part,
+    pub lhs: Loader,
+    pub rhs: Loader,
     pub store: Store,
     /// Files and constants that several parts use, such as a convolution's shape.
-    pub common: Option<Part>,
-    pub epilogue: Epilogue,
+    pub common: Option<Loader>,
+    pub bias: Bias,
     /// What `store` binds besides the result.
     pub second_result: Option<Operand>,
 }
 
 impl Gemm {
     /// Records the dispatches: one, or two where the sum is split.
-    pub fn lower(&self, cx: &mut Lower<'_>, lhs: Operand, rhs: Operand, result: Operand) -> Result<()> {
-        let mut tiling = self.tiling(self.body, cx.caps());
+    pub fn lower(
+        &self,
+        cx: &mut LowerContext<'_>,
+        lhs: Operand,
+        rhs: Operand,
+        result: Operand,
+    ) -> Result<()> {
+        let mut grid = self.grid(self.body, cx.caps());
         // Very many results leave no room for parts: the register tile sums the furthest without any.
-        if tiling.splits > 1 && self.part_elements(tiling.splits) > i32::MAX as usize {
-            tiling = self.tiling(Body::Register, cx.caps());
+        if grid.splits > 1 && self.part_elements(grid.splits) > i32::MAX as usize {
+            grid = self.grid(Tiling::Register, cx.caps());
         }
-        let Tiling { body, layout, tiles, splits, k_per_split } = tiling;
+        let Grid { body, layout, tiles, splits, k_per_split } = grid;
         let Layout { part: mut body_part, loops, .. } = layout;
-        if body == Body::Subgroup {
+        if body == Tiling::Subgroup {
             body_part = body_part.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
         }
 
         let shape = self.shape(cx, splits, k_per_split)?;
-        let plain = Part::new(&EPILOGUE_NONE);
-        let (epilogue, bias) = self.epilogue();
+        let plain = Loader::new(&BIAS_NONE);
+        let (bias_loader, bias) = self.bias();
         let whole = splits == 1;
-        let split_store = Part::new(&SPLIT_STORE);
-        let (store, first_epilogue) =
-            if whole { (&self.store.part, &epilogue) } else { (&split_store, &plain) };
-        let (product, block) = (Part::new(&PRODUCT), Part::new(&STORE_BLOCK));
+        let split_store = Loader::new(&SPLIT_STORE);
+        let (store, first_bias) =
+            if whole { (&self.store.part, &bias_loader) } else { (&split_store, &plain) };
+        let (product, block) = (Loader::new(&PRODUCT), Loader::new(&STORE_BLOCK));
         let parts = [
-            Some(first_epilogue),
+            Some(first_bias),
             Some(store),
             Some(&product),
             Some(&block),
@@ -269,13 +275,13 @@ impl Gemm {
         ];
         let kernel = join(&shape, self.common.as_ref(), &parts)
             .iterations(loops.iterations(k_per_split.min(self.k)))
-            .finishing((loops.stores / self.store.width) as u64);
+            .epilogue_calls((loops.stores / self.store.width) as u64);
         let flops = 2 * (self.m * self.n * self.k * self.batches) as u64;
         if whole {
             let mut operands = vec![lhs, rhs, result];
             operands.extend(bias);
             operands.extend(self.second_result.clone());
-            cx.dispatch_finished(kernel, &operands, tiles * self.batches, self.store.width);
+            cx.dispatch_epilogue(kernel, &operands, tiles * self.batches, self.store.width);
             cx.flops(flops);
             return Ok(());
         }
@@ -286,12 +292,12 @@ impl Gemm {
     }
 
     /// How a body would make this product.
-    fn tiling(&self, body: Body, caps: &Caps) -> Tiling {
+    fn grid(&self, body: Tiling, caps: &Caps) -> Grid {
         let layout = body.layout(self.m, self.n, caps);
         let tiles = self.m.div_ceil(layout.rows) * self.n.div_ceil(layout.columns);
         let splits = split_count(tiles * self.batches, self.k, caps.kind);
         let k_per_split = self.k.div_ceil(splits).next_multiple_of(16).min(layout.loops.most_k());
-        Tiling { body, layout, tiles, splits: self.k.div_ceil(k_per_split), k_per_split }
+        Grid { body, layout, tiles, splits: self.k.div_ceil(k_per_split), k_per_split }
     }
 
     /// Elements of the parts of a split sum: (batches x splits x m x n rounded up to 4).
@@ -300,7 +306,7 @@ impl Gemm {
     }
 
     /// Memory for the parts of a split sum.
-    pub fn parts(&self, cx: &mut Lower<'_>, splits: usize) -> Result<Operand> {
+    pub fn parts(&self, cx: &mut LowerContext<'_>, splits: usize) -> Result<Operand> {
         let elements = self.part_elements(splits);
         cx.index(elements)?;
         Ok(cx.temporary(elements))
@@ -309,7 +315,7 @@ impl Gemm {
     /// Records the sum of the parts, in order; of very many first of each few in a row.
     pub fn lower_sum(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         mut splits: usize,
         mut parts: Operand,
         result: Operand,
@@ -320,28 +326,33 @@ impl Gemm {
             let groups = splits.div_ceil(each);
             let fewer = self.parts(cx, groups)?;
             let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
-            let sum = Part::new(&SUM_SPLITS).with("EACH", cx.index(each)?);
-            let (plain, store) = (Part::new(&EPILOGUE_NONE), Part::new(&SPLIT_STORE));
+            let sum = Loader::new(&SUM_SPLITS).with("EACH", cx.index(each)?);
+            let (plain, store) = (Loader::new(&BIAS_NONE), Loader::new(&SPLIT_STORE));
             let kernel = join(&shape, None, &[Some(&plain), Some(&store), Some(&sum)]);
             let operands = [parts, fewer.clone()];
             cx.dispatch(kernel.iterations(each as u64), &operands, workgroups(groups));
             (splits, parts) = (groups, fewer);
         }
         let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
-        let (epilogue, bias) = self.epilogue();
-        let sum = Part::new(&SUM_SPLITS).with("EACH", cx.index(splits)?);
+        let (bias_loader, bias) = self.bias();
+        let sum = Loader::new(&SUM_SPLITS).with("EACH", cx.index(splits)?);
         let kernel =
-            join(&shape, self.common.as_ref(), &[Some(&epilogue), Some(&self.store.part), Some(&sum)])
+            join(&shape, self.common.as_ref(), &[Some(&bias_loader), Some(&self.store.part), Some(&sum)])
                 .iterations(splits as u64)
-                .finishing((4 / self.store.width) as u64);
+                .epilogue_calls((4 / self.store.width) as u64);
         let mut operands = vec![parts, result];
         operands.extend(bias);
         operands.extend(self.second_result.clone());
-        cx.dispatch_finished(kernel, &operands, workgroups(1), self.store.width);
+        cx.dispatch_epilogue(kernel, &operands, workgroups(1), self.store.width);
         Ok(())
     }
 
-    fn shape(&self, cx: &Lower<'_>, splits: usize, k_per_split: usize) -> Result<[(&'static str, u32); 6]> {
+    fn shape(
+        &self,
+        cx: &LowerContext<'_>,
+        splits: usize,
+        k_per_split: usize,
+    ) -> Result<[(&'static str, u32); 6]> {
         Ok([
             ("M", cx.index(self.m)?),
             ("N", cx.index(self.n)?),
@@ -352,11 +363,11 @@ impl Gemm {
         ])
     }
 
-    fn epilogue(&self) -> (Part, Option<Operand>) {
-        match &self.epilogue {
-            Epilogue::None => (Part::new(&EPILOGUE_NONE), None),
-            Epilogue::BiasRows(bias) => (Part::new(&EPILOGUE_BIAS_ROWS), Some(bias.clone())),
-            Epilogue::BiasColumns(bias) => (Part::new(&EPILOGUE_BIAS_COLUMNS), Some(bias.clone())),
+    fn bias(&self) -> (Loader, Option<Operand>) {
+        match &self.bias {
+            Bias::None => (Loader::new(&BIAS_NONE), None),
+            Bias::Rows(bias) => (Loader::new(&BIAS_ROWS), Some(bias.clone())),
+            Bias::Columns(bias) => (Loader::new(&BIAS_COLUMNS), Some(bias.clone())),
         }
     }
 }
@@ -372,8 +383,8 @@ fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
     (wanted / tiles.max(1)).clamp(1, (k / least_k).max(1))
 }
 
-fn join(shape: &[(&'static str, u32)], common: Option<&Part>, parts: &[Option<&Part>]) -> Kernel {
-    let parts: Vec<&Part> = std::iter::once(common).chain(parts.iter().copied()).flatten().collect();
+fn join(shape: &[(&'static str, u32)], common: Option<&Loader>, parts: &[Option<&Loader>]) -> Kernel {
+    let parts: Vec<&Loader> = std::iter::once(common).chain(parts.iter().copied()).flatten().collect();
     let mut files: Vec<&'static ShaderFile> = vec![&GROUP, &SHAPE];
     files.extend(parts.iter().flat_map(|p| p.files.iter().copied()));
     let mut kernel = Kernel::new(&files);

@@ -2,12 +2,12 @@
 
 use super::Operator;
 use super::elementwise::SumTo;
-use super::gemm::{Body, Epilogue, Gemm, Part, Store};
+use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
 use super::matmul::{MatMul, lhs, require_f32, rhs, shape_class, store};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, elementwise, matmul as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -48,7 +48,7 @@ impl Operator for Linear {
         Ok(vec![TensorType::f32([x[0], weight[0]])])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let (x, weight) = (cx.input(0), cx.input(1));
         if cx.wants(0) {
@@ -72,22 +72,22 @@ impl Operator for Linear {
     }
 
     fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        Body::names(caps)
+        Tiling::names(caps)
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
         shape_class(inputs[0].shape[0], inputs[1].shape[0])
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
         let (m, k, n) = (x[0], x[1], weight[0]);
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m,
             n,
             k,
@@ -96,7 +96,7 @@ impl Operator for Linear {
             rhs: rhs(true, cx.index(k)?, cx.index(n)?),
             store: store(cx.index(n)?),
             common: None,
-            epilogue: if cx.inputs() > 2 { Epilogue::BiasColumns(cx.input(2)) } else { Epilogue::None },
+            bias: if cx.inputs() > 2 { Bias::Columns(cx.input(2)) } else { Bias::None },
             second_result: None,
         };
         let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
@@ -144,10 +144,10 @@ impl Operator for LinearGradWeight {
     }
 
     fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        Body::names(caps)
+        Tiling::names(caps)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (batch, out) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
         let inputs = cx.input_type(1).shape[1];
         let (rhs, store, width) = if inputs.is_multiple_of(4) {
@@ -156,16 +156,16 @@ impl Operator for LinearGradWeight {
             (&RHS_ONES_ANY, &STORE_ONES_ANY, 1)
         };
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m: out,
             n: inputs + 1,
             k: batch,
             batches: 1,
             lhs: lhs(true, cx.index(out)?, cx.index(batch)?),
-            rhs: Part::new(rhs),
-            store: Store { part: Part::new(store), width },
+            rhs: Loader::new(rhs),
+            store: Store { part: Loader::new(store), width },
             common: None,
-            epilogue: Epilogue::None,
+            bias: Bias::None,
             second_result: Some(cx.output(1)),
         };
         let (gradient, x, result) = (cx.input(0), cx.input(1), cx.output(0));

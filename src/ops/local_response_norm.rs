@@ -5,9 +5,9 @@ use super::Operator;
 use super::batch_norm::flat;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, local_response_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -76,15 +76,15 @@ impl LocalResponseNorm {
     }
 
     /// The kernel over all packs of the first input, with its workgroups and elements in a pack.
-    fn kernel(&self, cx: &Lower<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
+    fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
         let shape = &cx.input_type(0).shape;
         let (kernel, groups, width) = flat(cx, shape, &[main])?;
-        let kernel = kernel.iterations(self.iterations(shape)).finishing(ITEMS);
+        let kernel = kernel.iterations(self.iterations(shape)).epilogue_calls(ITEMS);
         Ok((self.set(cx, kernel)?, groups, width))
     }
 
     /// Sets what all kernels are told.
-    fn set(&self, cx: &Lower<'_>, kernel: Kernel) -> Result<Kernel> {
+    fn set(&self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
         // Windows larger than all channels hold no more than those.
         let reach = |neighbours: usize| cx.index(neighbours.min(cx.input_type(0).shape[1]));
         Ok(kernel
@@ -107,7 +107,7 @@ impl LocalResponseNorm {
     /// binds. `elements` defines what is summed, and binds `line`.
     fn lower_wide(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         elements: &'static ShaderFile,
         line: &Operand,
         main: &'static ShaderFile,
@@ -137,14 +137,14 @@ impl Operator for LocalResponseNorm {
         Ok(vec![inputs[0].clone(); 2])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let inputs = [cx.input(0), cx.output_gradient(0)?, cx.output(1)];
         let gradient = cx.apply1(LocalResponseNormGrad(*self), &inputs)?;
         cx.set(0, gradient);
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -152,17 +152,17 @@ impl Operator for LocalResponseNorm {
         self.variants(&inputs[0].shape)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == "wide" {
             let x = cx.input(0);
             let (kernel, groups, width, [blocks, above]) = self.lower_wide(cx, &SQUARES, &x, &WIDE)?;
             let operands = [x.clone(), cx.output(0), cx.output(1), x, blocks, above];
-            cx.dispatch_finished(kernel.with("K", self.k), &operands, groups, width);
+            cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
             return Ok(());
         }
         let (kernel, groups, width) = self.kernel(cx, &FORWARD)?;
         let operands = [cx.input(0), cx.output(0), cx.output(1)];
-        cx.dispatch_finished(kernel.with("K", self.k), &operands, groups, width);
+        cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl Operator for LocalResponseNormGrad {
         }
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -210,7 +210,7 @@ impl Operator for LocalResponseNormGrad {
         self.0.variants(&inputs[0].shape)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
         let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
         let packs = elements / width;
@@ -224,12 +224,12 @@ impl Operator for LocalResponseNormGrad {
             let (kernel, groups, width, [blocks, above]) =
                 self.0.lower_wide(cx, &range_sum::PLAIN, &terms, &GRAD_WIDE)?;
             let operands = [cx.input(0), cx.input(1), cx.input(2), terms, blocks, above, cx.output(0)];
-            cx.dispatch_finished(kernel, &operands, groups, width);
+            cx.dispatch_epilogue(kernel, &operands, groups, width);
             return Ok(());
         }
         let (kernel, groups, width) = self.0.kernel(cx, &GRAD)?;
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, groups, width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 

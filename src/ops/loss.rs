@@ -7,11 +7,11 @@
 
 use super::Operator;
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
-use super::pointwise::{self, Link, Pointwise, Reach};
+use super::pointwise::{self, EpilogueOp, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{AdapterKind, Lower, Operand};
+use crate::plan::{AdapterKind, LowerContext, Operand};
 use crate::reference::{Array, loss as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -23,7 +23,7 @@ static TEAM: ShaderFile = shader_file!("shared/team");
 static PACK_1: ShaderFile = shader_file!("shared/pack_1");
 static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static FUNCTIONS: ShaderFile = shader_file!("shared/element_loss");
-static SUM: ShaderFile = shader_file!("sum_finished");
+static SUM: ShaderFile = shader_file!("sum_epilogue");
 
 /// Invocations of a workgroup of the sum, and loads for each that make a further part worth while.
 const LANES: usize = 64;
@@ -132,7 +132,7 @@ impl ElementLoss {
             return Err(format!("expects a prediction and a target of f32 and one shape, found {x} and {t}"));
         }
         if let Some(weight) = inputs.get(2)
-            && (weight.dtype != DType::F32 || Reach::of(&weight.shape, &x.shape).is_none())
+            && (weight.dtype != DType::F32 || IndexMap::of(&weight.shape, &x.shape).is_none())
         {
             return Err(format!(
                 "expects pos_weight to stretch along one run of dimensions of {x}, found {weight}"
@@ -172,9 +172,10 @@ impl Loss {
 
     fn function(self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let shape = &inputs[0].shape;
-        let reach: Option<Vec<Reach>> = inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect();
+        let index_map: Option<Vec<IndexMap>> =
+            inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect();
         let function = self.element.function(0, inputs.len());
-        Some(Pointwise { file: &FUNCTIONS, function, reach: reach?, numbers: self.element.numbers() })
+        Some(Pointwise { file: &FUNCTIONS, function, index_map: index_map?, numbers: self.element.numbers() })
     }
 }
 
@@ -196,10 +197,10 @@ fn iterations(packs: usize) -> u64 {
 
 /// Records one pass of the sum, of `elements` of `source` behind `links`, into the first output or a temporary.
 fn lower_sum(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     source: Operand,
     elements: usize,
-    links: Vec<Link>,
+    links: Vec<EpilogueOp>,
     scale: f32,
 ) -> Result<Option<(Operand, usize)>> {
     let width = if elements.is_multiple_of(4) { 4 } else { 1 };
@@ -213,9 +214,9 @@ fn lower_sum(
         .with("PART_ELEMENTS", cx.index(each)?)
         .with("SCALE", if last { scale } else { 1.0 })
         .iterations(iterations(each))
-        .finishing(shared(each, LANES));
+        .epilogue_calls(shared(each, LANES));
     cx.chain = links;
-    cx.unwatched(|cx| cx.dispatch_finished(kernel, &[source, result.clone()], parts, width));
+    cx.unwatched(|cx| cx.dispatch_epilogue(kernel, &[source, result.clone()], parts, width));
     Ok((!last).then_some((result, parts)))
 }
 
@@ -233,7 +234,7 @@ impl Operator for Loss {
         Ok(vec![self.output(inputs)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         if cx.inputs() > 2 && cx.wants(2) {
             return Err(cx.error("has no gradient by pos_weight"));
@@ -252,7 +253,7 @@ impl Operator for Loss {
         (self.reduction == Reduction::None).then(|| self.function(inputs)).flatten()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if self.reduction == Reduction::None {
             return pointwise::lower(cx);
         }
@@ -260,7 +261,8 @@ impl Operator for Loss {
         let shape = types[0].shape.clone();
         let pointwise = self.function(&types.iter().collect::<Vec<_>>()).expect("the shape rule has passed");
         let inputs = (0..types.len()).map(|i| (i > 0).then(|| cx.node.inputs[i])).collect();
-        let link = Link { operator: Arc::clone(&cx.node.operator), pointwise, inputs, shape: shape.clone() };
+        let link =
+            EpilogueOp { operator: Arc::clone(&cx.node.operator), pointwise, inputs, shape: shape.clone() };
         let scale = self.scale(&shape);
         let mut rest = lower_sum(cx, cx.input(0), shape.elements(), vec![link], scale)?;
         while let Some((source, elements)) = rest {
@@ -317,15 +319,16 @@ impl Operator for LossGrad {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let shape = &inputs[0].shape;
-        let reach: Option<Vec<Reach>> = inputs.iter().map(|ty| Reach::of(&ty.shape, shape)).collect();
+        let index_map: Option<Vec<IndexMap>> =
+            inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect();
         let which = if self.by_target { 2 } else { 1 };
         let mut numbers = self.forward.element.numbers();
         numbers.push(self.forward.scale(shape));
         let function = self.forward.element.function(which, inputs.len() - 1);
-        Some(Pointwise { file: &FUNCTIONS, function, reach: reach?, numbers })
+        Some(Pointwise { file: &FUNCTIONS, function, index_map: index_map?, numbers })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 

@@ -1,12 +1,12 @@
 //! Matrix products: batched, with either operand transposed.
 
 use super::Operator;
-use super::gemm::{Body, Epilogue, Gemm, Part, Store};
+use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
 use crate::plan::choice::ANY;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, matmul as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -22,29 +22,29 @@ static STORE: ShaderFile = shader_file!("matmul_store");
 static STORE_VEC4: ShaderFile = shader_file!("matmul_store_vec4");
 
 /// Loads A, stored (m x k), or (k x m) where `transposed`, batch after batch.
-pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Part {
+pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Loader {
     match transposed {
-        false if k.is_multiple_of(4) => Part::new(&LHS_ROWS),
-        true if m.is_multiple_of(4) => Part::new(&LHS_COLUMNS).by_column(),
-        false => Part::new(&LHS_ANY).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
-        true => Part::new(&LHS_ANY).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
+        false if k.is_multiple_of(4) => Loader::new(&LHS_ROWS),
+        true if m.is_multiple_of(4) => Loader::new(&LHS_COLUMNS).by_column(),
+        false => Loader::new(&LHS_ANY).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
+        true => Loader::new(&LHS_ANY).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
     }
 }
 
 /// Loads B, stored (k x n), or (n x k) where `transposed`, batch after batch.
-pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Part {
+pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Loader {
     match transposed {
-        false if n.is_multiple_of(4) => Part::new(&RHS_ROWS),
-        true if k.is_multiple_of(4) => Part::new(&RHS_COLUMNS),
-        false => Part::new(&RHS_ANY).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
-        true => Part::new(&RHS_ANY).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
+        false if n.is_multiple_of(4) => Loader::new(&RHS_ROWS),
+        true if k.is_multiple_of(4) => Loader::new(&RHS_COLUMNS),
+        false => Loader::new(&RHS_ANY).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
+        true => Loader::new(&RHS_ANY).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
     }
 }
 
 /// Stores C as (m x n), batch after batch.
 pub(crate) fn store(n: u32) -> Store {
     let (file, width) = if n.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
-    Store { part: Part::new(file), width }
+    Store { part: Loader::new(file), width }
 }
 
 /// `op(lhs) op(rhs)` over the last two dimensions, where `op` transposes or does nothing. Leading
@@ -108,7 +108,7 @@ impl Operator for MatMul {
         Ok(vec![TensorType::f32(shape)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let (lhs, rhs) = (cx.input(0), cx.input(1));
         let product = |transpose_lhs, transpose_rhs| MatMul { transpose_lhs, transpose_rhs };
@@ -134,24 +134,24 @@ impl Operator for MatMul {
     }
 
     fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        Body::names(caps)
+        Tiling::names(caps)
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
         self.sizes(&inputs[0].shape, &inputs[1].shape).map_or(ANY, |s| shape_class(s.m, s.n))
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let sizes = self
             .sizes(&cx.input_type(0).shape, &cx.input_type(1).shape)
             .expect("the graph has checked the shapes");
         let (m, n, k) = (cx.index(sizes.m)?, cx.index(sizes.n)?, cx.index(sizes.k)?);
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m: sizes.m,
             n: sizes.n,
             k: sizes.k,
@@ -160,7 +160,7 @@ impl Operator for MatMul {
             rhs: rhs(self.transpose_rhs, k, n),
             store: store(n),
             common: None,
-            epilogue: Epilogue::None,
+            bias: Bias::None,
             second_result: None,
         };
         let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));

@@ -45,8 +45,8 @@ pub mod upsample;
 mod vector_norm;
 
 use crate::error::Result;
-use crate::graph::{Backward, LabelRange};
-use crate::plan::{Caps, Lower, choice};
+use crate::graph::{BackwardContext, LabelRange};
+use crate::plan::{Caps, LowerContext, choice};
 use crate::reference::Array;
 use crate::tensor::TensorType;
 use pointwise::Pointwise;
@@ -85,7 +85,7 @@ pub trait Operator: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// By default that the operator has no gradient.
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         Err(cx.error("has no gradient"))
     }
 
@@ -105,7 +105,7 @@ pub trait Operator: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// An index that does not fit 32 bits, or a constant that a shader does not have.
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()>;
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()>;
 
     /// The outputs in f64. State that is updated in place comes as input with its old value and
     /// as output with its new one.
@@ -116,10 +116,10 @@ pub trait Operator: Any + Debug + Send + Sync {
         None
     }
 
-    /// Whether every variant stores the first output through `finish` ([`Lower::dispatch_finished`]),
+    /// Whether every variant stores the first output through `epilogue` ([`LowerContext::dispatch_epilogue`]),
     /// so that a chain of operators that work element by element can follow within the kernel. Behind
     /// such an operator one always can.
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         false
     }
 

@@ -6,9 +6,9 @@ use super::parts::{self, Parts, Sum, scratch};
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, MAX_ITERATIONS};
+use crate::plan::{Caps, LowerContext, MAX_ITERATIONS};
 use crate::reference::{Array, pad as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -113,7 +113,7 @@ impl Operator for Pad {
         Ok(vec![TensorType::f32(sizes.collect::<Result<Vec<usize>, String>>()?)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (input, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
         let dx = if let PadMode::Constant(_) = self.mode {
             let kept = self.amounts(input.len()).zip(input.iter());
@@ -131,11 +131,11 @@ impl Operator for Pad {
         output.map_or(vec!["scalar"], |output| self.copy(&inputs[0].shape, &output).variants())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.copy(&cx.input_type(0).shape, &cx.output_type(0).shape).lower(cx)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -201,7 +201,7 @@ impl Operator for PadGrad {
         if self.takes_fours() { vec!["vec4", "scalar"] } else { vec!["scalar"] }
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let mut axes = self.axes();
         let width = if cx.variant() == "vec4" && self.takes_fours() { 4 } else { 1 };
         if let Some([size, _, padded]) = axes.last_mut() {
@@ -212,7 +212,7 @@ impl Operator for PadGrad {
         if copies as u64 <= MAX_ITERATIONS {
             let (kernel, elements) = self.kernel(cx, &axes)?;
             let kernel = kernel.iterations(copies as u64);
-            cx.dispatch_finished(kernel, &[x, y], elements.div_ceil(LANES), width);
+            cx.dispatch_epilogue(kernel, &[x, y], elements.div_ceil(LANES), width);
             return Ok(());
         }
         // What copies along several dimensions give is the sum along one of the sums along another: the innermost
@@ -234,17 +234,17 @@ impl Operator for PadGrad {
                 .with("COPIES", signed(cx, parts.length as i64)?)
                 .iterations(parts.length as u64);
             let groups = (elements * parts.count).div_ceil(LANES);
-            cx.dispatch_unfinished(kernel, &[from, memory.clone()], groups, width);
+            cx.dispatch_without_epilogue(kernel, &[from, memory.clone()], groups, width);
             let last = i + 1 == padded.len();
             let result = if last { None } else { Some(scratch(cx, elements, 1, width)?) };
             from = result.clone().unwrap_or_else(|| y.clone());
-            let conclude = &parts::plain;
-            parts::sum(cx, memory, parts.count, &Sum { elements, width, result, conclude, beside: None })?;
+            let finalize = &parts::plain;
+            parts::sum(cx, memory, parts.count, &Sum { elements, width, result, finalize, beside: None })?;
         }
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -277,7 +277,7 @@ impl PadGrad {
     }
 
     /// The kernel over dimensions of these sizes, elements before and padded sizes, and the elements that it makes.
-    fn kernel(&self, cx: &Lower<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
+    fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
         let mut kernel = Kernel::new(&[&GROUP, self.forward.mode.border().file(), &GRAD])
             .with("ELEMENTS", cx.index(elements)?);

@@ -3,7 +3,7 @@
 //! many there are, and the kernel that adds them.
 
 use crate::error::Result;
-use crate::plan::{Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -61,54 +61,64 @@ pub(super) struct Sum<'s> {
     pub width: usize,
     /// Where the sums go; `None` is the first output, behind what the plan made follow.
     pub result: Option<Operand>,
-    /// A kernel of the file that defines `conclude` and whatever that needs, to which the sum is joined.
-    pub conclude: &'s dyn Fn(&Lower<'_>, &'static ShaderFile) -> Result<Kernel>,
+    /// A kernel of the file that defines `finalize` and whatever that needs, to which the sum is joined.
+    pub finalize: &'s dyn Fn(&LowerContext<'_>, &'static ShaderFile) -> Result<Kernel>,
     /// What that binds in addition to parts and result.
     pub beside: Option<Operand>,
 }
 
 /// A kernel that adds parts and no more.
-pub(super) fn plain(_cx: &Lower<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+pub(super) fn plain(_cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
     Ok(Kernel::new(&[&GROUP, &PLAIN, main]))
 }
 
 /// Scratch memory for the parts of `elements` elements of `width`.
-pub(super) fn scratch(cx: &mut Lower<'_>, elements: usize, count: usize, width: usize) -> Result<Operand> {
+pub(super) fn scratch(
+    cx: &mut LowerContext<'_>,
+    elements: usize,
+    count: usize,
+    width: usize,
+) -> Result<Operand> {
     let numbers = elements.saturating_mul(count).saturating_mul(width);
     cx.index(numbers)?;
     Ok(cx.temporary(numbers))
 }
 
 /// Records the sums of `count` parts, which lie one after the other.
-pub(super) fn sum(cx: &mut Lower<'_>, mut parts: Operand, mut count: usize, sum: &Sum<'_>) -> Result<()> {
+pub(super) fn sum(
+    cx: &mut LowerContext<'_>,
+    mut parts: Operand,
+    mut count: usize,
+    sum: &Sum<'_>,
+) -> Result<()> {
     let most = MOST as usize;
     while count > most {
         let groups = count.div_ceil(most);
         let merged = scratch(cx, sum.elements, groups, sum.width)?;
         let kernel = sum_kernel(cx, &plain, sum.elements, count, count.div_ceil(groups))?;
         let operands = [parts, merged.clone()];
-        cx.dispatch_unfinished(kernel, &operands, (groups * sum.elements).div_ceil(LANES), sum.width);
+        cx.dispatch_without_epilogue(kernel, &operands, (groups * sum.elements).div_ceil(LANES), sum.width);
         (parts, count) = (merged, groups);
     }
-    let kernel = sum_kernel(cx, sum.conclude, sum.elements, count, count)?;
+    let kernel = sum_kernel(cx, sum.finalize, sum.elements, count, count)?;
     let mut operands = vec![parts, sum.result.clone().unwrap_or_else(|| cx.output(0))];
     operands.extend(sum.beside.clone());
     let workgroups = sum.elements.div_ceil(LANES);
     match sum.result {
-        None => cx.dispatch_finished(kernel, &operands, workgroups, sum.width),
-        Some(_) => cx.dispatch_unfinished(kernel, &operands, workgroups, sum.width),
+        None => cx.dispatch_epilogue(kernel, &operands, workgroups, sum.width),
+        Some(_) => cx.dispatch_without_epilogue(kernel, &operands, workgroups, sum.width),
     }
     Ok(())
 }
 
 fn sum_kernel(
-    cx: &Lower<'_>,
-    conclude: &dyn Fn(&Lower<'_>, &'static ShaderFile) -> Result<Kernel>,
+    cx: &LowerContext<'_>,
+    finalize: &dyn Fn(&LowerContext<'_>, &'static ShaderFile) -> Result<Kernel>,
     elements: usize,
     parts: usize,
     count: usize,
 ) -> Result<Kernel> {
-    Ok(conclude(cx, &SUM_PARTS)?
+    Ok(finalize(cx, &SUM_PARTS)?
         .with("ELEMENTS", cx.index(elements)?)
         .with("PARTS", cx.index(parts)?)
         .with("COUNT", cx.index(count)?)

@@ -3,8 +3,8 @@
 use super::Operator;
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, permute as reference};
 use crate::tensor::{Shape, TensorType};
 
@@ -64,7 +64,7 @@ impl Operator for Permute {
         Ok(vec![TensorType::f32(axes.iter().map(|&axis| input[axis]).collect::<Vec<_>>())])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let dy = cx.output_gradient(0)?;
         let dx = cx.apply1(self.inverse(), &[dy])?;
         cx.set(0, dx);
@@ -75,11 +75,11 @@ impl Operator for Permute {
         self.copy(&inputs[0].shape).variants()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.copy(&cx.input_type(0).shape).lower(cx)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 

@@ -3,11 +3,11 @@
 
 use super::Operator;
 use super::elementwise::SumTo;
-use super::pointwise::{self, Pointwise, Reach};
+use super::pointwise::{self, IndexMap, Pointwise};
 use super::reshape::Reshape;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::LowerContext;
 use crate::reference::{Array, prelu as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -26,10 +26,10 @@ fn channels(x: &Shape) -> usize {
 }
 
 /// Which weight goes with which element of x.
-fn weight_reach(x: &Shape, weight: &Shape) -> Reach {
+fn weight_reach(x: &Shape, weight: &Shape) -> IndexMap {
     match weight.elements() {
-        1 => Reach::Channel { channels: 1, plane: x.elements() },
-        channels => Reach::Channel { channels, plane: x[2..].iter().product() },
+        1 => IndexMap::Channel { channels: 1, plane: x.elements() },
+        channels => IndexMap::Channel { channels, plane: x[2..].iter().product() },
     }
 }
 
@@ -59,7 +59,7 @@ impl Operator for PRelu {
         Ok(vec![x.clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (x, weight, dy) = (cx.input(0), cx.input(1), cx.output_gradient(0)?);
         if cx.wants(0) {
             let dx = cx.apply1(PReluGrad, &[x, weight, dy])?;
@@ -80,11 +80,11 @@ impl Operator for PRelu {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = vec![Reach::Same, weight_reach(&inputs[0].shape, &inputs[1].shape)];
-        Some(Pointwise { file: &RELU, function: "prelu", reach, numbers: vec![] })
+        let index_map = vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape)];
+        Some(Pointwise { file: &RELU, function: "prelu", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -118,11 +118,12 @@ impl Operator for PReluGrad {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = vec![Reach::Same, weight_reach(&inputs[0].shape, &inputs[1].shape), Reach::Same];
-        Some(Pointwise { file: &RELU, function: "prelu_grad", reach, numbers: vec![] })
+        let index_map =
+            vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape), IndexMap::Same];
+        Some(Pointwise { file: &RELU, function: "prelu_grad", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -157,11 +158,11 @@ impl Operator for PReluGradWeight {
     }
 
     fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = vec![Reach::Same; 2];
-        Some(Pointwise { file: &RELU, function: "prelu_grad_weight", reach, numbers: vec![] })
+        let index_map = vec![IndexMap::Same; 2];
+        Some(Pointwise { file: &RELU, function: "prelu_grad_weight", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 

@@ -2,7 +2,7 @@
 //! of a line, and those over blocks of blocks. Kernels call `range_sum` of `shared/range_sum`.
 
 use crate::error::Result;
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -40,7 +40,7 @@ impl Lines {
     /// defines `element_at` and binds `operands`.
     pub fn block_sums(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         elements: &'static ShaderFile,
         operands: &[Operand],
     ) -> Result<[Operand; 2]> {
@@ -55,7 +55,7 @@ impl Lines {
 
     fn one_level(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         elements: &'static ShaderFile,
         operands: &[Operand],
     ) -> Result<Operand> {
@@ -69,14 +69,14 @@ impl Lines {
             .with("BLOCK", BLOCK as u32)
             .iterations(super::parts::in_stretches(self.length.min(BLOCK) as u64, 0));
         let operands: Vec<Operand> = operands.iter().cloned().chain([result.clone()]).collect();
-        cx.dispatch_unfinished(kernel, &operands, sums.div_ceil(LANES), self.width);
+        cx.dispatch_without_epilogue(kernel, &operands, sums.div_ceil(LANES), self.width);
         Ok(result)
     }
 
     /// A kernel that may call `range_sum` once; the last file has `main`.
     pub fn kernel(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         elements: &'static ShaderFile,
         main: &'static ShaderFile,
     ) -> Result<Kernel> {

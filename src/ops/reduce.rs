@@ -3,14 +3,14 @@
 
 use super::elementwise::RANK;
 use super::expand::Expand;
-use super::pointwise::{self, Pointwise, Reach};
+use super::pointwise::{self, IndexMap, Pointwise};
 use super::reduction::{self, Combine, Reduction, Term};
 use super::reshape::Reshape;
 use super::unary::Unary;
 use super::{Operator, arithmetic::Binary};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, reduce as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -24,7 +24,7 @@ pub struct Axes {
     /// The dimensions that are reduced; none are all of them, as in PyTorch.
     pub axes: Vec<usize>,
     /// Whether the output keeps them, with size 1.
-    pub keep: bool,
+    pub keepdim: bool,
 }
 
 impl Axes {
@@ -40,7 +40,7 @@ impl Axes {
 
     /// The output's shape.
     pub(crate) fn output(&self, input: &Shape) -> Shape {
-        if self.keep {
+        if self.keepdim {
             return self.kept(input);
         }
         let others = input.iter().enumerate().filter(|&(d, _)| !self.contains(d));
@@ -109,7 +109,7 @@ impl Operator for Reduce {
         Ok(vec![TensorType::f32(self.axes.output(&inputs[0].shape))])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let x = cx.input(0);
         let input = cx.shape(x);
         let kept = self.axes.kept(&input);
@@ -137,7 +137,7 @@ impl Operator for Reduce {
         reduction::variants(&inputs[0].shape, &self.axes.kept(&inputs[0].shape))
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         let (combine, scale) = match self.function {
             Function::Sum => (Combine::Sum, 1.0),
@@ -149,7 +149,7 @@ impl Operator for Reduce {
         reduction::reduce(cx, &from, &self.axes.kept(&from), &reduction)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -194,14 +194,14 @@ impl Operator for EqualCount {
         reduction::variants(&inputs[0].shape, &inputs[1].shape)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (from, to) = (cx.input_type(0).shape.clone(), cx.input_type(1).shape.clone());
         let term = Term::Equal(cx.input(1));
         let reduction = Reduction { combine: Combine::Sum, term, scale: 1.0, source: None, result: None };
         reduction::reduce(cx, &from, &to, &reduction)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -238,16 +238,16 @@ impl Operator for ExtremumShare {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let reach = inputs.iter().map(|ty| Reach::of(&ty.shape, &inputs[0].shape));
+        let index_map = inputs.iter().map(|ty| IndexMap::of(&ty.shape, &inputs[0].shape));
         Some(Pointwise {
             file: &SHARE,
             function: "extremum_share",
-            reach: reach.collect::<Option<_>>()?,
+            index_map: index_map.collect::<Option<_>>()?,
             numbers: vec![],
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -313,12 +313,12 @@ impl Operator for Variance {
         Ok(vec![TensorType::f32(self.axes.output(input))])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let x = cx.input(0);
         let input = cx.shape(x);
         let dy = cx.output_gradient(0)?;
         let dy = cx.apply1(Reshape { shape: self.axes.kept(&input) }, &[dy])?;
-        let axes = Axes { keep: true, ..self.axes.clone() };
+        let axes = Axes { keepdim: true, ..self.axes.clone() };
         let mean = cx.apply1(Reduce { function: Function::Mean, axes }, &[x])?;
         let deviation = cx.apply1(Binary::Sub, &[x, mean])?;
         let product = cx.apply1(Binary::Mul, &[deviation, dy])?;
@@ -334,7 +334,7 @@ impl Operator for Variance {
 
     /// Two passes: the mean relative to the first element, then the squares of deviations from it. What
     /// rounds is never as large as the mean is, but as the deviations are.
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         let to = self.axes.kept(&from);
         let mean = cx.temporary(to.elements());
@@ -356,7 +356,7 @@ impl Operator for Variance {
         reduction::reduce(cx, &from, &to, &squares)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -375,21 +375,21 @@ impl Operator for Variance {
 
 impl Graph {
     /// The sum of the elements along `axes` (all if there are none), which the output has with size 1 if
-    /// `keep` is set and has not otherwise.
+    /// `keepdim` is set and has not otherwise.
     ///
     /// # Errors
     /// An axis that `x` does not have or that is given twice, more than 6 dimensions, an input that is not
     /// f32.
-    pub fn sum(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
-        self.reduce(Function::Sum, x, axes, keep)
+    pub fn sum(&mut self, x: Value, axes: &[usize], keepdim: bool) -> Result<Value> {
+        self.reduce(Function::Sum, x, axes, keepdim)
     }
 
     /// The mean of the elements along `axes`, as [`Graph::sum`] has them.
     ///
     /// # Errors
     /// As [`Graph::sum`].
-    pub fn mean(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
-        self.reduce(Function::Mean, x, axes, keep)
+    pub fn mean(&mut self, x: Value, axes: &[usize], keepdim: bool) -> Result<Value> {
+        self.reduce(Function::Mean, x, axes, keepdim)
     }
 
     /// The largest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share its
@@ -398,8 +398,8 @@ impl Graph {
     /// # Errors
     /// As [`Graph::sum`].
     #[doc(alias = "amax")]
-    pub fn max(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
-        self.reduce(Function::Max, x, axes, keep)
+    pub fn max(&mut self, x: Value, axes: &[usize], keepdim: bool) -> Result<Value> {
+        self.reduce(Function::Max, x, axes, keepdim)
     }
 
     /// The smallest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share
@@ -408,8 +408,8 @@ impl Graph {
     /// # Errors
     /// As [`Graph::sum`].
     #[doc(alias = "amin")]
-    pub fn min(&mut self, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
-        self.reduce(Function::Min, x, axes, keep)
+    pub fn min(&mut self, x: Value, axes: &[usize], keepdim: bool) -> Result<Value> {
+        self.reduce(Function::Min, x, axes, keepdim)
     }
 
     /// The variance of the elements along `axes`, as [`Graph::sum`] has them: the sum of squared deviations
@@ -418,11 +418,11 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::sum`]; no more elements than `correction`.
-    pub fn variance(&mut self, x: Value, axes: &[usize], correction: usize, keep: bool) -> Result<Value> {
-        self.apply1(Variance { axes: Axes { axes: axes.to_vec(), keep }, correction }, &[x])
+    pub fn variance(&mut self, x: Value, axes: &[usize], correction: usize, keepdim: bool) -> Result<Value> {
+        self.apply1(Variance { axes: Axes { axes: axes.to_vec(), keepdim }, correction }, &[x])
     }
 
-    fn reduce(&mut self, function: Function, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
-        self.apply1(Reduce { function, axes: Axes { axes: axes.to_vec(), keep } }, &[x])
+    fn reduce(&mut self, function: Function, x: Value, axes: &[usize], keepdim: bool) -> Result<Value> {
+        self.apply1(Reduce { function, axes: Axes { axes: axes.to_vec(), keepdim } }, &[x])
     }
 }

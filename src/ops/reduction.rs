@@ -15,7 +15,7 @@ use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use super::serial;
 use crate::error::Result;
-use crate::plan::{AdapterKind, Lower, Operand};
+use crate::plan::{AdapterKind, LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -111,7 +111,7 @@ impl Reduction {
         matches!(self.term, Term::Plain)
     }
 
-    fn source(&self, cx: &Lower<'_>) -> Operand {
+    fn source(&self, cx: &LowerContext<'_>) -> Operand {
         self.source.clone().unwrap_or_else(|| cx.input(0))
     }
 
@@ -146,7 +146,7 @@ impl Reduction {
     /// Records one dispatch: from `source` to scratch memory, or from there or the first input to the result.
     fn dispatch(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         step: Step,
         kernel: Kernel,
         groups: usize,
@@ -161,8 +161,8 @@ impl Reduction {
         let mut operands = vec![step.source, result.clone().unwrap_or_else(|| cx.output(0))];
         operands.extend(step.beside);
         match result {
-            None => cx.dispatch_finished(kernel, &operands, groups, width),
-            Some(_) => cx.dispatch_unfinished(kernel, &operands, groups, width),
+            None => cx.dispatch_epilogue(kernel, &operands, groups, width),
+            Some(_) => cx.dispatch_without_epilogue(kernel, &operands, groups, width),
         }
         Ok(())
     }
@@ -227,19 +227,24 @@ pub(crate) fn serial_terms(from: &Shape, to: &Shape, variant: &str) -> u64 {
 }
 
 /// Records the sum of the first input, of shape `from`, down to `to`, into the first output.
-pub(crate) fn lower(cx: &mut Lower<'_>, from: &Shape, to: &Shape) -> Result<()> {
+pub(crate) fn lower(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape) -> Result<()> {
     reduce(cx, from, to, &Reduction::SUM)
 }
 
 /// Records a reduction of the first input, of shape `from`, to `to`.
-pub(super) fn reduce(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
+pub(super) fn reduce(
+    cx: &mut LowerContext<'_>,
+    from: &Shape,
+    to: &Shape,
+    reduction: &Reduction,
+) -> Result<()> {
     reduce_by(cx, cx.variant(), from, to, reduction)
 }
 
 /// Records a reduction of `from` to `to` within an operator whose variants are others, by the layout's own
 /// kernel.
 pub(super) fn reduce_within(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     from: &Shape,
     to: &Shape,
     reduction: &Reduction,
@@ -266,7 +271,7 @@ pub(super) fn reduce_within(
 }
 
 fn reduce_by(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     variant: &str,
     from: &Shape,
     to: &Shape,
@@ -289,7 +294,7 @@ fn width(sizes: &[usize]) -> (usize, &'static ShaderFile, &'static ShaderFile) {
     if four { (4, &PACK_4, &FOLD_4) } else { (1, &PACK_1, &FOLD_1) }
 }
 
-fn reduce_rows(cx: &mut Lower<'_>, layout: Layout, wide: bool, reduction: &Reduction) -> Result<()> {
+fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction: &Reduction) -> Result<()> {
     let Layout { batch, outer, kept, .. } = layout;
     let (mut rows, mut source) = (outer, reduction.source(cx));
     loop {
@@ -337,7 +342,7 @@ fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
 
 /// Reduces `source`; `first` says that its elements are not terms yet.
 fn reduce_channels(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     mut layout: Layout,
     wide: bool,
     reduction: &Reduction,
@@ -385,7 +390,7 @@ fn channel_parts(count: usize, channels: usize, wide: bool) -> (usize, usize) {
     (in_fours(count.div_ceil(CUT_TERMS * most)), most)
 }
 
-fn reduce_generic(cx: &mut Lower<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
+fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction: &Reduction) -> Result<()> {
     let source = strides_to(from, from);
     let target = padded(to);
     let full = padded(from);

@@ -3,8 +3,8 @@
 
 use super::Operator;
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::Lower;
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::LowerContext;
 use crate::reference::{Array, reshape as reference};
 use crate::tensor::{Shape, TensorType};
 
@@ -35,7 +35,7 @@ impl Operator for Reshape {
         Ok(vec![TensorType { shape: self.shape.clone(), dtype: inputs[0].dtype }])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let shape = cx.shape(cx.input(0));
         let gradient = cx.apply1(Reshape { shape }, &[gradient])?;
@@ -43,7 +43,7 @@ impl Operator for Reshape {
         Ok(())
     }
 
-    fn lower(&self, _cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, _cx: &mut LowerContext<'_>) -> Result<()> {
         Ok(())
     }
 

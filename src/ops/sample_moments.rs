@@ -5,7 +5,7 @@
 use super::Operator;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
-use crate::plan::Lower;
+use crate::plan::LowerContext;
 use crate::reference::{Array, sample_moments as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -49,7 +49,7 @@ impl Operator for SampleMoments {
         Ok(vec![(*x).clone(); 2])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.input_type(0).shape.elements();
         let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
         let packs = elements / width;
@@ -112,7 +112,7 @@ impl Graph {
         }
         self.scoped("monte_carlo", |g| {
             let sample = g.scoped_name("sample");
-            let sample = g.scalar(&sample)?;
+            let sample = g.input_scalar(&sample)?;
             let moments = outputs.iter().enumerate().map(|(i, &output)| {
                 let shape = g.shape_of(output).clone();
                 let mut state =

@@ -3,8 +3,8 @@
 use super::Operator;
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::{Caps, Lower};
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, slice as reference};
 use crate::tensor::{Shape, TensorType};
 
@@ -112,7 +112,7 @@ impl Operator for Slice {
         Ok(vec![TensorType::f32(sizes.collect::<Result<Vec<usize>, String>>()?)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (input, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
         // A flip undoes itself, as does a slice of everything.
         let everything = self.axes.iter().zip(input.iter()).all(|(axis, &size)| axis.size == size);
@@ -129,11 +129,11 @@ impl Operator for Slice {
         self.copy(&inputs[0].shape).variants()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.copy(&cx.input_type(0).shape).lower(cx)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -173,11 +173,11 @@ impl Operator for SliceGrad {
         self.forward.copy_back(&self.input).variants()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.forward.copy_back(&self.input).lower(cx)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 

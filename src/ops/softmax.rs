@@ -7,9 +7,9 @@ use super::Operator;
 use super::loops::{fits, shared, tree};
 use super::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::reference::{Array, softmax as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -41,7 +41,7 @@ impl Softmax {
     /// that are too long.
     fn kernel(
         self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         main: &'static ShaderFile,
         passes: u64,
         shape: &Shape,
@@ -65,7 +65,7 @@ impl Softmax {
     /// Records the kernel that makes each element from the sums of its row.
     fn apply(
         self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         main: &'static ShaderFile,
         operands: &[Operand],
         shape: &Shape,
@@ -90,7 +90,7 @@ pub(super) fn along(shape: &Shape, axis: usize) -> [Shape; 2] {
 
 /// Records a reduction of `source` along an axis of its shape into scratch memory.
 pub(super) fn reduce_along(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     source: Operand,
     [from, to]: &[Shape; 2],
     combine: Combine,
@@ -151,14 +151,14 @@ impl Operator for Softmax {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (y, dy) = (cx.output(0), cx.output_gradient(0)?);
         let dx = cx.apply1(SoftmaxGrad { forward: *self }, &[y, dy])?;
         cx.set(0, dx);
         Ok(())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.output_type(0).shape.clone();
         let (x, y) = (cx.input(0), cx.output(0));
         if let Some((kernel, groups)) = self.kernel(cx, &SOFTMAX, 3, &shape)? {
@@ -209,7 +209,7 @@ impl Operator for SoftmaxGrad {
         self.forward.infer(&inputs[..1])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.output_type(0).shape.clone();
         let (y, dy, dx) = (cx.input(0), cx.input(1), cx.output(0));
         if let Some((kernel, groups)) = self.forward.kernel(cx, &GRAD, 2, &shape)? {

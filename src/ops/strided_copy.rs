@@ -4,7 +4,7 @@
 
 use super::elementwise::RANK;
 use crate::error::Result;
-use crate::plan::Lower;
+use crate::plan::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -150,7 +150,7 @@ impl StridedCopy {
     }
 
     /// Records the copy of the first input to the first output.
-    pub fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    pub fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if let (Some(a), "tiled") = (self.crossing(), cx.variant()) {
             return self.lower_tiled(cx, a);
         }
@@ -163,7 +163,7 @@ impl StridedCopy {
             .with("ELEMENTS", cx.index(elements)?)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64)
-            .finishing(ITEMS as u64)
+            .epilogue_calls(ITEMS as u64)
             .with("FILL", fill.to_bits());
         let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
         axes.extend(&copy.axes);
@@ -181,7 +181,7 @@ impl StridedCopy {
                 .with(STRIDE[d], cx.index(axis.stride)?);
         }
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
         Ok(())
     }
 }
@@ -191,7 +191,7 @@ const TILE: usize = 32;
 
 impl StridedCopy {
     /// Records the copy by tiles of the last dimension and of dimension `a`, along which the source lies.
-    fn lower_tiled(&self, cx: &mut Lower<'_>, a: usize) -> Result<()> {
+    fn lower_tiled(&self, cx: &mut LowerContext<'_>, a: usize) -> Result<()> {
         let results = strides(&self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into());
         let last = self.axes.len() - 1;
         let mut tiles = self.axes[a].size.div_ceil(TILE) * self.axes[last].size.div_ceil(TILE);
@@ -211,9 +211,9 @@ impl StridedCopy {
                 kernel.with(RESULT[place], cx.index(results[d])?).with(SOURCE[place], cx.index(axis.stride)?);
             tiles *= axis.size;
         }
-        let kernel = kernel.with("TILES", cx.index(tiles)?).iterations(8).finishing(4);
+        let kernel = kernel.with("TILES", cx.index(tiles)?).iterations(8).epilogue_calls(4);
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, tiles, 1);
+        cx.dispatch_epilogue(kernel, &operands, tiles, 1);
         Ok(())
     }
 }
@@ -233,7 +233,7 @@ pub(super) const STRIDE: [&str; RANK] =
     ["STRIDE_0", "STRIDE_1", "STRIDE_2", "STRIDE_3", "STRIDE_4", "STRIDE_5"];
 
 /// A number as the 32 bits of a kernel's signed constants.
-pub(super) fn signed(cx: &Lower<'_>, number: i64) -> Result<i32> {
+pub(super) fn signed(cx: &LowerContext<'_>, number: i64) -> Result<i32> {
     let magnitude = cx.index(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))? as i32;
     Ok(if number < 0 { -magnitude } else { magnitude })
 }

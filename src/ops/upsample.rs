@@ -5,9 +5,9 @@
 use super::Operator;
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::reference::{Array, upsample as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -132,7 +132,7 @@ impl Upsample {
     /// A kernel of these files, the last with `main`, over the planes of these shapes.
     fn planes(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         input: &Shape,
         output: &Shape,
@@ -144,7 +144,7 @@ impl Upsample {
     /// A kernel of these files, the last with `main`, over planes of these sizes with these steps.
     fn joined(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         input: [usize; 2],
         output: [usize; 2],
@@ -193,7 +193,7 @@ impl Operator for Upsample2d {
         Ok(vec![TensorType::f32(self.0.output_shape(&inputs[0].shape)?)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let input = cx.shape(cx.input(0));
         let gradient = cx.apply1(Upsample2dGrad { upsample: self.0, input }, &[gradient])?;
@@ -201,17 +201,17 @@ impl Operator for Upsample2d {
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let main = if self.0.interpolation == Interpolation::Nearest { &NEAREST } else { &BILINEAR };
         let kernel = self.0.planes(cx, &[main], input, output)?.with("OUTPUTS", cx.index(outputs)?);
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Operator for Upsample2dGrad {
         Ok(vec![ty])
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -264,7 +264,7 @@ impl Operator for Upsample2dGrad {
         vec![if short { "default" } else { "axes" }]
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == "axes" {
             // The weights are products, so rows are summed first and then columns.
             let rows =
@@ -278,7 +278,7 @@ impl Operator for Upsample2dGrad {
         let kernel = kernel
             .with("ELEMENTS", cx.index(elements)?)
             .iterations(self.upsample.grad_iterations(&self.input));
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -308,7 +308,13 @@ impl Operator for Upsample2dGrad {
 
 impl Upsample2dGrad {
     /// Records the sums along spatial dimension `d`, in parts where they are long; `None` is the first output.
-    fn lower_axis(&self, cx: &mut Lower<'_>, d: usize, from: Operand, to: Option<Operand>) -> Result<()> {
+    fn lower_axis(
+        &self,
+        cx: &mut LowerContext<'_>,
+        d: usize,
+        from: Operand,
+        to: Option<Operand>,
+    ) -> Result<()> {
         let output = cx.input_type(0).shape.clone();
         let (size, outputs) = (self.input[2 + d], output[2 + d]);
         let (outer, inner) = if d == 1 { (output[2], 1) } else { (1, self.input[3]) };
@@ -323,8 +329,8 @@ impl Upsample2dGrad {
             .with("INNER", cx.index(inner)?)
             .iterations(parts.iterations + 2 * SEARCH);
         cx.dispatch(kernel, &[from, memory.clone()], (elements * parts.count).div_ceil(LANES));
-        let conclude = &parts::plain;
-        parts::sum(cx, memory, parts.count, &Sum { elements, width: 1, result: to, conclude, beside: None })
+        let finalize = &parts::plain;
+        parts::sum(cx, memory, parts.count, &Sum { elements, width: 1, result: to, finalize, beside: None })
     }
 }
 

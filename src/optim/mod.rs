@@ -13,13 +13,13 @@
 //! their own, freezing, accumulation over several steps, averages of the parameters. None of
 //! them reads anything back.
 
-mod average;
+mod ema;
 mod gradients;
 mod optimizer;
 mod rules;
 mod schedule;
 
-pub use average::Average;
+pub use ema::Ema;
 pub use optimizer::Optimizer;
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
 pub use schedule::{Annealing, OneCycle, Plateau, PlateauOptions, Preferred, Schedule};

@@ -1,6 +1,6 @@
 //! The optimizer: a rule with a learning rate, and what any rule can be combined with.
 
-use super::Average;
+use super::Ema;
 use super::gradients::{check, placed, state};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// use wgrad::optim::AdamW;
 /// # let mut g = wgrad::Graph::new();
 /// # let x = g.input("x", [4, 3])?;
-/// # let labels = g.labels("labels", 4)?;
+/// # let labels = g.input_i32("labels", 4)?;
 /// # for name in ["stem", "head"] {
 /// #     g.parameter(&format!("{name}.weight"), [3, 3], Init::Uniform(1.0))?;
 /// # }
@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// # let features = g.linear(x, stem, None)?;
 /// # let logits = g.linear(features, head, Some(bias))?;
 /// # let loss = g.cross_entropy(logits, labels)?;
-/// let rate = g.scalar("learning_rate")?;
+/// let rate = g.input_scalar("learning_rate")?;
 /// AdamW::new(rate)
 ///     .weight_decay(0.05)
 ///     .clip_norm(1.0)
@@ -43,7 +43,7 @@ pub struct Optimizer<R> {
     rate: Value,
     clip: Clip,
     steps: u32,
-    average: Option<Average>,
+    average: Option<Ema>,
     frozen: Vec<Condition>,
     groups: Vec<(Condition, Optimizer<R>)>,
 }
@@ -129,7 +129,7 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Keeps averages of the parameters. Off by default.
-    pub fn average(mut self, average: Average) -> Self {
+    pub fn average(mut self, average: Ema) -> Self {
         self.average = Some(average);
         self
     }
@@ -174,7 +174,7 @@ impl<R: Rule> Optimizer<R> {
         self.rule.check()?;
         self.clip.check()?;
         AccumulateRule { steps: self.steps }.check()?;
-        self.average.as_ref().map_or(Ok(()), Average::check)?;
+        self.average.as_ref().map_or(Ok(()), Ema::check)?;
         for (_, group) in &self.groups {
             group.rule.check()?;
             let whole = group.clip != Clip::default()

@@ -3,7 +3,7 @@
 use super::caps::Caps;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::pointwise::{self, Link, Watched};
+use crate::ops::pointwise::{self, EpilogueOp, Watched};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) struct Hook {
 }
 
 /// An operator's view of the plan while it records its dispatches.
-pub struct Lower<'p> {
+pub struct LowerContext<'p> {
     pub(crate) graph: &'p Graph,
     pub(crate) node: &'p Node,
     pub(crate) caps: &'p Caps,
@@ -51,7 +51,7 @@ pub struct Lower<'p> {
     pub(crate) read: &'p [bool],
     pub(crate) pages: &'p [std::ops::Range<usize>],
     /// What happens to each element of the first output before it is stored.
-    pub(crate) chain: Vec<Link>,
+    pub(crate) chain: Vec<EpilogueOp>,
     pub(crate) drafts: Vec<Draft>,
     /// Bytes of each temporary.
     pub(crate) temporaries: Vec<u64>,
@@ -61,7 +61,7 @@ pub struct Lower<'p> {
     pub(crate) hooked: (bool, bool),
 }
 
-impl<'p> Lower<'p> {
+impl<'p> LowerContext<'p> {
     /// A node before any of its dispatches is recorded.
     pub(crate) fn new(
         graph: &'p Graph,
@@ -73,12 +73,12 @@ impl<'p> Lower<'p> {
     ) -> Self {
         let (chain, drafts, temporaries) = (Vec::new(), Vec::new(), Vec::new());
         let (hook, hooked) = (None, (false, false));
-        Lower { graph, node, caps, variant, read, pages, chain, drafts, temporaries, hook, hooked }
+        LowerContext { graph, node, caps, variant, read, pages, chain, drafts, temporaries, hook, hooked }
     }
 
     /// Records the dispatches of `head`, a part of this node, with a chain after its first output.
-    pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<Link>]) -> Result<()> {
-        let mut inner = Lower::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
+    pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<EpilogueOp>]) -> Result<()> {
+        let mut inner = LowerContext::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
         inner.chain = chain.iter().map(|link| (**link).clone()).collect();
         inner.hook = self.hook;
         head.operator.lower(&mut inner)?;
@@ -162,11 +162,11 @@ impl<'p> Lower<'p> {
         });
     }
 
-    /// Records the dispatch that stores the first output, like [`Lower::dispatch`]. Its kernel passes
-    /// each value through `finish(at, value)` on the way, where `at` counts elements of `width` (1, or
-    /// 4 for a vec4); `finish` and the type `Element` are joined to it here. A kernel in which one invocation calls
-    /// `finish` several times states how often ([`Kernel::finishing`]).
-    pub fn dispatch_finished(
+    /// Records the dispatch that stores the first output, like [`LowerContext::dispatch`]. Its kernel passes
+    /// each value through `epilogue(at, value)` on the way, where `at` counts elements of `width` (1, or
+    /// 4 for a vec4); `epilogue` and the type `Element` are joined to it here. A kernel in which one invocation calls
+    /// `epilogue` several times states how often ([`Kernel::epilogue_calls`]).
+    pub fn dispatch_epilogue(
         &mut self,
         kernel: Kernel,
         operands: &[Operand],
@@ -176,7 +176,7 @@ impl<'p> Lower<'p> {
         self.dispatch_chain(kernel, operands, workgroups, width, false);
     }
 
-    /// Like [`Lower::dispatch_finished`], for a kernel that combines several finished values into each that it
+    /// Like [`LowerContext::dispatch_epilogue`], for a kernel that combines several finished values into each that it
     /// stores, and passes those through `stored(value)`.
     pub fn dispatch_combined(
         &mut self,
@@ -196,7 +196,7 @@ impl<'p> Lower<'p> {
         width: usize,
         stored: bool,
     ) {
-        let watched = if stored { Watched::Stored } else { Watched::Finished };
+        let watched = if stored { Watched::Stored } else { Watched::Epilogue };
         let mut watched = if self.hook.is_some() { watched } else { Watched::Nothing };
         let (mut files, mut glue, mut bound) = pointwise::glue(&self.chain, width, watched, stored);
         if watched != Watched::Nothing
@@ -207,7 +207,7 @@ impl<'p> Lower<'p> {
         }
         let mut operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
         let mut kernel =
-            kernel.finish_iterations(pointwise::iterations(&self.chain, width)).joined(&files, &glue);
+            kernel.epilogue_iterations(pointwise::iterations(&self.chain, width)).joined(&files, &glue);
         if let (Some(hook), false) = (self.hook, watched == Watched::Nothing) {
             operands.push(Operand::Count(hook.count));
             kernel = kernel.reporting(hook.least_bits);
@@ -224,9 +224,9 @@ impl<'p> Lower<'p> {
         self.hook = hook;
     }
 
-    /// Records a dispatch of a kernel that calls `finish`, where its values are not the first output's, or
+    /// Records a dispatch of a kernel that calls `epilogue`, where its values are not the first output's, or
     /// not yet: nothing happens to them.
-    pub fn dispatch_unfinished(
+    pub fn dispatch_without_epilogue(
         &mut self,
         kernel: Kernel,
         operands: &[Operand],

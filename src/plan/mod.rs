@@ -19,7 +19,7 @@ pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use fuse::Fusion;
 pub(crate) use limits::fold;
 pub(crate) use lower::ARENA_ALIGNMENT;
-pub use lower::{Lower, Operand};
+pub use lower::{LowerContext, Operand};
 pub use options::PlanOptions;
 pub use traffic::Traffic;
 pub use watch::Watch;
@@ -316,7 +316,7 @@ fn draft(
 ) -> Result<Drafted> {
     let (variant, why) = options.pick(graph, node, caps)?;
     let record = |hook| {
-        let mut lower = Lower::new(graph, node, caps, variant, read, pages);
+        let mut lower = LowerContext::new(graph, node, caps, variant, read, pages);
         lower.hook = hook;
         node.operator.lower(&mut lower)?;
         Ok::<_, Error>(lower)

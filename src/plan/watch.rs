@@ -1,8 +1,8 @@
 //! The numerics watch: which values of a step are looked at for infinities and NaNs, and by which kernel.
 //!
 //! A value lies in memory that a later node takes, so it is seen when it is made. Kernels that store through
-//! `finish` count what they store themselves, in registers, for next to nothing. What they don't make (a second
-//! output, a kernel without `finish`) is scanned: small tensors, and what is kept anyway, all together at the end of
+//! `epilogue` count what they store themselves, in registers, for next to nothing. What they don't make (a second
+//! output, a kernel without `epilogue`) is scanned: small tensors, and what is kept anyway, all together at the end of
 //! the step, others by a dispatch behind their node. Each value has a count, in the order of the graph; a last
 //! dispatch keeps the first that is not zero, and the step.
 

@@ -21,7 +21,7 @@ pub fn argmax(attributes: &ArgMax, x: &Array) -> Array {
         let first = (0..terms).fold(0, |best, k| if beyond(at(k), at(best)) { k } else { best });
         *index = first as f64;
     }
-    if !attributes.keep {
+    if !attributes.keepdim {
         sizes.remove(axis);
     }
     Array::new(Shape::from(sizes), found.data)

@@ -2,7 +2,7 @@
 
 use super::Array;
 use crate::ops::optimizer::{
-    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, AverageRule, Clip, LionRule, NadamRule, RmspropRule,
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, LionRule, NadamRule, RmspropRule,
     Rule, SgdRule, Update,
 };
 
@@ -187,7 +187,7 @@ pub fn lion(rule: &LionRule, e: &mut Element) {
 }
 
 /// Averages: the parameter is the average here, the gradient the parameter.
-pub fn average(rule: &AverageRule, e: &mut Element) {
+pub fn average(rule: &EmaRule, e: &mut Element) {
     let mut decay = rule.decay;
     if rule.warm_up {
         decay = decay.min((1.0 + e.updates) / (10.0 + e.updates));

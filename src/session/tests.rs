@@ -22,7 +22,7 @@ fn session(device: &Device, size: usize) -> Result<(Session, Value)> {
     let weight = graph.parameter("weight", [1], Init::Constant(1.0))?;
     let moved = graph.mul(mean, weight)?;
     let loss = graph.sum(moved, &[0], false)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
     let weights = Weights::init(device, &graph, 0)?;
     let mut session = Session::new(device, Plan::new(&graph, &[loss], device.caps())?, &weights)?;

@@ -8,7 +8,8 @@ use wgrad::ops::argmax::ArgMax;
 pub fn pair(name: &str, shape: &[usize], axis: usize) -> [Case; 2] {
     let rounded = array(&numbers(shape, 1)).map(|x| (4.0 * x).round());
     let x = HostTensor::f32(shape, rounded.data.iter().map(|&x| x as f32).collect());
-    [false, true].map(|smallest| Case::new(name, ArgMax { axis, keep: smallest, smallest }, vec![x.clone()]))
+    [false, true]
+        .map(|smallest| Case::new(name, ArgMax { axis, keepdim: smallest, smallest }, vec![x.clone()]))
 }
 
 pub fn cases() -> Vec<Case> {
@@ -26,7 +27,7 @@ pub fn cases() -> Vec<Case> {
     let extremes = vec![-inf, -inf, inf, inf, f32::MAX, inf, -inf, f32::MIN];
     for smallest in [false, true] {
         let x = HostTensor::f32([2, 4], extremes.clone());
-        cases.push(Case::new("extremes", ArgMax { axis: 1, keep: false, smallest }, vec![x]));
+        cases.push(Case::new("extremes", ArgMax { axis: 1, keepdim: false, smallest }, vec![x]));
     }
     cases
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, scaled};
 use wgrad::ops::optimizer::{
-    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, AverageRule, Clip, Group, LionRule, NadamRule,
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, Group, LionRule, NadamRule,
     RmspropRule, Rule, SgdRule, Update,
 };
 use wgrad::{HostData, HostTensor, Shape};
@@ -135,10 +135,10 @@ fn others() -> Vec<Case> {
     let clipped = Update { clip: BY_NORM, ..Update::new(decayed, SHAPES.len()) };
     cases.push(case("Lion with weight decay, clipped", clipped, 4, &SHAPES));
 
-    cases.push(plain("the first average", AverageRule { decay: 0.9, warm_up: false }, 0));
-    cases.push(plain("average", AverageRule { decay: 0.9, warm_up: false }, 1));
-    cases.push(plain("average, warming up", AverageRule { decay: 0.9, warm_up: true }, 30));
-    cases.push(plain("average, warm", AverageRule { decay: 0.9, warm_up: true }, 3_000));
+    cases.push(plain("the first average", EmaRule { decay: 0.9, warm_up: false }, 0));
+    cases.push(plain("average", EmaRule { decay: 0.9, warm_up: false }, 1));
+    cases.push(plain("average, warming up", EmaRule { decay: 0.9, warm_up: true }, 30));
+    cases.push(plain("average, warm", EmaRule { decay: 0.9, warm_up: true }, 3_000));
     cases
 }
 
@@ -195,6 +195,6 @@ pub fn large() -> Vec<Case> {
         case(&large("SGD, clipped"), clipped, 5, &SHAPES),
         case(&large("AdamW"), Update::new(AdamRule::<true>::default(), 2), 5, &SHAPES),
         case(&large("NAdam"), Update::new(NadamRule::default(), 2), 5, &SHAPES),
-        case(&large("average"), Update::new(AverageRule { decay: 0.999, warm_up: false }, 2), 5, &SHAPES),
+        case(&large("average"), Update::new(EmaRule { decay: 0.999, warm_up: false }, 2), 5, &SHAPES),
     ]
 }

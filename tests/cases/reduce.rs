@@ -6,8 +6,8 @@ use wgrad::ops::reduce::{Axes, EqualCount, ExtremumShare, Function, Reduce, Vari
 use wgrad::{HostData, HostTensor};
 
 /// One reduction of each kind, and of each kind of gradient.
-pub fn family(name: &str, x: &HostTensor, axes: &[usize], keep: bool) -> Vec<Case> {
-    let axes = Axes { axes: axes.to_vec(), keep };
+pub fn family(name: &str, x: &HostTensor, axes: &[usize], keepdim: bool) -> Vec<Case> {
+    let axes = Axes { axes: axes.to_vec(), keepdim };
     let mut cases = Vec::new();
     for function in [Function::Sum, Function::Mean, Function::Max, Function::Min] {
         cases.push(Case::new(name, Reduce { function, axes: axes.clone() }, vec![x.clone()]));
@@ -28,7 +28,7 @@ fn shares(name: &str, x: &HostTensor, axes: &[usize]) -> [Case; 2] {
         HostTensor::f32(array.shape, array.data.iter().map(|&x| x as f32).collect())
     };
     let x = rounded(array(x).map(|x| (4.0 * x).round()));
-    let forward = Reduce { function: Function::Max, axes: Axes { axes: axes.to_vec(), keep: true } };
+    let forward = Reduce { function: Function::Max, axes: Axes { axes: axes.to_vec(), keepdim: true } };
     let y = forward.reference(&[&array(&x)]).remove(0);
     let count = rounded(EqualCount.reference(&[&array(&x), &y]).remove(0));
     let (y, dy) = (rounded(y), numbers(count.shape.clone(), 5));
@@ -40,8 +40,8 @@ fn shares(name: &str, x: &HostTensor, axes: &[usize]) -> [Case; 2] {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |name: &str, shape: &[usize], axes: &[usize], keep: bool| {
-        cases.extend(family(name, &numbers(shape, 3), axes, keep));
+    let mut add = |name: &str, shape: &[usize], axes: &[usize], keepdim: bool| {
+        cases.extend(family(name, &numbers(shape, 3), axes, keepdim));
     };
     add("a scalar", &[], &[], false);
     add("rows, odd, in parts", &[513, 3], &[0], false);
@@ -53,11 +53,11 @@ pub fn cases() -> Vec<Case> {
     add("everything, in parts", &[257, 67], &[], false);
     // More terms than a workgroup goes over by itself.
     let long = numbers([2_100_001], 3);
-    let whole = |function| Reduce { function, axes: Axes { axes: vec![0], keep: false } };
+    let whole = |function| Reduce { function, axes: Axes { axes: vec![0], keepdim: false } };
     for function in [Function::Sum, Function::Max] {
         cases.push(Case::new("a long row", whole(function), vec![long.clone()]));
     }
-    let variance = Variance { axes: Axes { axes: vec![0], keep: false }, correction: 1 };
+    let variance = Variance { axes: Axes { axes: vec![0], keepdim: false }, correction: 1 };
     cases.push(Case::new("a long row", variance, vec![long.clone()]));
     cases.extend(shares("a long row", &long, &[0]).into_iter().take(1));
     // Everything below zero, or above: a reduction that begins at zero would show.
@@ -65,7 +65,7 @@ pub fn cases() -> Vec<Case> {
         let x = numbers([5, 67], 7);
         let data: Vec<f32> = x.to_f64().iter().map(|&x| (sign * (x + 1.5)) as f32).collect();
         for function in [Function::Max, Function::Min] {
-            let axes = Axes { axes: vec![1], keep: false };
+            let axes = Axes { axes: vec![1], keepdim: false };
             cases.push(Case::new(
                 name,
                 Reduce { function, axes },
@@ -77,7 +77,7 @@ pub fn cases() -> Vec<Case> {
     let extremes = HostTensor::f32([2, 4], vec![inf, -inf, most, -most, -inf, -inf, -inf, -inf]);
     for function in [Function::Max, Function::Min] {
         for axis in [0, 1] {
-            let axes = Axes { axes: vec![axis], keep: false };
+            let axes = Axes { axes: vec![axis], keepdim: false };
             cases.push(Case::new("extremes", Reduce { function, axes }, vec![extremes.clone()]));
         }
     }
@@ -87,7 +87,7 @@ pub fn cases() -> Vec<Case> {
     }
     for function in [Function::Max, Function::Min] {
         for axis in [0, 1] {
-            let axes = Axes { axes: vec![axis], keep: false };
+            let axes = Axes { axes: vec![axis], keepdim: false };
             cases.push(Case::new("extremes and NaN", Reduce { function, axes }, vec![invalid.clone()]));
         }
     }
@@ -97,7 +97,7 @@ pub fn cases() -> Vec<Case> {
         if let HostData::F32(data) = &mut x.data {
             data.iter_mut().for_each(|x| *x = 1e6 + (8.0 * *x).round() / 8.0);
         }
-        let axes = Axes { axes: vec![axes], keep: false };
+        let axes = Axes { axes: vec![axes], keepdim: false };
         cases.push(Case::new(format!("a large mean, {name}"), Variance { axes, correction: 1 }, vec![x]));
     }
     cases
@@ -110,7 +110,7 @@ pub fn large() -> Vec<Case> {
     for (name, axes) in [("over channels", vec![1]), ("over images", vec![0]), ("over everything", vec![])] {
         let name = format!("64x32x14x14 {name}");
         for function in [Function::Mean, Function::Max] {
-            let axes = Axes { axes: axes.clone(), keep: true };
+            let axes = Axes { axes: axes.clone(), keepdim: true };
             cases.push(Case::new(name.clone(), Reduce { function, axes }, vec![x.clone()]));
         }
     }

@@ -113,10 +113,10 @@ fn networks_of_them_learn_and_agree_with_the_reference() {
         let train = || -> Result<(f64, f64)> {
             let mut graph = Graph::new();
             let x = graph.input("x", shape)?;
-            let labels = graph.labels("labels", shape[0])?;
+            let labels = graph.input_i32("labels", shape[0])?;
             let logits = network.forward(&mut graph, x, Mode::Train)?;
             let loss = graph.cross_entropy(logits, labels)?;
-            let rate = graph.scalar("rate")?;
+            let rate = graph.input_scalar("rate")?;
             optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
             let weights = Weights::init(device(), &graph, 1)?;
             let mut session = Session::new(device(), Plan::new(&graph, &[loss], device().caps())?, &weights)?;

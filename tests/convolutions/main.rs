@@ -354,11 +354,8 @@ fn windows_longer_than_registers_go_by_a_product() {
         for kind in KINDS {
             let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
             for (_, node) in problem.graph.nodes().filter(|(_, node)| node.operator.name() != "reshape") {
-                let types: Vec<_> = node
-                    .inputs
-                    .iter()
-                    .map(|&v| &problem.graph.value(v).expect("of this graph").ty)
-                    .collect();
+                let types: Vec<_> =
+                    node.inputs.iter().map(|&v| &problem.graph.value(v).expect("of this graph").ty).collect();
                 let offered = node.operator.variants(&types, &caps);
                 if node.operator.name() != "conv2d_grad_weight" {
                     let found = offered.iter().any(|variant| sliding.contains(variant));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::optim::{AdamW, Average, Sgd};
+use wgrad::optim::{AdamW, Ema, Sgd};
 use wgrad::session::Snapshot;
 use wgrad::{Device, Error, Graph, HostTensor, Mode, MonteCarlo, Plan, Result, Session, Value, Weights};
 
@@ -27,7 +27,7 @@ fn momentum(graph: &mut Graph, rate: Value, loss: Value) -> Result<()> {
 
 /// Accumulates over three steps, so that a run interrupted after four has a gradient added up.
 fn accumulated(graph: &mut Graph, rate: Value, loss: Value) -> Result<()> {
-    let average = Average::new(0.75).warm_up(true);
+    let average = Ema::new(0.75).warm_up(true);
     AdamW::new(rate).amsgrad(true).clip_norm(1.0).accumulate(3).average(average).minimize(graph, loss)
 }
 
@@ -55,10 +55,10 @@ impl Training {
     fn new(device: &Device, minimize: Minimize) -> Result<Training> {
         let mut graph = Graph::new();
         let images = graph.input("images", [BATCH, 1, 6, 6])?;
-        let labels = graph.labels("labels", BATCH)?;
+        let labels = graph.input_i32("labels", BATCH)?;
         let logits = network().forward(&mut graph, images, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("learning_rate")?;
+        let rate = graph.input_scalar("learning_rate")?;
         minimize(&mut graph, rate, loss)?;
         let weights = Weights::init(device, &graph, 1)?;
         let mut session = Session::new(device, Plan::new(&graph, &[loss], device.caps())?, &weights)?;
@@ -316,7 +316,7 @@ fn slow(device: &Device) -> Result<Session> {
     let weight = graph.parameter("weight", [1], Init::Constant(1.0))?;
     let moved = graph.mul(mean, weight)?;
     let loss = graph.sum(moved, &[0], false)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
     let weights = Weights::init(device, &graph, 0)?;
     let mut session = Session::new(device, Plan::new(&graph, &[loss], device.caps())?, &weights)?;

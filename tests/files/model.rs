@@ -14,10 +14,10 @@ pub struct Model {
 pub fn model() -> Result<Model> {
     let mut g = Graph::new();
     let x = g.input("x", [2, 4])?;
-    let labels = g.labels("labels", 2)?;
+    let labels = g.input_i32("labels", 2)?;
     let logits = nn::Sequential::new().add("fc", nn::Linear::new(4, 3)).forward(&mut g, x, Mode::Train)?;
     let loss = g.cross_entropy(logits, labels)?;
-    let rate = g.scalar("rate")?;
+    let rate = g.input_scalar("rate")?;
     optim::Sgd::new(rate).momentum(0.9).minimize(&mut g, loss)?;
     let weights = Weights::init(device(), &g, 1)?;
     let session = Session::new(device(), Plan::new(&g, &[loss], device().caps())?, &weights)?;

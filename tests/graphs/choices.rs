@@ -43,10 +43,10 @@ fn chosen(options: &PlanOptions) -> Result<Vec<(String, String, &'static str)>> 
 fn a_choice_for_an_operator_or_a_node_leaves_the_gradients_of_that_name_alone() -> Result<()> {
     let default = chosen(&PlanOptions::default())?;
     assert!(default.iter().filter(|(_, name, _)| name == "second").count() >= 3, "{default:?}");
-    assert!(default.iter().all(|&(.., variant)| variant == "gemm"), "{default:?}");
+    assert!(default.iter().all(|&(.., variant)| variant == "tiled"), "{default:?}");
     // `im2col` computes no gradient.
     for (operator, name, variant) in chosen(&PlanOptions::default().variant("conv2d", "im2col"))? {
-        assert_eq!(variant, if operator == "conv2d" { "im2col" } else { "gemm" }, "{operator} {name}");
+        assert_eq!(variant, if operator == "conv2d" { "im2col" } else { "tiled" }, "{operator} {name}");
     }
     let options =
         PlanOptions::default().variant("conv2d", "register").node_variant("conv2d", "second", "im2col");
@@ -54,7 +54,7 @@ fn a_choice_for_an_operator_or_a_node_leaves_the_gradients_of_that_name_alone() 
         let expected = match (operator.as_str(), name.as_str()) {
             ("conv2d", "second") => "im2col",
             ("conv2d", _) => "register",
-            _ => "gemm",
+            _ => "tiled",
         };
         assert_eq!(variant, expected, "{operator} {name}");
     }
@@ -64,9 +64,9 @@ fn a_choice_for_an_operator_or_a_node_leaves_the_gradients_of_that_name_alone() 
 #[test]
 fn a_choice_that_no_node_can_take_is_refused() {
     for options in [
-        PlanOptions::default().variant("conv3d", "gemm"),
-        PlanOptions::default().variant("second", "gemm"),
-        PlanOptions::default().node_variant("conv2d", "third", "gemm"),
+        PlanOptions::default().variant("conv3d", "tiled"),
+        PlanOptions::default().variant("second", "tiled"),
+        PlanOptions::default().node_variant("conv2d", "third", "tiled"),
         PlanOptions::default().node_variant("linear", "second", "tiled"),
     ] {
         let error = chosen(&options).expect_err("the plan has no such node");

@@ -62,7 +62,7 @@ fn a_session_takes_the_labels_that_all_readers_permit() -> Result<()> {
                 readers.reverse();
             }
             let mut graph = Graph::new();
-            let labels = graph.labels("labels", good.len())?;
+            let labels = graph.input_i32("labels", good.len())?;
             // A view has what it is a view of restricted.
             let seen = graph.reshape(labels, [good.len()])?;
             build(&mut graph, seen, &readers)?;

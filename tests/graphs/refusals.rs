@@ -12,7 +12,7 @@ fn value(graph: &mut Graph, kind: &TensorType) -> Value {
     let name = format!("value{}", graph.values().count());
     let made = match kind.dtype {
         DType::F32 => graph.parameter(&name, kind.shape.clone(), Init::Constant(0.0)),
-        DType::I32 => graph.labels(&name, kind.shape.clone()),
+        DType::I32 => graph.input_i32(&name, kind.shape.clone()),
         DType::U32 => Ok(graph.step_counter()),
     };
     made.expect("the shapes of cases are valid")

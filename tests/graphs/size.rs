@@ -133,7 +133,7 @@ fn residual_networks_and_what_lives_long() {
 fn many_parameters_and_an_optimizer() {
     within_time("parameters", |g| {
         let x = g.input("x", [2, 4])?;
-        let rate = g.scalar("rate")?;
+        let rate = g.input_scalar("rate")?;
         let y = repeat(x, NODES / 6, |x, i| {
             let weight = g.parameter(&format!("{i}.weight"), [4, 4], Init::Uniform(0.5))?;
             let bias = g.parameter(&format!("{i}.bias"), [4], Init::Uniform(0.5))?;
@@ -167,7 +167,7 @@ fn wide_graphs() {
         Ok(vec![g.sum(all, &[], false)?])
     });
     within_time("one parameter read by all", |g| {
-        let (x, rate) = (g.input("x", [2, 4])?, g.scalar("rate")?);
+        let (x, rate) = (g.input("x", [2, 4])?, g.input_scalar("rate")?);
         let weight = g.parameter("weight", [4, 4], Init::Uniform(0.5))?;
         let y = repeat(x, NODES / 4, |x, _| {
             let y = g.linear(x, weight, None)?;

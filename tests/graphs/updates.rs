@@ -35,7 +35,7 @@ fn no_fusion_has_a_kernel_read_one_gradient_and_write_another() -> Result<()> {
     let y = g.add(mean, q)?;
     let square = g.mul(y, y)?;
     let loss = g.sum(square, &[], false)?;
-    let rate = g.scalar("rate")?;
+    let rate = g.input_scalar("rate")?;
     Sgd::new(rate).minimize(&mut g, loss)?;
     let plan = Plan::new(&g, &[loss], &caps())?;
     assert_buffers_are_read_or_written(&plan);
@@ -44,7 +44,7 @@ fn no_fusion_has_a_kernel_read_one_gradient_and_write_another() -> Result<()> {
 
 /// An update that is applied by hand, with these parameters and gradients.
 fn update(g: &mut Graph, parameters: [Value; 2], gradients: [Value; 2]) -> Result<Vec<Value>> {
-    let (rate, step) = (g.scalar("rate")?, g.step_counter());
+    let (rate, step) = (g.input_scalar("rate")?, g.step_counter());
     let inputs: Vec<Value> = parameters.into_iter().chain(gradients).chain([rate, step]).collect();
     g.apply(Update::new(SgdRule::default(), 2), &inputs)
 }

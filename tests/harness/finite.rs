@@ -41,7 +41,9 @@ pub fn compare_gradients(case: &Case, by: &[usize]) -> Result<(), String> {
         let name = format!("input{i}");
         let value = match tensor.data {
             HostData::F32(_) => graph.input(&name, tensor.shape.clone()).expect("shapes of cases are valid"),
-            HostData::I32(_) => graph.labels(&name, tensor.shape.clone()).expect("shapes of cases are valid"),
+            HostData::I32(_) => {
+                graph.input_i32(&name, tensor.shape.clone()).expect("shapes of cases are valid")
+            }
             HostData::U32(_) => graph.step_counter(),
         };
         contents.insert(value, array(tensor));

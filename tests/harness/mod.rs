@@ -76,7 +76,7 @@ pub fn build(case: &Case) -> Result<Built, Error> {
         let value = match &tensor.data {
             HostData::F32(_) if kept => graph.state(&name, shape, Init::Constant(0.0), false)?,
             HostData::F32(_) => graph.input(&name, shape)?,
-            HostData::I32(_) => graph.labels(&name, shape)?,
+            HostData::I32(_) => graph.input_i32(&name, shape)?,
             HostData::U32(_) => graph.step_counter(),
         };
         inputs.push(value);

@@ -48,9 +48,9 @@ pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, 
     let logits = network.forward(&mut graph, images, Mode::Train)?;
     let mut labelled = graph.shape(logits)?.to_vec();
     labelled.remove(1);
-    let labels = graph.labels("labels", labelled)?;
+    let labels = graph.input_i32("labels", labelled)?;
     let loss = graph.cross_entropy(logits, labels)?;
-    let rate = graph.scalar("learning_rate")?;
+    let rate = graph.input_scalar("learning_rate")?;
     optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
     Ok(Training { graph, images, labels, rate, loss })
 }

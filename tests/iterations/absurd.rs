@@ -70,7 +70,7 @@ fn soft(g: &mut Graph, shape: &[usize], axis: usize) -> Result<Vec<Value>> {
 fn classes(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
     let x = x(g, shape)?;
     let rows: Vec<usize> = [&shape[..1], &shape[2..]].concat();
-    let labels = g.labels("labels", rows)?;
+    let labels = g.input_i32("labels", rows)?;
     let weight = g.input("weight", [shape[1]])?;
     let plain = CrossEntropy::default();
     let logarithms = CrossEntropy { scores: ClassScores::LogProbabilities, ..plain };
@@ -181,7 +181,7 @@ fn line(g: &mut Graph, shape: &[usize], attributes: Conv1d, transposed: bool) ->
 
 /// Steps of optimizers over one parameter, clipped by norm.
 fn updates(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
-    let rate = g.scalar("rate")?;
+    let rate = g.input_scalar("rate")?;
     for optimizer in 0..3 {
         let parameter = g.parameter(&format!("p{optimizer}"), shape, Init::Constant(0.0))?;
         let gradient = g.input(&format!("g{optimizer}"), shape)?;

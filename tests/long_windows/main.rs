@@ -97,7 +97,7 @@ fn ones_add_up_to_their_number() -> Result<(), Error> {
     };
     all("a depthwise weight", &run(|g| gradient(g, "w", deep), ones)?, 640_000.0);
     let hit = |g: &mut Graph| {
-        let (w, i) = (g.input("w", [3, 4])?, g.labels("i", 200_000)?);
+        let (w, i) = (g.input("w", [3, 4])?, g.input_i32("i", 200_000)?);
         g.embedding(w, i)
     };
     let found = run(|g| gradient(g, "w", hit), ones)?;

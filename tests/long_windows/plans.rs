@@ -112,7 +112,7 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
             "embedding",
             |g, s, k| {
                 let w = g.input("w", [s[1], s[2]])?;
-                let i = g.labels("i", s[0])?;
+                let i = g.input_i32("i", s[0])?;
                 let rows = g.embedding_with(w, i, Embedding { padding: (k > 0).then_some(k) })?;
                 g.relu(rows)
             },
@@ -216,7 +216,7 @@ fn check(label: &str, graph: &Graph, outputs: &[Value], caps: &Caps) {
             node.inputs.iter().map(|&input| &graph.value(input).expect("the graph's own").ty).collect();
         let mut alone = Graph::new();
         let inputs = types.iter().enumerate().map(|(i, kind)| match kind.dtype {
-            DType::I32 => alone.labels(&format!("input{i}"), kind.shape.elements()),
+            DType::I32 => alone.input_i32(&format!("input{i}"), kind.shape.elements()),
             _ => alone.input(&format!("input{i}"), kind.shape.clone()),
         });
         let inputs: Vec<Value> = inputs.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{label}: {e}"));

@@ -140,10 +140,10 @@ fn frozen_statistics_are_used_and_kept() -> Result<()> {
             .add("flatten", nn::Flatten);
         let mut graph = Graph::new();
         let x = graph.input("x", SHAPE)?;
-        let labels = graph.labels("labels", SHAPE[0])?;
+        let labels = graph.input_i32("labels", SHAPE[0])?;
         let logits = net.forward(&mut graph, x, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         optim::Sgd::new(rate).minimize(&mut graph, loss)?;
         let weights = Weights::init(device(), &graph, 1)?;
         weights.write("norm.running_mean", &[0.1, -0.2, 0.3])?;

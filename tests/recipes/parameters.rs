@@ -3,7 +3,7 @@
 use crate::harness::{self, device, labels, numbers, scaled};
 use wgrad::graph::Init;
 use wgrad::ops::optimizer::Rule;
-use wgrad::optim::{AdamW, Average, Nadam, Optimizer, Rmsprop, Sgd};
+use wgrad::optim::{AdamW, Ema, Nadam, Optimizer, Rmsprop, Sgd};
 use wgrad::{Graph, HostTensor, Plan, Result, Session, Value, Weights};
 
 fn kernels(plan: &Plan) -> Vec<&'static str> {
@@ -13,7 +13,7 @@ fn kernels(plan: &Plan) -> Vec<&'static str> {
 /// `loss = cross_entropy(sigmoid(x + a) + b * c^T, labels)`: parameters of a scope, a matrix, a vector.
 fn network(graph: &mut Graph) -> Result<(Value, Value)> {
     let x = graph.input("x", [6, 5])?;
-    let labels = graph.labels("labels", 6)?;
+    let labels = graph.input_i32("labels", 6)?;
     let a = graph.scoped("first", |g| g.parameter("a", [6, 5], Init::Uniform(1.0)))?;
     let b = graph.parameter("b", [7, 5], Init::Uniform(1.0))?;
     let c = graph.parameter("c", [7], Init::Uniform(1.0))?;
@@ -46,7 +46,7 @@ fn groups_have_settings_of_their_own_and_one_norm() -> Result<()> {
     let changes = |settings: fn(Sgd) -> Sgd| -> Result<Vec<f64>> {
         let mut graph = Graph::new();
         let (_, loss) = network(&mut graph)?;
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         settings(Sgd::new(rate).clip_norm(0.05)).minimize(&mut graph, loss)?;
         let plan = Plan::new(&graph, &[loss], device().caps())?;
         let reductions = kernels(&plan).iter().filter(|&&k| k == "gradient_squares").count();
@@ -85,7 +85,7 @@ fn a_group_can_have_a_rate_of_its_own() -> Result<()> {
     let a = graph.parameter("a", [3], Init::Constant(0.0))?;
     let b = graph.parameter("b", [70], Init::Constant(0.0))?;
     let (given_a, given_b) = (graph.input("given_a", [3])?, graph.input("given_b", [70])?);
-    let (rate, slow) = (graph.scalar("rate")?, graph.scalar("slow")?);
+    let (rate, slow) = (graph.input_scalar("rate")?, graph.input_scalar("slow")?);
     Sgd::new(rate)
         .group(|name| name == "a", |group| group.rate(slow))
         .apply(&mut graph, &[(a, given_a), (b, given_b)])?;
@@ -106,7 +106,7 @@ fn a_group_can_have_a_rate_of_its_own() -> Result<()> {
 fn what_is_frozen_gets_no_gradient() -> Result<()> {
     let mut graph = Graph::new();
     let (_, loss) = network(&mut graph)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     let mut whole = graph.clone();
     let forward = graph.nodes().count();
     Sgd::new(rate).momentum(0.9).minimize(&mut whole, loss)?;
@@ -129,7 +129,7 @@ fn what_is_frozen_gets_no_gradient() -> Result<()> {
 fn batches(batch: usize, steps: u32, page_bytes: u64) -> Result<Weights> {
     let mut graph = Graph::new();
     let x = graph.input("x", [batch, 7])?;
-    let y = graph.labels("labels", batch)?;
+    let y = graph.input_i32("labels", batch)?;
     let layer = |graph: &mut Graph, name: &str, x: Value, outputs: usize| {
         graph.scoped(name, |graph| {
             let weight = graph.parameter("weight", [outputs, 7], Init::Uniform(1.0))?;
@@ -141,13 +141,13 @@ fn batches(batch: usize, steps: u32, page_bytes: u64) -> Result<Weights> {
     let hidden = graph.tanh(hidden)?;
     let logits = layer(&mut graph, "second", hidden, 5)?;
     let loss = graph.cross_entropy(logits, y)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     AdamW::new(rate)
         .clip_value(0.3)
         .clip_norm(0.2)
         .group(|name| name.ends_with("bias"), |group| group.weight_decay(0.0))
         .accumulate(steps)
-        .average(Average::new(0.5))
+        .average(Ema::new(0.5))
         .minimize(&mut graph, loss)?;
     let mut caps = device().caps().clone();
     caps.max_binding_bytes = page_bytes;
@@ -155,7 +155,7 @@ fn batches(batch: usize, steps: u32, page_bytes: u64) -> Result<Weights> {
     let count = |name| kernels(&plan).iter().filter(|&&kernel| kernel == name).count();
     let pages = if page_bytes == 512 { 2 } else { 1 };
     assert_eq!(count("accumulate_update"), if steps == 1 { 0 } else { pages });
-    assert_eq!(count("average_update"), pages, "one walk for all groups");
+    assert_eq!(count("ema_update"), pages, "one walk for all groups");
     let weights = Weights::init(device(), &graph, 3)?;
     let mut session = Session::new(device(), plan, &weights)?;
     session.write_scalar(rate, 0.1)?;
@@ -191,8 +191,8 @@ fn small_batches_come_to_what_one_large_batch_does() -> Result<()> {
 fn between_updates_nothing_but_the_sum_of_gradients_changes() -> Result<()> {
     let mut graph = Graph::new();
     let (_, loss) = network(&mut graph)?;
-    let rate = graph.scalar("rate")?;
-    Nadam::new(rate).accumulate(3).average(Average::new(0.9)).minimize(&mut graph, loss)?;
+    let rate = graph.input_scalar("rate")?;
+    Nadam::new(rate).accumulate(3).average(Ema::new(0.9)).minimize(&mut graph, loss)?;
     let (weights, mut session) = train(&graph, loss, 3, u64::MAX)?;
     let contents = || -> Result<Vec<HostTensor>> {
         let kept = weights.names().filter(|name| !name.ends_with(".gradient"));
@@ -211,8 +211,8 @@ fn between_updates_nothing_but_the_sum_of_gradients_changes() -> Result<()> {
 fn a_run_that_goes_on_is_the_whole_run() -> Result<()> {
     let mut graph = Graph::new();
     let (_, loss) = network(&mut graph)?;
-    let rate = graph.scalar("rate")?;
-    Nadam::new(rate).accumulate(2).average(Average::new(0.9)).minimize(&mut graph, loss)?;
+    let rate = graph.input_scalar("rate")?;
+    Nadam::new(rate).accumulate(2).average(Ema::new(0.9)).minimize(&mut graph, loss)?;
     let (whole, _) = train(&graph, loss, 7, u64::MAX)?;
     let (parts, first) = train(&graph, loss, 3, u64::MAX)?;
     let mut second = Session::new(device(), first.plan().clone(), &parts)?;
@@ -244,7 +244,7 @@ fn optimize(
             1 => optimizer.clip_norm(0.5),
             _ => optimizer.clip_value(0.6).clip_norm(0.3),
         };
-        let optimizer = if settings % 6 < 3 { optimizer } else { optimizer.average(Average::new(0.7)) };
+        let optimizer = if settings % 6 < 3 { optimizer } else { optimizer.average(Ema::new(0.7)) };
         optimizer.accumulate(1 + (settings / 6 % 2) as u32)
     }
     // Every third parameter.
@@ -270,7 +270,7 @@ fn steps_over_generated_shapes_agree_with_the_reference() -> Result<()> {
     let sizes = [1, 2, 3, 63, 64, 65, 127, 257, 1031];
     for problem in 0..16usize {
         let mut graph = Graph::new();
-        let rate = graph.scalar("rate")?;
+        let rate = graph.input_scalar("rate")?;
         let mut pairs = Vec::new();
         for i in 0..2 + problem % 4 {
             let size = sizes[(problem * 5 + i * 7) % sizes.len()];
@@ -299,9 +299,9 @@ fn steps_over_generated_shapes_agree_with_the_reference() -> Result<()> {
 fn averages_stand_in_for_their_parameters() -> Result<()> {
     let mut graph = Graph::new();
     let (x, loss) = network(&mut graph)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     let mut plain = graph.clone();
-    Sgd::new(rate).average(Average::new(0.75).warm_up(true)).minimize(&mut graph, loss)?;
+    Sgd::new(rate).average(Ema::new(0.75).warm_up(true)).minimize(&mut graph, loss)?;
     let (weights, mut session) = train(&graph, loss, 0, 512)?;
     let averaged = weights.averaged()?;
     assert_eq!(averaged.read("b")?, weights.read("b")?, "they start from their parameters");
@@ -348,12 +348,12 @@ fn mistakes_are_named() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [3])?;
     let weight = graph.parameter("weight", [3], Init::Constant(0.0))?;
-    let sgd = Sgd::new(graph.scalar("rate")?);
+    let sgd = Sgd::new(graph.input_scalar("rate")?);
     let mut text = |optimizer: Sgd| {
         optimizer.apply(&mut graph, &[(weight, x)]).expect_err("this is a mistake").to_string()
     };
     assert_eq!(text(sgd.clone().accumulate(0)), "accumulate: must be at least 1 step, found 0");
-    let error = text(sgd.clone().average(Average::new(1.0)));
+    let error = text(sgd.clone().average(Ema::new(1.0)));
     assert_eq!(error, "decay: must be at least 0 and below 1, found 1");
     let error = text(sgd.clone().freeze(|_| true));
     assert_eq!(error, "freeze: holds for every parameter, so there is nothing to train");

@@ -35,7 +35,11 @@ fn of_long_rows_nothing_is_lost() {
         let inputs = vec![x.clone(), label.clone(), scalar(2.0), scalar(1.0)];
         cases.push(Case::new(format!("{number}"), forward, vec![x.clone(), label]));
         cases.push(Case::new(format!("{number}"), CrossEntropyGrad { forward }, inputs));
-        cases.push(Case::new(format!("{number}"), ArgMax { axis: 1, keep: false, smallest: false }, vec![x]));
+        cases.push(Case::new(
+            format!("{number}"),
+            ArgMax { axis: 1, keepdim: false, smallest: false },
+            vec![x],
+        ));
 
         let side = 200;
         let mut plane = spotted([side, side], number);

@@ -18,7 +18,8 @@ fn one_nan_pixel_ends_training() -> Result<()> {
             .add("f", nn::Flatten)
             .add("h", nn::Linear::new(36, 10));
         let mut graph = Graph::new();
-        let (x, labels, rate) = (graph.input("x", [8, 1, 8, 8])?, graph.labels("l", 8)?, graph.scalar("r")?);
+        let (x, labels, rate) =
+            (graph.input("x", [8, 1, 8, 8])?, graph.input_i32("l", 8)?, graph.input_scalar("r")?);
         let y = net.forward(&mut graph, x, Mode::Train)?;
         let loss = graph.cross_entropy(y, labels)?;
         Sgd::new(rate).clip_norm(1.0).minimize(&mut graph, loss)?;

@@ -5,7 +5,7 @@ use crate::harness::{array, device};
 use crate::{GRAPHS, compare};
 use std::collections::BTreeMap;
 use wgrad::graph::{Init, Source};
-use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Average, Lion, Nadam, Rmsprop, Sgd};
+use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Ema, Lion, Nadam, Rmsprop, Sgd};
 use wgrad::reference::Array;
 use wgrad::{Graph, HostTensor, Plan, Result, Session, Value, Weights};
 
@@ -28,7 +28,7 @@ pub fn build(case: &Fixture) -> Result<Update> {
     let size = case.array("x0").shape.clone();
     let parameter = graph.parameter("p", size.clone(), Init::Constant(0.0))?;
     let gradient = graph.input("gradient", size)?;
-    let rate = graph.scalar("rate")?;
+    let rate = graph.input_scalar("rate")?;
     let pairs = [(parameter, gradient)];
     let limit = |by: &str| case.attributes[by].as_f64();
     match case.attributes["rule"].as_str() {
@@ -146,8 +146,8 @@ fn a_nan_stays_in_sums_averages_and_lion() -> Result<()> {
     let mut graph = Graph::new();
     let parameter = graph.parameter("p", [5], Init::Constant(1.0))?;
     let gradient = graph.input("gradient", [5])?;
-    let rate = graph.scalar("rate")?;
-    let optimizer = Lion::new(rate).accumulate(2).average(Average::new(0.5));
+    let rate = graph.input_scalar("rate")?;
+    let optimizer = Lion::new(rate).accumulate(2).average(Ema::new(0.5));
     optimizer.apply(&mut graph, &[(parameter, gradient)])?;
     let weights = Weights::init(device(), &graph, 0)?;
     let mut session = Session::new(device(), Plan::new(&graph, &[], device().caps())?, &weights)?;

@@ -1,12 +1,12 @@
 //! Batch normalisation by running statistics, which are constants here, and its gradients.
 
-use super::cut::{Cut, VARIANTS, serial_terms};
+use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNorm, channels, check_each, check_parameters};
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::BackwardContext;
 use crate::ops::Operator;
-use crate::ops::pointwise::{self, Pointwise, Reach};
-use crate::plan::{Caps, Lower};
+use crate::ops::pointwise::{self, IndexMap, Pointwise};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, batch_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -36,8 +36,8 @@ impl From<BatchNorm> for BatchNormEval {
 }
 
 /// A number for each channel of a tensor (N, C, ...).
-fn each_channel(shape: &Shape) -> Reach {
-    Reach::Channel { channels: shape[1], plane: shape[2..].iter().product() }
+fn each_channel(shape: &Shape) -> IndexMap {
+    IndexMap::Channel { channels: shape[1], plane: shape[2..].iter().product() }
 }
 
 impl Operator for BatchNormEval {
@@ -56,7 +56,7 @@ impl Operator for BatchNormEval {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         if self.affine && (cx.wants(1) || cx.wants(2)) {
             let inputs = [cx.input(0), gradient, cx.input(1), cx.input(3), cx.input(4)];
@@ -74,17 +74,17 @@ impl Operator for BatchNormEval {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let mut reach = vec![each_channel(&inputs[0].shape); inputs.len()];
-        reach[0] = Reach::Same;
+        let mut index_map = vec![each_channel(&inputs[0].shape); inputs.len()];
+        index_map[0] = IndexMap::Same;
         Some(Pointwise {
             file: &EVAL,
             function: if self.affine { "batch_norm_eval" } else { "batch_norm_eval_plain" },
-            reach,
+            index_map,
             numbers: vec![self.norm.eps],
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -126,17 +126,17 @@ impl Operator for BatchNormEvalGradInput {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        let mut reach = vec![each_channel(&inputs[0].shape); inputs.len()];
-        reach[0] = Reach::Same;
+        let mut index_map = vec![each_channel(&inputs[0].shape); inputs.len()];
+        index_map[0] = IndexMap::Same;
         Some(Pointwise {
             file: &EVAL,
             function: if self.affine { "batch_norm_eval_grad" } else { "batch_norm_eval_grad_plain" },
-            reach,
+            index_map,
             numbers: vec![self.norm.eps],
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -175,21 +175,23 @@ impl Operator for BatchNormEvalGrad {
         VARIANTS.to_vec()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
-        let cut = Cut::new(&cx.input_type(0).shape, cx.variant());
-        let partial = cx.temporary(cut.pairs());
-        let kernel =
-            cut.kernel(cx, &[&CHANNEL_SUMS, &GRAD])?.with("EPSILON", self.0.eps).iterations(cut.iterations());
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
+        let split = ChannelSplit::new(&cx.input_type(0).shape, cx.variant());
+        let partial = cx.temporary(split.pairs());
+        let kernel = split
+            .kernel(cx, &[&CHANNEL_SUMS, &GRAD])?
+            .with("EPSILON", self.0.eps)
+            .iterations(split.iterations());
         let operands =
             [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.input(4), cx.output(0), partial.clone()];
-        cx.dispatch(kernel, &operands, cut.workgroups());
+        cx.dispatch(kernel, &operands, split.workgroups());
         let kernel = Kernel::new(&[&GROUP, &GRAD_PARAMETERS])
             .with("EPSILON", self.0.eps)
-            .with("CHANNELS", cx.index(cut.channels)?)
-            .with("PARTS", cx.index(cut.parts)?)
-            .iterations(cut.parts as u64);
+            .with("CHANNELS", cx.index(split.channels)?)
+            .with("PARTS", cx.index(split.parts)?)
+            .iterations(split.parts as u64);
         let operands = [cx.input(4), partial, cx.output(1), cx.output(2)];
-        cx.dispatch(kernel, &operands, cut.channels.div_ceil(64));
+        cx.dispatch(kernel, &operands, split.channels.div_ceil(64));
         Ok(())
     }
 

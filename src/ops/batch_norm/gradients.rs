@@ -1,11 +1,11 @@
 //! The gradients of batch normalisation.
 
-use super::cut::{Cut, VARIANTS, flat, serial_terms};
-use super::reduce::{Conclusion, Sums};
+use super::reduce::{Finalizer, Sums};
+use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{channels, check_each};
 use crate::error::Result;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, batch_norm as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -16,7 +16,7 @@ static LINE: ShaderFile = shader_file!("shared/channel_line");
 static NOTHING_ELSE: ShaderFile = shader_file!("shared/nothing_else");
 static SOURCE_BIAS: ShaderFile = shader_file!("batch_norm_grad_source_bias");
 static TERMS: ShaderFile = shader_file!("batch_norm_grad_terms");
-static SETTLE: ShaderFile = shader_file!("batch_norm_grad_settle");
+static FINALIZE: ShaderFile = shader_file!("batch_norm_grad_finalize");
 static APPLY: ShaderFile = shader_file!("batch_norm_grad_apply");
 
 /// The gradient of [`BatchNormTrain`](super::BatchNormTrain). Inputs: x, the gradient of y, statistics.
@@ -81,17 +81,17 @@ impl BatchNormGrad {
     /// output 0. `elements` are those of a channel of x, which may be more than there are terms.
     pub(super) fn lower_sums(
         &self,
-        cx: &mut Lower<'_>,
-        cut: Cut,
+        cx: &mut LowerContext<'_>,
+        split: ChannelSplit,
         elements: usize,
         terms: Terms<'_>,
     ) -> Result<Operand> {
-        let lines = cx.temporary(4 * cut.channels);
+        let lines = cx.temporary(4 * split.channels);
         let mut operands = vec![lines.clone(), cx.output(1), cx.output(2)];
         operands.extend(self.source_bias.then(|| cx.output(3)));
         let also = if self.source_bias { &SOURCE_BIAS } else { &NOTHING_ELSE };
         let sums = Sums {
-            cut,
+            split,
             terms: terms.files,
             constants: terms.constants,
             operands: terms.operands,
@@ -99,14 +99,14 @@ impl BatchNormGrad {
             glue: "",
         };
         let constants = &[("ELEMENTS", elements as f32)];
-        sums.lower(cx, Conclusion { files: &[also, &SETTLE], constants, operands })?;
+        sums.lower(cx, Finalizer { files: &[also, &FINALIZE], constants, operands })?;
         Ok(lines)
     }
 }
 
 /// Records output 0 from the lines of the channels; `source` defines `gradient_at`.
 pub(super) fn apply(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     source: &[&'static ShaderFile],
     constants: &[(&'static str, u32)],
     operands: &[Operand],
@@ -115,7 +115,7 @@ pub(super) fn apply(
     files.push(&APPLY);
     let (kernel, groups, width) = flat(cx, &cx.output_type(0).shape, &files)?;
     let kernel = constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value));
-    cx.dispatch_finished(kernel, operands, groups, width);
+    cx.dispatch_epilogue(kernel, operands, groups, width);
     Ok(())
 }
 
@@ -139,11 +139,11 @@ impl Operator for BatchNormGrad {
         VARIANTS.to_vec()
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.input_type(0).shape.clone();
         let (x, gradient, statistics) = (cx.input(0), cx.input(1), cx.input(2));
         let terms = Terms {
@@ -152,8 +152,8 @@ impl Operator for BatchNormGrad {
             operands: vec![x.clone(), gradient.clone(), statistics.clone()],
             statistics,
         };
-        let cut = Cut::new(&shape, cx.variant());
-        let lines = self.lower_sums(cx, cut, shape.elements() / shape[1], terms)?;
+        let split = ChannelSplit::new(&shape, cx.variant());
+        let lines = self.lower_sums(cx, split, shape.elements() / shape[1], terms)?;
         let result = cx.output(0);
         apply(cx, &[&GRADIENT], &[], &[x, gradient, lines, result])
     }

@@ -5,21 +5,21 @@
 //! results one further dispatch merges; then one kernel over the flat tensor makes the output. Here are
 //! the attributes and what the graph's method makes of them; `train` and `eval` hold the forward passes,
 //! `gradients` and `eval` the backward ones, `pool` what is fused with max pooling, `reduce` the reductions
-//! and `cut` how they are shared among workgroups, which normalisation of rows (`row_norm`) uses too.
+//! and `split` how they are shared among workgroups, which normalisation of rows (`row_norm`) uses too.
 
-mod cut;
 mod eval;
 mod gradients;
 mod pool;
 mod reduce;
+mod split;
 mod train;
 
-pub(crate) use cut::{Cut, VARIANTS, flat, serial_terms};
 pub use eval::{BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput};
 pub use gradients::BatchNormGrad;
 pub use pool::{BatchNormMaxPool, BatchNormMaxPoolGrad};
 pub(crate) use pool::{pooled_taps, pools};
-pub(crate) use reduce::{Conclusion, Sums, moments};
+pub(crate) use reduce::{Finalizer, Sums, moments};
+pub(crate) use split::{ChannelSplit, VARIANTS, flat, serial_terms};
 pub use train::{BatchCount, BatchNormTrain};
 
 use super::Operator;

@@ -2,15 +2,15 @@
 //! of pooling and normalisation as another. The plan puts them in the place of their parts
 //! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
 
-use super::cut::{Cut, VARIANTS, serial_terms};
 use super::gradients::{Terms, apply};
+use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
 use crate::ops::Operator;
-use crate::ops::pointwise::Link;
+use crate::ops::pointwise::EpilogueOp;
 use crate::ops::pool2d::Pool2d;
 use crate::ops::unary::Unary;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -53,7 +53,7 @@ fn expect_pooled(input: &TensorType) -> Result<usize, String> {
 }
 
 /// Constants of `shared/max_pool2d_taps`.
-fn windows(cx: &Lower<'_>, pooled: &Shape) -> Result<[(&'static str, u32); 2]> {
+fn windows(cx: &LowerContext<'_>, pooled: &Shape) -> Result<[(&'static str, u32); 2]> {
     Ok([("OUT_H", cx.index(pooled[2])?), ("OUT_W", cx.index(pooled[3])?)])
 }
 
@@ -102,7 +102,7 @@ impl Operator for BatchNormMaxPool {
         VARIANTS.to_vec()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.norm.lower_statistics(cx)?;
         let shape = &cx.input_type(0).shape;
         let (planes, channels) = (shape[0] * shape[1], shape[1]);
@@ -113,7 +113,7 @@ impl Operator for BatchNormMaxPool {
             .with("PLANES", cx.index(planes)?)
             // Four windows of four elements.
             .iterations(4 * (1 + 3))
-            .finishing(16);
+            .epilogue_calls(16);
         for (name, value) in windows(cx, &pooled)? {
             kernel = kernel.with(name, value);
         }
@@ -121,7 +121,7 @@ impl Operator for BatchNormMaxPool {
             let operator: Arc<dyn Operator> = Arc::new(activation);
             let ty = TensorType::f32(pooled);
             let pointwise = operator.pointwise(&[&ty]).expect("activations are pointwise");
-            cx.chain.insert(0, Link { operator, pointwise, inputs: vec![None], shape: ty.shape });
+            cx.chain.insert(0, EpilogueOp { operator, pointwise, inputs: vec![None], shape: ty.shape });
         }
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);
@@ -186,11 +186,11 @@ impl Operator for BatchNormMaxPoolGrad {
         VARIANTS.to_vec()
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.input_type(0).shape.clone();
         let (pooled, _) = pooled(&shape);
         let constants = windows(cx, &pooled)?;
@@ -201,8 +201,8 @@ impl Operator for BatchNormMaxPoolGrad {
             operands: vec![x.clone(), gradient.clone(), statistics.clone(), taps.clone()],
             statistics,
         };
-        let cut = Cut::single(&pooled, cx.variant());
-        let lines = self.0.lower_sums(cx, cut, shape.elements() / shape[1], terms)?;
+        let split = ChannelSplit::single(&pooled, cx.variant());
+        let lines = self.0.lower_sums(cx, split, shape.elements() / shape[1], terms)?;
         let operands = [x, gradient, taps, lines, cx.output(0)];
         apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
     }

@@ -1,18 +1,18 @@
 //! Batch normalisation by the batch's own statistics, and the count of batches behind plain averages.
 
-use super::cut::{Cut, VARIANTS, flat, serial_terms};
-use super::reduce::{Conclusion, moments};
+use super::reduce::{Finalizer, moments};
+use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{BatchNorm, BatchNormGrad, channels, check_parameters};
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::BackwardContext;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, batch_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
-static SETTLE: ShaderFile = shader_file!("batch_norm_settle");
+static FINALIZE: ShaderFile = shader_file!("batch_norm_finalize");
 static WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight");
 static NO_WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight_none");
 static BIAS: ShaderFile = shader_file!("shared/batch_norm_bias");
@@ -60,7 +60,7 @@ impl BatchNormTrain {
 
     /// Records what comes before normalising: the statistics (output 1) and the running ones (outputs 2
     /// and 3) of the first input.
-    pub(super) fn lower_statistics(&self, cx: &mut Lower<'_>) -> Result<()> {
+    pub(super) fn lower_statistics(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.input_type(0).shape.clone();
         let mut constants =
             vec![("EPSILON", self.norm.eps), ("ELEMENTS", (shape.elements() / shape[1]) as f32)];
@@ -81,13 +81,13 @@ impl BatchNormTrain {
             operands.push(cx.input(self.running() + 2));
         }
         let weight = if self.affine { &WEIGHT } else { &NO_WEIGHT };
-        let conclusion = Conclusion { files: &[weight, track, &SETTLE], constants: &constants, operands };
+        let finalizer = Finalizer { files: &[weight, track, &FINALIZE], constants: &constants, operands };
         let source = cx.input(0);
-        moments(cx, &Cut::new(&shape, cx.variant()), source, conclusion)
+        moments(cx, &ChannelSplit::new(&shape, cx.variant()), source, finalizer)
     }
 
     /// The file that gives a channel's bias, and its operand if it has one.
-    pub(super) fn bias(&self, cx: &Lower<'_>) -> (&'static ShaderFile, Option<Operand>) {
+    pub(super) fn bias(&self, cx: &LowerContext<'_>) -> (&'static ShaderFile, Option<Operand>) {
         if self.affine { (&BIAS, Some(cx.input(2))) } else { (&NO_BIAS, None) }
     }
 }
@@ -125,7 +125,7 @@ impl Operator for BatchNormTrain {
         Ok(outputs)
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let inputs = [cx.input(0), gradient, cx.output(1)];
         let gradients = cx.apply(BatchNormGrad::default(), &inputs)?;
@@ -139,18 +139,18 @@ impl Operator for BatchNormTrain {
         VARIANTS.to_vec()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.lower_statistics(cx)?;
         let (bias, operand) = self.bias(cx);
         let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &[bias, &APPLY])?;
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);
         operands.push(cx.output(0));
-        cx.dispatch_finished(kernel, &operands, groups, width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -193,7 +193,7 @@ impl Operator for BatchCount {
         Ok(vec![scalar])
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         cx.dispatch(Kernel::new(&[&COUNT]), &[cx.output(0)], 1);
         Ok(())
     }

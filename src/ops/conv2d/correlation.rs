@@ -3,8 +3,8 @@
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
-use crate::ops::gemm::{Body, Part};
-use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::ops::gemm::{Loader, Tiling};
+use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -14,8 +14,8 @@ static CORRELATION: ShaderFile = shader_file!("shared/conv2d_correlation");
 static SLIDING: ShaderFile = shader_file!("shared/conv2d_sliding");
 static ROW: ShaderFile = shader_file!("shared/conv2d_row");
 static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
-static EPILOGUE_NONE: ShaderFile = shader_file!("shared/epilogue_none");
-static EPILOGUE_BIAS_ROWS: ShaderFile = shader_file!("shared/epilogue_bias_rows");
+static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
+static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
 static DIRECT: ShaderFile = shader_file!("conv2d_direct");
 static DIRECT_SUBGROUP: ShaderFile = shader_file!("conv2d_direct_subgroup");
 static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
@@ -113,7 +113,7 @@ impl Correlation {
         };
         let short = |iterations: u64| iterations <= MAX_ITERATIONS;
         let direct = (fits(1, 4) && short(self.direct_iterations())).then_some("direct");
-        let subgroup = direct.and(Body::subgroup(caps)).map(|_| "direct_subgroup");
+        let subgroup = direct.and(Tiling::subgroup(caps)).map(|_| "direct_subgroup");
         let depthwise =
             depthwise && fits(0, 1) && fits(1, 4) && short((self.channels + MOST_UNROLLED) as u64);
         let depthwise = depthwise.then_some("depthwise");
@@ -169,8 +169,8 @@ impl Correlation {
         best.1
     }
 
-    fn constants(&self, cx: &Lower<'_>) -> Result<Part> {
-        Ok(Part::new(&SHAPE)
+    fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
+        Ok(Loader::new(&SHAPE)
             .with("IMAGES", cx.index(self.images)?)
             .with("GROUPS", cx.index(self.groups)?)
             .with("IN", cx.index(self.channels)?)
@@ -193,9 +193,9 @@ impl Correlation {
             .with("FLIP", self.flip))
     }
 
-    fn kernel(&self, cx: &Lower<'_>, bias: bool, files: &[&'static ShaderFile]) -> Result<Kernel> {
-        let epilogue = if bias { &EPILOGUE_BIAS_ROWS } else { &EPILOGUE_NONE };
-        let mut all = vec![&GROUP, &SHAPE, &CORRELATION, epilogue];
+    fn kernel(&self, cx: &LowerContext<'_>, bias: bool, files: &[&'static ShaderFile]) -> Result<Kernel> {
+        let bias = if bias { &BIAS_ROWS } else { &BIAS_NONE };
+        let mut all = vec![&GROUP, &SHAPE, &CORRELATION, bias];
         all.extend(files);
         Ok(self.constants(cx)?.set(Kernel::new(&all)))
     }
@@ -203,7 +203,7 @@ impl Correlation {
     /// Records the sliding-window kernel; `subgroup` says that lanes share the loading of weights.
     pub fn lower_direct(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         subgroup: bool,
         weight: Operand,
         source: Operand,
@@ -229,7 +229,7 @@ impl Correlation {
             .with("BLOCK", cx.index(tile.block)?)
             .with("LANES", cx.index(lanes)?)
             .iterations(self.direct_iterations())
-            .finishing((tile.block * tile.width) as u64);
+            .epilogue_calls((tile.block * tile.width) as u64);
         if let Some(shift) = tile.shift {
             kernel = kernel.with("SHIFT", cx.index(shift)?);
         }
@@ -237,7 +237,7 @@ impl Correlation {
         let mut operands = vec![weight, source, result];
         operands.extend(bias);
         let workgroups = blocks * self.result[0] * self.groups * places.div_ceil(lanes);
-        cx.dispatch_finished(kernel, &operands, workgroups, 1);
+        cx.dispatch_epilogue(kernel, &operands, workgroups, 1);
         cx.flops(self.flops);
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Correlation {
     /// Records the kernel for groups of one source or one result channel.
     pub fn lower_depthwise(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         weight: Operand,
         source: Operand,
         result: Operand,
@@ -275,13 +275,13 @@ impl Correlation {
             .with("TILE_W", cx.index(width)?)
             // Loops over registers within others are written out.
             .iterations((self.channels + height) as u64)
-            .finishing((height * width) as u64);
+            .epilogue_calls((height * width) as u64);
         let tiles = self.tiles(0, height) * self.tiles(1, width);
         let invocations = self.images * self.groups * self.results * tiles;
         cx.index(invocations)?;
         let mut operands = vec![weight, source, result];
         operands.extend(bias);
-        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(64), 1);
+        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(64), 1);
         cx.flops(self.flops);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Sizes of a convolution, and what the kernels of all passes are told of them.
 
 use crate::error::Result;
-use crate::ops::gemm::{Part, Store};
-use crate::plan::{Lower, choice};
+use crate::ops::gemm::{Loader, Store};
+use crate::plan::{LowerContext, choice};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -63,9 +63,9 @@ impl Geometry {
     }
 
     /// Constants of `shared/conv2d_shape`.
-    pub fn constants(&self, cx: &Lower<'_>) -> Result<Part> {
+    pub fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
         let Geometry { stride, padding, dilation, .. } = *self;
-        Ok(Part::new(&SHAPE)
+        Ok(Loader::new(&SHAPE)
             .with("IMAGES", cx.index(self.images)?)
             .with("GROUPS", cx.index(self.groups)?)
             .with("IN", cx.index(self.channels)?)
@@ -84,7 +84,7 @@ impl Geometry {
             .with("DW", cx.index(dilation[1])?))
     }
 
-    pub fn kernel(&self, cx: &Lower<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
+    pub fn kernel(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
         let mut all = vec![&GROUP];
         let shape = self.constants(cx)?;
         all.extend(shape.files());
@@ -122,9 +122,9 @@ impl Geometry {
 }
 
 /// Stores into planes of `pixels`.
-pub(super) fn plane_store(pixels: usize, cx: &Lower<'_>) -> Result<Store> {
+pub(super) fn plane_store(pixels: usize, cx: &LowerContext<'_>) -> Result<Store> {
     let (file, width) = if pixels.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
-    Ok(Store { part: Part::new(file).with("PIXELS", cx.index(pixels)?), width })
+    Ok(Store { part: Loader::new(file).with("PIXELS", cx.index(pixels)?), width })
 }
 
 /// The largest number that divides both, neither of them zero.

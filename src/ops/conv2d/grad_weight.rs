@@ -5,7 +5,7 @@ use super::geometry::Geometry;
 use crate::error::Result;
 use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
-use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 
@@ -119,7 +119,7 @@ impl Geometry {
     /// Records the sliding-window kernel and the sum of what its invocations make, parts of the sum of `gemm`.
     pub fn lower_grad_weight_direct(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         gemm: &Gemm,
         gradient: Operand,
         input: Operand,
@@ -150,7 +150,7 @@ impl Geometry {
     /// output and an input channel.
     pub fn lower_grad_weight_depthwise(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         gradient: Operand,
         input: Operand,
         result: Operand,
@@ -193,7 +193,7 @@ impl Geometry {
         if parts == 1 {
             return Ok(());
         }
-        let conclude = &parts::plain;
-        parts::sum(cx, to, parts, &Sum { elements, width: 1, result: None, conclude, beside: None })
+        let finalize = &parts::plain;
+        parts::sum(cx, to, parts, &Sum { elements, width: 1, result: None, finalize, beside: None })
     }
 }

@@ -6,11 +6,11 @@ use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
 use crate::error::Result;
-use crate::graph::Backward;
-use crate::ops::gemm::{Body, Epilogue, Gemm, Part};
+use crate::graph::BackwardContext;
+use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
 use crate::ops::matmul::{lhs, require_f32, store};
 use crate::ops::{Operator, reduction};
-use crate::plan::{Caps, Lower, choice};
+use crate::plan::{Caps, LowerContext, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -55,7 +55,7 @@ impl Operator for Conv2dGradInput {
         Ok(vec![TensorType::f32(self.input.clone())])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         // Linear in both operands: the forward pass undoes one, the weight's gradient the other.
         let gradient = cx.output_gradient(0)?;
         let (output_gradient, weight) = (cx.input(0), cx.input(1));
@@ -72,12 +72,12 @@ impl Operator for Conv2dGradInput {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec!["gemm"] };
+        let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec!["tiled"] };
         let sliding = Correlation::grad_input(&geometry).variants(geometry.is_depthwise(), caps);
-        ["gemm"].into_iter().chain(sliding).chain(["register"]).chain(Body::subgroup(caps)).collect()
+        ["tiled"].into_iter().chain(sliding).chain(["register"]).chain(Tiling::subgroup(caps)).collect()
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -85,7 +85,7 @@ impl Operator for Conv2dGradInput {
         self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
         let correlation = Correlation::grad_input(&geometry);
@@ -102,12 +102,12 @@ impl Operator for Conv2dGradInput {
         let (m, k) = (geometry.channels, geometry.results * geometry.taps());
         let pointwise = geometry.is_pointwise_in_fours();
         let (lhs, rhs) = if pointwise {
-            (lhs(true, cx.index(m)?, cx.index(k)?), Part::new(&PIXELS))
+            (lhs(true, cx.index(m)?, cx.index(k)?), Loader::new(&PIXELS))
         } else {
-            (Part::new(&WEIGHT_BY_INPUT), Part::new(&GRADIENT_COLUMNS))
+            (Loader::new(&WEIGHT_BY_INPUT), Loader::new(&GRADIENT_COLUMNS))
         };
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m,
             n: geometry.images * plane,
             k,
@@ -116,7 +116,7 @@ impl Operator for Conv2dGradInput {
             rhs,
             store: plane_store(plane, cx)?,
             common: Some(geometry.constants(cx)?),
-            epilogue: Epilogue::None,
+            bias: Bias::None,
             second_result: None,
         };
         gemm.lower(cx, weight, gradient, result)
@@ -167,7 +167,7 @@ impl Operator for Conv2dGradWeight {
         Ok(vec![TensorType::f32(geometry.weight_shape())])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let (output_gradient, input) = (cx.input(0), cx.input(1));
         if cx.wants(0) {
@@ -186,11 +186,11 @@ impl Operator for Conv2dGradWeight {
         let geometry = self.geometry(&inputs[1].shape).ok();
         let offered =
             |name, can: &dyn Fn(&Geometry) -> bool| geometry.as_ref().filter(|g| can(g)).map(|_| name);
-        ["gemm", "register"]
+        ["tiled", "register"]
             .into_iter()
             .chain(offered("direct", &|g| g.grad_weight_slides(caps)))
             .chain(offered("depthwise", &Geometry::is_depthwise))
-            .chain(Body::subgroup(caps))
+            .chain(Tiling::subgroup(caps))
             .collect()
     }
 
@@ -198,7 +198,7 @@ impl Operator for Conv2dGradWeight {
         self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
         if cx.variant() == "depthwise" {
@@ -207,16 +207,16 @@ impl Operator for Conv2dGradWeight {
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m: geometry.results,
             n,
             k: geometry.images * geometry.pixels(),
             batches: geometry.groups,
-            lhs: Part::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
-            rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXEL_COLUMNS } else { &INPUT_ROWS }),
+            lhs: Loader::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
+            rhs: Loader::new(if geometry.is_pointwise_in_fours() { &PIXEL_COLUMNS } else { &INPUT_ROWS }),
             store: store(cx.index(n)?),
             common: Some(geometry.constants(cx)?),
-            epilogue: Epilogue::None,
+            bias: Bias::None,
             second_result: None,
         };
         match cx.variant() {
@@ -265,7 +265,7 @@ impl Operator for Conv2dGradBias {
         reduction::variants(from, &Shape::from([from[1], 1, 1]))
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         reduction::lower(cx, &from, &Shape::from([from[1], 1, 1]))
     }

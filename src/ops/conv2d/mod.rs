@@ -6,17 +6,17 @@
 //! holds the others, `attributes` what users set, `geometry` the sizes, `correlation` the sliding windows
 //! of output and input's gradient, `grad_weight` those of the weight's, and `phases` the product of a
 //! strided convolution's input gradient. Convolutions in one dimension (`one_dimension`) and transposed
-//! ones (`transposed`) are the same operators on other shapes, convolution proper (`proper`) is one with the
+//! ones (`transposed`) are the same operators on other shapes, convolution proper (`flipped`) is one with the
 //! weight flipped, and `toeplitz` writes one out as a matrix.
 
 mod attributes;
 mod correlation;
+mod flipped;
 mod geometry;
 mod grad_weight;
 mod gradients;
 mod one_dimension;
 mod phases;
-mod proper;
 mod toeplitz;
 mod transposed;
 
@@ -24,12 +24,12 @@ pub use attributes::{Conv2d, Padding};
 pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 pub use one_dimension::Conv1d;
 
-use super::gemm::{Body, Epilogue, Gemm, Part};
+use super::gemm::{Bias, Gemm, Loader, Tiling};
 use super::matmul::{lhs, require_f32, rhs};
 use super::{Operator, serial};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
-use crate::plan::{AdapterKind, Caps, Lower, MAX_ITERATIONS, choice};
+use crate::graph::{BackwardContext, Graph, Value};
+use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, choice};
 use crate::reference::{Array, conv2d as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -76,7 +76,7 @@ impl Operator for Conv2d {
         Ok(vec![TensorType::f32(geometry.output_shape())])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let (input, weight) = (cx.input(0), cx.input(1));
         if cx.wants(0) {
@@ -99,18 +99,18 @@ impl Operator for Conv2d {
     }
 
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let Ok(geometry) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return vec!["gemm"] };
+        let Ok(geometry) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return vec!["tiled"] };
         let sliding = Correlation::output(&geometry).variants(geometry.is_depthwise(), caps);
-        ["gemm"]
+        ["tiled"]
             .into_iter()
             .chain(sliding)
             .chain(["register"])
             .chain(geometry.unrolled().map(|_| "im2col"))
-            .chain(Body::subgroup(caps))
+            .chain(Tiling::subgroup(caps))
             .collect()
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -118,7 +118,7 @@ impl Operator for Conv2d {
         self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(choice::ANY, |g| g.class())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self
             .geometry(&cx.input_type(0).shape, &cx.input_type(1).shape)
             .expect("the graph has checked the shapes");
@@ -135,16 +135,16 @@ impl Operator for Conv2d {
         let k = geometry.channels * geometry.taps();
         let n = geometry.images * geometry.pixels();
         let mut gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m,
             n,
             k,
             batches: geometry.groups,
             lhs: lhs(false, cx.index(m)?, cx.index(k)?),
-            rhs: Part::new(if geometry.is_pointwise_in_fours() { &PIXELS } else { &INPUT_COLUMNS }),
+            rhs: Loader::new(if geometry.is_pointwise_in_fours() { &PIXELS } else { &INPUT_COLUMNS }),
             store: plane_store(geometry.pixels(), cx)?,
             common: Some(geometry.constants(cx)?),
-            epilogue: bias.map_or(Epilogue::None, Epilogue::BiasRows),
+            bias: bias.map_or(Bias::None, Bias::Rows),
             second_result: None,
         };
         if cx.variant() != "im2col" {
@@ -154,7 +154,7 @@ impl Operator for Conv2d {
         let columns = cx.temporary(elements);
         let unroll = geometry.kernel(cx, &[&IM2COL])?;
         cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
-        gemm.body = if cx.caps().kind == AdapterKind::Software { Body::Register } else { Body::Tiled };
+        gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);
         gemm.common = None;
         gemm.lower(cx, weight, columns, output)

@@ -3,8 +3,8 @@
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
-use crate::ops::gemm::{Body, Epilogue, Gemm, Part, Store};
-use crate::plan::{Lower, Operand};
+use crate::ops::gemm::{Bias, Gemm, Loader, Store, Tiling};
+use crate::plan::{LowerContext, Operand};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 
@@ -53,7 +53,7 @@ impl Geometry {
     /// Records the product of every phase, in one dispatch, or two where the sum is split.
     pub fn lower_grad_input_phases(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         weight: Operand,
         gradient: Operand,
         result: Operand,
@@ -76,16 +76,16 @@ impl Geometry {
             .with("INVERSE_H", cx.index(h.inverse)?)
             .with("INVERSE_W", cx.index(w.inverse)?);
         let gemm = Gemm {
-            body: Body::named(cx.variant()),
+            body: Tiling::named(cx.variant()),
             m: self.channels,
             n: self.images * h.size * w.size,
             k: self.results * h.taps * w.taps,
             batches: self.groups * phases_h * phases_w,
-            lhs: Part::new(&WEIGHT),
-            rhs: Part::new(&COLUMNS),
-            store: Store { part: Part::new(&STORE), width: 1 },
+            lhs: Loader::new(&WEIGHT),
+            rhs: Loader::new(&COLUMNS),
+            store: Store { part: Loader::new(&STORE), width: 1 },
             common: Some(shape),
-            epilogue: Epilogue::None,
+            bias: Bias::None,
             second_result: None,
         };
         gemm.lower(cx, weight, gradient, result)

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ops::loss::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
 use crate::ops::softmax::{along, reduce_along};
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -20,7 +20,7 @@ static ALL_WEIGHTS_NONE: ShaderFile = shader_file!("shared/all_weights_none");
 static SCORE_LINE: ShaderFile = shader_file!("shared/score_line");
 static SCORE_LINE_NONE: ShaderFile = shader_file!("shared/score_line_none");
 static LINES: ShaderFile = shader_file!("cross_entropy_lines");
-static SETTLE: ShaderFile = shader_file!("cross_entropy_settle");
+static FINALIZE: ShaderFile = shader_file!("cross_entropy_finalize");
 static GRAD_APPLY: ShaderFile = shader_file!("cross_entropy_grad_apply");
 
 /// Invocations of a workgroup, and elements of the gradient that each makes.
@@ -38,12 +38,12 @@ impl CrossEntropy {
     /// Records the losses and weights of the rows.
     pub(super) fn lower_long_rows(
         self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         weight: Option<Operand>,
         [losses, row_weights]: [Operand; 2],
     ) -> Result<()> {
         let reduced = self.reduce_scores(cx, weight.as_ref(), true)?;
-        let kernel = self.kernel_of_lines(cx, &[&LOG1P], &SETTLE, weight.is_some(), &reduced)?;
+        let kernel = self.kernel_of_lines(cx, &[&LOG1P], &FINALIZE, weight.is_some(), &reduced)?;
         let mut operands = vec![cx.input(0), cx.input(1), losses, row_weights];
         operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
         let rows = cx.input_type(1).shape.elements();
@@ -52,7 +52,7 @@ impl CrossEntropy {
     }
 
     /// Records the gradient.
-    pub(super) fn lower_long_grad(self, cx: &mut Lower<'_>, weight: Option<Operand>) -> Result<()> {
+    pub(super) fn lower_long_grad(self, cx: &mut LowerContext<'_>, weight: Option<Operand>) -> Result<()> {
         let reduced = self.reduce_scores(cx, weight.as_ref(), false)?;
         let elements = cx.input_type(0).shape.elements();
         let kernel = self
@@ -69,7 +69,12 @@ impl CrossEntropy {
     }
 
     /// Records what both need of the scores; the loss with smoothing needs more than the gradient.
-    fn reduce_scores(self, cx: &mut Lower<'_>, weight: Option<&Operand>, loss: bool) -> Result<Reduced> {
+    fn reduce_scores(
+        self,
+        cx: &mut LowerContext<'_>,
+        weight: Option<&Operand>,
+        loss: bool,
+    ) -> Result<Reduced> {
         let [images, classes, inner] = sizes(cx.input_type(0));
         let smoothed = self.label_smoothing > 0.0;
         let all_weights = match weight {
@@ -105,7 +110,7 @@ impl CrossEntropy {
 
     fn kernel_of_lines(
         self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         main: &'static ShaderFile,
         weighted: bool,

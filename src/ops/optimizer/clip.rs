@@ -4,7 +4,7 @@ use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
 use crate::error::Result;
 use crate::ops::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
-use crate::plan::{AdapterKind, Lower, Operand};
+use crate::plan::{AdapterKind, LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use std::ops::Range;
@@ -76,7 +76,7 @@ impl Clip {
     /// `every`-th step.
     pub(super) fn lower_squares(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         gradients: usize,
         step: &Operand,
         every: u32,
@@ -136,7 +136,7 @@ impl Clip {
     /// if any.
     pub(super) fn update(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         squares: Option<&Squares>,
         files: &[&'static ShaderFile],
     ) -> Result<(Kernel, Option<Operand>)> {

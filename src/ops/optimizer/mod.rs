@@ -10,8 +10,8 @@ mod accumulate;
 mod adadelta;
 mod adagrad;
 mod adam;
-mod average;
 mod clip;
+mod ema;
 mod lion;
 mod nadam;
 mod rmsprop;
@@ -21,8 +21,8 @@ pub use accumulate::AccumulateRule;
 pub use adadelta::AdadeltaRule;
 pub use adagrad::AdagradRule;
 pub use adam::AdamRule;
-pub use average::AverageRule;
 pub use clip::Clip;
+pub use ema::EmaRule;
 pub use lion::LionRule;
 pub use nadam::NadamRule;
 pub use rmsprop::RmspropRule;
@@ -30,7 +30,7 @@ pub use sgd::SgdRule;
 
 use super::Operator;
 use crate::error::{Error, Result};
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::reference::{Array, optimizer as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -98,7 +98,7 @@ pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// An index that does not fit 32 bits.
-    fn prepare(&self, _cx: &mut Lower<'_>, _step: &Operand, _every: u32) -> Result<Option<Operand>> {
+    fn prepare(&self, _cx: &mut LowerContext<'_>, _step: &Operand, _every: u32) -> Result<Option<Operand>> {
         Ok(None)
     }
 
@@ -169,7 +169,7 @@ impl<R: Rule> Update<R> {
     /// The kernel of a group, and the operand that clipping takes.
     fn kernel(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         group: &Group<R>,
         squares: Option<&clip::Squares>,
     ) -> Result<(Kernel, Option<Operand>)> {
@@ -231,7 +231,7 @@ impl<R: Rule> Operator for Update<R> {
         Ok(self.in_place().into_iter().map(|(_, input)| inputs[input].clone()).collect())
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (parameters, runs) = (self.parameters(), self.runs());
         let step = cx.input(runs * parameters + self.rates());
         let squares = self.clip.lower_squares(cx, parameters, &step, self.every)?;
@@ -259,7 +259,7 @@ impl<R: Rule> Operator for Update<R> {
                 operands.push(step.clone());
                 operands.extend(parts);
                 let kernel = group.rule.constants(kernel);
-                cx.dispatch_finished(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()), 4);
+                cx.dispatch_epilogue(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()), 4);
             }
             first = own.end;
         }

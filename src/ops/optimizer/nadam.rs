@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::ops::loops::{shared, tree};
-use crate::plan::{Lower, Operand};
+use crate::plan::{LowerContext, Operand};
 use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -98,7 +98,7 @@ impl Rule for NadamRule {
             .with("DECOUPLED", self.decoupled)
     }
 
-    fn prepare(&self, cx: &mut Lower<'_>, step: &Operand, every: u32) -> Result<Option<Operand>> {
+    fn prepare(&self, cx: &mut LowerContext<'_>, step: &Operand, every: u32) -> Result<Option<Operand>> {
         let beta1 = self.betas.0;
         let momenta = cx.temporary(2);
         let kernel = Kernel::new(&[&TEAM, &ONE_LESS_EXP, &MOMENTA])

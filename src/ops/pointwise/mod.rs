@@ -1,23 +1,23 @@
 //! Operators that work element by element, and chains of them in one kernel.
 //!
 //! Such an operator says which WGSL function makes one element ([`Pointwise`]). By itself it runs in
-//! the one kernel `map`. A kernel that stores through `finish(at, value)` can take a chain of them
+//! the one kernel `map`. A kernel that stores through `epilogue(at, value)` can take a chain of them
 //! along: the glue generated here is that function, which calls theirs one after the other. What chain
-//! goes where is the plan's decision (`plan/fuse`). How inputs are broadcast stands in `reach`.
+//! goes where is the plan's decision (`plan/fuse`). How inputs are broadcast stands in `index_map`.
 
-mod reach;
+mod index_map;
 
-pub use reach::{Reach, Run, Units};
+pub use index_map::{IndexMap, Span, Units};
 
 use super::Operator;
 use crate::error::Result;
 use crate::graph::{Node, Value};
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::Array;
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
-use reach::{Load, load};
+use index_map::{Load, load};
 use std::fmt::Write as _;
 use std::iter;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct Pointwise {
     /// `numbers`, each an f32.
     pub function: &'static str,
     /// Which element of each input goes into element `i` of the output.
-    pub reach: Vec<Reach>,
+    pub index_map: Vec<IndexMap>,
     /// Attributes that the function takes.
     pub numbers: Vec<f32>,
 }
@@ -54,7 +54,7 @@ pub struct Pointwise {
 /// An operator at work within a chain: the chain's value is one of its inputs, the others are
 /// tensors.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub(crate) struct EpilogueOp {
     pub operator: Arc<dyn Operator>,
     pub pointwise: Pointwise,
     /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors alone.
@@ -68,16 +68,16 @@ pub(crate) struct Link {
 pub(crate) enum Watched {
     /// None.
     Nothing,
-    /// What `finish` is given, each link makes of it, and it returns.
-    Finished,
+    /// What `epilogue` is given, each link makes of it, and it returns.
+    Epilogue,
     /// What passes through `stored(value)`.
     Stored,
 }
 
-/// Writes `finish` for a chain, with `width` elements at a time, and says what it binds. With `stored`, writes
+/// Writes `epilogue` for a chain, with `width` elements at a time, and says what it binds. With `stored`, writes
 /// that function too: what a kernel stores after combining several finished values.
 pub(crate) fn glue(
-    links: &[Link],
+    links: &[EpilogueOp],
     width: usize,
     watched: Watched,
     stored: bool,
@@ -89,17 +89,17 @@ pub(crate) fn glue(
     // What is bound, and whether as whole elements: a tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
-        if link.pointwise.reach.iter().any(|reach| matches!(reach, Reach::Units(_))) {
+        if link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_))) {
             files.extend([&PHILOX, &UNITS]);
         }
         files.push(link.pointwise.file);
         let arguments: Vec<String> = link
             .inputs
             .iter()
-            .zip(&link.pointwise.reach)
-            .map(|(input, &reach)| {
+            .zip(&link.pointwise.index_map)
+            .map(|(input, &index_map)| {
                 let Some(value) = *input else { return "value".to_owned() };
-                let whole = width == 4 && Load::of(reach, width) == Load::Whole;
+                let whole = width == 4 && Load::of(index_map, width) == Load::Whole;
                 let known = bound.iter().position(|&binding| binding == (value, whole));
                 let number = known.unwrap_or_else(|| {
                     let number = bound.len();
@@ -108,28 +108,28 @@ pub(crate) fn glue(
                         declarations,
                         "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
                         FIRST_BINDING + number,
-                        match reach {
-                            Reach::Units(_) => "u32",
+                        match index_map {
+                            IndexMap::Units(_) => "u32",
                             _ if whole => "vec4<f32>",
                             _ => "f32",
                         }
                     );
                     number
                 });
-                load(&format!("operand_{number}"), element, reach, width)
+                load(&format!("operand_{number}"), element, index_map, width)
             })
             .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
             .collect();
         let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
-        if watched == Watched::Finished {
+        if watched == Watched::Epilogue {
             let _ = writeln!(body, "    suspect |= suspect_{kind}(value);");
         }
     }
-    if watched == Watched::Finished {
+    if watched == Watched::Epilogue {
         body = format!("    var suspect = suspect_{kind}(value);\n{body}    watch_{kind}(suspect);\n");
     }
     let mut text = format!(
-        "{declarations}fn finish(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
+        "{declarations}fn epilogue(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
     if stored {
         let watch =
@@ -142,10 +142,10 @@ pub(crate) fn glue(
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
 
-/// Upper bound on the loop iterations of one call of a chain's `finish`.
-pub(crate) fn iterations(links: &[Link], width: usize) -> u64 {
-    let draws = |link: &Link| {
-        let units = link.pointwise.reach.iter().any(|reach| matches!(reach, Reach::Units(_)));
+/// Upper bound on the loop iterations of one call of a chain's `epilogue`.
+pub(crate) fn iterations(links: &[EpilogueOp], width: usize) -> u64 {
+    let draws = |link: &EpilogueOp| {
+        let units = link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_)));
         if units { width as u64 * PHILOX.iterations() } else { 0 }
     };
     links.iter().map(|link| link.pointwise.file.iterations() + draws(link)).sum()
@@ -153,22 +153,22 @@ pub(crate) fn iterations(links: &[Link], width: usize) -> u64 {
 
 /// WGSL of a function `name(at)` that gives what goes into elements `at * width` and on from the buffer at
 /// this binding. For kernels that use an operand before their result is there to be finished.
-pub(crate) fn reader(name: &str, binding: usize, reach: Reach, width: usize) -> String {
+pub(crate) fn reader(name: &str, binding: usize, index_map: IndexMap, width: usize) -> String {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
-    let stored = if Load::of(reach, width) == Load::Whole { element } else { "f32" };
-    let load = load(&format!("{name}_operand"), element, reach, width);
+    let stored = if Load::of(index_map, width) == Load::Whole { element } else { "f32" };
+    let load = load(&format!("{name}_operand"), element, index_map, width);
     format!(
         "@group(0) @binding({binding}) var<storage, read> {name}_operand: array<{stored}>;\nfn {name}(at: u32) -> {element} {{\n    return {load};\n}}\n"
     )
 }
 
 /// Records an operator that works element by element, by itself.
-pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
+pub(crate) fn lower(cx: &mut LowerContext<'_>) -> Result<()> {
     let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
     let operator = Arc::clone(&cx.node.operator);
     let pointwise = operator.pointwise(&types.iter().collect::<Vec<_>>()).expect("the operator is pointwise");
     let inputs = cx.node.inputs.iter().copied().map(Some).collect();
-    let own = Link { operator, pointwise, inputs, shape: cx.output_type(0).shape.clone() };
+    let own = EpilogueOp { operator, pointwise, inputs, shape: cx.output_type(0).shape.clone() };
     cx.chain.insert(0, own);
     let elements = cx.output_type(0).shape.elements();
     let width = if elements.is_multiple_of(4) { 4 } else { 1 };
@@ -176,9 +176,9 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
         .with("ELEMENTS", cx.index(elements / width)?)
         .with("ITEMS", ITEMS as u32)
         .iterations(ITEMS as u64)
-        .finishing(ITEMS as u64);
+        .epilogue_calls(ITEMS as u64);
     let operands = [cx.output(0)];
-    cx.dispatch_finished(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
+    cx.dispatch_epilogue(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
     Ok(())
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn lower(cx: &mut Lower<'_>) -> Result<()> {
 pub(crate) struct Chain {
     pub head: Arc<dyn Operator>,
     pub head_inputs: usize,
-    pub links: Vec<Arc<Link>>,
+    pub links: Vec<Arc<EpilogueOp>>,
     /// At the most as many operands as one of its kernels binds.
     pub operands: usize,
 }
@@ -226,7 +226,7 @@ impl Chain {
     }
 }
 
-impl Link {
+impl EpilogueOp {
     /// Inputs that are tensors.
     fn operands(&self) -> usize {
         self.inputs.iter().flatten().count()
@@ -271,11 +271,11 @@ impl Operator for Chain {
         self.head.shape_class(&self.head_kinds(inputs))
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let head = Node {
             operator: Arc::clone(&self.head),
             inputs: cx.node.inputs[..self.head_inputs].to_vec(),

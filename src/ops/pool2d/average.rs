@@ -6,9 +6,9 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::BackwardContext;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -89,7 +89,7 @@ impl Average {
     /// The general kernel of these files, the last with `main`. `kept` says that a weighted mean's divisors are.
     fn joined(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         input: &Shape,
         kept: bool,
@@ -146,11 +146,11 @@ impl Average {
     }
 
     /// Records the sums of weights by which weighted means are divided, where the kernels in parts need them.
-    fn lower_divisors(&self, cx: &mut Lower<'_>, input: &Shape) -> Result<Option<Operand>> {
+    fn lower_divisors(&self, cx: &mut LowerContext<'_>, input: &Shape) -> Result<Option<Operand>> {
         if self.weighting == Weighting::Equal {
             return Ok(None);
         }
-        let joined = |cx: &Lower<'_>, files: &[_]| {
+        let joined = |cx: &LowerContext<'_>, files: &[_]| {
             let kernel = self.windows.joined(cx, &[&[&WEIGHT], files].concat(), input)?;
             Ok(kernel.with("COUNT_INCLUDE_PAD", self.counts_padding()))
         };
@@ -192,7 +192,7 @@ impl Operator for AvgPool2d {
         variants
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let input = cx.shape(cx.input(0));
         let gradient = cx.apply1(AvgPool2dGrad { average: self.0, input }, &[gradient])?;
@@ -200,15 +200,15 @@ impl Operator for AvgPool2d {
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == parts::NAME {
             let input = cx.input_type(0).shape.clone();
             let divisors = self.0.lower_divisors(cx, &input)?;
-            let joined = |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, files, &input, true);
+            let joined = |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, files, &input, true);
             return parts::lower_sum(cx, &self.0.windows, &input, 0, divisors, &joined);
         }
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
@@ -240,7 +240,7 @@ impl Operator for AvgPool2d {
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(LANES), width);
         Ok(())
     }
 
@@ -295,14 +295,15 @@ impl Operator for AvgPool2dGrad {
         variants
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == parts::NAME {
             let divisors = self.average.lower_divisors(cx, &self.input)?;
-            let joined = |cx: &Lower<'_>, files: &[_]| self.average.joined(cx, files, &self.input, true);
+            let joined =
+                |cx: &LowerContext<'_>, files: &[_]| self.average.joined(cx, files, &self.input, true);
             let operands: Vec<Operand> = [cx.input(0)].into_iter().chain(divisors).collect();
             return parts::lower_gather(cx, &self.average.windows, &self.input, 0, &operands, &joined);
         }
@@ -314,7 +315,7 @@ impl Operator for AvgPool2dGrad {
                 let kernel = Kernel::new(&[&GROUP, &AVG_GRAD_2X2])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
-                    .finishing(16);
+                    .epilogue_calls(16);
                 (kernel, words, 1)
             }
             "global" => {
@@ -335,7 +336,7 @@ impl Operator for AvgPool2dGrad {
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_finished(kernel, &operands, invocations.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(LANES), width);
         Ok(())
     }
 

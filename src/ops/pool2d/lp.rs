@@ -4,9 +4,9 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images, plane};
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::BackwardContext;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -51,7 +51,7 @@ impl Norm {
         if self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE { self.p as u32 } else { 0 }
     }
 
-    fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
+    fn joined(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
         let kernel = self
             .windows()
             .joined(cx, &[&[&IS_NAN], files].concat(), input)?
@@ -87,14 +87,14 @@ impl Operator for LpPool2d {
         Ok(vec![TensorType::f32(self.0.windows().output_shape(&inputs[0].shape)?)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let gradient = cx.apply1(LpPool2dGrad(self.0), &[gradient, cx.input(0), cx.output(0)])?;
         cx.set(0, gradient);
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -102,18 +102,19 @@ impl Operator for LpPool2d {
         vec![if is_short(self.0.iterations(&inputs[0].shape)[0]) { "default" } else { parts::NAME }]
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let outputs = cx.output_type(0).shape.elements();
         let input = cx.input_type(0).shape.clone();
         if cx.variant() == parts::NAME {
-            let joined = |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, &[&[&LP], files].concat(), &input);
+            let joined =
+                |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, &[&[&LP], files].concat(), &input);
             let each = u64::from(self.0.whole());
             return parts::lower_sum(cx, &self.0.windows(), &input, each, None, &joined);
         }
         let kernel = self.0.joined(cx, &[&LP, &SUM], &input)?.iterations(self.0.iterations(&input)[0]);
         let operands = [cx.input(0), cx.output(0)];
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
-        cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -155,7 +156,7 @@ impl Operator for LpPool2dGrad {
         Ok(vec![inputs[1].clone()])
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -163,12 +164,13 @@ impl Operator for LpPool2dGrad {
         vec![if is_short(self.0.iterations(&inputs[1].shape)[1]) { "default" } else { parts::NAME }]
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let input = cx.input_type(1).shape.clone();
         let elements = input.elements();
         if cx.variant() == parts::NAME {
-            let joined =
-                |cx: &Lower<'_>, files: &[_]| self.0.joined(cx, &[&[&LP, &LP_SHARE], files].concat(), &input);
+            let joined = |cx: &LowerContext<'_>, files: &[_]| {
+                self.0.joined(cx, &[&[&LP, &LP_SHARE], files].concat(), &input)
+            };
             let (each, operands) = (u64::from(self.0.whole()), [cx.input(0), cx.input(1), cx.input(2)]);
             return parts::lower_gather(cx, &self.0.windows(), &input, each, &operands, &joined);
         }
@@ -176,7 +178,7 @@ impl Operator for LpPool2dGrad {
         let kernel = kernel.iterations(self.0.iterations(&input)[1]);
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
 

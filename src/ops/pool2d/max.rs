@@ -5,9 +5,9 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
-use crate::graph::Backward;
+use crate::graph::BackwardContext;
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -84,7 +84,7 @@ impl Operator for MaxPool2d {
         Ok(vec![TensorType::f32(output), taps])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let input = cx.shape(cx.input(0));
         let operator = MaxPool2dGrad { windows: self.0, input };
@@ -108,7 +108,7 @@ impl Operator for MaxPool2d {
         variants
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == parts::NAME {
             let input = cx.input_type(0).shape.clone();
             return parts::lower_max(cx, &self.0, &input);
@@ -205,13 +205,13 @@ impl Operator for MaxPool2dGrad {
         variants(&self.windows, &self.input, self.windows.cover_iterations(&self.input, 0))
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
         if cx.variant() == parts::NAME {
             let per_word = self.windows.taps_per_word([input[2], input[3]]) as u32;
-            let joined = |cx: &Lower<'_>, files: &[_]| {
+            let joined = |cx: &LowerContext<'_>, files: &[_]| {
                 let kernel = self.windows.joined(cx, &[&[&WINNER, &SHARE], files].concat(), input)?;
                 Ok(kernel.with("TAPS_PER_WORD", per_word))
             };
@@ -232,7 +232,7 @@ impl Operator for MaxPool2dGrad {
                 .with("ELEMENTS", cx.index(elements)?)
                 .with("TAPS_PER_WORD", per_word as u32)
                 .iterations(self.windows.cover_iterations(input, 0));
-            cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
+            cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ pub(super) fn check_max(windows: &Windows) -> Result<(), String> {
 }
 
 /// The file that keeps the taps that won, or not, and where they go if something reads them.
-pub(super) fn keeping(cx: &Lower<'_>) -> (&'static ShaderFile, Option<Operand>) {
+pub(super) fn keeping(cx: &LowerContext<'_>) -> (&'static ShaderFile, Option<Operand>) {
     if cx.is_read(1) { (&KEEP, Some(cx.output(1))) } else { (&KEEP_NONE, None) }
 }
 

@@ -5,13 +5,13 @@ use super::max::keeping;
 use super::{GROUP, LANES, Windows};
 use crate::error::Result;
 use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
-use crate::plan::{Lower, MAX_ITERATIONS, Operand};
+use crate::plan::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
 
 static SUM_PARTS: ShaderFile = shader_file!("pool2d_sum_parts");
-static SETTLE: ShaderFile = shader_file!("shared/pool2d_settle");
+static FINALIZE: ShaderFile = shader_file!("shared/pool2d_finalize");
 static WEIGHT_PARTS: ShaderFile = shader_file!("pool2d_weight_parts");
 static GATHER_PARTS: ShaderFile = shader_file!("pool2d_gather_parts");
 static CANDIDATES: ShaderFile = shader_file!("shared/pool2d_candidates");
@@ -42,12 +42,12 @@ pub(super) fn global(packs: usize, team: usize) -> u64 {
 }
 
 /// A kernel of the pooling's own files and those given, the last with `main`.
-pub(super) type Joined<'j> = &'j dyn Fn(&Lower<'_>, &[&'static ShaderFile]) -> Result<Kernel>;
+pub(super) type Joined<'j> = &'j dyn Fn(&LowerContext<'_>, &[&'static ShaderFile]) -> Result<Kernel>;
 
 /// Records sums over windows of an input of this shape. A term takes `each` iterations; `beside` is what the
 /// pooling's files bind.
 pub(super) fn lower_sum(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     windows: &Windows,
     input: &Shape,
     each: u64,
@@ -64,19 +64,19 @@ pub(super) fn lower_sum(
         .iterations(parts.iterations);
     let operands: Vec<Operand> = [cx.input(0), memory.clone()].into_iter().chain(beside.clone()).collect();
     cx.dispatch(kernel, &operands, (results * parts.count).div_ceil(LANES));
-    let conclude = |cx: &Lower<'_>, main| joined(cx, &[&SETTLE, main]);
+    let finalize = |cx: &LowerContext<'_>, main| joined(cx, &[&FINALIZE, main]);
     sum(
         cx,
         memory,
         parts.count,
-        &Sum { elements: results, width: 1, result: None, conclude: &conclude, beside },
+        &Sum { elements: results, width: 1, result: None, finalize: &finalize, beside },
     )
 }
 
 /// Records the sums of the weights of a plane's windows; the first dimensions of `joined` are those of a kernel
 /// that has `weight`.
 pub(super) fn lower_weights(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     windows: &Windows,
     input: &Shape,
     joined: Joined<'_>,
@@ -96,7 +96,7 @@ pub(super) fn lower_weights(
         cx,
         memory,
         parts.count,
-        &Sum { elements: oh * ow, width: 1, result, conclude: plain, beside: None },
+        &Sum { elements: oh * ow, width: 1, result, finalize: plain, beside: None },
     )?;
     Ok(divisors)
 }
@@ -104,7 +104,7 @@ pub(super) fn lower_weights(
 /// Records what windows give to the elements of an input of this shape. `operands` are those of `pool2d_gather`
 /// but for its result; what a window gives takes `each` iterations.
 pub(super) fn lower_gather(
-    cx: &mut Lower<'_>,
+    cx: &mut LowerContext<'_>,
     windows: &Windows,
     input: &Shape,
     each: u64,
@@ -125,16 +125,16 @@ pub(super) fn lower_gather(
     let operands: Vec<Operand> = operands.iter().cloned().chain([memory.clone()]).collect();
     cx.dispatch(kernel, &operands, (elements * parts.count).div_ceil(LANES));
     let plain = &crate::ops::parts::plain;
-    sum(cx, memory, parts.count, &Sum { elements, width: 1, result: None, conclude: plain, beside: None })
+    sum(cx, memory, parts.count, &Sum { elements, width: 1, result: None, finalize: plain, beside: None })
 }
 
 /// Records the largest of windows of an input of this shape, and their taps where those are read.
-pub(super) fn lower_max(cx: &mut Lower<'_>, windows: &Windows, input: &Shape) -> Result<()> {
+pub(super) fn lower_max(cx: &mut LowerContext<'_>, windows: &Windows, input: &Shape) -> Result<()> {
     let results = cx.output_type(0).shape.elements();
     let [h, w] = windows.kernel([input[2], input[3]]);
     let parts = Parts::new(results, h.saturating_mul(w), 0);
     let memory = scratch(cx, results, parts.count, 2)?;
-    let sized = |cx: &Lower<'_>, kernel: Kernel| -> Result<Kernel> {
+    let sized = |cx: &LowerContext<'_>, kernel: Kernel| -> Result<Kernel> {
         Ok(kernel.with("OUTPUTS", cx.index(results)?).with("PARTS", cx.index(parts.count)?))
     };
     let kernel = windows.joined(cx, &[&IS_NAN, &GOES_BEFORE, &MAX_PARTS], input)?;

@@ -4,9 +4,9 @@ use super::max::{WINNER, check_max, check_taps, kept_taps};
 use super::parts::is_short;
 use super::{LANES, Pool2d, Windows, check_gradient, check_images};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::Operator;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -65,7 +65,7 @@ impl Unpool {
     }
 
     /// A kernel of these files, the last with `main`, over the windows in the output.
-    fn joined(&self, cx: &Lower<'_>, files: &[&'static ShaderFile], output: &Shape) -> Result<Kernel> {
+    fn joined(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile], output: &Shape) -> Result<Kernel> {
         let kernel = self.windows().joined(cx, files, output)?;
         Ok(kernel.with("TAPS_PER_WORD", self.windows().taps_per_word(self.output_size) as u32))
     }
@@ -83,7 +83,7 @@ impl Unpool {
     /// which it won is found by a pass over the windows.
     fn kernel(
         &self,
-        cx: &mut Lower<'_>,
+        cx: &mut LowerContext<'_>,
         main: &'static ShaderFile,
         output: &Shape,
         windows: usize,
@@ -127,7 +127,7 @@ impl Operator for MaxUnpool2d {
         Ok(vec![TensorType::f32(output)])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let gradient = cx.output_gradient(0)?;
         let input = cx.shape(cx.input(0));
         let operator = MaxUnpool2dGrad { unpool: self.0, input };
@@ -136,7 +136,7 @@ impl Operator for MaxUnpool2d {
         Ok(())
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -144,7 +144,7 @@ impl Operator for MaxUnpool2d {
         self.0.output_shape(&inputs[0].shape).map_or(vec!["default"], |output| self.0.variants(&output))
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let output = cx.output_type(0).shape.clone();
         let elements = output.elements();
         let windows = cx.input_type(0).shape.elements();
@@ -152,7 +152,7 @@ impl Operator for MaxUnpool2d {
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
         let operands: Vec<Operand> =
             [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
-        cx.dispatch_finished(kernel, &operands, elements.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Operator for MaxUnpool2dGrad {
         Ok(vec![ty])
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
@@ -198,14 +198,14 @@ impl Operator for MaxUnpool2dGrad {
         self.unpool.variants(&inputs[0].shape)
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let outputs = self.input.elements();
         let output = cx.input_type(0).shape.clone();
         let (kernel, last) = self.unpool.kernel(cx, &UNPOOL_GRAD, &output, outputs)?;
         let operands: Vec<Operand> =
             [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
-        cx.dispatch_finished(kernel, &operands, outputs.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
     }
 

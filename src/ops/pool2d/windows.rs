@@ -4,7 +4,7 @@ use super::GROUP;
 use super::parts::nested;
 use crate::error::Result;
 use crate::ops::serial;
-use crate::plan::Lower;
+use crate::plan::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -307,7 +307,7 @@ impl Windows {
     /// A kernel of these files, the last of which has `main`, over windows of an input of this shape.
     pub(super) fn joined(
         &self,
-        cx: &Lower<'_>,
+        cx: &LowerContext<'_>,
         files: &[&'static ShaderFile],
         input: &Shape,
     ) -> Result<Kernel> {

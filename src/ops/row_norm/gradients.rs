@@ -4,10 +4,10 @@
 use super::{RowNorm, Rows, pack};
 use crate::error::Result;
 use crate::ops::Operator;
-use crate::ops::batch_norm::{Conclusion, Cut, Sums, VARIANTS, flat, serial_terms};
+use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat, serial_terms};
 use crate::ops::pointwise;
 use crate::ops::serial;
-use crate::plan::{Caps, Lower, Operand};
+use crate::plan::{Caps, LowerContext, Operand};
 use crate::reference::{Array, row_norm as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -17,12 +17,12 @@ static TEAM_PAIRS: ShaderFile = shader_file!("shared/team_pairs");
 static GRAD: ShaderFile = shader_file!("row_norm_grad");
 static LINE: ShaderFile = shader_file!("shared/channel_line");
 static TERMS: ShaderFile = shader_file!("row_norm_grad_terms");
-static SETTLE: ShaderFile = shader_file!("row_norm_grad_settle");
+static FINALIZE: ShaderFile = shader_file!("row_norm_grad_finalize");
 static GRADIENT: ShaderFile = shader_file!("row_norm_gradient");
 static APPLY: ShaderFile = shader_file!("batch_norm_grad_apply");
 static NO_LINE: ShaderFile = shader_file!("shared/channel_line_none");
 static PARAMETER_TERMS: ShaderFile = shader_file!("row_norm_parameter_terms");
-static PARAMETER_SETTLE: ShaderFile = shader_file!("row_norm_parameter_settle");
+static PARAMETER_FINALIZE: ShaderFile = shader_file!("row_norm_parameter_finalize");
 
 /// The gradient of [`RowNorm`] by its input. Inputs: x, the gradient of y, the statistics, and the weight if
 /// there is one.
@@ -50,9 +50,9 @@ fn check_common(norm: &RowNorm, inputs: &[&TensorType]) -> Result<(), String> {
 
 impl RowNormGrad {
     /// WGSL of `weight_at`, which gives the weights of a pack of x, and what it binds.
-    fn weights(&self, cx: &Lower<'_>, width: usize) -> (String, Option<Operand>) {
+    fn weights(&self, cx: &LowerContext<'_>, width: usize) -> (String, Option<Operand>) {
         if self.0.weight {
-            let reach = self.0.reach(&cx.input_type(0).shape);
+            let reach = self.0.index_map(&cx.input_type(0).shape);
             return (pointwise::reader("weight_at", 3, reach, width), Some(cx.input(3)));
         }
         ("fn weight_at(at: u32) -> Pack {\n    return Pack(1.0);\n}\n".into(), None)
@@ -96,11 +96,11 @@ impl Operator for RowNormGrad {
         self.0.variants(&inputs[0].shape)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (x, gradient, statistics, dx) = (cx.input(0), cx.input(1), cx.input(2), cx.output(0));
         let shape = self.0.as_channels(&cx.input_type(0).shape);
         let (glue, weight) = self.weights(cx, pack(shape[2]).0);
@@ -109,27 +109,27 @@ impl Operator for RowNormGrad {
         if cx.variant() != "parts" {
             let (kernel, groups, width) = self.0.teams(cx, &[&TEAM_PAIRS, &GRAD])?;
             let operands = [inputs, vec![dx]].concat();
-            cx.dispatch_finished(kernel.joined(&[], &glue), &operands, groups, width);
+            cx.dispatch_epilogue(kernel.joined(&[], &glue), &operands, groups, width);
             return Ok(());
         }
         let lines = cx.temporary(4 * shape[1]);
         let sums = Sums {
-            cut: Cut::new(&shape, super::PARTS),
+            split: ChannelSplit::new(&shape, super::PARTS),
             terms: &[&TERMS],
             constants: &[],
             operands: inputs,
             line: (&LINE, Some(statistics)),
             glue: &glue,
         };
-        let conclusion = Conclusion {
-            files: &[&SETTLE],
+        let finalizer = Finalizer {
+            files: &[&FINALIZE],
             constants: &[("ELEMENTS", shape[2] as f32)],
             operands: vec![lines.clone()],
         };
-        sums.lower(cx, conclusion)?;
+        sums.lower(cx, finalizer)?;
         let (kernel, groups, width) = flat(cx, &shape, &[&GRADIENT, &APPLY])?;
         let operands: Vec<Operand> = [x, gradient].into_iter().chain(weight).chain([lines, dx]).collect();
-        cx.dispatch_finished(kernel.joined(&[], &glue), &operands, groups, width);
+        cx.dispatch_epilogue(kernel.joined(&[], &glue), &operands, groups, width);
         Ok(())
     }
 
@@ -191,12 +191,12 @@ impl Operator for RowNormGradParameters {
         VARIANTS.to_vec()
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = self.by_weight(&cx.input_type(0).shape);
         let plane: usize = shape[2..].iter().product();
         let row = self.0.terms(&cx.input_type(0).shape) / pack(plane).0;
         let sums = Sums {
-            cut: Cut::new(&shape, cx.variant()),
+            split: ChannelSplit::new(&shape, cx.variant()),
             terms: &[&PARAMETER_TERMS],
             constants: &[("ROW", cx.index(row)?)],
             operands: vec![cx.input(0), cx.input(1), cx.input(2)],
@@ -204,7 +204,7 @@ impl Operator for RowNormGradParameters {
             glue: "",
         };
         let operands = vec![cx.output(0), cx.output(1)];
-        sums.lower(cx, Conclusion { files: &[&PARAMETER_SETTLE], constants: &[], operands })
+        sums.lower(cx, Finalizer { files: &[&PARAMETER_FINALIZE], constants: &[], operands })
     }
 
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {

@@ -11,13 +11,13 @@ mod gradients;
 pub use gradients::{RowNormGrad, RowNormGradParameters};
 
 use super::Operator;
-use super::batch_norm::{Conclusion, Cut, flat, moments};
+use super::batch_norm::{ChannelSplit, Finalizer, flat, moments};
 use super::loops::{fits, shared, tree};
-use super::pointwise::{Link, Pointwise, Reach};
+use super::pointwise::{EpilogueOp, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{Backward, Graph, Value};
+use crate::graph::{BackwardContext, Graph, Value};
 use crate::ops::serial;
-use crate::plan::{Caps, Lower};
+use crate::plan::{Caps, LowerContext};
 use crate::reference::{Array, row_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -29,7 +29,7 @@ static TEAM: ShaderFile = shader_file!("shared/team");
 static PACK_1: ShaderFile = shader_file!("shared/pack_1");
 static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static ROW_NORM: ShaderFile = shader_file!("row_norm");
-static SETTLE: ShaderFile = shader_file!("batch_norm_settle");
+static FINALIZE: ShaderFile = shader_file!("batch_norm_finalize");
 static NO_WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight_none");
 static TRACK_NONE: ShaderFile = shader_file!("batch_norm_track_none");
 static APPLY: ShaderFile = shader_file!("batch_norm_apply");
@@ -133,13 +133,13 @@ impl RowNorm {
     }
 
     /// Which weight an element has.
-    fn reach(&self, x: &Shape) -> Reach {
+    fn index_map(&self, x: &Shape) -> IndexMap {
         let channels = self.parameters(x).elements();
         let plane = match &self.rows {
             Rows::Layer { .. } => 1,
             Rows::Group { .. } | Rows::Instance => x[2..].iter().product(),
         };
-        Reach::Channel { channels, plane }
+        IndexMap::Channel { channels, plane }
     }
 
     /// The tensor as (1, rows, terms): rows in the place of batch norm's channels.
@@ -148,7 +148,7 @@ impl RowNorm {
         [1, x.elements() / terms, terms].into()
     }
 
-    /// Rows that are too few to keep a GPU busy, and long enough to be cut.
+    /// Rows that are too few to keep a GPU busy, and long enough to be split.
     fn is_long(&self, x: &Shape) -> bool {
         let terms = self.terms(x);
         terms >= 4096 && x.elements() / terms < 512
@@ -165,7 +165,7 @@ impl RowNorm {
     }
 
     /// The kernel of `files` in which a team makes a row, with its workgroups and elements in a pack.
-    fn teams(&self, cx: &Lower<'_>, files: &[&'static ShaderFile]) -> Result<(Kernel, usize, usize)> {
+    fn teams(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<(Kernel, usize, usize)> {
         let shape = &cx.input_type(0).shape;
         let terms = self.terms(shape);
         let rows = shape.elements() / terms;
@@ -186,12 +186,12 @@ impl RowNorm {
             .with("ROWS", cx.index(rows)?)
             .with("PACKS", cx.index(packs)?)
             .iterations(team_iterations(terms, team))
-            .finishing(each as u64);
+            .epilogue_calls(each as u64);
         Ok((kernel, rows.div_ceil(LANES / team), width))
     }
 
     /// Puts weight and bias in front of what follows the normalised element.
-    fn chain_affine(&self, cx: &mut Lower<'_>) {
+    fn chain_affine(&self, cx: &mut LowerContext<'_>) {
         let function = match (self.weight, self.bias) {
             (false, false) => return,
             (true, true) => "affine",
@@ -200,12 +200,12 @@ impl RowNorm {
         };
         let shape = cx.input_type(0).shape.clone();
         let own = &cx.node.inputs[1..];
-        let mut reach = vec![self.reach(&shape); 1 + own.len()];
-        reach[0] = Reach::Same;
-        let pointwise = Pointwise { file: &AFFINE, function, reach, numbers: Vec::new() };
+        let mut index_map = vec![self.index_map(&shape); 1 + own.len()];
+        index_map[0] = IndexMap::Same;
+        let pointwise = Pointwise { file: &AFFINE, function, index_map, numbers: Vec::new() };
         let inputs = [None].into_iter().chain(own.iter().copied().map(Some)).collect();
         let operator = Arc::clone(&cx.node.operator);
-        cx.chain.insert(0, Link { operator, pointwise, inputs, shape });
+        cx.chain.insert(0, EpilogueOp { operator, pointwise, inputs, shape });
     }
 }
 
@@ -243,7 +243,7 @@ impl Operator for RowNorm {
         Ok(vec![inputs[0].clone(), TensorType::f32([shape.elements() / self.terms(shape), 4])])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (x, gradient, statistics) = (cx.input(0), cx.output_gradient(0)?, cx.output(1));
         if cx.wants(0) {
             let mut inputs = vec![x, gradient, statistics];
@@ -268,27 +268,27 @@ impl Operator for RowNorm {
         self.variants(&inputs[0].shape)
     }
 
-    fn finishes(&self) -> bool {
+    fn has_epilogue(&self) -> bool {
         true
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.chain_affine(cx);
         let (x, y, statistics) = (cx.input(0), cx.output(0), cx.output(1));
         if cx.variant() != "parts" {
             let (kernel, groups, width) = self.teams(cx, &[&ROW_NORM])?;
-            cx.dispatch_finished(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
+            cx.dispatch_epilogue(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
             return Ok(());
         }
         let shape = self.as_channels(&cx.input_type(0).shape);
-        let conclusion = Conclusion {
-            files: &[&NO_WEIGHT, &TRACK_NONE, &SETTLE],
+        let finalizer = Finalizer {
+            files: &[&NO_WEIGHT, &TRACK_NONE, &FINALIZE],
             constants: &[("EPSILON", self.eps), ("ELEMENTS", shape[2] as f32)],
             operands: vec![statistics.clone()],
         };
-        moments(cx, &Cut::new(&shape, PARTS), x.clone(), conclusion)?;
+        moments(cx, &ChannelSplit::new(&shape, PARTS), x.clone(), finalizer)?;
         let (kernel, groups, width) = flat(cx, &shape, &[&NO_BIAS, &APPLY])?;
-        cx.dispatch_finished(kernel, &[x, statistics, y], groups, width);
+        cx.dispatch_epilogue(kernel, &[x, statistics, y], groups, width);
         Ok(())
     }
 

@@ -8,10 +8,10 @@ mod build;
 mod functions;
 
 use super::Operator;
-use super::pointwise::{self, Pointwise, Reach};
+use super::pointwise::{self, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::Backward;
-use crate::plan::Lower;
+use crate::graph::BackwardContext;
+use crate::plan::LowerContext;
 use crate::reference::{Array, unary as reference};
 use crate::tensor::{DType, TensorType};
 use functions::Saved;
@@ -122,7 +122,7 @@ impl Operator for Unary {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn backward(&self, cx: &mut Backward<'_>) -> Result<()> {
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let dy = cx.output_gradient(0)?;
         let dx = match (self.function().saved, self) {
             (Saved::Nothing, Unary::Scale { .. }) => cx.apply1(*self, &[dy])?,
@@ -139,12 +139,12 @@ impl Operator for Unary {
         Some(Pointwise {
             file: function.file,
             function: function.wgsl[0],
-            reach: vec![Reach::Same],
+            index_map: vec![IndexMap::Same],
             numbers: function.numbers,
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 
@@ -190,12 +190,12 @@ impl Operator for UnaryGrad {
         Some(Pointwise {
             file: function.file,
             function: function.wgsl[1],
-            reach: vec![Reach::Same; 2],
+            index_map: vec![IndexMap::Same; 2],
             numbers: function.numbers,
         })
     }
 
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         pointwise::lower(cx)
     }
 

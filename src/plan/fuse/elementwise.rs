@@ -2,7 +2,7 @@
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::{Node, Value};
-use crate::ops::pointwise::{Chain, Link, Reach};
+use crate::ops::pointwise::{Chain, EpilogueOp, IndexMap};
 use crate::ops::reshape::Reshape;
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let node = rewrite.node(id).clone();
     let types: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.info(value).ty).collect();
     let pointwise = node.operator.pointwise(&types)?;
-    let whole = node.inputs.iter().zip(&pointwise.reach).filter(|&(_, &reach)| reach == Reach::Same);
+    let whole =
+        node.inputs.iter().zip(&pointwise.index_map).filter(|&(_, &index_map)| index_map == IndexMap::Same);
     let mut through: Vec<Value> = whole.map(|(&value, _)| value).collect();
     // The newest input first: by then the others are there.
     through.sort();
@@ -38,7 +39,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         }
         // What a link binds is bound once more at the most; only where that might be too much is it counted.
         chain.operands = chain.operands.saturating_add(inputs.iter().flatten().count());
-        chain.links.push(Arc::new(Link {
+        chain.links.push(Arc::new(EpilogueOp {
             operator: Arc::clone(&node.operator),
             pointwise: pointwise.clone(),
             inputs,
@@ -81,7 +82,7 @@ fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<Slot>) -> O
         members.push(producer);
         let node = rewrite.node(producer);
         let types: Vec<_> = node.inputs.iter().map(|&input| &rewrite.graph.info(input).ty).collect();
-        if node.operator.finishes() || node.operator.pointwise(&types).is_some() {
+        if node.operator.has_epilogue() || node.operator.pointwise(&types).is_some() {
             return Some(producer);
         }
         if !node.operator.is_view() {

@@ -15,7 +15,7 @@ pub fn input(graph: &mut Graph, name: &str, kind: &TensorType, random: &mut Rand
             let labels = (0..count).map(|_| random.below(4) as i32 - i32::from(random.once_in(50))).collect();
             graph.constant(HostTensor { shape, data: HostData::I32(labels) })
         }
-        DType::I32 => graph.labels(name, shape),
+        DType::I32 => graph.input_i32(name, shape),
         DType::F32 => match random.below(8) {
             0 => graph.state(name, shape, init(random), random.once_in(2)),
             1 if shape.elements() <= 1000 => {

@@ -132,7 +132,7 @@ fn options(random: &mut Random, graph: &Graph) -> PlanOptions {
             graph.nodes().map(|(_, node)| (node.operator.name(), node.name.clone())).collect();
         if !nodes.is_empty() {
             let (operator, name) = random.of(&nodes).clone();
-            let variant = *random.of(&["default", "gemm", "register", "rows", "wide", "vec4", "scalar", ""]);
+            let variant = *random.of(&["default", "tiled", "register", "rows", "wide", "vec4", "scalar", ""]);
             options = match random.below(3) {
                 0 => options.variant(operator, variant),
                 1 => options.node_variant(operator, &name, variant),

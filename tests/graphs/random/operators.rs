@@ -20,7 +20,7 @@ use wgrad::ops::expand::Expand;
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 use wgrad::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
 use wgrad::ops::matmul::MatMul;
-use wgrad::ops::optimizer::{AdamRule, AverageRule, Clip, Group, SgdRule, Update};
+use wgrad::ops::optimizer::{AdamRule, Clip, EmaRule, Group, SgdRule, Update};
 use wgrad::ops::pad::{Pad, PadGrad, PadMode};
 use wgrad::ops::permute::Permute;
 use wgrad::ops::pool2d::{
@@ -88,7 +88,7 @@ fn average(random: &mut Random) -> Average {
 
 fn axes(random: &mut Random) -> Axes {
     let count = random.below(4);
-    Axes { axes: (0..count).map(|_| number(random)).collect(), keep: flag(random) }
+    Axes { axes: (0..count).map(|_| number(random)).collect(), keepdim: flag(random) }
 }
 
 fn unary(random: &mut Random) -> Unary {
@@ -210,7 +210,7 @@ fn update(random: &mut Random) -> Arc<dyn Operator> {
             Arc::new(Update { groups: vec![Group { rule, parameters: parameters[0] }], clip, every })
         }
         _ => {
-            let rule = AverageRule { decay: number, warm_up: true };
+            let rule = EmaRule { decay: number, warm_up: true };
             Arc::new(Update { groups: vec![Group { rule, parameters: parameters[0] }], clip, every })
         }
     }
@@ -219,7 +219,7 @@ fn update(random: &mut Random) -> Arc<dyn Operator> {
 /// Any operator; `None` now and then, for one that fits.
 pub fn any(random: &mut Random) -> Option<Arc<dyn Operator>> {
     Some(match random.below(64) {
-        0 => Arc::new(ArgMax { axis: number(random), keep: flag(random), smallest: flag(random) }),
+        0 => Arc::new(ArgMax { axis: number(random), keepdim: flag(random), smallest: flag(random) }),
         1 => {
             Arc::new(ExtremumGrad { function: *random.of(&[Binary::Maximum, Binary::Minimum, Binary::Add]) })
         }

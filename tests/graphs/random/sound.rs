@@ -122,8 +122,7 @@ fn check_step(plan: &Plan, number: usize, step: &Step, memory: &mut Memory) {
     let (graph, caps) = (plan.graph(), plan.caps());
     let node = graph.node(step.node).expect("it is the plan's");
     let name = format!("{} \"{}\"", node.operator.name(), node.name);
-    let types: Vec<_> =
-        node.inputs.iter().map(|&v| &graph.value(v).expect("it is the plan's").ty).collect();
+    let types: Vec<_> = node.inputs.iter().map(|&v| &graph.value(v).expect("it is the plan's").ty).collect();
     let outputs = node.operator.infer(&types).unwrap_or_else(|e| panic!("{name}: {e}"));
     let known: Vec<_> = node.outputs.iter().map(|&v| graph.value(v).expect("it is the plan's")).collect();
     for (output, info) in outputs.iter().zip(&known) {

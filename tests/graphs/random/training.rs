@@ -2,7 +2,7 @@
 
 use super::build::Network;
 use super::numbers::Random;
-use wgrad::optim::{self, Adadelta, Adagrad, Adam, AdamW, Average, Lion, Nadam, Rmsprop, Sgd};
+use wgrad::optim::{self, Adadelta, Adagrad, Adam, AdamW, Ema, Lion, Nadam, Rmsprop, Sgd};
 use wgrad::{Result, Value};
 
 impl Network<'_> {
@@ -29,7 +29,7 @@ impl Network<'_> {
     }
 
     pub(super) fn minimize(&mut self, loss: Value) -> Result<()> {
-        let rate = self.graph.scalar("rate")?;
+        let rate = self.graph.input_scalar("rate")?;
         let random = &mut *self.random;
         let mut number = || f64::from(random.number());
         let (a, b, c) = (number(), number() / 2.0, number() / 2.0);
@@ -48,7 +48,7 @@ impl Network<'_> {
                     optimizer = optimizer.accumulate(random.amount(4) as u32);
                 }
                 if random.once_in(4) {
-                    optimizer = optimizer.average(Average::new(0.9).warm_up(random.once_in(2)));
+                    optimizer = optimizer.average(Ema::new(0.9).warm_up(random.once_in(2)));
                 }
                 if random.once_in(4) {
                     optimizer = optimizer.freeze(|name| name.ends_with("0"));

@@ -6,23 +6,23 @@ use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
-static UPDATE: ShaderFile = shader_file!("average_update");
+static UPDATE: ShaderFile = shader_file!("ema_update");
 
 /// Averages keep up with parameters: in an update by this rule the averages stand in the place of
 /// parameters, and the parameters in that of gradients.
 #[derive(Clone, PartialEq, Debug)]
-pub struct AverageRule {
+pub struct EmaRule {
     /// What is kept of an average.
     pub decay: f64,
     /// Whether the decay is at most (1 + t) / (10 + t) in update t, counted from 0.
     pub warm_up: bool,
 }
 
-impl Rule for AverageRule {
+impl Rule for EmaRule {
     const HAS_RATE: bool = false;
 
     fn name(&self) -> &'static str {
-        "average_update"
+        "ema_update"
     }
 
     fn check(&self) -> Result<()> {

@@ -4,7 +4,7 @@
 
 const ELEMENTS: f32 = 8.0; // shape
 
-fn conclude(row: u32, part: u32, line: vec4<f32>, sums: vec2<f32>) {
+fn finalize(row: u32, part: u32, line: vec4<f32>, sums: vec2<f32>) {
     let slope = -line.z * line.z * line.z * sums.y / ELEMENTS;
     lines[row] = vec4(line.x, line.z, slope, -line.z * sums.x / ELEMENTS - slope * line.y);
 }

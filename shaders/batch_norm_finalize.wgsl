@@ -7,7 +7,7 @@
 const EPSILON: f32 = 1e-5; // shape
 const ELEMENTS: f32 = 8.0; // shape
 
-fn conclude(c: u32, part: u32, shift: f32, moments: vec3<f32>) {
+fn finalize(c: u32, part: u32, shift: f32, moments: vec3<f32>) {
     let inverse = inverseSqrt(moments.z / ELEMENTS + EPSILON);
     statistics[c] = vec4(shift, moments.y, inverse, weight_of(c) * inverse);
     track(c, shift + moments.y, moments.z / (ELEMENTS - 1.0));

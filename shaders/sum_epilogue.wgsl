@@ -1,4 +1,4 @@
-// sums[part] = SCALE * the sum of finish(i, source[i]) over one part of the elements.
+// sums[part] = SCALE * the sum of epilogue(i, source[i]) over one part of the elements.
 //
 // One workgroup makes one part of PART_ELEMENTS: each invocation adds every 64th of them, stretches in order
 // and those in order; then the invocations are added as a fixed tree. finish, Element and Pack are joined to this.
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     while (i < end) {
         var stretch = Element(0.0);
         for (var k = 0u; k < STRETCH && i < end; k++) {
-            stretch += finish(i, source[i]);
+            stretch += epilogue(i, source[i]);
             i += 64u;
         }
         sum += stretch;

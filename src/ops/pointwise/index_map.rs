@@ -5,7 +5,7 @@ use crate::tensor::Shape;
 
 /// Which element of an input goes into element `i` of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reach {
+pub enum IndexMap {
     /// Element `i`: the shapes are equal.
     Same,
     /// Element `i / plane % channels`: a number for each channel, or a single one.
@@ -17,7 +17,7 @@ pub enum Reach {
     },
     /// The sum over these of `i / step % size * stride`: any broadcast of up to six dimensions, outermost
     /// first. Places that are not needed have size 1.
-    Runs([Run; 3]),
+    Spans([Span; 3]),
     /// The input is the step counter: element `i` gets 1 where its unit is drawn, else 0.
     Units(Units),
 }
@@ -29,7 +29,7 @@ pub struct Units {
     pub plane: usize,
     /// A unit is drawn whose word is below this.
     pub below: u32,
-    /// Seed of the run.
+    /// Seed of the span.
     pub seed: u64,
     /// Tells draws of one step from others.
     pub node: u32,
@@ -59,7 +59,7 @@ impl Units {
 
 /// Neighbouring dimensions that an input has in common with the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Run {
+pub struct Span {
     /// Elements.
     pub size: usize,
     /// Elements of the output from one to the next.
@@ -68,50 +68,50 @@ pub struct Run {
     pub stride: usize,
 }
 
-impl Run {
-    const NONE: Run = Run { size: 1, step: 1, stride: 1 };
+impl Span {
+    const NONE: Span = Span { size: 1, step: 1, stride: 1 };
 }
 
-impl Reach {
+impl IndexMap {
     /// How an input of shape `from` is broadcast to `to`; `None` where it is not, or by more than
-    /// three runs, which takes seven dimensions.
-    pub fn of(from: &Shape, to: &Shape) -> Option<Reach> {
+    /// three spans, which takes seven dimensions.
+    pub fn of(from: &Shape, to: &Shape) -> Option<IndexMap> {
         if from == to {
-            return Some(Reach::Same);
+            return Some(IndexMap::Same);
         }
         let skipped = to.len().checked_sub(from.len())?;
-        let mut runs: Vec<Run> = Vec::new();
+        let mut spans: Vec<Span> = Vec::new();
         let (mut step, mut stride, mut within) = (1, 1, false);
         for d in (0..to.len()).rev().filter(|&d| to[d] != 1) {
             let size = if d < skipped { 1 } else { from[d - skipped] };
-            match runs.last_mut() {
+            match spans.last_mut() {
                 _ if size == 1 => {}
                 _ if size != to[d] => return None,
-                Some(run) if within => run.size *= size,
-                _ => runs.push(Run { size, step, stride }),
+                Some(span) if within => span.size *= size,
+                _ => spans.push(Span { size, step, stride }),
             }
             within = size != 1;
             step *= to[d];
             stride *= size;
         }
-        runs.reverse();
-        match runs[..] {
-            [] => Some(Reach::Channel { channels: 1, plane: to.elements() }),
-            [Run { size, step, .. }] => Some(Reach::Channel { channels: size, plane: step }),
-            [first, second] => Some(Reach::Runs([Run::NONE, first, second])),
-            [first, second, third] => Some(Reach::Runs([first, second, third])),
+        spans.reverse();
+        match spans[..] {
+            [] => Some(IndexMap::Channel { channels: 1, plane: to.elements() }),
+            [Span { size, step, .. }] => Some(IndexMap::Channel { channels: size, plane: step }),
+            [first, second] => Some(IndexMap::Spans([Span::NONE, first, second])),
+            [first, second, third] => Some(IndexMap::Spans([first, second, third])),
             _ => None,
         }
     }
 
-    /// The runs that matter, outermost first, of an input that is not read as it lies.
-    fn runs(self) -> Vec<Run> {
+    /// The spans that matter, outermost first, of an input that is not read as it lies.
+    fn spans(self) -> Vec<Span> {
         let all = match self {
-            Reach::Same | Reach::Units(_) => Vec::new(),
-            Reach::Channel { channels, plane } => vec![Run { size: channels, step: plane, stride: 1 }],
-            Reach::Runs(runs) => runs.to_vec(),
+            IndexMap::Same | IndexMap::Units(_) => Vec::new(),
+            IndexMap::Channel { channels, plane } => vec![Span { size: channels, step: plane, stride: 1 }],
+            IndexMap::Spans(spans) => spans.to_vec(),
         };
-        all.into_iter().filter(|run| run.size > 1).collect()
+        all.into_iter().filter(|span| span.size > 1).collect()
     }
 }
 
@@ -127,9 +127,9 @@ pub(super) enum Load {
 }
 
 impl Load {
-    pub(super) fn of(reach: Reach, width: usize) -> Load {
-        match reach.runs().last() {
-            _ if reach == Reach::Same => Load::Whole,
+    pub(super) fn of(index_map: IndexMap, width: usize) -> Load {
+        match index_map.spans().last() {
+            _ if index_map == IndexMap::Same => Load::Whole,
             _ if width == 1 => Load::Shared,
             None => Load::Shared,
             Some(last) if last.step == 1 && last.size.is_multiple_of(width) => Load::Whole,
@@ -140,28 +140,29 @@ impl Load {
 }
 
 /// The expression that loads what goes into elements `at * width` and on of the buffer `name`.
-pub(super) fn load(name: &str, element: &str, reach: Reach, width: usize) -> String {
-    match reach {
-        Reach::Same => return format!("{name}[at]"),
-        Reach::Units(units) => return units.load(name, width),
+pub(super) fn load(name: &str, element: &str, index_map: IndexMap, width: usize) -> String {
+    match index_map {
+        IndexMap::Same => return format!("{name}[at]"),
+        IndexMap::Units(units) => return units.load(name, width),
         _ => {}
     }
-    match Load::of(reach, width) {
-        Load::Whole => format!("{name}[{}]", index("at", &reach.runs(), width, width)),
-        Load::Shared => format!("{element}({name}[{}])", index("at", &reach.runs(), width, 1)),
+    match Load::of(index_map, width) {
+        Load::Whole => format!("{name}[{}]", index("at", &index_map.spans(), width, width)),
+        Load::Shared => format!("{element}({name}[{}])", index("at", &index_map.spans(), width, 1)),
         Load::Each => {
-            let each =
-                |i: usize| format!("{name}[{}]", index(&format!("(at * 4u + {i}u)"), &reach.runs(), 1, 1));
+            let each = |i: usize| {
+                format!("{name}[{}]", index(&format!("(at * 4u + {i}u)"), &index_map.spans(), 1, 1))
+            };
             format!("vec4({}, {}, {}, {})", each(0), each(1), each(2), each(3))
         }
     }
 }
 
-/// The sum of `at / step % size * stride` over `runs`, with `at` counted in `width` elements and
+/// The sum of `at / step % size * stride` over `spans`, with `at` counted in `width` elements and
 /// the result in `whole` ones.
-fn index(at: &str, runs: &[Run], width: usize, whole: usize) -> String {
-    let terms = runs.iter().map(|&Run { size, step, stride }| {
-        // Whole elements lie within the innermost run, which has step and stride 1.
+fn index(at: &str, spans: &[Span], width: usize, whole: usize) -> String {
+    let terms = spans.iter().map(|&Span { size, step, stride }| {
+        // Whole elements lie within the innermost span, which has step and stride 1.
         let (size, step, stride) = match step {
             1 => (size / whole, 1, 1),
             _ => (size, step / width, stride / whole),

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
 use crate::ops::serial;
-use crate::plan::Lower;
+use crate::plan::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -26,7 +26,7 @@ pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
 }
 
 /// How a tensor's channels are cut among workgroups: the constants of `shared/channels`.
-pub(crate) struct Cut {
+pub(crate) struct ChannelSplit {
     pack: &'static ShaderFile,
     lanes: usize,
     lanes_c: usize,
@@ -37,17 +37,17 @@ pub(crate) struct Cut {
     pub parts: usize,
 }
 
-impl Cut {
-    pub fn new(shape: &Shape, variant: &str) -> Cut {
-        Cut::by(pack(shape[2..].iter().product()), shape, variant)
+impl ChannelSplit {
+    pub fn new(shape: &Shape, variant: &str) -> ChannelSplit {
+        ChannelSplit::by(pack(shape[2..].iter().product()), shape, variant)
     }
 
-    /// A cut for kernels that take single elements.
-    pub fn single(shape: &Shape, variant: &str) -> Cut {
-        Cut::by((1, &PACK_1), shape, variant)
+    /// A split for kernels that take single elements.
+    pub fn single(shape: &Shape, variant: &str) -> ChannelSplit {
+        ChannelSplit::by((1, &PACK_1), shape, variant)
     }
 
-    fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: &str) -> Cut {
+    fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: &str) -> ChannelSplit {
         let channels = shape[1];
         let plane: usize = shape[2..].iter().product();
         let packs = shape[0] * plane / width;
@@ -64,11 +64,11 @@ impl Cut {
         }
         let part_packs = packs.div_ceil(parts);
         let parts = packs.div_ceil(part_packs);
-        Cut { pack, lanes, lanes_c, channels, plane: plane / width, packs, part_packs, parts }
+        ChannelSplit { pack, lanes, lanes_c, channels, plane: plane / width, packs, part_packs, parts }
     }
 
     /// A kernel of these files, the one with `main` last.
-    pub fn kernel(&self, cx: &Lower<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
+    pub fn kernel(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
         let mut all = vec![&GROUP, self.pack, &CHANNELS];
         all.extend(files);
         Ok(Kernel::new(&all)
@@ -109,7 +109,7 @@ fn share(packs: usize, rows: usize) -> u64 {
 /// Workgroups of 64 invocations that make four packs each, and the kernel of `files` over all packs of a
 /// tensor (N, C, ...).
 pub(crate) fn flat(
-    cx: &Lower<'_>,
+    cx: &LowerContext<'_>,
     shape: &Shape,
     files: &[&'static ShaderFile],
 ) -> Result<(Kernel, usize, usize)> {
@@ -123,7 +123,7 @@ pub(crate) fn flat(
         .with("PLANE", cx.index(plane / width)?)
         .with("PACKS", cx.index(packs)?)
         .iterations(4)
-        .finishing(4);
+        .epilogue_calls(4);
     Ok((kernel, packs.div_ceil(256), width))
 }
 

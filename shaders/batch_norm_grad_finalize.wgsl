@@ -12,10 +12,10 @@
 // Elements of a channel of the source.
 const ELEMENTS: f32 = 8.0; // shape
 
-fn conclude(c: u32, part: u32, line: vec4<f32>, sums: vec2<f32>) {
+fn finalize(c: u32, part: u32, line: vec4<f32>, sums: vec2<f32>) {
     let slope = -line.w * line.z * line.z * sums.y / ELEMENTS;
     lines[c] = vec4(line.x, line.w, slope, -line.w * sums.x / ELEMENTS - slope * line.y);
     grad_weight[c] = sums.y * line.z;
     grad_bias[c] = sums.x;
-    also_conclude(c);
+    also_finalize(c);
 }

@@ -3,7 +3,7 @@
 use super::gradients::state;
 use crate::error::Result;
 use crate::graph::{Graph, Init, Value};
-use crate::ops::optimizer::{AverageRule, Rule, Update};
+use crate::ops::optimizer::{EmaRule, Rule, Update};
 use crate::weights::AVERAGE;
 
 /// Exponential moving averages of the trained parameters, as `torch.optim.swa_utils.AveragedModel` with
@@ -13,12 +13,12 @@ use crate::weights::AVERAGE;
 /// [`Weights::averaged`](crate::Weights::averaged) gives them under their parameters' names, to evaluate
 /// with and to save.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Average(AverageRule);
+pub struct Ema(EmaRule);
 
-impl Average {
+impl Ema {
     /// Averages with this decay, from 0 to below 1; 0.999 is usual.
     pub fn new(decay: f64) -> Self {
-        Average(AverageRule { decay, warm_up: false })
+        Ema(EmaRule { decay, warm_up: false })
     }
 
     /// Sets whether the decay of update t, counted from 0, is at most (1 + t) / (10 + t), so that early
