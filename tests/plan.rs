@@ -127,7 +127,7 @@ fn a_variant_can_be_asked_for_by_operator_or_by_node() {
     match Plan::with_options(&graph, &[output], &software(), &options) {
         Err(e @ Error::Variant { .. }) => {
             let text = e.to_string();
-            assert!(text.contains("\"layer0\"") && text.contains("gemm, direct"), "{text}");
+            assert!(text.contains("\"layer0\"") && text.contains("tiled, direct"), "{text}");
         }
         other => panic!("expected an unknown variant to be refused, found {other:?}"),
     }
