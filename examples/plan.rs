@@ -11,7 +11,8 @@ mod network;
 use network::Training;
 use std::io::Write;
 use std::process::ExitCode;
-use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::op::AdapterKind;
+use wgrad::plan::Fusion;
 use wgrad::{Caps, Error, Plan, PlanOptions};
 
 const KINDS: [AdapterKind; 4] =

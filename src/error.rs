@@ -154,7 +154,7 @@ pub enum Error {
     },
     /// The numerics watch found infinities or NaNs.
     #[error("{0}")]
-    NotFinite(Box<crate::session::NotFinite>),
+    NotFinite(Box<crate::not_finite::NotFinite>),
     /// A shader could not be assembled: an unknown constant, a missing file.
     #[error("shader \"{shader}\": {}", lines(message))]
     Shader {

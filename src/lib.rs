@@ -31,10 +31,11 @@
 //! # }
 //! ```
 //!
-//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`]; the operators and how to write
-//! one in [`ops`]. Every operator has an f64 twin in [`reference`](mod@reference), which
-//! [`Session::verify`] compares a real step with.
+//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`], and operators in [`ops`]; [`op`] says
+//! what an operator is. Every operator has an f64 twin ([`op::Reference`]), with which [`Session::verify`]
+//! compares a real step.
 
+mod autodiff;
 pub mod data;
 pub mod device;
 mod error;
@@ -43,10 +44,12 @@ pub mod graph;
 mod hash;
 mod memory;
 pub mod nn;
+mod not_finite;
+pub mod op;
 pub mod ops;
 pub mod optim;
 pub mod plan;
-pub mod reference;
+mod reference;
 pub mod session;
 pub mod shader;
 mod tensor;
@@ -55,8 +58,9 @@ mod weights;
 pub use device::{Device, DeviceOptions};
 pub use error::{Error, Result};
 pub use graph::{Graph, Mode, Value};
+pub use op::Caps;
 pub use ops::sample_moments::MonteCarlo;
-pub use plan::{Caps, Plan, PlanOptions};
+pub use plan::{Plan, PlanOptions};
 pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};
 pub use weights::Weights;

@@ -138,7 +138,7 @@ pub enum Access {
 pub struct Kernel {
     files: Vec<&'static ShaderFile>,
     constants: Vec<(&'static str, Constant)>,
-    /// Text that calls the files' functions one after the other; see `ops/pointwise.rs`.
+    /// Text that calls the files' functions one after the other; see `op/epilogue.rs`.
     glue: String,
     /// Loop iterations of one invocation at most, without those within `epilogue`.
     iterations: u64,
@@ -194,7 +194,7 @@ impl Kernel {
     }
 
     /// Upper bound on the loop iterations of one invocation: see [`Kernel::iterations`]. A plan compares it
-    /// with [`MAX_ITERATIONS`](crate::plan::MAX_ITERATIONS).
+    /// with [`MAX_ITERATIONS`](crate::op::MAX_ITERATIONS).
     pub fn max_iterations(&self) -> u64 {
         self.iterations.saturating_add(self.finish.0.saturating_mul(self.finish.1))
     }

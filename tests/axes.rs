@@ -7,9 +7,9 @@ mod harness;
 use harness::{array, device, finite};
 use wgrad::graph::{Init, Source};
 use wgrad::nn::{self, Layer};
+use wgrad::op::AdapterKind;
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::pad::PadMode;
-use wgrad::plan::AdapterKind;
 use wgrad::{
     Caps, DType, Graph, HostData, HostTensor, Mode, Plan, PlanOptions, Result, Session, Shape, TensorType,
     Value, Weights,

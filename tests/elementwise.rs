@@ -7,7 +7,7 @@ mod harness;
 use harness::finite::check_gradients;
 use harness::{array, device, scaled};
 use wgrad::nn::{self, Layer};
-use wgrad::ops::Operator;
+use wgrad::op::Reference;
 use wgrad::ops::arithmetic::Binary;
 use wgrad::ops::unary::{Unary, UnaryGrad};
 use wgrad::{Graph, HostTensor, Mode, Plan, Result, Session, Shape, Value, Weights};

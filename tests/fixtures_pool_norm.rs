@@ -6,11 +6,10 @@ mod harness;
 use harness::fixture::{Fixture, assert_close};
 use harness::{array, device, numbers};
 use wgrad::graph::{Init, Mode, Value};
-use wgrad::ops::Operator;
+use wgrad::op::{Array, Operator, Reference};
 use wgrad::ops::batch_norm::{
     BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain, Running,
 };
-use wgrad::reference::Array;
 use wgrad::{Error, Graph, Plan, Session, Weights};
 
 /// What f32 rounding may change, relative to a tensor's largest value.

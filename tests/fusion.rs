@@ -5,7 +5,8 @@ mod harness;
 use harness::network::training;
 use harness::{device, labels, numbers};
 use wgrad::nn::{self, Layer};
-use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::op::AdapterKind;
+use wgrad::plan::Fusion;
 use wgrad::{Caps, Error, Graph, HostTensor, Mode, Plan, PlanOptions, Session, Value, Weights, optim};
 
 /// A training step, what it is fed, and what of it is compared.

@@ -8,7 +8,7 @@ use harness::{Case, device, numbers};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgrad::graph::{Init, Source};
-use wgrad::ops::Operator;
+use wgrad::op::Operator;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Padding};
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};

@@ -6,10 +6,10 @@ use harness::finite::{check_gradients, evaluate};
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, array, device, labels, numbers, scaled};
 use std::collections::BTreeMap;
+use wgrad::op::Array;
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
 use wgrad::ops::loss::{ElementLoss, Loss, Reduction};
 use wgrad::ops::row_loss::TripletMargin;
-use wgrad::reference::Array;
 use wgrad::{Graph, HostData, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 
 /// Builds a loss of the case's input and target, and compares it and the gradient of the input.

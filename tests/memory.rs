@@ -5,7 +5,8 @@ mod harness;
 use harness::network::{Training, residual_training, training_of};
 use harness::{device, labels, numbers};
 use wgrad::nn::models;
-use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::op::AdapterKind;
+use wgrad::plan::Fusion;
 use wgrad::{Caps, Error, Plan, PlanOptions, Session, Weights};
 
 const KINDS: [AdapterKind; 4] =

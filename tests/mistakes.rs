@@ -4,8 +4,8 @@
 mod harness;
 
 use wgrad::nn::{self, Layer};
+use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Mode, Plan, Result};
 
 /// The error of a layer called "layer" on an input of this shape.

@@ -14,8 +14,7 @@ use tempfile::TempDir;
 use wgrad::graph::{Distribution, Fan, Init, Source, SummaryRow};
 use wgrad::nn::models::{self, ResNet};
 use wgrad::nn::{Layer, Sequential};
-use wgrad::plan::AdapterKind;
-use wgrad::reference::Array;
+use wgrad::op::{AdapterKind, Array};
 use wgrad::{Caps, Graph, HostTensor, Mode, Plan, Result, Session, Value, Weights, optim};
 
 /// A network and what is published of it, for images of 224 x 224 where nothing else is said.

@@ -4,9 +4,10 @@ mod harness;
 
 use harness::{device, labels, numbers};
 use wgrad::graph::Init;
+use wgrad::op::AdapterKind;
 use wgrad::ops::elementwise::SumTo;
 use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
-use wgrad::plan::{AdapterKind, Place};
+use wgrad::plan::Place;
 use wgrad::shader::Access;
 use wgrad::{Caps, Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 

@@ -4,8 +4,9 @@ mod cases;
 mod harness;
 
 use wgrad::nn::{self, Layer};
+use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::plan::{AdapterKind, BufferKind, Fusion, Place, Traffic};
+use wgrad::plan::{BufferKind, Fusion, Place, Traffic};
 use wgrad::shader::Access;
 use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, Value, optim};
 

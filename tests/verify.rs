@@ -5,11 +5,10 @@ mod harness;
 use harness::{device, numbers};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::ops::Operator;
+use wgrad::op::{Array, LowerContext, Operator, Reference};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias};
 use wgrad::ops::loss::Reduction;
-use wgrad::plan::{Fusion, LowerContext};
-use wgrad::reference::Array;
+use wgrad::plan::Fusion;
 use wgrad::shader::{Kernel, ShaderFile};
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, TensorType, Value, Weights, optim};
 
@@ -55,7 +54,9 @@ impl Operator for Negate {
         cx.dispatch(kernel, &operands, elements.div_ceil(64));
         Ok(())
     }
+}
 
+impl Reference for Negate {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![inputs[0].map(|x| -x)]
     }
@@ -256,7 +257,9 @@ impl Operator for ForgetfulSum {
         cx.dispatch(kernel, &operands, 1);
         Ok(())
     }
+}
 
+impl Reference for ForgetfulSum {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         Conv2dGradBias.reference(inputs)
     }

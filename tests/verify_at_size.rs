@@ -6,14 +6,12 @@ mod harness;
 use harness::{device, numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wgrad::ops::Operator;
+use wgrad::op::{Array, LowerContext, Operator, Reference};
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormGrad, BatchNormTrain};
 use wgrad::ops::conv2d::{Conv1d, Conv2d};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 use wgrad::ops::pool2d::{Average, AvgPool2dGrad, MaxUnpool2dGrad, Pool2d, Unpool, Weighting};
 use wgrad::ops::softmax::{Softmax, SoftmaxGrad};
-use wgrad::plan::LowerContext;
-use wgrad::reference::Array;
 use wgrad::{Error, Graph, Plan, PlanOptions, Session, TensorType, Value, Weights};
 
 /// What numbers there are: of both signs, positive, or all alike, whose roundings do not cancel.
@@ -168,11 +166,9 @@ impl Operator for Losing {
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         self.operator.serial_terms(inputs, variant)
     }
+}
 
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        self.operator.largest_sum_of_terms(output, inputs)
-    }
-
+impl Reference for Losing {
     /// The kernels give the whole sum, so the reference is what lacks a part.
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let mut first = inputs[0].clone();
@@ -182,6 +178,10 @@ impl Operator for Losing {
         }
         let inputs: Vec<&Array> = std::iter::once(&first).chain(inputs[1..].iter().copied()).collect();
         self.operator.reference(&inputs)
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        self.operator.largest_sum_of_terms(output, inputs)
     }
 }
 

@@ -7,7 +7,8 @@ use harness::{Case, Prepared, device, labels, numbers};
 use std::collections::{BTreeMap, BTreeSet};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::plan::{AdapterKind, Fusion, Watch};
+use wgrad::op::AdapterKind;
+use wgrad::plan::{Fusion, Watch};
 use wgrad::session::{NotFinite, SourceKind};
 use wgrad::{
     Caps, Error, Graph, HostData, HostTensor, Mode, Plan, PlanOptions, Session, Value, Weights, optim,

@@ -2,7 +2,7 @@
 
 use super::ADAPTER_VARIABLE;
 use crate::error::{Error, Result};
-use crate::plan::{AdapterKind, Caps};
+use crate::op::{AdapterKind, Caps};
 use std::fmt;
 
 /// An adapter's name and nature, for people and reports.

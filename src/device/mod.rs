@@ -16,7 +16,7 @@ pub use peaks::Peaks;
 pub(crate) use pipeline::Pipelines;
 
 use crate::error::Result;
-use crate::plan::Caps;
+use crate::op::Caps;
 use cache::Cache;
 use fault::Faults;
 use std::path::PathBuf;

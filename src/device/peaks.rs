@@ -3,7 +3,7 @@
 
 use super::{Buffer, Device, Pipelines};
 use crate::error::Result;
-use crate::plan::Caps;
+use crate::op::Caps;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use super::Device;
 use super::cache::Cache;
 use crate::error::{Error, Result};
-use crate::plan::AdapterKind;
+use crate::op::AdapterKind;
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -2,7 +2,7 @@
 
 use super::{Graph, Ignored, LabelRange, LabelRanges, Node, Source, Value};
 use crate::error::{Error, Result};
-use crate::ops::Operator;
+use crate::op::Operator;
 use crate::tensor::{HostData, HostTensor, TensorType};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Graph {
     }
 
     /// Like [`Graph::apply_named`], for an operator with one output.
-    pub(super) fn apply1_named(
+    pub(crate) fn apply1_named(
         &mut self,
         name: String,
         operator: Arc<dyn Operator>,

@@ -3,21 +3,20 @@
 //! Builder methods for the operators (`Graph::conv2d`, ...) stand in the operators' own files.
 
 mod apply;
-mod autodiff;
+mod dependencies;
 mod identity;
 mod init;
 mod labels;
 mod print;
 mod summary;
 
-pub use autodiff::BackwardContext;
 pub use identity::{NodeId, Value};
 pub use init::{Distribution, Fan, Init, Nonlinearity};
 pub use labels::{Ignored, LabelRange, LabelRanges};
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
-use crate::ops::Operator;
+use crate::op::Operator;
 use crate::tensor::{DType, HostTensor, Shape, TensorType};
 use identity::Identity;
 use std::collections::HashMap;
@@ -303,12 +302,12 @@ impl Graph {
     }
 
     /// All values, in the order they were made.
-    pub fn values(&self) -> impl Iterator<Item = (Value, &ValueInfo)> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (Value, &ValueInfo)> {
         self.values.iter().enumerate().map(|(i, info)| (self.identity.value(i), info))
     }
 
     /// All nodes, in the order in which a step runs them.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
         self.nodes.iter().enumerate().map(|(i, node)| (self.identity.node(i), node))
     }
 

@@ -1,12 +1,10 @@
 //! Where along an axis the largest or the smallest element is.
 
-use super::Operator;
 use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::plan::{LowerContext, Operand};
-use crate::reference::{Array, argmax as reference};
+use crate::op::{LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -62,10 +60,6 @@ impl Operator for ArgMax {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let result = cx.output(0);
         self.lower_into(cx, result)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::argmax(self, inputs[0])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

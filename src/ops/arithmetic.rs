@@ -4,14 +4,11 @@
 //! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
 //! stretches. What stretches and sums shapes stands in `elementwise`.
 
-use super::Operator;
 use super::elementwise::{SumTo, broadcast};
-use super::pointwise::{self, IndexMap, Pointwise};
 use super::unary::Unary;
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::LowerContext;
-use crate::reference::{Array, arithmetic as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -105,14 +102,6 @@ impl Operator for Binary {
         })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::binary(*self, inputs[0], inputs[1])]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         broadcast(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| s.elements() as u64)
     }
@@ -146,14 +135,6 @@ impl Operator for ExtremumGrad {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = index_map(inputs, &inputs[0].shape)?;
         Some(Pointwise { file: &ARITHMETIC, function: self.name(), index_map, numbers: vec![] })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::extremum_grad(self.function, inputs[0], inputs[1], inputs[2])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -1,12 +1,10 @@
 //! Several tensors one behind the other along an axis.
 
-use super::Operator;
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy;
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, concatenate as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -127,10 +125,6 @@ impl Operator for Concatenate {
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::concatenate(self, inputs)]
     }
 }
 

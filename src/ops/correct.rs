@@ -1,15 +1,13 @@
 //! How many predictions are right: what accuracy is made of, counted on the device. One workgroup counts, as
 //! long as its loops stay short; otherwise argmax finds each row's class, and the rows are counted in parts.
 
-use super::Operator;
 use super::argmax::ArgMax;
 use super::cross_entropy::rows_and_classes;
 use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::team;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
-use crate::plan::LowerContext;
-use crate::reference::{Array, cross_entropy as reference};
+use crate::op::{LowerContext, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -63,10 +61,6 @@ impl Operator for CorrectPredictions {
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::correct_predictions(inputs[0], inputs[1])]
     }
 
     fn tolerance(&self) -> f64 {

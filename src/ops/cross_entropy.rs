@@ -5,15 +5,13 @@
 
 mod long;
 
-use super::Operator;
 use super::loops::{fits, shared, stretched, tree};
 use super::loss::Reduction;
 use super::softmax::Team;
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Ignored, LabelRange, Value};
+use crate::graph::{Graph, Ignored, LabelRange, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, cross_entropy as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -354,10 +352,6 @@ impl Operator for CrossEntropy {
         self.lower_mean(cx, losses, weights, rows)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::cross_entropy(self, inputs[0], inputs[1], inputs.get(2).copied())
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial_terms(inputs[0])
     }
@@ -418,10 +412,6 @@ impl Operator for CrossEntropyGrad {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::cross_entropy_grad(&self.forward, inputs)]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial_terms(inputs[0])
     }
@@ -471,14 +461,6 @@ impl Operator for CrossEntropyWithGrad {
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let mut outputs = self.forward.reference(&inputs[..2]);
-        let gradient = CrossEntropyGrad { forward: self.forward };
-        let further = gradient.reference(&[inputs[0], inputs[1], &outputs[1], inputs[2]]);
-        outputs.extend(further);
-        outputs
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

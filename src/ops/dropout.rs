@@ -4,12 +4,9 @@
 //! backward pass makes the bits again, no mask is stored, and a run that goes on from a file drops
 //! what the unbroken run would have. It works element by element, and fuses as such.
 
-use super::Operator;
-use super::pointwise::{self, IndexMap, Pointwise, Units};
 use crate::error::{Error, Result};
-use crate::graph::{BackwardContext, Graph, Mode, Source, Value};
-use crate::plan::LowerContext;
-use crate::reference::{Array, dropout as reference};
+use crate::graph::{Graph, Mode, Source, Value};
+use crate::op::{BackwardContext, IndexMap, Operator, Pointwise, Units};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -115,14 +112,6 @@ impl Operator for Dropout {
         })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::dropout(self, inputs[0], inputs[1])]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
@@ -160,14 +149,6 @@ impl Operator for DropoutMask {
             index_map: vec![self.dropout.units(&self.shape)],
             numbers: vec![],
         })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::dropout_mask(&self.dropout, &self.shape, inputs[0])]
     }
 
     fn tolerance(&self) -> f64 {

@@ -1,11 +1,9 @@
 //! Shapes that broadcast, the sum over broadcast dimensions, and a plain copy. What broadcasts stands in
 //! `arithmetic`.
 
-use super::{Operator, reduction};
+use super::reduction;
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, elementwise as reference};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -51,14 +49,6 @@ impl Operator for SumTo {
         reduction::lower(cx, &from, &self.shape)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::sum_to(inputs[0], &self.shape)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        Some(reference::sum_to(&inputs[0].map(f64::abs), &self.shape).largest())
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &self.shape, variant)
     }
@@ -99,10 +89,6 @@ impl Operator for Copy {
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch(kernel, &operands, packs.div_ceil(64));
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![inputs[0].clone()]
     }
 }
 

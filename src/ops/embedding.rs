@@ -1,13 +1,11 @@
 //! Rows of a weight by their indices: embeddings of words or classes.
 
-use super::Operator;
 use super::parts::STRETCH;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Ignored, LabelRange, Value};
+use crate::graph::{Graph, Ignored, LabelRange, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
-use crate::reference::{Array, embedding as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, TensorType};
@@ -109,10 +107,6 @@ impl Operator for Embedding {
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::embedding(inputs[0], inputs[1])]
     }
 }
 
@@ -246,17 +240,9 @@ impl Operator for EmbeddingGrad {
         true
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::embedding_grad(self, inputs[0], inputs[1])]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         let positions = inputs[0].shape.elements();
         if variant == "sorted" { range_sum::serial_terms(positions) } else { serial::stretched(positions) }
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        Some(reference::embedding_grad(self, inputs[0], &inputs[1].map(f64::abs)).largest())
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

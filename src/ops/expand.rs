@@ -1,12 +1,9 @@
 //! A tensor repeated along dimensions of size one: broadcasting by itself.
 
-use super::Operator;
 use super::elementwise::{SumTo, broadcast};
-use super::pointwise::{self, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::LowerContext;
-use crate::reference::{Array, expand as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -50,14 +47,6 @@ impl Operator for Expand {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::of(&inputs[0].shape, &self.shape)?];
         Some(Pointwise { file: &REPEATED, function: "repeated", index_map, numbers: vec![] })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::expand(self, inputs[0])]
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::loops::{shared, tree};
 use crate::error::Result;
-use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 

@@ -1,14 +1,12 @@
 //! The linear layer, and the gradient of its weight and bias at once.
 
-use super::Operator;
 use super::elementwise::SumTo;
 use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
 use super::matmul::{MatMul, lhs, require_f32, rhs, shape_class, store};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, elementwise, matmul as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -103,10 +101,6 @@ impl Operator for Linear {
         gemm.lower(cx, a, b, c)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::linear(inputs[0], inputs[1], inputs.get(2).copied())]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial::product(inputs[0].shape[1])
     }
@@ -172,18 +166,8 @@ impl Operator for LinearGradWeight {
         gemm.lower(cx, gradient, x, result)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let out = Shape::from([inputs[0].shape[1]]);
-        vec![reference::matmul(inputs[0], inputs[1], true, false), elementwise::sum_to(inputs[0], &out)]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial::product(inputs[0].shape[0])
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        let out = Shape::from([inputs[0].shape[1]]);
-        (output == 1).then(|| elementwise::sum_to(&inputs[0].map(f64::abs), &out).largest())
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {

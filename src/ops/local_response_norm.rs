@@ -1,14 +1,12 @@
 //! Local response normalisation: each element over a power of the squares of its neighbours in other
 //! channels.
 
-use super::Operator;
 use super::batch_norm::flat;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
-use crate::reference::{Array, local_response_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -166,10 +164,6 @@ impl Operator for LocalResponseNorm {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::local_response_norm(self, inputs[0])
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial::shared(self.size.min(inputs[0].shape[1]), 1)
     }
@@ -231,10 +225,6 @@ impl Operator for LocalResponseNormGrad {
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
         cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::local_response_norm_grad(&self.0, inputs[0], inputs[1], inputs[2])]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -1,7 +1,7 @@
 //! How many iterations loops of common forms make, and how work is cut where one invocation's share of it would
 //! make too many of them ([`MAX_ITERATIONS`]).
 
-use crate::plan::MAX_ITERATIONS;
+use crate::op::MAX_ITERATIONS;
 
 /// Terms that an invocation takes where a sum is cut because of its length: few enough for short loops, many
 /// enough that the parts take little memory beside what is summed.

@@ -5,14 +5,13 @@
 //! Each is a function of one element (`shaders/shared/element_loss.wgsl`). Reduced, it is added up by a kernel that
 //! calls it on the way, so that no tensor of losses is written.
 
-use super::Operator;
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
-use super::pointwise::{self, EpilogueOp, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{
+    AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise,
+};
 use crate::ops::serial;
-use crate::plan::{AdapterKind, LowerContext, Operand};
-use crate::reference::{Array, loss as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -255,7 +254,7 @@ impl Operator for Loss {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if self.reduction == Reduction::None {
-            return pointwise::lower(cx);
+            return cx.map();
         }
         let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
         let shape = types[0].shape.clone();
@@ -269,14 +268,6 @@ impl Operator for Loss {
             rest = lower_sum(cx, source, elements, Vec::new(), scale)?;
         }
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::loss(self, inputs)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        reference::largest_sum_of_terms(self, inputs)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
@@ -326,14 +317,6 @@ impl Operator for LossGrad {
         numbers.push(self.forward.scale(shape));
         let function = self.forward.element.function(which, inputs.len() - 1);
         Some(Pointwise { file: &FUNCTIONS, function, index_map: index_map?, numbers })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::loss_grad(self, inputs)]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -1,13 +1,11 @@
 //! Matrix products: batched, with either operand transposed.
 
-use super::Operator;
 use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::preference::ANY;
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::ops::serial;
-use crate::plan::choice::ANY;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, matmul as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -165,10 +163,6 @@ impl Operator for MatMul {
         };
         let (a, b, c) = (cx.input(0), cx.input(1), cx.output(0));
         gemm.lower(cx, a, b, c)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::matmul(inputs[0], inputs[1], self.transpose_lhs, self.transpose_rhs)]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -1,15 +1,13 @@
 //! Padding of any dimensions: with a number, or with elements of the input.
 
-use super::Operator;
 use super::elementwise::RANK;
 use super::parts::{self, Parts, Sum, scratch};
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, MAX_ITERATIONS};
-use crate::reference::{Array, pad as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -138,10 +136,6 @@ impl Operator for Pad {
     fn has_epilogue(&self) -> bool {
         true
     }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::pad(self, inputs[0])]
-    }
 }
 
 /// Gradient of [`Pad`] with elements of the input, by the input: each gathers what became of it, in the
@@ -246,10 +240,6 @@ impl Operator for PadGrad {
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::pad_grad(&self.forward, &self.input, inputs[0])]
     }
 
     fn serial_terms(&self, _inputs: &[&TensorType], _variant: &str) -> u64 {

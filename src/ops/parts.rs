@@ -3,7 +3,7 @@
 //! many there are, and the kernel that adds them.
 
 use crate::error::Result;
-use crate::plan::{LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 

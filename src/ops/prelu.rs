@@ -1,14 +1,11 @@
 //! PReLU: a leaky ReLU whose slope is learned, one for all or one for each channel (He et al., Delving Deep
 //! into Rectifiers, 2015). Leaky ReLU, with a number for a slope, stands in `unary`.
 
-use super::Operator;
 use super::elementwise::SumTo;
-use super::pointwise::{self, IndexMap, Pointwise};
 use super::reshape::Reshape;
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::LowerContext;
-use crate::reference::{Array, prelu as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -84,14 +81,6 @@ impl Operator for PRelu {
         Some(Pointwise { file: &RELU, function: "prelu", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::prelu(inputs[0], inputs[1])]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
@@ -123,14 +112,6 @@ impl Operator for PReluGrad {
         Some(Pointwise { file: &RELU, function: "prelu_grad", index_map, numbers: vec![] })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::prelu_grad(inputs[0], inputs[1], inputs[2])]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
@@ -160,14 +141,6 @@ impl Operator for PReluGradWeight {
     fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::Same; 2];
         Some(Pointwise { file: &RELU, function: "prelu_grad_weight", index_map, numbers: vec![] })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::prelu_grad_weight(inputs[0], inputs[1])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

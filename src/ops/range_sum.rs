@@ -2,7 +2,7 @@
 //! of a line, and those over blocks of blocks. Kernels call `range_sum` of `shared/range_sum`.
 
 use crate::error::Result;
-use crate::plan::{LowerContext, Operand};
+use crate::op::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 

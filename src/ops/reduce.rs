@@ -1,17 +1,15 @@
 //! Reductions over any axes: sum, mean, the largest and the smallest, variance. Their kernels are those of
 //! `reduction`.
 
+use super::arithmetic::Binary;
 use super::elementwise::RANK;
 use super::expand::Expand;
-use super::pointwise::{self, IndexMap, Pointwise};
 use super::reduction::{self, Combine, Reduction, Term};
 use super::reshape::Reshape;
 use super::unary::Unary;
-use super::{Operator, arithmetic::Binary};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, reduce as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -153,15 +151,6 @@ impl Operator for Reduce {
         true
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::reduce(self, inputs[0])]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        let sums = matches!(self.function, Function::Sum | Function::Mean);
-        sums.then(|| reference::reduce(self, &inputs[0].map(f64::abs)).largest())
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &self.axes.kept(&inputs[0].shape), variant)
     }
@@ -205,10 +194,6 @@ impl Operator for EqualCount {
         true
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::equal_count(inputs[0], inputs[1])]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &inputs[1].shape, variant)
     }
@@ -245,14 +230,6 @@ impl Operator for ExtremumShare {
             index_map: index_map.collect::<Option<_>>()?,
             numbers: vec![],
         })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::extremum_share(inputs[0], inputs[1], inputs[2], inputs[3])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -358,10 +335,6 @@ impl Operator for Variance {
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::variance(self, inputs[0])]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {

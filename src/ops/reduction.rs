@@ -15,7 +15,7 @@ use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use super::serial;
 use crate::error::Result;
-use crate::plan::{AdapterKind, LowerContext, Operand};
+use crate::op::{AdapterKind, LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;

@@ -2,7 +2,7 @@
 //! ([`Operator::serial_terms`](super::Operator::serial_terms)).
 
 use super::parts::STRETCH;
-use crate::plan::MAX_ITERATIONS;
+use crate::op::MAX_ITERATIONS;
 
 /// Terms that an invocation adds where `lanes` of them share a sum at least: one in each iteration.
 pub(super) fn shared(terms: usize, lanes: usize) -> u64 {

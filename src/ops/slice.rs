@@ -1,11 +1,9 @@
 //! Parts of a tensor: slices with steps, splitting, flipping.
 
-use super::Operator;
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, slice as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::tensor::{Shape, TensorType};
 
 /// What a slice takes of one dimension: coordinates `start`, `start + step`, ..., `size` of them. A
@@ -136,10 +134,6 @@ impl Operator for Slice {
     fn has_epilogue(&self) -> bool {
         true
     }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::slice(self, inputs[0])]
-    }
 }
 
 /// Gradient of [`Slice`] by its input: the slice's gradient among zeros.
@@ -179,10 +173,6 @@ impl Operator for SliceGrad {
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::slice_grad(&self.forward, &self.input, inputs[0])]
     }
 }
 

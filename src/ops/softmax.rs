@@ -3,14 +3,12 @@
 //! A row is made by a team of invocations. Of rows too long for that the largest element and the sum are
 //! reductions of their own (`reduction`), and a further kernel makes the elements.
 
-use super::Operator;
 use super::loops::{fits, shared, tree};
 use super::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, LowerContext, Operand, Operator};
 use crate::ops::serial;
-use crate::plan::{LowerContext, Operand};
-use crate::reference::{Array, softmax as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -172,10 +170,6 @@ impl Operator for Softmax {
         self.apply(cx, &APPLY, &[x, maxima, sums, y], &shape)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::softmax(self, inputs[0])]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         // Rows of few terms are one invocation's, and the others a team's.
         serial::shared(inputs[0].shape[self.axis], 64)
@@ -220,14 +214,6 @@ impl Operator for SoftmaxGrad {
         let rows = along(&shape, self.forward.axis);
         let sums = reduce_along(cx, dy.clone(), &rows, Combine::Sum, term)?;
         self.forward.apply(cx, &GRAD_APPLY, &[y, dy, sums, dx], &shape)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::softmax_grad(&self.forward, inputs[0], inputs[1])]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        Some(reference::largest_sum_of_terms(&self.forward, inputs[0], inputs[1]))
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

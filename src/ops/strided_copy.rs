@@ -4,7 +4,7 @@
 
 use super::elementwise::RANK;
 use crate::error::Result;
-use crate::plan::LowerContext;
+use crate::op::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};

@@ -2,13 +2,11 @@
 //! its gradients. Sizes and positions are PyTorch's. The backward gathers: an input element finds the
 //! outputs that it is in by turning the rule of positions round.
 
-use super::Operator;
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, MAX_ITERATIONS, Operand};
-use crate::reference::{Array, upsample as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -215,10 +213,6 @@ impl Operator for Upsample2d {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::upsample2d(inputs[0], &self.0)]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         flops(&self.0, &inputs[0].shape)
     }
@@ -280,15 +274,6 @@ impl Operator for Upsample2dGrad {
             .iterations(self.upsample.grad_iterations(&self.input));
         cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::upsample2d_grad(inputs[0], &self.upsample, &self.input)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        let terms = reference::upsample2d_grad(&inputs[0].map(f64::abs), &self.upsample, &self.input);
-        Some(terms.largest())
     }
 
     fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {

@@ -4,9 +4,9 @@
 //! An arena is one buffer, or several pages where the adapter can't bind it whole. The layout
 //! follows from the graph alone, so that weights and plans made from one graph agree.
 
-use super::lower::ARENA_ALIGNMENT;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source, Value};
+use crate::op::ARENA_ALIGNMENT;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

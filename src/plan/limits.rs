@@ -1,8 +1,9 @@
 //! Checks a plan against the adapter's limits, so that a layer is named here and not in a driver.
 
-use super::{Binding, Dispatch, MAX_ITERATIONS, Place, Plan, Step};
+use super::{Binding, Dispatch, Place, Plan, Step};
 use crate::error::{Error, Result};
 use crate::graph::Source;
+use crate::op::MAX_ITERATIONS;
 
 /// Workgroup counts in x, y and z whose product is at least `count`, each within the limit where
 /// that is possible.

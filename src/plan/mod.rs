@@ -2,11 +2,8 @@
 //! adapter's limits. Made without a GPU.
 
 mod arena;
-mod caps;
-pub(crate) mod choice;
 mod fuse;
 mod limits;
-mod lower;
 mod options;
 mod print;
 mod slots;
@@ -15,11 +12,8 @@ mod watch;
 
 pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
-pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use fuse::Fusion;
 pub(crate) use limits::fold;
-pub(crate) use lower::ARENA_ALIGNMENT;
-pub use lower::{LowerContext, Operand};
 pub use options::PlanOptions;
 pub use traffic::Traffic;
 pub use watch::Watch;
@@ -27,8 +21,8 @@ pub(crate) use watch::{REPORT_WORDS, Watched, Watching};
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
+use crate::op::{Caps, Draft, Hook, LowerContext, Operand, run_bytes};
 use crate::shader::{Access, Kernel};
-use lower::{Draft, Hook, run_bytes};
 use slots::Lifetime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,8 +1,10 @@
 //! Planning options: which kernel variants are taken whatever the table says, and which fusions are left out.
 
-use super::{Caps, Fusion, Watch, choice};
+use super::{Fusion, Watch};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
+use crate::op::Caps;
+use crate::op::preference;
 use std::collections::BTreeSet;
 
 /// Planning options.
@@ -71,7 +73,7 @@ impl PlanOptions {
         let operator = node.operator.name();
         let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
         match asked {
-            None => Ok(choice::choose(operator, node.operator.shape_class(&types), caps.kind, &offered)),
+            None => Ok(preference::choose(operator, node.operator.shape_class(&types), caps.kind, &offered)),
             Some(Choice { variant, .. }) => match offered.iter().find(|v| *v == variant) {
                 Some(&found) => Ok((found, "asked for by name".into())),
                 None => Err(Error::Variant {

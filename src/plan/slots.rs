@@ -6,7 +6,7 @@
 
 mod by_time;
 
-use super::ARENA_ALIGNMENT;
+use crate::op::ARENA_ALIGNMENT;
 use crate::shader::Access;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

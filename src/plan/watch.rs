@@ -6,10 +6,10 @@
 //! the step, others by a dispatch behind their node. Each value has a count, in the order of the graph; a last
 //! dispatch keeps the first that is not zero, and the step.
 
-use super::lower::{Draft, Hook, run_bytes};
-use super::{ARENA_ALIGNMENT, Arenas, Caps, Drafted, Operand};
+use super::{Arenas, Drafted};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
-use crate::ops::pointwise::WATCH;
+use crate::op::WATCH;
+use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, run_bytes};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::DType;

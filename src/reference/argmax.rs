@@ -1,6 +1,6 @@
 //! Where along an axis the largest or the smallest element is.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::argmax::ArgMax;
 use crate::tensor::Shape;
 
@@ -25,4 +25,10 @@ pub fn argmax(attributes: &ArgMax, x: &Array) -> Array {
         sizes.remove(axis);
     }
     Array::new(Shape::from(sizes), found.data)
+}
+
+impl Reference for ArgMax {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![argmax(self, inputs[0])]
+    }
 }

@@ -1,8 +1,10 @@
 //! Arithmetic of two tensors with broadcasting.
 
-use super::Array;
-use super::elementwise::{size, stretched, unravel};
+use super::coordinates;
+use super::elementwise::{size, stretched};
+use crate::op::{Array, Reference};
 use crate::ops::arithmetic::Binary;
+use crate::ops::arithmetic::ExtremumGrad;
 
 /// `f(lhs, rhs)` with both broadcast to a common shape.
 pub fn binary(function: Binary, lhs: &Array, rhs: &Array) -> Array {
@@ -51,8 +53,20 @@ fn broadcast(lhs: &Array, rhs: &Array, f: impl Fn(f64, f64) -> f64) -> Array {
         (0..rank).map(|d| size(&lhs.shape, d, rank).max(size(&rhs.shape, d, rank))).collect();
     let mut result = Array::zeros(sizes);
     for i in 0..result.data.len() {
-        let index = unravel(i, &result.shape);
+        let index = coordinates(i, &result.shape);
         result.data[i] = f(lhs.data[stretched(&index, &lhs.shape)], rhs.data[stretched(&index, &rhs.shape)]);
     }
     result
+}
+
+impl Reference for Binary {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![binary(*self, inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for ExtremumGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![extremum_grad(self.function, inputs[0], inputs[1], inputs[2])]
+    }
 }

@@ -1,7 +1,12 @@
 //! Batch normalisation, channel by channel.
 
-use super::Array;
-use crate::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGradInput, BatchNormTrain};
+use super::pool2d;
+use crate::op::{Array, Reference};
+use crate::ops::batch_norm::{
+    BatchCount, BatchNormEvalGrad, BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad,
+};
+use crate::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGradInput, BatchNormTrain, pooled_taps};
+use crate::ops::pool2d::Pool2d;
 
 /// y; each channel's first element, the mean less that, one over the standard deviation, and that times
 /// the weight; if tracked, the new running mean and variance.
@@ -158,4 +163,102 @@ fn members(x: &Array, c: usize) -> impl Iterator<Item = usize> {
 /// Elements of a channel.
 fn count(x: &Array) -> f64 {
     (x.data.len() / x.shape[1]) as f64
+}
+
+impl Reference for BatchNormEval {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![eval(self, inputs)]
+    }
+}
+
+impl Reference for BatchNormEvalGradInput {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![eval_grad_input(self, inputs)]
+    }
+}
+
+impl Reference for BatchNormEvalGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        eval_grad(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let deviation = |c: usize| (inputs[4].data[c] + f64::from(self.0.eps)).sqrt();
+        let moments = |c: usize| (inputs[3].data[c], deviation(c));
+        let sums = || largest_sums_of_terms(inputs[0], inputs[1], moments);
+        (output > 0).then(|| sums()[output - 1])
+    }
+}
+
+impl Reference for BatchNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = train_grad(inputs[0], inputs[1], inputs[2]);
+        outputs.extend(self.source_bias.then(|| Array::zeros([inputs[0].shape[1]])));
+        outputs
+    }
+
+    // Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
+    // bias, their sums.
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let at = |c: usize, i: usize| inputs[2].data[4 * c + i];
+        let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
+        match output {
+            0 => Some(largest_scaled(inputs[1], |c| at(c, 3))),
+            1 | 2 => Some(largest_sums_of_terms(inputs[0], inputs[1], moments)[output - 1]),
+            _ => None,
+        }
+    }
+}
+
+impl Reference for BatchNormMaxPool {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = self.norm.reference(inputs);
+        if let Some(activation) = self.activation {
+            outputs[0] = activation.reference(&[&outputs[0]]).swap_remove(0);
+        }
+        let (result, taps) = pool2d::max_pool2d(&outputs[0], &Pool2d::new([2, 2]).into());
+        let windows = result.shape[2] * result.shape[3];
+        let mut words = Array::zeros(pooled_taps(&inputs[0].shape).shape);
+        let packed = taps.chunks(windows).flat_map(|plane| pool2d::pack_taps(plane, 4).data);
+        words.data = packed.collect();
+        outputs[0] = result;
+        outputs.push(words);
+        outputs
+    }
+}
+
+impl Reference for BatchNormMaxPoolGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        self.0.reference(&[inputs[0], &spread(inputs), inputs[2]])
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        self.0.largest_sum_of_terms(output, &[inputs[0], &spread(inputs), inputs[2]])
+    }
+}
+
+impl Reference for BatchNormTrain {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        train(self, inputs)
+    }
+}
+
+impl Reference for BatchCount {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![inputs[0].map(|count| count + 1.0)]
+    }
+}
+
+/// The gradient of what was pooled, at the taps that pooling chose. Inputs as of [`BatchNormMaxPoolGrad`].
+fn spread(inputs: &[&Array]) -> Array {
+    let [x, gradient, words] = [0, 1, 3].map(|i| inputs[i]);
+    let windows = gradient.shape[2] * gradient.shape[3];
+    let per_plane = windows.div_ceil(4);
+    let taps: Vec<usize> = (0..x.shape[0] * x.shape[1])
+        .flat_map(|plane| {
+            let own = words.data[plane * per_plane..(plane + 1) * per_plane].to_vec();
+            pool2d::unpack_taps(&Array::new([per_plane], own), windows, 4)
+        })
+        .collect();
+    pool2d::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]).into(), &x.shape)
 }

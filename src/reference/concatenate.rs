@@ -1,6 +1,7 @@
 //! Concatenation along an axis.
 
-use super::{Array, coordinates, element};
+use super::{coordinates, element};
+use crate::op::{Array, Reference};
 use crate::ops::concatenate::Concatenate;
 
 /// The inputs one behind the other.
@@ -20,4 +21,10 @@ pub fn concatenate(attributes: &Concatenate, inputs: &[&Array]) -> Array {
         start += input.shape[axis];
     }
     y
+}
+
+impl Reference for Concatenate {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![concatenate(self, inputs)]
+    }
 }

@@ -1,7 +1,8 @@
 //! Cross-correlation and its gradients, as loops over every pair of an output and a tap.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::conv2d::{Conv2d, Padding};
+use crate::ops::conv2d::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 use crate::tensor::Shape;
 
 /// Rows above, or columns left of, the input, and those after it.
@@ -108,4 +109,32 @@ pub fn grad_bias(gradient: &Array) -> Array {
         result.data[i / plane % channels] += g;
     }
     result
+}
+
+impl Reference for Conv2dGradInput {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for Conv2dGradWeight {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for Conv2dGradBias {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![grad_bias(inputs[0])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(grad_bias(&inputs[0].map(f64::abs)).largest())
+    }
+}
+
+impl Reference for Conv2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![conv2d(self, inputs[0], inputs[1], inputs.get(2).copied())]
+    }
 }

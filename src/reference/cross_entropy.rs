@@ -1,7 +1,8 @@
 //! Losses of class labels, their gradients, and the count of correct predictions.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::cross_entropy::{ClassScores, CrossEntropy};
+use crate::ops::cross_entropy::{CrossEntropyGrad, CrossEntropyWithGrad};
 use crate::ops::loss::Reduction;
 use crate::tensor::Shape;
 
@@ -83,21 +84,6 @@ pub fn cross_entropy_grad(attributes: &CrossEntropy, inputs: &[&Array]) -> Array
     gradient
 }
 
-/// Rows whose first maximal logit is the label; NaN is larger than anything.
-pub fn correct_predictions(logits: &Array, labels: &Array) -> Array {
-    let rows = logits.data.chunks(logits.shape[1]).zip(&labels.data);
-    let right = rows.filter(|(row, label)| {
-        let mut best = 0;
-        for c in 1..row.len() {
-            if row[c] > row[best] || (row[c].is_nan() && !row[best].is_nan()) {
-                best = c;
-            }
-        }
-        best as f64 == **label
-    });
-    Array::new(Shape::scalar(), vec![right.count() as f64])
-}
-
 fn class(attributes: &CrossEntropy, label: f64, classes: usize) -> Option<usize> {
     let counts = label != f64::from(attributes.ignore_index) && label >= 0.0 && label < classes as f64;
     counts.then_some(label as usize)
@@ -106,4 +92,26 @@ fn class(attributes: &CrossEntropy, label: f64, classes: usize) -> Option<usize>
 fn log_sum_exp(row: &[f64]) -> f64 {
     let maximum = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     maximum + row.iter().map(|x| (x - maximum).exp()).sum::<f64>().ln()
+}
+
+impl Reference for CrossEntropy {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        cross_entropy(self, inputs[0], inputs[1], inputs.get(2).copied())
+    }
+}
+
+impl Reference for CrossEntropyGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![cross_entropy_grad(&self.forward, inputs)]
+    }
+}
+
+impl Reference for CrossEntropyWithGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = self.forward.reference(&inputs[..2]);
+        let gradient = CrossEntropyGrad { forward: self.forward };
+        let further = gradient.reference(&[inputs[0], inputs[1], &outputs[1], inputs[2]]);
+        outputs.extend(further);
+        outputs
+    }
 }

@@ -1,6 +1,7 @@
 //! Dropout, its mask, and the generator behind it.
 
-use super::Array;
+use crate::op::{Array, Reference};
+use crate::ops::dropout::DropoutMask;
 use crate::ops::dropout::{Dropout, Unit};
 use crate::tensor::Shape;
 
@@ -42,4 +43,34 @@ pub fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
 pub fn dropout(dropout: &Dropout, x: &Array, step: &Array) -> Array {
     let mask = dropout_mask(dropout, &x.shape, step);
     x.zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(dropout.keep) } else { 0.0 * x })
+}
+
+impl Reference for Dropout {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![dropout(self, inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for DropoutMask {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![dropout_mask(&self.dropout, &self.shape, inputs[0])]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::philox4x32;
+
+    /// The known answers that the generator's authors publish with their library (Random123).
+    #[test]
+    fn philox_gives_the_published_vectors() {
+        let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+        for (counter, key, words) in [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (pi, [0xa409_3822, 0x299f_31d0], [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
+        ] {
+            assert_eq!(philox4x32(counter, key), words);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Rows of a weight by index, and the sum that undoes it.
 
-use super::Array;
+use crate::op::{Array, Reference};
+use crate::ops::embedding::Embedding;
 use crate::ops::embedding::EmbeddingGrad;
 
 /// The row of each index; zeros for what is no row.
@@ -27,4 +28,20 @@ pub fn embedding_grad(attributes: &EmbeddingGrad, indices: &Array, dy: &Array) -
         }
     }
     dweight
+}
+
+impl Reference for Embedding {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![embedding(inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for EmbeddingGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![embedding_grad(self, inputs[0], inputs[1])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(embedding_grad(self, inputs[0], &inputs[1].map(f64::abs)).largest())
+    }
 }

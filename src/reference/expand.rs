@@ -1,6 +1,7 @@
 //! Broadcasting to a shape.
 
-use super::{Array, coordinates};
+use super::coordinates;
+use crate::op::{Array, Reference};
 use crate::ops::expand::Expand;
 
 /// The input, repeated.
@@ -13,4 +14,10 @@ pub fn expand(attributes: &Expand, x: &Array) -> Array {
         y.data[i] = x.data[source.fold(0, |flat, (&size, &c)| flat * size + c.min(size - 1))];
     }
     y
+}
+
+impl Reference for Expand {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![expand(self, inputs[0])]
+    }
 }

@@ -1,7 +1,8 @@
 //! Local response normalisation.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::local_response_norm::LocalResponseNorm;
+use crate::ops::local_response_norm::LocalResponseNormGrad;
 
 /// y, and the base of the power that x is divided by.
 pub fn local_response_norm(operator: &LocalResponseNorm, x: &Array) -> Vec<Array> {
@@ -68,4 +69,16 @@ fn window_sums(terms: &Array, lower: usize, upper: usize) -> Array {
         }
     }
     sums
+}
+
+impl Reference for LocalResponseNorm {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        local_response_norm(self, inputs[0])
+    }
+}
+
+impl Reference for LocalResponseNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![local_response_norm_grad(&self.0, inputs[0], inputs[1], inputs[2])]
+    }
 }

@@ -1,7 +1,7 @@
 //! Losses of float targets, element by element, and their gradients.
 
-use super::Array;
 use super::arithmetic::binary;
+use crate::op::{Array, Reference};
 use crate::ops::arithmetic::Binary;
 use crate::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
 use crate::tensor::Shape;
@@ -131,4 +131,20 @@ fn softplus(x: f64) -> f64 {
 
 fn sigmoid(x: f64) -> f64 {
     if x >= 0.0 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() / (1.0 + x.exp()) }
+}
+
+impl Reference for Loss {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![loss(self, inputs)]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        largest_sum_of_terms(self, inputs)
+    }
+}
+
+impl Reference for LossGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![loss_grad(self, inputs)]
+    }
 }

@@ -1,7 +1,7 @@
 //! Matrix products as three loops.
 
-use super::Array;
-
+use crate::op::{Array, Reference};
+use crate::ops::matmul::MatMul;
 /// `op(lhs) op(rhs)` over the last two dimensions; leading dimensions are batches.
 pub fn matmul(lhs: &Array, rhs: &Array, transpose_lhs: bool, transpose_rhs: bool) -> Array {
     let rank = lhs.shape.len();
@@ -28,14 +28,8 @@ pub fn matmul(lhs: &Array, rhs: &Array, transpose_lhs: bool, transpose_rhs: bool
     result
 }
 
-/// `x W^T + b`.
-pub fn linear(x: &Array, weight: &Array, bias: Option<&Array>) -> Array {
-    let mut result = matmul(x, weight, false, true);
-    if let Some(bias) = bias {
-        let n = bias.data.len();
-        for (i, y) in result.data.iter_mut().enumerate() {
-            *y += bias.data[i % n];
-        }
+impl Reference for MatMul {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![matmul(inputs[0], inputs[1], self.transpose_lhs, self.transpose_rhs)]
     }
-    result
 }

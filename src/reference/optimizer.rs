@@ -1,25 +1,10 @@
 //! Optimizer updates, element by element, as PyTorch's documentation states them.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::optimizer::{
-    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, LionRule, NadamRule, RmspropRule,
-    Rule, SgdRule, Update,
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, Element, EmaRule, LionRule, NadamRule,
+    RmspropRule, Rule, RuleReference, SgdRule, Update,
 };
-
-/// What an update knows of one element.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Element {
-    /// The parameter, old and then new.
-    pub parameter: f64,
-    /// Its gradient, clipped.
-    pub gradient: f64,
-    /// State by slot, old and then new.
-    pub state: [f64; 3],
-    /// The learning rate.
-    pub rate: f64,
-    /// Number of updates before this one.
-    pub updates: f64,
-}
 
 /// The gradients as an update uses them: by value first, then by the norm of all of them.
 fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
@@ -203,4 +188,64 @@ pub fn accumulate(rule: &AccumulateRule, e: &mut Element) {
     let steps = f64::from(rule.steps);
     let so_far = if e.updates % steps == 0.0 { 0.0 } else { e.parameter };
     e.parameter = so_far + e.gradient / steps;
+}
+
+impl RuleReference for AccumulateRule {
+    fn reference(&self, element: &mut Element) {
+        accumulate(self, element);
+    }
+}
+
+impl RuleReference for AdadeltaRule {
+    fn reference(&self, element: &mut Element) {
+        adadelta(self, element);
+    }
+}
+
+impl RuleReference for AdagradRule {
+    fn reference(&self, element: &mut Element) {
+        adagrad(self, element);
+    }
+}
+
+impl<const DECOUPLED: bool> RuleReference for AdamRule<DECOUPLED> {
+    fn reference(&self, element: &mut Element) {
+        adam(self, element);
+    }
+}
+
+impl RuleReference for EmaRule {
+    fn reference(&self, element: &mut Element) {
+        average(self, element);
+    }
+}
+
+impl RuleReference for LionRule {
+    fn reference(&self, element: &mut Element) {
+        lion(self, element);
+    }
+}
+
+impl<R: Rule> Reference for Update<R> {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        update(self, inputs)
+    }
+}
+
+impl RuleReference for NadamRule {
+    fn reference(&self, element: &mut Element) {
+        nadam(self, element);
+    }
+}
+
+impl RuleReference for RmspropRule {
+    fn reference(&self, element: &mut Element) {
+        rmsprop(self, element);
+    }
+}
+
+impl RuleReference for SgdRule {
+    fn reference(&self, element: &mut Element) {
+        sgd(self, element);
+    }
 }

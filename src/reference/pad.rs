@@ -1,6 +1,8 @@
 //! Padding: each element of the padded array is a number or an element of the input.
 
-use super::{Array, coordinates, element};
+use super::{coordinates, element};
+use crate::op::{Array, Reference};
+use crate::ops::pad::PadGrad;
 use crate::ops::pad::{Pad, PadMode};
 use crate::tensor::Shape;
 
@@ -56,4 +58,16 @@ fn origin(attributes: &Pad, input: &Shape, i: usize) -> Option<usize> {
         at[d] = usize::try_from(source).ok().filter(|&source| source < input[d])?;
     }
     Some(element(&at, input))
+}
+
+impl Reference for Pad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![pad(self, inputs[0])]
+    }
+}
+
+impl Reference for PadGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![pad_grad(&self.forward, &self.input, inputs[0])]
+    }
 }

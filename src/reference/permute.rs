@@ -1,6 +1,7 @@
 //! Dimensions in another order.
 
-use super::{Array, coordinates, element};
+use super::{coordinates, element};
+use crate::op::{Array, Reference};
 use crate::ops::permute::Permute;
 
 /// The forward operator.
@@ -14,4 +15,10 @@ pub fn permute(attributes: &Permute, x: &Array) -> Array {
         y.data[j] = x_i;
     }
     y
+}
+
+impl Reference for Permute {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![permute(self, inputs[0])]
+    }
 }

@@ -1,7 +1,10 @@
 //! Pooling, window by window.
 
-use super::Array;
-use crate::ops::pool2d::{Average, Norm, Pool2d, Weighting, Windows};
+use crate::op::{Array, Reference};
+use crate::ops::pool2d::{Average, Norm, Pool2d, Unpool, Weighting, Windows};
+use crate::ops::pool2d::{
+    AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, MaxUnpool2d, MaxUnpool2dGrad,
+};
 use crate::tensor::Shape;
 
 /// The output, and for each window the number of the tap that won (row by row, first of equals, last of NaN).
@@ -267,4 +270,63 @@ fn divisor(o: usize, input: &Shape, average: &Average) -> f64 {
         }
     }
     taps(o, input, windows).iter().map(|tap| weight(tap.kernel, tap.at, average)).sum()
+}
+
+impl Reference for AvgPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![avg_pool2d(inputs[0], &self.0)]
+    }
+}
+
+impl Reference for AvgPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![avg_pool2d_grad(inputs[0], &self.average, &self.input)]
+    }
+}
+
+impl Reference for LpPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![lp_pool2d(inputs[0], &self.0)]
+    }
+}
+
+impl Reference for LpPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![lp_pool2d_grad(inputs[0], inputs[1], inputs[2], &self.0)]
+    }
+}
+
+impl Reference for MaxPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let (output, taps) = max_pool2d(inputs[0], &self.0);
+        let [h, w] = [inputs[0].shape[2], inputs[0].shape[3]];
+        vec![output, pack_taps(&taps, self.0.taps_per_word([h, w]))]
+    }
+}
+
+impl Reference for MaxPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
+        let taps = unpack_taps(inputs[1], inputs[0].data.len(), per_word);
+        vec![max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
+    }
+}
+
+impl Reference for MaxUnpool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let winners = winners(&self.0, inputs[1], inputs[0].data.len());
+        let output = self.0.output_shape(&inputs[0].shape).expect("the shape rule has passed");
+        vec![max_unpool2d(inputs[0], &winners, &self.0.windows(), output)]
+    }
+}
+
+impl Reference for MaxUnpool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let winners = winners(&self.unpool, inputs[1], self.input.elements());
+        vec![max_unpool2d_grad(inputs[0], &winners, &self.unpool.windows(), &self.input)]
+    }
+}
+
+fn winners(unpool: &Unpool, taps: &Array, count: usize) -> Vec<usize> {
+    unpack_taps(taps, count, unpool.windows().taps_per_word(unpool.output_size))
 }

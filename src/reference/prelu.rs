@@ -1,7 +1,7 @@
 //! PReLU and its gradients.
 
-use super::Array;
-
+use crate::op::{Array, Reference};
+use crate::ops::prelu::{PRelu, PReluGrad, PReluGradWeight};
 /// `x` above 0, else the channel's weight times `x`.
 pub fn prelu(x: &Array, weight: &Array) -> Array {
     each(x, weight, |i, weight| if x.data[i] > 0.0 { x.data[i] } else { weight * x.data[i] })
@@ -25,4 +25,22 @@ fn each(x: &Array, weight: &Array, f: impl Fn(usize, f64) -> f64) -> Array {
         *element = f(i, weight.data[i / plane % weight.data.len()]);
     }
     result
+}
+
+impl Reference for PRelu {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![prelu(inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for PReluGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![prelu_grad(inputs[0], inputs[1], inputs[2])]
+    }
+}
+
+impl Reference for PReluGradWeight {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![prelu_grad_weight(inputs[0], inputs[1])]
+    }
 }

@@ -1,7 +1,9 @@
 //! Reductions over axes: the elements of each output are gathered, then reduced.
 
-use super::{Array, coordinates, element};
+use super::{coordinates, element};
+use crate::op::{Array, Reference};
 use crate::ops::reduce::{Axes, Function, Reduce, Variance};
+use crate::ops::reduce::{EqualCount, ExtremumShare};
 use crate::tensor::Shape;
 
 /// Sum, mean, the largest or the smallest.
@@ -64,4 +66,33 @@ fn per_output(axes: &Axes, x: &Array, f: impl Fn(&[f64]) -> f64) -> Array {
         terms[output_of(i, &x.shape, &kept)].push(*x_i);
     }
     Array::new(axes.output(&x.shape), terms.iter().map(|terms| f(terms)).collect())
+}
+
+impl Reference for Reduce {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![reduce(self, inputs[0])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        let sums = matches!(self.function, Function::Sum | Function::Mean);
+        sums.then(|| reduce(self, &inputs[0].map(f64::abs)).largest())
+    }
+}
+
+impl Reference for EqualCount {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![equal_count(inputs[0], inputs[1])]
+    }
+}
+
+impl Reference for ExtremumShare {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![extremum_share(inputs[0], inputs[1], inputs[2], inputs[3])]
+    }
+}
+
+impl Reference for Variance {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![variance(self, inputs[0])]
+    }
 }

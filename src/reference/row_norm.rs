@@ -1,7 +1,8 @@
 //! Normalisation of rows, element by element.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::row_norm::{RowNorm, Rows};
+use crate::ops::row_norm::{RowNormGrad, RowNormGradParameters};
 use crate::tensor::Shape;
 
 /// y; and of each row the first element, the mean less that, and twice one over the standard deviation.
@@ -117,5 +118,35 @@ fn weight_of(operator: &RowNorm, shape: &Shape, i: usize) -> usize {
     match &operator.rows {
         Rows::Layer { normalized_shape } => i % normalized_shape.elements(),
         _ => i / shape[2..].iter().product::<usize>() % shape[1],
+    }
+}
+
+impl Reference for RowNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![row_norm_grad(&self.0, inputs)]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        // From what the gradient alone gives, its mean and its line in x are taken away.
+        Some(largest_by_gradient(&self.0, inputs))
+    }
+}
+
+impl Reference for RowNormGradParameters {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        row_norm_grad_parameters(&self.0, inputs)
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        // Of the terms' magnitudes: the gradient's by itself, or as far as x is apart from its mean.
+        let apart = if output == 0 { normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
+        let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
+        Some(sum_by_weight(&self.0, &terms).largest())
+    }
+}
+
+impl Reference for RowNorm {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        row_norm(self, inputs)
     }
 }

@@ -1,7 +1,9 @@
 //! Slices and what puts them back.
 
-use super::{Array, coordinates, element};
+use super::{coordinates, element};
+use crate::op::{Array, Reference};
 use crate::ops::slice::Slice;
+use crate::ops::slice::SliceGrad;
 use crate::tensor::Shape;
 
 /// The forward operator.
@@ -31,4 +33,16 @@ fn origin(attributes: &Slice, input: &Shape, at: &[usize]) -> usize {
     let at: Vec<usize> =
         moved.map(|(axis, &c)| axis.start.wrapping_add_signed(axis.step.wrapping_mul(c as isize))).collect();
     element(&at, input)
+}
+
+impl Reference for Slice {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![slice(self, inputs[0])]
+    }
+}
+
+impl Reference for SliceGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![slice_grad(&self.forward, &self.input, inputs[0])]
+    }
 }

@@ -1,7 +1,8 @@
 //! Softmax, its logarithm and their gradients, row by row.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::softmax::Softmax;
+use crate::ops::softmax::SoftmaxGrad;
 
 /// The forward operator.
 pub fn softmax(attributes: &Softmax, x: &Array) -> Array {
@@ -55,4 +56,20 @@ fn rows(x: &Array, axis: usize) -> Vec<Vec<usize>> {
     let first = |i: &usize| (i / stride).is_multiple_of(x.shape[axis]);
     let starts = (0..x.data.len()).filter(first);
     starts.map(|start| (0..x.shape[axis]).map(|k| start + k * stride).collect()).collect()
+}
+
+impl Reference for Softmax {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![softmax(self, inputs[0])]
+    }
+}
+
+impl Reference for SoftmaxGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![softmax_grad(&self.forward, inputs[0], inputs[1])]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(largest_sum_of_terms(&self.forward, inputs[0], inputs[1]))
+    }
 }

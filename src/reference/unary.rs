@@ -1,6 +1,7 @@
 //! Functions of one tensor and their gradients.
 
-use super::Array;
+use crate::op::{Array, Reference};
+use crate::ops::unary::UnaryGrad;
 use crate::ops::unary::{SELU_ALPHA, SELU_SCALE, Unary};
 use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
 
@@ -168,6 +169,18 @@ fn normal(x: f64) -> f64 {
         (-z * z).exp() / (PI.sqrt() * (z + fraction)) / 2.0
     };
     if x > 0.0 { 1.0 - tail } else { tail }
+}
+
+impl Reference for Unary {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![unary(*self, inputs[0])]
+    }
+}
+
+impl Reference for UnaryGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![unary_grad(self.function, inputs[0], inputs[1])]
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Resampling of images, output by output.
 
-use super::Array;
+use crate::op::{Array, Reference};
 use crate::ops::upsample::{Interpolation, Upsample};
+use crate::ops::upsample::{Upsample2d, Upsample2dGrad};
 use crate::tensor::Shape;
 
 /// An image of another size.
@@ -66,4 +67,21 @@ fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec
     }
     let behind = (position - low as f64).clamp(0.0, 1.0);
     vec![(low, 1.0 - behind), ((low + 1).min(size - 1), behind)]
+}
+
+impl Reference for Upsample2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![upsample2d(inputs[0], &self.0)]
+    }
+}
+
+impl Reference for Upsample2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![upsample2d_grad(inputs[0], &self.upsample, &self.input)]
+    }
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        let terms = upsample2d_grad(&inputs[0].map(f64::abs), &self.upsample, &self.input);
+        Some(terms.largest())
+    }
 }

@@ -12,11 +12,12 @@ mod upload;
 mod verify;
 mod watch;
 
+pub use crate::not_finite::{NodeFault, NotFinite, SourceFault, SourceKind};
 pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use rebuild::{Recovery, Snapshot};
 pub use verify::{Verified, difference, tolerance};
-pub use watch::{NodeFault, NotFinite, SourceFault, SourceKind, kernels as watch_kernels};
+pub use watch::kernels as watch_kernels;
 
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::{Error, Result};

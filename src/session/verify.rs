@@ -4,9 +4,8 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::graph::Value;
-use crate::ops::Operator;
+use crate::op::{Array, Operator};
 use crate::plan::Step;
-use crate::reference::Array;
 use crate::tensor::{DType, TensorType};
 use std::collections::HashSet;
 

@@ -6,13 +6,13 @@
 mod finding;
 mod scans;
 
-pub use finding::{NodeFault, NotFinite, SourceFault, SourceKind};
 pub use scans::kernels;
 
 use super::{Counters, Session};
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::Value;
+use crate::not_finite::NotFinite;
 use crate::plan::{Plan, REPORT_WORDS};
 use crate::tensor::HostSlice;
 use crate::weights::Weights;

@@ -5,7 +5,8 @@ use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::memory;
-use crate::plan::{ARENA_ALIGNMENT, Arenas, BufferKind};
+use crate::op::ARENA_ALIGNMENT;
+use crate::plan::{Arenas, BufferKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ pub(crate) use checkpoint::Checkpoint;
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
-use crate::plan::ARENA_ALIGNMENT;
+use crate::op::ARENA_ALIGNMENT;
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Batch normalisation in training and evaluation, and both gradients.
 
 use crate::harness::{Case, array, numbers};
-use wgrad::ops::Operator;
+use wgrad::op::Reference;
 use wgrad::ops::batch_norm::{
     BatchCount, BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad,
     BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain,

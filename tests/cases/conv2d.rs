@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, numbers};
 use wgrad::Shape;
-use wgrad::ops::Operator;
+use wgrad::op::Operator;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 
 /// Name, input, weight, attributes.

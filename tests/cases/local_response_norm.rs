@@ -2,12 +2,12 @@
 
 use crate::harness::{Case, array, numbers, scaled};
 use wgrad::HostTensor;
+use wgrad::op::Reference;
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
-use wgrad::reference::local_response_norm::local_response_norm;
 
 /// A case each way.
 pub fn pair(name: &str, x: HostTensor, attributes: LocalResponseNorm) -> [Case; 2] {
-    let scales = local_response_norm(&attributes, &array(&x)).swap_remove(1);
+    let scales = attributes.reference(&[&array(&x)]).swap_remove(1);
     let scales = HostTensor::f32(scales.shape, scales.data.iter().map(|&x| x as f32).collect());
     let backward = vec![x.clone(), numbers(x.shape.clone(), 2), scales];
     [Case::new(name, attributes, vec![x]), Case::new(name, LocalResponseNormGrad(attributes), backward)]

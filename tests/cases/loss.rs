@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, numbers, scaled};
 use wgrad::HostTensor;
-use wgrad::ops::Operator;
+use wgrad::op::Operator;
 use wgrad::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
 
 pub const ELEMENTS: [ElementLoss; 8] = [

@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, array, numbers};
 use wgrad::HostTensor;
-use wgrad::ops::Operator;
+use wgrad::op::Reference;
 use wgrad::ops::pad::{Pad, PadGrad, PadMode};
 
 /// Padding, and its gradient where that is an operator of its own.

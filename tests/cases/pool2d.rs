@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, numbers};
 use wgrad::HostTensor;
-use wgrad::ops::Operator;
+use wgrad::op::{Operator, Reference};
 use wgrad::ops::pool2d::{
     Average, AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, MaxUnpool2d,
     MaxUnpool2dGrad, Norm, Pool2d, Unpool, Weighting, Windows,

@@ -1,7 +1,7 @@
 //! Reductions over axes, and what the gradients of the largest and the smallest need.
 
 use crate::harness::{Case, array, numbers};
-use wgrad::ops::Operator;
+use wgrad::op::{Operator, Reference};
 use wgrad::ops::reduce::{Axes, EqualCount, ExtremumShare, Function, Reduce, Variance};
 use wgrad::{HostData, HostTensor};
 
@@ -24,7 +24,7 @@ pub fn family(name: &str, x: &HostTensor, axes: &[usize], keepdim: bool) -> Vec<
 
 /// The gradient of the largest, with few distinct numbers, so that several equal it.
 fn shares(name: &str, x: &HostTensor, axes: &[usize]) -> [Case; 2] {
-    let rounded = |array: wgrad::reference::Array| {
+    let rounded = |array: wgrad::op::Array| {
         HostTensor::f32(array.shape, array.data.iter().map(|&x| x as f32).collect())
     };
     let x = rounded(array(x).map(|x| (4.0 * x).round()));

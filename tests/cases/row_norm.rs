@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, array, numbers};
 use wgrad::HostTensor;
-use wgrad::ops::Operator;
+use wgrad::op::Reference;
 use wgrad::ops::row_norm::{RowNorm, RowNormGrad, RowNormGradParameters, Rows};
 
 /// Every operator of the family on one input.

@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, array, numbers, scaled};
 use wgrad::HostTensor;
-use wgrad::ops::Operator;
+use wgrad::op::{Operator, Reference};
 use wgrad::ops::unary::{Unary, UnaryGrad};
 
 /// Every function, and every way in which attributes lead to other formulas.

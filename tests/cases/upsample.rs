@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, numbers};
 use wgrad::TensorType;
-use wgrad::ops::Operator;
+use wgrad::op::Operator;
 use wgrad::ops::upsample::{Interpolation, Resize, Upsample, Upsample2d, Upsample2dGrad};
 
 const NEAREST: Interpolation = Interpolation::Nearest;

@@ -2,9 +2,9 @@
 
 use super::harness::{self, device, numbers, relative_error};
 use wgrad::nn::{self, Layer};
+use wgrad::op::Array;
 use wgrad::ops::conv2d::Padding;
 use wgrad::ops::pad::PadMode;
-use wgrad::reference::Array;
 use wgrad::{Graph, HostTensor, Mode, Plan, Result, Session, Weights, optim};
 
 /// Runs a layer on an input of given contents, its parameters as they begin, and checks every node.

@@ -11,9 +11,8 @@ mod toeplitz;
 use harness::finite::check_gradients;
 use harness::fixture::{Fixture, assert_close};
 use harness::{Case, device, numbers, relative_error};
+use wgrad::op::{AdapterKind, Array};
 use wgrad::ops::conv2d::{Conv1d, Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
-use wgrad::plan::AdapterKind;
-use wgrad::reference::Array;
 use wgrad::{Caps, Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
 type Build<'a> = dyn Fn(&mut Graph, Value, Value, Option<Value>) -> Result<Value> + 'a;

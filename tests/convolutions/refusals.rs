@@ -3,8 +3,8 @@
 use super::harness::numbers;
 use super::{Build, layers::layer};
 use wgrad::nn;
+use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::{Conv1d, Conv2d, Padding};
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, Result, Value};
 
 /// The error of an operation on an input and a weight of these shapes, within the scope "layer".

@@ -2,8 +2,8 @@
 
 use super::Problem;
 use super::harness::{numbers, relative_error};
+use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv1d, Conv2d, Padding};
-use wgrad::reference::Array;
 use wgrad::{HostTensor, PlanOptions, Shape};
 
 /// `matrix` (m x n), or its transpose, by a vector.

@@ -2,8 +2,8 @@
 
 use super::assert_says;
 use wgrad::graph::Init;
+use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Result, Value};
 
 fn caps() -> Caps {

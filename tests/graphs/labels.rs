@@ -1,8 +1,8 @@
 //! A label is permitted if every reader of the tensor permits it, whatever the order in which they were added.
 
 use super::{assert_says, harness};
+use wgrad::op::AdapterKind;
 use wgrad::ops::cross_entropy::CrossEntropy;
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Graph, HostData, HostTensor, Plan, Result, Session, Value, Weights};
 
 /// What reads the labels.

@@ -1,7 +1,7 @@
 //! Values and nodes belong to the graph that made them, to its later clones, and to plans of either.
 
 use super::{assert_says, harness};
-use wgrad::plan::AdapterKind;
+use wgrad::op::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, Result, Session, Value, Weights};
 
 fn caps() -> Caps {

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
+use wgrad::op::AdapterKind;
 use wgrad::optim::{Adam, Schedule};
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Graph, Mode, Plan, Result, Value};
 
 const NODES: usize = 100_000;

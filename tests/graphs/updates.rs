@@ -3,9 +3,10 @@
 use super::assert_says;
 use std::collections::BTreeMap;
 use wgrad::graph::Init;
+use wgrad::op::AdapterKind;
 use wgrad::ops::optimizer::{SgdRule, Update};
 use wgrad::optim::Sgd;
-use wgrad::plan::{AdapterKind, Place};
+use wgrad::plan::Place;
 use wgrad::shader::Access;
 use wgrad::{Caps, Graph, Plan, Result, Value};
 

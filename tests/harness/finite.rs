@@ -5,7 +5,7 @@ use super::{Case, array};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wgrad::graph::Source;
-use wgrad::reference::Array;
+use wgrad::op::Array;
 use wgrad::{Graph, HostData, Value};
 
 /// Every value of `graph` by the references, from the contents of its inputs.

@@ -3,7 +3,7 @@
 use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wgrad::reference::Array;
+use wgrad::op::Array;
 use wgrad::{HostData, HostTensor, Shape};
 
 /// One case: attributes under PyTorch's names, and tensors in f64.

@@ -11,9 +11,8 @@ pub mod table;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;
-use wgrad::ops::Operator;
+use wgrad::op::{Array, Operator};
 use wgrad::ops::elementwise::Copy;
-use wgrad::reference::Array;
 use wgrad::session::tolerance;
 use wgrad::{
     Device, DeviceOptions, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType,

@@ -4,7 +4,7 @@ use super::numbers;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wgrad::reference::Array;
+use wgrad::op::Array;
 use wgrad::{HostSlice, HostTensor};
 
 /// What PyTorch counts beside running statistics, as a 64-bit integer.

@@ -5,7 +5,7 @@ use super::{Case, Seen, device};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wgrad::Caps;
-use wgrad::plan::AdapterKind;
+use wgrad::op::AdapterKind;
 
 /// Where the table stands.
 pub const PATH: &str = "docs/operators.md";

@@ -13,7 +13,8 @@ mod values;
 
 use interpret::{Invocation, Slices};
 use std::collections::{BTreeMap, BTreeSet};
-use wgrad::plan::{AdapterKind, Dispatch, MAX_ITERATIONS};
+use wgrad::op::{AdapterKind, MAX_ITERATIONS};
+use wgrad::plan::Dispatch;
 use wgrad::{Caps, Graph, Plan, PlanOptions, TensorType, Value};
 
 /// Kernels of windows that slide, which hold numbers in registers and loop over those: they state what compilers

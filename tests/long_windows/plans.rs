@@ -1,13 +1,13 @@
 //! Plans at sizes that no adapter holds.
 
 use std::sync::Arc;
+use wgrad::op::{AdapterKind, MAX_ITERATIONS};
 use wgrad::ops::conv2d::{Conv2d, Padding};
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::Pool2d;
 use wgrad::ops::upsample::Resize;
-use wgrad::plan::{AdapterKind, MAX_ITERATIONS};
 use wgrad::{Caps, DType, Error, Graph, Plan, PlanOptions, Value};
 
 const KINDS: [AdapterKind; 4] =

@@ -1,11 +1,10 @@
 //! Published networks written once more, as calls of the f64 reference on a state dict's tensors.
 
 use std::collections::BTreeMap;
-use wgrad::ops::Operator;
+use wgrad::op::{Array, Operator};
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormEval};
 use wgrad::ops::conv2d::Conv2d;
 use wgrad::ops::linear::Linear;
-use wgrad::reference::Array;
 
 /// The tensors of a network by name.
 pub struct State(pub BTreeMap<String, Array>);

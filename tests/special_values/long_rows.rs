@@ -1,13 +1,13 @@
 //! Rows and windows that one invocation does not take whole, against the reference: their kernels are others.
 
 use crate::harness::{Case, device, failures, labels, numbers};
+use wgrad::op::MAX_ITERATIONS;
 use wgrad::ops::argmax::ArgMax;
 use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 use wgrad::ops::loss::Reduction;
 use wgrad::ops::pool2d::{LpPool2d, MaxPool2d, Norm, Pool2d};
 use wgrad::ops::softmax::Softmax;
-use wgrad::plan::MAX_ITERATIONS;
 use wgrad::{HostData, HostTensor};
 
 /// Ordinary numbers, with another one in the middle of a row.

@@ -19,7 +19,7 @@ use harness::fixture::Fixture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use wgrad::graph::Source;
-use wgrad::reference::Array;
+use wgrad::op::Array;
 use wgrad::{DType, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
 /// The cases by graph, in the order of their names.

@@ -5,8 +5,8 @@ use crate::harness::{array, device};
 use crate::{GRAPHS, compare};
 use std::collections::BTreeMap;
 use wgrad::graph::{Init, Source};
+use wgrad::op::Array;
 use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Ema, Lion, Nadam, Rmsprop, Sgd};
-use wgrad::reference::Array;
 use wgrad::{Graph, HostTensor, Plan, Result, Session, Value, Weights};
 
 /// Optimizers and clipping by graph.

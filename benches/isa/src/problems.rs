@@ -1,10 +1,9 @@
 //! The products and convolutions that are looked at, planned as for a discrete GPU.
 
-use wgrad::ops::Operator;
+use wgrad::op::{AdapterKind, Operator};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
-use wgrad::plan::AdapterKind;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, TensorType, Value};
 
 /// A kernel that a plan for a discrete GPU takes.

@@ -3,11 +3,7 @@
 use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNorm, channels, check_each, check_parameters};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::ops::Operator;
-use crate::ops::pointwise::{self, IndexMap, Pointwise};
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, batch_norm as reference};
+use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -84,14 +80,6 @@ impl Operator for BatchNormEval {
         })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::eval(self, inputs)]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         3 * inputs[0].shape.elements() as u64
     }
@@ -134,14 +122,6 @@ impl Operator for BatchNormEvalGradInput {
             index_map,
             numbers: vec![self.norm.eps],
         })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::eval_grad_input(self, inputs)]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -193,17 +173,6 @@ impl Operator for BatchNormEvalGrad {
         let operands = [cx.input(4), partial, cx.output(1), cx.output(2)];
         cx.dispatch(kernel, &operands, split.channels.div_ceil(64));
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::eval_grad(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        let deviation = |c: usize| (inputs[4].data[c] + f64::from(self.0.eps)).sqrt();
-        let moments = |c: usize| (inputs[3].data[c], deviation(c));
-        let sums = || reference::largest_sums_of_terms(inputs[0], inputs[1], moments);
-        (output > 0).then(|| sums()[output - 1])
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -4,9 +4,7 @@ use super::reduce::{Finalizer, Sums};
 use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{channels, check_each};
 use crate::error::Result;
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, batch_norm as reference};
+use crate::op::{Caps, LowerContext, Operand, Operator};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::TensorType;
@@ -40,30 +38,6 @@ impl BatchNormGrad {
         let mut outputs = vec![x.clone(), each.clone(), each.clone()];
         outputs.extend(self.source_bias.then_some(each));
         outputs
-    }
-
-    /// The gradient of x, and the rest.
-    pub(super) fn reference(&self, x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array> {
-        let mut outputs = reference::train_grad(x, gradient, statistics);
-        outputs.extend(self.source_bias.then(|| Array::zeros([x.shape[1]])));
-        outputs
-    }
-
-    /// Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
-    /// bias, their sums.
-    pub(super) fn largest_sum_of_terms(
-        output: usize,
-        x: &Array,
-        gradient: &Array,
-        statistics: &Array,
-    ) -> Option<f64> {
-        let at = |c: usize, i: usize| statistics.data[4 * c + i];
-        let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
-        match output {
-            0 => Some(reference::largest_scaled(gradient, |c| at(c, 3))),
-            1 | 2 => Some(reference::largest_sums_of_terms(x, gradient, moments)[output - 1]),
-            _ => None,
-        }
     }
 }
 
@@ -156,14 +130,6 @@ impl Operator for BatchNormGrad {
         let lines = self.lower_sums(cx, split, shape.elements() / shape[1], terms)?;
         let result = cx.output(0);
         apply(cx, &[&GRADIENT], &[], &[x, gradient, lines, result])
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        self.reference(inputs[0], inputs[1], inputs[2])
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        BatchNormGrad::largest_sum_of_terms(output, inputs[0], inputs[1], inputs[2])
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -22,9 +22,9 @@ pub(crate) use reduce::{Finalizer, Sums, moments};
 pub(crate) use split::{ChannelSplit, VARIANTS, flat, serial_terms};
 pub use train::{BatchCount, BatchNormTrain};
 
-use super::Operator;
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
+use crate::op::Operator;
 use crate::tensor::{DType, TensorType};
 /// Attributes of batch normalisation, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -6,12 +6,9 @@ use super::gradients::{Terms, apply};
 use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
-use crate::ops::Operator;
-use crate::ops::pointwise::EpilogueOp;
+use crate::op::{Caps, EpilogueOp, LowerContext, Operator};
 use crate::ops::pool2d::Pool2d;
 use crate::ops::unary::Unary;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, pool2d as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -130,21 +127,6 @@ impl Operator for BatchNormMaxPool {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let mut outputs = self.norm.reference(inputs);
-        if let Some(activation) = self.activation {
-            outputs[0] = activation.reference(&[&outputs[0]]).swap_remove(0);
-        }
-        let (result, taps) = reference::max_pool2d(&outputs[0], &Pool2d::new([2, 2]).into());
-        let windows = result.shape[2] * result.shape[3];
-        let mut words = Array::zeros(pooled(&inputs[0].shape).1.shape);
-        let packed = taps.chunks(windows).flat_map(|plane| reference::pack_taps(plane, 4).data);
-        words.data = packed.collect();
-        outputs[0] = result;
-        outputs.push(words);
-        outputs
-    }
-
     fn in_place(&self) -> Vec<(usize, usize)> {
         self.norm.in_place()
     }
@@ -207,14 +189,6 @@ impl Operator for BatchNormMaxPoolGrad {
         apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        self.0.reference(inputs[0], &spread(inputs), inputs[2])
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        BatchNormGrad::largest_sum_of_terms(output, inputs[0], &spread(inputs), inputs[2])
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial_terms(&inputs[0].shape)
     }
@@ -222,18 +196,4 @@ impl Operator for BatchNormMaxPoolGrad {
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         6 * inputs[0].shape.elements() as u64
     }
-}
-
-/// The gradient of what was pooled, at the taps that pooling chose. Inputs as of [`BatchNormMaxPoolGrad`].
-fn spread(inputs: &[&Array]) -> Array {
-    let [x, gradient, words] = [0, 1, 3].map(|i| inputs[i]);
-    let windows = gradient.shape[2] * gradient.shape[3];
-    let per_plane = windows.div_ceil(4);
-    let taps: Vec<usize> = (0..x.shape[0] * x.shape[1])
-        .flat_map(|plane| {
-            let own = words.data[plane * per_plane..(plane + 1) * per_plane].to_vec();
-            reference::unpack_taps(&Array::new([per_plane], own), windows, 4)
-        })
-        .collect();
-    reference::max_pool2d_grad(gradient, &taps, &Pool2d::new([2, 2]).into(), &x.shape)
 }

@@ -3,7 +3,7 @@
 
 use super::split::ChannelSplit;
 use crate::error::Result;
-use crate::plan::{LowerContext, Operand};
+use crate::op::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 

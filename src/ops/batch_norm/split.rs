@@ -1,9 +1,9 @@
 //! How batch norm's reductions are shared among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
+use crate::op::LowerContext;
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
 use crate::ops::serial;
-use crate::plan::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;

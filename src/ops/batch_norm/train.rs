@@ -4,10 +4,7 @@ use super::reduce::{Finalizer, moments};
 use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{BatchNorm, BatchNormGrad, channels, check_parameters};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, batch_norm as reference};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -154,10 +151,6 @@ impl Operator for BatchNormTrain {
         true
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::train(self, inputs)
-    }
-
     fn in_place(&self) -> Vec<(usize, usize)> {
         let running = self.running();
         if self.tracked { vec![(2, running), (3, running + 1)] } else { Vec::new() }
@@ -196,10 +189,6 @@ impl Operator for BatchCount {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         cx.dispatch(Kernel::new(&[&COUNT]), &[cx.output(0)], 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![inputs[0].map(|count| count + 1.0)]
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {

@@ -3,8 +3,8 @@
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
+use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::gemm::{Loader, Tiling};
-use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 

@@ -1,8 +1,9 @@
 //! Sizes of a convolution, and what the kernels of all passes are told of them.
 
 use crate::error::Result;
+use crate::op::LowerContext;
+use crate::op::preference;
 use crate::ops::gemm::{Loader, Store};
-use crate::plan::{LowerContext, choice};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -92,14 +93,14 @@ impl Geometry {
         Ok(shape.set(Kernel::new(&all)))
     }
 
-    /// What is particular about the shape: a row of `plan/choice.rs`.
+    /// What is particular about the shape: a row of `op/preference.rs`.
     pub fn class(&self) -> &'static str {
         if self.is_depthwise() {
             "depthwise"
         } else if self.results <= 8 {
             "few results"
         } else {
-            choice::ANY
+            preference::ANY
         }
     }
 

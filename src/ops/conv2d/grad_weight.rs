@@ -3,9 +3,9 @@
 use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
 use crate::error::Result;
+use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
-use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 

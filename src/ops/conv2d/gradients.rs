@@ -6,12 +6,11 @@ use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
 use crate::error::Result;
-use crate::graph::BackwardContext;
+use crate::op::preference;
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
 use crate::ops::matmul::{lhs, require_f32, store};
-use crate::ops::{Operator, reduction};
-use crate::plan::{Caps, LowerContext, choice};
-use crate::reference::{Array, conv2d as reference};
+use crate::ops::reduction;
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -82,7 +81,7 @@ impl Operator for Conv2dGradInput {
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
+        self.geometry(&inputs[1].shape).map_or(preference::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -120,10 +119,6 @@ impl Operator for Conv2dGradInput {
             second_result: None,
         };
         gemm.lower(cx, weight, gradient, result)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
@@ -195,7 +190,7 @@ impl Operator for Conv2dGradWeight {
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[1].shape).map_or(choice::ANY, |g| g.class())
+        self.geometry(&inputs[1].shape).map_or(preference::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -223,10 +218,6 @@ impl Operator for Conv2dGradWeight {
             "direct" => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
             _ => gemm.lower(cx, gradient, input, result),
         }
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
@@ -268,14 +259,6 @@ impl Operator for Conv2dGradBias {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         reduction::lower(cx, &from, &Shape::from([from[1], 1, 1]))
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::grad_bias(inputs[0])]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        Some(reference::grad_bias(&inputs[0].map(f64::abs)).largest())
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {

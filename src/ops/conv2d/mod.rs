@@ -26,11 +26,11 @@ pub use one_dimension::Conv1d;
 
 use super::gemm::{Bias, Gemm, Loader, Tiling};
 use super::matmul::{lhs, require_f32, rhs};
-use super::{Operator, serial};
+use super::serial;
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::plan::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, choice};
-use crate::reference::{Array, conv2d as reference};
+use crate::graph::{Graph, Value};
+use crate::op::preference;
+use crate::op::{AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -115,7 +115,7 @@ impl Operator for Conv2d {
     }
 
     fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(choice::ANY, |g| g.class())
+        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(preference::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -158,10 +158,6 @@ impl Operator for Conv2d {
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);
         gemm.common = None;
         gemm.lower(cx, weight, columns, output)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::conv2d(self, inputs[0], inputs[1], inputs.get(2).copied())]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {

@@ -3,8 +3,8 @@
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
+use crate::op::{LowerContext, Operand};
 use crate::ops::gemm::{Bias, Gemm, Loader, Store, Tiling};
-use crate::plan::{LowerContext, Operand};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 

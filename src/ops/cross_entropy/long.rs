@@ -7,10 +7,10 @@ use super::{
     sizes,
 };
 use crate::error::Result;
+use crate::op::{LowerContext, Operand};
 use crate::ops::loss::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
 use crate::ops::softmax::{along, reduce_along};
-use crate::plan::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;

@@ -1,8 +1,7 @@
 //! Means of the gradients of several steps.
 
-use super::{Element, Rule};
+use super::Rule;
 use crate::error::{Error, Result};
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -35,9 +34,5 @@ impl Rule for AccumulateRule {
 
     fn constants(&self, kernel: Kernel) -> Kernel {
         kernel.with("STEPS", self.steps).with("SHARE", (1.0 / f64::from(self.steps)) as f32)
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::accumulate(self, element);
     }
 }

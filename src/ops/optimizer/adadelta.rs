@@ -1,8 +1,7 @@
 //! Adadelta.
 
-use super::{Element, Rule, Slots, require_decay, require_eps, require_weight_decay};
+use super::{Rule, Slots, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -55,9 +54,5 @@ impl Rule for AdadeltaRule {
 
     fn fills_padding(&self) -> bool {
         self.eps == 0.0
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::adadelta(self, element);
     }
 }

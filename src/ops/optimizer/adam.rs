@@ -1,8 +1,7 @@
 //! Adam and AdamW.
 
-use super::{Element, Rule, Slots, logarithm, require_decay, require_eps, require_weight_decay};
+use super::{Rule, Slots, logarithm, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -66,9 +65,5 @@ impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
 
     fn fills_padding(&self) -> bool {
         self.eps == 0.0
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::adam(self, element);
     }
 }

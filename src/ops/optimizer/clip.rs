@@ -2,9 +2,9 @@
 
 use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
 use crate::error::Result;
+use crate::op::{AdapterKind, LowerContext, Operand};
 use crate::ops::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
-use crate::plan::{AdapterKind, LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use std::ops::Range;

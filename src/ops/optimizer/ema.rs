@@ -1,8 +1,7 @@
 //! Exponential moving averages of parameters.
 
-use super::{Element, Rule, require_decay};
+use super::{Rule, require_decay};
 use crate::error::Result;
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -35,9 +34,5 @@ impl Rule for EmaRule {
 
     fn constants(&self, kernel: Kernel) -> Kernel {
         kernel.with("ONE_LESS_DECAY", (1.0 - self.decay) as f32).with("WARM_UP", self.warm_up)
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::average(self, element);
     }
 }

@@ -1,8 +1,7 @@
 //! Lion.
 
-use super::{Element, Rule, Slots, require_decay, require_weight_decay};
+use super::{Rule, Slots, require_decay, require_weight_decay};
 use crate::error::Result;
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -48,9 +47,5 @@ impl Rule for LionRule {
             .with("ONE_LESS_BETA1", (1.0 - self.betas.0) as f32)
             .with("ONE_LESS_BETA2", (1.0 - self.betas.1) as f32)
             .with("WEIGHT_DECAY", self.weight_decay as f32)
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::lion(self, element);
     }
 }

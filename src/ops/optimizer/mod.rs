@@ -28,17 +28,13 @@ pub use nadam::NadamRule;
 pub use rmsprop::RmspropRule;
 pub use sgd::SgdRule;
 
-use super::Operator;
 use crate::error::{Error, Result};
-use crate::plan::{LowerContext, Operand};
-use crate::reference::{Array, optimizer as reference};
+use crate::op::{LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
 use std::fmt::Debug;
 use std::ops::Range;
-
-pub use reference::Element;
 
 static WALK: ShaderFile = shader_file!("shared/update_walk");
 static RATE: ShaderFile = shader_file!("shared/update_rate");
@@ -58,7 +54,7 @@ const ITEMS_WITH_NORM: usize = 16;
 pub type Slots = [Option<&'static str>; 3];
 
 /// What an update does to each element.
-pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
+pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'static {
     /// Whether the rule goes by a learning rate.
     const HAS_RATE: bool = true;
 
@@ -106,9 +102,27 @@ pub trait Rule: Clone + PartialEq + Debug + Send + Sync + 'static {
     fn fills_padding(&self) -> bool {
         false
     }
+}
 
-    /// The update of one element in f64.
+/// What a rule does to one element, in f64. The compiler demands it of every [`Rule`].
+pub trait RuleReference {
+    /// The update of one element.
     fn reference(&self, element: &mut Element);
+}
+
+/// What an update knows of one element.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Element {
+    /// The parameter, old and then new.
+    pub parameter: f64,
+    /// Its gradient, clipped.
+    pub gradient: f64,
+    /// State by slot, old and then new.
+    pub state: [f64; 3],
+    /// The learning rate.
+    pub rate: f64,
+    /// Number of updates before this one.
+    pub updates: f64,
 }
 
 /// Parameters that one rule updates.
@@ -264,10 +278,6 @@ impl<R: Rule> Operator for Update<R> {
             first = own.end;
         }
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::update(self, inputs)
     }
 
     /// Every run but the second, the gradients, is written.

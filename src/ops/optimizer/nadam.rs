@@ -1,13 +1,11 @@
 //! NAdam.
 
 use super::{
-    Element, LANES, Rule, Slots, finite_f32, logarithm, require, require_decay, require_eps,
-    require_weight_decay,
+    LANES, Rule, Slots, finite_f32, logarithm, require, require_decay, require_eps, require_weight_decay,
 };
 use crate::error::Result;
+use crate::op::{LowerContext, Operand};
 use crate::ops::loops::{shared, tree};
-use crate::plan::{LowerContext, Operand};
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -116,9 +114,5 @@ impl Rule for NadamRule {
 
     fn fills_padding(&self) -> bool {
         self.eps == 0.0
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::nadam(self, element);
     }
 }

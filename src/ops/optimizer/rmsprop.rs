@@ -1,8 +1,7 @@
 //! RMSprop.
 
-use super::{Element, Rule, Slots, finite_f32, require, require_decay, require_eps, require_weight_decay};
+use super::{Rule, Slots, finite_f32, require, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -64,9 +63,5 @@ impl Rule for RmspropRule {
 
     fn fills_padding(&self) -> bool {
         self.eps == 0.0
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::rmsprop(self, element);
     }
 }

@@ -1,8 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::{Element, Rule, Slots, finite_f32, require, require_weight_decay};
+use super::{Rule, Slots, finite_f32, require, require_weight_decay};
 use crate::error::{Error, Result};
-use crate::reference::optimizer as reference;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 
@@ -63,9 +62,5 @@ impl Rule for SgdRule {
             .with("SHARE", self.share() as f32)
             .with("WEIGHT_DECAY", self.weight_decay as f32)
             .with("NESTEROV", self.nesterov)
-    }
-
-    fn reference(&self, element: &mut Element) {
-        reference::sgd(self, element);
     }
 }

@@ -6,10 +6,7 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, pool2d as reference};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -244,10 +241,6 @@ impl Operator for AvgPool2d {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::avg_pool2d(inputs[0], &self.0)]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         self.0.windows.serial_terms(self.0.windows.kernel(plane(&inputs[0].shape)), variant)
     }
@@ -338,10 +331,6 @@ impl Operator for AvgPool2dGrad {
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(LANES), width);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::avg_pool2d_grad(inputs[0], &self.average, &self.input)]
     }
 
     fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {

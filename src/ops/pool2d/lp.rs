@@ -4,10 +4,7 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images, plane};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, pool2d as reference};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -118,10 +115,6 @@ impl Operator for LpPool2d {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::lp_pool2d(inputs[0], &self.0)]
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
         let windows = self.0.windows();
         windows.serial_terms(windows.kernel(plane(&inputs[0].shape)), variant)
@@ -180,10 +173,6 @@ impl Operator for LpPool2dGrad {
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
         cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::lp_pool2d_grad(inputs[0], inputs[1], inputs[2], &self.0)]
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {

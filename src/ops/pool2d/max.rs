@@ -5,10 +5,7 @@ use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, plane, team};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, pool2d as reference};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -158,12 +155,6 @@ impl Operator for MaxPool2d {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let (output, taps) = reference::max_pool2d(inputs[0], &self.0);
-        let [h, w] = [inputs[0].shape[2], inputs[0].shape[3]];
-        vec![output, reference::pack_taps(&taps, self.0.taps_per_word([h, w]))]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         self.0.flops(&inputs[0].shape)
     }
@@ -235,12 +226,6 @@ impl Operator for MaxPool2dGrad {
             cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         }
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
-        let taps = reference::unpack_taps(inputs[1], inputs[0].data.len(), per_word);
-        vec![reference::max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
     }
 
     fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {

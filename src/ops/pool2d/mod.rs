@@ -23,7 +23,7 @@ pub use windows::{Pool2d, Windows};
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::Operator;
+use crate::op::Operator;
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};

@@ -4,7 +4,7 @@
 use super::{Average, AvgPool2d, MaxPool2d, Pool2d, Weighting, Windows};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::Operator;
+use crate::op::Operator;
 use crate::tensor::{DType, TensorType};
 
 /// Windows of a pooling along one dimension, with PyTorch's names and defaults.

@@ -4,8 +4,8 @@
 use super::max::keeping;
 use super::{GROUP, LANES, Windows};
 use crate::error::Result;
+use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
-use crate::plan::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;

@@ -4,10 +4,8 @@ use super::max::{WINNER, check_max, check_taps, kept_taps};
 use super::parts::is_short;
 use super::{LANES, Pool2d, Windows, check_gradient, check_images};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
-use crate::ops::Operator;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, pool2d as reference};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -45,12 +43,12 @@ pub struct Unpool {
 }
 
 impl Unpool {
-    fn windows(&self) -> Windows {
+    pub(crate) fn windows(&self) -> Windows {
         self.pool.into()
     }
 
     /// Shape of the output for an input of this shape: what the pooling could have been of.
-    fn output_shape(&self, input: &Shape) -> Result<Shape, String> {
+    pub(crate) fn output_shape(&self, input: &Shape) -> Result<Shape, String> {
         check_max(&self.windows())?;
         let [h, w] = self.output_size;
         let pooled =
@@ -99,10 +97,6 @@ impl Unpool {
         let kernel = self.joined(cx, &[&WINNER, &FIND_LAST], output)?.with("OUTPUTS", cx.index(windows)?);
         cx.dispatch(kernel, &[last.clone(), cx.input(1)], windows.div_ceil(LANES));
         Ok((self.joined(cx, &[&WINNER, &LAST_KEPT, main], output)?, Some(last)))
-    }
-
-    fn winners(&self, taps: &Array, count: usize) -> Vec<usize> {
-        reference::unpack_taps(taps, count, self.windows().taps_per_word(self.output_size))
     }
 }
 
@@ -155,12 +149,6 @@ impl Operator for MaxUnpool2d {
         cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let winners = self.0.winners(inputs[1], inputs[0].data.len());
-        let output = self.0.output_shape(&inputs[0].shape).expect("the shape rule has passed");
-        vec![reference::max_unpool2d(inputs[0], &winners, &self.0.windows(), output)]
-    }
 }
 
 /// The gradient of [`MaxUnpool2d`]. Inputs: the output's gradient and the taps. Output: the gradient of x.
@@ -207,11 +195,6 @@ impl Operator for MaxUnpool2dGrad {
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
         cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let winners = self.unpool.winners(inputs[1], self.input.elements());
-        vec![reference::max_unpool2d_grad(inputs[0], &winners, &self.unpool.windows(), &self.input)]
     }
 }
 

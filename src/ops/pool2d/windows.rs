@@ -3,8 +3,8 @@
 use super::GROUP;
 use super::parts::nested;
 use crate::error::Result;
+use crate::op::LowerContext;
 use crate::ops::serial;
-use crate::plan::LowerContext;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;

@@ -3,12 +3,9 @@
 
 use super::{RowNorm, Rows, pack};
 use crate::error::Result;
-use crate::ops::Operator;
+use crate::op::{Caps, LowerContext, Operand, Operator, reader};
 use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat, serial_terms};
-use crate::ops::pointwise;
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext, Operand};
-use crate::reference::{Array, row_norm as reference};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -53,7 +50,7 @@ impl RowNormGrad {
     fn weights(&self, cx: &LowerContext<'_>, width: usize) -> (String, Option<Operand>) {
         if self.0.weight {
             let reach = self.0.index_map(&cx.input_type(0).shape);
-            return (pointwise::reader("weight_at", 3, reach, width), Some(cx.input(3)));
+            return (reader("weight_at", 3, reach, width), Some(cx.input(3)));
         }
         ("fn weight_at(at: u32) -> Pack {\n    return Pack(1.0);\n}\n".into(), None)
     }
@@ -133,15 +130,6 @@ impl Operator for RowNormGrad {
         Ok(())
     }
 
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::row_norm_grad(&self.0, inputs)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        // From what the gradient alone gives, its mean and its line in x are taken away.
-        Some(reference::largest_by_gradient(&self.0, inputs))
-    }
-
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
         serial::shared(self.0.terms(&inputs[0].shape), 64)
     }
@@ -205,17 +193,6 @@ impl Operator for RowNormGradParameters {
         };
         let operands = vec![cx.output(0), cx.output(1)];
         sums.lower(cx, Finalizer { files: &[&PARAMETER_FINALIZE], constants: &[], operands })
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::row_norm_grad_parameters(&self.0, inputs)
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        // Of the terms' magnitudes: the gradient's by itself, or as far as x is apart from its mean.
-        let apart = if output == 0 { reference::normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
-        let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
-        Some(reference::sum_by_weight(&self.0, &terms).largest())
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -10,15 +10,12 @@ mod gradients;
 
 pub use gradients::{RowNormGrad, RowNormGradParameters};
 
-use super::Operator;
 use super::batch_norm::{ChannelSplit, Finalizer, flat, moments};
 use super::loops::{fits, shared, tree};
-use super::pointwise::{EpilogueOp, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::{BackwardContext, Graph, Value};
+use crate::graph::{Graph, Value};
+use crate::op::{BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise};
 use crate::ops::serial;
-use crate::plan::{Caps, LowerContext};
-use crate::reference::{Array, row_norm as reference};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -290,10 +287,6 @@ impl Operator for RowNorm {
         let (kernel, groups, width) = flat(cx, &shape, &[&NO_BIAS, &APPLY])?;
         cx.dispatch_epilogue(kernel, &[x, statistics, y], groups, width);
         Ok(())
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        reference::row_norm(self, inputs)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {

@@ -7,12 +7,8 @@
 mod build;
 mod functions;
 
-use super::Operator;
-use super::pointwise::{self, IndexMap, Pointwise};
 use crate::error::Result;
-use crate::graph::BackwardContext;
-use crate::plan::LowerContext;
-use crate::reference::{Array, unary as reference};
+use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
 use crate::tensor::{DType, TensorType};
 use functions::Saved;
 pub(crate) use functions::{SELU_ALPHA, SELU_SCALE};
@@ -144,14 +140,6 @@ impl Operator for Unary {
         })
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::unary(*self, inputs[0])]
-    }
-
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         inputs[0].shape.elements() as u64
     }
@@ -193,14 +181,6 @@ impl Operator for UnaryGrad {
             index_map: vec![IndexMap::Same; 2],
             numbers: function.numbers,
         })
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        pointwise::lower(cx)
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![reference::unary_grad(self.function, inputs[0], inputs[1])]
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

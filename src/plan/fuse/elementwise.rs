@@ -2,7 +2,8 @@
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::{Node, Value};
-use crate::ops::pointwise::{Chain, EpilogueOp, IndexMap};
+use crate::op::{EpilogueOp, IndexMap};
+use crate::ops::chain::Chain;
 use crate::ops::reshape::Reshape;
 use std::sync::Arc;
 

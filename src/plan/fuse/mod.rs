@@ -11,8 +11,9 @@ mod norm;
 mod pool;
 mod rewrite;
 
-use super::{Caps, PlanOptions, live_nodes};
+use super::{PlanOptions, live_nodes};
 use crate::graph::{Graph, Value};
+use crate::op::Caps;
 use rewrite::{Group, Rewrite, Slot};
 use std::fmt;
 

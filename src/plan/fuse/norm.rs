@@ -3,7 +3,7 @@
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::Node;
-use crate::ops::Operator;
+use crate::op::Operator;
 use crate::ops::batch_norm::{BatchNormGrad, BatchNormMaxPoolGrad};
 use crate::ops::conv2d::Conv2dGradBias;
 use std::sync::Arc;

@@ -2,10 +2,11 @@
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::Node;
+use crate::op::Operator;
 use crate::ops::batch_norm::{
     BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps, pools,
 };
-use crate::ops::pointwise::Chain;
+use crate::ops::chain::Chain;
 use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad, Windows};
 use crate::ops::unary::{Unary, UnaryGrad};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     rewrite.replace(groups)
 }
 
-fn downcast<T: crate::ops::Operator>(operator: &Arc<dyn crate::ops::Operator>) -> Option<&T> {
+fn downcast<T: Operator>(operator: &Arc<dyn Operator>) -> Option<&T> {
     let operator: &dyn std::any::Any = operator.as_ref();
     operator.downcast_ref()
 }

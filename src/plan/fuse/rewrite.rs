@@ -5,8 +5,8 @@
 //! nothing is read after it was overwritten, that nothing is dropped which a node or the user reads.
 
 use crate::graph::{Graph, Node, Source, Value};
-use crate::ops::Operator;
-use crate::plan::{Caps, MAX_ITERATIONS, PlanOptions, draft};
+use crate::op::{Caps, MAX_ITERATIONS, Operator};
+use crate::plan::{PlanOptions, draft};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -15,7 +15,8 @@ use numbers::Random;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use wgrad::plan::{AdapterKind, Fusion};
+use wgrad::op::AdapterKind;
+use wgrad::plan::Fusion;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Result, Value};
 
 /// Graphs of each kind that a plain run of the tests makes.

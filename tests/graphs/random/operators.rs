@@ -3,7 +3,7 @@
 use super::numbers::Random;
 use std::sync::Arc;
 use wgrad::Shape;
-use wgrad::ops::Operator;
+use wgrad::op::Operator;
 use wgrad::ops::argmax::ArgMax;
 use wgrad::ops::arithmetic::{Binary, ExtremumGrad};
 use wgrad::ops::batch_norm::{

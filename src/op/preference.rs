@@ -4,7 +4,7 @@
 //! particular about the shape (`Operator::shape_class`); the first of the row below that is among them
 //! is taken. Operators without a row have one variant.
 
-use super::caps::AdapterKind;
+use super::AdapterKind;
 
 /// The class of shapes that have no row of their own.
 pub(crate) const ANY: &str = "any";

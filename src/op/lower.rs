@@ -1,9 +1,9 @@
 //! What an operator sees when it becomes dispatches.
 
-use super::caps::Caps;
+use super::Caps;
+use super::epilogue::{self, EpilogueOp, Watched};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::pointwise::{self, EpilogueOp, Watched};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
 use std::sync::Arc;
@@ -198,16 +198,16 @@ impl<'p> LowerContext<'p> {
     ) {
         let watched = if stored { Watched::Stored } else { Watched::Epilogue };
         let mut watched = if self.hook.is_some() { watched } else { Watched::Nothing };
-        let (mut files, mut glue, mut bound) = pointwise::glue(&self.chain, width, watched, stored);
+        let (mut files, mut glue, mut bound) = epilogue::glue(&self.chain, width, watched, stored);
         if watched != Watched::Nothing
             && operands.len() + bound.len() >= self.caps.max_storage_buffers as usize
         {
             (watched, self.hooked.1) = (Watched::Nothing, true);
-            (files, glue, bound) = pointwise::glue(&self.chain, width, watched, stored);
+            (files, glue, bound) = epilogue::glue(&self.chain, width, watched, stored);
         }
         let mut operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
         let mut kernel =
-            kernel.epilogue_iterations(pointwise::iterations(&self.chain, width)).joined(&files, &glue);
+            kernel.epilogue_iterations(epilogue::iterations(&self.chain, width)).joined(&files, &glue);
         if let (Some(hook), false) = (self.hook, watched == Watched::Nothing) {
             operands.push(Operand::Count(hook.count));
             kernel = kernel.reporting(hook.least_bits);
@@ -233,7 +233,7 @@ impl<'p> LowerContext<'p> {
         workgroups: usize,
         width: usize,
     ) {
-        let (files, glue, _) = pointwise::glue(&[], width, Watched::Nothing, false);
+        let (files, glue, _) = epilogue::glue(&[], width, Watched::Nothing, false);
         self.dispatch(kernel.joined(&files, &glue), operands, workgroups);
     }
 

@@ -1,0 +1,121 @@
+//! What the numerics watch found, as plain data. The session finds it (`session/watch`), and an error carries it.
+
+use std::fmt;
+
+/// The first step in which anything was not finite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotFinite {
+    /// The step's number, as [`Session::step_number`](crate::Session::step_number) counts.
+    pub step: u32,
+    /// The first node, in order of the graph, whose output was not finite. `None` where a parameter or state was not,
+    /// and nothing came of it in that step.
+    pub node: Option<NodeFault>,
+    /// What was not finite before the step, if that is where it came from.
+    pub source: Option<SourceFault>,
+}
+
+/// A node whose output was not finite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeFault {
+    /// What the node does: an operator, or several that were fused.
+    pub operator: String,
+    /// The node's name.
+    pub node: String,
+    /// Which of its outputs; 0 for an optimizer's update, whose tensors count together.
+    pub output: usize,
+    /// The parameter or state whose new value it is, if it is one's.
+    pub updates: Option<String>,
+    /// Elements of it that were not finite. Where operators were fused, those too that were not finite behind any
+    /// of the operators. Of an update, padding between tensors may count, where the rate or a norm is not finite.
+    pub elements: u64,
+    /// Whether the node updates parameters.
+    pub is_update: bool,
+}
+
+/// Contents that were not finite before a step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceFault {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Its name.
+    pub name: String,
+    /// Elements that were not finite.
+    pub elements: u64,
+    /// Flat index of the first of them, where it is known.
+    pub position: Option<u64>,
+}
+
+/// What a step starts from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// Written before the step.
+    Input,
+    /// Fixed contents.
+    Constant,
+    /// Trained, or loaded.
+    Parameter,
+    /// Running statistics, an optimizer's state.
+    State,
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SourceKind::Input => "input",
+            SourceKind::Constant => "constant",
+            SourceKind::Parameter => "parameter",
+            SourceKind::State => "state",
+        })
+    }
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {} (counted from 0): ", self.step)?;
+        if let Some(source) = &self.source {
+            write!(f, "{source}")?;
+            if let Some(node) = &self.node {
+                write!(f, "; first to follow: {node}")?;
+            }
+            return f.write_str(match source.kind {
+                SourceKind::Input => "; check the data, and how it is normalised",
+                SourceKind::Constant => "; check the tensor that the graph was built with",
+                _ => "; load other weights, or resume an earlier checkpoint",
+            });
+        }
+        let Some(node) = &self.node else { return f.write_str("nothing is known") };
+        write!(f, "{node}, the first in the graph to do so")?;
+        f.write_str(if node.is_update {
+            "; lower the learning rate or clip the gradients"
+        } else {
+            "; lower the learning rate, clip the gradients, or check the range of the inputs"
+        })
+    }
+}
+
+impl fmt::Display for NodeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NodeFault { operator, node, output, updates, elements, .. } = self;
+        let are = if *elements == 1 { "element that is" } else { "elements that are" };
+        let which = match updates {
+            Some(name) => format!(" (its \"{name}\")"),
+            None if *output == 0 => String::new(),
+            None => format!(" (output {output})"),
+        };
+        write!(f, "{operator} \"{node}\"{which} made {elements} {are} not finite")
+    }
+}
+
+impl fmt::Display for SourceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SourceFault { kind, name, elements, position } = self;
+        let are = if *elements == 1 { "element that is" } else { "elements that are" };
+        write!(f, "{kind} \"{name}\" holds {elements} {are} not finite")?;
+        match position {
+            Some(position) if *elements == 1 => write!(f, ", at position {position}"),
+            Some(position) => write!(f, ", the first at position {position}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Epilogues: chains of element-wise operators that run within the kernel which stores their input.
+//!
+//! An element-wise operator says which WGSL function makes one element ([`Pointwise`]). A kernel that stores
+//! through `epilogue(at, value)` can take a chain of them along: the glue generated here is that function, which
+//! calls theirs in order. The plan decides what chain goes where (`plan/fuse`); `index_map` has how inputs are
+//! broadcast.
+
+use super::index_map::{IndexMap, Load, load};
+use super::{Array, Operand, Operator};
+use crate::graph::Value;
+use crate::shader::{Constant, ShaderFile};
+use crate::shader_file;
+use crate::tensor::Shape;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+static ELEMENT_1: ShaderFile = shader_file!("shared/element_1");
+static ELEMENT_4: ShaderFile = shader_file!("shared/element_4");
+static PHILOX: ShaderFile = shader_file!("shared/philox");
+static UNITS: ShaderFile = shader_file!("shared/units");
+pub(crate) static WATCH: ShaderFile = shader_file!("shared/watch");
+
+/// Number of the first binding of a chain's own operands: past those of any kernel.
+const FIRST_BINDING: usize = 32;
+
+/// How an operator makes one element of its only output from its inputs.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    /// The file that defines the function, in terms of `Element`: an f32 or a vec4 of them.
+    pub file: &'static ShaderFile,
+    /// The function. Its parameters are the operator's inputs, in order, all of type `Element`, and then
+    /// `numbers`, each an f32.
+    pub function: &'static str,
+    /// Which element of each input goes into element `i` of the output.
+    pub index_map: Vec<IndexMap>,
+    /// Attributes that the function takes.
+    pub numbers: Vec<f32>,
+}
+
+/// An operator at work within a chain: the chain's value is one of its inputs, the others are
+/// tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct EpilogueOp {
+    pub operator: Arc<dyn Operator>,
+    pub pointwise: Pointwise,
+    /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors alone.
+    pub inputs: Vec<Option<Value>>,
+    /// The shape that the operator gives the chain's value: elements in the same order.
+    pub shape: Shape,
+}
+
+/// Which values of a kernel the numerics watch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watched {
+    /// None.
+    Nothing,
+    /// What `epilogue` is given, each link makes of it, and it returns.
+    Epilogue,
+    /// What passes through `stored(value)`.
+    Stored,
+}
+
+/// Writes `epilogue` for a chain, with `width` elements at a time, and says what it binds. With `stored`, writes
+/// that function too: what a kernel stores after combining several finished values.
+pub(crate) fn glue(
+    links: &[EpilogueOp],
+    width: usize,
+    watched: Watched,
+    stored: bool,
+) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
+    let element = if width == 4 { "vec4<f32>" } else { "f32" };
+    let kind = if width == 4 { "vector" } else { "scalar" };
+    let mut files = vec![if width == 4 { &ELEMENT_4 } else { &ELEMENT_1 }];
+    let (mut declarations, mut body) = (String::new(), String::new());
+    // What is bound, and whether as whole elements: a tensor that several links read is bound once.
+    let mut bound: Vec<(Value, bool)> = Vec::new();
+    for link in links {
+        if link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_))) {
+            files.extend([&PHILOX, &UNITS]);
+        }
+        files.push(link.pointwise.file);
+        let arguments: Vec<String> = link
+            .inputs
+            .iter()
+            .zip(&link.pointwise.index_map)
+            .map(|(input, &index_map)| {
+                let Some(value) = *input else { return "value".to_owned() };
+                let whole = width == 4 && Load::of(index_map, width) == Load::Whole;
+                let known = bound.iter().position(|&binding| binding == (value, whole));
+                let number = known.unwrap_or_else(|| {
+                    let number = bound.len();
+                    bound.push((value, whole));
+                    let _ = writeln!(
+                        declarations,
+                        "@group(0) @binding({}) var<storage, read> operand_{number}: array<{}>;",
+                        FIRST_BINDING + number,
+                        match index_map {
+                            IndexMap::Units(_) => "u32",
+                            _ if whole => "vec4<f32>",
+                            _ => "f32",
+                        }
+                    );
+                    number
+                });
+                load(&format!("operand_{number}"), element, index_map, width)
+            })
+            .chain(link.pointwise.numbers.iter().map(|&number| format!("{}", Constant::from(number))))
+            .collect();
+        let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
+        if watched == Watched::Epilogue {
+            let _ = writeln!(body, "    suspect |= suspect_{kind}(value);");
+        }
+    }
+    if watched == Watched::Epilogue {
+        body = format!("    var suspect = suspect_{kind}(value);\n{body}    watch_{kind}(suspect);\n");
+    }
+    let mut text = format!(
+        "{declarations}fn epilogue(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
+    );
+    if stored {
+        let watch =
+            if watched == Watched::Stored { "    watch_scalar(suspect_scalar(value));\n" } else { "" };
+        let _ = write!(text, "fn stored(value: f32) -> f32 {{\n{watch}    return value;\n}}\n");
+    }
+    if watched != Watched::Nothing {
+        files.push(&WATCH);
+    }
+    (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
+}
+
+/// Upper bound on the loop iterations of one call of a chain's `epilogue`.
+pub(crate) fn iterations(links: &[EpilogueOp], width: usize) -> u64 {
+    let draws = |link: &EpilogueOp| {
+        let units = link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_)));
+        if units { width as u64 * PHILOX.iterations() } else { 0 }
+    };
+    links.iter().map(|link| link.pointwise.file.iterations() + draws(link)).sum()
+}
+
+/// WGSL of a function `name(at)` that gives what goes into elements `at * width` and on from the buffer at
+/// this binding. For kernels that use an operand before their result is there to be finished.
+pub(crate) fn reader(name: &str, binding: usize, index_map: IndexMap, width: usize) -> String {
+    let element = if width == 4 { "vec4<f32>" } else { "f32" };
+    let stored = if Load::of(index_map, width) == Load::Whole { element } else { "f32" };
+    let load = load(&format!("{name}_operand"), element, index_map, width);
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> {name}_operand: array<{stored}>;\nfn {name}(at: u32) -> {element} {{\n    return {load};\n}}\n"
+    )
+}
+
+impl EpilogueOp {
+    /// Inputs that are tensors.
+    pub fn operands(&self) -> usize {
+        self.inputs.iter().flatten().count()
+    }
+
+    /// What the operator makes of the chain's value and its operands, in order.
+    pub fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
+        let mut operands = operands.iter();
+        let of = |input: &Option<Value>| match input {
+            None => value,
+            Some(_) => operands.next().expect("every operand is an input"),
+        };
+        let arguments: Vec<&Array> = self.inputs.iter().map(of).collect();
+        self.operator.reference(&arguments).swap_remove(0)
+    }
+}

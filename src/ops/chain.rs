@@ -1,0 +1,95 @@
+//! An operator with an epilogue: what the plan's fusion puts in the place of several nodes.
+
+use crate::error::Result;
+use crate::graph::Node;
+use crate::op::{Caps, EpilogueOp, LowerContext, Operator};
+use crate::tensor::TensorType;
+use std::sync::Arc;
+
+/// An operator followed by a chain of operators that work element by element on its first output.
+///
+/// Inputs are the head's own, then what the links bind. To the plan it is the head: the same name,
+/// variants and dispatches.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub head: Arc<dyn Operator>,
+    pub head_inputs: usize,
+    pub links: Vec<Arc<EpilogueOp>>,
+    /// At the most as many operands as one of its kernels binds.
+    pub operands: usize,
+}
+
+impl Chain {
+    /// The operator of a node, with nothing after it yet.
+    pub fn new(node: &Node) -> Chain {
+        Chain {
+            head: Arc::clone(&node.operator),
+            head_inputs: node.inputs.len(),
+            links: Vec::new(),
+            operands: usize::MAX,
+        }
+    }
+
+    fn head_kinds<'t>(&self, inputs: &[&'t TensorType]) -> Vec<&'t TensorType> {
+        inputs[..self.head_inputs].to_vec()
+    }
+}
+
+impl Operator for Chain {
+    fn name(&self) -> &'static str {
+        self.head.name()
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        let bound = self.links.iter().flat_map(|link| &link.inputs).flatten().count();
+        (self.head_inputs + bound, self.head_inputs + bound)
+    }
+
+    fn describe(&self) -> String {
+        let links: Vec<String> = self.links.iter().map(|link| link.operator.describe()).collect();
+        format!("{} + {}", self.head.describe(), links.join(" + "))
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        self.head.infer(&self.head_kinds(inputs))
+    }
+
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+        self.head.variants(&self.head_kinds(inputs), caps)
+    }
+
+    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
+        self.head.shape_class(&self.head_kinds(inputs))
+    }
+
+    fn has_epilogue(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
+        let head = Node {
+            operator: Arc::clone(&self.head),
+            inputs: cx.node.inputs[..self.head_inputs].to_vec(),
+            ..cx.node.clone()
+        };
+        cx.within(&head, &self.links)
+    }
+
+    fn in_place(&self) -> Vec<(usize, usize)> {
+        self.head.in_place()
+    }
+
+    fn tolerance(&self) -> f64 {
+        let links = self.links.iter().map(|link| link.operator.tolerance());
+        links.fold(self.head.tolerance(), f64::max)
+    }
+
+    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+        self.head.serial_terms(&self.head_kinds(inputs), variant)
+    }
+
+    fn flops(&self, inputs: &[&TensorType]) -> u64 {
+        let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
+        self.head.flops(&self.head_kinds(inputs)) + (elements * self.links.len()) as u64
+    }
+}

@@ -1,0 +1,59 @@
+//! An operator with an epilogue: the head, and what each link makes of the value before it.
+
+use crate::op::{Array, Operator, Reference};
+use crate::ops::chain::Chain;
+
+impl Chain {
+    /// The head's value, and what each link makes of the value before it.
+    fn follow(&self, value: Array, inputs: &[&Array]) -> Vec<Array> {
+        let mut bound = &inputs[self.head_inputs..];
+        let mut values = vec![value];
+        for link in &self.links {
+            let value = values.last_mut().expect("the first is there");
+            value.shape = link.shape.clone();
+            let (operands, rest) = bound.split_at(link.operands());
+            bound = rest;
+            let next = link.reference(value, operands);
+            values.push(next);
+        }
+        values
+    }
+}
+
+impl Reference for Chain {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut outputs = self.head.reference(&inputs[..self.head_inputs]);
+        let followed = self.follow(outputs[0].clone(), inputs).pop().expect("the last is there");
+        outputs[0].data = followed.data;
+        outputs
+    }
+
+    // A link that subtracts may leave nothing but what was rounded before it. So this is what the rest of the
+    // chain makes of the error that the head, or a link, may have.
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let head = &inputs[..self.head_inputs];
+        let terms = self.head.largest_sum_of_terms(output, head);
+        if output > 0 {
+            return terms;
+        }
+        let values = self.follow(self.head.reference(head).swap_remove(0), inputs);
+        let makers = std::iter::once(&self.head).chain(self.links.iter().map(|link| &link.operator));
+        let mut bound = &inputs[self.head_inputs..];
+        // How far each element may be off in front of a link, by the error of whichever maker moves it most.
+        let mut moves = values[0].map(|_| 0.0);
+        for (i, (link, maker)) in self.links.iter().zip(makers).enumerate() {
+            let (value, exact) = (&values[i], &values[i + 1]);
+            let scale = if i == 0 { value.largest().max(terms.unwrap_or(0.0)) } else { value.largest() };
+            moves = moves.map(|moves| moves.max(maker.tolerance() * scale));
+            moves.shape = value.shape.clone();
+            let (operands, rest) = bound.split_at(link.operands());
+            bound = rest;
+            let [up, down] = [1.0, -1.0].map(|sign| {
+                let moved = link.reference(&value.zip(&moves, |x, moves| x + sign * moves), operands);
+                moved.zip(exact, |moved, exact| (moved - exact).abs())
+            });
+            moves = up.zip(&down, f64::max);
+        }
+        Some(moves.largest() / self.tolerance())
+    }
+}
