@@ -65,7 +65,53 @@ pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};
 pub use weights::Weights;
 
-/// The README's loop is compiled with the tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+/// The Rust code of the README and of every page below `docs/` is compiled, and run where it says so, with the
+/// tests.
+#[cfg(any(doctest, test))]
+mod guides {
+    macro_rules! guides {
+        ($($page:ident: $path:literal,)*) => {
+            $(
+                #[cfg(doctest)]
+                #[doc = include_str!(concat!("../", $path))]
+                struct $page;
+            )*
+
+            #[cfg(test)]
+            const PATHS: &[&str] = &[$($path),*];
+        };
+    }
+
+    guides! {
+        Readme: "README.md",
+        Documentation: "docs/README.md",
+        Examples: "docs/examples.md",
+        Features: "docs/features.md",
+        Operators: "docs/operators.md",
+        Performance: "docs/performance.md",
+        Profile: "docs/profile.md",
+        PytorchWeights: "docs/pytorch-weights.md",
+        SpecialValues: "docs/special-values.md",
+        Train: "docs/train.md",
+        Verify: "docs/verify.md",
+        WriteALayer: "docs/write-a-layer.md",
+        WriteAnOperator: "docs/write-an-operator.md",
+    }
+
+    #[cfg(test)]
+    #[test]
+    fn every_page_is_compiled() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+        let mut found: Vec<String> = std::fs::read_dir(docs)
+            .expect("the crate has its docs")
+            .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
+            .filter(|name| name.ends_with(".md"))
+            .map(|name| format!("docs/{name}"))
+            .collect();
+        found.push("README.md".into());
+        found.sort();
+        let mut listed = PATHS.to_vec();
+        listed.sort_unstable();
+        assert_eq!(listed, found);
+    }
+}
