@@ -1,8 +1,9 @@
-//! The one error type of the crate, and the `Result` alias that uses it.
+//! The crate's error type and its `Result` alias.
 //!
-//! Messages are lowercase, name the node or the file, say what was expected and what was found,
-//! and end with what to do where that is not obvious. Names and texts in them may come from anywhere, so they
-//! are printed by [`printable`](crate::file::printable) and its kin. Nothing here formats for colour or logs.
+//! Messages are lowercase, name the node or the file, say what was expected and what was found, and end with
+//! advice where it is not obvious. Names and texts in them may come from files or drivers, so
+//! [`printable`](crate::file::printable) and its variants escape them. Nothing here formats for colour or
+//! logs.
 
 use crate::file::{
     printable as name, printable_lines as lines, printable_message as text, printable_path as file,
@@ -13,7 +14,7 @@ use std::time::Duration;
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong through a user, a file, an adapter or a driver.
+/// Errors that a user, a file, an adapter or a driver can cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,7 +28,7 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
-    /// The graph as a whole is used wrongly: a value of another graph, a name given twice.
+    /// The graph as a whole is misused: a value of another graph, a name given twice.
     #[error("graph: {}", text(_0))]
     Graph(String),
     /// A dispatch would exceed a limit of the adapter.
@@ -37,29 +38,29 @@ pub enum Error {
         operator: String,
         /// The node's name.
         node: String,
-        /// The limit, what it allows, what was needed and what to do where a smaller batch is no help.
+        /// The limit, the size it allows, the size needed, and advice where a smaller batch would not help.
         message: String,
-        /// The largest batch size (leading dimension of the first input) with which the whole
-        /// graph fits; `None` where the batch is not at fault, or no batch fits.
+        /// The largest batch size (leading dimension of the first input) with which the whole graph fits.
+        /// `None` if the batch is not at fault, or if no batch fits.
         largest_batch: Option<usize>,
     },
-    /// A kernel variant was asked for that does not exist or does not apply.
+    /// The requested kernel variant does not exist or does not apply.
     #[error(
         "{operator} \"{}\": variant \"{}\" does not apply here; it can be one of: {offered}",
         name(node),
         name(variant)
     )]
     Variant {
-        /// Operator asked.
+        /// The operator.
         operator: String,
         /// The node's name.
         node: String,
-        /// The variant asked for.
+        /// The requested variant.
         variant: String,
-        /// The ones that apply to this shape on this adapter.
+        /// Variants that apply to this shape on this adapter.
         offered: String,
     },
-    /// No adapter, or none that matches what was asked for.
+    /// No adapter, or none that matches the request.
     #[error("no usable GPU adapter: {}", text(_0))]
     Adapter(String),
     /// The driver refused something or reported a fault.
@@ -67,7 +68,7 @@ pub enum Error {
     Device {
         /// The adapter's name.
         adapter: String,
-        /// What the driver said.
+        /// The driver's message.
         message: String,
     },
     /// The device is lost, and so is everything on it. Every later call on it fails with this error.
@@ -79,11 +80,11 @@ pub enum Error {
     DeviceLost {
         /// The adapter's name.
         adapter: String,
-        /// Why, as far as the driver says.
+        /// The driver's reason.
         reason: String,
     },
-    /// The GPU was not done within the limit that [`Device::set_wait_limit`](crate::Device::set_wait_limit) set.
-    /// Nothing is lost: what was submitted goes on running.
+    /// The GPU was not done within the limit that [`Device::set_wait_limit`](crate::Device::set_wait_limit)
+    /// set. Nothing is lost: submitted work keeps running.
     #[error(
         "device \"{}\": {} was not done within {limit:?}; wait again, or set a longer limit with Device::set_wait_limit",
         name(adapter),
@@ -104,22 +105,22 @@ pub enum Error {
         name(expected)
     )]
     OtherDevice {
-        /// What was given, for example `weights`.
+        /// The object that does not belong, for example `weights`.
         object: &'static str,
-        /// The adapter of the device that was expected.
+        /// Adapter of the expected device.
         expected: String,
-        /// The adapter of the device that it belongs to; two devices of one adapter are two devices.
+        /// Adapter of the object's device. It may be the same adapter: opening it twice makes two devices.
         found: String,
     },
-    /// The host lacks memory.
+    /// Not enough host memory.
     #[error("{}: {bytes} bytes of host memory are not available", text(what))]
     HostMemory {
-        /// What the memory was for, for example the name of a parameter.
+        /// Purpose of the memory, for example the name of a parameter.
         what: String,
-        /// How much, in bytes.
+        /// Size of the request, in bytes.
         bytes: u64,
     },
-    /// Data written to, or asked from, a session does not fit the value.
+    /// Data written to a session, or requested from it, does not fit the value.
     #[error("value \"{}\": {}", self::name(name), text(message))]
     Value {
         /// The value's name.
@@ -143,9 +144,9 @@ pub enum Error {
         output: usize,
         /// Flat index of the element with the largest difference.
         element: usize,
-        /// What the GPU gave there.
+        /// The GPU's result there.
         found: f64,
-        /// What the reference gave there.
+        /// The reference's result there.
         expected: f64,
         /// The largest difference over the largest magnitude of the reference.
         error: f64,
@@ -171,7 +172,7 @@ pub enum Error {
         /// The tensor concerned, expected and found.
         message: String,
     },
-    /// A data file is damaged or is not what it says.
+    /// A data file is damaged or has another format than its name or header says.
     #[error("data file {}: {}", file(path), text(message))]
     Data {
         /// The file.
@@ -189,7 +190,7 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
-    /// A setting is outside what it may be.
+    /// A setting is out of range.
     #[error("{setting}: {}", text(message))]
     Setting {
         /// The setting's name, for example `batch_size`.
@@ -200,7 +201,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same of a refusal of the driver, with what was going on in front.
+    /// Puts `what` in front of a driver's message; other errors stay as they are.
     pub(crate) fn about(mut self, what: &str) -> Error {
         if let Error::Device { message, .. } = &mut self {
             *message = format!("{what}: {message}");
@@ -208,7 +209,7 @@ impl Error {
         self
     }
 
-    /// The same of a wait for this step, if that is what it's about.
+    /// Sets the step of an [`Error::Timeout`]; other errors stay as they are.
     pub(crate) fn of_step(mut self, number: Option<u32>) -> Error {
         if let Error::Timeout { step, .. } = &mut self {
             *step = number;
@@ -216,7 +217,7 @@ impl Error {
         self
     }
 
-    /// The same of a node under the name of the operator that a user asked for.
+    /// Names the operator that the user called in an [`Error::Node`]; other errors stay as they are.
     pub(crate) fn of_operator(mut self, name: &str) -> Error {
         if let Error::Node { operator, .. } = &mut self {
             name.clone_into(operator);

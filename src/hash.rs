@@ -1,4 +1,4 @@
-//! A hash that is the same everywhere and for ever, for streams of random numbers and for files.
+//! A hash that never changes between platforms or versions, for random streams and files.
 
 /// 64-bit FNV-1a.
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {

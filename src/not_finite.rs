@@ -2,31 +2,33 @@
 
 use std::fmt;
 
-/// The first step in which anything was not finite.
+/// The first step with anything that was not finite.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NotFinite {
     /// The step's number, as [`Session::step_number`](crate::Session::step_number) counts.
     pub step: u32,
-    /// The first node, in order of the graph, whose output was not finite. `None` where a parameter or state was not,
-    /// and nothing came of it in that step.
+    /// The first node, in the graph's order, whose output was not finite. `None` if only a parameter or state
+    /// was not finite, and no node's output.
     pub node: Option<NodeFault>,
-    /// What was not finite before the step, if that is where it came from.
+    /// The input, constant, parameter or state that was not finite before the step, if the finding came from
+    /// one.
     pub source: Option<SourceFault>,
 }
 
 /// A node whose output was not finite.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeFault {
-    /// What the node does: an operator, or several that were fused.
+    /// The operator, or several that were fused.
     pub operator: String,
     /// The node's name.
     pub node: String,
     /// Which of its outputs; 0 for an optimizer's update, whose tensors count together.
     pub output: usize,
-    /// The parameter or state whose new value it is, if it is one's.
+    /// The parameter or state that this output updates, if any.
     pub updates: Option<String>,
-    /// Elements of it that were not finite. Where operators were fused, those too that were not finite behind any
-    /// of the operators. Of an update, padding between tensors may count, where the rate or a norm is not finite.
+    /// Number of elements that were not finite. For fused operators it includes elements that were not finite
+    /// after any of them. For an update it may include padding between tensors, if the rate or a norm is not
+    /// finite.
     pub elements: u64,
     /// Whether the node updates parameters.
     pub is_update: bool,
@@ -45,7 +47,7 @@ pub struct SourceFault {
     pub position: Option<u64>,
 }
 
-/// What a step starts from.
+/// A kind of value that a step starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SourceKind {

@@ -1,6 +1,6 @@
 //! Shapes, element types and tensors in host memory.
 //!
-//! Tensors on the GPU have no type of their own: they are values of a graph, placed by a plan.
+//! A tensor on the GPU is a value of a graph ([`Value`](crate::Value)); a plan decides where it lies.
 
 use crate::error::Result;
 use crate::memory;
@@ -78,7 +78,7 @@ impl fmt::Debug for Shape {
 pub enum DType {
     /// 32-bit float.
     F32,
-    /// 32-bit signed integer: class labels.
+    /// 32-bit signed integer: class labels and indices.
     I32,
     /// 32-bit unsigned integer: counters.
     U32,
@@ -119,7 +119,7 @@ impl TensorType {
         TensorType { shape: shape.into(), dtype: DType::U32 }
     }
 
-    /// Size in bytes. It saturates at 2^48, which is past all memory, so that sums of sizes don't overflow.
+    /// Size in bytes, at most 2^48: larger sizes saturate there, so that sums of sizes don't overflow.
     pub fn bytes(&self) -> u64 {
         (self.shape.elements() as u64).saturating_mul(4).min(1 << 48)
     }
@@ -131,7 +131,8 @@ impl fmt::Display for TensorType {
     }
 }
 
-/// A slice of numbers that can be uploaded to a value of the matching element type.
+/// Borrowed numbers to upload to a value of the same element type. Slices, vectors, arrays and
+/// [`HostTensor`]s convert to it.
 #[derive(Clone, Copy, Debug)]
 pub enum HostSlice<'a> {
     /// Floats.
@@ -166,7 +167,7 @@ impl<'a> HostSlice<'a> {
         self.len() == 0
     }
 
-    /// The elements as they lie in memory.
+    /// The elements as bytes, in the host's byte order.
     pub fn bytes(&self) -> &'a [u8] {
         match self {
             HostSlice::F32(data) => bytemuck::cast_slice(data),
@@ -227,17 +228,17 @@ impl HostTensor {
         HostTensor { shape: shape.into(), data: HostData::F32(data) }
     }
 
-    /// A float tensor with every element the same.
+    /// A float tensor whose elements are all `value`.
     ///
     /// # Errors
-    /// A shape that host memory does not hold.
+    /// Not enough host memory for the shape.
     pub fn filled(shape: impl Into<Shape>, value: f32) -> Result<Self> {
         let shape = shape.into();
         let data = memory::filled(shape.elements(), value, &format!("a tensor {shape}"))?;
         Ok(HostTensor::f32(shape, data))
     }
 
-    /// A tensor of the given type from the bytes that a GPU buffer held.
+    /// A tensor of type `kind` from the bytes of a GPU buffer.
     ///
     /// # Errors
     /// Not enough host memory.
@@ -256,7 +257,7 @@ impl HostTensor {
         Ok(HostTensor { shape: kind.shape.clone(), data })
     }
 
-    /// Fails unless it holds as many numbers as its shape has elements.
+    /// Checks that `data` holds as many numbers as `shape` has elements.
     ///
     /// # Errors
     /// A message with both numbers.
@@ -281,7 +282,7 @@ impl HostTensor {
         }
     }
 
-    /// Every element as `f64`, exactly.
+    /// Every element as `f64`. The conversion is exact.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.data {
             HostData::F32(data) => data.iter().map(|&x| f64::from(x)).collect(),

@@ -1,14 +1,13 @@
-//! Batches: images as floats and labels as i32 in buffers that are used again.
+//! Batches: images as f32 and labels as i32, in buffers that are reused.
 //!
-//! A graph has one batch size, so the last batch of an epoch has to be made whole. How depends on
-//! what it is for:
+//! A graph has one batch size, so the last batch of an epoch is filled up:
 //!
-//! - In **training** ([`Samples::batches`]) it is filled up with the first samples of the same order.
-//!   Rows of zeros, even with ignored labels, would take part in batch norm's statistics; these
-//!   are samples like any other, seen twice in that epoch. With shuffling they are others each time.
-//! - In **evaluation** ([`Samples::padded_batches`]) it is filled up with black images under
-//!   [`IGNORED_LABEL`]. That is exact: in evaluation no layer mixes the rows of a batch, and ignored
-//!   labels count neither in the loss nor among the correct predictions.
+//! - In **training** ([`Samples::batches`]) with the first samples of the same order, which are then seen
+//!   twice in that epoch. Rows of zeros, even with ignored labels, would enter batch norm's statistics. With
+//!   shuffling, each epoch repeats other samples.
+//! - In **evaluation** ([`Samples::padded_batches`]) with black images under [`IGNORED_LABEL`]. That is
+//!   exact: in evaluation no layer mixes the rows of a batch, and ignored labels count neither in the loss
+//!   nor among the correct predictions.
 
 use super::Dataset;
 use crate::error::{Error, Result};
@@ -16,7 +15,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// The label of rows that only fill up a batch; PyTorch's `ignore_index` by default.
+/// The label of padding rows. PyTorch's default `ignore_index`.
 pub const IGNORED_LABEL: i32 = -100;
 
 /// A data set in some order.
@@ -27,8 +26,8 @@ pub struct Samples<'d> {
 }
 
 impl Dataset {
-    /// All samples in an order that follows from `seed` and `epoch` alone: a Fisher-Yates shuffle
-    /// (rand's) with ChaCha8 numbers, the epoch choosing the stream.
+    /// All samples in an order that depends only on `seed` and `epoch`: rand's Fisher-Yates shuffle with
+    /// ChaCha8 numbers, where the epoch selects the stream.
     pub fn shuffled(&self, seed: u64, epoch: u64) -> Samples<'_> {
         let mut samples = self.in_order();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -39,18 +38,18 @@ impl Dataset {
 
     /// All samples as they stand in the file.
     pub fn in_order(&self) -> Samples<'_> {
-        // As many as u32 can number: files count them with one, `Dataset::new` checks.
+        // They fit u32: files count images with one, and `Dataset::new` checks.
         Samples { dataset: self, order: (0..self.len() as u32).collect() }
     }
 }
 
 impl<'d> Samples<'d> {
-    /// The samples' numbers in the data set.
+    /// Indices of the samples in the data set, in this order.
     pub fn order(&self) -> &[u32] {
         &self.order
     }
 
-    /// Batches to train with: the last is filled up with samples from the start of the order.
+    /// Batches to train with. The last one is filled up with samples from the start of the order.
     ///
     /// # Errors
     /// A batch size of zero, or one that memory can't hold.
@@ -58,7 +57,7 @@ impl<'d> Samples<'d> {
         Batches::new(self, batch_size, false)
     }
 
-    /// Batches to evaluate with: the last is filled up with black images under [`IGNORED_LABEL`].
+    /// Batches to evaluate with. The last one is filled up with black images under [`IGNORED_LABEL`].
     ///
     /// # Errors
     /// A batch size of zero, or one that memory can't hold.
@@ -67,18 +66,19 @@ impl<'d> Samples<'d> {
     }
 }
 
-/// A batch as inputs of a graph.
+/// A batch, as a graph's inputs take it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Batch<'b> {
     /// Pixels from 0 to 1 (the byte over 255), shape \[batch, 1, rows, columns].
     pub images: &'b [f32],
     /// Classes, shape \[batch].
     pub labels: &'b [i32],
-    /// Samples of this batch that are neither repeated nor padding; fewer in the last one.
+    /// Number of samples that are neither repeated nor padding: less than the batch size only in the last
+    /// batch.
     pub samples: usize,
 }
 
-/// Makes batches one after the other, in buffers allocated once.
+/// Iterates over batches, in buffers that are allocated once.
 #[derive(Clone, Debug)]
 pub struct Batches<'d> {
     samples: Samples<'d>,
@@ -102,7 +102,7 @@ impl<'d> Batches<'d> {
         let mut labels = Vec::new();
         images.try_reserve_exact(floats).map_err(|_| too_large())?;
         labels.try_reserve_exact(batch_size).map_err(|_| too_large())?;
-        // A table gives the quotient rounded once, as division does, at the price of a load.
+        // A table gives the same bits as the division, for one load.
         let scaled = std::array::from_fn(|byte| byte as f32 / 255.0);
         images.resize(floats, 0.0);
         labels.resize(batch_size, IGNORED_LABEL);
@@ -114,7 +114,7 @@ impl<'d> Batches<'d> {
         self.samples.order.len().div_ceil(self.labels.len())
     }
 
-    /// The next batch; `None` after the last. It is overwritten by the one after it.
+    /// The next batch; `None` after the last. It borrows buffers that the following call overwrites.
     pub fn next_batch(&mut self) -> Option<Batch<'_>> {
         let Samples { dataset, order } = &self.samples;
         if self.next >= order.len() {

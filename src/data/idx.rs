@@ -1,7 +1,7 @@
 //! The IDX format of the MNIST family: a magic number, big-endian sizes, then elements; plain or gzipped.
 //!
-//! A file is checked from end to end before any of it is used. Memory grows with what the file
-//! really holds, never with what its header promises.
+//! A file is checked from end to end before any of it is used. Memory grows with the file's real contents,
+//! never with the sizes in its header.
 
 use crate::error::{Error, Result};
 use crate::file::{self, START, Wanted, foreign};
@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 
 /// The first two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Data sets are held in memory whole; a larger one is refused.
+/// The most bytes of a file's contents. Data sets are held in memory as a whole.
 const LARGEST: u64 = 4 << 30;
-/// Sizes beyond are more likely to be in the wrong order of bytes.
+/// A larger size is more likely to have the wrong byte order.
 const UNLIKELY: u32 = 1 << 24;
-/// Numbers that QMNIST's files say of an image; the first is its class.
+/// Integers for each image in QMNIST's label files; the first is the class.
 const QMNIST_COLUMNS: usize = 8;
 
-/// The third byte of the magic number, bytes of an element, and what elements of its kind are called.
+/// An element type: the third byte of the magic number, size in bytes, and name for errors.
 type Element = (u8, u64, &'static str);
 
 const UNSIGNED_BYTES: Element = (0x08, 1, "unsigned bytes");
@@ -31,12 +31,12 @@ const OTHERS: [Element; 4] = [
     (0x0e, 8, "64-bit floats"),
 ];
 
-/// What a file is to hold.
+/// What a file is expected to hold.
 struct Role {
-    /// Elements and number of dimensions, the usual ones first.
+    /// Accepted element types and numbers of dimensions, the usual ones first.
     kinds: &'static [(Element, u8)],
     name: &'static str,
-    /// What such files look like.
+    /// A description of such files, for errors.
     like: &'static str,
 }
 
@@ -55,7 +55,7 @@ const LABELS: Role = Role {
 pub(super) struct Images {
     /// Count, rows and columns.
     pub sizes: [usize; 3],
-    /// Their product of bytes.
+    /// `count * rows * columns` bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn find(directory: &Path, names: &[&str]) -> Result<PathBuf> {
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => folder = folder.or(Some(path)),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            // What is wrong with it shows when it is opened.
+            // Opening it reports any other problem.
             _ => return Ok(path),
         }
     }
@@ -160,17 +160,17 @@ fn read(path: &Path, role: &Role) -> Result<Contents> {
         }
         _ => {}
     }
-    // The bytes that were looked at come first again.
+    // Put back the bytes that were read already.
     let whole = start.as_slice().chain(file);
     if zipped {
-        // All members, so that bytes after the first one are noticed.
+        // Decode all members, to notice bytes after the first one.
         contents(path, role, MultiGzDecoder::new(whole), metadata.len().saturating_mul(8))
     } else {
         contents(path, role, whole, metadata.len())
     }
 }
 
-/// Reads what is no longer gzipped; of about `length` bytes, it seems.
+/// Reads the uncompressed file. `length` is an estimate of its size in bytes.
 fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Result<Contents> {
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::UnexpectedEof => fault(
@@ -187,7 +187,7 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
     let known =
         role.kinds.iter().find(|((code, ..), dimensions)| magic == [0, 0, *code, *dimensions]).copied();
     let Some((element, dimensions)) = known else {
-        // Past its header, the file need not be sound.
+        // The rest of the file may be damaged; only its start is shown.
         let mut start = magic.to_vec();
         let _ = reader.take(START as u64 - 4).read_to_end(&mut start);
         return Err(fault(path, another_kind(&start, role)));
@@ -245,7 +245,7 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
     Ok(Contents { sizes: sizes.into_iter().map(|size| size as usize).collect(), bytes, element })
 }
 
-/// What a file is that does not start as its role has to, and what to do.
+/// Describes a file whose start does not fit its role, with advice.
 fn another_kind(start: &[u8], role: &Role) -> String {
     let &((code, _, elements), dimensions) = &role.kinds[0];
     let plural = |dimensions: u8| if dimensions == 1 { "dimension" } else { "dimensions" };

@@ -1,6 +1,8 @@
-//! Data sets of images in host memory, and the batches that a session is fed with.
+//! Data sets of grey images in host memory, and batches of them for a session.
 //!
-//! Any four files in the IDX format under MNIST's names will do: MNIST, Fashion-MNIST, KMNIST; QMNIST under its own.
+//! [`Dataset::load`] reads IDX files under MNIST's names (MNIST, Fashion-MNIST, KMNIST) or QMNIST's. Other
+//! data needs nothing from this module: write it to the graph's inputs by
+//! [`Session::write`](crate::Session::write).
 
 mod batches;
 mod idx;
@@ -15,7 +17,7 @@ use std::path::Path;
 /// Classes of the MNIST family.
 const MNIST_CLASSES: usize = 10;
 
-/// Which half of a data set.
+/// Which part of a data set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Split {
     /// Images to train with.
@@ -25,7 +27,7 @@ pub enum Split {
 }
 
 impl Split {
-    /// Names that the files of images and of labels may have: MNIST's, with a dot as some unpack them, QMNIST's.
+    /// Accepted names of the files of images and of labels: MNIST's, the same with a dot, QMNIST's.
     fn files(self) -> [&'static [&'static str]; 2] {
         match self {
             Split::Train => [
@@ -56,17 +58,17 @@ impl Dataset {
     /// (`qmnist-train-images-idx3-ubyte`, `qmnist-test-labels-idx2-int`, ...), plain or gzipped.
     ///
     /// # Errors
-    /// A file that is missing, truncated, too long, damaged or of another kind; as many labels as
-    /// images expected; labels outside the ten classes.
+    /// A file that is missing, truncated, too long, damaged or of another format; a number of labels that
+    /// differs from the number of images; a label outside the ten classes.
     pub fn load(directory: impl AsRef<Path>, split: Split) -> Result<Dataset> {
         let [images, labels] = split.files();
         let directory = directory.as_ref();
         Dataset::from_files(&idx::find(directory, images)?, &idx::find(directory, labels)?, MNIST_CLASSES)
     }
 
-    /// Reads one file of images and one of labels, plain or, where the name ends in `.gz`, gzipped. Images are
-    /// unsigned bytes in three dimensions; labels are unsigned bytes or 32-bit integers in one, or QMNIST's rows of
-    /// eight integers; the first is the class.
+    /// Reads one file of images and one of labels; names that end in `.gz` are gzipped. Images are unsigned
+    /// bytes in three dimensions. Labels are unsigned bytes or 32-bit integers in one dimension, or QMNIST's
+    /// rows of eight integers, whose first is the class.
     ///
     /// # Errors
     /// As [`Dataset::load`], for `classes` classes.
@@ -86,7 +88,8 @@ impl Dataset {
         Ok(Dataset { images: bytes, labels: classes_of, rows, columns, classes })
     }
 
-    /// A data set from memory: `labels.len()` images of `rows` x `columns` bytes, one after the other.
+    /// A data set from memory. `images` holds `labels.len()` images of `rows * columns` bytes, one after the
+    /// other.
     ///
     /// # Errors
     /// No images, sizes that do not match, a label outside `0..classes`.

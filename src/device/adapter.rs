@@ -1,20 +1,20 @@
-//! Choosing and opening an adapter, and what is known of it.
+//! Chooses and opens an adapter, and describes it.
 
 use super::ADAPTER_VARIABLE;
 use crate::error::{Error, Result};
 use crate::op::{AdapterKind, Caps};
 use std::fmt;
 
-/// An adapter's name and nature, for people and reports.
+/// An adapter's name, backend and driver, for people and reports.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AdapterSummary {
     /// The adapter's own name.
     pub name: String,
     /// Vulkan, Metal, Dx12 or BrowserWebGpu.
     pub backend: String,
-    /// Driver and version, as the driver gives them.
+    /// Name and version of the driver.
     pub driver: String,
-    /// Whether it runs kernels on the processor.
+    /// Whether it is a software adapter, which runs kernels on the processor.
     pub software: bool,
 }
 
@@ -45,7 +45,7 @@ fn is_software(info: &wgpu::AdapterInfo) -> bool {
         || ["llvmpipe", "lavapipe", "swiftshader"].iter().any(|s| name.contains(s))
 }
 
-/// All adapters there are, the most capable first.
+/// All adapters of this machine, the most capable first.
 pub(super) async fn all() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         flags: wgpu::InstanceFlags::empty().with_env(),
@@ -53,10 +53,10 @@ pub(super) async fn all() -> Vec<wgpu::Adapter> {
     });
     let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     if adapters.is_empty() {
-        // A browser offers one adapter and no list.
+        // A browser offers one adapter instead of a list.
         adapters.extend(instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.ok());
     }
-    // The processor last; among GPUs, one with its own memory first.
+    // GPUs with their own memory come first, software adapters last.
     adapters.sort_by_key(|a| rank(&a.get_info()));
     adapters
 }
@@ -96,7 +96,7 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
             label: Some("wgrad"),
             required_features: offered & useful,
             required_limits: adapter.limits(),
-            // Small blocks: of large ones, a small network's buffers leave megabytes empty.
+            // Small blocks, because a small network's buffers would leave megabytes of a large one empty.
             memory_hints: wgpu::MemoryHints::Manual {
                 suballocated_device_memory_block_size: (1 << 20)..(8 << 20),
             },

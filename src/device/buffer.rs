@@ -5,11 +5,11 @@ use crate::error::{Error, Result};
 use crate::memory;
 use std::sync::atomic::Ordering;
 
-/// Bytes of one upload; larger ones go in pieces.
+/// Bytes of one upload. Larger ones are split.
 const PIECE: usize = 16 << 20;
-/// Staging memory that an upload takes in addition to its bytes, roughly.
+/// Staging memory that an upload takes in addition to its bytes; an estimate.
 const STAGING_OVERHEAD: u64 = 4 << 10;
-/// Bytes of uploads that the GPU may not be done with, at most.
+/// The most bytes of uploads that may be pending on the GPU.
 const MOST_STAGED: u64 = 64 << 20;
 
 /// Memory on the device.
@@ -36,7 +36,7 @@ impl Device {
             .map(|raw| Buffer { raw })
     }
 
-    /// A buffer for other uses. Where it can't be had, the error says what it was for.
+    /// A buffer of any usage. The error of a failed allocation names `label`.
     pub(crate) fn raw_buffer(
         &self,
         label: &str,
@@ -53,7 +53,7 @@ impl Device {
         })
     }
 
-    /// Uploads `bytes`, a multiple of four, before whatever is submitted next.
+    /// Uploads `bytes`, a multiple of four, before the next submission.
     pub(crate) fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut pieces = (offset..).step_by(PIECE).zip(bytes.chunks(PIECE));
         pieces.try_for_each(|(at, piece)| {
@@ -63,7 +63,7 @@ impl Device {
         })
     }
 
-    /// Begins an upload that takes effect as a whole.
+    /// Starts an upload that takes effect as a whole.
     pub(crate) fn upload(&self) -> Upload<'_> {
         Upload { device: self, staged: Vec::new() }
     }
@@ -86,11 +86,11 @@ impl Device {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         self.guarded(|_| {
             staging.map_async(wgpu::MapMode::Read, .., move |result| {
-                // The receiver is gone only when the reader gave up.
+                // The receiver is gone only if the caller dropped the future.
                 let _ = sender.send(result);
             });
         })?;
-        // In a browser the event loop drives the map; elsewhere this does.
+        // In a browser the event loop drives the mapping; elsewhere this call does.
         #[cfg(not(target_arch = "wasm32"))]
         self.wait()?;
         let mapped = receiver.receive().await;
@@ -122,21 +122,22 @@ impl Device {
     }
 }
 
-/// An upload to several places in one submission: what else is submitted meanwhile, by whichever thread, sees all of
-/// it or nothing. Nothing is changed before [`Upload::submit`].
+/// An upload to several places in one submission. Submissions of other threads see all of it or nothing.
+/// Nothing changes before [`Upload::submit`].
 pub(crate) struct Upload<'d> {
     device: &'d Device,
-    /// Mapped memory, the buffer it goes to, where it starts there, and how many bytes it has.
+    /// Mapped memory, target buffer, offset there, and length in bytes.
     staged: Vec<(wgpu::Buffer, wgpu::Buffer, u64, u64)>,
 }
 
 impl Upload<'_> {
-    /// Takes bytes for a part of a buffer. Start and length are multiples of four.
+    /// Adds bytes for a part of a buffer. Offset and length are multiples of four.
     pub fn write(&mut self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        // Memory that stays mapped: where there is none for other uploads, the GPU library gives the device up.
+        // Staging memory of our own, mapped at creation: where the GPU library lacks memory for an upload of
+        // its own, it gives the device up.
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let size = bytes.len() as u64;
         let staging = self.device.raw_buffer("an upload", size, usage, true)?;
@@ -146,8 +147,8 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Lets it take effect, and gives the number of bytes. The staging memory of uploads that the GPU is not done
-    /// with is bounded: beyond the bound, this waits.
+    /// Submits the upload and returns the number of bytes. If the staging memory of pending uploads exceeds a
+    /// bound, it waits for the GPU.
     pub fn submit(self) -> Result<u64> {
         self.device.guarded(|device| {
             let mut encoder =

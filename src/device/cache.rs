@@ -1,6 +1,6 @@
-//! Compiled pipelines kept from run to run, where the backend lets its cache be taken out and put back
-//! (Vulkan). It only ever saves time: a file that is missing, damaged or of another driver counts as
-//! none, and one that can't be written is let be.
+//! Keeps compiled pipelines between runs, where the backend can save its cache (Vulkan). The file only saves
+//! time. If it is missing, damaged or of another driver, it is ignored; if it can't be written, nothing
+//! happens.
 
 use super::Device;
 use crate::file;
@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 
-/// Environment variable that names the folder of compiled pipelines, where the program does not;
-/// empty for none at all. Without it: `wgrad` in the user's folder of caches.
+/// Environment variable that names the folder for compiled pipelines, unless the program sets one. Empty
+/// disables caching; unset means `wgrad` in the user's cache folder.
 pub const CACHE_VARIABLE: &str = "WGRAD_CACHE_DIR";
 
-/// The first bytes of a file: what it is, and the version of its layout.
+/// The first bytes of a file: its format and version.
 const MAGIC: &[u8; 8] = b"wgradpc1";
 /// Magic, identity of adapter and driver, checksum of the contents.
 const HEADER: usize = 24;
-/// A longer file counts as none, and none is written: the largest that drivers were seen to make is a hundredth.
+/// Longer files are neither read nor written. The largest seen from a driver is a hundredth of this.
 const LARGEST: u64 = 1 << 30;
 
 /// The driver's cache of one device, and its file.
@@ -31,14 +31,14 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Checksum of what the file holds.
+    /// Checksum of the file's contents.
     saved: Option<u64>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl Cache {
-    /// The cache of `device` in `folder`, with what an earlier run left there; `None` where the backend
-    /// has no such cache.
+    /// The cache of `device` in `folder`, filled from an earlier run; `None` if the backend has no such
+    /// cache.
     pub fn open(device: &Device, info: &wgpu::AdapterInfo, folder: &Path) -> Option<Cache> {
         if !device.wgpu().features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
@@ -55,11 +55,11 @@ impl Cache {
         let contents = found.as_deref().and_then(|file| contents(file, identity));
         let create = |data: Option<&[u8]>| {
             let descriptor = wgpu::PipelineCacheDescriptor { label: Some("wgrad"), data, fallback: true };
-            // SAFETY: data has to come from an earlier `get_data`. The file lies in a folder of the
-            // user's own, carries this crate's mark, the identity of adapter, backend and driver, and a
-            // checksum of all that follows, and is renamed to its place whole: what passes those tests
-            // is what `save` wrote. Backend and driver then check their own headers besides. Whoever can
-            // forge such a file for the user can replace the program that reads it as well.
+            // SAFETY: data has to come from an earlier `get_data`. The file lies in a folder that only the
+            // user can write to. It carries this crate's mark, the identity of adapter, backend and driver,
+            // and a checksum of the rest, and it was renamed to its place as a whole. So a file that passes
+            // these checks was written by `save`. Backend and driver also check their own headers. An
+            // attacker who can forge such a file could replace the program itself.
             device.guarded(|raw| unsafe { raw.create_pipeline_cache(&descriptor) }).ok()
         };
         let saved = contents.map(fnv1a);
@@ -71,8 +71,7 @@ impl Cache {
         &self.raw
     }
 
-    /// Writes what the driver has compiled so far, beside the caller. Nothing is written where the file
-    /// holds it already.
+    /// Writes what the driver has compiled so far, in a thread. Writes nothing if the file is up to date.
     pub fn save(&self) {
         let Some(data) = self.raw.get_data() else { return };
         let Ok(mut state) = self.state.lock() else { return };
@@ -87,19 +86,19 @@ impl Cache {
         bytes.extend(checksum.to_le_bytes());
         bytes.extend(data);
         if let Some(writer) = state.writer.take() {
-            // Writing is all it does, and that failed or not.
+            // The thread only writes; a failure costs nothing but time.
             let _ = writer.join();
         }
         let path = self.path.clone();
         let write = move || {
-            // A cache that can't be written costs time and nothing else.
+            // A cache that can't be written only costs time.
             if path.parent().is_some_and(|folder| make_private(folder).is_ok()) {
                 let _ = file::write_whole(&path, &bytes);
             }
         };
         match std::thread::Builder::new().spawn(write) {
             Ok(writer) => state.writer = Some(writer),
-            // There is no thread to be had. A later save may have one.
+            // The system gives no thread. A later save may get one.
             Err(_) => state.saved = None,
         }
     }
@@ -117,7 +116,7 @@ impl Drop for Cache {
     }
 }
 
-/// The driver's bytes in a file of this library's, unless it is damaged or belongs to another driver.
+/// The driver's bytes in a cache file, unless it is damaged or belongs to another driver.
 fn contents(file: &[u8], identity: u64) -> Option<&[u8]> {
     let (header, contents) = file.split_at_checked(HEADER)?;
     let (magic, numbers) = header.split_at(MAGIC.len());
@@ -134,7 +133,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// The folder that [`CACHE_VARIABLE`] names, or else the user's.
+/// The folder that [`CACHE_VARIABLE`] names, otherwise `wgrad` in the user's cache folder.
 pub(super) fn default_folder() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os(CACHE_VARIABLE) {
         return (!folder.is_empty()).then(|| folder.into());

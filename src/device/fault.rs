@@ -1,7 +1,7 @@
-//! What goes wrong on a device, and whose fault it is.
+//! Errors of a device: the call that each belongs to, loss of the device, limits on waiting.
 //!
-//! The error of a call belongs to that call: [`Device::guarded`] catches it, so that nobody else hears of it. Two
-//! things concern everyone, for ever: the loss of the device, and an error that no call can be found for.
+//! The error of a call is returned by that call alone: [`Device::guarded`] catches it. Two errors are
+//! permanent and every later call reports them: the loss of the device, and an error that belongs to no call.
 
 use super::Device;
 use crate::error::{Error, Result};
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// For [`Faults::wait_limit`]: none.
+/// [`Faults::wait_limit`] without a limit.
 const NO_LIMIT: u64 = u64::MAX;
 
-/// What is wrong with a device.
+/// The state of a device's errors.
 #[derive(Debug)]
 pub(super) struct Faults {
-    /// Why the device was lost.
+    /// The reason for the loss of the device.
     lost: OnceLock<String>,
-    /// The first error of no known call.
+    /// The first error that belongs to no call.
     stray: OnceLock<String>,
     /// How long to wait for the GPU, in nanoseconds.
     wait_limit: AtomicU64,
 }
 
 impl Faults {
-    /// Listens to `device`.
+    /// Registers for errors of `device` and its loss.
     pub fn of(device: &wgpu::Device) -> Arc<Faults> {
         let wait_limit = AtomicU64::new(NO_LIMIT);
         let faults = Arc::new(Faults { lost: OnceLock::new(), stray: OnceLock::new(), wait_limit });
@@ -43,18 +43,18 @@ impl Faults {
         faults
     }
 
-    /// The first reason counts.
+    /// Keeps the first reason.
     fn lose(&self, reason: &str) {
         self.lost.get_or_init(|| reason.to_owned());
     }
 }
 
 impl Device {
-    /// Fails if the device is lost, or if the driver reported an error that belongs to no call. Both are for
-    /// ever; calls that use the device check them too.
+    /// Fails if the device is lost, or if the driver reported an error that belongs to no call. Both are
+    /// permanent, and every call that uses the device checks them too.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`]; [`Error::Device`] for an error of no call.
+    /// [`Error::DeviceLost`]; [`Error::Device`] for an error that belongs to no call.
     pub fn check(&self) -> Result<()> {
         if let Some(reason) = self.inner.faults.lost.get() {
             return Err(Error::DeviceLost { adapter: self.adapter().to_owned(), reason: reason.clone() });
@@ -62,30 +62,31 @@ impl Device {
         self.inner.faults.stray.get().map_or(Ok(()), |message| Err(self.error(message.clone())))
     }
 
-    /// Gives the device up: it counts as lost from now on, for its clones, weights and sessions too. What was
-    /// submitted still runs; memory is given back when that is done and the last clone is dropped.
+    /// Gives the device up. From now on it counts as lost, also for its clones, weights and sessions.
+    /// Submitted work still runs. Memory is freed when that is done and the last clone is dropped.
     ///
-    /// For a GPU that no longer answers, and for testing what a program does when it loses one.
+    /// Use it for a GPU that no longer answers, or to test how a program handles a lost device.
     pub fn destroy(&self) {
         self.inner.faults.lose("it was destroyed by Device::destroy");
         self.wgpu().destroy();
-        // Gives memory back if nothing runs. What the driver says to that no longer matters.
+        // Frees memory if nothing runs. Errors of the driver no longer matter.
         let _ = self.poll(wgpu::PollType::Poll);
     }
 
-    /// From now on, calls that wait for the GPU fail with [`Error::Timeout`] after this time, for clones of the
-    /// device too. Such calls are steps past the third in flight, reads, [`Session::wait`](crate::Session::wait)
-    /// and whatever else needs what the GPU computed. They can be repeated and then wait on.
+    /// Sets how long a call waits for the GPU before it fails with [`Error::Timeout`], also for clones of the
+    /// device. Calls that wait are a step with three others in flight, reads,
+    /// [`Session::wait`](crate::Session::wait) and others that need results of the GPU. Repeat the call to
+    /// wait again.
     ///
-    /// There is no limit by default. Drivers of GPUs have one of their own, a few seconds, after which they take
-    /// the device away, so that waiting ends with [`Error::DeviceLost`]. A software adapter may need minutes for
-    /// a first step, in which it compiles kernels: only the user knows how long is too long.
+    /// There is no limit by default. GPU drivers have their own limit of a few seconds, after which they
+    /// reset the device and waiting ends with [`Error::DeviceLost`]. A software adapter may need minutes for
+    /// a first step, in which it compiles kernels.
     pub fn set_wait_limit(&self, limit: Option<Duration>) {
         let nanoseconds = limit.map(|limit| limit.as_nanos().try_into().unwrap_or(NO_LIMIT));
         self.inner.faults.wait_limit.store(nanoseconds.unwrap_or(NO_LIMIT), Ordering::Relaxed);
     }
 
-    /// Waits until the GPU has finished all that was submitted.
+    /// Waits until the GPU has finished all submitted work.
     ///
     /// # Errors
     /// A lost device; a limit that [`Device::set_wait_limit`] set.
@@ -110,7 +111,7 @@ impl Device {
     }
 
     fn poll(&self, poll_type: wgpu::PollType) -> Result<(), wgpu::PollError> {
-        // wgpu panics where the driver says that the device is lost while it is waited for.
+        // wgpu panics if the driver reports the loss of the device during the wait.
         let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu().poll(poll_type).map(drop)));
         polled.unwrap_or_else(|_| {
             self.inner.faults.lose("the driver failed while it was waited for");
@@ -135,7 +136,7 @@ impl Device {
         &self.summary().name
     }
 
-    /// Runs `call` and turns what the driver has against it into an error.
+    /// Runs `call` and returns the driver's error about it.
     ///
     /// In a browser such errors arrive later, with [`Device::check`].
     #[cfg(target_arch = "wasm32")]
@@ -144,7 +145,7 @@ impl Device {
         Ok(call(self.wgpu()))
     }
 
-    /// Runs `call` and turns what the driver has against it into an error, of this call and no other.
+    /// Runs `call` and returns the driver's error about it, which no other call sees.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn guarded<T>(&self, call: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         self.check()?;
@@ -154,7 +155,7 @@ impl Device {
         let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
         let result = call(device);
         let errors = [internal.pop(), validation.pop(), memory.pop()];
-        // A device that was lost meanwhile ignores calls, and no scope says so.
+        // A device that was lost meanwhile ignores calls without an error in any scope.
         self.check()?;
         for error in errors {
             if let Some(error) = pollster::block_on(error) {

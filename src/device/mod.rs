@@ -1,6 +1,6 @@
-//! The adapter, its queue, buffers and pipelines. With `session/`, the only place that names `wgpu`.
+//! The device: the adapter, its queue, buffers and pipelines. Only this module and `session/` name `wgpu`.
 //!
-//! Steps and their order are no business of this module.
+//! It knows nothing of graphs and steps; those are in `session/`.
 
 mod adapter;
 mod buffer;
@@ -23,10 +23,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// Environment variable that names the adapter to take, where the program does not.
+/// Environment variable that names the adapter to open, unless the program names one.
 pub const ADAPTER_VARIABLE: &str = "WGRAD_ADAPTER";
 
-/// What is to be opened otherwise than by default.
+/// Options for opening a device.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
     adapter: Option<String>,
@@ -34,7 +34,7 @@ pub struct DeviceOptions {
 }
 
 impl DeviceOptions {
-    /// Takes the adapter whose name contains `name`, whatever the case of its letters, in place of what
+    /// Opens the adapter whose name contains `name`, ignoring case, instead of the one that
     /// [`ADAPTER_VARIABLE`] names.
     #[must_use]
     pub fn adapter(mut self, name: impl Into<String>) -> Self {
@@ -42,7 +42,8 @@ impl DeviceOptions {
         self
     }
 
-    /// Keeps compiled pipelines in this folder, or nowhere, in place of where [`CACHE_VARIABLE`] says.
+    /// Keeps compiled pipelines in this folder instead of the one that [`CACHE_VARIABLE`] names; `None`
+    /// disables caching.
     #[must_use]
     pub fn cache(mut self, folder: Option<PathBuf>) -> Self {
         self.cache = Some(folder);
@@ -63,19 +64,19 @@ struct Inner {
     info: wgpu::AdapterInfo,
     summary: AdapterSummary,
     caps: Caps,
-    /// Where compiled pipelines are kept between runs.
+    /// Folder for compiled pipelines.
     cache_folder: Option<PathBuf>,
-    /// Opened when something is first compiled.
+    /// Opened at the first compilation.
     cache: OnceLock<Option<Cache>>,
-    /// Measured when they are first asked for.
+    /// Measured at the first call of [`Device::peaks`].
     peaks: Mutex<Option<Peaks>>,
     faults: Arc<Faults>,
-    /// Bytes of uploads that may be in staging memory, about.
+    /// Estimate of the bytes of pending uploads in staging memory.
     staged: AtomicU64,
 }
 
-/// The adapters of this machine, the one that [`Device::open`] takes by default first. Each can be
-/// opened by its name.
+/// The adapters of this machine. [`Device::open`] opens the first by default; [`Device::open_named`] opens
+/// any.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterSummary> {
     let adapters = pollster::block_on(adapter::all());
@@ -83,17 +84,17 @@ pub fn adapters() -> Vec<AdapterSummary> {
 }
 
 impl Device {
-    /// Opens the adapter that [`ADAPTER_VARIABLE`] names, or else the most capable one.
-    /// Blocks; in a browser use [`Device::open_async`].
+    /// Opens the adapter that [`ADAPTER_VARIABLE`] names, otherwise the most capable one. Blocks; in a
+    /// browser use [`Device::open_async`].
     ///
     /// # Errors
-    /// No adapter, none of that name, or one that can't be opened. The message lists what there is.
+    /// No adapter, none of that name, or one that can't be opened. The message lists the adapters.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open() -> Result<Device> {
         pollster::block_on(Device::open_async(&DeviceOptions::default()))
     }
 
-    /// Opens the adapter whose name contains `name`, whatever the case of its letters.
+    /// Opens the adapter whose name contains `name`, ignoring case.
     ///
     /// # Errors
     /// As [`Device::open`].
@@ -137,17 +138,17 @@ impl Device {
         })
     }
 
-    /// Which adapter this is.
+    /// Name, backend and driver of the adapter.
     pub fn summary(&self) -> &AdapterSummary {
         &self.inner.summary
     }
 
-    /// Limits and traits that plans are made for.
+    /// The adapter's limits and features, which plans are made for.
     pub fn caps(&self) -> &Caps {
         &self.inner.caps
     }
 
-    /// What the adapter reaches at the most. The first call measures it, which takes about a second.
+    /// The adapter's peak rates. The first call measures them, which takes about a second.
     ///
     /// # Errors
     /// A fault of the driver.
@@ -164,19 +165,19 @@ impl Device {
         }
     }
 
-    /// Live allocations of device memory and their bytes, staging memory included, where the
-    /// backend tells.
+    /// Number and bytes of live allocations of device memory, staging memory included; `None` if the backend
+    /// can't tell.
     pub fn allocations(&self) -> Option<(usize, u64)> {
         let report = self.wgpu().generate_allocator_report()?;
         Some((report.allocations.len(), report.total_allocated_bytes))
     }
 
-    /// Whether the device can write timestamps round a pass.
+    /// Whether the device can write timestamps around a pass.
     pub(crate) fn has_timestamps(&self) -> bool {
         self.wgpu().features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// Compiled pipelines that are kept between runs, if they are.
+    /// The cache of compiled pipelines, if there is one.
     fn cache(&self) -> Option<&Cache> {
         let open = || Cache::open(self, &self.inner.info, self.inner.cache_folder.as_deref()?);
         self.inner.cache.get_or_init(open).as_ref()

@@ -1,5 +1,5 @@
-//! What an adapter reaches at the most, measured: multiply-adds and bytes a second of two kernels that
-//! do nothing else. Profiles count shares against these.
+//! An adapter's measured peak rates: multiply-adds and bytes a second, of two kernels that do nothing else.
+//! Profiles give shares of them.
 
 use super::{Buffer, Device, Pipelines};
 use crate::error::Result;
@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 static FMA: ShaderFile = shader_file!("peak_fma");
 static COPY: ShaderFile = shader_file!("peak_copy");
 
-/// Invocations of a workgroup: of multiply-adds, and of copying.
+/// Invocations of a workgroup, for multiply-adds and for copying.
 const LANES: u64 = 64;
 const COPY_LANES: u64 = 256;
-/// Workgroups of the kernel of multiply-adds: enough for every processor of a large GPU.
+/// Workgroups of the multiply-add kernel: enough to fill a large GPU.
 const FMA_GROUPS: u64 = 8192;
 const ITERATIONS: u32 = 32;
 /// Floating-point operations of one invocation in one iteration: 8 times three vectors of four.
 const FLOPS_AN_ITERATION: u64 = 8 * 3 * 4 * 2;
-/// Bytes to copy: more than any cache holds.
+/// Bytes to copy. No cache holds as many.
 const COPIED: u64 = 128 << 20;
-/// Work is repeated until it takes at least this long, so that submitting it does not count.
+/// Work is repeated until it takes at least this long, to make the submission's cost negligible.
 const WORTH: Duration = Duration::from_millis(30);
-/// The best of this many runs counts.
+/// Number of runs; the best one counts.
 const RUNS: usize = 9;
 
 /// An adapter's measured peaks.
@@ -36,7 +36,7 @@ pub struct Peaks {
 }
 
 impl Peaks {
-    /// The kernels that measure: multiply-adds, and copying as much as such an adapter can bind.
+    /// The measuring kernels: multiply-adds, and a copy of as much as such an adapter can bind.
     pub fn kernels(caps: &Caps) -> [Kernel; 2] {
         let vectors = copied(caps) / 16;
         [

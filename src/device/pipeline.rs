@@ -1,4 +1,4 @@
-//! Compiles kernels: each distinct text once; for a GPU several at a time.
+//! Compiles kernels: each distinct text once, and for a GPU several at a time.
 
 use super::Device;
 use super::cache::Cache;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     pipelines: Vec<Compiled>,
-    /// Pipeline of each kernel that was asked for, in that order.
+    /// Index of each requested kernel's pipeline, in the order of the request.
     of_kernel: Vec<usize>,
 }
 
@@ -30,7 +30,7 @@ struct Request {
 }
 
 impl Pipelines {
-    /// Compiles `kernels`; for a GPU on as many threads as the machine has processors.
+    /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
         let mut requests: Vec<Request> = Vec::new();
         let mut by_source: HashMap<String, usize> = HashMap::new();
@@ -70,13 +70,14 @@ impl Pipelines {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
-    // A software adapter makes machine code when a kernel first runs; what it does here takes a tenth of that. And
-    // what it keeps of a kernel lies among what it needed meanwhile, in memory that the allocator sets aside for
-    // each thread: two threads take two megabytes more than one.
+    // A software adapter makes machine code when a kernel first runs; compiling here takes a tenth of that
+    // time. Its allocator sets memory aside for each thread, and what it keeps of a kernel fragments that
+    // memory: two threads take two megabytes more than one.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads =
         if device.caps().kind == AdapterKind::Software { 1 } else { processors.min(requests.len()) };
-    // The long ones first: the threads end together then, and the rest fits into the holes they leave.
+    // Longest first: the threads then end together, and short kernels fit into the holes in memory that long
+    // ones leave.
     let mut order: Vec<usize> = (0..requests.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(requests[i].source.len()));
     let next = AtomicUsize::new(0);
@@ -93,7 +94,7 @@ fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs `work` on `threads` threads, this one included, or on as many as the system gives.
+/// Runs `work` on up to `threads` threads, this one included: on as many as the system gives.
 #[cfg(not(target_arch = "wasm32"))]
 fn on_threads(threads: usize, work: impl Fn() + Copy + Send) {
     std::thread::scope(|scope| {
@@ -117,9 +118,9 @@ fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
             label: Some(request.name),
             source: wgpu::ShaderSource::Wgsl(request.source.as_str().into()),
         };
-        // SAFETY: kernels are this crate's own. Each bounds its own accesses by the shapes that
-        // are baked into it, ends its loops by constants, and divides by sizes that are not zero;
-        // the tests run every kernel with the checks that are left out here.
+        // SAFETY: kernels are this crate's own. Each bounds its accesses by the shapes that are baked into
+        // it, ends its loops by constants, and divides by sizes that are not zero. The tests run every kernel
+        // with the checks that are left out here.
         let module =
             unsafe { raw.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
         let entries: Vec<wgpu::BindGroupLayoutEntry> = request
@@ -168,7 +169,7 @@ fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
 mod tests {
     use super::*;
 
-    /// In a process of its own, in which a thread's stack is larger than any memory.
+    /// Runs in a separate process, in which a thread's stack would be larger than any memory.
     #[test]
     fn work_is_done_where_there_are_no_threads() {
         const NAME: &str = "device::pipeline::tests::work_is_done_where_there_are_no_threads";

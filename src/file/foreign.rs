@@ -1,8 +1,8 @@
-//! Says what an unexpected file is, by its first bytes, and what to do about it.
+//! Recognises unexpected files by their first bytes, and says what to do about them.
 
 use super::printable;
 
-/// First bytes by which [`foreign`] tells.
+/// Number of first bytes that [`foreign`] looks at.
 pub(crate) const START: usize = 512;
 
 /// What a file should have been.
@@ -12,8 +12,8 @@ pub(crate) enum Wanted {
     Data,
 }
 
-/// What a file is that starts with these bytes, and what to do: `a git-LFS pointer ...; ...`. `None` where nobody
-/// can tell.
+/// Describes a file that starts with these bytes, with advice: `a git-LFS pointer ...; ...`. `None` if the
+/// format is unknown.
 pub(crate) fn foreign(start: &[u8], wanted: Wanted) -> Option<String> {
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     let begins = |marks: &[&[u8]]| marks.iter().any(|mark| start.starts_with(mark));
@@ -86,7 +86,7 @@ fn is_idx(start: &[u8]) -> bool {
     matches!(start, [0, 0, 0x08..=0x0e, 1..=4, _, _, _, _, ..])
 }
 
-/// Text is shown, as it may be an error of a server.
+/// Shows the start of a text file: it may be a server's error message.
 fn of_text(start: &[u8]) -> Option<String> {
     let line = start.split(|&byte| byte == b'\n' || byte == b'\r').next()?;
     let plain = line.len() >= 4 && line.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');

@@ -1,4 +1,4 @@
-//! Writes files whole, opens only regular ones, says what an unexpected file is, and makes text from files
+//! Files: written as a whole, opened only if regular, recognised if unexpected; and text from them made
 //! printable.
 
 mod foreign;
@@ -16,26 +16,26 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use temporary::Temporary;
 
-/// Links that a path may lead through, one after the other.
+/// The most symbolic links that a path is followed through.
 const MOST_LINKS: usize = 40;
 
-/// Writes `bytes` to a temporary file beside `path`, then renames it to `path`. When it returns, file and
-/// folder have been synced to the disk.
+/// Writes `bytes` to a temporary file beside `path`, then renames it to `path`. File and folder are synced to
+/// the disk before it returns.
 ///
-/// Other programs see the old file or the new one, whole, whenever this one is stopped; where several write
-/// one path, the last one wins. An existing file keeps its mode, and its owner where that is permitted; other
+/// Other programs see either the old file or the new one, even if this program is killed. If several write to
+/// one path, the last one wins. An existing file keeps its mode, and its owner where that is permitted. Other
 /// hard links to it keep the old contents. A symbolic link stays, and the file that it names is replaced.
 ///
-/// Temporary files have random names, `.wgrad-*.tmp`. Those that killed programs left in the folder a minute
-/// ago or earlier are removed.
+/// Temporary files have random names, `.wgrad-*.tmp`. Files that killed programs left in the folder are
+/// removed once they are a minute old.
 ///
 /// # Errors
-/// A path that can't be written, or that is something else than a file, such as a directory or a device. Nothing
-/// is left behind then, and an old file stays as it was.
+/// A path that can't be written, or that names something other than a file, such as a directory or a device.
+/// Then nothing is left behind, and an old file is unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let target = Target::find(path)?;
-        // First: they may take up the space that is needed.
+        // First, because they may take up the space that is needed.
         temporary::sweep(target.folder());
         let mut temporary = Temporary::create(target.folder(), target.existing.as_ref())?;
         temporary.file().write_all(bytes)?;
@@ -46,11 +46,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|source| Error::File { action: "writing", path: path.to_owned(), source })
 }
 
-/// Finds out whether [`write_whole`] could write `path` now, and leaves nothing behind: for
-/// programs that write a result only after long work.
+/// Checks whether [`write_whole`] could write `path` now, and leaves nothing behind. Call it before long work
+/// whose result goes to a file.
 ///
 /// # Errors
-/// A path that can't be written: its directory is missing or closed, or it is something else than a file.
+/// A path that can't be written: its directory is missing or closed, or it names something other than a file.
 pub fn check_writable(path: &Path) -> Result<()> {
     let check = || {
         let target = Target::find(path)?;
@@ -59,11 +59,11 @@ pub fn check_writable(path: &Path) -> Result<()> {
     check().map_err(|source| Error::File { action: "writing", path: path.to_owned(), source })
 }
 
-/// Where a file goes.
+/// The place that a file is written to.
 struct Target {
-    /// No symbolic link: what the last one names.
+    /// The file itself, after following symbolic links.
     path: PathBuf,
-    /// What is known of the file that is there.
+    /// Metadata of the file that is already there.
     existing: Option<std::fs::Metadata>,
 }
 
@@ -78,7 +78,7 @@ impl Target {
                 }
                 Ok(metadata) => {
                     open::check_regular(&metadata)?;
-                    // Elsewhere the folder's permissions decide.
+                    // On other systems the folder's permissions decide.
                     if cfg!(windows) && metadata.permissions().readonly() {
                         return Err(io::Error::new(ErrorKind::PermissionDenied, "the file is read-only"));
                     }
@@ -109,13 +109,13 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes the renaming last through a loss of power.
+/// Makes the rename survive a loss of power.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
     }
     match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
-        // A folder that may be written but not read, a file system that syncs no folders.
+        // The folder may be written but not read, or the file system does not sync folders.
         Err(e)
             if matches!(
                 e.kind(),

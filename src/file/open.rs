@@ -1,5 +1,5 @@
-//! Opens files to read. A FIFO waits for its writer and a device may never end, so only regular files are read, up
-//! to a limit.
+//! Opens files for reading. Only regular files are read, up to a limit: opening a FIFO waits for its writer,
+//! and a device may never end.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -10,11 +10,11 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
     // Before it is opened: opening a device may have effects.
     check_regular(&std::fs::metadata(path)?)?;
     let file = match open_now(path) {
-        // Another program holds a lease of it: it is a file, and waiting is right.
+        // Another program holds a lease on the file, and waiting for it is right.
         Err(e) if e.kind() == ErrorKind::WouldBlock => File::open(path)?,
         opened => opened?,
     };
-    // Something else may have taken its place.
+    // Another file may have taken its place since the check.
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
     Ok((file, metadata))
@@ -30,12 +30,12 @@ pub(crate) fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(metadata.len() as usize)?;
-    // It may have grown.
+    // It may have grown since.
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_long(bytes.len() as u64)) } else { Ok(bytes) }
 }
 
-/// An error unless this is of a regular file.
+/// Fails unless this is a regular file.
 pub(super) fn check_regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() {
         return Ok(());
@@ -62,7 +62,7 @@ fn kind(file_type: FileType) -> &'static str {
     if file_type.is_dir() { "a directory" } else { "no regular file" }
 }
 
-/// Opens without waiting for the other end of a FIFO, should one have come in the file's place.
+/// Opens without blocking, in case a FIFO has taken the file's place.
 fn open_now(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

@@ -1,18 +1,18 @@
-//! Makes text that others wrote, such as names of tensors, fit for errors and terminals: control characters are
-//! escaped and long texts are cut.
+//! Makes foreign text, such as names of tensors in a file, safe for errors and terminals: escapes control
+//! characters and shortens long texts.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Characters that are kept of a longer text, from its start and from its end.
+/// Numbers of characters kept from the start and from the end of a longer text.
 struct Kept(usize, usize);
 
 const NAME: Kept = Kept(120, 60);
 const PATH: Kept = Kept(500, 500);
 const MESSAGE: Kept = Kept(3000, 1000);
 
-/// Escapes control and other invisible characters (`\n`, `\u{1b}`), and keeps the first 120 and the last 60
-/// characters of a text of more than 180.
+/// Escapes control and other invisible characters (`\n`, `\u{1b}`). Of a text of more than 180 characters it
+/// keeps the first 120 and the last 60.
 ///
 /// ```
 /// assert_eq!(wgrad::file::printable("fc\u{1b}[2J.weight"), "fc\\u{1b}[2J.weight");
@@ -26,12 +26,12 @@ pub fn printable_path(path: &Path) -> String {
     escaped(&shortened(&path.to_string_lossy(), &PATH))
 }
 
-/// As [`printable`], for a sentence that contains such texts. Shows up to 4,000 characters.
+/// As [`printable`], for a sentence that contains foreign text. Shows up to 4,000 characters.
 pub fn printable_message(text: &str) -> String {
     escaped(&shortened(text, &MESSAGE))
 }
 
-/// As [`printable_message`], for a driver's or a compiler's words, which may have several lines.
+/// As [`printable_message`], for messages of drivers and compilers. Keeps line breaks.
 pub(crate) fn printable_lines(text: &str) -> String {
     shortened(text, &MESSAGE).split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
@@ -46,7 +46,7 @@ fn shortened<'t>(text: &'t str, &Kept(start, end): &Kept) -> Cow<'t, str> {
     Cow::Owned(format!("{head}[... {} bytes in all ...]{tail}", text.len()))
 }
 
-/// Quotes and backslashes, as of Windows' paths, stay as they are.
+/// Escapes invisible characters. Quotes and backslashes stay, so that Windows paths read as they are.
 fn escaped(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for part in text.split_inclusive(['"', '\'', '\\']) {
@@ -83,7 +83,7 @@ mod tests {
             assert!(shown.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{shown}");
         }
         assert_eq!(printable("a\n\u{1b}]0;b\u{7}"), "a\\n\\u{1b}]0;b\\u{7}");
-        // Once is enough: what has been made printable stays.
+        // A second time changes nothing.
         assert_eq!(printable(&printable("a\u{202e}b")), "a\\u{202e}b");
         assert_eq!(printable_lines("a\n\u{1b}b"), "a\n\\u{1b}b");
     }

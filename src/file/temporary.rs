@@ -1,8 +1,8 @@
-//! Temporary files beside those that they are going to replace.
+//! Temporary files, in the folder of the file that they will replace.
 //!
-//! Names are random and files are created exclusively: nothing can stand there before, even where process ids
-//! repeat. A writer holds a lock on its file, which ends with the process. An old file whose lock is free was left
-//! by a program that was killed.
+//! Names are random and files are created exclusively, so two writers never share one, even where process ids
+//! repeat. A writer holds a lock on its file, which ends with the process. So an old file whose lock is free
+//! was left by a killed program.
 
 use super::open::open;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
@@ -13,11 +13,11 @@ use std::time::{Duration, SystemTime};
 
 const PREFIX: &str = ".wgrad-";
 const SUFFIX: &str = ".tmp";
-/// Digits of the random number between them.
+/// Hexadecimal digits of the random number between prefix and suffix.
 const DIGITS: usize = 16;
-/// Names that are tried.
+/// How many names are tried.
 const TRIES: usize = 64;
-/// Younger files are never swept: where a file system has no locks, another machine may be writing them.
+/// Younger files are never removed. On a file system without locks another machine may be writing them.
 const STALE: Duration = Duration::from_secs(60);
 
 /// A file that is removed unless it is renamed.
@@ -28,18 +28,18 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// An empty file in `folder`, with mode and owner of the one that it is going to replace.
+    /// Creates an empty file in `folder`, with mode and owner of the file that it will replace.
     pub fn create(folder: &Path, existing: Option<&Metadata>) -> io::Result<Temporary> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         if let Some(existing) = existing {
             use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-            // From the start, so that nobody opens it who may not open that one.
+            // Set at creation, so that nobody can open it who may not open the old one.
             options.mode(existing.mode() & 0o777);
         }
         for _ in 0..TRIES {
-            // The standard library's keys of hash maps: random for each process, others at each call.
+            // The keys of the standard library's hash maps are random, and differ at each call.
             let number = RandomState::new().hash_one(PREFIX);
             let path = folder.join(format!("{PREFIX}{number:0DIGITS$x}{SUFFIX}"));
             let file = match options.open(&path) {
@@ -47,7 +47,7 @@ impl Temporary {
                 opened => opened?,
             };
             let temporary = Temporary { path, file, renamed: false };
-            // A program whose clock is far ahead may take it for old and sweep it.
+            // A program whose clock is far ahead may have removed it as old.
             if matches!(temporary.file.try_lock(), Err(TryLockError::WouldBlock))
                 || !temporary.path.try_exists()?
             {
@@ -62,13 +62,13 @@ impl Temporary {
         Err(io::Error::new(ErrorKind::AlreadyExists, "no name for a temporary file is free"))
     }
 
-    /// Takes mode and, where that is permitted, owner and group of another file.
+    /// Copies mode and, where permitted, owner and group from another file.
     #[cfg(unix)]
     fn resemble(&self, existing: &Metadata) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
         let own = self.file.metadata()?;
         if (own.uid(), own.gid()) != (existing.uid(), existing.gid()) {
-            // Few may give files away; whose file it is then, the folder decides.
+            // Most users may not give files away. The file then stays theirs.
             let _ = std::os::unix::fs::fchown(&self.file, Some(existing.uid()), Some(existing.gid()));
         }
         self.file.set_permissions(existing.permissions())
@@ -78,10 +78,10 @@ impl Temporary {
         &mut self.file
     }
 
-    /// Gives it its place, in the same folder.
+    /// Renames it to `to`, in the same folder.
     pub fn rename(mut self, to: &Path) -> io::Result<()> {
         if cfg!(windows) {
-            // There, others can't read what is locked.
+            // On Windows, others can't read a locked file.
             let _ = self.file.unlock();
         }
         std::fs::rename(&self.path, to)?;
@@ -93,7 +93,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
-            // The first error is the one to report.
+            // An error here would hide the first one.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -114,7 +114,7 @@ fn sweep_one(path: &Path) -> io::Result<()> {
     let age = SystemTime::now().duration_since(metadata.modified()?);
     if metadata.is_file() && age.is_ok_and(|age| age > STALE) {
         let (file, _) = open(path)?;
-        // Held until it is removed.
+        // The lock is held until the file is removed.
         if file.try_lock().is_ok() {
             std::fs::remove_file(path)?;
         }

@@ -1,4 +1,4 @@
-//! Checkpoints: files from which training goes on with the same bits.
+//! Checkpoints: files from which training resumes with the same bits.
 
 use super::Session;
 use crate::error::{Error, Result};
@@ -8,36 +8,36 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 impl Session {
-    /// Writes everything that training goes on from to one safetensors file: parameters, running statistics,
-    /// optimizer state, averages, gradients added up so far, whatever other state the graph has; and the number
-    /// of the next step. By [`write_whole`](crate::file::write_whole). Waits for the GPU.
+    /// Writes everything that training resumes from to one safetensors file: parameters, running statistics,
+    /// optimizer state, averages, accumulated gradients, all other state of the graph, and the number of the
+    /// next step. Waits for the GPU. The file is written by [`write_whole`](crate::file::write_whole).
     ///
-    /// Steps that follow [`Session::load_checkpoint`] are the same to the bit as those that would have
-    /// followed here, given the same plan, adapter and inputs. What the host holds is not in it: inputs such as
-    /// the learning rate have to be written again, [`recorded`](Session::recorded) values fetched before. A
-    /// [`Schedule`](crate::optim::Schedule) follows from the step number; a
-    /// [`Plateau`](crate::optim::Plateau) goes on when it is given the metrics so far again, which may be kept by
-    /// [`Session::save_checkpoint_with`].
+    /// Steps after [`Session::load_checkpoint`] are bit-identical to the steps that would have followed here,
+    /// given the same plan, adapter and inputs. The file does not hold what the host holds. Write inputs such
+    /// as the learning rate again, and fetch [`recorded`](Session::recorded) values before. A
+    /// [`Schedule`](crate::optim::Schedule) depends on the step number alone. To resume a
+    /// [`Plateau`](crate::optim::Plateau), give it all metrics so far again;
+    /// [`Session::save_checkpoint_with`] can keep them.
     ///
-    /// Number and weights agree whatever went wrong before. A step that returned an error was not run and has not
-    /// counted, but for the node by node ones of [`Session::verify`] and
-    /// [`Session::profile_by_wall_clock`]: these run to their end and count even if they report a difference
-    /// or a time limit, and where the rest can't be run, saving is refused. Of a lost device nothing is saved.
+    /// The step number always agrees with the weights, whatever errors came before. A step that returned an
+    /// error was not run and does not count. [`Session::verify`] and [`Session::profile_by_wall_clock`] run a
+    /// step in parts; it runs to its end and counts even if they report a difference or a timeout, and if its
+    /// rest can't be run, saving is refused. Nothing can be saved from a lost device.
     ///
-    /// Tensors have the names that [`Weights::names`](crate::Weights::names) gives, which for parameters and
-    /// running statistics are PyTorch's, so that other programs can read them, and so can
-    /// [`Weights::load`](crate::Weights::load).
+    /// Tensors have the names of [`Weights::names`](crate::Weights::names). For parameters and running
+    /// statistics these are PyTorch's, so [`Weights::load`](crate::Weights::load) and other programs can read
+    /// them.
     ///
     /// # Errors
-    /// A session of a graph that lacks some of what its weights hold, as one for evaluation does beside the
-    /// training's; a path that can't be written; a fault of the device.
+    /// A session whose graph lacks some of the weights' tensors, such as one for evaluation; a path that
+    /// can't be written; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<()> {
         self.save_checkpoint_with(path, &BTreeMap::new())
     }
 
-    /// As [`Session::save_checkpoint`], with notes of one's own, such as the settings of a run: names and texts
-    /// that [`Session::load_checkpoint`] gives back.
+    /// As [`Session::save_checkpoint`], with notes of your own, such as the settings of a run.
+    /// [`Session::load_checkpoint`] returns them.
     ///
     /// # Errors
     /// As [`Session::save_checkpoint`]; notes of more than a mebibyte.
@@ -56,24 +56,24 @@ impl Session {
         Ok(())
     }
 
-    /// Finds out whether [`Session::save_checkpoint_with`] could write these notes to `path` now, and leaves
-    /// nothing behind: for programs that train for long before their first checkpoint.
+    /// Checks whether [`Session::save_checkpoint_with`] could write these notes to `path` now, and leaves
+    /// nothing behind. Call it before long training.
     ///
     /// # Errors
-    /// As [`Session::save_checkpoint_with`], as far as they can be told without the GPU.
+    /// Those of [`Session::save_checkpoint_with`] that can be found without the GPU.
     pub fn check_checkpoint(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
         self.device.check()?;
         self.weights.check_checkpoint(path.as_ref(), &self.checkpoint(notes)?)
     }
 
-    /// Goes on from a file of [`Session::save_checkpoint`]: gives the session's weights their contents, sets the
-    /// number of the next step, and returns the notes that the file was saved with. Nothing is changed unless
-    /// everything fits. Inputs, and what was recorded, stay as they are.
+    /// Resumes from a file of [`Session::save_checkpoint`]: loads all weights, sets the number of the next
+    /// step, and returns the notes that the file was saved with. Nothing is changed unless everything fits.
+    /// Inputs and recorded values stay as they are.
     ///
     /// # Errors
-    /// A file that can't be read, is damaged or holds weights alone; a tensor that is missing, extra or of
-    /// another shape, as after another optimizer; a session of a graph that lacks some of what its weights hold;
-    /// a fault of the device.
+    /// A file that can't be read, is damaged or is not a checkpoint; a tensor that is missing, extra or of
+    /// another shape, for example because the optimizer is another; a session whose graph lacks some of the
+    /// weights' tensors; a fault of the device.
     pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
         self.device.check()?;
         self.check_trains_all()?;
@@ -84,7 +84,7 @@ impl Session {
         Ok(checkpoint.notes)
     }
 
-    /// What a checkpoint says now beside its tensors.
+    /// The metadata of a checkpoint made now.
     fn checkpoint(&self, notes: &BTreeMap<String, String>) -> Result<Checkpoint> {
         self.device.check()?;
         self.check_whole()?;
@@ -93,7 +93,8 @@ impl Session {
         Ok(Checkpoint { step_number: self.step, notes: notes.clone(), state })
     }
 
-    /// Fails where the weights hold what this session's graph does not, whose steps it doesn't count.
+    /// Fails if the weights hold tensors that this session's graph lacks: then another session trains them,
+    /// and this one does not count its steps.
     pub(super) fn check_trains_all(&self) -> Result<()> {
         let graph = self.plan.graph();
         let holds = |name: &str| {

@@ -1,5 +1,5 @@
-//! The session: a plan on a device. Builds everything once; a step writes inputs, encodes the
-//! prebuilt dispatches and submits once. With `device/`, the only place that names `wgpu`.
+//! The session: a plan on a device. It builds pipelines, buffers and bind groups once. A step encodes the
+//! prebuilt dispatches and submits once. Only this module and `device/` name `wgpu`.
 
 mod checkpoint;
 mod monte_carlo;
@@ -30,10 +30,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use upload::Uploads;
 
-/// Submissions that may wait for the GPU at a time; a step past it waits for the oldest.
+/// Submissions that may be in flight. A step past this number waits for the oldest.
 const IN_FLIGHT: usize = 3;
 
-/// What a session has done since it was made.
+/// Counts of a session's work since it was created.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counters {
     /// Steps run.
@@ -46,7 +46,7 @@ pub struct Counters {
     pub bytes_uploaded: u64,
     /// Bytes read back.
     pub bytes_read_back: u64,
-    /// Buffers made since the session was: for reading back and recording.
+    /// Buffers allocated since the session was created, for reading back and recording.
     pub allocations: u64,
 }
 
@@ -62,21 +62,22 @@ pub struct Session {
     uploads: Uploads,
     records: Vec<Record>,
     watch: Option<watch::Watch>,
-    /// Submissions that the GPU may not be done with, with the number of their step.
+    /// Submissions that may not be finished, with the number of their step.
     in_flight: VecDeque<(wgpu::SubmissionIndex, u32)>,
     step: u32,
-    /// Whether a part of the step `step` was submitted, and no more of it.
+    /// Whether only a part of the step `step` was submitted.
     partly: bool,
     counters: Counters,
 }
 
 impl Session {
-    /// Compiles the plan's kernels, allocates its buffers and binds them. `weights` hold the
-    /// parameters by name, and several sessions may share them.
+    /// Compiles the plan's kernels, allocates its buffers and binds them. `weights` hold the parameters by
+    /// name; several sessions may share them.
     ///
     /// # Errors
-    /// Weights of another device; a plan for an adapter with larger limits; a parameter that the weights lack or
-    /// hold with another shape; a kernel that the driver refuses; not enough device memory; a lost device.
+    /// Weights of another device; a plan for an adapter with larger limits; a parameter that is missing in
+    /// the weights or has another shape there; a kernel that the driver refuses; not enough device memory; a
+    /// lost device.
     pub fn new(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
         device.check()?;
         weights.check_device(device)?;
@@ -149,18 +150,18 @@ impl Session {
         &self.plan
     }
 
-    /// What the session has done so far.
+    /// Counts of the session's work so far.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// The number that the next step will have; dropout goes by it. A step counts once it is submitted: with the
-    /// number, what the weights hold is known, whatever errors there were. See [`Session::save_checkpoint`].
+    /// Number of the next step. Dropout, among others, depends on it. A step counts once it is submitted, so
+    /// the number agrees with the weights whatever errors there were; see [`Session::save_checkpoint`].
     pub fn step_number(&self) -> u32 {
         self.step
     }
 
-    /// Sets the number of the next step. [`Session::load_checkpoint`] does, to go on where an earlier run ended.
+    /// Sets the number of the next step. [`Session::load_checkpoint`] does so itself.
     pub fn set_step_number(&mut self, step: u32) {
         self.step = step;
     }
@@ -168,8 +169,8 @@ impl Session {
     /// Gives an input its contents for the coming steps, until it is written again.
     ///
     /// # Errors
-    /// A value that is no input; another element type or number of elements; a class label that
-    /// is out of range; a lost device.
+    /// A value that is not an input; another element type or number of elements; a class label out of range;
+    /// a lost device.
     pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
         let data = data.into();
         self.device.check()?;
@@ -183,7 +184,7 @@ impl Session {
         Ok(())
     }
 
-    /// Gives a scalar input, such as the learning rate, its contents for the coming steps.
+    /// Gives a scalar input, such as the learning rate, its value for the coming steps.
     ///
     /// # Errors
     /// As [`Session::write`].
@@ -195,8 +196,8 @@ impl Session {
     ///
     /// # Errors
     /// A fault of the device; a step in flight that takes longer than the limit of
-    /// [`Device::set_wait_limit`]; the last number of a step, 2^32 - 2, was reached. The step was not run then,
-    /// and does not count.
+    /// [`Device::set_wait_limit`]; a step after the last number, 2^32 - 2. Then the step was not run and does
+    /// not count.
     pub fn step(&mut self) -> Result<()> {
         self.begin()?;
         self.complete(0)
@@ -205,7 +206,7 @@ impl Session {
     /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
     ///
     /// # Errors
-    /// A value that is kept nowhere after a step: ask for it among the plan's outputs. A fault of the device.
+    /// A value that is not kept after a step: name it among the plan's outputs. A fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
         self.device.check()?;
@@ -233,12 +234,12 @@ impl Session {
         Ok(())
     }
 
-    /// Number of the last step that was submitted and not yet waited for.
+    /// Number of the last step that was submitted and may still be in flight.
     fn last_step(&self) -> Option<u32> {
         self.in_flight.back().map(|&(_, step)| step)
     }
 
-    /// Contents of values, wherever they lie, in one readback.
+    /// Downloads values, wherever they lie, in one readback.
     #[cfg(not(target_arch = "wasm32"))]
     fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
         self.device.check()?;
@@ -274,7 +275,7 @@ impl Session {
         }
     }
 
-    /// Waits for room and writes the step's number.
+    /// Waits until a step may be submitted, and writes its number.
     fn begin(&mut self) -> Result<()> {
         self.device.check()?;
         self.check_whole()?;
@@ -301,7 +302,7 @@ impl Session {
         self.begin_watch()
     }
 
-    /// Submits what is left of the step from dispatch number `next` on, and counts the step.
+    /// Submits the rest of the step, from dispatch number `next` on, and counts the step.
     fn complete(&mut self, next: usize) -> Result<()> {
         self.submit(|session| {
             session.encode(next..session.plan.dispatches().len());
@@ -322,7 +323,7 @@ impl Session {
         self.encode_timed(dispatches, None);
     }
 
-    /// Encodes one pass of these dispatches, which may write timestamps at its ends.
+    /// Encodes these dispatches as one pass, which may write timestamps at its start and end.
     fn encode_timed(
         &mut self,
         dispatches: Range<usize>,
@@ -340,8 +341,8 @@ impl Session {
         }
     }
 
-    /// Submits the inputs that wait and what `encode` adds. Whatever the driver has against any of it is an error of
-    /// this session's, and then none of it was run.
+    /// Submits the pending inputs and what `encode` adds. An error of the driver is returned to this session;
+    /// then none of it was run.
     fn submit(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
         let device = self.device.clone();
         let index = device.guarded(|_| {
@@ -356,7 +357,7 @@ impl Session {
         Ok(())
     }
 
-    /// Submits a part of the step, which [`Session::complete`] has to follow.
+    /// Submits a part of the step. [`Session::complete`] has to follow.
     fn submit_part(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
         self.submit(encode)?;
         self.partly = true;

@@ -1,30 +1,30 @@
-//! Many steps whose outputs' moments are gathered on the device and read back once.
+//! Monte-Carlo estimates: many steps, whose outputs' moments are gathered on the device and read back once.
 
 use super::Session;
 use crate::error::{Error, Result};
 use crate::ops::sample_moments::MonteCarlo;
 use crate::tensor::{HostData, HostTensor};
 
-/// What was estimated of one output.
+/// The estimate of one output.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Estimate {
-    /// Mean over the samples, of the output's shape.
+    /// Mean over the samples, with the output's shape.
     pub mean: HostTensor,
-    /// Variance over the samples, of the output's shape: the sum of squared deviations from the mean over
-    /// one less than there are samples, which expects the variance of what they are drawn from.
+    /// Unbiased sample variance (divides by n - 1), with the output's shape.
     pub variance: HostTensor,
 }
 
 impl Session {
-    /// Runs `samples` steps on the inputs as they were written, and estimates mean and variance of each output
-    /// that [`Graph::monte_carlo`](crate::Graph::monte_carlo) named, in its order. The mean is off by about the
-    /// output's standard deviation over the root of `samples`. Reads back once.
+    /// Runs `samples` steps on the current inputs and estimates mean and variance of each output that
+    /// [`Graph::monte_carlo`](crate::Graph::monte_carlo) named, in its order. The mean's standard error is
+    /// the output's standard deviation over the root of `samples`. Reads back once.
     ///
-    /// Which units a step drops follows from its number ([`Session::set_step_number`]) and the dropouts' seeds.
+    /// The units that a step drops depend on its number ([`Session::set_step_number`]) and the dropouts'
+    /// seeds.
     ///
     /// # Errors
-    /// Fewer than 2 samples, or more than the 2^24 that f32 counts; an estimate of another graph; a fault of
-    /// the device.
+    /// Fewer than 2 samples, or more than 2^24, which f32 can't count; an estimate of another graph; a fault
+    /// of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn monte_carlo(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
         if !(2..=1 << 24).contains(&samples) {

@@ -1,6 +1,6 @@
-//! Measures steps: the time of every dispatch, beside what it computes and moves.
+//! Profiles: the time of every dispatch of real steps, with its FLOPs and bytes.
 //!
-//! `table.rs` and `trace.rs` put a profile into words and into a trace file.
+//! `table.rs` prints a profile, `trace.rs` writes it as a trace file, `queries.rs` holds the timestamps.
 
 mod queries;
 mod table;
@@ -14,26 +14,26 @@ use queries::Queries;
 use std::ops::Range;
 use std::time::Instant;
 
-/// What times were taken with.
+/// The clock that measured the times.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Clock {
     /// The device's own timestamps, before and after each dispatch within one submission.
     Timestamps,
-    /// The processor's clock around a submission for each dispatch. Submitting and waiting count in.
+    /// The processor's clock around a submission for each dispatch. Times include submitting and waiting.
     Wall {
-        /// Seconds that a submission of nothing took.
+        /// Seconds that an empty submission took.
         overhead: f64,
     },
 }
 
-/// What steps of a session cost, node by node.
+/// Times of a session's steps, node by node. [`Session::profile`] measures it; its `Display` is a table.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// The adapter.
     pub adapter: AdapterSummary,
-    /// What times were taken with.
+    /// The clock that measured the times.
     pub clock: Clock,
-    /// What the adapter reaches at the most.
+    /// The adapter's measured peaks.
     pub peaks: Peaks,
     /// The nodes that have dispatches, in the order of the step.
     pub nodes: Vec<ProfiledNode>,
@@ -50,7 +50,7 @@ pub struct ProfiledNode {
     pub operator: &'static str,
     /// The kernel variant that ran.
     pub variant: &'static str,
-    /// The median over the steps, of all its dispatches together.
+    /// Median over the steps, of all its dispatches together.
     pub seconds: f64,
     /// Floating-point operations, a multiply-add counted as two.
     pub flops: u64,
@@ -67,11 +67,11 @@ pub struct ProfiledDispatch {
     pub kernel: &'static str,
     /// Workgroups in x, y and z.
     pub workgroups: [u32; 3],
-    /// The median over the steps.
+    /// Median over the steps.
     pub seconds: f64,
 }
 
-/// What keeps a node from being faster: which peak it is nearer to.
+/// The peak that a node is nearer to, which limits it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bound {
     /// Multiply-adds.
@@ -80,12 +80,12 @@ pub enum Bound {
     Memory,
 }
 
-/// Start and end of a dispatch, in nanoseconds since some moment.
+/// Start and end of a dispatch, in nanoseconds since an arbitrary moment.
 type Span = Range<u64>;
 
 impl ProfiledNode {
-    /// The larger of its shares of the adapter's peaks, and of which. Caches can give a node more bytes
-    /// a second than memory has.
+    /// The larger of the node's shares of the two peaks, and which peak it is. A share of memory can exceed 1
+    /// where caches serve the node.
     pub fn share_of_peak(&self, peaks: &Peaks) -> (f64, Bound) {
         let seconds = self.seconds.max(1e-9);
         let compute = self.flops as f64 / seconds / peaks.flops_per_second;
@@ -95,7 +95,7 @@ impl ProfiledNode {
 }
 
 impl Profile {
-    /// Steps that were measured.
+    /// Number of steps measured.
     pub fn steps(&self) -> usize {
         self.spans.len()
     }
@@ -107,10 +107,10 @@ impl Profile {
 }
 
 impl Session {
-    /// Runs `steps` steps and times every dispatch in them, by the device's timestamps or where it has
-    /// none as [`Session::profile_by_wall_clock`] does. They are real steps: weights change as by
-    /// [`Session::step`]. Medians are kept: take a few, and run a step before, so that nothing is
-    /// measured that happens only once.
+    /// Runs `steps` steps and times every dispatch, by the device's timestamps, or as
+    /// [`Session::profile_by_wall_clock`] where the device has none. They are real steps: weights change as
+    /// in [`Session::step`]. The profile holds medians, so take several steps. Run one step before, so that
+    /// compiling is not measured.
     ///
     /// The first profile on a device also measures the adapter's peaks, about a second.
     ///
@@ -176,7 +176,7 @@ impl Session {
             waited = self.wait();
             spans.push(start..epoch.elapsed().as_nanos() as u64);
         }
-        // Half a step would leave weights that no step number tells of.
+        // Finish the step: half of one would leave weights that no step number describes.
         self.complete(spans.len())?;
         waited?;
         Ok(spans)
@@ -195,7 +195,7 @@ impl Session {
         queries.read(&self.device)
     }
 
-    /// Seconds of a submission that does nothing, as each dispatch by the wall clock has them.
+    /// Seconds of an empty submission, which the wall clock adds to each dispatch.
     fn submission_overhead(&mut self) -> Result<f64> {
         let mut seconds = Vec::new();
         for _ in 0..21 {
@@ -248,7 +248,7 @@ impl Session {
     }
 }
 
-/// The median of nanoseconds, in seconds.
+/// Median of nanoseconds, in seconds.
 fn median(nanoseconds: &mut [u64]) -> f64 {
     nanoseconds.sort_unstable();
     let middle = nanoseconds.len() / 2;

@@ -1,5 +1,5 @@
-//! Going on after the loss of a device: what a session needs, in host memory or in a file, and the session made
-//! again from it.
+//! Recovery after the loss of a device: snapshots in host memory, and sessions rebuilt from them or from a
+//! file.
 
 use super::Session;
 use crate::device::Device;
@@ -9,7 +9,7 @@ use crate::weights::Weights;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What training goes on from, in host memory: the contents of a [checkpoint](Session::save_checkpoint).
+/// The contents of a [checkpoint](Session::save_checkpoint) in host memory.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Snapshot {
     step_number: u32,
@@ -17,26 +17,27 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The number of the step that comes next.
+    /// Number of the next step.
     pub fn step_number(&self) -> u32 {
         self.step_number
     }
 
-    /// Parameters, running statistics, optimizer state and whatever other state there is, by name.
+    /// Parameters, running statistics, optimizer state and all other state, by name.
     pub fn tensors(&self) -> &BTreeMap<String, HostTensor> {
         &self.tensors
     }
 }
 
-/// Where [`Session::rebuild`] takes weights and step number from. Paths, snapshots and weights convert to it.
+/// The source of weights and step number for [`Session::rebuild`]. Paths, snapshots and weights convert to
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub enum Recovery<'a> {
     /// A file of [`Session::save_checkpoint`].
     Checkpoint(&'a Path),
-    /// What [`Session::snapshot`] gave.
+    /// A snapshot of [`Session::snapshot`].
     Snapshot(&'a Snapshot),
-    /// Weights on the new device, to be shared: those of a session that was rebuilt before. The step number
-    /// stays as it was.
+    /// Weights on the new device, to share: those of a session that was rebuilt before. The step number stays
+    /// as it was.
     Weights(&'a Weights),
 }
 
@@ -71,8 +72,8 @@ impl<'a> From<&'a Weights> for Recovery<'a> {
 }
 
 impl Session {
-    /// Makes this session again on another device, such as one opened after the loss of this one's, with the
-    /// weights and the step number of a checkpoint, a snapshot, or weights that are there already:
+    /// Makes this session again on another device, for example after the loss of this one's. Weights and step
+    /// number come from a checkpoint, a snapshot, or weights that are on the new device already:
     ///
     /// ```no_run
     /// # use wgrad::{Device, Error, Result, Session};
@@ -82,7 +83,7 @@ impl Session {
     ///         let device = Device::open()?;
     ///         training = training.rebuild(&device, "training.safetensors")?;
     ///         evaluation = evaluation.rebuild(&device, training.weights())?;
-    ///         // Write the inputs and go on from `training.step_number()`.
+    ///         // Write the inputs and resume at `training.step_number()`.
     ///     }
     ///     other => other?,
     /// }
@@ -90,13 +91,13 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// Steps from there on are the same to the bit as those of an uninterrupted run, given the same adapter and
-    /// inputs. What was written to this session has to be written again, the learning rate too: a step refuses to
-    /// run before. Values are recorded as they were here; what was recorded here is lost.
+    /// Later steps are bit-identical to those of an uninterrupted run, given the same adapter and inputs.
+    /// Write all inputs again, the learning rate too: a step refuses to run before. The new session records
+    /// the same values, without the ones recorded here.
     ///
     /// # Errors
-    /// As [`Session::new`], [`Session::load_checkpoint`] and [`Session::restore`]; a device that lacks what the
-    /// plan was made for: make a plan for it, and load the checkpoint in a new session.
+    /// As [`Session::new`], [`Session::load_checkpoint`] and [`Session::restore`]; a device that the plan
+    /// does not fit: plan for it, and load the checkpoint in a new session.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn rebuild<'a>(&self, device: &Device, from: impl Into<Recovery<'a>>) -> Result<Session> {
         let from = from.into();
@@ -118,16 +119,16 @@ impl Session {
         Ok(session)
     }
 
-    /// The weights that this session works on.
+    /// The session's weights.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
 
-    /// Downloads everything that training goes on from, as [`Session::save_checkpoint`] writes it to a file.
+    /// Downloads everything that training resumes from, as [`Session::save_checkpoint`] writes it to a file.
     /// Waits for the GPU.
     ///
     /// # Errors
-    /// As [`Session::save_checkpoint`], without the file's.
+    /// As [`Session::save_checkpoint`], except those of the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.device.check()?;
@@ -139,12 +140,12 @@ impl Session {
         Ok(Snapshot { step_number: self.step, tensors })
     }
 
-    /// Goes on from a snapshot, as [`Session::load_checkpoint`] does from a file. Nothing is changed unless
+    /// Resumes from a snapshot, as [`Session::load_checkpoint`] does from a file. Nothing is changed unless
     /// everything fits.
     ///
     /// # Errors
-    /// A snapshot of other weights; a session of a graph that lacks some of what its weights hold; a fault of
-    /// the device.
+    /// A snapshot of other weights; a session whose graph lacks some of the weights' tensors; a fault of the
+    /// device.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.device.check()?;
         self.check_trains_all()?;
@@ -154,7 +155,7 @@ impl Session {
         Ok(())
     }
 
-    /// Fails where the weights hold a part of a step, which no number tells.
+    /// Fails if the weights hold a part of a step, which no step number describes.
     pub(super) fn check_whole(&self) -> Result<()> {
         if !self.partly {
             return Ok(());
@@ -168,7 +169,7 @@ impl Session {
         })
     }
 
-    /// Sets the number of the next step, with weights that are as they were before it.
+    /// Sets the number of the next step. The weights must be as they were before it.
     pub(super) fn go_on_from(&mut self, step_number: u32) {
         self.step = step_number;
         self.partly = false;

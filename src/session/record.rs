@@ -1,4 +1,4 @@
-//! Values of every step, kept on the device and read back together.
+//! Records: values of every step, kept on the device and read back together.
 
 use super::{Session, watch};
 use crate::device::Buffer;
@@ -17,8 +17,8 @@ pub(super) struct Record {
 }
 
 impl Session {
-    /// From now on keeps the last `capacity` contents of a one-element output on the device, to be
-    /// read together by [`Session::recorded`]: following the loss costs no readback per step.
+    /// Starts recording a one-element output: keeps its last `capacity` values on the device, for
+    /// [`Session::recorded`] to read together. Following a loss then costs no readback per step.
     ///
     /// # Errors
     /// A value that is not a one-element output of the plan; not enough device memory; a lost device.
@@ -42,8 +42,8 @@ impl Session {
         Ok(())
     }
 
-    /// Downloads and forgets what was recorded of `value` since the last call, oldest first. Where
-    /// more steps ran than the capacity, the oldest are lost.
+    /// Downloads the values recorded since the last call, oldest first, and clears the record. If more steps
+    /// ran than the capacity, the oldest values are lost.
     ///
     /// # Errors
     /// A value that is not being recorded; a fault of the device.

@@ -1,4 +1,4 @@
-//! Faults that only a hand inside can make: whose they are, and what a step makes of them.
+//! Tests of faults that need private fields: which call reports them, and what becomes of the step.
 
 use super::{IN_FLIGHT, Session};
 use crate::device::{Device, DeviceOptions};
@@ -13,7 +13,7 @@ fn open() -> Result<Device> {
     Device::open_with(&DeviceOptions::default().cache(None))
 }
 
-/// Moves one number by momentum, after a product that takes a software adapter some time.
+/// A session that updates one number by momentum, after a product that takes a software adapter some time.
 fn session(device: &Device, size: usize) -> Result<(Session, Value)> {
     let mut graph = Graph::new();
     let x = graph.input("x", [size, size])?;
@@ -39,7 +39,7 @@ fn a_fault_is_its_sessions_own() -> Result<()> {
     let (mut faulty, loss) = session(&device, 16)?;
     innocent.step()?;
     faulty.step()?;
-    // From now on, what copies to these buffers or binds them is refused by the GPU library.
+    // The GPU library now refuses copies to these buffers and bindings of them.
     faulty.buffers.iter().for_each(|buffer| buffer.raw.destroy());
     faulty.weights().write("weight", &[2.0])?;
     std::thread::scope(|scope| {
@@ -54,7 +54,7 @@ fn a_fault_is_its_sessions_own() -> Result<()> {
         }
         steps.join().expect("it does not panic")
     })?;
-    // What was not run does not count, nor is it recorded.
+    // Steps that were not run are neither counted nor recorded.
     assert_eq!((faulty.step_number(), innocent.step_number()), (1, 51));
     assert_eq!(faulty.recorded(loss)?.shape[..], [1]);
     innocent.wait()?;
@@ -105,7 +105,7 @@ fn a_step_that_waits_too_long_for_an_earlier_one_does_not_count() -> Result<()> 
     session.wait()?;
     session.step()?;
     device.set_wait_limit(Some(Duration::from_nanos(1)));
-    // As if more were in flight: this driver starts none before the one before it has ended.
+    // Pretend that more are in flight: this driver starts no step before the last one has ended.
     while session.in_flight.len() < IN_FLIGHT {
         session.in_flight.extend(session.in_flight.front().cloned());
     }

@@ -1,7 +1,7 @@
-//! Uploads that travel in the step's own command buffer, from staging memory that is used again.
+//! Uploads of inputs in the step's own command buffer, from staging memory that is reused.
 //!
-//! Every input has its place in each staging buffer, which it is written to as often as the user likes: only
-//! the last contents before a step are copied, and no write allocates.
+//! Each input has a place in each staging buffer. The user may write it any number of times: only the last
+//! contents before a step are copied, and no write allocates.
 
 use super::IN_FLIGHT;
 use crate::device::{Buffer, Device};
@@ -20,25 +20,25 @@ pub(super) struct Uploads {
     slots: Vec<Slot>,
     of_value: BTreeMap<Value, usize>,
     of_watch: Option<usize>,
-    /// What is written to, mapped.
+    /// The mapped buffer that inputs are written to.
     open: Option<wgpu::Buffer>,
-    /// What the encoder copies from.
+    /// The buffer that the encoder copies from.
     copied: Option<wgpu::Buffer>,
-    /// What the GPU is done with, mapped again.
+    /// Buffers that the GPU has finished with, mapped again.
     free: Arc<Mutex<Vec<wgpu::Buffer>>>,
     encoder: Option<wgpu::CommandEncoder>,
 }
 
-/// An input, or the step's number; or, without a value, the numbers that the numerics watch takes.
+/// Staging for an input or the step's number; without a value, for the numerics watch's numbers.
 struct Slot {
     value: Option<Value>,
-    /// Number of the plan's buffer, and start.
+    /// Index of the plan's buffer, and offset there.
     buffer: usize,
     offset: u64,
-    /// Start in staging memory, and length.
+    /// Offset in staging memory, and length.
     at: u64,
     bytes: u64,
-    /// Whether there are contents that no submission has copied yet.
+    /// Whether it was written since the last submission.
     waits: bool,
     /// Whether it was ever written.
     written: bool,
@@ -50,7 +50,7 @@ impl Uploads {
     pub fn new(device: &Device, plan: &Plan) -> Result<Uploads> {
         let (mut slots, mut of_value, mut size) = (Vec::new(), BTreeMap::new(), 0u64);
         for (value, info) in plan.graph().values() {
-            // An input that no kernel reads has no buffer.
+            // An input without a reader has no buffer.
             if let Source::Input | Source::StepCounter = info.source
                 && let Some(Place::Owned { buffer, offset, .. }) = plan.place(value)
             {
@@ -82,7 +82,7 @@ impl Uploads {
         })
     }
 
-    /// Keeps `bytes` for the next submission, and says how many will be uploaded for it.
+    /// Stages `bytes` for the next submission. Returns how many will be uploaded.
     pub fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
         self.write_slot(device, self.of_value.get(&value).copied(), bytes)
     }
@@ -106,7 +106,8 @@ impl Uploads {
         Ok(slot.bytes)
     }
 
-    /// Staging memory that the GPU is done with. With the steps in flight that a session allows, there is some.
+    /// Takes a free staging buffer. There is one as long as no more steps are in flight than a session
+    /// allows.
     fn take(&self, device: &Device) -> Result<wgpu::Buffer> {
         let take = || self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(chunk) = take() {
@@ -116,7 +117,7 @@ impl Uploads {
         take().ok_or_else(|| device.error("staging memory did not come back from the GPU".into()))
     }
 
-    /// Encodes copies of what was written since the last submission to the plan's buffers.
+    /// Encodes copies to the plan's buffers of everything written since the last submission.
     pub fn encode(&mut self, device: &Device, buffers: &[Buffer]) {
         let Some(chunk) = self.open.take() else { return };
         chunk.unmap();
@@ -137,7 +138,7 @@ impl Uploads {
         if let Some(chunk) = self.copied.take() {
             let (free, mapped) = (Arc::clone(&self.free), chunk.clone());
             chunk.map_async(wgpu::MapMode::Write, .., move |result| {
-                // Where mapping failed, the device is lost.
+                // Mapping fails only if the device is lost.
                 if result.is_ok() {
                     free.lock().unwrap_or_else(PoisonError::into_inner).push(mapped);
                 }
@@ -146,7 +147,7 @@ impl Uploads {
         index
     }
 
-    /// From now on, what was written to `other`, of the same plan, has to be written here before a step.
+    /// Requires every input that was written to `other`, of the same plan, to be written here before a step.
     pub fn expect_inputs_of(&mut self, other: &Uploads) {
         for (slot, other) in self.slots.iter_mut().zip(&other.slots).filter(|(slot, _)| slot.value.is_some())
         {
@@ -154,10 +155,10 @@ impl Uploads {
         }
     }
 
-    /// Fails for an input that has to be written first.
+    /// Fails if an input has to be written first.
     pub fn check_due(&self, plan: &Plan) -> Result<()> {
         let graph = plan.graph();
-        // The session writes numbers itself.
+        // The session writes the step's number itself.
         let due = |slot: &&Slot| slot.due && slot.value != graph.counted_steps();
         match self.slots.iter().find(due).and_then(|slot| slot.value) {
             None => Ok(()),

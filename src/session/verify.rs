@@ -1,5 +1,5 @@
-//! Shadow-runs a step: each node's own GPU inputs go to the CPU reference, and its GPU outputs
-//! are compared with the answer.
+//! Verification: runs a step node by node, gives each node's own GPU inputs to the reference, and compares
+//! the outputs.
 
 use super::Session;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::plan::Step;
 use crate::tensor::{DType, TensorType};
 use std::collections::HashSet;
 
-/// What verifying found of one node that agreed.
+/// A node that agreed with the reference.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verified {
     /// Operator.
@@ -18,16 +18,16 @@ pub struct Verified {
     pub node: String,
     /// The kernel variant that ran.
     pub variant: &'static str,
-    /// The largest difference over the reference's largest magnitude, of the worst output; for plain
-    /// sums over the largest sum of the terms' magnitudes, if that is larger.
+    /// The largest difference relative to the reference's largest magnitude, of the worst output. For plain
+    /// sums it is relative to the largest sum of the terms' magnitudes, if that is larger.
     pub error: f64,
-    /// What the operator may differ by, with sums as long as it adds here.
+    /// The largest error allowed, given the length of the operator's sums here.
     pub tolerance: f64,
 }
 
 impl Session {
-    /// Runs one step node by node and compares every node with the reference. It is a real step:
-    /// weights change as by [`Session::step`]. Slow: the reference is scalar code.
+    /// Runs one step node by node and compares every node with the reference. It is a real step: weights
+    /// change as in [`Session::step`]. It is slow, because the reference is scalar code.
     ///
     /// # Errors
     /// The first node beyond its tolerance, after the step has run to its end; a fault of the device.
@@ -50,20 +50,20 @@ impl Session {
                 }
             }
         }
-        // Whatever was found, half a step would leave weights that no step number tells of.
+        // Finish the step in any case: half of one would leave weights that no step number describes.
         self.complete(next)?;
         failed.map_or(Ok(verified), Err)
     }
 
-    /// Runs and compares a node. `next` becomes the number of the dispatch that comes next in the step; `read` are the
+    /// Runs and compares a node. Sets `next` to the number of the step's next dispatch. `read` holds the
     /// values that a node or the user reads.
     fn verify_node(&mut self, step: &Step, next: &mut usize, read: &HashSet<Value>) -> Result<Verified> {
         let node = self.plan.graph().node_at(step.node).clone();
         let inputs = self.download(&node.inputs)?;
         self.submit_part(|session| session.encode(step.dispatches.clone()))?;
         *next = step.dispatches.end;
-        // An output that nothing reads need not be written, or a later dispatch of the node has taken its
-        // place.
+        // Skip outputs that nothing reads: they may not be written, or a later dispatch of the node may have
+        // overwritten them.
         let updated = node.operator.in_place();
         let is_read =
             |i: usize| read.contains(&node.outputs[i]) || updated.iter().any(|&(output, _)| output == i);
@@ -107,33 +107,34 @@ impl Session {
     }
 }
 
-/// What an operator's output of this element type may differ by: whole numbers are exact.
+/// The largest error allowed of an operator's output of this element type. Integers are exact.
 pub fn tolerance(operator: &dyn Operator, dtype: DType) -> f64 {
     if dtype == DType::F32 { operator.tolerance() } else { 0.0 }
 }
 
-/// What an operator's output may differ by where `serial` terms of a sum are added one after the other.
+/// The largest error allowed of an output whose sums add `serial` terms one after the other.
 ///
-/// Each addition rounds by at most half a unit in the last place, 2^-24 of the sum so far, so that n of them are off by
-/// at most n 2^-24 of the sum of the terms' magnitudes (Higham, "Accuracy and Stability of Numerical Algorithms",
-/// 2002, section 4.2). With terms of all kinds roundings cancel, and the root of n is near; with equal ones, such as the
-/// gradient of a mean, those within one power of two have one sign and add up to nearly a quarter of the bound.
-/// That is what right kernels are off by, and PyTorch's products and convolutions of a million terms of 0.01 are by
-/// 1.3 %. It concerns no sum of fewer than 671 terms. As long sums are split, it stays far below what the loss of a part
-/// makes of one.
+/// Each addition rounds by at most half a unit in the last place, 2^-24 of the sum so far. So n additions are
+/// off by at most n 2^-24 of the sum of the terms' magnitudes (Higham, "Accuracy and Stability of Numerical
+/// Algorithms", 2002, section 4.2). With mixed terms roundings cancel, and the error is near the root of n.
+/// With equal terms, such as the gradient of a mean, roundings within one power of two have the same sign and
+/// add up to nearly a quarter of the bound: correct kernels reach it, and PyTorch's products and convolutions
+/// of a million terms of 0.01 are off by 1.3 %. The tolerance is a quarter of the bound. It exceeds the
+/// operator's own only from 671 terms on. Long sums are split, so it stays far below the error that a missing
+/// part would cause.
 fn tolerance_at(operator: &dyn Operator, dtype: DType, serial: u64) -> f64 {
     const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
     let tolerance = tolerance(operator, dtype);
     if tolerance == 0.0 { tolerance } else { tolerance.max(0.25 * UNIT * serial as f64) }
 }
 
-/// The largest difference over the largest finite magnitude expected, and where it is. Infinities
-/// agree with themselves only; a NaN agrees with nothing but a NaN.
+/// The largest difference relative to the largest finite magnitude expected, and its index. An infinity
+/// agrees only with itself, and a NaN only with a NaN.
 pub fn difference(expected: &Array, found: &[f64]) -> (f64, usize) {
     difference_by(expected.largest(), expected, found)
 }
 
-/// [`difference`] over a scale other than the largest magnitude expected.
+/// As [`difference`], relative to `scale`.
 fn difference_by(scale: f64, expected: &Array, found: &[f64]) -> (f64, usize) {
     let mut worst = (0.0, 0);
     for (i, (&e, &f)) in expected.data.iter().zip(found).enumerate() {
@@ -142,7 +143,7 @@ fn difference_by(scale: f64, expected: &Array, found: &[f64]) -> (f64, usize) {
         } else if !e.is_finite() || !f.is_finite() {
             f64::INFINITY
         } else if (e - f).abs() <= f64::from(f32::MIN_POSITIVE) {
-            // Numbers this small f32 rounds to zero, or drivers do.
+            // f32 or the driver may round numbers this small to zero.
             0.0
         } else {
             (e - f).abs() / if scale > 0.0 { scale } else { 1.0 }

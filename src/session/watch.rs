@@ -1,7 +1,7 @@
-//! The numerics watch at work: scans what the plan left for the end of a step, keeps the first finding on the device,
-//! and puts it into words when it is asked for.
+//! The numerics watch of a session: scans the tensors that the plan left for the end of a step, keeps the
+//! first finding on the device, and describes it on request.
 //!
-//! A step reads nothing back. What a readback brings that happens anyway, the watch has on the way.
+//! A step reads nothing back. Where the session reads something else back, the report comes with it.
 
 mod finding;
 mod scans;
@@ -19,10 +19,10 @@ use crate::weights::Weights;
 use scans::Scans;
 use std::collections::BTreeMap;
 
-/// Changes of an input between finite and not finite that are remembered.
+/// The most changes of an input, between finite and not finite, that are remembered.
 const MOST_CHANGES: usize = 1024;
 
-/// What an input held that was not finite.
+/// Elements of an input that were not finite.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Held {
     elements: usize,
@@ -37,11 +37,11 @@ pub(super) struct Watch {
     report: Buffer,
     /// Steps since it was last reset.
     run: u32,
-    /// By input: from which run on it held what was not finite, or nothing such any more.
+    /// By input: the runs from which on it held elements that were not finite, or none any more.
     inputs: BTreeMap<Value, Vec<(u32, Option<Held>)>>,
-    /// The report's first words, and after which run they were read.
+    /// The report's first words, and the run after which they were read.
     known: Option<(u32, Vec<u32>)>,
-    /// Whether the next submission has to begin anew: to clear what was found, and to look at the weights.
+    /// Whether the next submission has to clear the findings and scan the weights.
     is_due: bool,
     least_bits: u32,
 }
@@ -61,7 +61,7 @@ impl Watch {
         }))
     }
 
-    /// Looks at what is written to an input.
+    /// Checks data written to an input.
     pub fn look_at(&mut self, value: Value, data: HostSlice<'_>) {
         let HostSlice::F32(data) = data else { return };
         let least = self.least_bits;
@@ -70,7 +70,7 @@ impl Watch {
         let position = if elements == 0 { None } else { data.iter().position(counts) };
         let held = position.map(|position| Held { elements, position });
         let changes = self.inputs.entry(value).or_default();
-        // What is overwritten before a step was never read.
+        // Contents that are overwritten before a step were never read.
         changes.pop_if(|&mut (run, _)| run == self.run + 1);
         let changed = held != changes.last().and_then(|&(_, held)| held);
         if changed && (held.is_none() || changes.len() < MOST_CHANGES) {
@@ -78,7 +78,7 @@ impl Watch {
         }
     }
 
-    /// What an input held in a run.
+    /// Non-finite elements of an input in a run.
     fn held(&self, input: Value, run: u32) -> Option<Held> {
         let changes = self.inputs.get(&input)?;
         changes.iter().rev().find(|&&(from, _)| from <= run)?.1
@@ -89,7 +89,7 @@ impl Watch {
         self.is_due || self.known.as_ref().is_some_and(|&(run, _)| run == self.run)
     }
 
-    /// Notes that what was due is submitted.
+    /// Notes that the start was submitted.
     pub fn started(&mut self) {
         self.is_due = false;
     }
@@ -100,7 +100,7 @@ impl Watch {
     }
 }
 
-/// Reads parts of buffers and, in the same submission, what the watch of the session has found so far.
+/// Reads parts of buffers and, in the same submission, the watch's report.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn read(
     device: &Device,
@@ -120,15 +120,15 @@ pub(super) fn read(
 }
 
 impl Session {
-    /// What the numerics watch has found ([`PlanOptions::watch`](crate::PlanOptions::watch)): the first step after
-    /// the session was made, or the watch reset, in which anything was not finite, and in that step the first node in
-    /// order of the graph. Waits for the GPU, except right after a call that read something back, such as
-    /// [`Session::recorded`].
+    /// What the numerics watch ([`PlanOptions::watch`](crate::PlanOptions::watch)) has found since the
+    /// session was made or the watch was reset: the first step with anything that was not finite, and in it
+    /// the first node in the graph's order. Waits for the GPU, except right after a call that read something
+    /// back, such as [`Session::recorded`].
     ///
-    /// It looks at parameters and state before the first step, at inputs as they are written, and at what each node
-    /// makes. Of operators that are fused, the fused node is named. Between batch norm and max pooling, and between
-    /// the elements of a loss and their sum, a fused kernel stores nothing and nothing is seen: a `-inf` there that
-    /// vanishes is not found.
+    /// It looks at parameters and state before the first step, at inputs as they are written, and at each
+    /// node's outputs. For fused operators it names the fused node. It does not see values that a fused
+    /// kernel never stores: between batch norm and max pooling, and between the elements of a loss and their
+    /// sum. A `-inf` that arises and vanishes there is not found.
     ///
     /// # Errors
     /// A plan without a watch; a fault of the device.
@@ -164,8 +164,8 @@ impl Session {
         Ok(Some(finding::describe(&self.plan, watch, &report)))
     }
 
-    /// Fails where the numerics watch has found anything, as [`Session::not_finite`] tells it. Call it where losses
-    /// are read, and before a checkpoint is written.
+    /// Fails if [`Session::not_finite`] finds anything. Call it where losses are read, and before a
+    /// checkpoint is written.
     ///
     /// # Errors
     /// [`Error::NotFinite`]; as [`Session::not_finite`].
@@ -177,10 +177,10 @@ impl Session {
         }
     }
 
-    /// Lets the numerics watch begin anew, for example after weights were loaded. Does nothing without one.
+    /// Resets the numerics watch, for example after weights were loaded. Does nothing without one.
     pub fn reset_watch(&mut self) {
         let Some(watch) = &mut self.watch else { return };
-        // What inputs hold now they go on holding.
+        // Inputs keep their contents.
         for changes in watch.inputs.values_mut() {
             let held = changes.pop().and_then(|(_, held)| held);
             changes.clear();
@@ -189,7 +189,7 @@ impl Session {
         (watch.run, watch.known, watch.is_due) = (0, None, true);
     }
 
-    /// Tells the device which step it is.
+    /// Uploads the step's number for the watch.
     pub(super) fn begin_watch(&mut self) -> Result<()> {
         let Some(watch) = &self.watch else { return Ok(()) };
         let numbers = [self.step, watch.run.saturating_add(1)];
@@ -197,7 +197,7 @@ impl Session {
         Ok(())
     }
 
-    /// Encodes what comes before the uploads of the first step.
+    /// Encodes the watch's start, before the uploads of the first step.
     pub(super) fn encode_watch_start(&mut self) {
         let Some(watch) = self.watch.as_ref().filter(|watch| watch.is_due) else { return };
         let encoder = self.uploads.encoder(&self.device);
@@ -206,7 +206,7 @@ impl Session {
         self.counters.dispatches += watch.scans.encode_before(encoder);
     }
 
-    /// Encodes the watch's part of a step, behind all others.
+    /// Encodes the watch's part of a step, after all others.
     pub(super) fn encode_watch(&mut self) {
         let Some(watch) = &self.watch else { return };
         self.counters.dispatches += watch.scans.encode_after(self.uploads.encoder(&self.device));

@@ -1,7 +1,7 @@
-//! What a file says beside its tensors where training can go on from it.
+//! A checkpoint's metadata: what its file says in addition to the tensors.
 //!
-//! All of it is JSON under one key of the safetensors metadata: keys of the metadata itself are written in no
-//! certain order, and files of the same training should be the same to the byte.
+//! All of it is JSON under one key of the safetensors metadata. The library writes several keys in no fixed
+//! order, but files of the same training should be identical bytes.
 
 use crate::file::printable;
 use serde_json::{Map, Value, json};
@@ -10,29 +10,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// The key in the metadata. A file that has it is a checkpoint.
 const KEY: &str = "wgrad_checkpoint";
 
-/// Bytes of names and texts that notes may have.
+/// The most bytes that names and texts of the notes may have together.
 const MOST_NOTES: usize = 1 << 20;
 
-/// A checkpoint but for the contents of its tensors.
+/// A checkpoint without its tensors.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Checkpoint {
-    /// The number of the step that comes next.
+    /// Number of the next step.
     pub step_number: u32,
-    /// What the user keeps with it.
+    /// The user's notes.
     pub notes: BTreeMap<String, String>,
-    /// Names of the tensors that no state dict holds.
+    /// Names of the tensors that are not part of a state dict.
     pub state: BTreeSet<String>,
 }
 
 impl Checkpoint {
-    /// The metadata of its file.
+    /// The file's metadata.
     pub fn metadata(&self) -> HashMap<String, String> {
         let text =
             json!({ "step_number": self.step_number, "notes": self.notes, "state": self.state }).to_string();
         HashMap::from([(KEY.to_owned(), text)])
     }
 
-    /// What is wrong with the notes, so that they would not fit a file.
+    /// Checks that the notes fit a file. The error says what is wrong.
     pub fn check_notes(&self) -> Result<(), String> {
         let bytes = |(name, note): (&String, &String)| name.len() + note.len();
         let all: usize = self.notes.iter().map(bytes).sum();
@@ -46,7 +46,7 @@ impl Checkpoint {
         ))
     }
 
-    /// What a file with this metadata is a checkpoint of; `None` where it is none.
+    /// Reads a file's metadata; `None` if it is not a checkpoint's.
     ///
     /// # Errors
     /// What is wrong with it.

@@ -1,8 +1,8 @@
 //! Files of weights: safetensors with PyTorch's names and layouts.
 //!
-//! A file is either what `state_dict` holds, parameters and running statistics; or a checkpoint, which has the
-//! state of optimizers besides, under the names it has here, and says in its metadata that it is one. `reader`
-//! reads them.
+//! A file is either a state dict (parameters and running statistics) or a checkpoint. A checkpoint also holds
+//! the state of optimizers, under the names it has here, and its metadata marks it as one. `reader.rs` reads
+//! the files.
 
 use super::reader::{MOST_HEADER, Reader, Tensor};
 use super::{Checkpoint, Entry, Weights, average_of};
@@ -14,8 +14,8 @@ use std::path::Path;
 
 impl Weights {
     /// Writes parameters and running statistics to a safetensors file, by
-    /// [`write_whole`](crate::file::write_whole). What training goes on from besides,
-    /// [`Session::save_checkpoint`](crate::Session::save_checkpoint) keeps.
+    /// [`write_whole`](crate::file::write_whole). To resume training, use
+    /// [`Session::save_checkpoint`](crate::Session::save_checkpoint), which saves everything.
     ///
     /// # Errors
     /// A path that can't be written; names too long for a file; a fault of the device.
@@ -24,17 +24,16 @@ impl Weights {
         self.write_file(path.as_ref(), |entry| entry.in_file, None).map(drop)
     }
 
-    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless
-    /// every tensor fits. Whoever saves or steps with these weights in another thread meanwhile sees the old
-    /// tensors or the new ones, all together.
+    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless every
+    /// tensor fits. A save or a step in another thread sees either all old tensors or all new ones.
     ///
-    /// Of a checkpoint it takes the same, and averages of parameters where these weights keep them: enough to
-    /// evaluate, or to start another training from. Optimizer state and step number stay as they are;
-    /// [`Session::load_checkpoint`](crate::Session::load_checkpoint) goes on.
+    /// From a checkpoint it reads the same tensors, and averages of parameters where these weights keep them.
+    /// That is enough to evaluate, or to start another training. Optimizer state and step number do not
+    /// change; to resume, use [`Session::load_checkpoint`](crate::Session::load_checkpoint).
     ///
     /// # Errors
-    /// A file that can't be read, is damaged, or is something else than a safetensors file; a tensor that is
-    /// missing, extra, of another shape or not f32; not enough memory.
+    /// A file that can't be read, is damaged, or is not a safetensors file; a tensor that is missing, extra,
+    /// of another shape or not f32; not enough memory.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         self.device.check()?;
         let file = Reader::open(path.as_ref(), self.header_bytes())?;
@@ -43,7 +42,7 @@ impl Weights {
             let tensor = file.tensor(name, entry)?;
             let average = average_of(name);
             if let Some(entry) = self.entries.get(&average).filter(|entry| entry.average) {
-                // Where the file has no averages, they go on from what is loaded.
+                // Averages that the file does not have restart from the loaded parameters.
                 let held = file.is_state(&average);
                 found.push((entry, if held { file.tensor(&average, entry)? } else { tensor }));
             }
@@ -58,26 +57,26 @@ impl Weights {
         self.upload(&file, &found).map(drop)
     }
 
-    /// Names of the tensors that no state dict holds.
+    /// Names of the tensors that are not part of a state dict.
     pub(crate) fn state(&self) -> impl Iterator<Item = &String> {
         self.entries.iter().filter(|(_, entry)| !entry.in_file).map(|(name, _)| name)
     }
 
-    /// Writes every tensor and what `checkpoint` says, and gives the bytes that were read back for it.
+    /// Writes every tensor and the metadata of `checkpoint`. Returns the number of bytes read back.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn save_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<u64> {
         self.write_file(path, |_| true, Some(checkpoint))
     }
 
-    /// Finds out whether [`Weights::save_checkpoint`] would write this, if the device has no fault.
+    /// Checks whether [`Weights::save_checkpoint`] could write this, given a working device.
     pub(crate) fn check_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
         crate::file::check_writable(path)?;
         let entries: Vec<_> = self.entries.iter().collect();
         check_header(&entries, Some(checkpoint)).map_err(|message| fault(path, message))
     }
 
-    /// Reads every tensor, and gives what the file says besides and the bytes that were uploaded. Nothing is
-    /// changed unless every tensor fits.
+    /// Reads every tensor. Returns the file's metadata and the number of bytes uploaded. Nothing is changed
+    /// unless every tensor fits.
     pub(crate) fn load_checkpoint(&self, path: &Path) -> Result<(Checkpoint, u64)> {
         let file = Reader::open(path, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {
@@ -105,7 +104,7 @@ impl Weights {
         Ok((checkpoint.clone(), bytes))
     }
 
-    /// Writes the tensors that are `kept`, and gives the bytes that were read back for it.
+    /// Writes the tensors that `kept` selects. Returns the number of bytes read back.
     #[cfg(not(target_arch = "wasm32"))]
     fn write_file(
         &self,
@@ -137,7 +136,7 @@ impl Weights {
         Ok(parts.iter().map(|part| part.2).sum())
     }
 
-    /// Gives tensors these contents of a file, and counts the bytes.
+    /// Uploads tensors of a file. Returns the number of bytes.
     fn upload(&self, file: &Reader<'_>, found: &[(&Entry, Tensor<'_>)]) -> Result<u64> {
         let mut upload = self.device.upload();
         for (entry, tensor) in found {
@@ -148,7 +147,7 @@ impl Weights {
         upload.submit()
     }
 
-    /// Bytes of the header of a file with all tensors, at most.
+    /// Upper bound on the bytes of the header of a file with all tensors.
     fn header_bytes(&self) -> u64 {
         self.entries.iter().map(|(name, entry)| in_header(name, entry)).sum()
     }
@@ -158,19 +157,19 @@ fn fault(path: &Path, message: String) -> Error {
     Error::Weights { path: path.to_owned(), message }
 }
 
-/// Bytes that a text takes as JSON.
+/// Bytes of a text as a JSON string.
 fn in_json(text: &str) -> u64 {
     let escaped = |c: char| if c < ' ' { 6 } else { c.len_utf8() + usize::from(matches!(c, '"' | '\\')) };
     2 + text.chars().map(|c| escaped(c) as u64).sum::<u64>()
 }
 
-/// Bytes that a tensor takes of a header, at most.
+/// Upper bound on a tensor's bytes in a header.
 fn in_header(name: &str, entry: &Entry) -> u64 {
     // Type, keys and two offsets of up to twenty digits; a number and a comma for each dimension.
     in_json(name) + 100 + 21 * entry.shape.len() as u64
 }
 
-/// What makes a file with these tensors one that can't be read again.
+/// Checks that a file with these tensors could be read again.
 fn check_header(kept: &[(&String, &Entry)], checkpoint: Option<&Checkpoint>) -> Result<(), String> {
     let mut bytes: u64 = kept.iter().map(|(name, entry)| in_header(name, entry)).sum();
     if let Some(checkpoint) = checkpoint {
@@ -185,26 +184,26 @@ fn check_header(kept: &[(&String, &Entry)], checkpoint: Option<&Checkpoint>) -> 
     Ok(())
 }
 
-/// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one i64 of them for each layer; here
-/// only layers whose running statistics are plain averages have one, and it is ignored for others.
+/// Whether a tensor counts the batches of a batch norm. PyTorch's files hold one such i64 for each layer.
+/// Here only layers whose running statistics are plain averages have one; for others it is ignored.
 pub(super) fn counts_batches(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }
 
-/// A tensor of f32 as files hold it: PyTorch's type for counts of batches.
+/// An f32 tensor in the type that files hold: i64 for counts of batches, as in PyTorch.
 fn typed(name: &str, bytes: Vec<u8>) -> (Dtype, Vec<u8>) {
     if !counts_batches(name) {
         return (Dtype::F32, bytes);
     }
     let numbers = bytemuck::pod_collect_to_vec::<u8, f32>(&bytes);
-    // What a user's own layer calls so and is no count must come back as it was.
+    // A user's layer may have a tensor of this name that is not a count; it must come back unchanged.
     if numbers.iter().any(|&x| (x as i64 as f32).to_bits() != x.to_bits()) {
         return (Dtype::F32, bytes);
     }
     (Dtype::I64, numbers.iter().flat_map(|&x| (x as i64).to_le_bytes()).collect())
 }
 
-/// What to do where the state of a checkpoint is not the state of the graph.
+/// Appends advice for a checkpoint whose state is not the graph's.
 fn of_another_optimizer(message: String, checkpoint: &Checkpoint) -> String {
     let state: Vec<&str> = checkpoint.state.iter().map(String::as_str).collect();
     let held = if state.is_empty() { "no state".to_owned() } else { format!("the state {}", listed(&state)) };
@@ -213,7 +212,7 @@ fn of_another_optimizer(message: String, checkpoint: &Checkpoint) -> String {
     )
 }
 
-/// The first of these names.
+/// The first few of these names, for errors.
 pub(super) fn listed(names: &[&str]) -> String {
     let shown = names.iter().take(12).map(|name| printable(name)).collect::<Vec<_>>().join(", ");
     if names.len() > 12 { format!("{shown}, and {} more", names.len() - 12) } else { shown }

@@ -1,4 +1,4 @@
-//! All contents of weights at once, from and to host memory.
+//! Moves the contents of all weights to host memory and back.
 
 use super::Weights;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::tensor::{HostSlice, HostTensor, TensorType};
 use std::collections::BTreeMap;
 
 impl Weights {
-    /// Every tensor by name, and the bytes that were read back for it.
+    /// Downloads every tensor, by name. Also returns the number of bytes read back.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
         self.device.check()?;
@@ -22,7 +22,7 @@ impl Weights {
         Ok((self.entries.keys().cloned().zip(tensors?).collect(), bytes))
     }
 
-    /// Gives every tensor its contents, and counts the bytes. Nothing is changed unless all fit.
+    /// Uploads every tensor. Returns the number of bytes. Nothing is changed unless all tensors fit.
     pub(crate) fn upload_all(&self, tensors: &BTreeMap<String, HostTensor>) -> Result<u64> {
         self.device.check()?;
         let error = |name: &String, message: String| Err(Error::Value { name: name.clone(), message });

@@ -1,4 +1,4 @@
-//! Making weights: memory on the device, and first contents on their way there.
+//! Creates weights: allocates device memory, makes initial values, and uploads them.
 
 use super::{Entry, Weights, average_of};
 use crate::device::{Buffer, Device};
@@ -10,22 +10,22 @@ use crate::plan::{Arenas, BufferKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Elements that are uploaded together, unless one tensor has more.
+/// Elements of one upload. Smaller tensors share an upload; a larger one has its own.
 const TOGETHER: usize = 1 << 18;
 
 impl Weights {
-    /// Memory for every parameter and state of `graph`, with their first contents. The same seed
-    /// and names give the same numbers, whatever else the graph holds.
+    /// Allocates every parameter and state of `graph` and gives them their initial values. Equal seeds and
+    /// names give equal numbers, whatever else the graph holds.
     ///
-    /// Make them from the training graph: it lays parameters, gradients and optimizer state out
-    /// alike. Sessions of other graphs then find what they need by name.
+    /// Pass the training graph: its optimizer decides how parameters, gradients and state lie in memory.
+    /// Sessions of other graphs then find their tensors by name.
     ///
-    /// Sizes are checked and memory on the device is allocated before the first number is made. The host
-    /// holds one large tensor at a time.
+    /// Sizes are checked and device memory is allocated before the first number is made. The host holds one
+    /// large tensor at a time.
     ///
     /// # Errors
-    /// A tensor larger than the adapter's buffers; not enough memory on the device or the host, by the name of
-    /// a tensor that lacks it; a fault of the device.
+    /// A tensor larger than the adapter's buffers; not enough memory on the device or the host, with the name
+    /// of the tensor; a fault of the device.
     pub fn init(device: &Device, graph: &Graph, seed: u64) -> Result<Weights> {
         device.check()?;
         for (_, info) in graph.values().filter(|(_, info)| is_kept(info)) {
@@ -49,7 +49,7 @@ impl Weights {
             };
             let (page, _) = page_of[&page];
             let average = matches!(init, Init::Copy(of) if info.name == average_of(of));
-            let (init, name) = first_contents(graph, value, init)?;
+            let (init, name) = initial_values(graph, value, init)?;
             let entry = Entry { shape: info.ty.shape.clone(), page, offset, in_file, average };
             tensors.push((info, entry, init, name));
         }
@@ -69,11 +69,11 @@ impl Weights {
         Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
-    /// These weights, in the same memory, and more of its own for the state that `graph` has besides, with its
-    /// first contents: for a graph of evaluation that keeps what the training graph does not.
+    /// Shares this memory, and allocates the extra state of `graph` with its initial values. For an
+    /// evaluation graph that keeps state which the training graph does not have.
     ///
     /// # Errors
-    /// As [`Weights::init`]; state that starts as a copy, as averages of parameters do.
+    /// As [`Weights::init`]; extra state that starts as a copy of a parameter, such as an average.
     pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
         self.device.check()?;
         let (mut entries, mut tensors, mut bytes) = ((*self.entries).clone(), Vec::new(), 0);
@@ -107,7 +107,7 @@ impl Weights {
         Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
     }
 
-    /// Memory like this on another device, to be filled.
+    /// Memory of the same layout on another device, not filled yet.
     pub(crate) fn blank_on(&self, device: &Device) -> Result<Weights> {
         let pages: Result<Vec<Buffer>> =
             self.pages.iter().map(|page| device.buffer("weights", page.bytes())).collect();
@@ -115,7 +115,7 @@ impl Weights {
     }
 }
 
-/// Whether weights hold a value.
+/// Whether weights hold this value.
 fn is_kept(info: &ValueInfo) -> bool {
     matches!(info.source, Source::Parameter(_) | Source::State { .. })
 }
@@ -136,17 +136,17 @@ fn check_size(device: &Device, info: &ValueInfo) -> Result<()> {
     })
 }
 
-/// Memory for the tensor `first` and those that follow it.
+/// Allocates a page for the tensor `first` and those that follow it.
 fn page_of_bytes(device: &Device, first: Option<&ValueInfo>, bytes: u64) -> Result<Buffer> {
     let name = first.map_or("nothing", |info| &info.name);
     device.buffer(&format!("the weights from \"{name}\" on"), bytes)
 }
 
-/// Makes first contents and uploads them, neighbours together.
+/// Makes initial values and uploads neighbouring tensors together.
 struct Filler<'d> {
     device: &'d Device,
     pages: &'d [Buffer],
-    /// Where `numbers` go.
+    /// The page that `numbers` belong to.
     page: usize,
     start: u64,
     numbers: Vec<f32>,
@@ -159,9 +159,9 @@ impl<'d> Filler<'d> {
         Filler { device, pages, page: 0, start: 0, numbers: Vec::new(), first: String::new() }
     }
 
-    /// First contents of the tensor `name`, whose random numbers go by the name `stream`.
+    /// Makes the initial values of the tensor `name`. The name `stream` seeds its random numbers.
     fn fill(&mut self, entry: &Entry, name: &str, init: &Init, seed: u64, stream: &str) -> Result<()> {
-        // A new buffer is zero already: an optimizer's state is no upload.
+        // A new buffer is zero already, so an optimizer's state needs no upload.
         if matches!(init, Init::Constant(value) if value.to_bits() == 0) {
             return Ok(());
         }
@@ -190,8 +190,8 @@ impl<'d> Filler<'d> {
     }
 }
 
-/// What a tensor starts from, and the name that seeds its random numbers.
-fn first_contents<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
+/// A tensor's `Init`, and the name that seeds its random numbers.
+fn initial_values<'g>(graph: &'g Graph, value: Value, init: &'g Init) -> Result<(&'g Init, &'g str)> {
     let info = graph.info(value);
     let Init::Copy(of) = init else { return Ok((init, &info.name)) };
     let copied = graph.find(of).map(|copied| graph.info(copied));

@@ -1,6 +1,6 @@
-//! Parameters and state on the device, shared by name between sessions. Files of them are in `file.rs`, which
-//! `reader.rs` opens, and in `checkpoint.rs` is what such a file says where training can go on from it. `init.rs`
-//! makes them, `host.rs` moves all of their contents.
+//! Parameters and state on the device, shared by name between sessions. `init.rs` creates them, `host.rs`
+//! downloads and uploads all of them, `file.rs` writes files and loads them, `reader.rs` reads a file's
+//! header and tensors, `checkpoint.rs` has a checkpoint's metadata.
 
 mod checkpoint;
 mod file;
@@ -34,7 +34,7 @@ struct Entry {
     page: usize,
     offset: u64,
     in_file: bool,
-    /// Whether it is the average of the parameter that its name says.
+    /// Whether it is the average of a parameter.
     average: bool,
 }
 
@@ -50,7 +50,7 @@ impl Weights {
     /// Downloads one tensor.
     ///
     /// # Errors
-    /// A name that is not there; a fault of the device.
+    /// An unknown name; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&self, name: &str) -> Result<HostTensor> {
         self.device.check()?;
@@ -63,7 +63,7 @@ impl Weights {
     /// Uploads one tensor.
     ///
     /// # Errors
-    /// A name that is not there, or another number of elements; a fault of the device.
+    /// An unknown name; another number of elements; a fault of the device.
     pub fn write(&self, name: &str, data: &[f32]) -> Result<()> {
         self.device.check()?;
         let entry = self.entry(name)?;
@@ -81,8 +81,8 @@ impl Weights {
         self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(data).bytes())
     }
 
-    /// The same weights with averages in the place of the parameters they are averages of: a view for
-    /// evaluation, or to save. What is not averaged, such as running statistics, stays as it is.
+    /// The same weights with each parameter replaced by its average, to evaluate with or to save. It shares
+    /// the memory. Tensors without an average, such as running statistics, are the same as before.
     ///
     /// # Errors
     /// Weights without averages; a lost device.
@@ -112,12 +112,12 @@ impl Weights {
         })
     }
 
-    /// Fails where `device` is another than theirs.
+    /// Fails if the weights are on another device.
     pub(crate) fn check_device(&self, device: &Device) -> Result<()> {
         device.check_owns("weights", &self.device)
     }
 
-    /// The buffer and start of a run of tensors, which must lie one after the other.
+    /// Buffer and start of a run of tensors, which must be adjacent.
     pub(crate) fn place(&self, graph: &Graph, run: &[Value]) -> Result<(&Buffer, u64)> {
         let mut expected: Option<(usize, u64, u64)> = None;
         for &value in run {

@@ -1,7 +1,8 @@
-//! Reads safetensors files: the header first, then the tensors that are asked for.
+//! Reads safetensors files: first the header, then the requested tensors.
 //!
-//! The file is opened once, so all tensors are of one file even where another takes its place meanwhile. The header
-//! has a limit and tensors must have the network's shapes, so a file can't make it take more memory.
+//! The file is opened once, so all tensors come from one file even if another takes its place meanwhile. The
+//! header has a limit and tensors must have the network's shapes, so a file can't make the reader use more
+//! memory than the network needs.
 
 use super::file::{counts_batches, listed};
 use super::{Checkpoint, Entry};
@@ -15,28 +16,29 @@ use std::path::Path;
 
 /// The longest header that the format allows.
 pub(super) const MOST_HEADER: u64 = 100_000_000;
-/// Room in a header for notes and for tensors of other optimizers, however small the network.
+/// The least limit of a header: room for notes and for tensors of other optimizers, however small the network
+/// is.
 const LONG_HEADER: u64 = 16 << 20;
-/// A file's header may be this many times as long as the network's own.
+/// The limit of a header, as a multiple of the network's own.
 const OWN_HEADERS: u64 = 16;
-/// Bytes in front of the header: its length.
+/// Bytes in front of the header, which hold its length.
 const LENGTH: u64 = 8;
 
-/// An open file whose header is sound.
+/// An open file whose header was checked.
 pub(super) struct Reader<'p> {
     path: &'p Path,
     file: File,
     opened: std::fs::Metadata,
     header: Metadata,
-    /// Of its tensors, sorted.
+    /// Names of the tensors, sorted.
     names: Vec<String>,
-    /// Where the contents of the tensors start.
+    /// Start of the tensors' contents in the file.
     contents: u64,
-    /// The fields of a checkpoint, if it is one.
+    /// The checkpoint's metadata, if it is one.
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// A tensor of a file, which fits.
+/// A tensor of a file that has the expected shape and type.
 #[derive(Clone, Copy)]
 pub(super) struct Tensor<'r> {
     info: &'r TensorInfo,
@@ -61,7 +63,7 @@ impl<'p> Reader<'p> {
                 damaged(format!("it is truncated to {} bytes; save or download it again", start.len()))
             }));
         };
-        // Read as a header's length, the first bytes of most other files are a vast number.
+        // The first bytes of most other files, read as a header's length, are a huge number.
         let size = opened.len();
         if start.get(LENGTH as usize).is_none_or(|&byte| byte != b'{') || length > MOST_HEADER {
             let unknown =
@@ -113,7 +115,7 @@ impl<'p> Reader<'p> {
         self.header.info(name).is_some()
     }
 
-    /// Whether this is a tensor of a checkpoint that no state dict holds.
+    /// Whether this tensor of a checkpoint is not part of a state dict.
     pub fn is_state(&self, name: &str) -> bool {
         self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.state.contains(name))
     }
@@ -129,7 +131,7 @@ impl<'p> Reader<'p> {
         ))
     }
 
-    /// The tensor `name`, which must be like `entry`.
+    /// The tensor `name`, which must have the shape of `entry`.
     pub fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>> {
         let shown = printable(name);
         let info = self.header.info(name).ok_or_else(|| {
@@ -183,7 +185,7 @@ impl<'p> Reader<'p> {
         })
     }
 
-    /// An error where another program wrote to the open file meanwhile.
+    /// Fails if another program wrote to the open file meanwhile.
     pub fn check_unchanged(&self) -> Result<()> {
         let state = |metadata: &std::fs::Metadata| (metadata.len(), metadata.modified().ok());
         match self.file.metadata() {
@@ -209,7 +211,7 @@ mod tests {
         std::fs::write(&path, [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).expect("it can be written");
         let reader = Reader::open(&path, 0).expect("it is whole");
         reader.check_unchanged().expect("nobody wrote");
-        // Another file in its place is no change of this one.
+        // Replacing the path does not change the open file.
         std::fs::write(folder.path().join("other"), b"").expect("it can be written");
         std::fs::rename(folder.path().join("other"), &path).expect("it can be renamed");
         reader.check_unchanged().expect("nobody wrote");

@@ -36,7 +36,7 @@ impl Queries {
         Ok(Queries { sets, ticks: Buffer { raw }, dispatches, period })
     }
 
-    /// What the pass of one dispatch is to write.
+    /// The timestamps for the pass of one dispatch to write.
     pub fn writes(&self, dispatch: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * (dispatch % DISPATCHES_A_SET) as u32;
         wgpu::ComputePassTimestampWrites {
@@ -54,8 +54,8 @@ impl Queries {
         }
     }
 
-    /// When each dispatch ran. One that starts before its predecessor has ended counts from that end, so
-    /// that times add up to the step's.
+    /// Start and end of each dispatch. A dispatch that starts before its predecessor ends counts from that
+    /// end, so that times add up to the step's.
     pub fn read(&self, device: &Device) -> Result<Vec<Span>> {
         if self.dispatches == 0 {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! A profile as a table for people: the step in order, then operators by time.
+//! Prints a profile as a table: nodes in the step's order, then operators by time.
 
 use super::{Bound, Clock, Profile, ProfiledNode};
 use crate::file::printable;
@@ -43,7 +43,7 @@ impl fmt::Display for Profile {
                 node.traffic.total() as f64 / seconds / 1e9,
                 100.0 * share,
             )?;
-            // One dispatch is the node itself.
+            // A single dispatch would repeat the node's line.
             for dispatch in node.dispatches.iter().filter(|_| node.dispatches.len() > 1) {
                 let [x, y, z] = dispatch.workgroups;
                 writeln!(
@@ -61,7 +61,7 @@ impl fmt::Display for Profile {
 }
 
 impl Profile {
-    /// Of each node, its place by time; 1 is the slowest.
+    /// Each node's rank by time; 1 is the slowest.
     fn ranks(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
         order.sort_by(|&a, &b| self.nodes[b].seconds.total_cmp(&self.nodes[a].seconds));

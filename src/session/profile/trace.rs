@@ -1,4 +1,4 @@
-//! A profile as a trace file in Chrome's JSON format, which Perfetto (ui.perfetto.dev) opens.
+//! Writes a profile as a trace file in Chrome's JSON format, which Perfetto (ui.perfetto.dev) opens.
 //!
 //! Format: "Trace Event Format", Google. Every event is complete ("ph": "X"), on one track, where steps
 //! hold nodes and nodes hold dispatches.
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 impl Profile {
-    /// Writes the trace: to a temporary name beside `path` first, then renamed.
+    /// Writes the trace for Perfetto (ui.perfetto.dev), by [`write_whole`](crate::file::write_whole).
     ///
     /// # Errors
     /// A path that can't be written.
@@ -63,14 +63,14 @@ impl Profile {
     }
 }
 
-/// From the first start to the last end.
+/// The span from the first start to the last end.
 fn hull(spans: &[Span]) -> Option<Span> {
     let start = spans.iter().map(|span| span.start).min()?;
     let end = spans.iter().map(|span| span.end).max()?;
     Some(start..end)
 }
 
-/// Times are microseconds with the nanoseconds as decimals, so that nested events stay nested.
+/// One event. Times are microseconds with nanoseconds as decimals, so that nested events stay nested.
 fn event(name: &str, category: &str, epoch: u64, span: &Span, arguments: &str) -> String {
     let microseconds = |time: u64| format!("{}.{:03}", time / 1000, time % 1000);
     format!(

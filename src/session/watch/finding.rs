@@ -1,4 +1,4 @@
-//! What the numerics watch found, in the words of the graph.
+//! Findings of the numerics watch, by names of the graph.
 
 use super::Watch;
 use crate::graph::{NodeId, Source, Value};
@@ -7,7 +7,7 @@ use crate::plan::{Plan, REPORT_WORDS, Watched};
 use crate::tensor::HostSlice;
 use std::collections::BTreeSet;
 
-/// Puts a report that something was found into words.
+/// Describes a report that found something.
 pub(super) fn describe(plan: &Plan, watch: &Watch, report: &[u32]) -> NotFinite {
     let watching = plan.watching.as_ref().expect("a report is of a watched plan");
     let (run, step) = (!report[2], report[3]);
@@ -41,13 +41,13 @@ pub(super) fn describe(plan: &Plan, watch: &Watch, report: &[u32]) -> NotFinite 
     found
 }
 
-/// The name of the parameter or state whose storage this value has.
+/// Name of the parameter or state whose storage this value has.
 fn stored(plan: &Plan, value: Value) -> Option<String> {
     let info = plan.graph().info(plan.graph().storage(value));
     matches!(info.source, Source::Parameter(_) | Source::State { .. }).then(|| info.name.clone())
 }
 
-/// What an input or a constant held in this run that was not finite.
+/// Non-finite elements of an input or a constant in this run.
 fn held(plan: &Plan, watch: &Watch, value: Value, run: u32) -> Option<SourceFault> {
     match &plan.graph().info(value).source {
         Source::Input => {
@@ -76,7 +76,7 @@ fn source(plan: &Plan, value: Value, elements: u64, position: Option<u64>) -> So
     SourceFault { kind, name: info.name.clone(), elements, position }
 }
 
-/// What a node reads that no node makes: directly, or through nodes that the watch does not look at.
+/// Values made by no node that this node reads, directly or through nodes that the watch does not look at.
 fn sources(plan: &Plan, node: NodeId) -> BTreeSet<Value> {
     let graph = plan.graph();
     let watching = plan.watching.as_ref();

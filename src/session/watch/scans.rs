@@ -1,4 +1,4 @@
-//! The watch's own dispatches: tables of small tensors, wherever they lie, and the end of a step.
+//! The watch's own dispatches: scans of small tensors by a table, and the dispatch that ends a step.
 
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::Result;
@@ -12,13 +12,13 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static GATHER: ShaderFile = shader_file!("watch_gather");
 static CLOSE: ShaderFile = shader_file!("watch_close");
 
-/// Words that one workgroup looks at, at most.
+/// The most words that one workgroup scans.
 const ROW_WORDS: u64 = 4096;
 
-/// Bindings of `watch_gather` that are no sources: table and counts.
+/// Bindings of `watch_gather` for table and counts.
 const OWN_BINDINGS: usize = 2;
 
-/// A dispatch with all that it takes.
+/// A dispatch with everything it binds.
 #[derive(Debug)]
 struct Prepared {
     kernel: usize,
@@ -34,12 +34,12 @@ pub(super) struct Scans {
     after: Vec<Prepared>,
 }
 
-/// A part of a buffer that is bound at a time.
+/// A part of a buffer that fits one binding.
 struct Window {
     buffer: Buffer,
     start: u64,
     end: u64,
-    /// Count, first byte and bytes of each tensor in it.
+    /// Count's number, first byte and length of each tensor in it.
     tensors: Vec<(usize, u64, u64)>,
 }
 
@@ -99,7 +99,7 @@ impl Scans {
         let table = device.buffer("watch", bytes.len() as u64)?;
         device.write(&table, 0, bytes)?;
         let mut bound = vec![(&table, 0, None), (counts, 0, None)];
-        // Where there are fewer sources, the last stands for the rest.
+        // The last source fills the remaining bindings.
         let last = windows.len() - 1;
         for window in (0..sources).map(|i| &windows[i.min(last)]) {
             bound.push((&window.buffer, window.start, Some(window.end - window.start)));
@@ -144,7 +144,7 @@ impl Scans {
         self.encode(&self.after, encoder)
     }
 
-    /// Encodes these dispatches and says how many there are.
+    /// Encodes these dispatches. Returns their number.
     fn encode(&self, prepared: &[Prepared], encoder: &mut wgpu::CommandEncoder) -> u64 {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for dispatch in prepared {
@@ -157,21 +157,22 @@ impl Scans {
     }
 }
 
-/// Buffers that a table is over at most.
+/// The most buffers that one table covers.
 fn sources(plan: &Plan) -> usize {
     (plan.caps().max_storage_buffers as usize).saturating_sub(OWN_BINDINGS).clamp(1, 6)
 }
 
-/// The kernels of a session's own part of the numerics watch, beside those of its plan: none without a watch.
+/// The kernels that a session adds to its plan's for the numerics watch; none without a watch.
 pub fn kernels(plan: &Plan) -> Vec<Kernel> {
     let kernels = |watching| vec![gather(sources(plan), watching), close(watching)];
     plan.watching.as_ref().map_or_else(Vec::new, kernels)
 }
 
-/// The tensors by buffer, in windows that can be bound. Windows start where a tensor does, which can be bound there.
+/// Groups tensors by buffer, in windows that can be bound. A window starts at a tensor, whose offset is
+/// aligned.
 fn grouped(mut located: Vec<(Buffer, usize, u64, u64)>, most: u64) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
-    // By place, so that a window takes what lies side by side.
+    // Sorted by offset, so that a window holds neighbours.
     located.sort_by_key(|&(_, _, offset, _)| offset);
     for (buffer, count, offset, bytes) in located {
         let end = offset + bytes;
