@@ -1,7 +1,8 @@
 //! The plan as text: every dispatch with its kernel, workgroups and buffers, then the memory.
 
-use super::{Access, BufferKind, Place, Plan};
+use super::{BufferKind, Place, Plan};
 use crate::file::printable;
+use crate::shader::Access;
 use std::fmt;
 
 impl fmt::Display for Plan {

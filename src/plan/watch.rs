@@ -6,10 +6,11 @@
 //! the step, others by a dispatch behind their node. Each value has a count, in the order of the graph; a last
 //! dispatch keeps the first that is not zero, and the step.
 
-use super::{Arenas, Drafted};
+use super::draft::Drafted;
+use super::{Arenas, BufferKind, BufferPlan, Place};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
-use crate::op::WATCH;
-use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, run_bytes};
+
+use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, WATCH, run_bytes};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::DType;
@@ -106,6 +107,11 @@ impl Watching {
         [counts * self.stride, 4 * (REPORT_WORDS + counts)]
     }
 
+    /// Where a count lies.
+    pub fn count_place(&self, number: usize) -> Place {
+        Place::Owned { buffer: self.counts, offset: number as u64 * self.stride, bytes: 4 }
+    }
+
     /// Whether a node of this name is left out.
     pub fn leaves_out(&self, name: &str) -> bool {
         self.except.contains(name)
@@ -122,7 +128,7 @@ pub(super) struct Builder<'g> {
     kept: BTreeSet<Value>,
     /// Whether what lies between an arena's tensors may be no zeros, so that arenas can't be looked at whole.
     padding_filled: bool,
-    pub watching: Watching,
+    watching: Watching,
     /// Values that are to live to the end of the step, and bytes that further ones may take.
     pub pinned: Vec<Value>,
     room: u64,
@@ -269,5 +275,13 @@ impl<'g> Builder<'g> {
             .reporting(self.watching.least_bits);
         let workgroups = (bytes / 4).div_ceil((width * LANES * ITEMS) as u64);
         Draft { kernel, operands: vec![source, Operand::Count(count)], workgroups, flops: 0 }
+    }
+
+    /// How the plan is watched, with buffers of its own for counts and report.
+    pub fn placed(mut self, buffers: &mut Vec<BufferPlan>) -> Watching {
+        (self.watching.counts, self.watching.report) = (buffers.len(), buffers.len() + 1);
+        let new = |bytes| BufferPlan { kind: BufferKind::Watch, bytes, value: None };
+        buffers.extend(self.watching.bytes().map(new));
+        self.watching
     }
 }

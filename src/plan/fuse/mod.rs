@@ -11,7 +11,8 @@ mod norm;
 mod pool;
 mod rewrite;
 
-use super::{PlanOptions, live_nodes};
+use super::PlanOptions;
+use super::draft::live_nodes;
 use crate::graph::{Graph, Value};
 use crate::op::Caps;
 use rewrite::{Group, Rewrite, Slot};

@@ -6,7 +6,8 @@
 
 use crate::graph::{Graph, Node, Source, Value};
 use crate::op::{Caps, MAX_ITERATIONS, Operator};
-use crate::plan::{PlanOptions, draft};
+use crate::plan::PlanOptions;
+use crate::plan::draft::draft;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,86 @@
+//! What a plan is made of: buffers, places in them, dispatches and steps.
+
+use super::BufferKind;
+use crate::graph::{NodeId, Value};
+use crate::shader::{Access, Kernel};
+use std::ops::Range;
+
+/// A buffer that the plan owns.
+#[derive(Clone, Debug)]
+pub struct BufferPlan {
+    /// What it holds.
+    pub kind: BufferKind,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// For inputs and constants, the value it holds.
+    pub value: Option<Value>,
+}
+
+/// Where an operand lies.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Place {
+    /// In a buffer of the plan.
+    Owned {
+        /// Number of the buffer.
+        buffer: usize,
+        /// Start, in bytes.
+        offset: u64,
+        /// Length, in bytes.
+        bytes: u64,
+    },
+    /// In the weights, from the start of this parameter or state on.
+    Stored {
+        /// The first tensor.
+        value: Value,
+        /// Length, in bytes.
+        bytes: u64,
+    },
+}
+
+impl Place {
+    /// Length, in bytes.
+    pub fn bytes(&self) -> u64 {
+        match *self {
+            Place::Owned { bytes, .. } | Place::Stored { bytes, .. } => bytes,
+        }
+    }
+}
+
+/// What one binding of a dispatch gets.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Binding {
+    /// Number in the shader.
+    pub index: u32,
+    /// How the shader uses it.
+    pub access: Access,
+    /// Where it lies.
+    pub place: Place,
+    /// For a run in an arena: the tensors it holds, in order.
+    pub run: Vec<Value>,
+}
+
+/// One launch of a kernel.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What it binds, by binding number.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+    /// Floating-point operations.
+    pub flops: u64,
+}
+
+/// A node and its dispatches.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The node.
+    pub node: NodeId,
+    /// The kernel variant.
+    pub variant: &'static str,
+    /// Why it was chosen.
+    pub why: String,
+    /// Its part of [`Plan::dispatches`]. Empty for a view.
+    pub dispatches: Range<usize>,
+}
