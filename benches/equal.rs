@@ -53,7 +53,7 @@ fn median(samples: &mut [f64]) -> f64 {
 /// The session of `case` as planned by default, its last kernel's variant, and steps a sample.
 fn prepared(case: &Case) -> (Session, &'static str, u32) {
     let mut session = harness::prepare_default(case).unwrap_or_else(|e| panic!("{}: {e}", case.name)).session;
-    let variant = session.plan().steps().last().map_or("", |s| s.variant);
+    let variant = session.plan().steps().last().map_or("", |s| s.variant.name());
     sample(&mut session, 1);
     let fastest = (0..3).map(|_| sample(&mut session, 1)).fold(f64::INFINITY, f64::min);
     (session, variant, (SAMPLE.as_secs_f64() / fastest).ceil() as u32)

@@ -34,7 +34,7 @@ fn bench(criterion: &mut Criterion<GpuTime>, case: &Case, variant: Option<&'stat
         if flops > 2 * bytes(case) { Throughput::Elements(flops) } else { Throughput::Bytes(bytes(case)) };
     let mut group = criterion.benchmark_group(case.operator.name());
     group.throughput(throughput);
-    let chosen = session.plan().steps().last().map_or("", |s| s.variant);
+    let chosen = session.plan().steps().last().map_or("", |s| s.variant.name());
     group.bench_function(format!("{} [{chosen}]", case.name), |bencher| {
         bencher.iter_custom(|runs| {
             let start = Instant::now();
@@ -60,7 +60,7 @@ fn main() {
     for case in cases::large() {
         if every_variant {
             for variant in case.variants() {
-                bench(&mut criterion, &case, Some(variant));
+                bench(&mut criterion, &case, Some(variant.name()));
             }
         } else {
             bench(&mut criterion, &case, None);

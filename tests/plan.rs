@@ -108,7 +108,7 @@ fn a_matrix_by_a_vector_is_a_class_of_its_own() {
         let b = graph.input("b", [512, columns]).expect("the input is valid");
         let c = graph.matmul(a, b).expect("the sizes fit");
         let plan = Plan::new(&graph, &[c], &Caps::webgpu_defaults(AdapterKind::Discrete)).expect("it fits");
-        (plan.steps()[0].variant, plan.to_string())
+        (plan.steps()[0].variant.name(), plan.to_string())
     };
     assert_eq!(chosen(256).0, "tiled");
     let (variant, text) = chosen(1);
@@ -122,7 +122,7 @@ fn a_variant_can_be_asked_for_by_operator_or_by_node() {
     let options =
         PlanOptions::default().variant("conv2d", "tiled").node_variant("conv2d", "layer1", "im2col");
     let plan = Plan::with_options(&graph, &[output], &software(), &options).expect("the variants exist");
-    let variants: Vec<_> = plan.steps().iter().map(|s| s.variant).collect();
+    let variants: Vec<_> = plan.steps().iter().map(|s| s.variant.name()).collect();
     assert_eq!(variants, ["tiled", "im2col"]);
     let options = PlanOptions::default().node_variant("conv2d", "layer0", "quantum");
     match Plan::with_options(&graph, &[output], &software(), &options) {

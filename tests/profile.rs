@@ -48,7 +48,7 @@ fn a_profile_is_real_steps_and_speaks_of_every_node() {
         plan.steps().iter().zip(plan.traffic_by_step()).filter(|(s, _)| !s.dispatches.is_empty()).collect();
     for (node, (step, traffic)) in profile.nodes.iter().zip(traffic) {
         let planned = plan.graph().node(step.node).expect("of this graph");
-        assert_eq!((&node.node, node.variant), (&planned.name, step.variant));
+        assert_eq!((&node.node, node.variant), (&planned.name, step.variant.name()));
         assert_eq!(node.traffic, traffic);
         assert_eq!(node.dispatches.len(), step.dispatches.len());
         assert!(node.seconds > 0.0 && node.seconds < 60.0, "{}: {} s", node.node, node.seconds);

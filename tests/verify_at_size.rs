@@ -6,7 +6,7 @@ mod harness;
 use harness::{device, numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wgrad::op::{Array, LowerContext, Operator, Reference};
+use wgrad::op::{Array, LowerContext, Operator, Reference, Variant};
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormGrad, BatchNormTrain};
 use wgrad::ops::conv2d::{Conv1d, Conv2d};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
@@ -155,7 +155,7 @@ impl Operator for Losing {
         self.operator.infer(inputs)
     }
 
-    fn variants(&self, inputs: &[&TensorType], caps: &wgrad::Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], caps: &wgrad::Caps) -> Vec<Variant> {
         self.operator.variants(inputs, caps)
     }
 
@@ -163,7 +163,7 @@ impl Operator for Losing {
         self.operator.lower(cx)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         self.operator.serial_terms(inputs, variant)
     }
 }

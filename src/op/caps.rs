@@ -9,7 +9,7 @@ use std::fmt;
 /// whose loops may differ. Plans split longer work and merge the parts in order.
 pub const MAX_ITERATIONS: u64 = 1 << 15;
 
-/// Kind of adapter: what the choice of kernel variants goes by.
+/// Kind of adapter: by which operators prefer variants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AdapterKind {
     /// A graphics card with memory of its own.

@@ -1,7 +1,7 @@
 //! What an operator sees when it becomes dispatches.
 
-use super::Caps;
 use super::epilogue::{self, EpilogueOp, Watched};
+use super::{Caps, Variant};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::shader::Kernel;
@@ -47,7 +47,7 @@ pub struct LowerContext<'p> {
     pub(crate) graph: &'p Graph,
     pub(crate) node: &'p Node,
     pub(crate) caps: &'p Caps,
-    pub(crate) variant: &'static str,
+    pub(crate) variant: Variant,
     pub(crate) read: &'p [bool],
     pub(crate) pages: &'p [std::ops::Range<usize>],
     /// What happens to each element of the first output before it is stored.
@@ -67,7 +67,7 @@ impl<'p> LowerContext<'p> {
         graph: &'p Graph,
         node: &'p Node,
         caps: &'p Caps,
-        variant: &'static str,
+        variant: Variant,
         read: &'p [bool],
         pages: &'p [std::ops::Range<usize>],
     ) -> Self {
@@ -94,7 +94,7 @@ impl<'p> LowerContext<'p> {
     }
 
     /// The variant that was chosen, one of the operator's own list.
-    pub fn variant(&self) -> &'static str {
+    pub fn variant(&self) -> Variant {
         self.variant
     }
 

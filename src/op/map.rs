@@ -2,6 +2,7 @@
 
 use super::{EpilogueOp, LowerContext};
 use crate::error::{Error, Result};
+use crate::op::occupancy::{ITEMS, LANES};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::TensorType;
@@ -9,10 +10,6 @@ use std::sync::Arc;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static MAP: ShaderFile = shader_file!("map");
-
-/// Invocations of a workgroup of `map`, and how many elements each makes in turn.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
 
 impl LowerContext<'_> {
     /// Records an element-wise operator by itself.

@@ -9,8 +9,9 @@ mod epilogue;
 mod index_map;
 mod lower;
 mod map;
-pub(crate) mod preference;
+pub(crate) mod occupancy;
 mod reference;
+mod variant;
 
 pub use backward::BackwardContext;
 pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
@@ -20,6 +21,7 @@ pub use index_map::{IndexMap, Span, Units};
 pub(crate) use lower::{ARENA_ALIGNMENT, Draft, Hook, run_bytes};
 pub use lower::{LowerContext, Operand};
 pub use reference::{Array, Reference};
+pub use variant::{Preference, Variant};
 
 use crate::error::Result;
 use crate::graph::LabelRange;
@@ -63,16 +65,15 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         Err(cx.error("has no gradient"))
     }
 
-    /// Names of the kernel variants that can compute this shape on such an adapter, never empty.
-    /// Which of them is taken is the plan's choice (`op/preference.rs`).
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec!["default"]
+    /// The kernel variants that can compute this shape on such an adapter, never empty. The plan takes the first
+    /// of [`Operator::preference`] that is among them, unless one is asked for by name.
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        vec![Variant::DEFAULT]
     }
 
-    /// What is particular about this shape, for the choice among variants: a class that
-    /// `op/preference.rs` has a row for, or `any`.
-    fn shape_class(&self, _inputs: &[&TensorType]) -> &'static str {
-        preference::ANY
+    /// Which variants are preferred for this shape.
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::NONE
     }
 
     /// Records the dispatches of the variant that was chosen. An element-wise operator ([`Operator::pointwise`])
@@ -132,7 +133,7 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
 
     /// Terms that this variant adds one after the other for one element of an output, at most; 1 where it adds none.
     /// Verifying allows for what rounding makes of so many (`session::verify`).
-    fn serial_terms(&self, _inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, _inputs: &[&TensorType], _variant: Variant) -> u64 {
         1
     }
 

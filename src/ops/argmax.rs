@@ -4,6 +4,7 @@ use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::op::occupancy::{self, LANES};
 use crate::op::{LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -15,9 +16,6 @@ static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static BEST: ShaderFile = shader_file!("shared/team_best");
 static ARGMAX: ShaderFile = shader_file!("argmax");
 static MERGE: ShaderFile = shader_file!("argmax_merge");
-
-/// Invocations of a workgroup, which teams share.
-const LANES: usize = 64;
 
 /// The index (i32) of the largest element along an axis, or of the smallest; the first of equals. NaN
 /// counts as both, as in PyTorch. It has no gradient.
@@ -73,7 +71,7 @@ impl ArgMax {
         let shape = &cx.input_type(0).shape;
         let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
         let rows = shape.elements() / terms;
-        let mut team = Team::of(terms, inner, rows, 32 * LANES, 1, 1);
+        let mut team = Team::of(terms, inner, rows, occupancy::ROWS, 1, 1);
         let mut part = terms;
         if !fits(team.iterations) {
             part = CUT_TERMS * LANES;

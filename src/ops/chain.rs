@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::Node;
-use crate::op::{Caps, EpilogueOp, LowerContext, Operator};
+use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
@@ -54,12 +54,12 @@ impl Operator for Chain {
         self.head.infer(&self.head_kinds(inputs))
     }
 
-    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         self.head.variants(&self.head_kinds(inputs), caps)
     }
 
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.head.shape_class(&self.head_kinds(inputs))
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        self.head.preference(&self.head_kinds(inputs))
     }
 
     fn has_epilogue(&self) -> bool {
@@ -84,7 +84,7 @@ impl Operator for Chain {
         links.fold(self.head.tolerance(), f64::max)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         self.head.serial_terms(&self.head_kinds(inputs), variant)
     }
 

@@ -4,7 +4,9 @@ use super::slice::{Slice, SliceAxis};
 use super::strided_copy;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::occupancy::{ITEMS, LANES};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -12,10 +14,6 @@ use std::fmt::Write as _;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static CONCATENATE: ShaderFile = shader_file!("concatenate");
-
-/// Invocations of a workgroup, and how many elements each makes in turn.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
 
 /// Inputs of one dispatch: with the output as many as every adapter binds.
 const SOURCES: usize = 7;
@@ -93,13 +91,17 @@ impl Operator for Concatenate {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let fours = inputs.iter().all(|input| self.run(&input.shape).is_multiple_of(4));
-        if fours { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+        if fours { vec![VEC4, SCALAR] } else { vec![SCALAR] }
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let width = if cx.variant() == VEC4 { 4 } else { 1 };
         let runs: Vec<usize> = (0..cx.inputs()).map(|i| self.run(&cx.input_type(i).shape) / width).collect();
         let rows = cx.input_type(0).shape[..self.axis].iter().product::<usize>();
         let row = runs.iter().sum();

@@ -15,7 +15,7 @@ use crate::tensor::{Shape, TensorType};
 static GROUP: ShaderFile = shader_file!("shared/group");
 static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
 static CORRECT: ShaderFile = shader_file!("correct");
-static PARTS: ShaderFile = shader_file!("correct_parts");
+static PARTS_FILE: ShaderFile = shader_file!("correct_parts");
 static SUM: ShaderFile = shader_file!("correct_sum");
 
 /// Invocations of the workgroup that counts, and of those that count parts.
@@ -75,7 +75,7 @@ fn lower_long(cx: &mut LowerContext<'_>, rows: usize) -> Result<()> {
     let part_rows = CUT_TERMS * PART_LANES;
     let parts = rows.div_ceil(part_rows);
     let counts = cx.temporary(parts);
-    let kernel = Kernel::new(&[&GROUP, &PARTS])
+    let kernel = Kernel::new(&[&GROUP, &PARTS_FILE])
         .with("ROWS", cx.index(rows)?)
         .with("PARTS", cx.index(parts)?)
         .with("PART_ROWS", cx.index(part_rows)?)

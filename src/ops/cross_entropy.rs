@@ -10,7 +10,8 @@ use super::loss::Reduction;
 use super::softmax::Team;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
+use crate::op::occupancy;
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -25,13 +26,16 @@ static LABEL_ROWS: ShaderFile = shader_file!("shared/label_rows");
 static CLASS_WEIGHT: ShaderFile = shader_file!("shared/class_weight");
 static CLASS_WEIGHT_NONE: ShaderFile = shader_file!("shared/class_weight_none");
 static MEAN_LOSS: ShaderFile = shader_file!("shared/mean_loss");
-static WHOLE: ShaderFile = shader_file!("cross_entropy");
-static ROWS: ShaderFile = shader_file!("cross_entropy_rows");
-static PARTS: ShaderFile = shader_file!("cross_entropy_parts");
+static WHOLE_FILE: ShaderFile = shader_file!("cross_entropy");
+static ROWS_FILE: ShaderFile = shader_file!("cross_entropy_rows");
+static PARTS_FILE: ShaderFile = shader_file!("cross_entropy_parts");
 static MEAN: ShaderFile = shader_file!("cross_entropy_mean");
 static GRAD: ShaderFile = shader_file!("cross_entropy_grad");
 static ROW_LOSS: ShaderFile = shader_file!("shared/row_loss");
 static WITH_GRAD: ShaderFile = shader_file!("cross_entropy_with_grad");
+
+const WHOLE: Variant = Variant::new("whole");
+const ROWS: Variant = Variant::new("rows");
 
 /// Logits, and classes of a row, up to which one workgroup makes the loss alone: reading them
 /// then takes it less time than a second dispatch.
@@ -167,7 +171,7 @@ impl CrossEntropy {
         let (of_scores, trees) = if self.scores == ClassScores::Logits { (2, 3) } else { (0, 0) };
         let smoothed = u64::from(self.label_smoothing > 0.0);
         let passes = of_scores + smoothed + passes;
-        let team = Team::of(classes, inner, rows, 2048, passes, trees + smoothed);
+        let team = Team::of(classes, inner, rows, occupancy::ROWS, passes, trees + smoothed);
         if !fits(team.iterations) {
             return Ok(None);
         }
@@ -203,7 +207,7 @@ impl CrossEntropy {
         if rows > 4 * PART_ROWS {
             let parts = rows.div_ceil(PART_ROWS);
             let sums = [cx.temporary(parts), cx.temporary(parts)];
-            let kernel = Kernel::new(&[&GROUP, &TEAM, &PARTS])
+            let kernel = Kernel::new(&[&GROUP, &TEAM, &PARTS_FILE])
                 .with("TEAM", 64u32)
                 .with("ROWS", cx.index(rows)?)
                 .with("PARTS", cx.index(parts)?)
@@ -322,13 +326,17 @@ impl Operator for CrossEntropy {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        if self.is_whole(inputs) { vec!["whole", "rows"] } else { vec!["rows"] }
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        if self.is_whole(inputs) { vec![WHOLE, ROWS] } else { vec![ROWS] }
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[WHOLE, ROWS])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == "whole" {
-            let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE]);
+        if cx.variant() == WHOLE {
+            let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE_FILE]);
             let kernel = self.labelled(cx, kernel, 2)?;
             let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
             cx.dispatch(kernel, &operands, 1);
@@ -336,7 +344,7 @@ impl Operator for CrossEntropy {
         }
         let weight = (cx.inputs() > 2).then(|| cx.input(2));
         let rows = cx.input_type(1).shape.elements();
-        let kernel = self.kernel(cx, &[&LOG1P, &ROWS], weight.is_some(), 0)?;
+        let kernel = self.kernel(cx, &[&LOG1P, &ROWS_FILE], weight.is_some(), 0)?;
         let losses = if self.reduction == Reduction::None { cx.output(0) } else { cx.temporary(rows) };
         let weights = cx.temporary(rows);
         if let Some((kernel, groups)) = kernel {
@@ -352,7 +360,7 @@ impl Operator for CrossEntropy {
         self.lower_mean(cx, losses, weights, rows)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(inputs[0])
     }
 
@@ -412,7 +420,7 @@ impl Operator for CrossEntropyGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(inputs[0])
     }
 
@@ -463,7 +471,7 @@ impl Operator for CrossEntropyWithGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(inputs[0])
     }
 

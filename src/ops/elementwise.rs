@@ -3,7 +3,7 @@
 
 use super::reduction;
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -40,8 +40,12 @@ impl Operator for SumTo {
         }
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         reduction::variants(&inputs[0].shape, &self.shape)
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        reduction::PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -49,7 +53,7 @@ impl Operator for SumTo {
         reduction::lower(cx, &from, &self.shape)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &self.shape, variant)
     }
 

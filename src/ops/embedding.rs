@@ -4,8 +4,12 @@ use super::parts::STRETCH;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
+use crate::op::occupancy::{ITEMS, LANES};
+use crate::op::{
+    BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Preference, Variant,
+};
 use crate::ops::serial;
+use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, TensorType};
@@ -17,7 +21,7 @@ static LINKS: ShaderFile = shader_file!("embedding_links");
 static GRAD: ShaderFile = shader_file!("embedding_grad");
 static SORT: ShaderFile = shader_file!("embedding_sort");
 static MERGE: ShaderFile = shader_file!("embedding_merge");
-static SORTED: ShaderFile = shader_file!("shared/line_sorted");
+static SORTED_FILE: ShaderFile = shader_file!("shared/line_sorted");
 static GRAD_SORTED: ShaderFile = shader_file!("embedding_grad_sorted");
 
 /// Positions that are sorted by comparing each with each, and sorted runs that are merged at a time.
@@ -29,9 +33,7 @@ fn halvings(positions: usize) -> u32 {
     usize::BITS - positions.leading_zeros()
 }
 
-/// Invocations of a workgroup, and how many elements each makes in turn in the forward kernel.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
+const SORTED: Variant = Variant::new("sorted");
 
 /// For each index the weight's row of that number. Inputs: weight `[rows, features]`, indices (i32 of any
 /// shape). Output: the indices' shape, and `features` behind it.
@@ -85,12 +87,16 @@ impl Operator for Embedding {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         widths(inputs[0].shape[1])
     }
 
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
+    }
+
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let width = if cx.variant() == VEC4 { 4 } else { 1 };
         let shape = &cx.input_type(0).shape;
         let elements = cx.output_type(0).shape.elements() / width;
         let kernel = Kernel::new(&[&GROUP, &FORWARD])
@@ -167,9 +173,9 @@ impl EmbeddingGrad {
         let lines = Lines { lines: 1, length: positions, plane: features / width, width };
         let order = Self::lower_order(cx, positions)?;
         let elements = [cx.input(1), order];
-        let sums = lines.block_sums(cx, &SORTED, &elements)?;
+        let sums = lines.block_sums(cx, &SORTED_FILE, &elements)?;
         let kernel = lines
-            .kernel(cx, &SORTED, &GRAD_SORTED)?
+            .kernel(cx, &SORTED_FILE, &GRAD_SORTED)?
             .with("ROWS", cx.index(self.rows)?)
             .with("IGNORED", cx.index(self.ignored())?)
             .with("STEPS", halvings(positions))
@@ -205,18 +211,22 @@ impl Operator for EmbeddingGrad {
         Ok(vec![weight])
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         if list_iterations(inputs[0].shape.elements()) > MAX_ITERATIONS {
-            return vec!["sorted"];
+            return vec![SORTED];
         }
-        [widths(Self::features(inputs[1])), vec!["sorted"]].concat()
+        [widths(Self::features(inputs[1])), vec![SORTED]].concat()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR, SORTED])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == "sorted" {
+        if cx.variant() == SORTED {
             return self.lower_sorted(cx);
         }
-        let width = if cx.variant() == "vec4" { 4 } else { 1 };
+        let width = if cx.variant() == VEC4 { 4 } else { 1 };
         let positions = cx.input_type(0).shape.elements();
         let columns = Self::features(cx.input_type(1)) / width;
         let (rows, count) = (cx.index(self.rows)?, cx.index(positions)?);
@@ -240,9 +250,9 @@ impl Operator for EmbeddingGrad {
         true
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         let positions = inputs[0].shape.elements();
-        if variant == "sorted" { range_sum::serial_terms(positions) } else { serial::stretched(positions) }
+        if variant == SORTED { range_sum::serial_terms(positions) } else { serial::stretched(positions) }
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -250,8 +260,8 @@ impl Operator for EmbeddingGrad {
     }
 }
 
-fn widths(features: usize) -> Vec<&'static str> {
-    if features.is_multiple_of(4) { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+fn widths(features: usize) -> Vec<Variant> {
+    if features.is_multiple_of(4) { vec![VEC4, SCALAR] } else { vec![SCALAR] }
 }
 
 impl Graph {

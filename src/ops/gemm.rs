@@ -6,25 +6,44 @@
 
 use super::loops::{shared, tree};
 use crate::error::Result;
-use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::occupancy;
+use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Preference, Variant};
 use crate::shader::{Constant, Kernel, ShaderFile};
 use crate::shader_file;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static SHAPE: ShaderFile = shader_file!("shared/gemm_shape");
-static PRODUCT: ShaderFile = shader_file!("shared/gemm_product");
+static PRODUCT_FILE: ShaderFile = shader_file!("shared/gemm_product");
 static SPREAD_ROWS: ShaderFile = shader_file!("shared/gemm_spread_rows");
 static SPREAD_COLUMNS: ShaderFile = shader_file!("shared/gemm_spread_columns");
 static STORE_BLOCK: ShaderFile = shader_file!("shared/gemm_store");
-static TILED: ShaderFile = shader_file!("gemm_tiled");
-static REGISTER: ShaderFile = shader_file!("gemm_register");
-static SUBGROUP: ShaderFile = shader_file!("gemm_subgroup");
-static VECTOR: ShaderFile = shader_file!("gemm_vector");
+static TILED_FILE: ShaderFile = shader_file!("gemm_tiled");
+static REGISTER_FILE: ShaderFile = shader_file!("gemm_register");
+static SUBGROUP_FILE: ShaderFile = shader_file!("gemm_subgroup");
+static VECTOR_FILE: ShaderFile = shader_file!("gemm_vector");
 static SPLIT_STORE: ShaderFile = shader_file!("split_store");
 static SUM_SPLITS: ShaderFile = shader_file!("sum_splits");
 static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
 static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
 static BIAS_COLUMNS: ShaderFile = shader_file!("shared/gemm_bias_columns");
+
+pub(crate) const TILED: Variant = Variant::new("tiled");
+pub(crate) const REGISTER: Variant = Variant::new("register");
+pub(crate) const SUBGROUP: Variant = Variant::new("subgroup");
+pub(crate) const VECTOR: Variant = Variant::new("vector");
+
+/// The preference of plain products. Others report the tile in workgroup memory ahead on most GPUs, the register
+/// tile on Apple's, rows spread through the subgroup on Intel's. A tile in workgroup memory feeds many FMAs from
+/// each load on a GPU; on a software adapter such a load costs what any load costs, so registers are the better tile.
+pub(crate) const PRODUCT: Preference = Preference::all(&[TILED])
+    .on(AdapterKind::Integrated, &[SUBGROUP, TILED])
+    .on(AdapterKind::Apple, &[REGISTER])
+    .on(AdapterKind::Software, &[SUBGROUP, REGISTER]);
+
+/// The preference for a product of m rows and n columns: few of either are the reading of one matrix.
+pub(crate) fn preference(m: usize, n: usize) -> Preference {
+    if m.min(n) <= 4 { Preference::gpus(&[VECTOR], &[REGISTER]).for_class("vector") } else { PRODUCT }
+}
 
 /// How the product is tiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,24 +60,24 @@ pub(crate) enum Tiling {
 
 impl Tiling {
     /// Names of the bodies that compute any product on this adapter.
-    pub fn names(caps: &Caps) -> Vec<&'static str> {
-        let mut names = vec!["tiled", "register", "vector"];
+    pub fn names(caps: &Caps) -> Vec<Variant> {
+        let mut names = vec![TILED, REGISTER, VECTOR];
         names.extend(Tiling::subgroup(caps));
         names
     }
 
     /// The name of the subgroup body where the adapter has what it needs: rows are spread from eight
     /// lanes, and a size that varies may be less.
-    pub fn subgroup(caps: &Caps) -> Option<&'static str> {
-        (caps.subgroups && caps.subgroup_size >= 8).then_some("subgroup")
+    pub fn subgroup(caps: &Caps) -> Option<Variant> {
+        (caps.subgroups && caps.subgroup_size >= 8).then_some(SUBGROUP)
     }
 
     /// The body of this name; others, such as an operator's own variants, are tiled.
-    pub fn named(name: &str) -> Tiling {
-        match name {
-            "register" => Tiling::Register,
-            "subgroup" => Tiling::Subgroup,
-            "vector" => Tiling::Vector,
+    pub fn of(variant: Variant) -> Tiling {
+        match variant {
+            REGISTER => Tiling::Register,
+            SUBGROUP => Tiling::Subgroup,
+            VECTOR => Tiling::Vector,
             _ => Tiling::Tiled,
         }
     }
@@ -69,7 +88,7 @@ impl Tiling {
         match self {
             Tiling::Tiled => {
                 let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };
-                Layout { rows: 64, columns: 64, part: Loader::new(&TILED), loops }
+                Layout { rows: 64, columns: 64, part: Loader::new(&TILED_FILE), loops }
             }
             Tiling::Register => {
                 // 128 sums and the operands are more registers than a GPU gives an invocation.
@@ -77,7 +96,7 @@ impl Tiling {
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
                 let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
-                let part = Loader::new(&REGISTER)
+                let part = Loader::new(&REGISTER_FILE)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
                     .with("COLUMNS", columns as u32);
@@ -89,7 +108,7 @@ impl Tiling {
                 let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
-                let part = Loader::new(&SUBGROUP).with("ROWS", rows as u32).with("LANES", lanes as u32);
+                let part = Loader::new(&SUBGROUP_FILE).with("ROWS", rows as u32).with("LANES", lanes as u32);
                 let eights = rows as u64 / 8;
                 let loops = Loops {
                     step: 4,
@@ -103,7 +122,7 @@ impl Tiling {
                 let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
                 let lanes_m = m.div_ceil(4).next_power_of_two().min(8 / lanes_n);
                 let lanes_k = 64 / (lanes_m * lanes_n);
-                let part = Loader::new(&VECTOR)
+                let part = Loader::new(&VECTOR_FILE)
                     .with("LANES_K", lanes_k as u32)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32);
@@ -263,7 +282,7 @@ impl Gemm {
         let split_store = Loader::new(&SPLIT_STORE);
         let (store, first_bias) =
             if whole { (&self.store.part, &bias_loader) } else { (&split_store, &plain) };
-        let (product, block) = (Loader::new(&PRODUCT), Loader::new(&STORE_BLOCK));
+        let (product, block) = (Loader::new(&PRODUCT_FILE), Loader::new(&STORE_BLOCK));
         let parts = [
             Some(first_bias),
             Some(store),
@@ -375,11 +394,7 @@ impl Gemm {
 /// How many parts the sum over k is cut into, so that there are workgroups enough for the adapter
 /// and still a good stretch of k for each; more where a part's loop would be too long.
 fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
-    let (wanted, least_k) = match kind {
-        AdapterKind::Software => (40, 256),
-        AdapterKind::Integrated | AdapterKind::Apple => (64, 128),
-        AdapterKind::Discrete => (256, 128),
-    };
+    let (wanted, least_k) = occupancy::product(kind);
     (wanted / tiles.max(1)).clamp(1, (k / least_k).max(1))
 }
 

@@ -1,11 +1,11 @@
 //! The linear layer, and the gradient of its weight and bias at once.
 
 use super::elementwise::SumTo;
-use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
-use super::matmul::{MatMul, lhs, require_f32, rhs, shape_class, store};
+use super::gemm::{self, Bias, Gemm, Loader, Store, Tiling};
+use super::matmul::{MatMul, lhs, require_f32, rhs, store};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -69,12 +69,12 @@ impl Operator for Linear {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         Tiling::names(caps)
     }
 
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        shape_class(inputs[0].shape[0], inputs[1].shape[0])
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        gemm::preference(inputs[0].shape[0], inputs[1].shape[0])
     }
 
     fn has_epilogue(&self) -> bool {
@@ -85,7 +85,7 @@ impl Operator for Linear {
         let (x, weight) = (&cx.input_type(0).shape, &cx.input_type(1).shape);
         let (m, k, n) = (x[0], x[1], weight[0]);
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m,
             n,
             k,
@@ -101,7 +101,7 @@ impl Operator for Linear {
         gemm.lower(cx, a, b, c)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::product(inputs[0].shape[1])
     }
 
@@ -137,8 +137,12 @@ impl Operator for LinearGradWeight {
         Ok(vec![TensorType::f32([gradient[1], x[1]]), TensorType::f32([gradient[1]])])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         Tiling::names(caps)
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        gemm::PRODUCT
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -150,7 +154,7 @@ impl Operator for LinearGradWeight {
             (&RHS_ONES_ANY, &STORE_ONES_ANY, 1)
         };
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m: out,
             n: inputs + 1,
             k: batch,
@@ -166,7 +170,7 @@ impl Operator for LinearGradWeight {
         gemm.lower(cx, gradient, x, result)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::product(inputs[0].shape[0])
     }
 

@@ -5,7 +5,8 @@ use super::batch_norm::flat;
 use super::range_sum::{self, Lines};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
+use crate::op::occupancy::LANES;
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -18,14 +19,13 @@ static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static TERMS: ShaderFile = shader_file!("local_response_norm_terms");
 static GRAD: ShaderFile = shader_file!("local_response_norm_grad");
 static SQUARES: ShaderFile = shader_file!("shared/line_squares");
-static WIDE: ShaderFile = shader_file!("local_response_norm_wide");
+static WIDE_FILE: ShaderFile = shader_file!("local_response_norm_wide");
 static GRAD_WIDE: ShaderFile = shader_file!("local_response_norm_grad_wide");
+
+const WIDE: Variant = Variant::new("wide");
 
 /// Packs that an invocation of the kernels for windows of a few channels makes.
 const ITEMS: u64 = 4;
-
-/// Invocations of a workgroup.
-const LANES: usize = 64;
 
 /// Attributes of local response normalisation, with PyTorch's names, and the operator:
 /// `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the channels j from `c - size / 2` to
@@ -97,8 +97,8 @@ impl LocalResponseNorm {
         ITEMS * (1 + self.size.min(shape[1]) as u64)
     }
 
-    fn variants(&self, shape: &Shape) -> Vec<&'static str> {
-        vec![if self.iterations(shape) <= MAX_ITERATIONS { "default" } else { "wide" }]
+    fn variants(&self, shape: &Shape) -> Vec<Variant> {
+        vec![if self.iterations(shape) <= MAX_ITERATIONS { Variant::DEFAULT } else { WIDE }]
     }
 
     /// The kernel for windows of many channels, with its workgroups, the width of its elements and the sums that it
@@ -146,14 +146,14 @@ impl Operator for LocalResponseNorm {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.variants(&inputs[0].shape)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == "wide" {
+        if cx.variant() == WIDE {
             let x = cx.input(0);
-            let (kernel, groups, width, [blocks, above]) = self.lower_wide(cx, &SQUARES, &x, &WIDE)?;
+            let (kernel, groups, width, [blocks, above]) = self.lower_wide(cx, &SQUARES, &x, &WIDE_FILE)?;
             let operands = [x.clone(), cx.output(0), cx.output(1), x, blocks, above];
             cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
             return Ok(());
@@ -164,7 +164,7 @@ impl Operator for LocalResponseNorm {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::shared(self.size.min(inputs[0].shape[1]), 1)
     }
 
@@ -200,7 +200,7 @@ impl Operator for LocalResponseNormGrad {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.0.variants(&inputs[0].shape)
     }
 
@@ -214,7 +214,7 @@ impl Operator for LocalResponseNormGrad {
         let kernel = kernel.iterations(ITEMS);
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms.clone()];
         cx.dispatch(kernel, &operands, packs.div_ceil(256));
-        if cx.variant() == "wide" {
+        if cx.variant() == WIDE {
             let (kernel, groups, width, [blocks, above]) =
                 self.0.lower_wide(cx, &range_sum::PLAIN, &terms, &GRAD_WIDE)?;
             let operands = [cx.input(0), cx.input(1), cx.input(2), terms, blocks, above, cx.output(0)];
@@ -227,7 +227,7 @@ impl Operator for LocalResponseNormGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::shared(self.0.size.min(inputs[0].shape[1]), 1)
     }
 

@@ -8,8 +8,9 @@
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::op::occupancy::{self, LANES};
 use crate::op::{
-    AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise,
+    AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise, Variant,
 };
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
@@ -24,8 +25,7 @@ static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 static FUNCTIONS: ShaderFile = shader_file!("shared/element_loss");
 static SUM: ShaderFile = shader_file!("sum_epilogue");
 
-/// Invocations of a workgroup of the sum, and loads for each that make a further part worth while.
-const LANES: usize = 64;
+/// Loads for each invocation that make a further part worth while.
 const WORTH: usize = 64;
 
 /// Elements that an invocation adds up before it joins them to the others.
@@ -179,9 +179,8 @@ impl Loss {
 }
 
 /// Cuts a sum of this many packs into parts: how many, and packs in each.
-fn parts(packs: usize, software: bool) -> (usize, usize) {
-    let most = if software { 8 } else { 512 };
-    let mut parts = packs.div_ceil(LANES * WORTH).min(most);
+fn parts(packs: usize, kind: AdapterKind) -> (usize, usize) {
+    let mut parts = packs.div_ceil(LANES * WORTH).min(occupancy::mean_parts(kind));
     if !fits(iterations(packs.div_ceil(parts))) {
         parts = packs.div_ceil(LANES * CUT_TERMS);
     }
@@ -203,7 +202,7 @@ fn lower_sum(
     scale: f32,
 ) -> Result<Option<(Operand, usize)>> {
     let width = if elements.is_multiple_of(4) { 4 } else { 1 };
-    let (parts, each) = parts(elements / width, cx.caps().kind == AdapterKind::Software);
+    let (parts, each) = parts(elements / width, cx.caps().kind);
     let last = parts == 1;
     let result = if last { cx.output(0) } else { cx.temporary(parts) };
     let kernel = Kernel::new(&[&GROUP, &TEAM, if width == 4 { &PACK_4 } else { &PACK_1 }, &SUM])
@@ -270,7 +269,7 @@ impl Operator for Loss {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::stretched(inputs[0].shape.elements())
     }
 

@@ -1,10 +1,9 @@
 //! Matrix products: batched, with either operand transposed.
 
-use super::gemm::{Bias, Gemm, Loader, Store, Tiling};
+use super::gemm::{self, Bias, Gemm, Loader, Store, Tiling};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::preference::ANY;
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::shader::ShaderFile;
 use crate::shader_file;
@@ -131,12 +130,13 @@ impl Operator for MatMul {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         Tiling::names(caps)
     }
 
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.sizes(&inputs[0].shape, &inputs[1].shape).map_or(ANY, |s| shape_class(s.m, s.n))
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        self.sizes(&inputs[0].shape, &inputs[1].shape)
+            .map_or(gemm::PRODUCT, |sizes| gemm::preference(sizes.m, sizes.n))
     }
 
     fn has_epilogue(&self) -> bool {
@@ -149,7 +149,7 @@ impl Operator for MatMul {
             .expect("the graph has checked the shapes");
         let (m, n, k) = (cx.index(sizes.m)?, cx.index(sizes.n)?, cx.index(sizes.k)?);
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m: sizes.m,
             n: sizes.n,
             k: sizes.k,
@@ -165,7 +165,7 @@ impl Operator for MatMul {
         gemm.lower(cx, a, b, c)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
         sizes.map_or(1, |sizes| serial::product(sizes.k))
     }
@@ -174,11 +174,6 @@ impl Operator for MatMul {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
         sizes.map_or(0, |s| (s.batches * s.m * s.n * s.k) as u64)
     }
-}
-
-/// Products with so few rows or columns that they are the reading of one matrix are a class.
-pub(crate) fn shape_class(m: usize, n: usize) -> &'static str {
-    if m.min(n) <= 4 { "vector" } else { ANY }
 }
 
 /// Says so unless every input is f32.

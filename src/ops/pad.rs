@@ -6,8 +6,10 @@ use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator};
+use crate::op::occupancy::LANES;
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant};
 use crate::ops::serial;
+use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -15,9 +17,6 @@ use std::cmp::Ordering;
 
 static GROUP: ShaderFile = shader_file!("shared/group");
 static GRAD: ShaderFile = shader_file!("pad_grad");
-
-/// Invocations of a workgroup.
-const LANES: usize = 64;
 
 /// What padding consists of.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -124,9 +123,13 @@ impl Operator for Pad {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let output = self.infer(inputs).map(|mut outputs| outputs.remove(0).shape);
-        output.map_or(vec!["scalar"], |output| self.copy(&inputs[0].shape, &output).variants())
+        output.map_or(vec![SCALAR], |output| self.copy(&inputs[0].shape, &output).variants())
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -191,13 +194,17 @@ impl Operator for PadGrad {
         Ok(vec![input])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        if self.takes_fours() { vec!["vec4", "scalar"] } else { vec!["scalar"] }
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        if self.takes_fours() { vec![VEC4, SCALAR] } else { vec![SCALAR] }
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let mut axes = self.axes();
-        let width = if cx.variant() == "vec4" && self.takes_fours() { 4 } else { 1 };
+        let width = if cx.variant() == VEC4 && self.takes_fours() { 4 } else { 1 };
         if let Some([size, _, padded]) = axes.last_mut() {
             (*size, *padded) = (*size / width, *padded / width);
         }
@@ -242,7 +249,7 @@ impl Operator for PadGrad {
         true
     }
 
-    fn serial_terms(&self, _inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, _inputs: &[&TensorType], _variant: Variant) -> u64 {
         let copies = self.axes().iter().fold(1usize, |all, &axis| all.saturating_mul(self.copies(axis)));
         serial::shared(copies, 1)
     }

@@ -3,6 +3,7 @@
 //! many there are, and the kernel that adds them.
 
 use crate::error::Result;
+use crate::op::occupancy::{self, LANES};
 use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -11,17 +12,11 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static SUM_PARTS: ShaderFile = shader_file!("sum_parts");
 pub(super) static PLAIN: ShaderFile = shader_file!("shared/parts_sum");
 
-/// Invocations of a workgroup.
-const LANES: usize = 64;
-
 /// Terms that are added before they join a sum, in all kernels.
 pub(super) const STRETCH: u64 = 32;
 
 /// Iterations that the loop over a part may take; the rest is for what else the kernel loops over.
 const MOST: u64 = MAX_ITERATIONS / 2;
-
-/// Invocations that are enough to keep an adapter busy.
-const WANTED: usize = 1 << 14;
 
 /// Iterations of a loop over `terms` within one over stretches of them, each of which takes `each` more.
 pub(super) fn in_stretches(terms: u64, each: u64) -> u64 {
@@ -46,7 +41,7 @@ impl Parts {
     pub fn new(results: usize, terms: usize, each: u64) -> Parts {
         let terms = terms.max(1);
         let most = (MOST / (2 + each)).max(1) as usize;
-        let enough = (WANTED / results.max(1)).min(terms.isqrt());
+        let enough = (occupancy::LONG_SUM / results.max(1)).min(terms.isqrt());
         let length = terms.div_ceil(terms.div_ceil(most).max(enough));
         let count = terms.div_ceil(length);
         Parts { count, length, iterations: in_stretches(length as u64, each) }

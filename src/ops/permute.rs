@@ -3,7 +3,8 @@
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::strided_copy::{SCALAR, TILED, VEC4};
 use crate::tensor::{Shape, TensorType};
 
 /// The input with its dimensions in another order, moved in memory: row-major as every tensor is.
@@ -69,8 +70,12 @@ impl Operator for Permute {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.copy(&inputs[0].shape).variants()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::gpus(&[VEC4, TILED, SCALAR], &[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {

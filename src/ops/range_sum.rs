@@ -2,6 +2,7 @@
 //! of a line, and those over blocks of blocks. Kernels call `range_sum` of `shared/range_sum`.
 
 use crate::error::Result;
+use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -10,9 +11,6 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static RANGE_SUM: ShaderFile = shader_file!("shared/range_sum");
 static BLOCK_SUMS: ShaderFile = shader_file!("block_sums");
 pub(super) static PLAIN: ShaderFile = shader_file!("shared/line_plain");
-
-/// Invocations of a workgroup.
-const LANES: usize = 64;
 
 /// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
 const BLOCK: usize = 1024;

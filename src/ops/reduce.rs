@@ -9,7 +9,7 @@ use super::reshape::Reshape;
 use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise};
+use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -131,8 +131,12 @@ impl Operator for Reduce {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         reduction::variants(&inputs[0].shape, &self.axes.kept(&inputs[0].shape))
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        reduction::PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -151,7 +155,7 @@ impl Operator for Reduce {
         true
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &self.axes.kept(&inputs[0].shape), variant)
     }
 
@@ -179,8 +183,12 @@ impl Operator for EqualCount {
         Ok(vec![inputs[1].clone()])
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         reduction::variants(&inputs[0].shape, &inputs[1].shape)
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        reduction::PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -194,7 +202,7 @@ impl Operator for EqualCount {
         true
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &inputs[1].shape, variant)
     }
 
@@ -305,8 +313,12 @@ impl Operator for Variance {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         reduction::variants(&inputs[0].shape, &self.axes.kept(&inputs[0].shape))
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        reduction::PREFERENCE
     }
 
     /// Two passes: the mean relative to the first element, then the squares of deviations from it. What
@@ -337,7 +349,7 @@ impl Operator for Variance {
         true
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &self.axes.kept(&inputs[0].shape), variant)
     }
 

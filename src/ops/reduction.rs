@@ -15,7 +15,8 @@ use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use super::serial;
 use crate::error::Result;
-use crate::op::{AdapterKind, LowerContext, Operand};
+use crate::op::occupancy::{self, LANES};
+use crate::op::{AdapterKind, LowerContext, Operand, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::Shape;
@@ -40,12 +41,9 @@ static BELOW: ShaderFile = shader_file!("shared/term_below");
 static GAP: ShaderFile = shader_file!("shared/term_gap");
 static WEIGHTED_GAP: ShaderFile = shader_file!("shared/term_weighted_gap");
 static PRODUCT: ShaderFile = shader_file!("shared/term_product");
-static GENERIC: ShaderFile = shader_file!("reduce");
-static ROWS: ShaderFile = shader_file!("reduce_rows");
-static CHANNELS: ShaderFile = shader_file!("reduce_channels");
-
-/// Invocations of a workgroup, in all kernels.
-const LANES: usize = 64;
+static GENERIC_FILE: ShaderFile = shader_file!("reduce");
+static ROWS_FILE: ShaderFile = shader_file!("reduce_rows");
+static CHANNELS_FILE: ShaderFile = shader_file!("reduce_channels");
 
 /// Terms that an invocation combines before it joins them to the others, in the kernels of the two layouts.
 const STRETCH: u64 = 32;
@@ -211,19 +209,29 @@ impl Layout {
     }
 }
 
+const GENERIC: Variant = Variant::new("generic");
+const CHANNELS: Variant = Variant::new("channels");
+const CHANNELS_WIDE: Variant = Variant::new("channels_wide");
+const ROWS: Variant = Variant::new("rows");
+const ROWS_WIDE: Variant = Variant::new("rows_wide");
+
+/// The preference of every reduction.
+pub(crate) const PREFERENCE: Preference =
+    Preference::gpus(&[CHANNELS_WIDE, ROWS_WIDE, GENERIC], &[CHANNELS, ROWS, GENERIC]);
+
 /// The variants that can reduce `from` to `to`.
-pub(crate) fn variants(from: &Shape, to: &Shape) -> Vec<&'static str> {
+pub(crate) fn variants(from: &Shape, to: &Shape) -> Vec<Variant> {
     match Layout::of(from, to) {
-        Some(Layout { inner: 2.., .. }) => vec!["generic", "channels", "channels_wide"],
-        Some(Layout { outer: 2.., .. }) => vec!["generic", "rows", "rows_wide"],
-        _ => vec!["generic"],
+        Some(Layout { inner: 2.., .. }) => vec![GENERIC, CHANNELS, CHANNELS_WIDE],
+        Some(Layout { outer: 2.., .. }) => vec![GENERIC, ROWS, ROWS_WIDE],
+        _ => vec![GENERIC],
     }
 }
 
 /// Terms of one output that a variant adds one after the other.
-pub(crate) fn serial_terms(from: &Shape, to: &Shape, variant: &str) -> u64 {
+pub(crate) fn serial_terms(from: &Shape, to: &Shape, variant: Variant) -> u64 {
     let terms = from.elements() / to.elements().max(1);
-    if variant == "generic" { serial::shared(terms, LANES) } else { serial::stretched(terms) }
+    if variant == GENERIC { serial::shared(terms, LANES) } else { serial::stretched(terms) }
 }
 
 /// Records the sum of the first input, of shape `from`, down to `to`, into the first output.
@@ -253,34 +261,34 @@ pub(super) fn reduce_within(
     let variant = match Layout::of(from, to) {
         Some(Layout { inner: 2.., .. }) => {
             if wide {
-                "channels_wide"
+                CHANNELS_WIDE
             } else {
-                "channels"
+                CHANNELS
             }
         }
         Some(Layout { outer: 2.., .. }) => {
             if wide {
-                "rows_wide"
+                ROWS_WIDE
             } else {
-                "rows"
+                ROWS
             }
         }
-        _ => "generic",
+        _ => GENERIC,
     };
     reduce_by(cx, variant, from, to, reduction)
 }
 
 fn reduce_by(
     cx: &mut LowerContext<'_>,
-    variant: &str,
+    variant: Variant,
     from: &Shape,
     to: &Shape,
     reduction: &Reduction,
 ) -> Result<()> {
-    let wide = variant.ends_with("_wide");
+    let wide = matches!(variant, CHANNELS_WIDE | ROWS_WIDE);
     match (variant, Layout::of(from, to)) {
-        ("rows" | "rows_wide", Some(layout)) => reduce_rows(cx, layout, wide, reduction),
-        ("channels" | "channels_wide", Some(layout)) => {
+        (ROWS | ROWS_WIDE, Some(layout)) => reduce_rows(cx, layout, wide, reduction),
+        (CHANNELS | CHANNELS_WIDE, Some(layout)) => {
             let source = reduction.source(cx);
             reduce_channels(cx, layout, wide, reduction, source, true)
         }
@@ -310,7 +318,7 @@ fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction:
         };
         let (width, pack, _) = width(&[rows * kept, parts * kept, whole]);
         let period = parts * kept / width;
-        let kernel = Kernel::new(&[&GROUP, pack, &IS_NAN, combine, term, &ROWS])
+        let kernel = Kernel::new(&[&GROUP, pack, &IS_NAN, combine, term, &ROWS_FILE])
             .with("BATCH", cx.index(batch)?)
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?)
@@ -359,7 +367,7 @@ fn reduce_channels(
         let part = (parts > 1).then(|| cx.temporary(kept * parts));
         let ([combine, term], beside) = reduction.joined(first);
         let kernel =
-            Kernel::new(&[&GROUP, pack, &IS_NAN, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS])
+            Kernel::new(&[&GROUP, pack, &IS_NAN, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS_FILE])
                 .with("TEAM", cx.index(team)?)
                 .with("CHANNELS", cx.index(kept)?)
                 .with("PLANE", cx.index(plane)?)
@@ -377,8 +385,7 @@ fn reduce_channels(
 
 /// Parts that a channel of `count` elements is cut into, and invocations that share one.
 fn channel_parts(count: usize, channels: usize, wide: bool) -> (usize, usize) {
-    // Invocations wanted, loads for each that make a further dispatch worth while, largest team.
-    let (wanted, worth, most) = if wide { (1024 * LANES, 8, LANES) } else { (256, 64, 1) };
+    let (wanted, worth, most) = occupancy::reduction(wide);
     let parts = (wanted / most / channels).min(count / (worth * most));
     // Parts in fours are added four at a time.
     let in_fours = |parts: usize| if parts < 2 { 1 } else { parts.next_multiple_of(4) };
@@ -402,7 +409,7 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
     // Dimensions kept index the workgroups, the stretched ones are reduced within one.
     let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
     let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
-    let kernel = Kernel::new(&[&GROUP, &PACK_1, &IS_NAN, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC])
+    let kernel = Kernel::new(&[&GROUP, &PACK_1, &IS_NAN, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC_FILE])
         .with("TEAM", LANES as u32)
         .with("OUTPUTS", cx.index(outputs)?)
         .with("COUNT", cx.index(count)?)

@@ -3,7 +3,8 @@
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::tensor::{Shape, TensorType};
 
 /// What a slice takes of one dimension: coordinates `start`, `start + step`, ..., `size` of them. A
@@ -123,8 +124,12 @@ impl Operator for Slice {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.copy(&inputs[0].shape).variants()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -163,8 +168,12 @@ impl Operator for SliceGrad {
         Ok(vec![input])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.forward.copy_back(&self.input).variants()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[VEC4, SCALAR])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {

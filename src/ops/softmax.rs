@@ -7,7 +7,8 @@ use super::loops::{fits, shared, tree};
 use super::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, LowerContext, Operand, Operator};
+use crate::op::occupancy::{self, ITEMS, LANES};
+use crate::op::{BackwardContext, LowerContext, Operand, Operator, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -19,10 +20,6 @@ static SOFTMAX: ShaderFile = shader_file!("softmax");
 static GRAD: ShaderFile = shader_file!("softmax_grad");
 static APPLY: ShaderFile = shader_file!("softmax_apply");
 static GRAD_APPLY: ShaderFile = shader_file!("softmax_grad_apply");
-
-/// Invocations of a workgroup, which teams share, and elements that each makes by itself where none do.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
 
 /// `exp(x) / sum of exp(x)` along an axis, or the logarithm of that. Stable for any finite input.
 /// The output has the input's shape.
@@ -46,7 +43,7 @@ impl Softmax {
     ) -> Result<Option<(Kernel, usize)>> {
         let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product());
         let rows = shape.elements() / terms;
-        let Team { lanes, iterations } = Team::of(terms, inner, rows, 32 * LANES, passes, passes - 1);
+        let Team { lanes, iterations } = Team::of(terms, inner, rows, occupancy::ROWS, passes, passes - 1);
         if !fits(iterations) {
             return Ok(None);
         }
@@ -170,7 +167,7 @@ impl Operator for Softmax {
         self.apply(cx, &APPLY, &[x, maxima, sums, y], &shape)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         // Rows of few terms are one invocation's, and the others a team's.
         serial::shared(inputs[0].shape[self.axis], 64)
     }
@@ -216,7 +213,7 @@ impl Operator for SoftmaxGrad {
         self.forward.apply(cx, &GRAD_APPLY, &[y, dy, sums, dx], &shape)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         // Rows of few terms are one invocation's, and the others a team's.
         serial::shared(inputs[0].shape[self.forward.axis], 64)
     }

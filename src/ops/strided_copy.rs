@@ -4,7 +4,8 @@
 
 use super::elementwise::RANK;
 use crate::error::Result;
-use crate::op::LowerContext;
+use crate::op::occupancy::{ITEMS, LANES};
+use crate::op::{LowerContext, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -15,11 +16,11 @@ static REFLECT: ShaderFile = shader_file!("shared/border_reflect");
 static REPLICATE: ShaderFile = shader_file!("shared/border_replicate");
 static CIRCULAR: ShaderFile = shader_file!("shared/border_circular");
 static COPY: ShaderFile = shader_file!("strided_copy");
-static TILED: ShaderFile = shader_file!("permute_tiled");
+static TILED_FILE: ShaderFile = shader_file!("permute_tiled");
 
-/// Invocations of a workgroup, and how many elements each makes in turn.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
+pub(super) const VEC4: Variant = Variant::new("vec4");
+pub(super) const SCALAR: Variant = Variant::new("scalar");
+pub(super) const TILED: Variant = Variant::new("tiled");
 
 /// Which elements of the source a dimension of the result takes: coordinate `c` reaches
 /// `t = start + c * step`, and where `spread` divides `t`, coordinate `t / spread` of the source.
@@ -139,22 +140,22 @@ impl StridedCopy {
     }
 
     /// The variants that can make this copy.
-    pub fn variants(&self) -> Vec<&'static str> {
+    pub fn variants(&self) -> Vec<Variant> {
         if self.packed().is_some() {
-            vec!["vec4", "scalar"]
+            vec![VEC4, SCALAR]
         } else if self.crossing().is_some() {
-            vec!["tiled", "scalar"]
+            vec![TILED, SCALAR]
         } else {
-            vec!["scalar"]
+            vec![SCALAR]
         }
     }
 
     /// Records the copy of the first input to the first output.
     pub fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if let (Some(a), "tiled") = (self.crossing(), cx.variant()) {
+        if let (Some(a), TILED) = (self.crossing(), cx.variant()) {
             return self.lower_tiled(cx, a);
         }
-        let packed = self.packed().filter(|_| cx.variant() == "vec4");
+        let packed = self.packed().filter(|_| cx.variant() == VEC4);
         let width = if packed.is_some() { 4 } else { 1 };
         let copy = packed.as_ref().unwrap_or(self);
         let elements = copy.axes.iter().map(|axis| axis.size).product::<usize>();
@@ -195,7 +196,7 @@ impl StridedCopy {
         let results = strides(&self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into());
         let last = self.axes.len() - 1;
         let mut tiles = self.axes[a].size.div_ceil(TILE) * self.axes[last].size.div_ceil(TILE);
-        let mut kernel = Kernel::new(&[&GROUP, &TILED])
+        let mut kernel = Kernel::new(&[&GROUP, &TILED_FILE])
             .with("SIZE_A", cx.index(self.axes[a].size)?)
             .with("SIZE_L", cx.index(self.axes[last].size)?)
             .with("RESULT_A", cx.index(results[a])?)

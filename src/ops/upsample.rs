@@ -5,7 +5,8 @@
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator};
+use crate::op::occupancy::LANES;
+use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -21,8 +22,7 @@ static FIRST: ShaderFile = shader_file!("shared/upsample2d_first");
 static GRAD: ShaderFile = shader_file!("upsample2d_grad");
 static GRAD_AXIS: ShaderFile = shader_file!("upsample2d_grad_axis");
 
-/// Invocations of a workgroup.
-const LANES: usize = 64;
+const AXES: Variant = Variant::new("axes");
 
 /// Steps from a guess of where an element's outputs begin to where they do, at most: one is off by the rounding of
 /// a few operations, of numbers below 2^24.
@@ -253,13 +253,13 @@ impl Operator for Upsample2dGrad {
         true
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let short = self.upsample.grad_iterations(&self.input) <= MAX_ITERATIONS;
-        vec![if short { "default" } else { "axes" }]
+        vec![if short { Variant::DEFAULT } else { AXES }]
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == "axes" {
+        if cx.variant() == AXES {
             // The weights are products, so rows are summed first and then columns.
             let rows =
                 cx.temporary(self.input[0] * self.input[1] * cx.input_type(0).shape[2] * self.input[3]);
@@ -276,10 +276,10 @@ impl Operator for Upsample2dGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: Variant) -> u64 {
         let output = self.upsample.output_shape(&self.input).expect("the shape rule has passed");
         let [rows, columns] = [2, 3].map(|d| self.upsample.reach(d - 2, self.input[d], output[d]));
-        if variant == "axes" {
+        if variant == AXES {
             serial::stretched(rows) + serial::stretched(columns)
         } else {
             (rows + columns) as u64

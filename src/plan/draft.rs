@@ -3,7 +3,7 @@
 use super::PlanOptions;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Value};
-use crate::op::{Caps, Draft, Hook, LowerContext};
+use crate::op::{Caps, Draft, Hook, LowerContext, Variant};
 use crate::shader::Access;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(super) fn live_nodes(graph: &Graph, outputs: &[Value]) -> Vec<NodeId> {
 
 /// A node's dispatches before they have places.
 pub(super) struct Drafted {
-    pub variant: &'static str,
+    pub variant: Variant,
     pub why: String,
     pub drafts: Vec<Draft>,
     /// Bytes of each temporary.

@@ -4,7 +4,7 @@ use super::{Fusion, Watch};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::op::Caps;
-use crate::op::preference;
+use crate::op::Variant;
 use std::collections::BTreeSet;
 
 /// Planning options.
@@ -35,15 +35,15 @@ impl PlanOptions {
     /// operators of their own: `conv2d` has `conv2d_grad_input` and `conv2d_grad_weight`. Later calls go before earlier
     /// ones.
     #[must_use]
-    pub fn variant(self, operator: &str, variant: &str) -> Self {
-        self.choose(operator, None, variant)
+    pub fn variant(self, operator: &str, variant: impl AsRef<str>) -> Self {
+        self.choose(operator, None, variant.as_ref())
     }
 
     /// Takes kernel variant `variant` for the node of this operator and this name, whatever the table would choose. A
     /// node's gradients have its name, so the operator is named too. Later calls go before earlier ones.
     #[must_use]
-    pub fn node_variant(self, operator: &str, node: &str, variant: &str) -> Self {
-        self.choose(operator, Some(node.to_owned()), variant)
+    pub fn node_variant(self, operator: &str, node: &str, variant: impl AsRef<str>) -> Self {
+        self.choose(operator, Some(node.to_owned()), variant.as_ref())
     }
 
     /// Leaves out a fusion. All are done otherwise.
@@ -67,20 +67,20 @@ impl PlanOptions {
     }
 
     /// The variant of a node, and why it is that.
-    pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(&'static str, String)> {
+    pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(Variant, String)> {
         let types: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
         let offered = node.operator.variants(&types, caps);
         let operator = node.operator.name();
         let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
         match asked {
-            None => Ok(preference::choose(operator, node.operator.shape_class(&types), caps.kind, &offered)),
-            Some(Choice { variant, .. }) => match offered.iter().find(|v| *v == variant) {
+            None => Ok(node.operator.preference(&types).choose(caps.kind, &offered)),
+            Some(Choice { variant, .. }) => match offered.iter().find(|offered| offered.name() == variant) {
                 Some(&found) => Ok((found, "asked for by name".into())),
                 None => Err(Error::Variant {
                     operator: operator.to_owned(),
                     node: node.name.clone(),
                     variant: variant.clone(),
-                    offered: offered.join(", "),
+                    offered: offered.iter().map(|offered| offered.name()).collect::<Vec<_>>().join(", "),
                 }),
             },
         }

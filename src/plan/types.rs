@@ -2,6 +2,7 @@
 
 use super::BufferKind;
 use crate::graph::{NodeId, Value};
+use crate::op::Variant;
 use crate::shader::{Access, Kernel};
 use std::ops::Range;
 
@@ -78,7 +79,7 @@ pub struct Step {
     /// The node.
     pub node: NodeId,
     /// The kernel variant.
-    pub variant: &'static str,
+    pub variant: Variant,
     /// Why it was chosen.
     pub why: String,
     /// Its part of [`Plan::dispatches`]. Empty for a view.

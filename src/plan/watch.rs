@@ -9,6 +9,7 @@
 use super::draft::Drafted;
 use super::{Arenas, BufferKind, BufferPlan, Place};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
+use crate::op::occupancy::LANES;
 
 use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, WATCH, run_bytes};
 use crate::shader::{Kernel, ShaderFile};
@@ -21,8 +22,7 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static SCAN: ShaderFile = shader_file!("watch_scan");
 static SCAN_ANY: ShaderFile = shader_file!("watch_scan_any");
 
-/// Vectors or elements that a workgroup of a scan looks at, and each invocation of it.
-const LANES: usize = 64;
+/// Vectors or elements that an invocation of a scan looks at.
 const ITEMS: usize = 16;
 
 /// The largest tensor that is kept to the end of the step so that it can be scanned with others, in bytes.

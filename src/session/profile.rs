@@ -237,7 +237,7 @@ impl Session {
             nodes.push(ProfiledNode {
                 node: node.name.clone(),
                 operator: node.operator.name(),
-                variant: step.variant,
+                variant: step.variant.name(),
                 seconds: seconds(step.dispatches.clone()),
                 flops: node.operator.flops(&inputs),
                 traffic,

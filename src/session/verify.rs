@@ -87,7 +87,7 @@ impl Session {
                 return Err(Error::Verify {
                     operator: node.operator.name().to_owned(),
                     node: node.name.clone(),
-                    variant: step.variant.to_owned(),
+                    variant: step.variant.name().to_owned(),
                     output,
                     element,
                     found: found.to_f64()[element],
@@ -100,7 +100,7 @@ impl Session {
         Ok(Verified {
             operator: node.operator.name(),
             node: node.name.clone(),
-            variant: step.variant,
+            variant: step.variant.name(),
             error: worst,
             tolerance: tolerance_at(node.operator.as_ref(), DType::F32, serial),
         })

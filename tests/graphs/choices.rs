@@ -33,7 +33,7 @@ fn chosen(options: &PlanOptions) -> Result<Vec<(String, String, &'static str)>> 
     let plan = Plan::with_options(&graph, &outputs, &caps(), options)?;
     let all = plan.steps().iter().map(|step| {
         let node = plan.graph().node(step.node)?;
-        Ok((node.operator.name().to_owned(), node.name.clone(), step.variant))
+        Ok((node.operator.name().to_owned(), node.name.clone(), step.variant.name()))
     });
     let all = all.collect::<Result<Vec<_>>>()?;
     Ok(all.into_iter().filter(|(operator, ..)| operator.starts_with("conv2d")).collect())

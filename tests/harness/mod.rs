@@ -11,7 +11,7 @@ pub mod table;
 
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;
-use wgrad::op::{Array, Operator};
+use wgrad::op::{Array, Operator, Variant};
 use wgrad::ops::elementwise::Copy;
 use wgrad::session::tolerance;
 use wgrad::{
@@ -36,7 +36,7 @@ impl Case {
         self.inputs.iter().map(HostTensor::ty).collect()
     }
 
-    pub fn variants(&self) -> Vec<&'static str> {
+    pub fn variants(&self) -> Vec<Variant> {
         let kinds = self.kinds();
         self.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps())
     }
@@ -93,12 +93,12 @@ pub struct Prepared {
 }
 
 /// Builds `case` into a session that runs one variant.
-pub fn prepare(case: &Case, variant: &str) -> Result<Prepared, Error> {
+pub fn prepare(case: &Case, variant: impl AsRef<str>) -> Result<Prepared, Error> {
     prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant), usize::MAX)
 }
 
 /// As [`prepare`], with nobody reading any output but the first.
-pub fn prepare_first(case: &Case, variant: &str) -> Result<Prepared, Error> {
+pub fn prepare_first(case: &Case, variant: impl AsRef<str>) -> Result<Prepared, Error> {
     prepare_with(case, &PlanOptions::default().variant(case.operator.name(), variant), 1)
 }
 
@@ -129,7 +129,7 @@ fn prepare_with(case: &Case, options: &PlanOptions, read: usize) -> Result<Prepa
 }
 
 /// Runs `case` once with one variant and downloads all outputs.
-pub fn run(case: &Case, variant: &str) -> Result<Vec<HostTensor>, Error> {
+pub fn run(case: &Case, variant: impl AsRef<str>) -> Result<Vec<HostTensor>, Error> {
     let Prepared { mut session, outputs } = prepare(case, variant)?;
     session.step()?;
     outputs.iter().map(|&o| session.read(o)).collect()

@@ -50,6 +50,7 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
             row.tolerance = case.operator.tolerance();
             let kinds = case.kinds();
             for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), &caps) {
+                let variant = variant.name();
                 if !row.variants.contains(&variant) {
                     row.variants.push(variant);
                 }
@@ -85,6 +86,34 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
                 row.tolerance
             );
         }
+    }
+    text + &preferences(families)
+}
+
+/// Which variants operators prefer on each kind of adapter, for the classes of shapes among their cases.
+fn preferences(families: &[(&'static str, Vec<Case>)]) -> String {
+    const KINDS: [AdapterKind; 4] =
+        [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+    let mut rows = BTreeMap::new();
+    for case in families.iter().flat_map(|(_, cases)| cases) {
+        let types = case.kinds();
+        let preference = case.operator.preference(&types.iter().collect::<Vec<_>>());
+        let lists = KINDS.map(|kind| {
+            preference.variants(kind).iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
+        });
+        if lists.iter().any(|list| !list.is_empty()) {
+            rows.insert((case.operator.name(), preference.class()), lists);
+        }
+    }
+    let mut text = String::from(
+        "\n## Preferred variants\n\n\
+         The first that can compute a shape is taken. A name in brackets is a class of shapes with a preference\n\
+         of its own. Operators that are not listed have one variant.\n\n\
+         | operator | discrete GPUs | integrated | Apple's | software adapters |\n|---|---|---|---|---|\n",
+    );
+    for ((operator, class), [discrete, integrated, apple, software]) in rows {
+        let class = if class.is_empty() { String::new() } else { format!(" ({class})") };
+        let _ = writeln!(text, "| `{operator}`{class} | {discrete} | {integrated} | {apple} | {software} |");
     }
     text
 }

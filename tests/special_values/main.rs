@@ -19,7 +19,7 @@ use harness::fixture::Fixture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use wgrad::graph::Source;
-use wgrad::op::Array;
+use wgrad::op::{Array, Variant};
 use wgrad::{DType, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
 /// The cases by graph, in the order of their names.
@@ -171,14 +171,14 @@ fn the_reference_is_pytorchs() -> Result<()> {
 fn plans(built: &Built) -> Result<Vec<Plan>> {
     let outputs: Vec<Value> = built.outputs.iter().map(|output| output.1).collect();
     let plain = Plan::new(&built.graph, &outputs, device().caps())?;
-    let mut operators: BTreeMap<&'static str, BTreeSet<Vec<&'static str>>> = BTreeMap::new();
+    let mut operators: BTreeMap<&'static str, BTreeSet<Vec<Variant>>> = BTreeMap::new();
     for (_, node) in plain.graph().nodes() {
         let types = node.inputs.iter().map(|&v| Ok(&plain.graph().value(v)?.ty));
         let types: Vec<_> = types.collect::<Result<_>>()?;
         let variants = node.operator.variants(&types, device().caps());
         operators.entry(node.operator.name()).or_default().insert(variants);
     }
-    let offered = |lists: BTreeSet<Vec<&'static str>>| lists.into_iter().next().filter(|v| v.len() > 1);
+    let offered = |lists: BTreeSet<Vec<Variant>>| lists.into_iter().next().filter(|v| v.len() > 1);
     let offered: Vec<_> = operators
         .into_iter()
         .filter(|(_, lists)| lists.len() == 1)

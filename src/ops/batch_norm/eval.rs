@@ -1,9 +1,10 @@
 //! Batch normalisation by running statistics, which are constants here, and its gradients.
 
+use super::split::PREFERENCE;
 use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNorm, channels, check_each, check_parameters};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise};
+use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -151,8 +152,12 @@ impl Operator for BatchNormEvalGrad {
         Ok(vec![inputs[0].clone(), each.clone(), each])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -175,7 +180,7 @@ impl Operator for BatchNormEvalGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(&inputs[0].shape)
     }
 

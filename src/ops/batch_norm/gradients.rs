@@ -1,10 +1,11 @@
 //! The gradients of batch normalisation.
 
 use super::reduce::{Finalizer, Sums};
+use super::split::PREFERENCE;
 use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{channels, check_each};
 use crate::error::Result;
-use crate::op::{Caps, LowerContext, Operand, Operator};
+use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::TensorType;
@@ -109,8 +110,12 @@ impl Operator for BatchNormGrad {
         Ok(self.outputs(inputs[0], channels))
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn has_epilogue(&self) -> bool {
@@ -132,7 +137,7 @@ impl Operator for BatchNormGrad {
         apply(cx, &[&GRADIENT], &[], &[x, gradient, lines, result])
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(&inputs[0].shape)
     }
 

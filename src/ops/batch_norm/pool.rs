@@ -3,10 +3,11 @@
 //! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
 
 use super::gradients::{Terms, apply};
+use super::split::PREFERENCE;
 use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
-use crate::op::{Caps, EpilogueOp, LowerContext, Operator};
+use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::ops::pool2d::Pool2d;
 use crate::ops::unary::Unary;
 use crate::shader::{Kernel, ShaderFile};
@@ -95,8 +96,12 @@ impl Operator for BatchNormMaxPool {
         Ok(outputs)
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -164,8 +169,12 @@ impl Operator for BatchNormMaxPoolGrad {
         Ok(self.0.outputs(inputs[0], channels))
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn has_epilogue(&self) -> bool {
@@ -189,7 +198,7 @@ impl Operator for BatchNormMaxPoolGrad {
         apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(&inputs[0].shape)
     }
 

@@ -1,7 +1,8 @@
 //! How batch norm's reductions are shared among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
-use crate::op::LowerContext;
+use crate::op::occupancy;
+use crate::op::{LowerContext, Preference, Variant};
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
@@ -11,11 +12,14 @@ use crate::tensor::Shape;
 static GROUP: ShaderFile = shader_file!("shared/group");
 static PACK_1: ShaderFile = shader_file!("shared/pack_1");
 static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static CHANNELS: ShaderFile = shader_file!("shared/channels");
+static CHANNELS_FILE: ShaderFile = shader_file!("shared/channels");
 
 /// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
 /// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
-pub(crate) const VARIANTS: [&str; 2] = ["wide", "narrow"];
+pub(crate) const VARIANTS: [Variant; 2] = [WIDE, NARROW];
+pub(crate) const WIDE: Variant = Variant::new("wide");
+pub(crate) const NARROW: Variant = Variant::new("narrow");
+pub(crate) const PREFERENCE: Preference = Preference::gpus(&[WIDE], &[NARROW]);
 
 /// Parts that the invocations of the workgroup which merges a channel's take one each.
 const MERGED: usize = 64;
@@ -38,20 +42,20 @@ pub(crate) struct ChannelSplit {
 }
 
 impl ChannelSplit {
-    pub fn new(shape: &Shape, variant: &str) -> ChannelSplit {
+    pub fn new(shape: &Shape, variant: Variant) -> ChannelSplit {
         ChannelSplit::by(pack(shape[2..].iter().product()), shape, variant)
     }
 
     /// A split for kernels that take single elements.
-    pub fn single(shape: &Shape, variant: &str) -> ChannelSplit {
+    pub fn single(shape: &Shape, variant: Variant) -> ChannelSplit {
         ChannelSplit::by((1, &PACK_1), shape, variant)
     }
 
-    fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: &str) -> ChannelSplit {
+    fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: Variant) -> ChannelSplit {
         let channels = shape[1];
         let plane: usize = shape[2..].iter().product();
         let packs = shape[0] * plane / width;
-        let (lanes, wanted) = if variant == "wide" { (256, 512) } else { (64, 0) };
+        let (lanes, wanted) = occupancy::channels(variant == WIDE);
         // Channels that lie side by side go to lanes side by side, so that loads coalesce.
         let lanes_c = if plane == 1 { channels.next_power_of_two().min(16) } else { 1 };
         let blocks = channels.div_ceil(lanes_c);
@@ -69,7 +73,7 @@ impl ChannelSplit {
 
     /// A kernel of these files, the one with `main` last.
     pub fn kernel(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
-        let mut all = vec![&GROUP, self.pack, &CHANNELS];
+        let mut all = vec![&GROUP, self.pack, &CHANNELS_FILE];
         all.extend(files);
         Ok(Kernel::new(&all)
             .with("LANES", cx.index(self.lanes)?)

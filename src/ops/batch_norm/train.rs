@@ -1,10 +1,11 @@
 //! Batch normalisation by the batch's own statistics, and the count of batches behind plain averages.
 
 use super::reduce::{Finalizer, moments};
+use super::split::PREFERENCE;
 use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{BatchNorm, BatchNormGrad, channels, check_parameters};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -132,8 +133,12 @@ impl Operator for BatchNormTrain {
         Ok(())
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -156,7 +161,7 @@ impl Operator for BatchNormTrain {
         if self.tracked { vec![(2, running), (3, running + 1)] } else { Vec::new() }
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(&inputs[0].shape)
     }
 

@@ -2,8 +2,9 @@
 //! `shaders/shared/conv2d_correlation.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
+use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP};
 use crate::error::Result;
-use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::gemm::{Loader, Tiling};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -16,9 +17,9 @@ static ROW: ShaderFile = shader_file!("shared/conv2d_row");
 static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
 static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
 static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
-static DIRECT: ShaderFile = shader_file!("conv2d_direct");
-static DIRECT_SUBGROUP: ShaderFile = shader_file!("conv2d_direct_subgroup");
-static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise");
+static DIRECT_FILE: ShaderFile = shader_file!("conv2d_direct");
+static DIRECT_SUBGROUP_FILE: ShaderFile = shader_file!("conv2d_direct_subgroup");
+static DEPTHWISE_FILE: ShaderFile = shader_file!("conv2d_depthwise");
 
 /// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
 /// loop that stays one leaves the registers.
@@ -106,17 +107,17 @@ impl Correlation {
 
     /// Names of the sliding-window kernels that can compute this. Where not even four results side by side
     /// find their sources in registers, sliding takes hundreds of times as long as a product.
-    pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<&'static str> {
+    pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<Variant> {
         let fits = |axis: usize, results: usize| {
             let tile = results.next_multiple_of(self.upsample[axis]);
             tile <= MOST_UNROLLED && self.span(axis, tile) <= MOST_UNROLLED
         };
         let short = |iterations: u64| iterations <= MAX_ITERATIONS;
-        let direct = (fits(1, 4) && short(self.direct_iterations())).then_some("direct");
-        let subgroup = direct.and(Tiling::subgroup(caps)).map(|_| "direct_subgroup");
+        let direct = (fits(1, 4) && short(self.direct_iterations())).then_some(DIRECT);
+        let subgroup = direct.and(Tiling::subgroup(caps)).map(|_| DIRECT_SUBGROUP);
         let depthwise =
             depthwise && fits(0, 1) && fits(1, 4) && short((self.channels + MOST_UNROLLED) as u64);
-        let depthwise = depthwise.then_some("depthwise");
+        let depthwise = depthwise.then_some(DEPTHWISE);
         direct.into_iter().chain(depthwise).chain(subgroup).collect()
     }
 
@@ -212,7 +213,7 @@ impl Correlation {
     ) -> Result<()> {
         let tile = self.sliding_tile(cx.caps());
         let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
-        let main = if subgroup { &DIRECT_SUBGROUP } else { &DIRECT };
+        let main = if subgroup { &DIRECT_SUBGROUP_FILE } else { &DIRECT_FILE };
         let places = self.images * self.tiles(1, tile.width);
         let waste = |lanes: usize| places.next_multiple_of(lanes);
         let lanes = if waste(32) == waste(8) {
@@ -269,7 +270,7 @@ impl Correlation {
         let height =
             fit(0, (most_products * phases / (width * taps)).clamp(1, most_height * self.upsample[0]));
         let kernel = self
-            .kernel(cx, bias.is_some(), &[&DEPTHWISE])?
+            .kernel(cx, bias.is_some(), &[&DEPTHWISE_FILE])?
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
             .with("TILE_W", cx.index(width)?)

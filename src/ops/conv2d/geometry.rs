@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::op::LowerContext;
-use crate::op::preference;
 use crate::ops::gemm::{Loader, Store};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -91,17 +90,6 @@ impl Geometry {
         all.extend(shape.files());
         all.extend(files);
         Ok(shape.set(Kernel::new(&all)))
-    }
-
-    /// What is particular about the shape: a row of `op/preference.rs`.
-    pub fn class(&self) -> &'static str {
-        if self.is_depthwise() {
-            "depthwise"
-        } else if self.results <= 8 {
-            "few results"
-        } else {
-            preference::ANY
-        }
     }
 
     /// Whether every group has one input channel and there are several groups, or one output channel and

@@ -3,6 +3,7 @@
 use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
 use crate::error::Result;
+use crate::op::occupancy;
 use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
@@ -13,8 +14,8 @@ static ROW: ShaderFile = shader_file!("shared/conv2d_row");
 static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
 static GRADIENT: ShaderFile = shader_file!("shared/conv2d_gradient_tile");
 static GRADIENT_VEC4: ShaderFile = shader_file!("shared/conv2d_gradient_tile_vec4");
-static DIRECT: ShaderFile = shader_file!("conv2d_grad_weight_direct");
-static DEPTHWISE: ShaderFile = shader_file!("conv2d_depthwise_grad_weight");
+static DIRECT_FILE: ShaderFile = shader_file!("conv2d_grad_weight_direct");
+static DEPTHWISE_FILE: ShaderFile = shader_file!("conv2d_depthwise_grad_weight");
 
 /// Taps that one workgroup of the depthwise kernel makes at most: its sums lie in workgroup memory.
 const MOST_DEPTHWISE_TAPS: usize = 32;
@@ -73,7 +74,7 @@ impl Geometry {
         let tile = self.grad_weight_tile(software);
         let per_split = self.results.div_ceil(tile.block) * self.channels * self.groups;
         let lines = self.images * self.output[0];
-        let wanted = if software { 512 } else { 16384 };
+        let wanted = occupancy::sliding_sum(caps.kind);
         let tiles = self.output[1].div_ceil(tile.width);
         // Storing takes a loop over the rows of the window.
         let most = ((MAX_ITERATIONS as usize - self.kernel[0].min(MOST_UNROLLED)) / tiles).max(1);
@@ -132,7 +133,7 @@ impl Geometry {
         let gradients = if tile.in_fours { &GRADIENT_VEC4 } else { &GRADIENT };
         let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
         let mut kernel = self
-            .kernel(cx, &[gradients, row, &DIRECT])?
+            .kernel(cx, &[gradients, row, &DIRECT_FILE])?
             .with("BLOCK", cx.index(tile.block)?)
             .with("TILE_W", cx.index(tile.width)?)
             .with("LANES", lanes as u32)
@@ -178,7 +179,7 @@ impl Geometry {
             (2 * iterations(1)).div_ceil(MAX_ITERATIONS) as usize
         };
         let kernel = self
-            .kernel(cx, &[&DEPTHWISE])?
+            .kernel(cx, &[&DEPTHWISE_FILE])?
             .with("TAPS_H", cx.index(taps_h)?)
             .with("TAPS_W", cx.index(taps_w)?)
             .with("TILE_W", cx.index(tile)?)

@@ -5,10 +5,11 @@ use super::PIXELS;
 use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
+use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, preference};
 use crate::error::Result;
-use crate::op::preference;
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
+use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::ops::matmul::{lhs, require_f32, store};
 use crate::ops::reduction;
 use crate::shader::ShaderFile;
@@ -70,18 +71,18 @@ impl Operator for Conv2dGradInput {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec!["tiled"] };
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
+        let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec![TILED] };
         let sliding = Correlation::grad_input(&geometry).variants(geometry.is_depthwise(), caps);
-        ["tiled"].into_iter().chain(sliding).chain(["register"]).chain(Tiling::subgroup(caps)).collect()
+        [TILED].into_iter().chain(sliding).chain([REGISTER]).chain(Tiling::subgroup(caps)).collect()
+    }
+
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        preference(self.geometry(&inputs[1].shape).is_ok_and(|g| g.is_depthwise()))
     }
 
     fn has_epilogue(&self) -> bool {
         true
-    }
-
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[1].shape).map_or(preference::ANY, |g| g.class())
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -89,9 +90,9 @@ impl Operator for Conv2dGradInput {
         let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
         let correlation = Correlation::grad_input(&geometry);
         match cx.variant() {
-            "direct" => return correlation.lower_direct(cx, false, weight, gradient, result, None),
-            "direct_subgroup" => return correlation.lower_direct(cx, true, weight, gradient, result, None),
-            "depthwise" => return correlation.lower_depthwise(cx, weight, gradient, result, None),
+            DIRECT => return correlation.lower_direct(cx, false, weight, gradient, result, None),
+            DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, gradient, result, None),
+            DEPTHWISE => return correlation.lower_depthwise(cx, weight, gradient, result, None),
             _ if geometry.has_phases() => {
                 return geometry.lower_grad_input_phases(cx, weight, gradient, result);
             }
@@ -106,7 +107,7 @@ impl Operator for Conv2dGradInput {
             (Loader::new(&WEIGHT_BY_INPUT), Loader::new(&GRADIENT_COLUMNS))
         };
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m,
             n: geometry.images * plane,
             k,
@@ -121,7 +122,7 @@ impl Operator for Conv2dGradInput {
         gemm.lower(cx, weight, gradient, result)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         self.geometry(&inputs[1].shape).map_or(1, |g| serial_terms(g.results * g.taps(), variant))
     }
 
@@ -177,32 +178,38 @@ impl Operator for Conv2dGradWeight {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         let geometry = self.geometry(&inputs[1].shape).ok();
         let offered =
             |name, can: &dyn Fn(&Geometry) -> bool| geometry.as_ref().filter(|g| can(g)).map(|_| name);
-        ["tiled", "register"]
+        [TILED, REGISTER]
             .into_iter()
-            .chain(offered("direct", &|g| g.grad_weight_slides(caps)))
-            .chain(offered("depthwise", &Geometry::is_depthwise))
+            .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
+            .chain(offered(DEPTHWISE, &Geometry::is_depthwise))
             .chain(Tiling::subgroup(caps))
             .collect()
     }
 
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[1].shape).map_or(preference::ANY, |g| g.class())
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        match self.geometry(&inputs[1].shape) {
+            Ok(g) if g.is_depthwise() => Preference::all(&[DEPTHWISE]).for_class("depthwise"),
+            Ok(g) if g.results <= 8 => {
+                Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER]).for_class("few results")
+            }
+            _ => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
+        }
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
-        if cx.variant() == "depthwise" {
+        if cx.variant() == DEPTHWISE {
             return geometry.lower_grad_weight_depthwise(cx, gradient, input, result);
         }
         let n = geometry.channels * geometry.taps();
         let vec4 = geometry.pixels().is_multiple_of(4);
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m: geometry.results,
             n,
             k: geometry.images * geometry.pixels(),
@@ -215,12 +222,12 @@ impl Operator for Conv2dGradWeight {
             second_result: None,
         };
         match cx.variant() {
-            "direct" => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
+            DIRECT => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
             _ => gemm.lower(cx, gradient, input, result),
         }
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         self.geometry(&inputs[1].shape).map_or(1, |g| serial_terms(g.images * g.pixels(), variant))
     }
 
@@ -251,9 +258,13 @@ impl Operator for Conv2dGradBias {
         Ok(vec![TensorType::f32([shape[1]])])
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let from = &inputs[0].shape;
         reduction::variants(from, &Shape::from([from[1], 1, 1]))
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        reduction::PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -261,7 +272,7 @@ impl Operator for Conv2dGradBias {
         reduction::lower(cx, &from, &Shape::from([from[1], 1, 1]))
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         reduction::serial_terms(&inputs[0].shape, &Shape::from([inputs[0].shape[1], 1, 1]), variant)
     }
 

@@ -24,13 +24,20 @@ pub use attributes::{Conv2d, Padding};
 pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
 pub use one_dimension::Conv1d;
 
+pub(crate) const DIRECT: Variant = Variant::new("direct");
+pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
+pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
+pub(crate) const IM2COL: Variant = Variant::new("im2col");
+
 use super::gemm::{Bias, Gemm, Loader, Tiling};
 use super::matmul::{lhs, require_f32, rhs};
 use super::serial;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::preference;
-use crate::op::{AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator};
+use crate::op::{
+    AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant,
+};
+use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -39,15 +46,23 @@ use geometry::plane_store;
 
 static INPUT_COLUMNS: ShaderFile = shader_file!("conv2d_input_columns");
 static PIXELS: ShaderFile = shader_file!("conv2d_pixels");
-static IM2COL: ShaderFile = shader_file!("conv2d_im2col");
+static IM2COL_FILE: ShaderFile = shader_file!("conv2d_im2col");
+
+/// The preference of output and input gradient. Sliding windows are for software adapters, where a load costs what
+/// dozens of multiply-adds cost.
+fn preference(depthwise: bool) -> Preference {
+    const SOFTWARE: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
+    if depthwise {
+        return Preference::gpus(&[DEPTHWISE, TILED], SOFTWARE).for_class("depthwise");
+    }
+    Preference::gpus(&[TILED], SOFTWARE)
+}
 
 /// Terms of a sum of `terms` that a variant of any pass adds one after the other: sliding windows all, products as
 /// others do.
-fn serial_terms(terms: usize, variant: &str) -> u64 {
+fn serial_terms(terms: usize, variant: Variant) -> u64 {
     match variant {
-        "direct" | "direct_subgroup" | "depthwise" => {
-            (terms as u64).min(MOST_UNROLLED as u64 * MAX_ITERATIONS)
-        }
+        DIRECT | DIRECT_SUBGROUP | DEPTHWISE => (terms as u64).min(MOST_UNROLLED as u64 * MAX_ITERATIONS),
         _ => serial::product(terms),
     }
 }
@@ -98,24 +113,24 @@ impl Operator for Conv2d {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<&'static str> {
-        let Ok(geometry) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return vec!["tiled"] };
+    fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
+        let Ok(geometry) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return vec![TILED] };
         let sliding = Correlation::output(&geometry).variants(geometry.is_depthwise(), caps);
-        ["tiled"]
+        [TILED]
             .into_iter()
             .chain(sliding)
-            .chain(["register"])
-            .chain(geometry.unrolled().map(|_| "im2col"))
+            .chain([REGISTER])
+            .chain(geometry.unrolled().map(|_| IM2COL))
             .chain(Tiling::subgroup(caps))
             .collect()
     }
 
-    fn has_epilogue(&self) -> bool {
-        true
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        preference(self.geometry(&inputs[0].shape, &inputs[1].shape).is_ok_and(|g| g.is_depthwise()))
     }
 
-    fn shape_class(&self, inputs: &[&TensorType]) -> &'static str {
-        self.geometry(&inputs[0].shape, &inputs[1].shape).map_or(preference::ANY, |g| g.class())
+    fn has_epilogue(&self) -> bool {
+        true
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -126,16 +141,16 @@ impl Operator for Conv2d {
         let bias = (cx.inputs() > 2).then(|| cx.input(2));
         let correlation = Correlation::output(&geometry);
         match cx.variant() {
-            "direct" => return correlation.lower_direct(cx, false, weight, input, output, bias),
-            "direct_subgroup" => return correlation.lower_direct(cx, true, weight, input, output, bias),
-            "depthwise" => return correlation.lower_depthwise(cx, weight, input, output, bias),
+            DIRECT => return correlation.lower_direct(cx, false, weight, input, output, bias),
+            DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, input, output, bias),
+            DEPTHWISE => return correlation.lower_depthwise(cx, weight, input, output, bias),
             _ => {}
         }
         let m = geometry.results;
         let k = geometry.channels * geometry.taps();
         let n = geometry.images * geometry.pixels();
         let mut gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m,
             n,
             k,
@@ -147,12 +162,12 @@ impl Operator for Conv2d {
             bias: bias.map_or(Bias::None, Bias::Rows),
             second_result: None,
         };
-        if cx.variant() != "im2col" {
+        if cx.variant() != IM2COL {
             return gemm.lower(cx, weight, input, output);
         }
         let elements = geometry.unrolled().expect("the variant is not offered otherwise");
         let columns = cx.temporary(elements);
-        let unroll = geometry.kernel(cx, &[&IM2COL])?;
+        let unroll = geometry.kernel(cx, &[&IM2COL_FILE])?;
         cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
         gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);
@@ -160,7 +175,7 @@ impl Operator for Conv2d {
         gemm.lower(cx, weight, columns, output)
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape);
         geometry.map_or(1, |g| serial_terms(g.channels * g.taps(), variant))
     }

@@ -76,7 +76,7 @@ impl Geometry {
             .with("INVERSE_H", cx.index(h.inverse)?)
             .with("INVERSE_W", cx.index(w.inverse)?);
         let gemm = Gemm {
-            body: Tiling::named(cx.variant()),
+            body: Tiling::of(cx.variant()),
             m: self.channels,
             n: self.images * h.size * w.size,
             k: self.results * h.taps * w.taps,

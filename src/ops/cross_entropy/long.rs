@@ -7,6 +7,7 @@ use super::{
     sizes,
 };
 use crate::error::Result;
+use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand};
 use crate::ops::loss::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
@@ -22,10 +23,6 @@ static SCORE_LINE_NONE: ShaderFile = shader_file!("shared/score_line_none");
 static LINES: ShaderFile = shader_file!("cross_entropy_lines");
 static FINALIZE: ShaderFile = shader_file!("cross_entropy_finalize");
 static GRAD_APPLY: ShaderFile = shader_file!("cross_entropy_grad_apply");
-
-/// Invocations of a workgroup, and elements of the gradient that each makes.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
 
 /// What was reduced: a line for each row, unless none is asked for, and the sum of the classes' weights, unless
 /// each weighs one.

@@ -2,7 +2,8 @@
 
 use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
 use crate::error::Result;
-use crate::op::{AdapterKind, LowerContext, Operand};
+use crate::op::occupancy;
+use crate::op::{LowerContext, Operand};
 use crate::ops::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::shader::{Kernel, ShaderFile};
@@ -84,9 +85,7 @@ impl Clip {
         if self.norm.is_none() {
             return Ok(None);
         }
-        // Each part is a workgroup here, and a load in every invocation of the update. A software
-        // adapter has few cores to feed, and loads are what costs there.
-        let most = if cx.caps().kind == AdapterKind::Software { 16 } else { 256 };
+        let most = occupancy::norm_parts(cx.caps().kind);
         let pages: Vec<(Range<usize>, usize)> = cx
             .pages()
             .into_iter()

@@ -29,6 +29,7 @@ pub use rmsprop::RmspropRule;
 pub use sgd::SgdRule;
 
 use crate::error::{Error, Result};
+use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand, Operator};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -44,10 +45,7 @@ static STATE_AB: ShaderFile = shader_file!("shared/update_state_ab");
 static STATE_AC: ShaderFile = shader_file!("shared/update_state_ac");
 static STATE_ABC: ShaderFile = shader_file!("shared/update_state_abc");
 
-/// Invocations of a workgroup, and how many vectors of four each updates in turn; more where each has
-/// to find the norm first.
-const LANES: usize = 64;
-const ITEMS: usize = 4;
+/// Vectors of four that an invocation updates where it has to find the norm first.
 const ITEMS_WITH_NORM: usize = 16;
 
 /// Names of what is kept beside each parameter; kernels call the places a, b and c.

@@ -2,11 +2,13 @@
 //! the input by twos and windows that are the whole plane, which end most networks, have kernels of their
 //! own.
 
+use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, plane, team};
+use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -174,19 +176,24 @@ impl Operator for AvgPool2d {
         Ok(vec![TensorType::f32(self.0.windows.output_shape(&inputs[0].shape)?)])
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let input = &inputs[0].shape;
-        let mut variants = vec![if is_short(self.0.iterations(input)) { "default" } else { parts::NAME }];
+        let mut variants = vec![if is_short(self.0.iterations(input)) { Variant::DEFAULT } else { PARTS }];
         if self.0.is_two_by_two(input) {
-            variants.push("two_by_two");
+            variants.push(TWO_BY_TWO);
         }
         if self.0.is_global(input) {
             let packs = input[2] * input[3] / pack(input[2] * input[3]).0;
             let short = |wide| is_short(parts::global(packs, team(packs, wide)));
-            variants.extend(short(false).then_some("global"));
-            variants.extend(short(true).then_some("global_wide"));
+            variants.extend(short(false).then_some(GLOBAL));
+            variants.extend(short(true).then_some(GLOBAL_WIDE));
         }
         variants
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        const SOFTWARE: &[Variant] = &[GLOBAL, TWO_BY_TWO, Variant::DEFAULT, PARTS];
+        Preference::gpus(&[GLOBAL_WIDE, TWO_BY_TWO, Variant::DEFAULT, PARTS], SOFTWARE)
     }
 
     fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
@@ -202,7 +209,7 @@ impl Operator for AvgPool2d {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let input = cx.input_type(0).shape.clone();
             let divisors = self.0.lower_divisors(cx, &input)?;
             let joined = |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, files, &input, true);
@@ -211,18 +218,18 @@ impl Operator for AvgPool2d {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let (kernel, invocations, width) = match cx.variant() {
-            "two_by_two" => {
+            TWO_BY_TWO => {
                 let words = outputs / 4;
                 let kernel = Kernel::new(&[&GROUP, &AVG_2X2])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?);
                 (kernel, words, 4)
             }
-            "global" | "global_wide" => {
+            GLOBAL | GLOBAL_WIDE => {
                 let count = input[2] * input[3];
                 let (width, pack) = pack(count);
                 let plane = count / width;
-                let team = team(plane, cx.variant() == "global_wide");
+                let team = team(plane, cx.variant() == GLOBAL_WIDE);
                 let kernel = Kernel::new(&[&GROUP, pack, &TEAM, &AVG_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("PLANES", cx.index(outputs)?)
@@ -241,7 +248,7 @@ impl Operator for AvgPool2d {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         self.0.windows.serial_terms(self.0.windows.kernel(plane(&inputs[0].shape)), variant)
     }
 
@@ -276,16 +283,20 @@ impl Operator for AvgPool2dGrad {
         Ok(vec![ty])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let short = is_short(self.average.grad_iterations(&self.input));
-        let mut variants = vec![if short { "default" } else { parts::NAME }];
+        let mut variants = vec![if short { Variant::DEFAULT } else { PARTS }];
         if self.average.is_two_by_two(&self.input) {
-            variants.push("two_by_two");
+            variants.push(TWO_BY_TWO);
         }
         if self.average.is_global(&self.input) {
-            variants.push("global");
+            variants.push(GLOBAL);
         }
         variants
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[GLOBAL, TWO_BY_TWO, Variant::DEFAULT, PARTS])
     }
 
     fn has_epilogue(&self) -> bool {
@@ -293,7 +304,7 @@ impl Operator for AvgPool2dGrad {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let divisors = self.average.lower_divisors(cx, &self.input)?;
             let joined =
                 |cx: &LowerContext<'_>, files: &[_]| self.average.joined(cx, files, &self.input, true);
@@ -303,7 +314,7 @@ impl Operator for AvgPool2dGrad {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let (kernel, invocations, width) = match cx.variant() {
-            "two_by_two" => {
+            TWO_BY_TWO => {
                 let words = output.elements() / 4;
                 let kernel = Kernel::new(&[&GROUP, &AVG_GRAD_2X2])
                     .with("WORDS", cx.index(words)?)
@@ -311,7 +322,7 @@ impl Operator for AvgPool2dGrad {
                     .epilogue_calls(16);
                 (kernel, words, 1)
             }
-            "global" => {
+            GLOBAL => {
                 let count = input[2] * input[3];
                 let (width, pack) = pack(count);
                 let kernel = Kernel::new(&[&GROUP, pack, &AVG_GRAD_GLOBAL])
@@ -333,7 +344,7 @@ impl Operator for AvgPool2dGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: Variant) -> u64 {
         self.average.windows.serial_terms(self.average.windows.covers(plane(&self.input)), variant)
     }
 

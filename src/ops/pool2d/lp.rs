@@ -1,10 +1,11 @@
 //! Pooling by p-norms.
 
+use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images, plane};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operator, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -95,14 +96,14 @@ impl Operator for LpPool2d {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec![if is_short(self.0.iterations(&inputs[0].shape)[0]) { "default" } else { parts::NAME }]
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        vec![if is_short(self.0.iterations(&inputs[0].shape)[0]) { Variant::DEFAULT } else { PARTS }]
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let outputs = cx.output_type(0).shape.elements();
         let input = cx.input_type(0).shape.clone();
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let joined =
                 |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, &[&[&LP], files].concat(), &input);
             let each = u64::from(self.0.whole());
@@ -115,7 +116,7 @@ impl Operator for LpPool2d {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         let windows = self.0.windows();
         windows.serial_terms(windows.kernel(plane(&inputs[0].shape)), variant)
     }
@@ -153,14 +154,14 @@ impl Operator for LpPool2dGrad {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        vec![if is_short(self.0.iterations(&inputs[1].shape)[1]) { "default" } else { parts::NAME }]
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        vec![if is_short(self.0.iterations(&inputs[1].shape)[1]) { Variant::DEFAULT } else { PARTS }]
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let input = cx.input_type(1).shape.clone();
         let elements = input.elements();
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let joined = |cx: &LowerContext<'_>, files: &[_]| {
                 self.0.joined(cx, &[&[&LP, &LP_SHARE], files].concat(), &input)
             };
@@ -175,7 +176,7 @@ impl Operator for LpPool2dGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
         let windows = self.0.windows();
         windows.serial_terms(windows.covers(plane(&inputs[1].shape)), variant)
     }

@@ -1,11 +1,13 @@
 //! Max pooling and its gradient. The forward keeps which tap of each window won, a byte each where that is
 //! enough, so that the backward reads no input and compares nothing. Where no gradient is taken, none is kept.
 
+use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, plane, team};
+use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO, TWO_BY_TWO_ROWS};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
@@ -90,23 +92,28 @@ impl Operator for MaxPool2d {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         let input = &inputs[0].shape;
         let mut variants = variants(&self.0, input, self.iterations(input));
         let columns = input[3] / 2;
-        if variants.contains(&"two_by_two") && columns % 2 == 1 && columns <= MOST_ROW_COLUMNS {
-            variants.push("two_by_two_rows");
+        if variants.contains(&TWO_BY_TWO) && columns % 2 == 1 && columns <= MOST_ROW_COLUMNS {
+            variants.push(TWO_BY_TWO_ROWS);
         }
         if matches!(self.0, Windows::Sliding(pool) if pool.is_global([input[2], input[3]])) {
             let short = |wide| is_short(self.global(input, wide).iterations);
-            variants.extend(short(false).then_some("global"));
-            variants.extend(short(true).then_some("global_wide"));
+            variants.extend(short(false).then_some(GLOBAL));
+            variants.extend(short(true).then_some(GLOBAL_WIDE));
         }
         variants
     }
 
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        const SOFTWARE: &[Variant] = &[GLOBAL, TWO_BY_TWO_ROWS, TWO_BY_TWO, Variant::DEFAULT, PARTS];
+        Preference::gpus(&[GLOBAL_WIDE, TWO_BY_TWO, Variant::DEFAULT, PARTS], SOFTWARE)
+    }
+
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let input = cx.input_type(0).shape.clone();
             return parts::lower_max(cx, &self.0, &input);
         }
@@ -116,22 +123,22 @@ impl Operator for MaxPool2d {
         let words = outputs.div_ceil(per_word);
         let (keep, taps) = keeping(cx);
         let (kernel, invocations) = match cx.variant() {
-            "two_by_two" | "two_by_two_rows" => {
+            TWO_BY_TWO | TWO_BY_TWO_ROWS => {
                 let (file, invocations) = match (cx.variant(), output[3] % 2) {
-                    ("two_by_two_rows", _) => (&MAX_2X2_ROWS, words / output[3]),
+                    (TWO_BY_TWO_ROWS, _) => (&MAX_2X2_ROWS, words / output[3]),
                     (_, 0) => (&MAX_2X2, words),
                     _ => (&MAX_2X2_ODD, words),
                 };
                 let kernel = Kernel::new(&[&GROUP, &IS_NAN, keep, file])
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
-                    .iterations(if cx.variant() == "two_by_two_rows" { 4 * 3 * output[3] as u64 } else { 0 });
+                    .iterations(if cx.variant() == TWO_BY_TWO_ROWS { 4 * 3 * output[3] as u64 } else { 0 });
                 (kernel, invocations)
             }
-            "global" | "global_wide" => {
+            GLOBAL | GLOBAL_WIDE => {
                 let count = input[2] * input[3];
                 let Global { pack, plane, team, iterations } =
-                    self.global(input, cx.variant() == "global_wide");
+                    self.global(input, cx.variant() == GLOBAL_WIDE);
                 let kernel = Kernel::new(&[&GROUP, &IS_NAN, pack, keep, &MAX_GLOBAL])
                     .with("TEAM", cx.index(team)?)
                     .with("WORDS", cx.index(words)?)
@@ -192,15 +199,19 @@ impl Operator for MaxPool2dGrad {
         Ok(vec![ty])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         variants(&self.windows, &self.input, self.windows.cover_iterations(&self.input, 0))
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        Preference::all(&[TWO_BY_TWO, Variant::DEFAULT])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        if cx.variant() == parts::NAME {
+        if cx.variant() == PARTS {
             let per_word = self.windows.taps_per_word([input[2], input[3]]) as u32;
             let joined = |cx: &LowerContext<'_>, files: &[_]| {
                 let kernel = self.windows.joined(cx, &[&[&WINNER, &SHARE], files].concat(), input)?;
@@ -208,7 +219,7 @@ impl Operator for MaxPool2dGrad {
             };
             return parts::lower_gather(cx, &self.windows, input, 0, &operands[..2], &joined);
         }
-        if cx.variant() == "two_by_two" {
+        if cx.variant() == TWO_BY_TWO {
             let words = output.elements() / 4;
             let file = if output[3] % 2 == 0 { &MAX_GRAD_2X2 } else { &MAX_GRAD_2X2_ODD };
             let kernel = Kernel::new(&[&GROUP, file])
@@ -228,7 +239,7 @@ impl Operator for MaxPool2dGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, _inputs: &[&TensorType], variant: &str) -> u64 {
+    fn serial_terms(&self, _inputs: &[&TensorType], variant: Variant) -> u64 {
         self.windows.serial_terms(self.windows.covers(plane(&self.input)), variant)
     }
 
@@ -265,14 +276,14 @@ pub(super) fn keeping(cx: &LowerContext<'_>) -> (&'static ShaderFile, Option<Ope
 
 /// Kernels that can pool this input or its gradient, which takes the default one so many loop iterations: the
 /// one for two by two makes four outputs a time.
-fn variants(windows: &Windows, input: &Shape, iterations: u64) -> Vec<&'static str> {
+fn variants(windows: &Windows, input: &Shape, iterations: u64) -> Vec<Variant> {
     match windows {
-        _ if !is_short(iterations) => vec![parts::NAME],
+        _ if !is_short(iterations) => vec![PARTS],
         Windows::Sliding(pool)
             if pool.tiles_by_two([input[2], input[3]]) && input.elements().is_multiple_of(16) =>
         {
-            vec!["two_by_two", "default"]
+            vec![TWO_BY_TWO, Variant::DEFAULT]
         }
-        _ => vec!["default"],
+        _ => vec![Variant::DEFAULT],
     }
 }

@@ -23,7 +23,8 @@ pub use windows::{Pool2d, Windows};
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::Operator;
+use crate::op::occupancy::LANES;
+use crate::op::{Operator, Variant};
 use crate::shader::ShaderFile;
 use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
@@ -34,8 +35,10 @@ static GATHER: ShaderFile = shader_file!("pool2d_gather");
 static PACK_1: ShaderFile = shader_file!("shared/pack_1");
 static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 
-/// Invocations of a workgroup.
-const LANES: usize = 64;
+const TWO_BY_TWO: Variant = Variant::new("two_by_two");
+const TWO_BY_TWO_ROWS: Variant = Variant::new("two_by_two_rows");
+const GLOBAL: Variant = Variant::new("global");
+const GLOBAL_WIDE: Variant = Variant::new("global_wide");
 
 /// Numbers that are taken together, and the file that says how, for planes of this size.
 fn pack(plane: usize) -> (usize, &'static ShaderFile) {

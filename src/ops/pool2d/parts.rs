@@ -4,7 +4,7 @@
 use super::max::keeping;
 use super::{GROUP, LANES, Windows};
 use crate::error::Result;
-use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -22,7 +22,7 @@ static MAX_PARTS: ShaderFile = shader_file!("max_pool2d_parts");
 static MAX_MERGE: ShaderFile = shader_file!("max_pool2d_merge");
 
 /// The variant that shares out what is too long.
-pub(super) const NAME: &str = "parts";
+pub(super) const PARTS: Variant = Variant::new("parts");
 
 /// Whether a kernel of so many iterations may run.
 pub(super) fn is_short(iterations: u64) -> bool {

@@ -5,15 +5,17 @@ use super::parts::is_short;
 use super::{LANES, Pool2d, Windows, check_gradient, check_images};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator};
+use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Variant};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::{Shape, TensorType};
 
+const LAST: Variant = Variant::new("last");
+
 static GROUP: ShaderFile = shader_file!("shared/group");
 static FILL: ShaderFile = shader_file!("fill");
 static FIND_LAST: ShaderFile = shader_file!("max_unpool2d_last");
-static LAST: ShaderFile = shader_file!("shared/pool2d_last_winner");
+static LAST_FILE: ShaderFile = shader_file!("shared/pool2d_last_winner");
 static LAST_KEPT: ShaderFile = shader_file!("shared/pool2d_last_kept");
 static UNPOOL: ShaderFile = shader_file!("max_unpool2d");
 static UNPOOL_GRAD: ShaderFile = shader_file!("max_unpool2d_grad");
@@ -73,8 +75,8 @@ impl Unpool {
         self.windows().cover_iterations(output, 0)
     }
 
-    fn variants(&self, output: &Shape) -> Vec<&'static str> {
-        vec![if is_short(self.iterations(output)) { "default" } else { "last" }]
+    fn variants(&self, output: &Shape) -> Vec<Variant> {
+        vec![if is_short(self.iterations(output)) { Variant::DEFAULT } else { LAST }]
     }
 
     /// The kernel that ends in `main`, and what it binds besides: where many windows cover an element, the last in
@@ -86,8 +88,8 @@ impl Unpool {
         output: &Shape,
         windows: usize,
     ) -> Result<(Kernel, Option<Operand>)> {
-        if cx.variant() != "last" {
-            let kernel = self.joined(cx, &[&WINNER, &LAST, main], output)?;
+        if cx.variant() != LAST {
+            let kernel = self.joined(cx, &[&WINNER, &LAST_FILE, main], output)?;
             return Ok((kernel.iterations(self.iterations(output)), None));
         }
         let elements = output.elements();
@@ -134,8 +136,10 @@ impl Operator for MaxUnpool2d {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
-        self.0.output_shape(&inputs[0].shape).map_or(vec!["default"], |output| self.0.variants(&output))
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
+        self.0
+            .output_shape(&inputs[0].shape)
+            .map_or(vec![Variant::DEFAULT], |output| self.0.variants(&output))
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -182,7 +186,7 @@ impl Operator for MaxUnpool2dGrad {
         true
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.unpool.variants(&inputs[0].shape)
     }
 

@@ -3,7 +3,7 @@
 use super::GROUP;
 use super::parts::nested;
 use crate::error::Result;
-use crate::op::LowerContext;
+use crate::op::{LowerContext, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -293,9 +293,9 @@ impl Windows {
     }
 
     /// Terms of a sum over so many rows and columns that a variant adds one after the other.
-    pub(super) fn serial_terms(&self, [rows, columns]: [usize; 2], variant: &str) -> u64 {
+    pub(super) fn serial_terms(&self, [rows, columns]: [usize; 2], variant: Variant) -> u64 {
         let terms = rows.saturating_mul(columns);
-        if variant == "default" { serial::shared(terms, 1) } else { serial::stretched(terms) }
+        if variant == Variant::DEFAULT { serial::shared(terms, 1) } else { serial::stretched(terms) }
     }
 
     /// Winning taps that share a four-byte word.

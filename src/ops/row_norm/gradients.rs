@@ -3,7 +3,7 @@
 
 use super::{RowNorm, Rows, pack};
 use crate::error::Result;
-use crate::op::{Caps, LowerContext, Operand, Operator, reader};
+use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant, reader};
 use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat, serial_terms};
 use crate::ops::serial;
 use crate::shader::ShaderFile;
@@ -89,8 +89,12 @@ impl Operator for RowNormGrad {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.0.variants(&inputs[0].shape)
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        super::PREFERENCE
     }
 
     fn has_epilogue(&self) -> bool {
@@ -103,7 +107,7 @@ impl Operator for RowNormGrad {
         let (glue, weight) = self.weights(cx, pack(shape[2]).0);
         let inputs: Vec<Operand> =
             [x.clone(), gradient.clone(), statistics.clone()].into_iter().chain(weight.clone()).collect();
-        if cx.variant() != "parts" {
+        if cx.variant() != super::PARTS {
             let (kernel, groups, width) = self.0.teams(cx, &[&TEAM_PAIRS, &GRAD])?;
             let operands = [inputs, vec![dx]].concat();
             cx.dispatch_epilogue(kernel.joined(&[], &glue), &operands, groups, width);
@@ -111,7 +115,7 @@ impl Operator for RowNormGrad {
         }
         let lines = cx.temporary(4 * shape[1]);
         let sums = Sums {
-            split: ChannelSplit::new(&shape, super::PARTS),
+            split: ChannelSplit::new(&shape, super::SPLIT),
             terms: &[&TERMS],
             constants: &[],
             operands: inputs,
@@ -130,7 +134,7 @@ impl Operator for RowNormGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::shared(self.0.terms(&inputs[0].shape), 64)
     }
 
@@ -175,8 +179,12 @@ impl Operator for RowNormGradParameters {
         Ok(vec![each.clone(), each])
     }
 
-    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         VARIANTS.to_vec()
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        crate::ops::batch_norm::PREFERENCE
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -195,7 +203,7 @@ impl Operator for RowNormGradParameters {
         sums.lower(cx, Finalizer { files: &[&PARAMETER_FINALIZE], constants: &[], operands })
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial_terms(&self.by_weight(&inputs[0].shape))
     }
 

@@ -14,7 +14,11 @@ use super::batch_norm::{ChannelSplit, Finalizer, flat, moments};
 use super::loops::{fits, shared, tree};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise};
+use crate::op::occupancy::{self, LANES};
+use crate::op::{
+    BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant,
+};
+use crate::ops::batch_norm::{NARROW, WIDE};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
@@ -33,11 +37,13 @@ static APPLY: ShaderFile = shader_file!("batch_norm_apply");
 static NO_BIAS: ShaderFile = shader_file!("shared/batch_norm_bias_none");
 static AFFINE: ShaderFile = shader_file!("shared/affine");
 
-/// Invocations of a workgroup, which teams share.
-const LANES: usize = 64;
-
 /// How batch norm cuts what it reduces among many workgroups.
-const PARTS: &str = "wide";
+const SPLIT: Variant = WIDE;
+
+const PARTS: Variant = Variant::new("parts");
+
+/// The preference of row norm and of its gradient.
+const PREFERENCE: Preference = Preference::gpus(&[PARTS, WIDE], &[NARROW]);
 
 /// Loop iterations of an invocation of a team: at most three passes over its packs, and two trees.
 fn team_iterations(terms: usize, team: usize) -> u64 {
@@ -148,17 +154,18 @@ impl RowNorm {
     /// Rows that are too few to keep a GPU busy, and long enough to be split.
     fn is_long(&self, x: &Shape) -> bool {
         let terms = self.terms(x);
-        terms >= 4096 && x.elements() / terms < 512
+        let (rows, long) = occupancy::FEW_ROWS;
+        terms >= long && x.elements() / terms < rows
     }
 
     /// A GPU wants many invocations, a few packs for each; a software adapter pays for each barrier, and
     /// takes a row by as few as it may.
-    fn variants(&self, x: &Shape) -> Vec<&'static str> {
+    fn variants(&self, x: &Shape) -> Vec<Variant> {
         // Both have whole teams for rows that long.
         if !fits(team_iterations(self.terms(x), LANES)) {
-            return vec!["parts"];
+            return vec![PARTS];
         }
-        if self.is_long(x) { vec!["wide", "narrow", "parts"] } else { vec!["wide", "narrow"] }
+        if self.is_long(x) { vec![WIDE, NARROW, PARTS] } else { vec![WIDE, NARROW] }
     }
 
     /// The kernel of `files` in which a team makes a row, with its workgroups and elements in a pack.
@@ -168,9 +175,10 @@ impl RowNorm {
         let rows = shape.elements() / terms;
         let (width, pack) = pack(terms);
         let packs = terms / width;
-        let team = if cx.variant() == "narrow" {
+        let team = if cx.variant() == NARROW {
             // Workgroups for a few threads, and sums short enough for their rounding.
-            (256 / rows).max(packs / 512)
+            let (teams, most) = occupancy::NARROW_TEAMS;
+            (teams / rows).max(packs / most)
         } else {
             packs.div_ceil(4)
         };
@@ -261,8 +269,12 @@ impl Operator for RowNorm {
         Ok(())
     }
 
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<&'static str> {
+    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         self.variants(&inputs[0].shape)
+    }
+
+    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
+        PREFERENCE
     }
 
     fn has_epilogue(&self) -> bool {
@@ -272,7 +284,7 @@ impl Operator for RowNorm {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.chain_affine(cx);
         let (x, y, statistics) = (cx.input(0), cx.output(0), cx.output(1));
-        if cx.variant() != "parts" {
+        if cx.variant() != PARTS {
             let (kernel, groups, width) = self.teams(cx, &[&ROW_NORM])?;
             cx.dispatch_epilogue(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
             return Ok(());
@@ -283,13 +295,13 @@ impl Operator for RowNorm {
             constants: &[("EPSILON", self.eps), ("ELEMENTS", shape[2] as f32)],
             operands: vec![statistics.clone()],
         };
-        moments(cx, &ChannelSplit::new(&shape, PARTS), x.clone(), finalizer)?;
+        moments(cx, &ChannelSplit::new(&shape, SPLIT), x.clone(), finalizer)?;
         let (kernel, groups, width) = flat(cx, &shape, &[&NO_BIAS, &APPLY])?;
         cx.dispatch_epilogue(kernel, &[x, statistics, y], groups, width);
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: &str) -> u64 {
+    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
         serial::shared(self.terms(&inputs[0].shape), 64)
     }
 

@@ -1,0 +1,105 @@
+//! Kernel variants by name, and which of them an operator prefers on which kind of adapter.
+//!
+//! An operator says which of its variants can compute a shape ([`Operator::variants`](super::Operator::variants))
+//! and, beside it, which it prefers ([`Operator::preference`](super::Operator::preference)). The first preferred
+//! one that can compute the shape is taken.
+
+use super::AdapterKind;
+use std::fmt;
+
+/// A kernel variant of an operator. Operators keep theirs as constants, so a misspelt one does not compile.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Variant(&'static str);
+
+impl Variant {
+    /// The one variant of an operator that names none.
+    pub const DEFAULT: Variant = Variant::new("default");
+
+    /// A variant of this name.
+    pub const fn new(name: &'static str) -> Variant {
+        Variant(name)
+    }
+
+    /// The name, by which [`PlanOptions::variant`](crate::PlanOptions::variant) asks for it.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+impl AsRef<str> for Variant {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Preferred variants by kind of adapter, the best first, for a class of shapes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Preference {
+    class: &'static str,
+    by_kind: [&'static [Variant]; 4],
+}
+
+impl Preference {
+    /// No preference: an operator with one variant.
+    pub const NONE: Preference = Preference::all(&[]);
+
+    /// One preference for all adapters.
+    pub const fn all(variants: &'static [Variant]) -> Preference {
+        Preference { class: "", by_kind: [variants; 4] }
+    }
+
+    /// One preference for all GPUs, and one for software adapters.
+    pub const fn gpus(gpus: &'static [Variant], software: &'static [Variant]) -> Preference {
+        Preference::all(gpus).on(AdapterKind::Software, software)
+    }
+
+    /// The same with another preference for one kind of adapter.
+    #[must_use]
+    pub const fn on(mut self, kind: AdapterKind, variants: &'static [Variant]) -> Preference {
+        self.by_kind[kind as usize] = variants;
+        self
+    }
+
+    /// The same for a class of shapes, by the name that the plan prints.
+    #[must_use]
+    pub const fn for_class(mut self, class: &'static str) -> Preference {
+        self.class = class;
+        self
+    }
+
+    /// Name of the class of shapes; empty where there is but one.
+    pub const fn class(&self) -> &'static str {
+        self.class
+    }
+
+    /// The preferred variants on this kind of adapter, the best first.
+    pub const fn variants(&self, kind: AdapterKind) -> &'static [Variant] {
+        self.by_kind[kind as usize]
+    }
+
+    /// The variant to take among `offered`, and why.
+    pub(crate) fn choose(&self, kind: AdapterKind, offered: &[Variant]) -> (Variant, String) {
+        if let [only] = offered {
+            return (*only, "the only one".into());
+        }
+        let preferred = self.variants(kind);
+        if preferred.is_empty() {
+            return (offered[0], "no preference is stated".into());
+        }
+        let shapes =
+            if self.class.is_empty() { String::new() } else { format!(" for {} shapes", self.class) };
+        match preferred.iter().position(|variant| offered.contains(variant)) {
+            Some(0) => (preferred[0], format!("first choice{shapes} on {kind} adapters")),
+            Some(rank) => {
+                (preferred[rank], format!("first choice that computes this{shapes} on {kind} adapters"))
+            }
+            None => (offered[0], "no preferred one computes this shape".into()),
+        }
+    }
+}
