@@ -1,6 +1,6 @@
-//! Each pass of a convolution beside the library's own matrix product of the shape that the pass is as an implicit
-//! product, in turns, as a table: what is lost by gathering the operands. `cargo bench --bench equal -- 5x5` runs
-//! the problems whose name contains that.
+//! Times each pass of a convolution and, in turns with it, the library's own matrix product of the same shape
+//! as the pass has as an implicit product. Prints a table, which shows the cost of gathering the operands.
+//! `cargo bench --bench equal -- 5x5` runs the problems whose name contains `5x5`.
 
 #[path = "../tests/cases/mod.rs"]
 mod cases;
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use wgrad::ops::matmul::MatMul;
 use wgrad::{Session, Shape};
 
-/// Samples of each of the two, and how long one lasts at the least.
+/// Samples of each of the two, and the least duration of a sample.
 const SAMPLES: usize = 9;
 const SAMPLE: Duration = Duration::from_millis(50);
 
-/// M, K and N of a pass with one group; of an input gradient with a stride, K is what is left of the window's
-/// taps on the average, so that both do the same work.
+/// M, K and N of a pass with one group. For an input gradient with a stride, K is the average number of the
+/// window's taps that count, so that both do the same work.
 fn product(case: &Case) -> Option<[usize; 3]> {
     let kinds = case.kinds();
     let outputs = case.operator.infer(&kinds.iter().collect::<Vec<_>>()).expect("the case is valid");
@@ -35,7 +35,7 @@ fn product(case: &Case) -> Option<[usize; 3]> {
     }
 }
 
-/// Seconds a step, of so many steps and one wait.
+/// Seconds per step, of this many steps and one wait.
 fn sample(session: &mut Session, steps: u32) -> f64 {
     let start = Instant::now();
     for _ in 0..steps {
@@ -50,7 +50,7 @@ fn median(samples: &mut [f64]) -> f64 {
     samples[samples.len() / 2]
 }
 
-/// The session of `case` as planned by default, its last kernel's variant, and steps a sample.
+/// The session of `case` with the default plan, its last kernel's variant, and the steps of a sample.
 fn prepared(case: &Case) -> (Session, &'static str, u32) {
     let mut session = harness::prepare_default(case).unwrap_or_else(|e| panic!("{}: {e}", case.name)).session;
     let variant = session.plan().steps().last().map_or("", |s| s.variant.name());
@@ -60,7 +60,7 @@ fn prepared(case: &Case) -> (Session, &'static str, u32) {
 }
 
 fn main() {
-    // Cargo itself appends an option.
+    // Cargo appends an option of its own.
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     println!("adapter: {}\n", harness::device().summary());
     println!("| pass | problem | variant | GFLOP/s | as a product | variant | GFLOP/s | share |");
@@ -68,7 +68,7 @@ fn main() {
     for case in cases::large().into_iter().filter(|case| case.name.contains(&wanted)) {
         let Some([m, k, n]) = product(&case) else { continue };
         let flops = 2.0 * (m * k * n) as f64;
-        // The unrolled operand may be larger than what can be bound. The rate does not hang on its last columns.
+        // The unrolled operand may be too large to bind. Fewer columns give the same rate.
         let bytes = harness::device().caps().max_binding_bytes as usize;
         let columns =
             std::iter::successors(Some(n), |n| Some(n / 2)).find(|n| 4 * k * n <= bytes).expect("one fits");

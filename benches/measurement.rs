@@ -1,22 +1,22 @@
-//! Wall time whose throughput reads as FLOP/s, bytes/s or images/s.
+//! Wall time for criterion, with throughput in FLOP/s, bytes/s or images/s.
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use std::time::Duration;
 
-/// Wall time. Elements count as what `elements` says.
+/// Wall time. `elements` says what criterion's elements are.
 pub struct GpuTime {
     pub elements: Elements,
 }
 
-/// What criterion's elements stand for.
+/// The meaning of criterion's elements.
 #[allow(dead_code, reason = "each bench counts one of them")]
 pub enum Elements {
     Flops,
     Images,
 }
 
-/// A unit and how many of it a nanosecond's one is.
+/// A unit, and the number of it that one element per nanosecond is.
 struct Formatter(&'static str, f64);
 
 impl Measurement for GpuTime {
@@ -57,7 +57,7 @@ impl ValueFormatter for Formatter {
     }
 
     fn scale_throughputs(&self, _typical: f64, throughput: &Throughput, values: &mut [f64]) -> &'static str {
-        // Values are nanoseconds, so work over value is in thousand millions a second.
+        // Values are nanoseconds, so work divided by a value is in 10^9 per second.
         let (work, unit) = match *throughput {
             Throughput::Bytes(bytes) => (bytes as f64, "GB/s"),
             Throughput::Elements(elements) => (elements as f64 * self.1, self.0),

@@ -1,6 +1,6 @@
-//! Throughput of every operator, forward and backward, over the shapes of the seed network and of a
-//! ResNet. `cargo bench --bench ops -- conv2d` runs a part; `WGRAD_BENCH_VARIANTS=all` times every
-//! kernel variant and not only the one that the plan chooses.
+//! Throughput of every operator, forward and backward, over the shapes of the seed network and of a ResNet.
+//! `cargo bench --bench ops -- conv2d` runs a part; `WGRAD_BENCH_VARIANTS=all` times every kernel variant,
+//! not only the one that the plan chooses.
 
 #[path = "../tests/cases/mod.rs"]
 mod cases;
@@ -13,7 +13,7 @@ use harness::{Case, Prepared};
 use measurement::{Elements, GpuTime};
 use std::time::{Duration, Instant};
 
-/// Bytes that the case reads and writes at the least: each input once, each output once.
+/// The least bytes that the case reads and writes: each input once, each output once.
 fn bytes(case: &Case) -> u64 {
     let kinds = case.kinds();
     let inputs: Vec<_> = kinds.iter().collect();
@@ -29,7 +29,7 @@ fn bench(criterion: &mut Criterion<GpuTime>, case: &Case, variant: Option<&'stat
     .unwrap_or_else(|e| panic!("{}: {e}", case.name));
     let kinds = case.kinds();
     let flops = case.operator.flops(&kinds.iter().collect::<Vec<_>>());
-    // What does less than two operations for each byte is bound by memory.
+    // Memory limits a case with less than two operations per byte.
     let throughput =
         if flops > 2 * bytes(case) { Throughput::Elements(flops) } else { Throughput::Bytes(bytes(case)) };
     let mut group = criterion.benchmark_group(case.operator.name());

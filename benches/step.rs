@@ -1,5 +1,5 @@
-//! The whole step of the seed network in images per second: training with SGD, and inference. Batches
-//! are uploaded and the GPU is waited for inside the timed window.
+//! The whole step of the seed network in images per second: training with SGD, and inference. The timed
+//! window includes uploading batches and waiting for the GPU.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;

@@ -1,5 +1,5 @@
-//! Lists the adapters that a training run can take, and tries to open the default one.
-//! Exits with 1 where there is none, so that scripts can ask.
+//! Lists the adapters of this machine and opens the default one. Exits with 1 if there is none, so that
+//! scripts can check.
 
 use std::process::ExitCode;
 use wgrad::{Device, device};

@@ -1,5 +1,5 @@
-//! Takes noise out of handwritten digits: a convolutional autoencoder that sees noisy digits and is trained to
-//! give back the clean ones. Writes a picture of test digits: clean, noisy, restored.
+//! Removes noise from handwritten digits: a convolutional autoencoder is trained to restore clean digits from
+//! noisy ones. Writes a picture of test digits: clean, noisy, restored.
 
 #[path = "panels/mod.rs"]
 mod panels;
@@ -32,12 +32,12 @@ fn run() -> Outcome<()> {
         say!("{}", HELP.trim_end());
         return Ok(());
     };
-    // Faults of paths are told before the long work, not after it.
+    // Report an unusable path before the long work, not after it.
     wgrad::file::check_writable(&options.picture)?;
     let device = Device::open()?;
     say!("{}", device.summary());
 
-    // Down to 32 channels of 7 x 7, and by transposed convolutions up again.
+    // Down to 32 channels of 7 x 7, and up again by transposed convolutions.
     let down = |from, to| nn::Conv2d::new(from, to, [3, 3]).stride([2, 2]).padding([1, 1]);
     let up = |from, to| nn::ConvTranspose2d::new(from, to, [4, 4]).stride([2, 2]).padding([1, 1]);
     let net = nn::Sequential::new()
@@ -115,7 +115,7 @@ struct Options {
     picture: PathBuf,
 }
 
-/// `None` where help is asked for.
+/// `None` if the user asks for help.
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
     let (data, picture) = ("examples/data/mnist".into(), "autoencoder.png".into());
@@ -138,12 +138,12 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
 struct Noise(ChaCha8Rng);
 
 impl Noise {
-    /// The image with normal noise over it.
+    /// Adds normal noise to an image.
     fn over(&mut self, image: &[f32]) -> Vec<f32> {
         image.iter().map(|x| x + NOISE * self.normal()).collect()
     }
 
-    /// A number of the standard normal distribution, by Box and Muller.
+    /// A standard normal number, by Box and Muller's method.
     fn normal(&mut self) -> f32 {
         let (u, v): (f32, f32) = (self.0.random(), self.0.random());
         (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()

@@ -1,5 +1,5 @@
-//! What convolution, padding and pooling do to a picture: edges by a kernel of two taps, pooling by windows of
-//! eight, and the sizes that three paddings leave. Writes `overview.png`, or to the path given.
+//! Shows convolution, pooling and padding on a picture: edges by a kernel of two taps, four kinds of pooling
+//! by windows of 8 x 8, and a blur with three paddings. Writes `overview.png`, or to the path given.
 
 #[path = "panels/mod.rs"]
 mod panels;
@@ -32,11 +32,11 @@ fn run() -> Outcome<()> {
     let largest = g.max_pool2d(image, windows)?;
     let mean = g.avg_pool2d(image, windows)?;
     let middle = g.weighted_avg_pool2d(image, windows)?;
-    // The root of the mean square: the 2-norm over the root of 64.
+    // The root of the mean square: the 2-norm divided by the root of 64.
     let norm = g.lp_pool2d(image, 2.0, windows)?;
     let norm = g.scale(norm, 0.125)?;
 
-    // A blur by a kernel of 9 x 9, with no padding, half of the kernel's, and all of it but one.
+    // A blur by a kernel of 9 x 9, padded by nothing, half of the kernel, and the kernel's size minus one.
     let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0).expect("it is small"))?;
     let small = g.constant(HostTensor::f32([1, 1, SIZE / 4, SIZE / 4], quarter(&picture)))?;
     let mut padded = Vec::new();
@@ -89,7 +89,7 @@ fn landscape() -> Vec<f32> {
     (0..SIZE * SIZE)
         .map(|i| {
             let (x, y) = ((i % SIZE) as f32 / SIZE as f32, (i / SIZE) as f32 / SIZE as f32);
-            // Few grains, so that the picture packs well.
+            // Little grain, so that the picture compresses well.
             let grain = if hash(i as u32) < 0.1 { 0.02 } else { 0.0 };
             (scene(x, y) + grain).clamp(0.0, 1.0)
         })
@@ -100,7 +100,7 @@ fn landscape() -> Vec<f32> {
 fn scene(x: f32, y: f32) -> f32 {
     const SHORE: f32 = 0.66;
     if y > SHORE {
-        // The water: what stands above the shore, wavering and darker.
+        // The water mirrors the land above the shore, wavering and darker.
         let depth = y - SHORE;
         let wave = (x * 40.0 + (depth * 90.0).sin() * 3.0).sin() * depth * 0.06;
         let mirrored = land(x + wave, SHORE - depth * 1.4);

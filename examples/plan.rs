@@ -1,8 +1,8 @@
-//! Prints the plan of the seed network's training step as any kind of adapter would get it, with no GPU
-//! present: kernels and why they were chosen, what was fused, memory, and what a step moves.
+//! Prints the plan of the seed network's training step for any kind of adapter, without a GPU: kernels and
+//! why they were chosen, fused operators, memory, and bytes moved.
 //!
-//! `cargo run --release --example plan -- discrete 64` plans for a GPU with memory of its own and 64
-//! images a step; further words name fusions to leave out, `none` leaves out all.
+//! `cargo run --release --example plan -- discrete 64` plans for a discrete GPU and 64 images a step. Further
+//! arguments name fusions to leave out; `none` leaves out all.
 
 #[path = "../tests/harness/network.rs"]
 #[allow(dead_code, reason = "tests need more of it")]
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         .and_then(|(kind, batch, options)| plan(kind, batch, &options).map_err(|error| error.to_string()));
     match plan {
         Ok(plan) => {
-            // Whoever reads may have had enough (`| head`).
+            // The reader may have closed the pipe (`| head`).
             let _ = std::io::stdout().write_all(plan.to_string().as_bytes());
             ExitCode::SUCCESS
         }

@@ -1,15 +1,15 @@
-//! Prints a network's layers with their outputs, parameters, multiply-adds and bytes, with no GPU present.
+//! Prints a network's layers with their outputs, parameters, multiply-adds and bytes, without a GPU.
 //!
-//! `cargo run --release --example summary -- resnet18 32` is for 32 images of the size that the network
-//! was published for; two further numbers are another height and width.
+//! `cargo run --release --example summary -- resnet18 32` is for 32 images of the network's published size.
+//! Two more numbers set another height and width.
 
 use std::io::Write;
 use std::process::ExitCode;
 use wgrad::nn::{Layer, Sequential, models};
 use wgrad::{Error, Graph, Mode};
 
-/// A network's name, how it is built for `inputs` channels and `classes`, and both of these and the image size as
-/// published.
+/// A network's name, its constructor from `inputs` channels and `classes`, and the published values of these
+/// two and of the image size.
 type Model = (&'static str, fn(usize, usize) -> Sequential, [usize; 2], usize);
 
 const MODELS: [Model; 10] = [
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match summary(&arguments) {
         Ok(text) => {
-            // Whoever reads may have had enough (`| head`).
+            // The reader may have closed the pipe (`| head`).
             let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }

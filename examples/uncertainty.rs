@@ -1,6 +1,7 @@
-//! Which digits a network is unsure of: it is trained with dropout, and then reads each test digit many times
-//! with other units dropped (Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016). Writes a picture of
-//! the digits whose predictions agree least and most, with the mean probability of each class and its deviation.
+//! Finds the digits that a network is unsure of. The network is trained with dropout, and then reads each
+//! test digit many times, each time with other units dropped (Gal and Ghahramani, "Dropout as a Bayesian
+//! approximation", 2016). Writes a picture of the digits whose predictions agree least and most, with the
+//! mean probability of each class and its deviation.
 
 #[path = "panels/mod.rs"]
 mod panels;
@@ -23,19 +24,19 @@ usage: uncertainty [--steps N] [--masks N] [--digits N] [--data DIR] [--picture 
   --picture FILE  where the picture goes (default uncertainty.png)
 ";
 
-/// A test digit, and what the network says of it.
+/// A test digit and the network's predictions.
 struct Reading {
     pixels: Vec<f32>,
     label: usize,
-    /// Of each class, the mean of the predicted probability.
+    /// Mean predicted probability of each class.
     mean: Vec<f32>,
-    /// Of each class, the standard deviation of the predicted probability.
+    /// Standard deviation of the predicted probability of each class.
     deviation: Vec<f32>,
 }
 
 impl Reading {
-    /// The entropy of the mean prediction in bits: 0 where all agree on one class, log2(10) where every class is as
-    /// likely.
+    /// The entropy of the mean prediction in bits: 0 if all predictions agree on one class, log2(10) if all
+    /// classes are equally likely.
     fn entropy(&self) -> f32 {
         self.mean.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum()
     }
@@ -62,7 +63,7 @@ fn run() -> Outcome<()> {
         say!("{}", HELP.trim_end());
         return Ok(());
     };
-    // Faults of paths are told before the long work, not after it.
+    // Report an unusable path before the long work, not after it.
     wgrad::file::check_writable(&options.picture)?;
     let device = Device::open()?;
     say!("{}", device.summary());
@@ -125,7 +126,7 @@ fn run() -> Outcome<()> {
     Ok(())
 }
 
-/// Trains the network for the steps asked for.
+/// Trains the network for `options.steps` steps.
 fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<Weights> {
     let mut g = Graph::new();
     let images = g.input("images", [BATCH, 1, 28, 28])?;
@@ -163,7 +164,7 @@ struct Options {
     picture: PathBuf,
 }
 
-/// `None` where help is asked for.
+/// `None` if the user asks for help.
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
     let (data, picture) = ("examples/data/mnist".into(), "uncertainty.png".into());

@@ -1,6 +1,5 @@
-# Sourced by the other scripts, from the repository's root: makes sure that there is Rust, a linker
-# and an adapter to run on. Installs only what is missing, and says so. With a GPU's driver in place
-# it changes nothing.
+# Sourced by the other scripts, from the repository's root. Makes sure that there is Rust, a linker and an
+# adapter. Installs only what is missing, and says so; with a GPU's driver in place it changes nothing.
 
 say() {
     printf '%s\n' "$*" >&2
@@ -20,7 +19,7 @@ install_packages() {
         fi
         as_root=sudo
     fi
-    # Output is shown where it fails.
+    # Show the output only if it fails.
     log=$(mktemp)
     if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
         $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@"; } \
@@ -44,7 +43,7 @@ if ! command -v cc >/dev/null; then
     say "no linker found: installing gcc, which Rust links with"
     install_packages gcc libc6-dev
 fi
-# Mesa's drivers complain where it is not set.
+# Mesa's drivers complain if it is not set.
 if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
     XDG_RUNTIME_DIR=${TMPDIR:-/tmp}
     export XDG_RUNTIME_DIR
@@ -55,6 +54,6 @@ cargo build --release --example adapters || exit 1
 if ! cargo run --quiet --release --example adapters >/dev/null 2>&1; then
     say "no usable adapter found: installing Mesa's software Vulkan driver (mesa-vulkan-drivers)"
     install_packages libvulkan1 mesa-vulkan-drivers
-    # What it says now is what the user has to know.
+    # If there is still no adapter, this error is what the user has to know.
     cargo run --quiet --release --example adapters >/dev/null || exit 1
 fi

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Trains the MNIST network, on a GPU where there is one, else on a software adapter that is installed
-# if need be. Options are the trainer's: scripts/mnist.sh --help
+# Trains the MNIST network on a GPU, or on a software adapter, which it installs if there is no adapter.
+# Options are the trainer's: scripts/mnist.sh --help
 set -eu
-# File names among the options are meant from where the caller stands.
+# File names among the options are relative to the caller's folder.
 here=$(pwd)
 cd "$(dirname "$0")/.."
 . scripts/ensure-adapter.sh

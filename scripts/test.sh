@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs the whole test suite, on a GPU where there is one, else on a software adapter that is
-# installed if need be. Options are cargo test's.
+# Runs all tests on a GPU, or on a software adapter, which it installs if there is no adapter.
+# Options are cargo test's.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/ensure-adapter.sh
-# All failures at once: one may explain another.
+# Show all failures: one may explain another.
 exec cargo test --release --no-fail-fast "$@"

@@ -1,9 +1,9 @@
 //! Train convolutional neural networks on any GPU that WebGPU reaches, in WGSL.
 //!
-//! Three stages, each a type: a [`Graph`] holds a network, its loss, gradients and optimizer updates as
-//! data; a [`Plan`] turns it into dispatches over buffers, checked against an adapter's limits without a
-//! GPU; a [`Session`] replays the plan on a [`Device`], one submit a step. [`Weights`] are shared by name
-//! between sessions.
+//! There are three stages, each a type. A [`Graph`] holds a network, its loss, gradients and optimizer
+//! updates as data. A [`Plan`] turns it into dispatches over buffers and checks them against an adapter's
+//! limits, without a GPU. A [`Session`] runs the plan on a [`Device`], one submit a step. Sessions share
+//! [`Weights`] by name.
 //!
 //! ```no_run
 //! use wgrad::nn::{self, Layer};
@@ -31,9 +31,10 @@
 //! # }
 //! ```
 //!
-//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`], and operators in [`ops`]; [`op`] says
-//! what an operator is. Every operator has an f64 twin ([`op::Reference`]), with which [`Session::verify`]
-//! compares a real step.
+//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`]. Operators are methods of [`Graph`];
+//! [`ops`] has their types, and [`op`] the trait that they implement. Every operator has a reference in f64
+//! ([`op::Reference`]), and [`Session::verify`] compares a real step with it. The guides in `docs/` go through
+//! the library task by task.
 
 mod autodiff;
 pub mod data;

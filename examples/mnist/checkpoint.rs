@@ -1,4 +1,4 @@
-//! Checkpoints of a run, and whether a run with these options can go on from one.
+//! Checkpoints of a run: written with its options, and resumed only under the same ones.
 
 use crate::Outcome;
 use crate::cli::{Options, Schedule};
@@ -8,12 +8,12 @@ use wgrad::data::Dataset;
 use wgrad::file::{printable, printable_path};
 use wgrad::{Result, Session};
 
-/// Writes everything that the run goes on from, and its options.
+/// Writes everything that the run resumes from, and its options.
 pub fn save(path: &Path, session: &mut Session, options: &Options, data: &Dataset) -> Result<()> {
     session.save_checkpoint_with(path, &notes(options, data))
 }
 
-/// Finds out whether [`save`] could write: better known before the run than at the end of its first epoch.
+/// Checks whether [`save`] could write, before the run instead of at the end of its first epoch.
 pub fn check(session: &Session, options: &Options, data: &Dataset) -> Result<()> {
     match &options.checkpoint {
         Some(path) => session.check_checkpoint(path, &notes(options, data)),
@@ -21,12 +21,12 @@ pub fn check(session: &Session, options: &Options, data: &Dataset) -> Result<()>
     }
 }
 
-/// Goes on from the checkpoint that the options name, if they do.
+/// Resumes from the checkpoint that the options name, if any.
 pub fn resume(session: &mut Session, options: &Options, data: &Dataset) -> Outcome<()> {
     let Some(path) = &options.resume else { return Ok(()) };
     let notes = session.load_checkpoint(path)?;
     for (name, wanted) in settings(options, data) {
-        // A constant rate is the same however many epochs there are.
+        // A constant rate does not depend on the number of epochs.
         if name == "--epochs" && options.schedule == Schedule::Constant {
             continue;
         }
@@ -47,7 +47,7 @@ fn notes(options: &Options, data: &Dataset) -> BTreeMap<String, String> {
     settings(options, data).map(|(name, setting)| (name.to_owned(), setting)).into()
 }
 
-/// What the steps of a run follow from, under the options' names.
+/// The settings that the steps of a run depend on, under the options' names.
 fn settings(options: &Options, data: &Dataset) -> [(&'static str, String); 8] {
     let data = format!("{} images of {} x {}", data.len(), data.rows(), data.columns());
     [

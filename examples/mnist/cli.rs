@@ -1,4 +1,4 @@
-//! The command line: options, their defaults and what is wrong with them.
+//! The command line: options, their defaults, and errors.
 
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -26,13 +26,13 @@ Files
   --data DIR          the four data files under MNIST's names, plain or .gz (default: MNIST, as it comes with the source)
   --load FILE         start from these weights (safetensors, PyTorch's names)
   --save FILE         write the trained weights
-  --checkpoint FILE   after each epoch write everything that training goes on from (safetensors; --load takes it too)
-  --resume FILE       go on from this checkpoint, with the options that it was written under; epochs and --max-steps
-                      count from the beginning, plots and reports tell of the steps from here on
+  --checkpoint FILE   after each epoch write everything that training resumes from (safetensors; --load takes it too)
+  --resume FILE       resume from this checkpoint, with the options that it was written under; epochs and --max-steps
+                      count from the beginning, plots and reports cover the steps from here on
   --plot FILE         draw the curves of loss and accuracy (PNG)
   --report FILE       write measurements (JSON; accuracies from 0 to 1, sizes in bytes)
-  --profile FILE      at the end measure each node of a training step, print a table of them and write a
-                      trace of the steps (JSON, for ui.perfetto.dev)
+  --profile FILE      at the end time each node of a training step, print a table and write a trace of the steps
+                      (JSON, for ui.perfetto.dev)
 
 Running
   --adapter NAME      take the adapter whose name contains this
@@ -50,7 +50,7 @@ pub enum Optimizer {
     AdamW,
 }
 
-/// How the learning rate goes over a run.
+/// How the learning rate changes over a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Schedule {
     Constant,
@@ -58,7 +58,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The schedule from this learning rate on, over `steps` steps.
+    /// The schedule that starts from this learning rate, over `steps` steps.
     pub fn of(self, rate: f32, steps: u64) -> wgrad::Result<optim::Schedule> {
         match self {
             Schedule::Constant => optim::Schedule::constant(rate.into()),
@@ -67,7 +67,7 @@ impl Schedule {
     }
 }
 
-/// Everything that can be asked for.
+/// All options.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub epochs: u64,
@@ -92,7 +92,7 @@ pub struct Options {
     pub progress: bool,
 }
 
-/// What the command line asks for; `None` where it asks for help.
+/// Parses the command line; `None` if it asks for help.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options>, String> {
     let mut options = Options {
         epochs: 1,
@@ -190,7 +190,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
     Ok(Some(options))
 }
 
-/// What no single option shows.
+/// Checks combinations of options.
 fn check(options: &Options) -> Result<(), String> {
     if let Some(plot) = &options.plot {
         if !plot.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
@@ -244,7 +244,7 @@ fn number<T: FromStr>(
 
 fn value(parser: &mut lexopt::Parser, option: &str) -> Result<OsString, String> {
     let value = parser.value().map_err(explain)?;
-    // An empty name is a shell variable that was not set.
+    // An empty value usually is a shell variable that was not set.
     if value.is_empty() { Err(format!("{option} needs a value, found an empty one")) } else { Ok(value) }
 }
 

@@ -1,7 +1,8 @@
-//! Trains the network of `--help` on MNIST: the library's whole path from files to trained weights.
+//! Trains a convolutional network on MNIST: the whole path from data files to trained weights.
 //!
-//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `verify.rs` checks a step
-//! beforehand, `checkpoint.rs` keeps what a run goes on from, `plot.rs` and `report.rs` write down what happened.
+//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `verify.rs` checks a
+//! step first, `checkpoint.rs` saves and resumes a run, `plot.rs` draws the curves, `report.rs` writes the
+//! measurements.
 
 mod checkpoint;
 mod cli;
@@ -16,7 +17,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Prints a line. Unlike `println!` it does not panic where nobody listens any more (`| head`).
+/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
 macro_rules! say {
     ($($part:tt)*) => {{
         use std::io::Write as _;
@@ -25,7 +26,7 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// What a run can end with besides success.
+/// The result of a part of the run.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {

@@ -34,7 +34,7 @@ pub fn network(options: &Options, data: &Dataset) -> nn::Sequential {
     net.add("fc2", nn::Linear::new(HIDDEN, data.classes()))
 }
 
-/// A graph and the values that the trainer deals with.
+/// A graph and the values that the trainer reads and writes.
 pub struct Step {
     pub graph: Graph,
     pub images: Value,
@@ -43,7 +43,7 @@ pub struct Step {
     pub correct: Value,
 }
 
-/// What only a training step has.
+/// A training step: what it has in addition.
 pub struct Training {
     pub step: Step,
     pub loss: Value,

@@ -1,4 +1,4 @@
-//! The curves of loss and accuracy as a picture.
+//! Draws the curves of loss and accuracy.
 
 use crate::Outcome;
 use crate::progress::thousands;
@@ -15,7 +15,7 @@ const INK: RGBColor = RGBColor(38, 44, 52);
 const FAINT: RGBColor = RGBColor(222, 226, 231);
 const BLUE: RGBColor = RGBColor(31, 102, 184);
 const ORANGE: RGBColor = RGBColor(214, 94, 22);
-/// The smoothed line averages this part of all steps around each.
+/// The smoothed line averages, around each step, the number of all steps divided by this.
 const WINDOW: usize = 50;
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
@@ -26,7 +26,7 @@ pub fn draw(path: &Path, record: &Record) -> Outcome<()> {
         plotters::style::register_font(FONT, style, epaint_default_fonts::UBUNTU_LIGHT)
             .map_err(|_| "the built-in font is damaged")?;
     }
-    // The library draws into a file of its own; it is moved to its place whole.
+    // The library draws to a temporary file, which is then written to its place as a whole.
     let drawing = tempfile::Builder::new().suffix(".png").tempfile()?;
     {
         let root = BitMapBackend::new(drawing.path(), SIZE).into_drawing_area();
@@ -58,10 +58,10 @@ fn subtitle(record: &Record) -> String {
 }
 
 fn loss(area: &Area<'_>, record: &Record) -> Outcome<()> {
-    // A loss of exactly zero has no place on a logarithmic axis.
+    // A logarithmic axis has no place for a loss of exactly zero.
     let losses: Vec<f64> = record.losses.iter().map(|&loss| f64::from(loss).max(1e-6)).collect();
     let line = smoothed(&losses);
-    // A few steps that happen to be almost without loss must not squeeze the rest.
+    // A few steps with almost no loss must not squeeze the rest.
     let mut sorted = losses.clone();
     sorted.sort_by(f64::total_cmp);
     let low = (sorted[sorted.len() / 100] * 0.7).min(line.iter().fold(f64::MAX, |m, &y| m.min(y)) * 0.7);
@@ -86,7 +86,7 @@ fn accuracy(area: &Area<'_>, record: &Record) -> Outcome<()> {
         record.correct.iter().map(|&c| 100.0 * f64::from(c) / record.batch_size as f64).collect();
     let line = smoothed(&batch);
     let tests: Vec<(f64, f64)> = record.tests.iter().map(|&(step, a)| (step as f64, 100.0 * a)).collect();
-    // From where the smoothed line is after its steep start, so that the end can be read.
+    // The axis fits the smoothed line after its steep start, so that the end can be read.
     let settled = &line[line.len().min(line.len() / 20 + 1) - 1..];
     let low = settled.iter().chain(tests.iter().map(|(_, y)| y)).fold(100.0f64, |m, &y| m.min(y));
     let low = ((low - 1.0) / 5.0).floor().max(0.0) * 5.0;
@@ -191,7 +191,7 @@ where
     Ok(())
 }
 
-/// A step's own value, the fainter the more there are.
+/// A single step's value, fainter the more steps there are.
 fn dot(step: usize, y: f64, steps: usize, colour: RGBColor) -> Circle<(f64, f64), i32> {
     let strength = (300.0 / steps as f64).clamp(0.1, 0.5);
     Circle::new(((step + 1) as f64, y), 2, colour.mix(strength).filled())
@@ -210,7 +210,7 @@ fn window(steps: usize) -> usize {
     (steps / WINDOW) | 1
 }
 
-/// The mean of the steps around each, of fewer at the ends.
+/// For each step, the mean of the steps around it; of fewer at the ends.
 fn smoothed(values: &[f64]) -> Vec<f64> {
     let half = window(values.len()) / 2;
     (0..values.len())

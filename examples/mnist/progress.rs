@@ -1,4 +1,4 @@
-//! The progress bar: steps, loss, speed and time left, where somebody is there to see it.
+//! The progress bar: steps, loss, speed and time left, if standard error is a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -9,7 +9,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar over all steps of a run. Hidden where it is not wanted or not a terminal.
+    /// A bar over all steps of a run. Hidden if it is not wanted or not a terminal.
     pub fn new(wanted: bool, steps: u64) -> Progress {
         let shown = wanted && steps > 0 && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -30,7 +30,7 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Shows the last loss, the speed and how long the remaining steps take at that speed.
+    /// Shows the last loss, the speed, and the time left at that speed.
     pub fn measured(&self, loss: f32, images_per_second: Option<f64>, batch_size: usize) {
         if self.bar.is_hidden() {
             return;

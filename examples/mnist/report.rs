@@ -1,28 +1,27 @@
-//! What a run measured, and its JSON form.
+//! A run's measurements, and their JSON form.
 
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use wgrad::device::AdapterSummary;
 use wgrad::{Plan, Result, file};
 
-/// Everything worth knowing after a run.
+/// A run's measurements.
 pub struct Record {
     pub adapter: AdapterSummary,
     pub batch_size: usize,
-    /// Steady state: the first steps, evaluations and set-up are left out. `None` where a run was
-    /// too short to have one.
+    /// Speed without the first steps, evaluations and set-up. `None` if the run was too short.
     pub images_per_second: Option<f64>,
     /// From the start of the process until the GPU had finished the first step.
     pub seconds_to_first_step: Option<f64>,
     pub dispatches_per_step: f64,
     pub submits_per_step: f64,
-    /// Of the training step.
+    /// Device memory of the training step, by kind.
     pub device_bytes: Vec<(&'static str, u64)>,
-    /// Of every step.
+    /// Loss of every step.
     pub losses: Vec<f32>,
     /// Correct predictions among each training batch.
     pub correct: Vec<u32>,
-    /// After each epoch: steps so far and the part of the test images told correctly.
+    /// After each epoch: steps so far, and the fraction of correct predictions on the test images.
     pub tests: Vec<(u64, f64)>,
 }
 
@@ -63,7 +62,7 @@ impl Record {
             ("losses", json!(self.losses)),
             ("test_accuracy", json!(accuracies)),
         ];
-        // A field a line: a person can read it, and thousands of losses stay out of the way.
+        // One field per line, so that a person can read it and thousands of losses stay on one line.
         let lines: Vec<String> =
             fields.iter().map(|(name, value)| format!("  \"{name}\": {value}")).collect();
         file::write_whole(path, format!("{{\n{}\n}}\n", lines.join(",\n")).as_bytes())

@@ -1,4 +1,4 @@
-//! The run: data and device, sessions, the loop over steps, evaluation, and what is left at the end.
+//! The run: data and device, sessions, the loop over steps, evaluation, and the files at the end.
 
 use crate::Outcome;
 use crate::cli::Options;
@@ -16,18 +16,18 @@ use wgrad::plan::Watch;
 use wgrad::session::Counters;
 use wgrad::{Device, Error, HostData, HostTensor, Plan, PlanOptions, Session, Weights, file};
 
-/// Steps between fetches of what the device recorded, at most.
+/// The most steps between fetches of recorded values.
 const RECORDED_STEPS: usize = 256;
-/// Time between such fetches: often enough to watch, seldom enough to cost nothing.
+/// Time between fetches: short enough to watch the loss, long enough to cost nothing.
 const FETCH_EVERY: Duration = Duration::from_millis(500);
-/// Steps that the speed leaves out, as drivers still allocate and processors change their clock.
+/// First steps that the speed leaves out: drivers still allocate, and processors change their clock.
 const WARM_UP: u64 = 5;
 /// Steps that a profile measures.
 const PROFILED_STEPS: usize = 20;
 
-/// Runs everything that the options ask for.
+/// Runs everything that the options request.
 pub fn run(options: &Options, started: Instant) -> Outcome<()> {
-    // A path that can't be written is better known now than after an hour.
+    // Report a path that can't be written now, not after an hour.
     let outputs = [&options.save, &options.checkpoint, &options.plot, &options.report, &options.profile];
     for path in outputs.into_iter().flatten() {
         file::check_writable(path)?;
@@ -60,7 +60,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     if options.verify {
         verify(&device, &plan, &training, &data.train, options)?;
     }
-    // A run that is stopped early is the start of the whole one.
+    // The schedule spans all epochs: a run that is stopped early is the start of the whole run.
     let whole_run = options.epochs.saturating_mul(data.train.len().div_ceil(options.batch_size) as u64);
     let record = Record::new(adapter, options.batch_size, &plan);
     let mut session = Session::new(&device, plan, &weights)?;
@@ -86,7 +86,7 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     trainer.train(&data)?;
     let mut written = write_files(options, &weights, &trainer.record)?;
     if let Some(path) = &options.profile {
-        // Its steps change the weights, which are in their file by now.
+        // Its steps change the weights, which have been saved by now.
         trainer.profile(path, &data.train)?;
         written.push(format!("profile in {}", printable_path(path)));
     }
@@ -144,17 +144,17 @@ struct Trainer<'a> {
     options: &'a Options,
     training: Training,
     session: Session,
-    /// Steps of the run before this start of it.
+    /// Steps of the run before it was resumed.
     first: u64,
     evaluation: Step,
     evaluation_plan: Plan,
-    /// Made when it is first needed, so that the first step does not wait for it.
+    /// Made at the first evaluation, so that the first step does not wait for it.
     evaluator: Option<Session>,
     record: Record,
     speed: Speed,
     /// The learning rate over the steps of all epochs.
     schedule: Schedule,
-    /// When what the device recorded was last fetched, and the steps since then.
+    /// Time of the last fetch of recorded values, and the steps since then.
     fetched: Instant,
     pending: usize,
     started: Instant,
@@ -203,26 +203,26 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Steps of the run so far. The session's own number is of 32 bits.
+    /// Steps of the run so far. The session's own number has 32 bits.
     fn done(&self) -> u64 {
         self.first + self.session.counters().steps
     }
 
-    /// An earlier checkpoint stays as it is where the weights are no longer worth keeping.
+    /// Writes a checkpoint, if requested. If the weights are not finite, an earlier checkpoint stays.
     fn save_checkpoint(&mut self, data: &Dataset) -> Outcome<()> {
         let Some(path) = &self.options.checkpoint else { return Ok(()) };
         self.check_finite()?;
         Ok(checkpoint::save(path, &mut self.session, self.options, data)?)
     }
 
-    /// Ends the run where the numerics watch found anything.
+    /// Ends the run if the numerics watch found anything.
     fn check_finite(&mut self) -> Outcome<()> {
         if !self.options.watch {
             return Ok(());
         }
         match self.session.not_finite()? {
             None => Ok(()),
-            // What was wrong before the step is no matter of the rate.
+            // A fault from before the step does not depend on the learning rate.
             Some(found) if found.source.is_some() => Err(found.to_string().into()),
             Some(found) => {
                 let rate = self.options.learning_rate;
@@ -234,7 +234,7 @@ impl Trainer<'_> {
     /// Trains on every image once, or until `steps` have been run in all.
     fn train_epoch(&mut self, epoch: u64, steps: u64, data: &Dataset, progress: &Progress) -> Outcome<()> {
         let mut batches = data.shuffled(self.options.seed, epoch).batches(self.options.batch_size)?;
-        // What was run of this epoch before this start.
+        // Skip the batches of this epoch that were run before the run was resumed.
         for _ in epoch * batches.count() as u64..self.done() {
             batches.next_batch();
         }
@@ -270,7 +270,7 @@ impl Trainer<'_> {
         self.fetch(progress)
     }
 
-    /// Downloads what the device recorded since the last time.
+    /// Fetches the values recorded since the last fetch.
     fn fetch(&mut self, progress: &Progress) -> Outcome<()> {
         let losses = self.session.recorded(self.training.loss)?;
         self.record.losses.extend_from_slice(losses.as_f32().unwrap_or_default());
@@ -300,7 +300,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Measures steps over a first batch, after one that nothing is measured of.
+    /// Profiles steps on a first batch, after one step to warm up.
     fn profile(&mut self, path: &Path, data: &Dataset) -> Outcome<()> {
         let mut batches = data.shuffled(self.options.seed, 0).batches(self.options.batch_size)?;
         if let Some(batch) = batches.next_batch() {
@@ -315,7 +315,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The part of the test images that the network tells correctly.
+    /// The fraction of correct predictions on the test images.
     fn evaluate(&mut self, data: &Dataset) -> Outcome<f64> {
         let Step { images, labels, correct, .. } = self.evaluation;
         let session = match &mut self.evaluator {
@@ -340,7 +340,7 @@ impl Trainer<'_> {
     }
 }
 
-/// Writes the files of a run, and says which.
+/// Writes the files of a run and returns a description of each.
 fn write_files(options: &Options, weights: &Weights, record: &Record) -> Outcome<Vec<String>> {
     let mut written = Vec::new();
     if let Some(path) = &options.save {
@@ -361,7 +361,7 @@ fn write_files(options: &Options, weights: &Weights, record: &Record) -> Outcome
     Ok(written)
 }
 
-/// Says what came of the run.
+/// Prints the result of the run.
 fn finish(options: &Options, record: &Record, written: &[String]) {
     let accuracy = record.tests.last().map_or(0.0, |&(_, accuracy)| 100.0 * accuracy);
     let trained = match (record.losses.len(), record.images_per_second) {
@@ -386,7 +386,7 @@ fn counts(tensor: &HostTensor) -> &[u32] {
     }
 }
 
-/// Steps and the time they took, with pauses left out.
+/// Steps and the time they took, without pauses.
 #[derive(Default)]
 struct Speed {
     steps: u64,
@@ -404,7 +404,7 @@ impl Speed {
         self.elapsed += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
     }
 
-    /// `None` as long as nothing was counted.
+    /// `None` before the first counted step.
     fn images_per_second(&self, batch_size: usize) -> Option<f64> {
         let elapsed = self.elapsed + self.since.map_or(Duration::ZERO, |since| since.elapsed());
         (self.steps > 0).then(|| self.steps as f64 * batch_size as f64 / elapsed.as_secs_f64().max(1e-9))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use wgrad::data::Dataset;
 use wgrad::{Device, Plan, Session};
 
-/// Runs a step on a first batch, with weights of its own: the run that follows is the same with and without it.
+/// Verifies a step on a first batch, with separate weights, so that it does not change the run that follows.
 pub fn verify(
     device: &Device,
     plan: &Plan,

@@ -1,5 +1,5 @@
-//! Rows of pictures with captions, as a PNG, and how a program that draws them ends. Shared by the examples that
-//! end in a picture.
+//! Draws rows of pictures with captions to a PNG, and ends a program that does. Shared by the examples that
+//! draw pictures.
 
 use plotters::prelude::*;
 use std::error::Error;
@@ -12,7 +12,7 @@ const MARGIN: u32 = 20;
 const CAPTION: u32 = 26;
 const TITLE: u32 = 44;
 
-/// Prints a line. Unlike `println!` it does not panic where nobody listens any more (`| head`).
+/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
 macro_rules! say {
     ($($part:tt)*) => {{
         use std::io::Write as _;
@@ -21,10 +21,10 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// What a run can end with besides success.
+/// The result of a part of the run.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Says on the error output what went wrong, if anything did.
+/// Prints the error, if any, and returns the exit code.
 pub fn end(outcome: Outcome<()>) -> ExitCode {
     use std::io::Write as _;
     match outcome {
@@ -43,20 +43,20 @@ pub struct Panel {
     pub width: usize,
     pub height: usize,
     pub pixels: Vec<f32>,
-    /// Side of a square on the page for each pixel.
+    /// Side of the square on the page that shows one pixel.
     pub scale: usize,
     /// Bars below the picture, each with its height and half the length of its whisker, from 0 to 1.
     pub bars: Vec<(f32, f32)>,
 }
 
 impl Panel {
-    /// A picture of these values, one square of the page for each.
+    /// A picture of these values, one pixel of the page for each.
     pub fn new(caption: impl Into<String>, width: usize, height: usize, pixels: Vec<f32>) -> Panel {
         assert_eq!(pixels.len(), width * height, "a panel has width * height pixels");
         Panel { caption: caption.into(), width, height, pixels, scale: 1, bars: Vec::new() }
     }
 
-    /// The same with larger squares.
+    /// The same picture, enlarged.
     pub fn scaled(mut self, scale: usize) -> Panel {
         self.scale = scale;
         self
@@ -81,7 +81,7 @@ pub fn draw(path: &Path, title: &str, rows: &[Vec<Panel>]) -> Outcome<()> {
         rows.iter().map(across).max().unwrap_or(1).max(600),
         rows.iter().map(down).sum::<u32>() + MARGIN + TITLE,
     );
-    // The library draws into a file of its own; it is moved to its place whole.
+    // The library draws to a temporary file, which is then written to its place as a whole.
     let drawing = tempfile::Builder::new().suffix(".png").tempfile()?;
     {
         let root = BitMapBackend::new(drawing.path(), size).into_drawing_area();

@@ -1,4 +1,4 @@
-//! Activations, flattening.
+//! Activation layers, and flattening. None has parameters, except PReLU.
 
 use super::Layer;
 use crate::error::Result;
@@ -34,7 +34,8 @@ activation!(
     selu
 );
 activation!(
-    /// x Phi(x), of any shape, where Phi is the standard normal distribution's integral.
+    /// x Phi(x), of any shape, where Phi is the cumulative distribution function of the standard normal
+    /// distribution.
     Gelu,
     gelu
 );
@@ -79,7 +80,7 @@ activation!(
     flatten
 );
 
-/// An activation with numbers, PyTorch's names and defaults for them.
+/// An activation with settings, under PyTorch's names and with its defaults.
 macro_rules! activation_of {
     ($(#[$doc:meta])* $name:ident, $method:ident, $($(#[$about:meta])* $number:ident = $default:literal),+) => {
         $(#[$doc])*
@@ -89,7 +90,7 @@ macro_rules! activation_of {
         }
 
         impl $name {
-            /// With PyTorch's defaults.
+            /// PyTorch's defaults.
             pub fn new() -> Self {
                 $name { $($number: $default,)+ }
             }
@@ -129,14 +130,14 @@ activation_of!(
     /// x above 0, else alpha (exp(x) - 1), of any shape.
     Elu,
     elu,
-    /// The limit far below 0 is minus this; 1 by default.
+    /// The output far below 0 approaches minus this; 1 by default.
     alpha = 1.0
 );
 activation_of!(
     /// log(1 + exp(beta x)) / beta, of any shape.
     Softplus,
     softplus,
-    /// How sharply it bends; not zero, 1 by default.
+    /// Sharpness of the bend; not zero, 1 by default.
     beta = 1.0,
     /// Where beta x is above this the output is x; 20 by default.
     threshold = 20.0
@@ -159,19 +160,19 @@ pub struct PRelu {
 }
 
 impl PRelu {
-    /// One slope for all channels, 0.25 at first.
+    /// One slope for all channels, initially 0.25.
     pub fn new() -> Self {
         PRelu { num_parameters: 1, init: 0.25 }
     }
 
-    /// The number of slopes: 1, or as many as the input has channels.
+    /// Sets the number of slopes: 1, or as many as the input has channels.
     #[must_use]
     pub fn num_parameters(mut self, num_parameters: usize) -> Self {
         self.num_parameters = num_parameters;
         self
     }
 
-    /// What the slopes are at first.
+    /// Sets the initial slope.
     #[must_use]
     pub fn init(mut self, init: f32) -> Self {
         self.init = init;
@@ -201,7 +202,7 @@ macro_rules! along_an_axis {
         }
 
         impl $name {
-            /// Along this axis, PyTorch's `dim`: 1 for classes.
+            /// Softmax along this axis, PyTorch's `dim`: 1 for classes.
             pub fn new(axis: usize) -> Self {
                 $name { axis }
             }
@@ -216,7 +217,7 @@ macro_rules! along_an_axis {
 }
 
 along_an_axis!(
-    /// exp(x) over its sum along an axis, of any shape.
+    /// exp(x) divided by its sum along an axis, of any shape.
     Softmax,
     softmax
 );

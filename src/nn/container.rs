@@ -1,24 +1,25 @@
-//! Layers within layers, run, printed and dropped without recursion: containers may nest as deeply as memory allows.
+//! Containers of layers. They run, print and drop nested containers without recursion, so nesting is limited
+//! only by memory.
 
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use std::fmt;
 
-/// A layer and the scope that it runs in: one of its own, or, without a name, its container's.
+/// A layer and the name of its scope. Without a name it runs in its container's scope.
 struct Child {
     name: Option<String>,
     layer: Box<dyn Layer>,
 }
 
-/// What a container does with its layers.
+/// How a container connects its layers.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Join {
-    /// Each takes what the one before gives.
+    /// Each layer takes the output of the one before.
     Sequence,
-    /// All take the same, and their outputs are added up.
+    /// All layers take the same input, and their outputs are added.
     Sum,
-    /// All take the same, and their outputs lie side by side along this axis.
+    /// All layers take the same input, and their outputs are concatenated along this axis.
     Concatenate(usize),
 }
 
@@ -44,19 +45,19 @@ impl Container {
     pub(super) fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
         let mut open = vec![Open::new(self, x, false)];
         let result = run(&mut open, g, mode);
-        // Where a layer was refused, the scopes it stands in are still entered.
+        // After an error, leave the scopes that are still entered.
         open.iter().filter(|open| open.scoped).for_each(|_| g.leave());
         result
     }
 }
 
-/// A container some of whose layers have run.
+/// A container that is being run.
 struct Open<'l> {
     container: &'l Container,
     /// Whether it has a scope of its own.
     scoped: bool,
     next: usize,
-    /// What the next layer takes.
+    /// Input of the next layer.
     x: Value,
     outputs: Vec<Value>,
 }

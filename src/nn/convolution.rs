@@ -7,7 +7,7 @@ use crate::ops::conv2d::{self, Padding};
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
 
-/// What all of the layers have: sizes, attributes and their setters.
+/// The common part of the layers: sizes, attributes and their setters.
 macro_rules! convolution {
     ($(#[$doc:meta])* $name:ident, $attributes:ident, $axes:literal, $size:ty, $($field:ident: $type:ty = $default:expr)?) => {
         $(#[$doc])*
@@ -29,50 +29,51 @@ macro_rules! convolution {
                 $name { inputs, outputs, kernel, bias: true, initializers, attributes, $($field: $default)? }
             }
 
-            /// Steps between windows.
+            /// Sets the stride: the distance between windows. 1 by default.
             #[must_use]
             pub fn stride(mut self, stride: $size) -> Self {
                 self.attributes = self.attributes.stride(stride);
                 self
             }
 
-            /// Padding around the convolution's input, by number or by name; none by default. A transposed
-            /// convolution leaves as much of its result out.
+            /// Sets the padding of the input, by number or by name; none by default. A transposed convolution
+            /// removes as much from its output instead.
             #[must_use]
             pub fn padding(mut self, padding: impl Into<Padding<$axes>>) -> Self {
                 self.attributes = self.attributes.padding(padding);
                 self
             }
 
-            /// Steps between the taps of a window.
+            /// Sets the dilation: the distance between the taps of a window. 1 by default.
             #[must_use]
             pub fn dilation(mut self, dilation: $size) -> Self {
                 self.attributes = self.attributes.dilation(dilation);
                 self
             }
 
-            /// Groups of channels that see nothing of each other.
+            /// Sets the number of groups: each group of output channels sees one group of input channels. 1
+            /// by default.
             #[must_use]
             pub fn groups(mut self, groups: usize) -> Self {
                 self.attributes = self.attributes.groups(groups);
                 self
             }
 
-            /// Whether a bias is added; it is by default.
+            /// Sets whether a bias is added. It is by default.
             #[must_use]
             pub fn bias(mut self, bias: bool) -> Self {
                 self.bias = bias;
                 self
             }
 
-            /// Sets what the weight starts from.
+            /// Sets the initial weight.
             #[must_use]
             pub fn init(mut self, init: Init) -> Self {
                 self.initializers.weight = Some(init);
                 self
             }
 
-            /// Sets what the bias starts from.
+            /// Sets the initial bias.
             #[must_use]
             pub fn bias_init(mut self, init: Init) -> Self {
                 self.initializers.bias = Some(init);
@@ -82,11 +83,11 @@ macro_rules! convolution {
     };
 }
 
-/// What a convolution has besides, and its nodes.
+/// The rest of a plain convolution: its padding mode and its nodes.
 macro_rules! plain {
     ($name:ident, $method:ident) => {
         impl $name {
-            /// What the padding consists of: zeros by default.
+            /// Sets the contents of the padding: zeros by default.
             #[must_use]
             pub fn padding_mode(mut self, mode: PadMode) -> Self {
                 self.padding_mode = mode;
@@ -113,11 +114,11 @@ macro_rules! plain {
     };
 }
 
-/// What a transposed convolution has besides, and its nodes.
+/// The rest of a transposed convolution: its output padding and its nodes.
 macro_rules! transposed {
     ($name:ident, $method:ident, $size:ty) => {
         impl $name {
-            /// What the result has past the end of the last window; nothing by default.
+            /// Sets how many elements the output has past the last window; none by default.
             #[must_use]
             pub fn output_padding(mut self, output_padding: $size) -> Self {
                 self.attributes = self.attributes.output_padding(output_padding);
@@ -140,8 +141,8 @@ macro_rules! transposed {
 
 const ZEROS: PadMode = PadMode::Constant(0.0);
 
-/// Weight and bias of a layer whose operator is called `operator`. `channels` are what the weight's first
-/// and second dimension hold; those of the second are shared out among the groups.
+/// Declares weight and bias of a layer of `operator`. `channels` are those of the weight's first and second
+/// dimension; the second's are divided among the groups.
 fn parameters(
     g: &mut Graph,
     operator: &str,
@@ -152,7 +153,7 @@ fn parameters(
     initializers: &Initializers,
 ) -> Result<(Value, Option<Value>)> {
     for (what, channels) in channels {
-        // No groups at all are the operator's to refuse.
+        // The operator refuses 0 groups.
         if groups > 0 && !channels.is_multiple_of(groups) {
             let message = format!("{what} must be divisible by groups, found {channels} and {groups}");
             return Err(g.refusal(operator, message));
@@ -171,20 +172,19 @@ convolution!(
     /// 1-D convolution (cross-correlation, as in PyTorch): \[n, inputs, l] to \[n, outputs, ol] with
     /// ol = (l + both paddings - dilation * (kernel - 1) - 1) / stride + 1, rounded down.
     ///
-    /// Parameters: `weight` \[outputs, inputs / groups, kernel] and `bias` \[outputs], both uniform within
-    /// 1 / sqrt(inputs / groups * kernel) at first, as in PyTorch.
+    /// Parameters: `weight` \[outputs, inputs / groups, kernel] and `bias` \[outputs], both initially uniform
+    /// within 1 / sqrt(inputs / groups * kernel), as in PyTorch.
     Conv1d, Conv1d, 1, usize, padding_mode: PadMode = ZEROS
 );
 plain!(Conv1d, conv1d);
 
 convolution!(
-    /// 2-D convolution (cross-correlation, as in PyTorch): \[n, inputs, h, w] to \[n, outputs, oh, ow]
-    /// with oh = (h + both paddings - dilation * (kernel - 1) - 1) / stride + 1, rounded down. Pairs are
-    /// given for height and width.
+    /// 2-D convolution (cross-correlation, as in PyTorch): \[n, inputs, h, w] to \[n, outputs, oh, ow] with
+    /// oh = (h + both paddings - dilation * (kernel - 1) - 1) / stride + 1, rounded down. Pairs are for
+    /// height and width.
     ///
-    /// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias`
-    /// \[outputs], both uniform within 1 / sqrt(inputs / groups * kernel height * kernel width) at first,
-    /// as in PyTorch.
+    /// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias` \[outputs],
+    /// both initially uniform within 1 / sqrt(inputs / groups * kernel height * kernel width), as in PyTorch.
     Conv2d, Conv2d, 2, [usize; 2], padding_mode: PadMode = ZEROS
 );
 plain!(Conv2d, conv2d);
@@ -193,20 +193,20 @@ convolution!(
     /// 1-D transposed convolution: \[n, inputs, l] to \[n, outputs, ol] with ol = (l - 1) * stride - both
     /// paddings + dilation * (kernel - 1) + output padding + 1.
     ///
-    /// Parameters: `weight` \[inputs, outputs / groups, kernel] and `bias` \[outputs], both uniform within
-    /// 1 / sqrt(outputs / groups * kernel) at first, as in PyTorch, which counts the weight's second
-    /// dimension.
+    /// Parameters: `weight` \[inputs, outputs / groups, kernel] and `bias` \[outputs], both initially uniform
+    /// within 1 / sqrt(outputs / groups * kernel), as in PyTorch, which takes the weight's second dimension
+    /// as the fan-in.
     ConvTranspose1d, Conv1d, 1, usize,
 );
 transposed!(ConvTranspose1d, conv_transpose1d, usize);
 
 convolution!(
     /// 2-D transposed convolution: \[n, inputs, h, w] to \[n, outputs, oh, ow] with oh = (h - 1) * stride -
-    /// both paddings + dilation * (kernel - 1) + output padding + 1. Pairs are given for height and width.
+    /// both paddings + dilation * (kernel - 1) + output padding + 1. Pairs are for height and width.
     ///
-    /// Parameters: `weight` \[inputs, outputs / groups, kernel height, kernel width] and `bias`
-    /// \[outputs], both uniform within 1 / sqrt(outputs / groups * kernel height * kernel width) at first,
-    /// as in PyTorch, which counts the weight's second dimension.
+    /// Parameters: `weight` \[inputs, outputs / groups, kernel height, kernel width] and `bias` \[outputs],
+    /// both initially uniform within 1 / sqrt(outputs / groups * kernel height * kernel width), as in
+    /// PyTorch, which takes the weight's second dimension as the fan-in.
     ConvTranspose2d, Conv2d, 2, [usize; 2],
 );
 transposed!(ConvTranspose2d, conv_transpose2d, [usize; 2]);

@@ -1,4 +1,4 @@
-//! Dropout: layers that set part of what passes to zero, at random.
+//! Dropout layers, which set random elements or channels to zero.
 
 use super::Layer;
 use crate::error::Result;
@@ -19,18 +19,18 @@ macro_rules! dropout {
                 $name { probability, seed: 0 }
             }
 
-            /// For a network's input or what convolutions make: keeps each with probability 0.8, which Srivastava
-            /// et al. ("Dropout", 2014, appendix A.4) name as typical for real-valued inputs.
+            /// For a network's input or the output of convolutions: keeps each with probability 0.8, which
+            /// Srivastava et al. ("Dropout", 2014, appendix A.4) name as typical for real-valued inputs.
             pub fn input() -> Self {
                 $name::new(0.2)
             }
 
-            /// For hidden units: keeps each with probability 0.5, the lowest of what they name as typical.
+            /// For hidden units: keeps each with probability 0.5, the lowest that they name as typical.
             pub fn hidden() -> Self {
                 $name::new(0.5)
             }
 
-            /// What the random bits go by, besides the step and the node.
+            /// Sets the seed of the random bits, which also depend on the step and the node.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = seed;

@@ -5,11 +5,11 @@ use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 use crate::ops::embedding::Embedding as Attributes;
 
-/// Indices (i32 of any shape) to the rows of a table that they name: the indices' shape, and `features`
-/// behind it. As a network's first layer it takes [`Graph::input_i32`].
+/// Replaces each index by its row of a table: i32 of any shape to that shape with `features` appended. As a
+/// network's first layer it takes a [`Graph::input_i32`].
 ///
-/// Parameter: `weight` \[rows, features], normally distributed with mean 0 and standard deviation 1 at
-/// first, as in PyTorch.
+/// Parameter: `weight` \[rows, features], initially normal with mean 0 and standard deviation 1, as in
+/// PyTorch.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Embedding {
     rows: usize,
@@ -23,7 +23,8 @@ impl Embedding {
         Embedding { rows, features, padding: None }
     }
 
-    /// The row of an index that only fills sentences up: zeros at first, and never trained.
+    /// Sets the index that only pads sequences, PyTorch's `padding_idx`: its row starts as zeros and is never
+    /// trained.
     #[must_use]
     pub fn padding_idx(mut self, row: usize) -> Self {
         self.padding = Some(row);

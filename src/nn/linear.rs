@@ -6,8 +6,8 @@ use crate::graph::{Graph, Init, Mode, Value};
 
 /// x W^T + b: \[n, inputs] to \[n, outputs].
 ///
-/// Parameters: `weight` \[outputs, inputs] and `bias` \[outputs], both uniform within
-/// 1 / sqrt(inputs) at first, as in PyTorch.
+/// Parameters: `weight` \[outputs, inputs] and `bias` \[outputs], both initially uniform within 1 /
+/// sqrt(inputs), as in PyTorch.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Linear {
     inputs: usize,
@@ -22,21 +22,21 @@ impl Linear {
         Linear { inputs, outputs, bias: true, initializers: Initializers::default() }
     }
 
-    /// Whether a bias is added; it is by default.
+    /// Sets whether a bias is added. It is by default.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
         self
     }
 
-    /// Sets what the weight starts from.
+    /// Sets the initial weight.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.initializers.weight = Some(init);
         self
     }
 
-    /// Sets what the bias starts from.
+    /// Sets the initial bias.
     #[must_use]
     pub fn bias_init(mut self, init: Init) -> Self {
         self.initializers.bias = Some(init);

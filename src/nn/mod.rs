@@ -1,8 +1,9 @@
-//! Layers: parameters with PyTorch's names and initial values, and the nodes that use them.
+//! Layers: they declare parameters, with PyTorch's names and initial values, and append the nodes that use
+//! them.
 //!
-//! A layer is plain data until [`Layer::forward`] appends its nodes to a graph. One network builds
-//! the training graph and the evaluation graph alike; their sessions share
-//! [`Weights`](crate::Weights) by name.
+//! A layer is plain data until [`Layer::forward`] appends its nodes to a graph. The same network builds the
+//! training graph and the evaluation graph, and their sessions share [`Weights`](crate::Weights) by name.
+//! Operators without parameters are methods of [`Graph`]; whole networks are in [`models`].
 
 mod activations;
 mod container;
@@ -39,16 +40,17 @@ use crate::graph::{Graph, Init, Mode, Value};
 use container::Container;
 use std::fmt::Debug;
 
-/// Part of a network.
+/// A part of a network. [`Sequential`] and [`Parallel`] compose layers, and your own types can implement this
+/// trait.
 pub trait Layer: Debug + Send + Sync {
     /// Appends the layer's nodes and declares its parameters, both named after the graph's current
     /// scope: within the scope `conv1` the weight is `conv1.weight`.
     ///
     /// # Errors
-    /// An input whose shape does not fit, with the layer's name.
+    /// An input whose shape does not fit; the error has the layer's name.
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value>;
 
-    /// The layers within, of this module's containers alone: they run nested ones without recursion.
+    /// Only for this module's containers, which run nested ones without recursion: the layers within.
     #[doc(hidden)]
     fn container(&self) -> Option<&Container> {
         None
@@ -60,7 +62,7 @@ pub trait Layer: Debug + Send + Sync {
     }
 }
 
-/// What weight and bias of a layer start from, where that was set.
+/// Initial weight and bias of a layer, where the user set them.
 #[derive(Clone, PartialEq, Default, Debug)]
 struct Initializers {
     weight: Option<Init>,
@@ -68,7 +70,7 @@ struct Initializers {
 }
 
 impl Initializers {
-    /// Of weight and bias; where nothing was set, [`default_init`].
+    /// Initial weight and bias, [`default_init`] where the user set nothing.
     fn or_default(&self, fan_in: usize) -> (Init, Init) {
         let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));
         (or_default(&self.weight), or_default(&self.bias))
@@ -78,10 +80,10 @@ impl Initializers {
 /// PyTorch's default for weights and biases of convolutions and linear layers: uniform within
 /// 1 / sqrt(fan_in), where fan_in is the number of inputs that one output sums over.
 ///
-/// PyTorch states the weight's as `kaiming_uniform_(a = sqrt(5))`: the bound is
-/// gain * sqrt(3 / fan_in) with gain = sqrt(2 / (1 + a^2)) = sqrt(2 / 6) = sqrt(1 / 3), and
-/// sqrt(1 / 3) * sqrt(3 / fan_in) = 1 / sqrt(fan_in). The bias's bound it states as that directly.
+/// PyTorch writes the weight's as `kaiming_uniform_(a = sqrt(5))`: the bound is gain * sqrt(3 / fan_in) with
+/// gain = sqrt(2 / (1 + a^2)) = sqrt(2 / 6) = sqrt(1 / 3), and sqrt(1 / 3) * sqrt(3 / fan_in) = 1 /
+/// sqrt(fan_in). For the bias it writes that bound directly.
 fn default_init(fan_in: usize) -> Init {
-    // The graph refuses the zero-sized weight that fan_in 0 comes with.
+    // With fan_in 0 the weight has no elements, and the graph refuses it.
     Init::Uniform((1.0 / (fan_in.max(1) as f64).sqrt()) as f32)
 }

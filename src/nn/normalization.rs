@@ -1,4 +1,4 @@
-//! Normalisation: by batches, by rows, and of neighbouring channels.
+//! Normalisation layers: over batches, over rows, over neighbouring channels.
 
 use super::Layer;
 use crate::error::Result;
@@ -7,13 +7,13 @@ use crate::ops::batch_norm::{self, Running};
 use crate::ops::local_response_norm;
 use crate::tensor::Shape;
 
-/// Normalises each channel over the batch (and the image, where there is one): input
-/// \[n, channels] or \[n, channels, h, w], PyTorch's `BatchNorm1d` and `BatchNorm2d`.
+/// Normalises each channel over the batch, and over the image if there is one. Input: \[n, channels] or \[n,
+/// channels, h, w], as PyTorch's `BatchNorm1d` and `BatchNorm2d`.
 ///
-/// Parameters: `weight` and `bias` \[channels], ones and zeros at first. State: `running_mean` and
-/// `running_var` \[channels], zeros and ones at first; training updates them, evaluation uses them. With
-/// [`BatchNorm::cumulative_average`] also `num_batches_tracked`, which other layers neither keep nor write,
-/// and which is ignored where a file of PyTorch's has it for them.
+/// Parameters: `weight` and `bias` \[channels], initially ones and zeros. State: `running_mean` and
+/// `running_var` \[channels], initially zeros and ones; training updates them, evaluation uses them. With
+/// [`BatchNorm::cumulative_average`] there is also `num_batches_tracked`. Without it, the layer does not keep
+/// that count, and a PyTorch file's is ignored.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BatchNorm {
     channels: usize,
@@ -37,50 +37,51 @@ impl BatchNorm {
         }
     }
 
-    /// What is added to the variance under the root.
+    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> Self {
         self.attributes.eps = eps;
         self
     }
 
-    /// The weight of a batch's statistics in the running ones.
+    /// Sets the weight of a batch's statistics in the running ones, 0.1 by default.
     #[must_use]
     pub fn momentum(mut self, momentum: f32) -> Self {
         self.attributes.momentum = Some(momentum);
         self
     }
 
-    /// Makes running statistics plain averages over all batches, PyTorch's `momentum=None`.
+    /// Makes running statistics plain averages over all batches, as PyTorch's `momentum=None`.
     #[must_use]
     pub fn cumulative_average(mut self) -> Self {
         self.attributes.momentum = None;
         self
     }
 
-    /// Whether there are a weight and a bias.
+    /// Sets whether there are a weight and a bias. On by default.
     #[must_use]
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = affine;
         self
     }
 
-    /// Whether there are running statistics; without, evaluation goes by the batch's own too.
+    /// Sets whether there are running statistics. Without them, evaluation uses the batch's own. On by
+    /// default.
     #[must_use]
     pub fn track_running_stats(mut self, track: bool) -> Self {
         self.track_running_stats = track;
         self
     }
 
-    /// Uses the running statistics in training too, and keeps them as they are: for a network whose
-    /// statistics come from elsewhere.
+    /// Uses the running statistics in training too and does not update them, for example to fine-tune a
+    /// pretrained network.
     #[must_use]
     pub fn freeze_statistics(mut self) -> Self {
         self.frozen_statistics = true;
         self
     }
 
-    /// Makes weight and bias state, which files hold and optimizers leave alone.
+    /// Turns weight and bias into state: files hold them, and optimizers do not train them.
     #[must_use]
     pub fn freeze_parameters(mut self) -> Self {
         self.frozen_parameters = true;
@@ -122,10 +123,10 @@ impl Layer for BatchNorm {
     }
 }
 
-/// Normalises each row of the last dimensions by its own mean and variance, PyTorch's `LayerNorm`: input
+/// Normalises each row of the last dimensions by its own mean and variance, as PyTorch's `LayerNorm`. Input:
 /// \[..., normalized_shape].
 ///
-/// Parameters: `weight` and `bias` of the normalized shape, ones and zeros at first.
+/// Parameters: `weight` and `bias` of the normalized shape, initially ones and zeros.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LayerNorm {
     normalized_shape: Shape,
@@ -135,27 +136,27 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Layer norm over last dimensions of these sizes, with PyTorch's defaults: epsilon 1e-5, a weight and
-    /// a bias.
+    /// Layer norm over last dimensions of these sizes, with PyTorch's defaults: epsilon 1e-5, weight and
+    /// bias.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
         LayerNorm { normalized_shape: normalized_shape.into(), eps: 1e-5, affine: true, bias: true }
     }
 
-    /// What is added to the variance under the root.
+    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = eps;
         self
     }
 
-    /// Whether there are a weight and a bias, PyTorch's `elementwise_affine`.
+    /// Sets whether there are a weight and a bias, PyTorch's `elementwise_affine`. On by default.
     #[must_use]
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = affine;
         self
     }
 
-    /// Whether there is a bias beside the weight.
+    /// Sets whether there is a bias in addition to the weight. On by default.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
@@ -172,10 +173,10 @@ impl Layer for LayerNorm {
     }
 }
 
-/// Normalises groups of neighbouring channels of each sample by their own mean and variance, PyTorch's
-/// `GroupNorm`: input \[n, channels, ...].
+/// Normalises groups of neighbouring channels of each sample by their own mean and variance, as PyTorch's
+/// `GroupNorm`. Input: \[n, channels, ...].
 ///
-/// Parameters: `weight` and `bias` \[channels], ones and zeros at first.
+/// Parameters: `weight` and `bias` \[channels], initially ones and zeros.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GroupNorm {
     groups: usize,
@@ -190,14 +191,14 @@ impl GroupNorm {
         GroupNorm { groups, channels, eps: 1e-5, affine: true }
     }
 
-    /// What is added to the variance under the root.
+    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = eps;
         self
     }
 
-    /// Whether there are a weight and a bias.
+    /// Sets whether there are a weight and a bias. On by default.
     #[must_use]
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = affine;
@@ -214,10 +215,10 @@ impl Layer for GroupNorm {
     }
 }
 
-/// Normalises each channel of each sample by its own mean and variance, in training and evaluation alike,
-/// PyTorch's `InstanceNorm1d` and `InstanceNorm2d` without running statistics: input \[n, channels, ...].
+/// Normalises each channel of each sample by its own mean and variance, in training and evaluation alike, as
+/// PyTorch's `InstanceNorm1d` and `InstanceNorm2d` without running statistics. Input: \[n, channels, ...].
 ///
-/// Parameters, only if affine: `weight` and `bias` \[channels], ones and zeros at first.
+/// Parameters, only if affine: `weight` and `bias` \[channels], initially ones and zeros.
 #[derive(Clone, PartialEq, Debug)]
 pub struct InstanceNorm {
     channels: usize,
@@ -231,14 +232,14 @@ impl InstanceNorm {
         InstanceNorm { channels, eps: 1e-5, affine: false }
     }
 
-    /// What is added to the variance under the root.
+    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = eps;
         self
     }
 
-    /// Whether there are a weight and a bias.
+    /// Sets whether there are a weight and a bias. Off by default.
     #[must_use]
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = affine;
@@ -255,8 +256,8 @@ impl Layer for InstanceNorm {
     }
 }
 
-/// Divides each element by a power of the squares of its neighbours in other channels, PyTorch's
-/// `LocalResponseNorm`: input \[n, channels, ...]. No parameters.
+/// Divides each element by a power of the squares of its neighbours in other channels, as PyTorch's
+/// `LocalResponseNorm`. Input: \[n, channels, ...]. No parameters.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LocalResponseNorm(local_response_norm::LocalResponseNorm);
 
@@ -266,7 +267,7 @@ impl LocalResponseNorm {
         LocalResponseNorm(local_response_norm::LocalResponseNorm::new(size))
     }
 
-    /// With all of the operator's attributes.
+    /// Local response norm with all of the operator's attributes.
     pub fn with(attributes: local_response_norm::LocalResponseNorm) -> Self {
         LocalResponseNorm(attributes)
     }

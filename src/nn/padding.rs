@@ -1,11 +1,11 @@
-//! Padding as a layer.
+//! The padding layer.
 
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use crate::ops::pad::PadMode;
 
-/// Adds elements before and after the last dimensions; see [`Graph::pad`].
+/// Adds elements before and after the last dimensions. [`Graph::pad`] has the details. No parameters.
 #[doc(alias = "ZeroPad2d")]
 #[doc(alias = "ConstantPad2d")]
 #[doc(alias = "ReflectionPad2d")]
@@ -18,7 +18,7 @@ pub struct Pad {
 }
 
 impl Pad {
-    /// These amounts before and after each of the last dimensions, the innermost last: `[[top, bottom],
+    /// Adds these amounts before and after each of the last dimensions, outermost first: `[[top, bottom],
     /// [left, right]]` for images.
     pub fn new(amounts: impl Into<Vec<[usize; 2]>>, mode: PadMode) -> Self {
         Pad { amounts: amounts.into(), mode }

@@ -1,4 +1,4 @@
-//! Layers side by side: branches that see the same input, and one result of theirs.
+//! Layers side by side: branches that take the same input, joined to one output.
 
 use super::Layer;
 use super::Sequential;
@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use std::fmt;
 
-/// Gives every branch the same input and joins their outputs: residual blocks, skip connections,
+/// Gives every branch the same input and joins their outputs. For residual blocks, skip connections, and
 /// blocks of several kernel sizes.
 ///
-/// A residual block, as ResNet has it:
+/// ResNet's residual block:
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -38,15 +38,15 @@ use std::fmt;
 pub struct Parallel(Container);
 
 impl Parallel {
-    /// Adds the outputs up, in order, with broadcasting.
+    /// Adds the outputs, in order, with broadcasting.
     #[doc(alias = "residual")]
     pub fn sum() -> Self {
         Parallel(Container::new(Join::Sum))
     }
 
-    /// Joins the outputs along `axis`, in order: 1 puts the channels of images side by side.
+    /// Concatenates the outputs along `axis`, in order; 1 is the channels of images.
     ///
-    /// A stage of U-Net, which hands its input on to where the image has this size again, is
+    /// A stage of U-Net passes its input on to the place where the image has this size again:
     /// `Parallel::concatenate(1).inline(below).identity()`.
     pub fn concatenate(axis: usize) -> Self {
         Parallel(Container::new(Join::Concatenate(axis)))
@@ -59,14 +59,14 @@ impl Parallel {
         self
     }
 
-    /// Appends a branch that gets no scope of its own: its parameters are named as if they stood here.
+    /// Appends a branch without a scope of its own. Its parameters are named as if they were declared here.
     #[must_use]
     pub fn inline(mut self, layer: impl Layer + 'static) -> Self {
         self.0.push(None, layer);
         self
     }
 
-    /// Appends a branch that gives the input back.
+    /// Appends a branch that returns its input.
     #[must_use]
     #[doc(alias = "skip")]
     pub fn identity(self) -> Self {

@@ -16,12 +16,12 @@ macro_rules! sliding {
         pub struct $name($attributes);
 
         impl $name {
-            /// Windows of this size, side by side, without padding.
+            /// Windows of this size, without padding. The stride is the window's size.
             pub fn new(kernel: $size) -> Self {
                 $name(<$attributes>::new(kernel))
             }
 
-            /// With all of the operator's attributes.
+            /// Pooling with all of the operator's attributes.
             pub fn with(attributes: $attributes) -> Self {
                 $name(attributes)
             }
@@ -67,7 +67,7 @@ sliding!(
     divisor_override: usize, "What sums are divided by instead.";
 );
 sliding!(
-    /// The mean of each window with weights 1 / (1 + d) for elements d away from its middle, padding
+    /// The mean of each window with weights 1 / (1 + d) for elements at distance d from its middle, padding
     /// counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
     WeightedAvgPool2d,
     weighted_avg_pool2d,
@@ -101,7 +101,7 @@ sliding!(
     count_include_pad: bool, "Whether padding counts in the divisor.";
 );
 
-/// The p-norm of each window, as [`Graph::lp_pool2d`] says: \[n, c, h, w] to \[n, c, oh, ow].
+/// The p-norm of each window, as [`Graph::lp_pool2d`] defines it: \[n, c, h, w] to \[n, c, oh, ow].
 #[derive(Clone, PartialEq, Debug)]
 pub struct LpPool2d {
     norm_type: f32,
@@ -109,24 +109,24 @@ pub struct LpPool2d {
 }
 
 impl LpPool2d {
-    /// The `norm_type`-norm of windows of this height and width, side by side.
+    /// The `norm_type`-norm of windows of this height and width. The stride is the window's size.
     pub fn new(norm_type: f32, kernel: [usize; 2]) -> Self {
         LpPool2d { norm_type, pool: Pool2d::new(kernel) }
     }
 
-    /// The root of the sum of squares of windows of this height and width.
+    /// The root of the sum of squares of windows of this height and width. The stride is the window's size.
     pub fn l2(kernel: [usize; 2]) -> Self {
         LpPool2d::new(2.0, kernel)
     }
 
-    /// Steps between windows, down and across; as far as a window is wide by default.
+    /// Sets the stride, down and across; the window's size by default.
     #[must_use]
     pub fn stride(mut self, stride: [usize; 2]) -> Self {
         self.pool = self.pool.stride(stride);
         self
     }
 
-    /// Whether a last window that reaches past the input is kept.
+    /// Sets whether a last window that reaches past the input is kept. Off by default.
     #[must_use]
     pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
         self.pool = self.pool.ceil_mode(ceil_mode);
@@ -164,27 +164,27 @@ macro_rules! adaptive {
 }
 
 adaptive!(
-    /// Means of windows that fit an output size, as [`Graph::adaptive_avg_pool2d`] says: \[n, c, h, w] to
-    /// \[n, c, oh, ow].
+    /// The mean of each window, with windows that fit an output size as [`Graph::adaptive_avg_pool2d`]
+    /// defines them: \[n, c, h, w] to \[n, c, oh, ow].
     AdaptiveAvgPool2d,
     adaptive_avg_pool2d,
     [usize; 2]
 );
 adaptive!(
-    /// The largest values of windows that fit an output size, as [`Graph::adaptive_max_pool2d`] says:
-    /// \[n, c, h, w] to \[n, c, oh, ow].
+    /// The largest value of each window, with windows that fit an output size as
+    /// [`Graph::adaptive_max_pool2d`] defines them: \[n, c, h, w] to \[n, c, oh, ow].
     AdaptiveMaxPool2d,
     adaptive_max_pool2d,
     [usize; 2]
 );
 adaptive!(
-    /// Means of windows that fit an output size: \[n, c, l] to \[n, c, ol].
+    /// The mean of each window, with windows that fit an output size: \[n, c, l] to \[n, c, ol].
     AdaptiveAvgPool1d,
     adaptive_avg_pool1d,
     usize
 );
 adaptive!(
-    /// The largest values of windows that fit an output size: \[n, c, l] to \[n, c, ol].
+    /// The largest value of each window, with windows that fit an output size: \[n, c, l] to \[n, c, ol].
     AdaptiveMaxPool1d,
     adaptive_max_pool1d,
     usize
@@ -215,17 +215,17 @@ global!(
     global_max_pool2d
 );
 
-/// An image at another size: \[n, c, h, w] to \[n, c, oh, ow].
+/// Resamples images to another size: \[n, c, h, w] to \[n, c, oh, ow].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Upsample(Way);
 
 impl Upsample {
-    /// Each output the input element that [`Graph::upsample_nearest2d`] says.
+    /// Takes the nearest input element, as [`Graph::upsample_nearest2d`] defines it.
     pub fn nearest(resize: Resize) -> Self {
         Upsample(Way { resize, interpolation: Interpolation::Nearest })
     }
 
-    /// Each output between the four input elements that [`Graph::upsample_bilinear2d`] says.
+    /// Interpolates between four input elements, as [`Graph::upsample_bilinear2d`] defines it.
     pub fn bilinear(resize: Resize, align_corners: bool) -> Self {
         Upsample(Way { resize, interpolation: Interpolation::Bilinear { align_corners } })
     }

@@ -1,4 +1,4 @@
-//! Layers one after the other.
+//! Layers in sequence.
 
 use super::Layer;
 use super::container::{Container, Join};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use std::fmt;
 
-/// Runs its layers in order, each within a scope of its name.
+/// Runs its layers in order, each in a scope of its name.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -39,27 +39,26 @@ impl Default for Sequential {
 }
 
 impl Sequential {
-    /// A network without layers: gives its input back.
+    /// A network without layers, which returns its input.
     pub fn new() -> Self {
         Sequential::default()
     }
 
-    /// Appends a layer. Layers with parameters need names of their own.
+    /// Appends a layer in a scope of this name. Layers with parameters need different names.
     #[must_use]
     pub fn add(mut self, name: impl Into<String>, layer: impl Layer + 'static) -> Self {
         self.0.push(Some(name.into()), layer);
         self
     }
 
-    /// Appends a layer named by how many stand before it, as PyTorch's `Sequential` names its own:
-    /// `0`, `1`, and so on.
+    /// Appends a layer whose name is its index, as in PyTorch's `Sequential`: `0`, `1`, and so on.
     #[must_use]
     pub fn push(self, layer: impl Layer + 'static) -> Self {
         let name = self.0.len().to_string();
         self.add(name, layer)
     }
 
-    /// Appends a layer that gets no scope of its own: its parameters are named as if they stood here.
+    /// Appends a layer without a scope of its own. Its parameters are named as if they were declared here.
     #[must_use]
     pub fn inline(mut self, layer: impl Layer + 'static) -> Self {
         self.0.push(None, layer);

@@ -1,4 +1,4 @@
-//! Averages of parameters.
+//! Exponential moving averages of parameters.
 
 use super::gradients::state;
 use crate::error::Result;
@@ -7,22 +7,22 @@ use crate::ops::optimizer::{EmaRule, Rule, Update};
 use crate::weights::AVERAGE;
 
 /// Exponential moving averages of the trained parameters, as `torch.optim.swa_utils.AveragedModel` with
-/// `get_ema_multi_avg_fn(decay)` keeps them: after each update `average = decay average + (1 - decay)
-/// parameter`; the first takes the parameters as they are.
+/// `get_ema_multi_avg_fn(decay)`. After each update `average = decay average + (1 - decay) parameter`; the
+/// first update copies the parameters.
 ///
-/// [`Weights::averaged`](crate::Weights::averaged) gives them under their parameters' names, to evaluate
-/// with and to save.
+/// [`Weights::averaged`](crate::Weights::averaged) returns them under their parameters' names, to evaluate
+/// with or to save.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Ema(EmaRule);
 
 impl Ema {
-    /// Averages with this decay, from 0 to below 1; 0.999 is usual.
+    /// Averages with this decay, at least 0 and below 1; 0.999 is usual.
     pub fn new(decay: f64) -> Self {
         Ema(EmaRule { decay, warm_up: false })
     }
 
     /// Sets whether the decay of update t, counted from 0, is at most (1 + t) / (10 + t), so that early
-    /// parameters are soon forgotten: TensorFlow's `ExponentialMovingAverage` with `num_updates`. Off by
+    /// parameters fade quickly, as in TensorFlow's `ExponentialMovingAverage` with `num_updates`. Off by
     /// default.
     #[must_use]
     pub fn warm_up(mut self, warm_up: bool) -> Self {
@@ -34,7 +34,7 @@ impl Ema {
         self.0.check()
     }
 
-    /// Appends averages of `parameters`, which were updated just before to `updated`.
+    /// Appends the averages of `parameters`, whose updated values are `updated`.
     pub(super) fn apply(
         &self,
         graph: &mut Graph,

@@ -1,5 +1,4 @@
-//! What an update needs before it: gradients of the trained parameters in storage that arenas can place,
-//! and state beside each parameter.
+//! Prepares an update: gradients in storage that arenas can place, and state for each parameter.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
@@ -7,23 +6,23 @@ use crate::ops::elementwise::Copy;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Checks parameters and gradients, and gives every gradient storage that an arena can place: a
-/// node's own output, used by nothing that writes another gradient. Others are copied.
+/// Returns the gradients in storage that an arena can place: a node's own output, not read by a node that
+/// writes another gradient. Other gradients are copied.
 pub(super) fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
     let roots: Vec<Value> = pairs.iter().map(|&(_, gradient)| graph.storage(gradient)).collect();
     let (mut among, mut taken) = (HashSet::new(), HashSet::new());
     for &root in &roots {
-        // Not even the first of several may stay: the others are copied from it.
+        // A gradient shared by several parameters is copied for each, the first too.
         if !among.insert(root) {
             taken.insert(root);
         }
     }
     for (_, node) in graph.nodes() {
-        // What an earlier optimizer has placed lies in its arena.
+        // Gradients of an earlier optimizer lie in its arena.
         for i in node.operator.arenas().into_iter().flatten() {
             taken.insert(graph.storage(node.inputs[i]));
         }
-        // A kernel can't read one tensor of an arena while it writes another.
+        // A kernel can't read one tensor of an arena and write another.
         if !node.operator.is_view() && node.outputs.iter().any(|&v| among.contains(&graph.storage(v))) {
             taken.extend(node.inputs.iter().map(|&v| graph.storage(v)));
         }
@@ -41,7 +40,7 @@ pub(super) fn placed(graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<
     Ok(gradients)
 }
 
-/// Fails unless these are parameters, each once, with gradients of their shapes.
+/// Checks that these are different parameters with gradients of their shapes.
 pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
     if pairs.is_empty() {
         return Err(Error::Graph("an optimizer needs at least one parameter, found none".into()));
@@ -66,7 +65,7 @@ pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
     Ok(())
 }
 
-/// State like each parameter, named after it: `conv1.weight.momentum_buffer`.
+/// Declares state of each parameter's shape, named after it: `conv1.weight.momentum_buffer`.
 pub(super) fn state(
     graph: &mut Graph,
     parameters: &[Value],
@@ -78,7 +77,7 @@ pub(super) fn state(
         let info = graph.info(parameter);
         let (name, shape) = (format!("{}.{suffix}", info.name), info.ty.shape.clone());
         let init = init(i, &info.name);
-        // The parameter's name has its scope already.
+        // The parameter's name already includes its scope.
         states.push(graph.unscoped(|graph| graph.state(&name, shape, init, false))?);
     }
     Ok(states)

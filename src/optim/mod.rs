@@ -1,17 +1,16 @@
 //! Optimizers with PyTorch's names, defaults and arithmetic: stochastic gradient descent, Adam, AdamW,
 //! NAdam, RMSprop, Adagrad, Adadelta; and Lion.
 //!
-//! An optimizer appends nodes to the graph: the gradients of the loss, and one update of all
-//! parameters in place, which every plan of the graph then runs at the end of its step. The
-//! learning rate is an input of the graph and changes without rebuilding; a [`Schedule`] says what it is
-//! in each step.
+//! An optimizer appends nodes to the graph: the gradients of the loss, and one update of all parameters in
+//! place. Every plan of the graph runs the update at the end of its step. The learning rate is an input of
+//! the graph, so it changes without rebuilding; a [`Schedule`] computes it for each step.
 //!
-//! State is named after its parameter. [`Session::save_checkpoint`](crate::Session::save_checkpoint) keeps it, and the
-//! step number that it goes with.
+//! State is named after its parameter. [`Session::save_checkpoint`](crate::Session::save_checkpoint) saves
+//! it, together with the step number.
 //!
-//! What is no matter of one rule stands in [`Optimizer`]: clipping, groups of parameters with settings of
-//! their own, freezing, accumulation over several steps, averages of the parameters. None of
-//! them reads anything back.
+//! [`Optimizer`] has the settings that all rules share: clipping, groups of parameters with settings of their
+//! own, freezing, accumulation over several steps, averages of the parameters. None of them reads anything
+//! back. The rules' arithmetic is in [`ops::optimizer`](crate::ops::optimizer).
 
 mod ema;
 mod gradients;

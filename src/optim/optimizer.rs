@@ -1,4 +1,4 @@
-//! The optimizer: a rule with a learning rate, and what any rule can be combined with.
+//! The optimizer: a rule, a learning rate, and the settings that all rules share.
 
 use super::Ema;
 use super::gradients::{check, placed, state};
@@ -8,8 +8,8 @@ use crate::ops::optimizer::{AccumulateRule, Clip, Group, Rule, Update};
 use std::fmt;
 use std::sync::Arc;
 
-/// An optimizer by any rule; [`Sgd`](super::Sgd), [`Adam`](super::Adam) and the others are names for it
-/// with their own settings.
+/// An optimizer with any rule. [`Sgd`](super::Sgd), [`Adam`](super::Adam) and the others are aliases of it;
+/// each adds the settings of its rule.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -74,31 +74,31 @@ impl<R: Rule> Optimizer<R> {
         Optimizer { rule, rate, clip: Clip::default(), steps: 1, average: None, frozen, groups }
     }
 
-    /// Takes the learning rate from another scalar: for a group with a rate of its own.
+    /// Sets the scalar that holds the learning rate: for a group with a rate of its own.
     pub fn rate(mut self, rate: Value) -> Self {
         self.rate = rate;
         self
     }
 
-    /// Brings every element of the gradients between `-limit` and `limit`, as
-    /// `torch.nn.utils.clip_grad_value_`; before [`clip_norm`](Self::clip_norm). Off by default.
+    /// Clamps every element of the gradients to `-limit ..= limit`, as `torch.nn.utils.clip_grad_value_`,
+    /// before [`clip_norm`](Self::clip_norm). Off by default.
     pub fn clip_value(mut self, limit: f64) -> Self {
         self.clip.value = Some(limit);
         self
     }
 
-    /// Scales the gradients of all parameters, whatever their group, so that the norm of all of them
-    /// together is at most `limit`, as `torch.nn.utils.clip_grad_norm_`. Off by default.
+    /// Scales all gradients so that their common norm is at most `limit`, as
+    /// `torch.nn.utils.clip_grad_norm_`. The norm spans all groups. Off by default.
     pub fn clip_norm(mut self, limit: f64) -> Self {
         self.clip.norm = Some(limit);
         self
     }
 
-    /// Gives the parameters for whose name `condition` holds, and that are in no earlier group, settings
-    /// of their own. `settings` starts from what this optimizer is set to so far, and may set the rule's
-    /// hyperparameters and the [`rate`](Self::rate); all else is the whole optimizer's.
+    /// Gives a group of parameters its own settings: those whose name meets `condition` and that are in no
+    /// earlier group. `settings` receives the optimizer's settings so far, and may change the rule's
+    /// hyperparameters and the [`rate`](Self::rate). All other settings belong to the whole optimizer.
     ///
-    /// A kind of state that one group needs is kept for all.
+    /// If one group needs a kind of state, all parameters have it.
     pub fn group(
         mut self,
         condition: impl Fn(&str) -> bool + Send + Sync + 'static,
@@ -109,20 +109,19 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Leaves out the parameters for whose name `condition` holds: they get neither gradients nor
-    /// updates.
+    /// Freezes the parameters whose name meets `condition`: they get neither gradients nor updates.
     pub fn freeze(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.frozen.push(Condition::new(condition));
         self
     }
 
-    /// Updates in every `steps`-th step only, by the mean of the gradients since the last update: with a
-    /// mean as loss, `steps` small batches come to what one batch of all of them does, except for batch
-    /// norm, whose statistics are each small batch's. 1 by default.
+    /// Updates only in every `steps`-th step, by the mean of the gradients since the last update. If the loss
+    /// is a mean, `steps` small batches have the effect of one large batch, except for batch norm, which uses
+    /// the statistics of each small batch. 1 by default.
     ///
-    /// Gradients add up on the device, in state named after the parameter, `conv1.weight.gradient`. Which
-    /// step is which goes by the session's step number: the one that completes a multiple of `steps`
-    /// updates. Biases corrected, decays and averages go by the number of updates.
+    /// Gradients are added on the device, in state named after the parameter: `conv1.weight.gradient`. The
+    /// step that completes a multiple of `steps`, by the session's step number, updates. Bias corrections,
+    /// decays and averages count updates, not steps.
     pub fn accumulate(mut self, steps: u32) -> Self {
         self.steps = steps;
         self
@@ -134,11 +133,11 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Appends the gradients of the scalar `loss` and the update of every parameter it depends on and
+    /// Appends the gradients of the scalar `loss`, and the update of every parameter that it depends on and
     /// that is not frozen.
     ///
     /// # Errors
-    /// A loss that is no scalar or depends on no parameter; an operator without a gradient; what
+    /// A loss that is not a scalar or depends on no parameter; an operator without a gradient; what
     /// [`apply`](Self::apply) refuses.
     pub fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
         self.check()?;
@@ -155,12 +154,12 @@ impl<R: Rule> Optimizer<R> {
         self.update(graph, &pairs)
     }
 
-    /// Appends the update of these parameters, but for frozen ones, by these gradients.
+    /// Appends the update of these parameters by these gradients. Frozen parameters are left out.
     ///
     /// # Errors
-    /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
-    /// given twice or updated before, one whose gradient has another shape;
-    /// a value of another graph; a group or a frozen part that holds none of the parameters.
+    /// Hyperparameters out of range; a rate that is not an f32 scalar; no parameters; a parameter that is
+    /// given twice, was updated before, or whose gradient has another shape; a value of another graph; a
+    /// group or a frozen part that holds none of the parameters.
     pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         self.check()?;
         check(graph, pairs)?;
@@ -233,7 +232,7 @@ impl<R: Rule> Optimizer<R> {
         for (number, settings) in
             std::iter::once(self).chain(self.groups.iter().map(|(_, group)| group)).enumerate()
         {
-            // One that earlier groups left nothing has nothing to do.
+            // A group may be empty because earlier groups have its parameters.
             let parameters = members.iter().filter(|&&group| group == number).count();
             if parameters > 0 {
                 groups.push(Group { rule: settings.rule.clone(), parameters });
@@ -262,7 +261,7 @@ impl<R: Rule> Optimizer<R> {
         }
     }
 
-    /// The gradients as the update reads them: of this step, or the mean of several.
+    /// The gradients that the update reads: of this step, or the mean of several.
     fn accumulated(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
         let gradients = placed(graph, pairs)?;
         if self.steps == 1 {

@@ -4,7 +4,7 @@ use super::Optimizer;
 use crate::graph::Value;
 use crate::ops::optimizer::{AdadeltaRule, AdagradRule, AdamRule, LionRule, NadamRule, RmspropRule, SgdRule};
 
-/// Methods that each set the rule's field of their name.
+/// Setter methods for fields of the rule.
 macro_rules! setters {
     ($($(#[$doc:meta])* $setting:ident: $type:ty;)*) => {$(
         $(#[$doc])*
@@ -15,47 +15,46 @@ macro_rules! setters {
     )*};
 }
 
-/// Stochastic gradient descent, as `torch.optim.SGD`: with momentum `b = momentum b + (1 -
-/// dampening) g` and `p -= rate b`, with Nesterov's `p -= rate (g + momentum b)`. Weight decay
-/// adds `weight_decay p` to the gradient.
+/// Stochastic gradient descent, as `torch.optim.SGD`: `p -= rate g`. With momentum, `b = momentum b + (1 -
+/// dampening) g` and `p -= rate b`; with Nesterov's, `p -= rate (g + momentum b)`. Weight decay adds
+/// `weight_decay p` to the gradient.
 ///
-/// Momentum buffers are state of the graph, named after their parameter:
-/// `conv1.weight.momentum_buffer`. Dampening leaves out step 0, in which the buffer becomes the gradient.
+/// Momentum buffers are state of the graph, named after their parameter: `conv1.weight.momentum_buffer`. In
+/// step 0 the buffer becomes the gradient, without dampening.
 pub type Sgd = Optimizer<SgdRule>;
 
 impl Sgd {
-    /// Plain descent with the learning rate that the scalar `rate` holds.
+    /// Plain descent, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(SgdRule::default(), rate)
     }
 
     setters! {
-        /// Sets the momentum, 0 by default: none.
+        /// Sets the momentum; 0 by default, which is none.
         momentum: f64;
         /// Sets the dampening of the momentum, 0 by default.
         dampening: f64;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
-        /// Sets whether momentum is Nesterov's.
+        /// Sets whether momentum is Nesterov's. Off by default.
         nesterov: bool;
     }
 }
 
-/// Adam, as `torch.optim.Adam`: steps along the gradients' running mean, over the root of
-/// their squares' running mean, both corrected for their start at zero. Weight decay adds
-/// `weight_decay p` to the gradient; 0 by default.
+/// Adam, as `torch.optim.Adam`: steps along the gradients' running mean, divided by the root of their
+/// squares' running mean, both corrected for their start at zero. Weight decay adds `weight_decay p` to the
+/// gradient.
 ///
-/// Both means are state of the graph, named after their parameter: `conv1.weight.exp_avg` and
-/// `.exp_avg_sq`. The correction goes by the session's step number: whoever goes on with fresh
-/// means starts it from 0.
+/// Both means are state of the graph, named after their parameter: `conv1.weight.exp_avg` and `.exp_avg_sq`.
+/// The correction depends on the session's step number: if you reset the means, reset the step number too.
 pub type Adam = Optimizer<AdamRule<false>>;
 
-/// AdamW, as `torch.optim.AdamW`: [`Adam`] whose weights decay by themselves, `p -= rate
-/// weight_decay p`, and not through the gradient; by 0.01 by default.
+/// AdamW, as `torch.optim.AdamW`: [`Adam`] with decoupled weight decay, `p -= rate weight_decay p`, which
+/// does not pass through the gradient.
 pub type AdamW = Optimizer<AdamRule<true>>;
 
 impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
-    /// PyTorch's defaults, with the learning rate that the scalar `rate` holds.
+    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(AdamRule::default(), rate)
     }
@@ -68,11 +67,11 @@ impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
     }
 
     setters! {
-        /// Sets what is added to the divisor, 1e-8 by default.
+        /// Sets epsilon, which is added to the divisor. 1e-8 by default.
         eps: f64;
         /// Sets the weight decay, 0 for Adam and 0.01 for AdamW by default.
         weight_decay: f64;
-        /// Sets whether to divide by the root of the largest squares' mean so far, kept as
+        /// Sets whether to divide by the root of the largest mean of squares so far, kept as
         /// `.max_exp_avg_sq` (Reddi et al., 2018, "On the Convergence of Adam and Beyond"). Off by default.
         amsgrad: bool;
     }
@@ -81,11 +80,11 @@ impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
 /// NAdam, as `torch.optim.NAdam`: [`Adam`] with Nesterov's momentum (Dozat, 2016, "Incorporating Nesterov
 /// Momentum into Adam"). In step t the momentum is `beta1 (1 - 0.96^(t momentum_decay) / 2)`.
 ///
-/// State as Adam's. The product of all momenta so far follows from the session's step number alone.
+/// Its state is Adam's. The product of all momenta so far is computed from the session's step number.
 pub type Nadam = Optimizer<NadamRule>;
 
 impl Nadam {
-    /// PyTorch's defaults, with the learning rate that the scalar `rate` holds.
+    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(NadamRule::default(), rate)
     }
@@ -98,27 +97,27 @@ impl Nadam {
     }
 
     setters! {
-        /// Sets what is added to the divisor, 1e-8 by default.
+        /// Sets epsilon, which is added to the divisor. 1e-8 by default.
         eps: f64;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
-        /// Sets how fast the momentum comes to its full strength, 4e-3 by default.
+        /// Sets how fast the momentum reaches its full strength, 4e-3 by default.
         momentum_decay: f64;
-        /// Sets whether weights decay by themselves, as AdamW's do: PyTorch's `decoupled_weight_decay`.
-        /// Off by default.
+        /// Sets whether weight decay is decoupled as in AdamW: PyTorch's `decoupled_weight_decay`. Off by
+        /// default.
         decoupled: bool;
     }
 }
 
-/// RMSprop, as `torch.optim.RMSprop`: gradients over the root of their squares' running mean `s = alpha s
-/// + (1 - alpha) g^2`, with momentum as `b = momentum b + g / (sqrt(s) + eps)` and `p -= rate b`.
+/// RMSprop, as `torch.optim.RMSprop`: divides gradients by the root of their squares' running mean `s = alpha
+/// s + (1 - alpha) g^2`, with momentum as `b = momentum b + g / (sqrt(s) + eps)` and `p -= rate b`.
 ///
-/// State: `.square_avg`, where it is centered `.grad_avg`, with momentum `.momentum_buffer`. Where
-/// rounding takes a centered mean of squares below zero, in which PyTorch finds NaN, it counts as zero.
+/// State: `.square_avg`; if centered, `.grad_avg`; with momentum, `.momentum_buffer`. A centered mean of
+/// squares that rounding takes below zero counts as zero, where PyTorch has NaN.
 pub type Rmsprop = Optimizer<RmspropRule>;
 
 impl Rmsprop {
-    /// PyTorch's defaults, with the learning rate that the scalar `rate` holds.
+    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(RmspropRule::default(), rate)
     }
@@ -126,48 +125,49 @@ impl Rmsprop {
     setters! {
         /// Sets the decay of the squares' mean, 0.99 by default.
         alpha: f64;
-        /// Sets what is added to the divisor, 1e-8 by default.
+        /// Sets epsilon, which is added to the divisor. 1e-8 by default.
         eps: f64;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
-        /// Sets the momentum, 0 by default: none.
+        /// Sets the momentum; 0 by default, which is none.
         momentum: f64;
-        /// Sets whether the square of the gradients' mean is taken off the squares' mean. Off by default.
+        /// Sets whether the square of the gradients' mean is subtracted from the squares' mean. Off by
+        /// default.
         centered: bool;
     }
 }
 
-/// Adagrad, as `torch.optim.Adagrad`: gradients over the root of the sum of all their squares so far,
+/// Adagrad, as `torch.optim.Adagrad`: divides gradients by the root of the sum of all their squares so far,
 /// which is the state `.sum`.
 pub type Adagrad = Optimizer<AdagradRule>;
 
 impl Adagrad {
-    /// PyTorch's defaults, with the learning rate that the scalar `rate` holds.
+    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(AdagradRule::default(), rate)
     }
 
     setters! {
-        /// Sets the decay of the learning rate, 0 by default: that of update t, counted from 0, is divided
-        /// by `1 + t lr_decay`.
+        /// Sets the decay of the learning rate, 0 by default. The rate of update t, counted from 0, is
+        /// divided by `1 + t lr_decay`.
         lr_decay: f64;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
-        /// Sets what the sums of squares start from, 0 by default.
+        /// Sets the initial sums of squares, 0 by default.
         initial_accumulator_value: f64;
-        /// Sets what is added to the divisor, 1e-10 by default.
+        /// Sets epsilon, which is added to the divisor. 1e-10 by default.
         eps: f64;
     }
 }
 
-/// Adadelta, as `torch.optim.Adadelta`: gradients over the root of their squares' running mean, times the
-/// root of the running mean of the changes' squares. A learning rate of 1 is usual.
+/// Adadelta, as `torch.optim.Adadelta`: divides gradients by the root of their squares' running mean and
+/// multiplies them by the root of the running mean of the updates' squares. A learning rate of 1 is usual.
 ///
 /// State: `.square_avg` and `.acc_delta`.
 pub type Adadelta = Optimizer<AdadeltaRule>;
 
 impl Adadelta {
-    /// PyTorch's defaults, with the learning rate that the scalar `rate` holds.
+    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(AdadeltaRule::default(), rate)
     }
@@ -175,26 +175,26 @@ impl Adadelta {
     setters! {
         /// Sets the decay of both means, 0.9 by default.
         rho: f64;
-        /// Sets what is added to both means before their roots are taken, 1e-6 by default.
+        /// Sets epsilon, which is added to both means before taking roots. 1e-6 by default.
         eps: f64;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
     }
 }
 
-/// Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms"): steps of one size along the
-/// sign of the gradients' mean, which is the state `.exp_avg`. Weights decay by themselves, `p -= rate
+/// Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms"): steps of equal size along the
+/// sign of the gradients' mean, which is the state `.exp_avg`. Weight decay is decoupled: `p -= rate
 /// weight_decay p`. A tenth of Adam's learning rate is usual.
 pub type Lion = Optimizer<LionRule>;
 
 impl Lion {
-    /// The paper's defaults, with the learning rate that the scalar `rate` holds.
+    /// The paper's defaults, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(LionRule::default(), rate)
     }
 
-    /// Sets the decay of the mean within the step's direction, and of the mean that is kept, 0.9 and 0.99
-    /// by default.
+    /// Sets the decay of the mean for the step's direction, and of the mean that is kept; 0.9 and 0.99 by
+    /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         self.rule.betas = (beta1, beta2);
         self

@@ -163,7 +163,7 @@ impl Session {
         Err(Error::Setting {
             setting: "step_number",
             message: format!(
-                "step {} failed halfway, so that the weights hold a part of it; go on from an earlier checkpoint or snapshot",
+                "step {} failed halfway, so the weights hold a part of it; resume from an earlier checkpoint or snapshot",
                 self.step
             ),
         })

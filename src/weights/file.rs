@@ -81,7 +81,7 @@ impl Weights {
         let file = Reader::open(path, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {
             return Err(file.error(
-                "holds weights but no checkpoint: there is no step number and no optimizer state to go on from; start from its weights with Weights::load, or go on from a file that Session::save_checkpoint wrote".into(),
+                "holds weights but no checkpoint: there is no step number and no optimizer state to resume from; start from its weights with Weights::load, or resume from a file that Session::save_checkpoint wrote".into(),
             ));
         };
         let mut found = Vec::new();

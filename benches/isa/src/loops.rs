@@ -1,4 +1,4 @@
-//! Reads the loops out of a kernel's assembly and counts what they issue.
+//! Finds the loops in a kernel's assembly and counts the instructions they issue.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,14 @@ pub struct Mix {
     pub fma: usize,
     /// Of those, pairs.
     pub dual: usize,
-    /// Everything that is issued.
+    /// All issued instructions.
     pub issued: usize,
     /// Loads from workgroup memory by bits: each width that occurs, widest first.
     pub workgroup_loads: Vec<u32>,
     /// Loads and stores of device memory.
     pub memory: usize,
-    /// What the loop around this one issues besides, in each of its rounds; 0 where there is none.
+    /// Instructions that the enclosing loop issues in each of its rounds, without this loop; 0 without an
+    /// enclosing loop.
     pub around: usize,
 }
 
@@ -78,7 +79,7 @@ fn mix(lines: &[&str]) -> Mix {
         mix.issued += 1;
         let multiply_adds = ["v_fma", "v_fmac", "v_pk_fma", "v_dual_fma"];
         if line.contains("v_dual_") {
-            // Two operations in one line, parted by "::"; the pair is one where both multiply and add.
+            // Two operations in one line, separated by "::". The pair counts if both multiply and add.
             let both = line.matches("v_dual_fma").count() >= 2;
             mix.fma += usize::from(both);
             mix.dual += usize::from(both);

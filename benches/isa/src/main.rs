@@ -1,5 +1,5 @@
-//! Prints what AMD's shader compiler makes of the kernels that are the default on discrete GPUs, with no
-//! GPU present; see README.md.
+//! Prints what AMD's shader compiler makes of the default kernels for discrete GPUs, without a GPU; see
+//! README.md.
 
 mod loops;
 mod problems;
@@ -13,9 +13,9 @@ use std::process::{Command, ExitCode};
 /// A chip that the driver can pretend to be.
 struct Chip {
     name: &'static str,
-    /// The driver's name for it.
+    /// The driver's name for the chip.
     family: &'static str,
-    /// Share of multiply-adds in the inner loop that a default kernel has to reach.
+    /// The least share of multiply-adds in a default kernel's inner loop.
     share: f64,
 }
 
@@ -24,10 +24,10 @@ const CHIPS: [Chip; 2] = [
     Chip { name: "RDNA3", family: "navi31", share: 0.75 },
 ];
 
-/// Waves that a SIMD holds at the least.
+/// The least waves in a SIMD.
 const WAVES: f64 = 8.0;
 
-/// Tells a child process which chip it works for.
+/// Environment variable that tells a child process its chip.
 const CHILD: &str = "WGRAD_ISA_CHIP";
 
 const USAGE: &str = "\
@@ -100,13 +100,13 @@ fn start_children(options: &Options) -> Result<bool, String> {
         let mut child = Command::new(&program);
         child.args(std::env::args_os().skip(1)).env(CHILD, chip.name);
         child.env("RADV_FORCE_FAMILY", chip.family);
-        // Compute as 32 lanes a wave, in which RDNA3 pairs multiply-adds; RDNA2's default is 64.
+        // Compute with 32 lanes a wave, in which RDNA3 pairs multiply-adds. RDNA2's default is 64.
         if chip.name == "RDNA3" {
             child.env("RADV_PERFTEST", "cswave32");
         }
         child.env("VK_DRIVER_FILES", &manifest).env("VK_ICD_FILENAMES", &manifest);
         if let Some(folder) = options.driver.as_deref().and_then(Path::parent) {
-            // A driver that was unpacked and not installed brings its libraries along.
+            // An unpacked driver has its libraries beside it.
             child.env("LD_LIBRARY_PATH", folder);
         }
         let status = child.status().map_err(|e| format!("{}: {e}", program.display()))?;
@@ -138,7 +138,7 @@ fn installed_manifest() -> Result<PathBuf, String> {
         .into())
 }
 
-/// A manifest for a driver that is named by its file.
+/// Writes a manifest for the driver in this file.
 fn write_manifest(driver: &Path) -> Result<PathBuf, String> {
     let driver = std::fs::canonicalize(driver).map_err(|e| format!("{}: {e}", driver.display()))?;
     let path = std::env::temp_dir().join(format!("wgrad-isa-{}.json", std::process::id()));
@@ -150,7 +150,7 @@ fn write_manifest(driver: &Path) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// Compiles every kernel for the chip and prints a table; whether all reach what is asked of them.
+/// Compiles every kernel for the chip and prints a table. Returns whether all reach the aim.
 fn table(chip: &Chip, options: &Options) -> Result<bool, String> {
     let radv = Radv::open()?;
     let kernels = match &options.file {
@@ -180,7 +180,7 @@ fn table(chip: &Chip, options: &Options) -> Result<bool, String> {
     Ok(all)
 }
 
-/// The figures of one kernel, and whether they are good enough.
+/// The figures of one kernel, and whether they reach the aim.
 fn row(chip: &Chip, compiled: &Compiled) -> Result<(String, bool), String> {
     let statistic = |name: &str| {
         let known = || compiled.statistics.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-//! The products and convolutions that are looked at, planned as for a discrete GPU.
+//! The products and convolutions to compile, planned for a discrete GPU.
 
 use wgrad::op::{AdapterKind, Operator};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
@@ -12,7 +12,7 @@ pub struct Planned {
     pub kernel: String,
     /// The problem's sizes.
     pub shape: String,
-    /// The text as a driver gets it.
+    /// The WGSL text as the driver gets it.
     pub source: String,
 }
 
@@ -86,7 +86,7 @@ fn problems() -> Result<Vec<Problem>, Error> {
         problem("64x1568 by 1568x600^T", Linear, &[&[64, 1568].into(), &[600, 1568].into()])?,
     ];
     for convolution in [
-        // The seed network's second convolution, a middle and a strided layer of a ResNet, its stem.
+        // The seed network's second convolution; a middle layer, a strided layer and the stem of a ResNet.
         Convolution { images: 64, channels: 8, results: 32, size: 14, kernel: 5, attributes: same(2) },
         Convolution { images: 8, channels: 64, results: 64, size: 56, kernel: 3, attributes: same(1) },
         Convolution {
@@ -111,8 +111,8 @@ fn problems() -> Result<Vec<Problem>, Error> {
     Ok(problems)
 }
 
-/// The kernel that does the multiplying in each problem, with the default variant for discrete GPUs, or
-/// with the one named.
+/// The kernel that multiplies in each problem, with the default variant for discrete GPUs or with the named
+/// one.
 pub fn planned(variant: Option<&str>) -> Result<Vec<Planned>, Error> {
     let caps = Caps::webgpu_defaults(AdapterKind::Discrete);
     let mut kernels = Vec::new();
@@ -120,7 +120,7 @@ pub fn planned(variant: Option<&str>) -> Result<Vec<Planned>, Error> {
         let options = PlanOptions::default();
         let options = variant.iter().fold(options, |options, variant| options.variant(name, variant));
         let plan = match Plan::with_options(&graph, &[output], &caps, &options) {
-            // Not every operator has the variant that was named.
+            // Not every operator has the named variant.
             Err(Error::Variant { .. }) => continue,
             plan => plan?,
         };

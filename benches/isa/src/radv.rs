@@ -1,14 +1,14 @@
 //! Compiles WGSL with Mesa's RADV driver for an AMD GPU that is not there.
 //!
-//! `RADV_FORCE_FAMILY` lets the driver stand up a device with no hardware behind it. The kernel is
-//! translated with naga as wgpu does it, a pipeline is made, and the compiler's own statistics and its
-//! assembly are read back. Nothing is executed.
+//! `RADV_FORCE_FAMILY` makes the driver open a device without hardware behind it. The kernel is translated
+//! with naga as in wgpu, a pipeline is created, and the compiler's statistics and assembly are read back.
+//! Nothing is executed.
 
 use ash::vk;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 
-/// What the compiler says of a kernel.
+/// The compiler's statistics and assembly of a kernel.
 pub struct Compiled {
     /// Registers, spills, code size and so on, under the driver's names.
     pub statistics: BTreeMap<String, f64>,
@@ -16,7 +16,7 @@ pub struct Compiled {
     pub assembly: String,
 }
 
-/// A device of the driver, with no hardware behind it.
+/// A device of the driver, without hardware behind it.
 pub struct Radv {
     instance: ash::Instance,
     device: ash::Device,
@@ -27,7 +27,7 @@ pub struct Radv {
 }
 
 impl Radv {
-    /// Opens the device that the driver was told to pretend.
+    /// Opens the device that the driver pretends to have.
     pub fn open() -> Result<Radv, String> {
         // SAFETY: the loader is the system's; the objects made here are destroyed in `drop`, and
         // each structure lives until the call that reads it returns.

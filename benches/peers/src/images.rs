@@ -32,7 +32,7 @@ impl Images {
         Images { pixels, labels, next: 0 }
     }
 
-    /// The next images, from the start again after the last.
+    /// The next images. After the last, it starts again from the first.
     pub fn batch(&mut self, size: usize) -> Batch {
         let mut batch = Batch { images: Vec::with_capacity(size * PIXELS), labels: Vec::with_capacity(size) };
         for _ in 0..size {
@@ -45,7 +45,7 @@ impl Images {
     }
 }
 
-/// The bytes that follow the header of an IDX file. Nothing is allocated but them, as memory is measured.
+/// The bytes after the header of an IDX file. Nothing else is allocated, because memory is measured.
 fn read(name: &str, header: usize, count: usize) -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/mnist/").to_owned() + name;
     let file = File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));

@@ -1,5 +1,5 @@
-//! What the peers share: the list of work, the batches, the clock, and the lines they print. A peer
-//! supplies no more than how its library does the work ([`Peer`]), so that all do the same.
+//! The peers' common part: the list of work, the batches, the clock, and the printed lines. A peer only
+//! implements the work with its library ([`Peer`]), so that all do the same.
 
 mod images;
 mod measure;
@@ -17,7 +17,7 @@ pub trait Peer {
     /// Its name in the table.
     const NAME: &'static str;
 
-    /// Opens the adapter that it takes by itself.
+    /// Opens the peer's default adapter.
     fn open() -> Self;
 
     /// The adapter's name and driver.
@@ -29,11 +29,11 @@ pub trait Peer {
     /// The seed network's logits, in evaluation.
     fn inference(&self, batch: usize) -> Box<dyn Network + '_>;
 
-    /// An operator by itself; with `backward` its gradients, too, from a gradient of its output.
+    /// A single operator; with `backward` also its gradients, from a gradient of its output.
     fn operator(&self, operator: &Operator, backward: bool) -> Box<dyn Repeat + '_>;
 }
 
-/// A network that is fed with batches.
+/// A network that takes batches.
 pub trait Network {
     /// Uploads the batch and runs a step. May return before the device is done.
     fn step(&mut self, batch: Batch);
@@ -47,10 +47,10 @@ pub trait Network {
 
 /// Work that is done again and again.
 pub trait Repeat {
-    /// Does it [`passes`](Repeat::passes) times. May return before the device is done.
+    /// Does the work [`passes`](Repeat::passes) times. May return before the device is done.
     fn run(&mut self);
 
-    /// How often one run does it.
+    /// How often one run does the work.
     fn passes(&self) -> usize {
         1
     }
@@ -125,7 +125,7 @@ fn measure<P: Peer>(peer: &P, work: &Work, short: bool, started: Instant) -> Vec
     }
 }
 
-/// An operator's forward pass, and with `backward` both passes less the forward one.
+/// Measures an operator's forward pass, and with `backward` both passes minus the forward pass.
 fn measure_operator<P: Peer>(
     peer: &P,
     operator: &Operator,
@@ -143,7 +143,7 @@ fn measure_operator<P: Peer>(
     let mut both = peer.operator(operator, true);
     let seconds = clock.time([forward.as_mut(), both.as_mut()]);
     let rates = |work: f64, of: &dyn Fn(&[f64; 2]) -> f64| seconds.iter().map(|s| work / of(s)).collect();
-    // A single difference may be lost in noise, the median of all is not.
+    // A single difference may be lost in noise; the median of all is not.
     let differences: Vec<f64> = seconds.iter().map(|[f, b]| b - f).filter(|&d| d > 0.0).collect();
     assert!(median(&differences) > 0.0, "{operator}: both passes take no longer than one");
     vec![

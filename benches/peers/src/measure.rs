@@ -1,15 +1,15 @@
-//! The clock and what it finds.
+//! The clock and its figures.
 
 use crate::Repeat;
 use std::time::{Duration, Instant};
 
 /// How long and how often to measure.
 pub struct Clock {
-    /// Runs and time before the clock counts: caches fill, libraries tune themselves.
+    /// Runs and time before the clock counts, in which caches fill and libraries tune themselves.
     warm_up: (usize, Duration),
-    /// Length of a sample, at the least.
+    /// The least length of a sample.
     window: Duration,
-    /// Samples wanted, and how many must be even where they take longer than `enough`.
+    /// Number of samples, and the least number if they take longer than `enough`.
     samples: (usize, usize),
     enough: Duration,
 }
@@ -75,7 +75,7 @@ fn sample(work: &mut dyn Repeat, runs: usize) -> f64 {
     start.elapsed().as_secs_f64() / (runs * work.passes()) as f64
 }
 
-/// Something measured, and the samples of it.
+/// A measured quantity and its samples.
 pub struct Figure {
     name: String,
     unit: &'static str,
@@ -101,7 +101,7 @@ impl Figure {
     }
 }
 
-/// The middle one, or the mean of the two in the middle; not a number where there are none.
+/// The middle sample, or the mean of the two in the middle; NaN without samples.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -113,7 +113,7 @@ pub fn median(samples: &[f64]) -> f64 {
     }
 }
 
-/// The most memory this process has held so far, in thousand thousand bytes, where the system tells.
+/// The most memory that this process has held so far, in 10^6 bytes, if the system tells.
 pub fn peak_resident_megabytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,13 +1,13 @@
-//! The work that is compared, by name. The table of requirements (`compare`) goes by the figures'
-//! names, which are made here and in `lib.rs`.
+//! The work to compare, by name. The table of requirements (in `compare`) refers to the figures' names, which
+//! are made here and in `lib.rs`.
 
 use std::fmt;
 
 /// A thing to measure; each runs in a process of its own.
 pub struct Work {
-    /// What the command line calls it.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What is done.
+    /// The kind of work.
     pub kind: Kind,
 }
 
@@ -23,7 +23,7 @@ pub enum Kind {
     Operator {
         /// Which, and its sizes.
         operator: Operator,
-        /// What its backward pass is called, where it is measured.
+        /// Name of its backward pass, if that is measured.
         backward: Option<&'static str>,
     },
 }
@@ -37,7 +37,7 @@ pub enum Operator {
     Conv2d(Conv2d),
     /// Two by two, on `[64, 32, 14, 14]`.
     MaxPool,
-    /// By the batch's statistics, on `[64, 32, 14, 14]`.
+    /// With the batch's statistics, on `[64, 32, 14, 14]`.
     BatchNorm,
 }
 
@@ -60,7 +60,7 @@ impl Conv2d {
     }
 }
 
-/// What pooling and batch norm run on: the seed network's second convolution's output.
+/// The input of pooling and batch norm: the output of the seed network's second convolution.
 pub const IMAGES: [usize; 4] = [64, 32, 14, 14];
 
 /// Contents for an operand: the same for all peers, between -0.5 and 0.5.
@@ -82,7 +82,7 @@ const fn on_images(name: &'static str, operator: Operator) -> Work {
     Work { name, kind: Kind::Operator { operator, backward: Some("backward") } }
 }
 
-/// All of it.
+/// All work.
 pub const ALL: &[Work] = &[
     Work { name: "train64", kind: Kind::Training(64) },
     Work { name: "train256", kind: Kind::Training(256) },
@@ -112,8 +112,8 @@ pub const ALL: &[Work] = &[
 ];
 
 impl Operator {
-    /// The unit of its rate, and the thousand millions of floating-point operations or nominal bytes
-    /// of its forward pass and of all its gradients.
+    /// The unit of its rate, and the 10^9 floating-point operations or nominal bytes of its forward pass and
+    /// of all its gradients.
     pub fn giga(&self) -> (&'static str, [f64; 2]) {
         let tensor = 4.0 * IMAGES.iter().product::<usize>() as f64;
         let (unit, work) = match *self {

@@ -3,11 +3,12 @@
 use crate::nn::{AvgPool2d, Conv2d, Flatten, Linear, Sequential, Tanh};
 
 /// LeNet-5 of LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document
-/// recognition", as it is built today: each map of the second convolution sees all of the first's, pooling
-/// has no coefficients, and the last layer is linear. Images are \[n, inputs, 28, 28], padded to the
+/// recognition", as it is built today: each map of the second convolution takes all maps of the first,
+/// pooling has no coefficients, and the last layer is linear. Images are \[n, inputs, 28, 28], padded to the
 /// paper's 32 x 32.
 ///
-/// 61,706 parameters for one channel and ten classes, in `conv1`, `conv2`, `fc1`, `fc2` and `fc3`. They start as PyTorch's layers do.
+/// 61,706 parameters for one channel and ten classes, in `conv1`, `conv2`, `fc1`, `fc2` and `fc3`, with the
+/// initial values of PyTorch's layers.
 pub fn lenet5(inputs: usize, classes: usize) -> Sequential {
     Sequential::new()
         .add("conv1", Conv2d::new(inputs, 6, [5, 5]).padding([2, 2]))

@@ -3,8 +3,7 @@
 use crate::graph::{Fan, Init, Nonlinearity};
 use crate::nn::{BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, Parallel, Relu6, Sequential};
 
-/// Of each stage the expansion, the channels, the number of blocks and the first one's stride: the
-/// paper's table 2.
+/// Expansion, channels, number of blocks and first stride of each stage: the paper's table 2.
 const STAGES: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -22,8 +21,8 @@ const LAST: usize = 1280;
 /// MobileNetV2 of Sandler, Howard, Zhu, Zhmoginov and Chen (2018), "MobileNetV2: inverted residuals and
 /// linear bottlenecks", of width 1: 3,504,872 parameters for three channels and a thousand classes.
 ///
-/// Images are \[n, inputs, h, w] of any size, in the paper 224 x 224. Names and first contents are torchvision's:
-/// `features.0.0.weight`, `features.1.conv.0.0.weight`, `classifier.1.weight`.
+/// Images are \[n, inputs, h, w] of any size; 224 x 224 in the paper. Names and initial values are
+/// torchvision's: `features.0.0.weight`, `features.1.conv.0.0.weight`, `classifier.1.weight`.
 pub fn mobilenet_v2(inputs: usize, classes: usize) -> Sequential {
     let mut features = Sequential::new().push(convolution(inputs, FIRST, 3, 2, 1));
     let mut from = FIRST;
@@ -44,8 +43,8 @@ pub fn mobilenet_v2(inputs: usize, classes: usize) -> Sequential {
         .add("classifier", classifier)
 }
 
-/// A 1x1 convolution to more channels, a 3x3 one of each by itself, a 1x1 one to few without an
-/// activation; where the shape stays, the input is added.
+/// A 1x1 convolution to more channels, a depthwise 3x3 one, and a 1x1 one to fewer channels without an
+/// activation. If the shape does not change, the input is added.
 fn inverted_residual(inputs: usize, outputs: usize, expansion: usize, stride: usize) -> Parallel {
     let hidden = inputs * expansion;
     let expand = match expansion {
@@ -60,12 +59,12 @@ fn inverted_residual(inputs: usize, outputs: usize, expansion: usize, stride: us
     if stride == 1 && inputs == outputs { block.identity() } else { block }
 }
 
-/// A convolution without a bias. It starts as torchvision's do.
+/// A convolution without a bias, with torchvision's initial values.
 fn bare(convolution: Conv2d) -> Conv2d {
     convolution.bias(false).init(Init::kaiming_normal(Fan::Out, Nonlinearity::Relu))
 }
 
-/// A convolution that keeps the size but for its stride, batch norm and ReLU6.
+/// A convolution with padding for the same size (before its stride), batch norm and ReLU6.
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize, groups: usize) -> Sequential {
     let convolution =
         Conv2d::new(inputs, outputs, [kernel; 2]).stride([stride; 2]).padding([kernel / 2; 2]).groups(groups);

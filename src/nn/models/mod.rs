@@ -1,9 +1,9 @@
-//! Networks that are known by a name, with the layers, names of parameters and initial values that they are
-//! published with, so that files of their weights fit.
+//! Networks from the literature, with their published layers, parameter names and initial values, so that
+//! published weights load.
 //!
-//! Each is a [`Sequential`](super::Sequential) of images of `inputs` channels to logits of `classes` classes.
-//! Weights of torchvision's networks become a file that [`Weights::load`](crate::Weights::load) reads by
-//! three lines of Python:
+//! Each is a [`Sequential`](super::Sequential) from images of `inputs` channels to logits of `classes`
+//! classes. Three lines of Python write torchvision's weights to a file for
+//! [`Weights::load`](crate::Weights::load):
 //!
 //! ```python
 //! import torchvision

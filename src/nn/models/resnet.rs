@@ -19,11 +19,12 @@ pub fn resnet50(inputs: usize, classes: usize) -> Sequential {
     ResNet::bottleneck([3, 4, 6, 3]).build(inputs, classes)
 }
 
-/// What residual networks differ in.
+/// Settings of a residual network.
 ///
-/// Images are \[n, inputs, h, w] of any size: a 7x7 convolution and max pooling, each of stride 2, four
-/// stages of blocks, of which the last three begin with stride 2, the mean of each channel, a linear
-/// layer. Names and first contents are torchvision's: `layer2.0.conv1.weight`, `layer2.0.downsample.0.weight`, `fc.bias`.
+/// Images are \[n, inputs, h, w] of any size. The network is a 7x7 convolution and max pooling, each of
+/// stride 2; four stages of blocks, where the last three stages begin with stride 2; the mean of each
+/// channel; a linear layer. Names and initial values are torchvision's: `layer2.0.conv1.weight`,
+/// `layer2.0.downsample.0.weight`, `fc.bias`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResNet {
     blocks: [usize; 4],
@@ -32,26 +33,26 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// Blocks of two 3x3 convolutions; `blocks` is how many each stage has.
+    /// Blocks of two 3x3 convolutions. `blocks` is the number of blocks in each stage.
     pub fn basic(blocks: [usize; 4]) -> Self {
         ResNet { blocks, width: 64, bottleneck: false }
     }
 
-    /// Blocks of a 1x1, a 3x3 and a 1x1 convolution, of which the last has four times the channels. A
-    /// stage's stride is the 3x3 convolution's, as in torchvision; in the paper it is the first 1x1's.
+    /// Blocks of a 1x1, a 3x3 and a 1x1 convolution, where the last has four times the channels. The 3x3
+    /// convolution has the stage's stride, as in torchvision; in the paper the first 1x1 has it.
     pub fn bottleneck(blocks: [usize; 4]) -> Self {
         ResNet { blocks, width: 64, bottleneck: true }
     }
 
-    /// Channels of the first stage's 3x3 convolutions, 64 by default. Each further stage has twice as
-    /// many.
+    /// Sets the channels of the first stage's 3x3 convolutions, 64 by default. Each further stage doubles
+    /// them.
     #[must_use]
     pub fn width(mut self, width: usize) -> Self {
         self.width = width;
         self
     }
 
-    /// The network, of `inputs` channels to logits of `classes` classes.
+    /// Builds the network, from `inputs` channels to logits of `classes` classes.
     pub fn build(&self, inputs: usize, classes: usize) -> Sequential {
         let mut net = Sequential::new()
             .add("conv1", convolution(inputs, self.width, 7, 2))
@@ -72,13 +73,13 @@ impl ResNet {
         net.add("avgpool", GlobalAvgPool2d).add("flatten", Flatten).add("fc", Linear::new(from, classes))
     }
 
-    /// Channels that a block gives whose 3x3 convolution has `width`.
+    /// Output channels of a block whose 3x3 convolution has `width` channels.
     fn outputs(&self, width: usize) -> usize {
         if self.bottleneck { width.saturating_mul(4) } else { width }
     }
 
-    /// The convolutions, the input added to them, and ReLU. Where the shape changes, the input goes
-    /// through a 1x1 convolution first.
+    /// The convolutions plus the input, then ReLU. If the shape changes, the input goes through a 1x1
+    /// convolution first.
     fn block(&self, inputs: usize, width: usize, stride: usize) -> Sequential {
         let outputs = self.outputs(width);
         let main = if self.bottleneck {
@@ -111,7 +112,7 @@ impl ResNet {
     }
 }
 
-/// A convolution that keeps the size but for its stride. It starts as torchvision's do.
+/// A convolution with padding for the same size (before its stride), with torchvision's initial values.
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
     Conv2d::new(inputs, outputs, [kernel; 2])
         .stride([stride; 2])

@@ -2,22 +2,22 @@
 
 use crate::nn::{BatchNorm, Conv2d, ConvTranspose2d, MaxPool2d, Parallel, Relu, Sequential};
 
-/// Times that the image is halved.
+/// How often the image is halved.
 const DEPTH: usize = 4;
 
 /// U-Net of Ronneberger, Fischer and Brox (2015), "U-Net: convolutional networks for biomedical image
-/// segmentation", as Buda, Saha and Mazurowski (2019) have it: padded, so that the output is as large as
-/// the input, with batch norm, and `width` channels in the first stage.
+/// segmentation", in the variant of Buda, Saha and Mazurowski (2019): padded, so that the output is as large
+/// as the input, with batch norm, and with `width` channels in the first stage.
 ///
-/// Images are \[n, inputs, h, w], h and w multiples of 16; the output is \[n, classes, h, w]. Logits: there is
-/// no sigmoid at the end. 7,763,041 parameters for three channels, one class and width 32, with names such
-/// as `encoder1.enc1conv1.weight`, `upconv4.bias` and `conv.weight`. Parameters start as PyTorch's layers do.
+/// Images are \[n, inputs, h, w], h and w multiples of 16; the output is logits \[n, classes, h, w], without
+/// a sigmoid. 7,763,041 parameters for three channels, one class and width 32, with names such as
+/// `encoder1.enc1conv1.weight`, `upconv4.bias` and `conv.weight`, and the initial values of PyTorch's layers.
 pub fn unet(inputs: usize, classes: usize, width: usize) -> Sequential {
     let channels = |stage: usize| match stage {
         0 => inputs,
         _ => width.saturating_mul(1 << (stage - 1)),
     };
-    // From the bottom up: each stage wraps what is below it.
+    // Built from the bottom up: each stage wraps the stages below.
     let mut below =
         Sequential::new().add("bottleneck", convolutions("bottleneck", channels(DEPTH), channels(DEPTH + 1)));
     for stage in (1..=DEPTH).rev() {

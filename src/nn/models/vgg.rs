@@ -9,18 +9,18 @@ use crate::nn::{
 const A: [&[usize]; 5] = [&[64], &[128], &[256, 256], &[512, 512], &[512, 512]];
 const D: [&[usize]; 5] = [&[64, 64], &[128, 128], &[256, 256, 256], &[512, 512, 512], &[512, 512, 512]];
 
-/// Height and width of what the linear layers see.
+/// Height and width of the linear layers' input.
 const PLANE: usize = 7;
 
 /// VGG-11 of Simonyan and Zisserman (2014), "Very deep convolutional networks for large-scale image
 /// recognition", configuration A: 132,863,336 parameters for three channels and a thousand classes.
 ///
-/// Images are \[n, inputs, h, w], at least 32 x 32, in the paper 224 x 224: what the convolutions make of
-/// them is averaged to 7 x 7, as in torchvision. Names and first contents are torchvision's: `features.0.weight`,
+/// Images are \[n, inputs, h, w], at least 32 x 32; 224 x 224 in the paper. The convolutions' output is
+/// averaged to 7 x 7, as in torchvision. Names and initial values are torchvision's: `features.0.weight`,
 /// `classifier.6.bias`.
 ///
-/// The first linear layer's weight is one tensor of 411 MB, so that the adapter has to bind more than the 128
-/// MiB which WebGPU promises.
+/// The first linear layer's weight is one tensor of 411 MB. The adapter has to bind more than the 128 MiB
+/// that WebGPU guarantees.
 pub fn vgg11(inputs: usize, classes: usize) -> Sequential {
     vgg(A, false, inputs, classes)
 }

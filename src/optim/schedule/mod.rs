@@ -1,5 +1,5 @@
-//! Schedules: the learning rate of every step, as PyTorch's schedulers have them. Numbers on the host; what
-//! goes by a metric is a [`Plateau`].
+//! Schedules: the learning rate of every step, by the formulas of PyTorch's schedulers. They compute on the
+//! host. [`Plateau`] is the one that depends on a metric.
 
 mod one_cycle;
 mod plateau;
@@ -10,8 +10,8 @@ pub use plateau::{Plateau, PlateauOptions, Preferred};
 use crate::error::{Error, Result};
 use std::f64::consts::PI;
 
-/// A learning rate for every step, counted from 0. PyTorch's schedulers count epochs or steps alike:
-/// [`rate`](Schedule::rate) is what the optimizer has after that many calls of `scheduler.step()`.
+/// A learning rate for every step, counted from 0. [`rate`](Schedule::rate) is the rate that PyTorch's
+/// optimizer has after that many calls of `scheduler.step()`. As there, a step may also be an epoch.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -28,11 +28,12 @@ use std::f64::consts::PI;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// The schedules that it is made of, each behind those it refers to by their places; the last is itself.
+    /// The parts of the schedule. Each comes after the parts that it refers to by index; the last is the
+    /// whole.
     parts: Vec<Part>,
 }
 
-/// A schedule, or what is made of two.
+/// A simple schedule, or a combination of two.
 #[derive(Clone, PartialEq, Debug)]
 struct Part {
     base: f64,
@@ -55,11 +56,11 @@ enum Curve {
     Times(Place, Place),
 }
 
-/// Where a part stands among others.
+/// Index of a part.
 type Place = usize;
 
 impl Schedule {
-    /// The same rate for ever.
+    /// The same rate in every step.
     ///
     /// # Errors
     /// A rate that is not above 0 and finite.
@@ -115,8 +116,8 @@ impl Schedule {
         Schedule::of(rate, Curve::Cosine { steps, minimum })
     }
 
-    /// From `rate` to `minimum` along half a cosine of `first` steps, then anew along ever `growth` times as
-    /// many: PyTorch's `CosineAnnealingWarmRestarts` with `T_0` and `T_mult`.
+    /// From `rate` to `minimum` along half a cosine of `first` steps, then again and again, each time along
+    /// `growth` times as many steps: PyTorch's `CosineAnnealingWarmRestarts` with `T_0` and `T_mult`.
     ///
     /// # Errors
     /// A rate that is not above 0 and finite; a minimum that is not at least 0 and finite; no first steps,
@@ -129,7 +130,7 @@ impl Schedule {
     }
 
     /// From `start rate` to `end rate` in equal changes over `steps` steps, then constant: PyTorch's
-    /// `LinearLR`, with which learning warms up.
+    /// `LinearLR`. Use it to warm up.
     ///
     /// # Errors
     /// A rate that is not above 0 and finite; a start that is not above 0 and at most 1; an end that is
@@ -154,7 +155,7 @@ impl Schedule {
     /// Up and down once: PyTorch's `OneCycleLR`.
     ///
     /// # Errors
-    /// A setting out of the range that [`OneCycle`] gives.
+    /// A setting out of the range that [`OneCycle`] states.
     pub fn one_cycle(cycle: OneCycle) -> Result<Self> {
         cycle.check()?;
         Schedule::of(cycle.max_rate, Curve::OneCycle(cycle))
@@ -166,7 +167,8 @@ impl Schedule {
         self.with(next, |first, next| Curve::Then { first, steps, next })
     }
 
-    /// This schedule's rate times what `other` makes of its own: PyTorch's `ChainedScheduler`.
+    /// This schedule's rate times the factor by which `other` changes its own base rate: PyTorch's
+    /// `ChainedScheduler`.
     #[must_use]
     pub fn times(self, other: Schedule) -> Self {
         self.with(other, Curve::Times)
@@ -174,7 +176,8 @@ impl Schedule {
 
     /// The learning rate of step `step`.
     pub fn rate(&self, step: u64) -> f64 {
-        // What is still to be done, the next on top, and what came of what is done. Schedules nest as deeply as they like.
+        // Open tasks, the next on top, and finished rates: a stack instead of recursion, because schedules
+        // nest to any depth.
         let (mut open, mut rates) = (vec![Task::Rate(self.parts.len() - 1, step)], Vec::new());
         while let Some(task) = open.pop() {
             match task {
@@ -196,7 +199,7 @@ impl Schedule {
         rates.pop().unwrap_or(0.0)
     }
 
-    /// The rates of all steps, from step 0 on.
+    /// The rates of all steps, starting at step 0.
     pub fn rates(&self) -> impl Iterator<Item = f64> + '_ {
         (0..).map(|step| self.rate(step))
     }
@@ -210,8 +213,8 @@ impl Schedule {
         self.parts.last().expect("a schedule has a part")
     }
 
-    /// This and another schedule as one, which starts from this one's rate. The shorter list moves, so that building a
-    /// long one part by part takes no time from either end.
+    /// Joins two schedules to one, whose base rate is this one's. The shorter list is moved, so building a
+    /// long schedule part by part is fast from either end.
     fn with(self, other: Schedule, join: impl FnOnce(Place, Place) -> Curve) -> Self {
         let base = self.last().base;
         let swapped = self.parts.len() < other.parts.len();
@@ -232,16 +235,16 @@ impl Schedule {
     }
 }
 
-/// A step of computing a rate.
+/// A task in computing a rate.
 enum Task {
     /// The rate of a part at a step.
     Rate(Place, u64),
-    /// The last rate but one times what the last made of this one.
+    /// Multiplies the last rate but one by the last rate over this base rate.
     Times(f64),
 }
 
 impl PartialEq for Schedule {
-    /// Whether both are made of the same parts in the same way.
+    /// Whether both consist of the same parts in the same combination.
     fn eq(&self, other: &Schedule) -> bool {
         let mut open = vec![(self.parts.len() - 1, other.parts.len() - 1)];
         while let Some((one, two)) = open.pop() {
@@ -269,7 +272,7 @@ impl PartialEq for Schedule {
 }
 
 impl Part {
-    /// The rate of what is made of no others.
+    /// The rate of a simple schedule.
     fn rate(&self, step: u64) -> f64 {
         let base = self.base;
         let cosine = |minimum: f64, at: u64, steps: u64| {
@@ -305,7 +308,7 @@ impl Part {
     }
 }
 
-/// Fails unless `value` passes and is finite.
+/// Fails unless `passes` holds and `value` is finite.
 fn check(setting: &'static str, value: f64, passes: bool, expected: &str) -> Result<()> {
     if passes && value.is_finite() {
         return Ok(());

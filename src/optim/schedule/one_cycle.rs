@@ -4,7 +4,7 @@ use super::{check, check_steps};
 use crate::error::Result;
 use std::f64::consts::PI;
 
-/// How a rate goes from one value to another.
+/// How a rate moves from one value to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Annealing {
     /// Along half a cosine.
@@ -13,23 +13,24 @@ pub enum Annealing {
     Linear,
 }
 
-/// The learning rate goes up, down again, and on down to next to nothing: PyTorch's `OneCycleLR`, with its
-/// names, but for momentum, which does not change.
+/// The learning rate rises, falls back, and falls further to nearly zero: PyTorch's `OneCycleLR`, with its
+/// names. Momentum does not change.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OneCycle {
     /// The largest rate; above 0.
     pub max_rate: f64,
-    /// Steps of the whole cycle, of which the last has the smallest rate, and any after it too; at least 1.
+    /// Steps of the whole cycle, at least 1. The last step, and any after it, has the smallest rate.
     pub total_steps: u64,
-    /// Part of the steps in which the rate rises, 0.3 by default; from 0 to 1.
+    /// Fraction of the steps in which the rate rises, from 0 to 1; 0.3 by default.
     pub pct_start: f64,
     /// How the rate changes, [`Annealing::Cosine`] by default.
     pub anneal_strategy: Annealing,
-    /// The first rate is `max_rate / div_factor`, 25 by default; above 0.
+    /// The first rate is `max_rate / div_factor`. Above 0; 25 by default.
     pub div_factor: f64,
-    /// The last rate is the first over this, 10,000 by default; above 0.
+    /// The last rate is the first one divided by this. Above 0; 10,000 by default.
     pub final_div_factor: f64,
-    /// Whether the rate falls as long as it rose and to the first rate, and only then to the last.
+    /// Whether the rate first falls to the first rate, in as many steps as it rose, and only then to the
+    /// last.
     pub three_phase: bool,
 }
 
@@ -59,7 +60,7 @@ impl OneCycle {
         let step = step.min(self.total_steps - 1) as f64;
         let first = self.max_rate / self.div_factor;
         let last = first / self.final_div_factor;
-        // Steps at which the rate is largest, and at which the last one has come.
+        // The steps of the largest rate and of the last rate.
         let (top, end) = (self.pct_start * self.total_steps as f64 - 1.0, self.total_steps as f64 - 1.0);
         let (rise, fall) = ((0.0, top, first, self.max_rate), (top, end, self.max_rate, last));
         let phases = if self.three_phase {

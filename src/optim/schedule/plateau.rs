@@ -1,4 +1,4 @@
-//! A learning rate that falls when a metric no longer gets better.
+//! A learning rate that falls when a metric stops improving.
 
 use super::check;
 use crate::error::Result;
@@ -6,30 +6,30 @@ use crate::error::Result;
 /// Which values of a metric are better.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Preferred {
-    /// Smaller ones, as of a loss.
+    /// Smaller ones, as for a loss.
     Smaller,
-    /// Larger ones, as of an accuracy.
+    /// Larger ones, as for an accuracy.
     Larger,
 }
 
-/// Settings of a [`Plateau`]; PyTorch's by default.
+/// Settings of a [`Plateau`]. The defaults are PyTorch's.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PlateauOptions {
     /// Which values of the metric are better: smaller ones by default.
     pub preferred: Preferred,
-    /// Factor of the rate when it falls, 0.1 by default; at least 0 and below 1.
+    /// Factor that the rate is multiplied by when it falls, at least 0 and below 1; 0.1 by default.
     pub factor: f64,
-    /// Number of metrics in a row that are not better and change nothing yet, 10 by default.
+    /// Number of metrics in a row without improvement before the rate falls at the next, 10 by default.
     pub patience: u64,
-    /// How much better a metric must be to count, 1e-4 by default; at least 0.
+    /// How much better a metric must be to count as an improvement, at least 0; 1e-4 by default.
     pub threshold: f64,
-    /// Whether the threshold is a part of the best metric, as by default, and not an amount.
+    /// Whether the threshold is relative to the best metric. On by default; otherwise it is absolute.
     pub relative: bool,
-    /// Number of metrics after a fall that do not count as worse, 0 by default.
+    /// Number of metrics after a fall that never count as lack of improvement, 0 by default.
     pub cooldown: u64,
     /// The smallest rate, 0 by default.
     pub min_rate: f64,
-    /// A fall by no more than this is not made, 1e-8 by default.
+    /// A change of the rate by no more than this is left out, 1e-8 by default.
     pub eps: f64,
 }
 
@@ -48,7 +48,7 @@ impl Default for PlateauOptions {
     }
 }
 
-/// A learning rate that falls when a metric no longer gets better: PyTorch's `ReduceLROnPlateau`.
+/// A learning rate that falls when a metric stops improving: PyTorch's `ReduceLROnPlateau`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plateau {
     options: PlateauOptions,
@@ -62,7 +62,7 @@ impl Plateau {
     /// Starts with this rate.
     ///
     /// # Errors
-    /// A rate that is not above 0 and finite; settings out of their ranges.
+    /// A rate that is not above 0 and finite; settings out of range.
     pub fn new(rate: f64, options: PlateauOptions) -> Result<Self> {
         check("rate", rate, rate > 0.0, "above 0")?;
         check("factor", options.factor, (0.0..1.0).contains(&options.factor), "at least 0 and below 1")?;
@@ -74,12 +74,13 @@ impl Plateau {
         Ok(Plateau { options, rate, best: None, bad: 0, cooling: 0 })
     }
 
-    /// The learning rate now.
+    /// The current learning rate.
     pub fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// Takes in a metric, of an epoch or an evaluation, and gives the rate from here on. NaN is never better.
+    /// Takes a new metric, of an epoch or an evaluation, and returns the rate from here on. NaN is never an
+    /// improvement.
     pub fn step(&mut self, metric: f64) -> f64 {
         if self.is_better(metric) {
             (self.best, self.bad) = (Some(metric), 0);
@@ -103,7 +104,7 @@ impl Plateau {
     fn is_better(&self, metric: f64) -> bool {
         let PlateauOptions { threshold, relative, preferred, .. } = self.options;
         let Some(best) = self.best else {
-            // What the first is compared with is worse than anything but itself.
+            // The first metric is compared with the worst possible one.
             return match preferred {
                 Preferred::Smaller => metric < f64::INFINITY,
                 Preferred::Larger => metric > f64::NEG_INFINITY,

@@ -1,4 +1,4 @@
-//! The work done with burn, on its wgpu backend, with fusion and autotuning.
+//! Does the work with burn on its wgpu backend, with fusion and autotuning.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -105,7 +105,7 @@ fn images(batch: Vec<f32>, device: &Device) -> Tensor<4> {
 
 struct Training<'d> {
     device: &'d Device,
-    /// Always there between steps: a step takes it and gives back another.
+    /// Present between steps: a step takes it and puts back the updated one.
     model: Option<Model>,
     optimizer: ModuleOptimizer,
     loss: Option<Tensor<1>>,

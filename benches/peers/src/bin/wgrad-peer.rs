@@ -1,4 +1,4 @@
-//! The work done with wgrad.
+//! Does the work with wgrad.
 
 use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Conv2d;
@@ -53,11 +53,11 @@ fn network() -> nn::Sequential {
         .add("fc2", nn::Linear::new(600, 10))
 }
 
-/// Passes of an operator in a step: a step is one submission, of which none has but one kernel in a network, and
-/// the peer too sends several launches at a time.
+/// Passes of an operator in a step. A step is one submission; in a network none has only one kernel, and the
+/// other peer also sends several launches at a time.
 const PASSES: usize = 8;
 
-/// A session, and the values that a batch is written to and the loss read from.
+/// A session, the inputs that a batch is written to, and the loss.
 struct Step {
     session: Session,
     images: Option<Value>,
@@ -69,10 +69,10 @@ impl Step {
     fn training(device: &Device, batch: usize) -> Result<Step> {
         let mut graph = Graph::new();
         let images = graph.input("images", [batch, 1, 28, 28])?;
-        let labels = graph.labels("labels", batch)?;
+        let labels = graph.input_i32("labels", batch)?;
         let logits = network().forward(&mut graph, images, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
-        let rate = graph.scalar("learning_rate")?;
+        let rate = graph.input_scalar("learning_rate")?;
         optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
         let mut session = session(device, &graph, &[loss])?;
         session.write_scalar(rate, 0.01)?;
@@ -150,7 +150,7 @@ impl Repeat for Step {
     }
 }
 
-/// A graph of one operator, again and again, and the inputs that want contents.
+/// A graph that applies one operator several times, and the inputs to write.
 #[derive(Default)]
 struct Operands {
     graph: Graph,
@@ -158,7 +158,7 @@ struct Operands {
 }
 
 impl Operands {
-    /// The input of this name, made once for all passes.
+    /// The input of this name, shared by all passes.
     fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
         if let Some(value) = self.graph.find(name) {
             return Ok(value);
@@ -168,7 +168,7 @@ impl Operands {
         Ok(value)
     }
 
-    /// The operator's output, and what gradients are taken by.
+    /// The operator's output, and the values to differentiate by.
     fn apply(&mut self, operator: &Operator, pass: usize) -> Result<(Value, Vec<Value>)> {
         Ok(match *operator {
             Operator::Matmul { m, k, n } => {

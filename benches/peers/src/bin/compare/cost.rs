@@ -1,4 +1,4 @@
-//! What a peer costs before it does anything: starting with nothing cached, crates, a clean build.
+//! Costs of a peer before it does anything: a start with nothing cached, crates, a clean build.
 
 use crate::cargo;
 use crate::package;
@@ -26,7 +26,7 @@ pub fn crates(peer: Peer) -> Result<Said, String> {
     let mut command = cargo();
     command.args(["tree", "--locked", "--edges", "normal,build", "--prefix", "depth", "--format", " {p}"]);
     match peer {
-        // Wgrad's own lock file says what its users get.
+        // wgrad's own lock file lists what its users get.
         Peer::Wgrad => command.arg("--manifest-path").arg(package().join("../../Cargo.toml")),
         Peer::Burn => command.args(["--features", "burn"]),
     };
@@ -38,8 +38,8 @@ pub fn crates(peer: Peer) -> Result<Said, String> {
     Ok(said(peer, "crates compiled", "crates", crates as f64))
 }
 
-/// Number of crates that `library` needs, itself included, from a tree whose lines start with their
-/// depth. A crate's own needs stand below its first line only.
+/// Number of crates that `library` needs, itself included, from a tree whose lines start with their depth. A
+/// crate's dependencies are listed only below its first line.
 fn needed(tree: &str, library: &str) -> usize {
     let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut above: Vec<&str> = Vec::new();
@@ -63,7 +63,7 @@ fn needed(tree: &str, library: &str) -> usize {
     found.len()
 }
 
-/// A build of the peer's program and all it needs, where nothing was built before.
+/// Builds the peer's program and everything it needs from scratch.
 pub fn clean_build(peer: Peer) -> Result<Said, String> {
     let empty = Empty::new(peer)?;
     let start = Instant::now();
@@ -71,7 +71,7 @@ pub fn clean_build(peer: Peer) -> Result<Said, String> {
     Ok(said(peer, "clean release build", "s", start.elapsed().as_secs_f64()))
 }
 
-/// A new folder that goes when this does.
+/// A new folder that is removed on drop.
 struct Empty(PathBuf);
 
 impl Empty {
@@ -89,7 +89,7 @@ impl Empty {
 
 impl Drop for Empty {
     fn drop(&mut self) {
-        // A folder that stays behind in the place for temporary files does no harm.
+        // A temporary folder that stays behind does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

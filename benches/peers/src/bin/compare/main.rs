@@ -1,5 +1,5 @@
-//! Runs the peers in turns and prints one table: what each reaches, their ratio, and whether it is
-//! what wgrad asks of itself.
+//! Runs the peers in turns and prints one table: each peer's figures, their ratio, and whether it meets
+//! wgrad's requirement.
 
 mod cost;
 mod runs;
@@ -88,7 +88,7 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     let mut table = Table::default();
     for work in work::ALL.iter().filter(|w| options.wants(w.name)) {
-        // Not counted: fills the driver's caches, and burn tunes itself and writes down its choices.
+        // Not counted: it fills the driver's caches, and burn tunes itself and saves its choices.
         for peer in Peer::BOTH {
             peer.run(work.name, true, None)?;
         }
@@ -122,7 +122,7 @@ fn compare(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Where this package lies.
+/// The folder of this package.
 fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

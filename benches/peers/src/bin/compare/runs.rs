@@ -12,7 +12,7 @@ pub enum Peer {
     Burn,
 }
 
-/// What a run of a peer said.
+/// The output of a run of a peer.
 pub struct Said {
     pub peer: Peer,
     pub adapter: Option<String>,
@@ -37,7 +37,7 @@ impl Peer {
         }
     }
 
-    /// Builds the program, into a folder of its own if there is one.
+    /// Builds the program, into the folder `target` if there is one.
     pub fn build(self, target: Option<&Path>) -> Result<(), String> {
         let mut command = cargo();
         command.args(["build", "--release", "--locked", "--features", self.name()]);
@@ -52,7 +52,7 @@ impl Peer {
         }
     }
 
-    /// Does one piece of work. With `empty`, an empty folder, the peer finds no cache.
+    /// Runs one piece of work. With `empty`, an empty folder, the peer finds no cache.
     pub fn run(self, work: &str, short: bool, empty: Option<&Path>) -> Result<Said, String> {
         let program = self.program()?;
         let mut command = Command::new(&program);
@@ -61,8 +61,8 @@ impl Peer {
             command.arg("--short");
         }
         if let Some(empty) = empty {
-            // All keep what they compile and choose under the user's caches; burn
-            // takes the working directory's target folder before that, where there is one.
+            // All keep their compiled kernels and choices in the user's cache folder. burn prefers the
+            // working directory's target folder, if there is one.
             command.current_dir(empty).env("XDG_CACHE_HOME", empty);
             for variable in ["WGRAD_CACHE_DIR", "MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"] {
                 command.env(variable, empty);
@@ -76,13 +76,13 @@ impl Peer {
         Ok(self.read(&text))
     }
 
-    /// The program, which cargo has put beside this one.
+    /// The program, in the same folder as this one.
     fn program(self) -> Result<PathBuf, String> {
         let own = std::env::current_exe().map_err(|e| format!("where this program lies is unknown: {e}"))?;
         Ok(own.with_file_name(format!("{}-peer{}", self.name(), std::env::consts::EXE_SUFFIX)))
     }
 
-    /// Lines that are no JSON are a library's own and mean nothing here.
+    /// Ignores lines that are not JSON: libraries print them.
     fn read(self, text: &str) -> Said {
         let lines = || text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let figures = lines().filter_map(|line| {

@@ -1,10 +1,10 @@
-//! Readings gathered by figure, and the table made of them.
+//! Collects readings by figure and prints them as a table.
 
 use crate::runs::{Peer, Said};
 use std::fmt;
 use wgrad_peers::median;
 
-/// What wgrad asks of itself.
+/// wgrad's requirement.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Required {
     /// At least this many times burn's.
@@ -65,7 +65,7 @@ struct Row {
     burn: Vec<f64>,
 }
 
-/// Everything that was said.
+/// All readings.
 #[derive(Default)]
 pub struct Table {
     adapters: Vec<(Peer, String)>,
@@ -73,7 +73,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Takes in what a peer said in one turn.
+    /// Adds a peer's output of one turn.
     pub fn add(&mut self, said: Said) {
         if let Some(adapter) = said.adapter
             && !self.adapters.contains(&(said.peer, adapter.clone()))
