@@ -1,4 +1,5 @@
-//! What the numerics watch found, as plain data. The session finds it (`session/watch`), and an error carries it.
+//! The numerics watch's findings as plain data. A session makes them (`session/watch`), and an error carries
+//! them.
 
 use std::fmt;
 
@@ -37,13 +38,13 @@ pub struct NodeFault {
 /// Contents that were not finite before a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SourceFault {
-    /// What it is.
+    /// Its kind.
     pub kind: SourceKind,
     /// Its name.
     pub name: String,
     /// Elements that were not finite.
     pub elements: u64,
-    /// Flat index of the first of them, where it is known.
+    /// Flat index of the first of them, if it is known.
     pub position: Option<u64>,
 }
 

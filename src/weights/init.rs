@@ -183,7 +183,7 @@ impl<'d> Filler<'d> {
     fn upload(&mut self) -> Result<()> {
         if let Some(page) = self.pages.get(self.page) {
             let written = self.device.write(page, self.start, bytemuck::cast_slice(&self.numbers));
-            written.map_err(|e| e.about(&format!("first contents from \"{}\" on", self.first)))?;
+            written.map_err(|e| e.about(&format!("initial values from \"{}\" on", self.first)))?;
         }
         self.numbers = Vec::new();
         Ok(())

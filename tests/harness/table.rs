@@ -35,8 +35,8 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
         "# Tested operators\n\n\
          Written by `{COMMAND}`.\n\n\
          Every variant runs every case and is compared with the reference in f64. An error is the largest\n\
-         difference over the largest magnitude of the reference, of all cases and variants; this run was on a\n\
-         {} adapter. Generated shapes, PyTorch's answers and finite differences are tested besides\n\
+         difference of all cases and variants, relative to the largest magnitude of the reference. This run\n\
+         was on a {} adapter. Other tests cover generated shapes, PyTorch's answers and finite differences\n\
          (`tests/generated.rs`, `tests/fixtures_*.rs`, `tests/losses.rs` and others).\n",
         device().caps().kind
     );
