@@ -13,6 +13,10 @@ impl Graph {
     /// Appends the nodes that compute the gradients of the scalar `loss` by each of `by`.
     /// The answer holds `None` for a value that the loss does not depend on.
     ///
+    /// A parameter or state that was updated in place counts as one with its old value: the gradient is by all of its
+    /// values that the loss depends on. Updates themselves have no gradient, as in PyTorch: none flows through an
+    /// optimizer's step or into the batches that running statistics come from.
+    ///
     /// # Errors
     /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
     pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
@@ -29,6 +33,17 @@ impl Graph {
         self.gradients_from(&[(loss, seed)], by)
     }
 
+    /// Appends the gradients of the scalar `loss` by every parameter that it depends on, and returns both: PyTorch's
+    /// `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply) takes them, for several optimizers too.
+    ///
+    /// # Errors
+    /// As [`Graph::gradients`].
+    pub fn backward(&mut self, loss: Value) -> Result<Vec<(Value, Value)>> {
+        let parameters = self.parameters_of(loss)?;
+        let gradients = self.gradients(loss, &parameters)?;
+        Ok(parameters.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect())
+    }
+
     /// Like [`Graph::gradients`], from given gradients of several outputs.
     ///
     /// # Errors
@@ -36,13 +51,15 @@ impl Graph {
     pub fn gradients_from(&mut self, outputs: &[(Value, Value)], by: &[Value]) -> Result<Vec<Option<Value>>> {
         self.check_owned(outputs.iter().flat_map(|&(value, gradient)| [value, gradient]))?;
         self.check_owned(by.iter().copied())?;
+        let origins = self.origins();
+        let by: Vec<usize> = by.iter().map(|&value| origins.of(value)).collect();
         let mut depends = vec![false; self.values().len()];
-        for &value in by {
-            depends[value.index] = true;
+        for &value in &by {
+            depends[value] = true;
         }
         for (_, node) in self.nodes() {
-            if node.inputs.iter().any(|v| depends[v.index]) {
-                for output in &node.outputs {
+            if node.inputs.iter().any(|&v| depends[origins.of(v)]) {
+                for output in node.outputs.iter().filter(|v| !origins.is_update(**v)) {
                     depends[output.index] = true;
                 }
             }
@@ -56,14 +73,14 @@ impl Graph {
                     expected.name, expected.ty, found.ty
                 )));
             }
-            gradients[value.index] = Some(gradient);
+            gradients[origins.of(value)] = Some(gradient);
         }
         let nodes: Vec<NodeId> = self.nodes().map(|(id, _)| id).collect();
         for id in nodes.into_iter().rev() {
             let node = self.node_at(id);
-            let wanted: Vec<bool> = node.inputs.iter().map(|v| depends[v.index]).collect();
-            let output_gradients: Vec<Option<Value>> =
-                node.outputs.iter().map(|v| gradients[v.index]).collect();
+            let wanted: Vec<bool> = node.inputs.iter().map(|&v| depends[origins.of(v)]).collect();
+            let of_output = |v: &Value| if origins.is_update(*v) { None } else { gradients[v.index] };
+            let output_gradients: Vec<Option<Value>> = node.outputs.iter().map(of_output).collect();
             if !wanted.contains(&true) || output_gradients.iter().all(Option::is_none) {
                 continue;
             }
@@ -80,7 +97,8 @@ impl Graph {
             let name = self.node_at(id).name.clone();
             for (input, gradient) in inputs.into_iter().zip(found) {
                 let Some(gradient) = gradient else { continue };
-                gradients[input.index] = Some(match gradients[input.index] {
+                let input = origins.of(input);
+                gradients[input] = Some(match gradients[input] {
                     None => gradient,
                     Some(earlier) => {
                         self.apply1_named(name.clone(), Arc::new(Binary::Add), &[earlier, gradient])?
@@ -88,6 +106,6 @@ impl Graph {
                 });
             }
         }
-        Ok(by.iter().map(|v| gradients[v.index]).collect())
+        Ok(by.iter().map(|&v| gradients[v]).collect())
     }
 }

@@ -127,7 +127,7 @@ impl Graph {
                 && input.index < newest
             {
                 return Err(format!(
-                    "input \"{}\" was updated in place by \"{}\" earlier in the graph; read it before the update",
+                    "input \"{}\" was updated in place by \"{}\" earlier in the graph; read it before the update, or apply its layer again, which reads the new value",
                     self.info(input).name,
                     self.nodes[node].name
                 ));

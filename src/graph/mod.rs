@@ -3,22 +3,27 @@
 //! Builder methods for the operators (`Graph::conv2d`, ...) stand in the operators' own files.
 
 mod apply;
+mod declare;
 mod dependencies;
 mod identity;
 mod init;
 mod labels;
+mod layer;
 mod print;
 mod summary;
+mod updates;
 
 pub use identity::{NodeId, Value};
 pub use init::{Distribution, Fan, Init, Nonlinearity};
 pub use labels::{Ignored, LabelRange, LabelRanges};
+pub use layer::LayerId;
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::op::Operator;
 use crate::tensor::{DType, HostTensor, Shape, TensorType};
 use identity::Identity;
+use layer::Application;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -92,9 +97,6 @@ pub enum Mode {
     MonteCarlo,
 }
 
-/// The one name that no tensor of a safetensors file may have.
-const RESERVED_NAME: &str = "__metadata__";
-
 /// A network, its loss, gradients and optimizer updates, as data.
 ///
 /// A clone goes on by itself: what was in the original is in both, what is added to one is unknown to the other.
@@ -111,6 +113,12 @@ pub struct Graph {
     step_counter: Option<Value>,
     /// By storage: the newest value written in place, and the node that wrote it.
     replaced: HashMap<usize, (usize, usize)>,
+    /// The application of a layer that is being built.
+    application: Option<Application>,
+    /// How many applications of layers there were.
+    applications: u64,
+    /// For parameters and state of layers: the last application that declared them.
+    declared_by: HashMap<Value, Application>,
 }
 
 impl Clone for Graph {
@@ -125,6 +133,9 @@ impl Clone for Graph {
             counts: self.counts.clone(),
             step_counter: self.step_counter,
             replaced: self.replaced.clone(),
+            application: self.application,
+            applications: self.applications,
+            declared_by: self.declared_by.clone(),
         }
     }
 }
@@ -148,81 +159,10 @@ impl Graph {
             counts: HashMap::new(),
             step_counter: None,
             replaced: HashMap::new(),
+            application: None,
+            applications: 0,
+            declared_by: HashMap::new(),
         }
-    }
-
-    /// A float input that the user writes before each step.
-    ///
-    /// # Errors
-    /// A zero-sized shape, or a name that is taken.
-    pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
-        self.named(name, TensorType::f32(shape), Source::Input)
-    }
-
-    /// An input of class labels or other indices (i32), which the user writes before each step: a number
-    /// for a batch of that many, or a shape, such as `[n, h, w]` for a label for each pixel.
-    ///
-    /// # Errors
-    /// A zero-sized shape, or a name that is taken.
-    pub fn input_i32(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
-        self.named(name, TensorType::i32(shape), Source::Input)
-    }
-
-    /// A float input of one number, such as the learning rate: it changes without rebuilding.
-    ///
-    /// # Errors
-    /// A name that is taken.
-    pub fn input_scalar(&mut self, name: &str) -> Result<Value> {
-        self.named(name, TensorType::f32(Shape::scalar()), Source::Input)
-    }
-
-    /// Fixed contents, uploaded once.
-    ///
-    /// # Errors
-    /// A zero-sized tensor, or one that holds another number of elements than its shape has.
-    pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
-        let ty = tensor.ty();
-        tensor.check().map_err(|message| self.refusal("constant", message))?;
-        self.check_size("constant", "", &ty)?;
-        Ok(self.push("constant".into(), ty, Source::Constant(tensor)))
-    }
-
-    /// A trained tensor, named after the current scope: `conv1.weight`.
-    ///
-    /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
-    /// or is `__metadata__`, which files keep for themselves.
-    pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
-        let name = self.scoped_name(name);
-        self.named(&name, TensorType::f32(shape), Source::Parameter(init))
-    }
-
-    /// A tensor that steps change without a gradient, named after the current scope. Where
-    /// `in_state_dict` is set, [`Weights::save`](crate::Weights::save) writes it, as PyTorch's state dicts hold
-    /// running statistics; [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state.
-    ///
-    /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
-    /// or is `__metadata__`, which files keep for themselves.
-    pub fn state(
-        &mut self,
-        name: &str,
-        shape: impl Into<Shape>,
-        init: Init,
-        in_state_dict: bool,
-    ) -> Result<Value> {
-        let name = self.scoped_name(name);
-        self.named(&name, TensorType::f32(shape), Source::State { init, in_state_dict })
-    }
-
-    /// The number of the current step (u32 scalar), counted by the session from zero.
-    pub fn step_counter(&mut self) -> Value {
-        if let Some(value) = self.step_counter {
-            return value;
-        }
-        let value = self.push("step".into(), TensorType::u32(Shape::scalar()), Source::StepCounter);
-        self.step_counter = Some(value);
-        value
     }
 
     /// The step counter, if anything asked for it.
@@ -247,11 +187,11 @@ impl Graph {
         self.scope.pop();
     }
 
-    /// Runs `build` outside every scope, for names that are whole already.
+    /// Runs `build` outside every scope and layer, for names that are whole already.
     pub(crate) fn unscoped<T>(&mut self, build: impl FnOnce(&mut Graph) -> T) -> T {
-        let scope = std::mem::take(&mut self.scope);
+        let (scope, application) = (std::mem::take(&mut self.scope), self.application.take());
         let result = build(self);
-        self.scope = scope;
+        (self.scope, self.application) = (scope, application);
         result
     }
 
@@ -340,57 +280,6 @@ impl Graph {
         let mut parts: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         parts.push(name);
         parts.join(".")
-    }
-
-    fn named(&mut self, name: &str, ty: TensorType, source: Source) -> Result<Value> {
-        let what = match source {
-            Source::Parameter(_) => "parameter",
-            Source::State { .. } => "state",
-            _ => "input",
-        };
-        self.check_size(what, name, &ty)?;
-        if name == RESERVED_NAME && !matches!(source, Source::Input) {
-            return Err(Error::Node {
-                operator: what.to_owned(),
-                node: name.to_owned(),
-                message: "safetensors files keep this name for what they say of themselves, so its tensor could not be saved; choose another name".into(),
-            });
-        }
-        if let Source::Parameter(init) | Source::State { init, .. } = &source {
-            init.check(&ty.shape).map_err(|message| Error::Node {
-                operator: what.to_owned(),
-                node: name.to_owned(),
-                message,
-            })?;
-        }
-        if let Some(&existing) = self.names.get(name) {
-            return Err(Error::Graph(format!(
-                "{what} \"{name}\" {ty} takes a name that \"{name}\" {} has already; give each its own name or scope",
-                self.values[existing.index].ty
-            )));
-        }
-        let value = self.push(name.to_owned(), ty, source);
-        self.names.insert(name.to_owned(), value);
-        Ok(value)
-    }
-
-    fn check_size(&self, operator: &str, node: &str, ty: &TensorType) -> Result<()> {
-        let error = |message: String| {
-            Err(Error::Node { operator: operator.to_owned(), node: node.to_owned(), message })
-        };
-        if ty.shape.elements() == 0 {
-            return error(format!("shape {} has no elements; every size must be at least 1", ty.shape));
-        }
-        // Kernels index with u32 and i32.
-        if ty.shape.elements() > i32::MAX as usize {
-            return error(format!(
-                "shape {} has {} elements; a tensor holds at most {}",
-                ty.shape,
-                ty.shape.elements(),
-                i32::MAX
-            ));
-        }
-        Ok(())
     }
 
     fn push(&mut self, name: String, ty: TensorType, source: Source) -> Value {

@@ -75,12 +75,14 @@ impl Graph {
     /// A value of another graph.
     pub fn summary(&self, output: Value) -> Result<Summary> {
         let mut seen = BTreeSet::new();
+        let origins = self.origins();
         let mut summary = Summary { rows: Vec::new(), state: 0 };
         for node in self.nodes_behind(output)? {
             let node = self.node_at(node);
             let mut parameters = 0;
             for &input in &node.inputs {
-                let info = self.info(input);
+                let input = origins.of(input);
+                let info = &self.values[input];
                 let elements = info.ty.shape.elements() as u64;
                 match info.source {
                     Source::Parameter(_) if seen.insert(input) => parameters += elements,

@@ -2,7 +2,7 @@
 
 use super::Layer;
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Init, LayerId, Mode, Value};
 
 macro_rules! activation {
     ($(#[$doc:meta])* $name:ident, $method:ident) => {
@@ -153,16 +153,17 @@ activation_of!(
 );
 
 /// x above 0, else a trained slope times x: \[n, c, ...] to the same. The parameter is `weight`.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct PRelu {
     num_parameters: usize,
     init: f32,
+    id: LayerId,
 }
 
 impl PRelu {
     /// One slope for all channels, initially 0.25.
     pub fn new() -> Self {
-        PRelu { num_parameters: 1, init: 0.25 }
+        PRelu { num_parameters: 1, init: 0.25, id: LayerId::new() }
     }
 
     /// Sets the number of slopes: 1, or as many as the input has channels.
@@ -188,8 +189,10 @@ impl Default for PRelu {
 
 impl Layer for PRelu {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        let weight = g.parameter("weight", [self.num_parameters], Init::Constant(self.init))?;
-        g.prelu(x, weight)
+        g.layer(&self.id, |g| {
+            let weight = g.parameter("weight", [self.num_parameters], Init::Constant(self.init))?;
+            g.prelu(x, weight)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Initializers, Layer};
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Init, LayerId, Mode, Value};
 use crate::ops::conv2d::{self, Padding};
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
@@ -18,6 +18,7 @@ macro_rules! convolution {
             kernel: $size,
             bias: bool,
             initializers: Initializers,
+            id: LayerId,
             attributes: conv2d::$attributes,
             $($field: $type,)?
         }
@@ -26,7 +27,8 @@ macro_rules! convolution {
             /// A layer with stride 1, no padding, one group and a bias.
             pub fn new(inputs: usize, outputs: usize, kernel: $size) -> Self {
                 let (initializers, attributes) = (Initializers::default(), conv2d::$attributes::default());
-                $name { inputs, outputs, kernel, bias: true, initializers, attributes, $($field: $default)? }
+                let id = LayerId::new();
+                $name { inputs, outputs, kernel, bias: true, initializers, id, attributes, $($field: $default)? }
             }
 
             /// Sets the stride: the distance between windows. 1 by default.
@@ -101,7 +103,9 @@ macro_rules! plain {
                 let channels = [("out_channels", self.outputs), ("in_channels", self.inputs)];
                 let bias = self.bias.then_some(self.outputs);
                 let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
-                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)?;
+                let (weight, bias) = g.layer(&self.id, |g| {
+                    parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)
+                })?;
                 if self.padding_mode == ZEROS {
                     return g.$method(x, weight, bias, self.attributes);
                 }
@@ -132,7 +136,9 @@ macro_rules! transposed {
                 let channels = [("in_channels", self.inputs), ("out_channels", self.outputs)];
                 let bias = self.bias.then_some(self.outputs);
                 let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
-                let (weight, bias) = parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)?;
+                let (weight, bias) = g.layer(&self.id, |g| {
+                    parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)
+                })?;
                 g.$method(x, weight, bias, self.attributes)
             }
         }

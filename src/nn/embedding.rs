@@ -2,7 +2,7 @@
 
 use super::Layer;
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Init, LayerId, Mode, Value};
 use crate::ops::embedding::Embedding as Attributes;
 
 /// Replaces each index by its row of a table: i32 of any shape to that shape with `features` appended. As a
@@ -15,12 +15,13 @@ pub struct Embedding {
     rows: usize,
     features: usize,
     padding: Option<usize>,
+    id: LayerId,
 }
 
 impl Embedding {
     /// A table of this many rows of this many features.
     pub fn new(rows: usize, features: usize) -> Self {
-        Embedding { rows, features, padding: None }
+        Embedding { rows, features, padding: None, id: LayerId::new() }
     }
 
     /// Sets the index that only pads sequences, PyTorch's `padding_idx`: its row starts as zeros and is never
@@ -38,7 +39,9 @@ impl Layer for Embedding {
             None => Init::Normal { mean: 0.0, std: 1.0 },
             Some(row) => Init::NormalWithZeroRow { row },
         };
-        let weight = g.parameter("weight", [self.rows, self.features], init)?;
-        g.embedding_with(weight, x, Attributes { padding: self.padding })
+        g.layer(&self.id, |g| {
+            let weight = g.parameter("weight", [self.rows, self.features], init)?;
+            g.embedding_with(weight, x, Attributes { padding: self.padding })
+        })
     }
 }

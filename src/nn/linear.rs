@@ -2,7 +2,7 @@
 
 use super::{Initializers, Layer};
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Init, LayerId, Mode, Value};
 
 /// x W^T + b: \[n, inputs] to \[n, outputs].
 ///
@@ -14,12 +14,13 @@ pub struct Linear {
     outputs: usize,
     bias: bool,
     initializers: Initializers,
+    id: LayerId,
 }
 
 impl Linear {
     /// A linear layer with a bias.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        Linear { inputs, outputs, bias: true, initializers: Initializers::default() }
+        Linear { inputs, outputs, bias: true, initializers: Initializers::default(), id: LayerId::new() }
     }
 
     /// Sets whether a bias is added. It is by default.
@@ -47,8 +48,10 @@ impl Linear {
 impl Layer for Linear {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
         let (of_weight, of_bias) = self.initializers.or_default(self.inputs);
-        let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
-        let bias = self.bias.then(|| g.parameter("bias", [self.outputs], of_bias)).transpose()?;
-        g.linear(x, weight, bias)
+        g.layer(&self.id, |g| {
+            let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
+            let bias = self.bias.then(|| g.parameter("bias", [self.outputs], of_bias)).transpose()?;
+            g.linear(x, weight, bias)
+        })
     }
 }

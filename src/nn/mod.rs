@@ -4,6 +4,11 @@
 //! A layer is plain data until [`Layer::forward`] appends its nodes to a graph. The same network builds the
 //! training graph and the evaluation graph, and their sessions share [`Weights`](crate::Weights) by name.
 //! Operators without parameters are methods of [`Graph`]; whole networks are in [`models`].
+//!
+//! A layer that is applied again in the same scope shares its parameters, as in PyTorch: siamese and triplet networks
+//! are `net.forward` called once for each input. Gradients add up, batch norm updates its running statistics once for
+//! each application in their order, and dropout draws anew. Two layers of one name are refused, however alike they are.
+//! To put one layer in several containers, wrap it in an [`Arc`].
 
 mod activations;
 mod container;
@@ -39,9 +44,29 @@ use crate::error::Result;
 use crate::graph::{Graph, Init, Mode, Value};
 use container::Container;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A part of a network. [`Sequential`] and [`Parallel`] compose layers, and your own types can implement this
 /// trait.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::nn::{self, Layer};
+/// use wgrad::{Graph, Mode};
+///
+/// let net = nn::Sequential::new().add("fc", nn::Linear::new(16, 4));
+/// let mut g = Graph::new();
+/// let [left, right] = [g.input("left", [8, 16])?, g.input("right", [8, 16])?];
+/// // A siamese network: one `fc.weight` for both.
+/// let a = net.forward(&mut g, left, Mode::Train)?;
+/// let b = net.forward(&mut g, right, Mode::Train)?;
+/// assert_eq!(g.parameters_of(a)?, g.parameters_of(b)?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A composition of layers needs no more than a `forward` that runs them in scopes ([`Graph::scoped`]). A layer with
+/// parameters of its own declares them within [`Graph::layer`], which has an example.
 pub trait Layer: Debug + Send + Sync {
     /// Appends the layer's nodes and declares its parameters, both named after the graph's current
     /// scope: within the scope `conv1` the weight is `conv1.weight`.
@@ -62,28 +87,3 @@ pub trait Layer: Debug + Send + Sync {
     }
 }
 
-/// Initial weight and bias of a layer, where the user set them.
-#[derive(Clone, PartialEq, Default, Debug)]
-struct Initializers {
-    weight: Option<Init>,
-    bias: Option<Init>,
-}
-
-impl Initializers {
-    /// Initial weight and bias, [`default_init`] where the user set nothing.
-    fn or_default(&self, fan_in: usize) -> (Init, Init) {
-        let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));
-        (or_default(&self.weight), or_default(&self.bias))
-    }
-}
-
-/// PyTorch's default for weights and biases of convolutions and linear layers: uniform within
-/// 1 / sqrt(fan_in), where fan_in is the number of inputs that one output sums over.
-///
-/// PyTorch writes the weight's as `kaiming_uniform_(a = sqrt(5))`: the bound is gain * sqrt(3 / fan_in) with
-/// gain = sqrt(2 / (1 + a^2)) = sqrt(2 / 6) = sqrt(1 / 3), and sqrt(1 / 3) * sqrt(3 / fan_in) = 1 /
-/// sqrt(fan_in). For the bias it writes that bound directly.
-fn default_init(fan_in: usize) -> Init {
-    // With fan_in 0 the weight has no elements, and the graph refuses it.
-    Init::Uniform((1.0 / (fan_in.max(1) as f64).sqrt()) as f32)
-}

@@ -2,7 +2,7 @@
 
 use super::Layer;
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Init, LayerId, Mode, Value};
 use crate::ops::batch_norm::{self, Running};
 use crate::ops::local_response_norm;
 use crate::tensor::Shape;
@@ -22,6 +22,7 @@ pub struct BatchNorm {
     track_running_stats: bool,
     frozen_statistics: bool,
     frozen_parameters: bool,
+    id: LayerId,
 }
 
 impl BatchNorm {
@@ -34,6 +35,7 @@ impl BatchNorm {
             track_running_stats: true,
             frozen_statistics: false,
             frozen_parameters: false,
+            id: LayerId::new(),
         }
     }
 
@@ -91,6 +93,19 @@ impl BatchNorm {
 
 impl Layer for BatchNorm {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
+        if !self.track_running_stats && self.frozen_statistics {
+            let message = "there are no running statistics to freeze; leave track_running_stats on";
+            return Err(g.refusal("batch_norm", message.into()));
+        }
+        let (affine, running) = g.layer(&self.id, |g| self.declare(g))?;
+        let mode = if self.frozen_statistics { Mode::Eval } else { mode };
+        g.batch_norm(x, affine, running, self.attributes, mode)
+    }
+}
+
+impl BatchNorm {
+    /// Weight and bias, and the running statistics.
+    fn declare(&self, g: &mut Graph) -> Result<(Option<[Value; 2]>, Option<Running>)> {
         let shape = [self.channels];
         let parameter = |g: &mut Graph, name: &str, first: f32| {
             if self.frozen_parameters {
@@ -104,11 +119,7 @@ impl Layer for BatchNorm {
             false => None,
         };
         if !self.track_running_stats {
-            if self.frozen_statistics {
-                let message = "there are no running statistics to freeze; leave track_running_stats on";
-                return Err(g.refusal("batch_norm", message.into()));
-            }
-            return g.batch_norm(x, affine, None, self.attributes, mode);
+            return Ok((affine, None));
         }
         let running = Running {
             mean: g.state("running_mean", shape, Init::Constant(0.0), true)?,
@@ -118,8 +129,7 @@ impl Layer for BatchNorm {
                 None => Some(g.state("num_batches_tracked", Shape::scalar(), Init::Constant(0.0), true)?),
             },
         };
-        let mode = if self.frozen_statistics { Mode::Eval } else { mode };
-        g.batch_norm(x, affine, Some(running), self.attributes, mode)
+        Ok((affine, Some(running)))
     }
 }
 
@@ -133,13 +143,20 @@ pub struct LayerNorm {
     eps: f32,
     affine: bool,
     bias: bool,
+    id: LayerId,
 }
 
 impl LayerNorm {
     /// Layer norm over last dimensions of these sizes, with PyTorch's defaults: epsilon 1e-5, weight and
     /// bias.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
-        LayerNorm { normalized_shape: normalized_shape.into(), eps: 1e-5, affine: true, bias: true }
+        LayerNorm {
+            normalized_shape: normalized_shape.into(),
+            eps: 1e-5,
+            affine: true,
+            bias: true,
+            id: LayerId::new(),
+        }
     }
 
     /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
@@ -167,8 +184,7 @@ impl LayerNorm {
 impl Layer for LayerNorm {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
         let shape = &self.normalized_shape;
-        let weight = optional(g, self.affine, "weight", shape, 1.0)?;
-        let bias = optional(g, self.affine && self.bias, "bias", shape, 0.0)?;
+        let (weight, bias) = affine(g, &self.id, shape, self.affine, self.affine && self.bias)?;
         g.layer_norm(x, shape.clone(), weight, bias, self.eps)
     }
 }
@@ -183,12 +199,13 @@ pub struct GroupNorm {
     channels: usize,
     eps: f32,
     affine: bool,
+    id: LayerId,
 }
 
 impl GroupNorm {
     /// Group norm with PyTorch's defaults: epsilon 1e-5, affine.
     pub fn new(groups: usize, channels: usize) -> Self {
-        GroupNorm { groups, channels, eps: 1e-5, affine: true }
+        GroupNorm { groups, channels, eps: 1e-5, affine: true, id: LayerId::new() }
     }
 
     /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
@@ -209,8 +226,7 @@ impl GroupNorm {
 impl Layer for GroupNorm {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
         let shape = Shape::from([self.channels]);
-        let weight = optional(g, self.affine, "weight", &shape, 1.0)?;
-        let bias = optional(g, self.affine, "bias", &shape, 0.0)?;
+        let (weight, bias) = affine(g, &self.id, &shape, self.affine, self.affine)?;
         g.group_norm(x, self.groups, weight, bias, self.eps)
     }
 }
@@ -224,12 +240,13 @@ pub struct InstanceNorm {
     channels: usize,
     eps: f32,
     affine: bool,
+    id: LayerId,
 }
 
 impl InstanceNorm {
     /// Instance norm with PyTorch's defaults: epsilon 1e-5, not affine.
     pub fn new(channels: usize) -> Self {
-        InstanceNorm { channels, eps: 1e-5, affine: false }
+        InstanceNorm { channels, eps: 1e-5, affine: false, id: LayerId::new() }
     }
 
     /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
@@ -250,8 +267,7 @@ impl InstanceNorm {
 impl Layer for InstanceNorm {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
         let shape = Shape::from([self.channels]);
-        let weight = optional(g, self.affine, "weight", &shape, 1.0)?;
-        let bias = optional(g, self.affine, "bias", &shape, 0.0)?;
+        let (weight, bias) = affine(g, &self.id, &shape, self.affine, self.affine)?;
         g.instance_norm(x, weight, bias, self.eps)
     }
 }
@@ -279,6 +295,18 @@ impl Layer for LocalResponseNorm {
     }
 }
 
-fn optional(g: &mut Graph, there: bool, name: &str, shape: &Shape, first: f32) -> Result<Option<Value>> {
-    there.then(|| g.parameter(name, shape.clone(), Init::Constant(first))).transpose()
+/// Weight and bias of the layer `id`, where it has them.
+fn affine(
+    g: &mut Graph,
+    id: &LayerId,
+    shape: &Shape,
+    weight: bool,
+    bias: bool,
+) -> Result<(Option<Value>, Option<Value>)> {
+    g.layer(id, |g| {
+        let mut declare = |there: bool, name: &str, first: f32| {
+            there.then(|| g.parameter(name, shape.clone(), Init::Constant(first))).transpose()
+        };
+        Ok((declare(weight, "weight", 1.0)?, declare(bias, "bias", 0.0)?))
+    })
 }

@@ -58,6 +58,12 @@ pub(super) fn check(graph: &Graph, pairs: &[(Value, Value)]) -> Result<()> {
                 info.name, info.ty, found.ty
             )));
         }
+        if graph.newest(parameter) != parameter {
+            return Err(Error::Graph(format!(
+                "\"{}\" was updated earlier in the graph; give each parameter to one optimizer, by `only` or `freeze`",
+                info.name
+            )));
+        }
         if !seen.insert(parameter) {
             return Err(Error::Graph(format!("\"{}\" is given to the optimizer twice", info.name)));
         }

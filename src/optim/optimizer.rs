@@ -44,6 +44,7 @@ pub struct Optimizer<R> {
     clip: Clip,
     steps: u32,
     average: Option<Ema>,
+    only: Vec<Condition>,
     frozen: Vec<Condition>,
     groups: Vec<(Condition, Optimizer<R>)>,
 }
@@ -70,8 +71,16 @@ impl Condition {
 
 impl<R: Rule> Optimizer<R> {
     pub(super) fn of(rule: R, rate: Value) -> Self {
-        let (frozen, groups) = (Vec::new(), Vec::new());
-        Optimizer { rule, rate, clip: Clip::default(), steps: 1, average: None, frozen, groups }
+        Optimizer {
+            rule,
+            rate,
+            clip: Clip::default(),
+            steps: 1,
+            average: None,
+            only: Vec::new(),
+            frozen: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 
     /// Sets the scalar that holds the learning rate: for a group with a rate of its own.
@@ -109,7 +118,15 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Freezes the parameters whose name meets `condition`: they get neither gradients nor updates.
+    /// Trains only the parameters for whose name `condition` holds, such as those of one of several networks, and
+    /// leaves the others to other optimizers. Of several conditions one has to hold.
+    pub fn only(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.only.push(Condition::new(condition));
+        self
+    }
+
+    /// Leaves out the parameters for whose name `condition` holds: they get neither gradients nor
+    /// updates.
     pub fn freeze(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.frozen.push(Condition::new(condition));
         self
@@ -133,8 +150,12 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Appends the gradients of the scalar `loss`, and the update of every parameter that it depends on and
-    /// that is not frozen.
+    /// Appends the gradients of the scalar `loss` and the update of every parameter that it depends on and that this
+    /// optimizer trains: PyTorch's `loss.backward()` and `step()`.
+    ///
+    /// What is appended later sees the new parameters: a layer that is applied again takes them, so that a second
+    /// optimizer's loss can go by what the first one did. For several updates by gradients from before all of them see
+    /// [`apply`](Self::apply).
     ///
     /// # Errors
     /// A loss that is not a scalar or depends on no parameter; an operator without a gradient; what
@@ -154,15 +175,39 @@ impl<R: Rule> Optimizer<R> {
         self.update(graph, &pairs)
     }
 
-    /// Appends the update of these parameters by these gradients. Frozen parameters are left out.
+    /// Appends the update of those of these parameters that this optimizer trains by their gradients: PyTorch's
+    /// `step()`. With [`Graph::backward`] several optimizers share one loss:
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::nn::{self, Layer};
+    /// use wgrad::optim::{AdamW, Sgd};
+    /// use wgrad::{Graph, Mode};
+    ///
+    /// let net = nn::Sequential::new()
+    ///     .add("body", nn::Linear::new(16, 8))
+    ///     .add("relu", nn::Relu)
+    ///     .add("head", nn::Linear::new(8, 4));
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [32, 16])?;
+    /// let labels = g.input_i32("labels", 32)?;
+    /// let logits = net.forward(&mut g, x, Mode::Train)?;
+    /// let loss = g.cross_entropy(logits, labels)?;
+    /// let (slow, fast) = (g.input_scalar("slow")?, g.input_scalar("fast")?);
+    /// let gradients = g.backward(loss)?;
+    /// Sgd::new(slow).only(|name| name.starts_with("body.")).apply(&mut g, &gradients)?;
+    /// AdamW::new(fast).only(|name| name.starts_with("head.")).apply(&mut g, &gradients)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// Hyperparameters out of range; a rate that is not an f32 scalar; no parameters; a parameter that is
-    /// given twice, was updated before, or whose gradient has another shape; a value of another graph; a
-    /// group or a frozen part that holds none of the parameters.
+    /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
+    /// given twice or updated before, one whose gradient has another shape;
+    /// a value of another graph; a condition that holds for none of the parameters.
     pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         self.check()?;
-        check(graph, pairs)?;
+        graph.check_owned(pairs.iter().map(|&(parameter, _)| parameter))?;
         let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
         let trained = self.trained(graph, &parameters)?;
         let pairs: Vec<_> = pairs.iter().copied().filter(|(p, _)| trained.contains(p)).collect();
@@ -179,7 +224,7 @@ impl<R: Rule> Optimizer<R> {
             let whole = group.clip != Clip::default()
                 || group.steps != 1
                 || group.average.is_some()
-                || !(group.frozen.is_empty() && group.groups.is_empty());
+                || !(group.only.is_empty() && group.frozen.is_empty() && group.groups.is_empty());
             if whole {
                 return Err(Error::Setting {
                     setting: "group",
@@ -190,26 +235,17 @@ impl<R: Rule> Optimizer<R> {
         Ok(())
     }
 
-    /// The parameters that are not frozen.
+    /// The parameters that are this optimizer's and not frozen.
     fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
-        for (setting, condition) in self
-            .frozen
-            .iter()
-            .map(|condition| ("freeze", condition))
-            .chain(self.groups.iter().map(|(condition, _)| ("group", condition)))
-        {
-            if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
-                let name = |&parameter| graph.info(parameter).name.as_str();
-                let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
-                return Err(Error::Setting {
-                    setting,
-                    message: format!("holds for none of the parameters, which are {}", names.join(", ")),
-                });
-            }
-        }
-        let frozen =
-            |&parameter: &Value| self.frozen.iter().any(|condition| condition.holds(graph, parameter));
-        let trained: Vec<Value> = parameters.iter().copied().filter(|p| !frozen(p)).collect();
+        let any = |conditions: &[Condition], &parameter: &Value| {
+            conditions.iter().any(|condition| condition.holds(graph, parameter))
+        };
+        check_conditions(graph, "only", &self.only, parameters)?;
+        let own = |parameter: &Value| self.only.is_empty() || any(&self.only, parameter);
+        let parameters: Vec<Value> = parameters.iter().copied().filter(own).collect();
+        check_conditions(graph, "freeze", &self.frozen, &parameters)?;
+        check_conditions(graph, "group", self.groups.iter().map(|(condition, _)| condition), &parameters)?;
+        let trained: Vec<Value> = parameters.into_iter().filter(|p| !any(&self.frozen, p)).collect();
         if trained.is_empty() {
             return Err(Error::Setting {
                 setting: "freeze",
@@ -274,4 +310,22 @@ impl<R: Rule> Optimizer<R> {
         let update = Update::new(AccumulateRule { steps: self.steps }, pairs.len());
         graph.unscoped(|graph| graph.apply(update, &inputs))
     }
+}
+
+/// Fails where a condition holds for none of `parameters`: a name was misspelt.
+fn check_conditions<'c>(
+    graph: &Graph,
+    setting: &'static str,
+    conditions: impl IntoIterator<Item = &'c Condition>,
+    parameters: &[Value],
+) -> Result<()> {
+    for condition in conditions {
+        if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
+            let name = |&parameter| graph.info(parameter).name.as_str();
+            let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
+            let message = format!("holds for none of the parameters, which are {}", names.join(", "));
+            return Err(Error::Setting { setting, message });
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,139 @@
+//! Values that no node makes: inputs, constants, parameters, state and the step counter; and what is checked of their
+//! names and sizes.
+
+use super::{Graph, Source, Value};
+use crate::error::{Error, Result};
+use crate::graph::Init;
+use crate::tensor::{HostTensor, Shape, TensorType};
+
+/// The one name that no tensor of a safetensors file may have.
+const RESERVED_NAME: &str = "__metadata__";
+
+impl Graph {
+    /// A float input that the user writes before each step.
+    ///
+    /// # Errors
+    /// A zero-sized shape, or a name that is taken.
+    pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        self.named(name, TensorType::f32(shape), Source::Input)
+    }
+
+    /// An input of class labels or other indices (i32), which the user writes before each step: a number
+    /// for a batch of that many, or a shape, such as `[n, h, w]` for a label for each pixel.
+    ///
+    /// # Errors
+    /// A zero-sized shape, or a name that is taken.
+    pub fn input_i32(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        self.named(name, TensorType::i32(shape), Source::Input)
+    }
+
+    /// A float input of one number, such as the learning rate: it changes without rebuilding.
+    ///
+    /// # Errors
+    /// A name that is taken.
+    pub fn input_scalar(&mut self, name: &str) -> Result<Value> {
+        self.named(name, TensorType::f32(Shape::scalar()), Source::Input)
+    }
+
+    /// Fixed contents, uploaded once.
+    ///
+    /// # Errors
+    /// A zero-sized tensor, or one that holds another number of elements than its shape has.
+    pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
+        let ty = tensor.ty();
+        tensor.check().map_err(|message| self.refusal("constant", message))?;
+        self.check_size("constant", "", &ty)?;
+        Ok(self.push("constant".into(), ty, Source::Constant(tensor)))
+    }
+
+    /// A trained tensor, named after the current scope: `conv1.weight`. Within [`Graph::layer`], the tensor that the
+    /// same layer declared before under this name.
+    ///
+    /// # Errors
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
+    /// or is `__metadata__`, which files keep for themselves.
+    pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
+        let name = self.scoped_name(name);
+        self.declare(&name, TensorType::f32(shape), Source::Parameter(init))
+    }
+
+    /// A tensor that steps change without a gradient, named after the current scope. Where
+    /// `in_state_dict` is set, [`Weights::save`](crate::Weights::save) writes it, as PyTorch's state dicts hold
+    /// running statistics; [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state. Within
+    /// [`Graph::layer`], the newest value of the state that the same layer declared before under this name.
+    ///
+    /// # Errors
+    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
+    /// or is `__metadata__`, which files keep for themselves.
+    pub fn state(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        init: Init,
+        in_state_dict: bool,
+    ) -> Result<Value> {
+        let name = self.scoped_name(name);
+        self.declare(&name, TensorType::f32(shape), Source::State { init, in_state_dict })
+    }
+
+    /// The number of the current step (u32 scalar), counted by the session from zero.
+    pub fn step_counter(&mut self) -> Value {
+        if let Some(value) = self.step_counter {
+            return value;
+        }
+        let value = self.push("step".into(), TensorType::u32(Shape::scalar()), Source::StepCounter);
+        self.step_counter = Some(value);
+        value
+    }
+
+    pub(super) fn named(&mut self, name: &str, ty: TensorType, source: Source) -> Result<Value> {
+        let what = match source {
+            Source::Parameter(_) => "parameter",
+            Source::State { .. } => "state",
+            _ => "input",
+        };
+        self.check_size(what, name, &ty)?;
+        if name == RESERVED_NAME && !matches!(source, Source::Input) {
+            return Err(Error::Node {
+                operator: what.to_owned(),
+                node: name.to_owned(),
+                message: "safetensors files keep this name for what they say of themselves, so its tensor could not be saved; choose another name".into(),
+            });
+        }
+        if let Source::Parameter(init) | Source::State { init, .. } = &source {
+            init.check(&ty.shape).map_err(|message| Error::Node {
+                operator: what.to_owned(),
+                node: name.to_owned(),
+                message,
+            })?;
+        }
+        if let Some(&existing) = self.names.get(name) {
+            return Err(Error::Graph(format!(
+                "{what} \"{name}\" {ty} takes a name that \"{name}\" {} has already; give each its own name or scope",
+                self.values[existing.index].ty
+            )));
+        }
+        let value = self.push(name.to_owned(), ty, source);
+        self.names.insert(name.to_owned(), value);
+        Ok(value)
+    }
+
+    pub(super) fn check_size(&self, operator: &str, node: &str, ty: &TensorType) -> Result<()> {
+        let error = |message: String| {
+            Err(Error::Node { operator: operator.to_owned(), node: node.to_owned(), message })
+        };
+        if ty.shape.elements() == 0 {
+            return error(format!("shape {} has no elements; every size must be at least 1", ty.shape));
+        }
+        // Kernels index with u32 and i32.
+        if ty.shape.elements() > i32::MAX as usize {
+            return error(format!(
+                "shape {} has {} elements; a tensor holds at most {}",
+                ty.shape,
+                ty.shape.elements(),
+                i32::MAX
+            ));
+        }
+        Ok(())
+    }
+}
