@@ -3,44 +3,46 @@
 use super::pool2d;
 use crate::op::{Array, Reference};
 use crate::ops::batch_norm::{
-    BatchCount, BatchNormEvalGrad, BatchNormGrad, BatchNormMaxPool, BatchNormMaxPoolGrad,
+    BatchCount, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad, BatchNormMaxPool,
+    BatchNormMaxPoolGrad, BatchNormTrain, pooled_taps,
 };
-use crate::ops::batch_norm::{BatchNorm, BatchNormEval, BatchNormEvalGradInput, BatchNormTrain, pooled_taps};
 use crate::ops::pool2d::Pool2d;
 
 /// y; each channel's first element, the mean less that, one over the standard deviation, and that times
 /// the weight; if tracked, the new running mean and variance.
-pub fn train(operator: &BatchNormTrain, inputs: &[&Array]) -> Vec<Array> {
-    let x = inputs[0];
-    let (weight, bias, running) = parameters(&inputs[1..], operator.affine, x.shape[1]);
-    let channels = x.shape[1];
-    let eps = f64::from(operator.norm.eps);
-    let mut y = Array::zeros(x.shape.clone());
-    let mut statistics = Array::zeros([channels, 4]);
-    let mut new: Vec<Array> = running.iter().take(2).map(|&old| old.clone()).collect();
-    for c in 0..channels {
-        let n = count(x);
-        let mean = members(x, c).map(|i| x.data[i]).sum::<f64>() / n;
-        let deviations = members(x, c).map(|i| (x.data[i] - mean).powi(2)).sum::<f64>();
-        let inverse = 1.0 / (deviations / n + eps).sqrt();
-        for i in members(x, c) {
-            y.data[i] = (x.data[i] - mean) * inverse * weight.data[c] + bias.data[c];
-        }
-        let first = members(x, c).next().map_or(f64::NAN, |i| x.data[i]);
-        statistics.data[4 * c..4 * c + 4].copy_from_slice(&[
-            first,
-            mean - first,
-            inverse,
-            inverse * weight.data[c],
-        ]);
-        if operator.tracked {
-            let share = operator.norm.momentum.map_or_else(|| 1.0 / running[2].data[0], f64::from);
-            for (new, now) in new.iter_mut().zip([mean, deviations / (n - 1.0)]) {
-                new.data[c] += share * (now - new.data[c]);
+impl Reference for BatchNormTrain {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let x = inputs[0];
+        let (weight, bias, running) = parameters(&inputs[1..], self.affine, x.shape[1]);
+        let channels = x.shape[1];
+        let eps = f64::from(self.norm.eps);
+        let mut y = Array::zeros(x.shape.clone());
+        let mut statistics = Array::zeros([channels, 4]);
+        let mut new: Vec<Array> = running.iter().take(2).map(|&old| old.clone()).collect();
+        for c in 0..channels {
+            let n = count(x);
+            let mean = members(x, c).map(|i| x.data[i]).sum::<f64>() / n;
+            let deviations = members(x, c).map(|i| (x.data[i] - mean).powi(2)).sum::<f64>();
+            let inverse = 1.0 / (deviations / n + eps).sqrt();
+            for i in members(x, c) {
+                y.data[i] = (x.data[i] - mean) * inverse * weight.data[c] + bias.data[c];
+            }
+            let first = members(x, c).next().map_or(f64::NAN, |i| x.data[i]);
+            statistics.data[4 * c..4 * c + 4].copy_from_slice(&[
+                first,
+                mean - first,
+                inverse,
+                inverse * weight.data[c],
+            ]);
+            if self.tracked {
+                let share = self.norm.momentum.map_or_else(|| 1.0 / running[2].data[0], f64::from);
+                for (new, now) in new.iter_mut().zip([mean, deviations / (n - 1.0)]) {
+                    new.data[c] += share * (now - new.data[c]);
+                }
             }
         }
+        [y, statistics].into_iter().chain(new).collect()
     }
-    [y, statistics].into_iter().chain(new).collect()
 }
 
 /// Weight and bias, ones and zeros where there are none, and the inputs behind them.
@@ -51,85 +53,108 @@ fn parameters<'i>(rest: &'i [&'i Array], affine: bool, channels: usize) -> (Arra
     (Array::new([channels], vec![1.0; channels]), Array::zeros([channels]), rest)
 }
 
-/// Gradients of x, weight and bias, by the chain through the mean and the variance.
-pub fn train_grad(x: &Array, gradient: &Array, statistics: &Array) -> Vec<Array> {
-    let channels = x.shape[1];
-    let mut grad_x = Array::zeros(x.shape.clone());
-    let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
-    for c in 0..channels {
-        let n = count(x);
-        let [first, rest, inverse, scale] = [0, 1, 2, 3].map(|i| statistics.data[4 * c + i]);
-        let (mean, weight) = (first + rest, scale / inverse);
-        let (mut by_var, mut by_mean) = (0.0, 0.0);
-        for i in members(x, c) {
-            let centred = x.data[i] - mean;
-            grad_weight.data[c] += gradient.data[i] * centred * inverse;
-            grad_bias.data[c] += gradient.data[i];
-            let by_normal = gradient.data[i] * weight;
-            by_var += by_normal * centred * -0.5 * inverse.powi(3);
-            by_mean -= by_normal * inverse;
+/// Gradients of x, weight and bias, by the chain through the mean and the variance; of a bias in front, zero.
+impl Reference for BatchNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+        let channels = x.shape[1];
+        let mut grad_x = Array::zeros(x.shape.clone());
+        let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
+        for c in 0..channels {
+            let n = count(x);
+            let [first, rest, inverse, scale] = [0, 1, 2, 3].map(|i| statistics.data[4 * c + i]);
+            let (mean, weight) = (first + rest, scale / inverse);
+            let (mut by_var, mut by_mean) = (0.0, 0.0);
+            for i in members(x, c) {
+                let centred = x.data[i] - mean;
+                grad_weight.data[c] += gradient.data[i] * centred * inverse;
+                grad_bias.data[c] += gradient.data[i];
+                let by_normal = gradient.data[i] * weight;
+                by_var += by_normal * centred * -0.5 * inverse.powi(3);
+                by_mean -= by_normal * inverse;
+            }
+            for i in members(x, c) {
+                let through_var = by_var * 2.0 * (x.data[i] - mean) / n;
+                grad_x.data[i] = gradient.data[i] * weight * inverse + through_var + by_mean / n;
+            }
         }
-        for i in members(x, c) {
-            let through_var = by_var * 2.0 * (x.data[i] - mean) / n;
-            grad_x.data[i] = gradient.data[i] * weight * inverse + through_var + by_mean / n;
+        let source_bias = self.source_bias.then(|| Array::zeros([channels]));
+        [grad_x, grad_weight, grad_bias].into_iter().chain(source_bias).collect()
+    }
+
+    // Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
+    // bias, their sums.
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let at = |c: usize, i: usize| inputs[2].data[4 * c + i];
+        let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
+        match output {
+            0 => Some(largest_scaled(inputs[1], |c| at(c, 3))),
+            1 | 2 => Some(largest_sums_of_terms(inputs[0], inputs[1], moments)[output - 1]),
+            _ => None,
         }
     }
-    vec![grad_x, grad_weight, grad_bias]
 }
 
 /// y by the running statistics.
-pub fn eval(operator: &BatchNormEval, inputs: &[&Array]) -> Array {
-    let x = inputs[0];
-    let (weight, bias, running) = parameters(&inputs[1..], operator.affine, x.shape[1]);
-    let mut y = Array::zeros(x.shape.clone());
-    for c in 0..x.shape[1] {
-        let deviation = (running[1].data[c] + f64::from(operator.norm.eps)).sqrt();
-        for i in members(x, c) {
-            y.data[i] = (x.data[i] - running[0].data[c]) / deviation * weight.data[c] + bias.data[c];
+impl Reference for BatchNormEval {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let x = inputs[0];
+        let (weight, bias, running) = parameters(&inputs[1..], self.affine, x.shape[1]);
+        let mut y = Array::zeros(x.shape.clone());
+        for c in 0..x.shape[1] {
+            let deviation = (running[1].data[c] + f64::from(self.norm.eps)).sqrt();
+            for i in members(x, c) {
+                y.data[i] = (x.data[i] - running[0].data[c]) / deviation * weight.data[c] + bias.data[c];
+            }
         }
+        vec![y]
     }
-    y
 }
 
 /// The gradient of x alone where the statistics are constants.
-pub fn eval_grad_input(operator: &BatchNormEvalGradInput, inputs: &[&Array]) -> Array {
-    let (gradient, var) = (inputs[0], inputs[inputs.len() - 1]);
-    let mut grad_x = Array::zeros(gradient.shape.clone());
-    for c in 0..gradient.shape[1] {
-        let weight = if operator.affine { inputs[1].data[c] } else { 1.0 };
-        for i in members(gradient, c) {
-            grad_x.data[i] = gradient.data[i] * weight / (var.data[c] + f64::from(operator.norm.eps)).sqrt();
+impl Reference for BatchNormEvalGradInput {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let (gradient, var) = (inputs[0], inputs[inputs.len() - 1]);
+        let mut grad_x = Array::zeros(gradient.shape.clone());
+        for c in 0..gradient.shape[1] {
+            let weight = if self.affine { inputs[1].data[c] } else { 1.0 };
+            for i in members(gradient, c) {
+                grad_x.data[i] = gradient.data[i] * weight / (var.data[c] + f64::from(self.norm.eps)).sqrt();
+            }
         }
+        vec![grad_x]
     }
-    grad_x
 }
 
 /// Gradients of x, weight and bias where the statistics are constants.
-pub fn eval_grad(
-    x: &Array,
-    gradient: &Array,
-    weight: &Array,
-    running_mean: &Array,
-    running_var: &Array,
-    attributes: &BatchNorm,
-) -> Vec<Array> {
-    let channels = x.shape[1];
-    let mut grad_x = Array::zeros(x.shape.clone());
-    let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
-    for c in 0..channels {
-        let deviation = (running_var.data[c] + f64::from(attributes.eps)).sqrt();
-        for i in members(x, c) {
-            grad_x.data[i] = gradient.data[i] * weight.data[c] / deviation;
-            grad_weight.data[c] += gradient.data[i] * (x.data[i] - running_mean.data[c]) / deviation;
-            grad_bias.data[c] += gradient.data[i];
+impl Reference for BatchNormEvalGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let [x, gradient, weight, running_mean, running_var] = [0, 1, 2, 3, 4].map(|i| inputs[i]);
+        let channels = x.shape[1];
+        let mut grad_x = Array::zeros(x.shape.clone());
+        let (mut grad_weight, mut grad_bias) = (Array::zeros([channels]), Array::zeros([channels]));
+        for c in 0..channels {
+            let deviation = (running_var.data[c] + f64::from(self.0.eps)).sqrt();
+            for i in members(x, c) {
+                grad_x.data[i] = gradient.data[i] * weight.data[c] / deviation;
+                grad_weight.data[c] += gradient.data[i] * (x.data[i] - running_mean.data[c]) / deviation;
+                grad_bias.data[c] += gradient.data[i];
+            }
         }
+        vec![grad_x, grad_weight, grad_bias]
     }
-    vec![grad_x, grad_weight, grad_bias]
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let deviation = |c: usize| (inputs[4].data[c] + f64::from(self.0.eps)).sqrt();
+        let moments = |c: usize| (inputs[3].data[c], deviation(c));
+        let sums = || largest_sums_of_terms(inputs[0], inputs[1], moments);
+        (output > 0).then(|| sums()[output - 1])
+    }
 }
 
 /// The largest sum of the magnitudes that the gradients of weight and bias add up, where each channel has this
 /// mean and this standard deviation.
-pub fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize) -> (f64, f64)) -> [f64; 2] {
+fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize) -> (f64, f64)) -> [f64; 2] {
     let mut largest = [0.0f64; 2];
     for c in 0..x.shape[1] {
         let (mean, deviation) = moments(c);
@@ -144,7 +169,7 @@ pub fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize
 }
 
 /// The largest magnitude where each channel is scaled.
-pub fn largest_scaled(gradient: &Array, scale: impl Fn(usize) -> f64) -> f64 {
+fn largest_scaled(gradient: &Array, scale: impl Fn(usize) -> f64) -> f64 {
     let of = |c: usize| members(gradient, c).map(move |i| (i, c));
     let scaled = (0..gradient.shape[1]).flat_map(of).map(|(i, c)| (gradient.data[i] * scale(c)).abs());
     scaled.fold(0.0, f64::max)
@@ -163,51 +188,6 @@ fn members(x: &Array, c: usize) -> impl Iterator<Item = usize> {
 /// Elements of a channel.
 fn count(x: &Array) -> f64 {
     (x.data.len() / x.shape[1]) as f64
-}
-
-impl Reference for BatchNormEval {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![eval(self, inputs)]
-    }
-}
-
-impl Reference for BatchNormEvalGradInput {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![eval_grad_input(self, inputs)]
-    }
-}
-
-impl Reference for BatchNormEvalGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        eval_grad(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], &self.0)
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        let deviation = |c: usize| (inputs[4].data[c] + f64::from(self.0.eps)).sqrt();
-        let moments = |c: usize| (inputs[3].data[c], deviation(c));
-        let sums = || largest_sums_of_terms(inputs[0], inputs[1], moments);
-        (output > 0).then(|| sums()[output - 1])
-    }
-}
-
-impl Reference for BatchNormGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let mut outputs = train_grad(inputs[0], inputs[1], inputs[2]);
-        outputs.extend(self.source_bias.then(|| Array::zeros([inputs[0].shape[1]])));
-        outputs
-    }
-
-    // Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
-    // bias, their sums.
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        let at = |c: usize, i: usize| inputs[2].data[4 * c + i];
-        let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
-        match output {
-            0 => Some(largest_scaled(inputs[1], |c| at(c, 3))),
-            1 | 2 => Some(largest_sums_of_terms(inputs[0], inputs[1], moments)[output - 1]),
-            _ => None,
-        }
-    }
 }
 
 impl Reference for BatchNormMaxPool {
@@ -234,12 +214,6 @@ impl Reference for BatchNormMaxPoolGrad {
 
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         self.0.largest_sum_of_terms(output, &[inputs[0], &spread(inputs), inputs[2]])
-    }
-}
-
-impl Reference for BatchNormTrain {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        train(self, inputs)
     }
 }
 

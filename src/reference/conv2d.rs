@@ -1,8 +1,7 @@
 //! Cross-correlation and its gradients, as loops over every pair of an output and a tap.
 
 use crate::op::{Array, Reference};
-use crate::ops::conv2d::{Conv2d, Padding};
-use crate::ops::conv2d::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
+use crate::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight, Padding};
 use crate::tensor::Shape;
 
 /// Rows above, or columns left of, the input, and those after it.
@@ -67,41 +66,52 @@ fn output_shape(attributes: &Conv2d, input: &Shape, weight: &Shape) -> Shape {
 }
 
 /// The forward pass.
-pub fn conv2d(attributes: &Conv2d, input: &Array, weight: &Array, bias: Option<&Array>) -> Array {
-    let shape = output_shape(attributes, &input.shape, &weight.shape);
-    let mut output = Array::zeros(shape.clone());
-    if let Some(bias) = bias {
-        let plane = shape[2] * shape[3];
-        for (i, y) in output.data.iter_mut().enumerate() {
-            *y = bias.data[i / plane % shape[1]];
+impl Reference for Conv2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let [input, weight] = [inputs[0], inputs[1]];
+        let shape = output_shape(self, &input.shape, &weight.shape);
+        let mut output = Array::zeros(shape.clone());
+        if let Some(bias) = inputs.get(2) {
+            let plane = shape[2] * shape[3];
+            for (i, y) in output.data.iter_mut().enumerate() {
+                *y = bias.data[i / plane % shape[1]];
+            }
         }
+        products(self, &input.shape, &weight.shape, &shape, |y, x, w| {
+            output.data[y] += input.data[x] * weight.data[w];
+        });
+        vec![output]
     }
-    products(attributes, &input.shape, &weight.shape, &shape, |y, x, w| {
-        output.data[y] += input.data[x] * weight.data[w];
-    });
-    output
 }
 
 /// Gradient of the input, whose shape is `input`.
-pub fn grad_input(attributes: &Conv2d, input: &Shape, gradient: &Array, weight: &Array) -> Array {
-    let mut result = Array::zeros(input.clone());
-    products(attributes, input, &weight.shape, &gradient.shape, |y, x, w| {
-        result.data[x] += gradient.data[y] * weight.data[w];
-    });
-    result
+impl Reference for Conv2dGradInput {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let Conv2dGradInput { attributes, input } = self;
+        let [gradient, weight] = [inputs[0], inputs[1]];
+        let mut result = Array::zeros(input.clone());
+        products(attributes, input, &weight.shape, &gradient.shape, |y, x, w| {
+            result.data[x] += gradient.data[y] * weight.data[w];
+        });
+        vec![result]
+    }
 }
 
 /// Gradient of the weight, whose shape is `weight`.
-pub fn grad_weight(attributes: &Conv2d, weight: &Shape, gradient: &Array, input: &Array) -> Array {
-    let mut result = Array::zeros(weight.clone());
-    products(attributes, &input.shape, weight, &gradient.shape, |y, x, w| {
-        result.data[w] += gradient.data[y] * input.data[x];
-    });
-    result
+impl Reference for Conv2dGradWeight {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let Conv2dGradWeight { attributes, weight } = self;
+        let [gradient, input] = [inputs[0], inputs[1]];
+        let mut result = Array::zeros(weight.clone());
+        products(attributes, &input.shape, weight, &gradient.shape, |y, x, w| {
+            result.data[w] += gradient.data[y] * input.data[x];
+        });
+        vec![result]
+    }
 }
 
 /// Gradient of the bias: the sum over images and pixels.
-pub fn grad_bias(gradient: &Array) -> Array {
+fn grad_bias(gradient: &Array) -> Array {
     let channels = gradient.shape[1];
     let plane = gradient.shape[2] * gradient.shape[3];
     let mut result = Array::zeros([channels]);
@@ -111,18 +121,6 @@ pub fn grad_bias(gradient: &Array) -> Array {
     result
 }
 
-impl Reference for Conv2dGradInput {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![grad_input(&self.attributes, &self.input, inputs[0], inputs[1])]
-    }
-}
-
-impl Reference for Conv2dGradWeight {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![grad_weight(&self.attributes, &self.weight, inputs[0], inputs[1])]
-    }
-}
-
 impl Reference for Conv2dGradBias {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![grad_bias(inputs[0])]
@@ -130,11 +128,5 @@ impl Reference for Conv2dGradBias {
 
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         Some(grad_bias(&inputs[0].map(f64::abs)).largest())
-    }
-}
-
-impl Reference for Conv2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![conv2d(self, inputs[0], inputs[1], inputs.get(2).copied())]
     }
 }

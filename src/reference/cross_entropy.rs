@@ -1,8 +1,7 @@
 //! Losses of class labels, their gradients, and the count of correct predictions.
 
 use crate::op::{Array, Reference};
-use crate::ops::cross_entropy::{ClassScores, CrossEntropy};
-use crate::ops::cross_entropy::{CrossEntropyGrad, CrossEntropyWithGrad};
+use crate::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
 use crate::ops::loss::Reduction;
 use crate::tensor::Shape;
 
@@ -27,61 +26,62 @@ fn slopes(attributes: &CrossEntropy, label: f64, classes: usize, weight: Option<
 }
 
 /// The loss, and unless it is one for each label, the sum of the labels' weights.
-pub fn cross_entropy(
-    attributes: &CrossEntropy,
-    scores: &Array,
-    labels: &Array,
-    weight: Option<&Array>,
-) -> Vec<Array> {
-    let classes = scores.shape[1];
-    let (mut losses, mut weights) = (Array::zeros(labels.shape.clone()), 0.0);
-    for ((row, &label), loss) in rows(scores).iter().zip(&labels.data).zip(&mut losses.data) {
-        let Some(slopes) = slopes(attributes, label, classes, weight) else { continue };
-        let total = match attributes.scores {
-            ClassScores::Logits => log_sum_exp(row),
-            ClassScores::LogProbabilities => 0.0,
-        };
-        // A class of no weight may be impossible.
-        let terms = row.iter().zip(&slopes).filter(|(_, slope)| **slope != 0.0);
-        *loss = terms.map(|(x, slope)| slope * (x - total)).sum();
-        weights += weight.map_or(1.0, |w| w.data[label as usize]);
-    }
-    let sum: f64 = losses.data.iter().sum();
-    let scalar = |x: f64| Array::new(Shape::scalar(), vec![x]);
-    match attributes.reduction {
-        Reduction::None => vec![losses],
-        Reduction::Mean if weights != 0.0 => vec![scalar(sum / weights), scalar(weights)],
-        _ => vec![scalar(sum), scalar(weights)],
+impl Reference for CrossEntropy {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let [scores, labels] = [inputs[0], inputs[1]];
+        let weight = inputs.get(2).copied();
+        let classes = scores.shape[1];
+        let (mut losses, mut weights) = (Array::zeros(labels.shape.clone()), 0.0);
+        for ((row, &label), loss) in rows(scores).iter().zip(&labels.data).zip(&mut losses.data) {
+            let Some(slopes) = slopes(self, label, classes, weight) else { continue };
+            let total = match self.scores {
+                ClassScores::Logits => log_sum_exp(row),
+                ClassScores::LogProbabilities => 0.0,
+            };
+            // A class of no weight may be impossible.
+            let terms = row.iter().zip(&slopes).filter(|(_, slope)| **slope != 0.0);
+            *loss = terms.map(|(x, slope)| slope * (x - total)).sum();
+            weights += weight.map_or(1.0, |w| w.data[label as usize]);
+        }
+        let sum: f64 = losses.data.iter().sum();
+        let scalar = |x: f64| Array::new(Shape::scalar(), vec![x]);
+        match self.reduction {
+            Reduction::None => vec![losses],
+            Reduction::Mean if weights != 0.0 => vec![scalar(sum / weights), scalar(weights)],
+            _ => vec![scalar(sum), scalar(weights)],
+        }
     }
 }
 
 /// Gradient of the loss by the scores. Inputs: scores, labels, sum of weights, upstream, perhaps weights.
-pub fn cross_entropy_grad(attributes: &CrossEntropy, inputs: &[&Array]) -> Array {
-    let (scores, labels, upstream) = (inputs[0], inputs[1], inputs[3]);
-    let (classes, inner) = (scores.shape[1], scores.shape[2..].iter().product());
-    let mut gradient = Array::zeros(scores.shape.clone());
-    for (r, (row, &label)) in rows(scores).iter().zip(&labels.data).enumerate() {
-        // A row that does not count has a gradient of zero times its probabilities.
-        let slopes = slopes(attributes, label, classes, inputs.get(4).copied());
-        let counts = slopes.is_some();
-        let slopes = slopes.unwrap_or_else(|| vec![0.0; classes]);
-        let factor = match attributes.reduction {
-            Reduction::None => upstream.data[r],
-            Reduction::Mean if inputs[2].data[0] != 0.0 => upstream.data[0] / inputs[2].data[0],
-            _ => upstream.data[0],
-        };
-        let factor = if counts { factor } else { 0.0 };
-        let all: f64 = slopes.iter().sum();
-        let total = log_sum_exp(row);
-        for c in 0..classes {
-            let probability = match attributes.scores {
-                ClassScores::Logits => (row[c] - total).exp(),
-                ClassScores::LogProbabilities => 0.0,
+impl Reference for CrossEntropyGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let (scores, labels, upstream) = (inputs[0], inputs[1], inputs[3]);
+        let (classes, inner) = (scores.shape[1], scores.shape[2..].iter().product());
+        let mut gradient = Array::zeros(scores.shape.clone());
+        for (r, (row, &label)) in rows(scores).iter().zip(&labels.data).enumerate() {
+            // A row that does not count has a gradient of zero times its probabilities.
+            let slopes = slopes(&self.forward, label, classes, inputs.get(4).copied());
+            let counts = slopes.is_some();
+            let slopes = slopes.unwrap_or_else(|| vec![0.0; classes]);
+            let factor = match self.forward.reduction {
+                Reduction::None => upstream.data[r],
+                Reduction::Mean if inputs[2].data[0] != 0.0 => upstream.data[0] / inputs[2].data[0],
+                _ => upstream.data[0],
             };
-            gradient.data[index(scores, inner, r, c)] = factor * (slopes[c] - probability * all);
+            let factor = if counts { factor } else { 0.0 };
+            let all: f64 = slopes.iter().sum();
+            let total = log_sum_exp(row);
+            for c in 0..classes {
+                let probability = match self.forward.scores {
+                    ClassScores::Logits => (row[c] - total).exp(),
+                    ClassScores::LogProbabilities => 0.0,
+                };
+                gradient.data[index(scores, inner, r, c)] = factor * (slopes[c] - probability * all);
+            }
         }
+        vec![gradient]
     }
-    gradient
 }
 
 fn class(attributes: &CrossEntropy, label: f64, classes: usize) -> Option<usize> {
@@ -92,18 +92,6 @@ fn class(attributes: &CrossEntropy, label: f64, classes: usize) -> Option<usize>
 fn log_sum_exp(row: &[f64]) -> f64 {
     let maximum = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     maximum + row.iter().map(|x| (x - maximum).exp()).sum::<f64>().ln()
-}
-
-impl Reference for CrossEntropy {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        cross_entropy(self, inputs[0], inputs[1], inputs.get(2).copied())
-    }
-}
-
-impl Reference for CrossEntropyGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![cross_entropy_grad(&self.forward, inputs)]
-    }
 }
 
 impl Reference for CrossEntropyWithGrad {

@@ -1,13 +1,12 @@
 //! Dropout, its mask, and the generator behind it.
 
 use crate::op::{Array, Reference};
-use crate::ops::dropout::DropoutMask;
-use crate::ops::dropout::{Dropout, Unit};
+use crate::ops::dropout::{Dropout, DropoutMask, Unit};
 use crate::tensor::Shape;
 
 /// Four words of Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
 /// 1, 2, 3", 2011) for a counter and a key.
-pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let first = 0xD251_1F53_u64 * u64::from(counter[0]);
         let second = 0xCD9E_8D57_u64 * u64::from(counter[2]);
@@ -23,7 +22,7 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 }
 
 /// 1 for every element that step `step` keeps, 0 for the others.
-pub fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
+fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
     let mut mask = Array::zeros(shape.clone());
     let key = [dropout.seed as u32, (dropout.seed >> 32) as u32];
     let neighbours = match dropout.of {
@@ -40,14 +39,10 @@ pub fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
 }
 
 /// Kept elements over the keep probability, the others times zero.
-pub fn dropout(dropout: &Dropout, x: &Array, step: &Array) -> Array {
-    let mask = dropout_mask(dropout, &x.shape, step);
-    x.zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(dropout.keep) } else { 0.0 * x })
-}
-
 impl Reference for Dropout {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![dropout(self, inputs[0], inputs[1])]
+        let mask = dropout_mask(self, &inputs[0].shape, inputs[1]);
+        vec![inputs[0].zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(self.keep) } else { 0.0 * x })]
     }
 }
 

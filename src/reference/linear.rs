@@ -6,12 +6,6 @@ use crate::op::{Array, Reference};
 use crate::ops::linear::{Linear, LinearGradWeight};
 use crate::tensor::Shape;
 
-impl Reference for Linear {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![linear(inputs[0], inputs[1], inputs.get(2).copied())]
-    }
-}
-
 impl Reference for LinearGradWeight {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let out = Shape::from([inputs[0].shape[1]]);
@@ -25,13 +19,15 @@ impl Reference for LinearGradWeight {
 }
 
 /// `x W^T + b`.
-pub fn linear(x: &Array, weight: &Array, bias: Option<&Array>) -> Array {
-    let mut result = matmul(x, weight, false, true);
-    if let Some(bias) = bias {
-        let n = bias.data.len();
-        for (i, y) in result.data.iter_mut().enumerate() {
-            *y += bias.data[i % n];
+impl Reference for Linear {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let mut result = matmul(inputs[0], inputs[1], false, true);
+        if let Some(bias) = inputs.get(2) {
+            let n = bias.data.len();
+            for (i, y) in result.data.iter_mut().enumerate() {
+                *y += bias.data[i % n];
+            }
         }
+        vec![result]
     }
-    result
 }

@@ -1,37 +1,38 @@
 //! Local response normalisation.
 
 use crate::op::{Array, Reference};
-use crate::ops::local_response_norm::LocalResponseNorm;
-use crate::ops::local_response_norm::LocalResponseNormGrad;
+use crate::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 
 /// y, and the base of the power that x is divided by.
-pub fn local_response_norm(operator: &LocalResponseNorm, x: &Array) -> Vec<Array> {
-    let squares = window_sums(&x.map(|x| x.powi(2)), operator.size / 2, (operator.size - 1) / 2);
-    let rate = f64::from(operator.alpha) / operator.size as f64;
-    let scales = squares.map(|squares| f64::from(operator.k) + rate * squares);
-    let y = x.zip(&scales, |x, scale| x / scale.powf(f64::from(operator.beta)));
-    vec![y, scales]
+impl Reference for LocalResponseNorm {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let x = inputs[0];
+        let squares = window_sums(&x.map(|x| x.powi(2)), self.size / 2, (self.size - 1) / 2);
+        let rate = f64::from(self.alpha) / self.size as f64;
+        let scales = squares.map(|squares| f64::from(self.k) + rate * squares);
+        let y = x.zip(&scales, |x, scale| x / scale.powf(f64::from(self.beta)));
+        vec![y, scales]
+    }
 }
 
 /// The gradient of x: each output's by each element of its window.
-pub fn local_response_norm_grad(
-    operator: &LocalResponseNorm,
-    x: &Array,
-    gradient: &Array,
-    scales: &Array,
-) -> Array {
-    let beta = f64::from(operator.beta);
-    let rate = f64::from(operator.alpha) / operator.size as f64;
-    // By each scale, which an element of its window moves by 2 * rate * x. An element is in the windows of those
-    // in whose window it is, turned round.
-    let mut by_scale = gradient.zip(x, |gradient, x| -beta * gradient * x);
-    by_scale = by_scale.zip(scales, |slope, scale| slope * scale.powf(-beta - 1.0));
-    let by_scale = window_sums(&by_scale, (operator.size - 1) / 2, operator.size / 2);
-    let mut grad_x = gradient.zip(scales, |gradient, scale| gradient * scale.powf(-beta));
-    for (i, grad_x) in grad_x.data.iter_mut().enumerate() {
-        *grad_x += by_scale.data[i] * 2.0 * rate * x.data[i];
+impl Reference for LocalResponseNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let LocalResponseNormGrad(operator) = self;
+        let [x, gradient, scales] = [0, 1, 2].map(|i| inputs[i]);
+        let beta = f64::from(operator.beta);
+        let rate = f64::from(operator.alpha) / operator.size as f64;
+        // By each scale, which an element of its window moves by 2 * rate * x. An element is in the windows of those
+        // in whose window it is, turned round.
+        let mut by_scale = gradient.zip(x, |gradient, x| -beta * gradient * x);
+        by_scale = by_scale.zip(scales, |slope, scale| slope * scale.powf(-beta - 1.0));
+        let by_scale = window_sums(&by_scale, (operator.size - 1) / 2, operator.size / 2);
+        let mut grad_x = gradient.zip(scales, |gradient, scale| gradient * scale.powf(-beta));
+        for (i, grad_x) in grad_x.data.iter_mut().enumerate() {
+            *grad_x += by_scale.data[i] * 2.0 * rate * x.data[i];
+        }
+        vec![grad_x]
     }
-    grad_x
 }
 
 /// For each element the sum over the channels from `lower` before its own to `upper` behind it that there are.
@@ -69,16 +70,4 @@ fn window_sums(terms: &Array, lower: usize, upper: usize) -> Array {
         }
     }
     sums
-}
-
-impl Reference for LocalResponseNorm {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        local_response_norm(self, inputs[0])
-    }
-}
-
-impl Reference for LocalResponseNormGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![local_response_norm_grad(&self.0, inputs[0], inputs[1], inputs[2])]
-    }
 }

@@ -2,8 +2,9 @@
 
 use crate::op::{Array, Reference};
 use crate::ops::matmul::MatMul;
+
 /// `op(lhs) op(rhs)` over the last two dimensions; leading dimensions are batches.
-pub fn matmul(lhs: &Array, rhs: &Array, transpose_lhs: bool, transpose_rhs: bool) -> Array {
+pub(super) fn matmul(lhs: &Array, rhs: &Array, transpose_lhs: bool, transpose_rhs: bool) -> Array {
     let rank = lhs.shape.len();
     let (rows, columns) = (lhs.shape[rank - 2], lhs.shape[rank - 1]);
     let (m, inner) = if transpose_lhs { (columns, rows) } else { (rows, columns) };

@@ -46,7 +46,9 @@ fn coordinates(mut i: usize, shape: &Shape) -> Vec<usize> {
     coordinates
 }
 
-/// The element at these coordinates of a row-major array.
+/// The element at these coordinates of a row-major array, which is repeated along dimensions of size one and along
+/// those that it has not in front.
 fn element(coordinates: &[usize], shape: &Shape) -> usize {
-    coordinates.iter().zip(shape.iter()).fold(0, |i, (&coordinate, &size)| i * size + coordinate)
+    let own = &coordinates[coordinates.len() - shape.len()..];
+    own.iter().zip(shape.iter()).fold(0, |i, (&own, &size)| i * size + if size == 1 { 0 } else { own })
 }

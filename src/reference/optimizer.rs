@@ -19,45 +19,50 @@ fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
 }
 
 /// New parameters, then new state of each kind.
-pub fn update<R: Rule>(update: &Update<R>, inputs: &[&Array]) -> Vec<Array> {
-    let count = update.parameters();
-    let slots: Vec<usize> = (0..3).filter(|&slot| update.slots()[slot].is_some()).collect();
-    let runs = 2 + slots.len();
-    let mut outputs: Vec<Array> =
-        inputs[..count].iter().chain(&inputs[2 * count..runs * count]).map(|&array| array.clone()).collect();
-    let step = inputs[inputs.len() - 1].data[0];
-    let every = f64::from(update.every);
-    if step % every != every - 1.0 {
-        return outputs;
-    }
-    let gradients = clipped(update.clip, &inputs[count..2 * count]);
-    let rules = update
-        .groups
-        .iter()
-        .enumerate()
-        .flat_map(|(number, group)| std::iter::repeat_n((number, &group.rule), group.parameters));
-    for (i, (number, rule)) in rules.enumerate() {
-        let rate = if R::HAS_RATE { inputs[runs * count + number].data[0] } else { f64::NAN };
-        for j in 0..inputs[i].data.len() {
-            let mut state = [0.0; 3];
-            for (run, &slot) in slots.iter().enumerate() {
-                state[slot] = inputs[(2 + run) * count + i].data[j];
-            }
-            let mut element = Element {
-                parameter: inputs[i].data[j],
-                gradient: gradients[i].data[j],
-                state,
-                rate,
-                updates: (step / every).floor(),
-            };
-            rule.reference(&mut element);
-            outputs[i].data[j] = element.parameter;
-            for (run, &slot) in slots.iter().enumerate() {
-                outputs[(1 + run) * count + i].data[j] = element.state[slot];
+impl<R: Rule> Reference for Update<R> {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let count = self.parameters();
+        let slots: Vec<usize> = (0..3).filter(|&slot| self.slots()[slot].is_some()).collect();
+        let runs = 2 + slots.len();
+        let mut outputs: Vec<Array> = inputs[..count]
+            .iter()
+            .chain(&inputs[2 * count..runs * count])
+            .map(|&array| array.clone())
+            .collect();
+        let step = inputs[inputs.len() - 1].data[0];
+        let every = f64::from(self.every);
+        if step % every != every - 1.0 {
+            return outputs;
+        }
+        let gradients = clipped(self.clip, &inputs[count..2 * count]);
+        let rules = self
+            .groups
+            .iter()
+            .enumerate()
+            .flat_map(|(number, group)| std::iter::repeat_n((number, &group.rule), group.parameters));
+        for (i, (number, rule)) in rules.enumerate() {
+            let rate = if R::HAS_RATE { inputs[runs * count + number].data[0] } else { f64::NAN };
+            for j in 0..inputs[i].data.len() {
+                let mut state = [0.0; 3];
+                for (run, &slot) in slots.iter().enumerate() {
+                    state[slot] = inputs[(2 + run) * count + i].data[j];
+                }
+                let mut element = Element {
+                    parameter: inputs[i].data[j],
+                    gradient: gradients[i].data[j],
+                    state,
+                    rate,
+                    updates: (step / every).floor(),
+                };
+                rule.reference(&mut element);
+                outputs[i].data[j] = element.parameter;
+                for (run, &slot) in slots.iter().enumerate() {
+                    outputs[(1 + run) * count + i].data[j] = element.state[slot];
+                }
             }
         }
+        outputs
     }
-    outputs
 }
 
 /// The part of a parameter by which it decays: without decay nothing, even of one that is not finite.
@@ -71,181 +76,139 @@ fn decayed(mean: f64, new: f64, decay: f64) -> f64 {
 }
 
 /// SGD; the state is the momentum buffer.
-pub fn sgd(rule: &SgdRule, e: &mut Element) {
-    let direction = e.gradient + decay_of(e.parameter, rule.weight_decay);
-    let mut taken = direction;
-    if rule.momentum == 0.0 {
-        // The buffer is there for the sake of other groups.
-        e.state[0] = direction;
-    } else {
-        let share = if e.updates == 0.0 { 1.0 } else { 1.0 - rule.dampening };
-        let buffer = rule.momentum * e.state[0] + share * direction;
-        taken = if rule.nesterov { direction + rule.momentum * buffer } else { buffer };
-        e.state[0] = buffer;
+impl RuleReference for SgdRule {
+    fn reference(&self, e: &mut Element) {
+        let direction = e.gradient + decay_of(e.parameter, self.weight_decay);
+        let mut taken = direction;
+        if self.momentum == 0.0 {
+            // The buffer is there for the sake of other groups.
+            e.state[0] = direction;
+        } else {
+            let share = if e.updates == 0.0 { 1.0 } else { 1.0 - self.dampening };
+            let buffer = self.momentum * e.state[0] + share * direction;
+            taken = if self.nesterov { direction + self.momentum * buffer } else { buffer };
+            e.state[0] = buffer;
+        }
+        e.parameter -= e.rate * taken;
     }
-    e.parameter -= e.rate * taken;
 }
 
 /// Adam and AdamW; the state is the mean of gradients, of their squares, and the largest of the latter.
-pub fn adam<const DECOUPLED: bool>(rule: &AdamRule<DECOUPLED>, e: &mut Element) {
-    if DECOUPLED {
-        e.parameter -= decay_of(e.parameter, e.rate * rule.weight_decay);
-    } else {
-        e.gradient += decay_of(e.parameter, rule.weight_decay);
+impl<const DECOUPLED: bool> RuleReference for AdamRule<DECOUPLED> {
+    fn reference(&self, e: &mut Element) {
+        if DECOUPLED {
+            e.parameter -= decay_of(e.parameter, e.rate * self.weight_decay);
+        } else {
+            e.gradient += decay_of(e.parameter, self.weight_decay);
+        }
+        let (beta1, beta2) = self.betas;
+        let t = e.updates + 1.0;
+        let mean = decayed(e.state[0], e.gradient, beta1);
+        let square = decayed(e.state[1], e.gradient * e.gradient, beta2);
+        let mut spread = square;
+        e.state[0] = mean;
+        e.state[1] = square;
+        if self.amsgrad {
+            e.state[2] = if square > e.state[2] || square.is_nan() { square } else { e.state[2] };
+            spread = e.state[2];
+        }
+        let (first, second) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
+        e.parameter -= e.rate * (mean / first) / ((spread / second).sqrt() + self.eps);
     }
-    let (beta1, beta2) = rule.betas;
-    let t = e.updates + 1.0;
-    let mean = decayed(e.state[0], e.gradient, beta1);
-    let square = decayed(e.state[1], e.gradient * e.gradient, beta2);
-    let mut spread = square;
-    e.state[0] = mean;
-    e.state[1] = square;
-    if rule.amsgrad {
-        e.state[2] = if square > e.state[2] || square.is_nan() { square } else { e.state[2] };
-        spread = e.state[2];
-    }
-    let (first, second) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
-    e.parameter -= e.rate * (mean / first) / ((spread / second).sqrt() + rule.eps);
 }
 
 /// NAdam; the state is the mean of gradients and of their squares.
-pub fn nadam(rule: &NadamRule, e: &mut Element) {
-    if rule.decoupled {
-        e.parameter -= decay_of(e.parameter, e.rate * rule.weight_decay);
-    } else {
-        e.gradient += decay_of(e.parameter, rule.weight_decay);
+impl RuleReference for NadamRule {
+    fn reference(&self, e: &mut Element) {
+        if self.decoupled {
+            e.parameter -= decay_of(e.parameter, e.rate * self.weight_decay);
+        } else {
+            e.gradient += decay_of(e.parameter, self.weight_decay);
+        }
+        let (beta1, beta2) = self.betas;
+        let t = e.updates + 1.0;
+        let mu = |t: f64| beta1 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay));
+        let mut product = 1.0;
+        let mut i = 1.0;
+        while i <= t && product > 1e-30 {
+            product *= mu(i);
+            i += 1.0;
+        }
+        e.state[0] = decayed(e.state[0], e.gradient, beta1);
+        e.state[1] = decayed(e.state[1], e.gradient * e.gradient, beta2);
+        let root = (e.state[1] / (1.0 - beta2.powf(t))).sqrt() + self.eps;
+        e.parameter -= e.rate * (1.0 - mu(t)) / (1.0 - product) * e.gradient / root;
+        e.parameter -= e.rate * mu(t + 1.0) / (1.0 - product * mu(t + 1.0)) * e.state[0] / root;
     }
-    let (beta1, beta2) = rule.betas;
-    let t = e.updates + 1.0;
-    let mu = |t: f64| beta1 * (1.0 - 0.5 * 0.96f64.powf(t * rule.momentum_decay));
-    let mut product = 1.0;
-    let mut i = 1.0;
-    while i <= t && product > 1e-30 {
-        product *= mu(i);
-        i += 1.0;
-    }
-    e.state[0] = decayed(e.state[0], e.gradient, beta1);
-    e.state[1] = decayed(e.state[1], e.gradient * e.gradient, beta2);
-    let root = (e.state[1] / (1.0 - beta2.powf(t))).sqrt() + rule.eps;
-    e.parameter -= e.rate * (1.0 - mu(t)) / (1.0 - product) * e.gradient / root;
-    e.parameter -= e.rate * mu(t + 1.0) / (1.0 - product * mu(t + 1.0)) * e.state[0] / root;
 }
 
 /// RMSprop; the state is the mean of squares, the mean of gradients, and the momentum buffer.
-pub fn rmsprop(rule: &RmspropRule, e: &mut Element) {
-    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
-    e.state[0] = decayed(e.state[0], gradient * gradient, rule.alpha);
-    let mut spread = e.state[0];
-    if rule.centered {
-        e.state[1] = decayed(e.state[1], gradient, rule.alpha);
-        spread -= e.state[1] * e.state[1];
-        spread = if spread < 0.0 { 0.0 } else { spread };
+impl RuleReference for RmspropRule {
+    fn reference(&self, e: &mut Element) {
+        let gradient = e.gradient + decay_of(e.parameter, self.weight_decay);
+        e.state[0] = decayed(e.state[0], gradient * gradient, self.alpha);
+        let mut spread = e.state[0];
+        if self.centered {
+            e.state[1] = decayed(e.state[1], gradient, self.alpha);
+            spread -= e.state[1] * e.state[1];
+            spread = if spread < 0.0 { 0.0 } else { spread };
+        }
+        e.state[2] = self.momentum * e.state[2] + gradient / (spread.sqrt() + self.eps);
+        e.parameter -= e.rate * e.state[2];
     }
-    e.state[2] = rule.momentum * e.state[2] + gradient / (spread.sqrt() + rule.eps);
-    e.parameter -= e.rate * e.state[2];
 }
 
 /// Adagrad; the state is the sum of squares.
-pub fn adagrad(rule: &AdagradRule, e: &mut Element) {
-    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
-    e.state[0] += gradient * gradient;
-    let rate = e.rate / (1.0 + e.updates * rule.lr_decay);
-    e.parameter -= rate * gradient / (e.state[0].sqrt() + rule.eps);
+impl RuleReference for AdagradRule {
+    fn reference(&self, e: &mut Element) {
+        let gradient = e.gradient + decay_of(e.parameter, self.weight_decay);
+        e.state[0] += gradient * gradient;
+        let rate = e.rate / (1.0 + e.updates * self.lr_decay);
+        e.parameter -= rate * gradient / (e.state[0].sqrt() + self.eps);
+    }
 }
 
 /// Adadelta; the state is the mean of the gradients' squares and of the changes' squares.
-pub fn adadelta(rule: &AdadeltaRule, e: &mut Element) {
-    let gradient = e.gradient + decay_of(e.parameter, rule.weight_decay);
-    e.state[0] = decayed(e.state[0], gradient * gradient, rule.rho);
-    let change = ((e.state[1] + rule.eps) / (e.state[0] + rule.eps)).sqrt() * gradient;
-    e.state[1] = decayed(e.state[1], change * change, rule.rho);
-    e.parameter -= e.rate * change;
+impl RuleReference for AdadeltaRule {
+    fn reference(&self, e: &mut Element) {
+        let gradient = e.gradient + decay_of(e.parameter, self.weight_decay);
+        e.state[0] = decayed(e.state[0], gradient * gradient, self.rho);
+        let change = ((e.state[1] + self.eps) / (e.state[0] + self.eps)).sqrt() * gradient;
+        e.state[1] = decayed(e.state[1], change * change, self.rho);
+        e.parameter -= e.rate * change;
+    }
 }
 
 /// Lion; the state is the mean of gradients.
-pub fn lion(rule: &LionRule, e: &mut Element) {
-    let direction = decayed(e.state[0], e.gradient, rule.betas.0);
-    // `signum` has a sign for zero too.
-    let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
-    e.state[0] = decayed(e.state[0], e.gradient, rule.betas.1);
-    e.parameter -= e.rate * (sign + decay_of(e.parameter, rule.weight_decay));
+impl RuleReference for LionRule {
+    fn reference(&self, e: &mut Element) {
+        let direction = decayed(e.state[0], e.gradient, self.betas.0);
+        // `signum` has a sign for zero too.
+        let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+        e.state[0] = decayed(e.state[0], e.gradient, self.betas.1);
+        e.parameter -= e.rate * (sign + decay_of(e.parameter, self.weight_decay));
+    }
 }
 
 /// Averages: the parameter is the average here, the gradient the parameter.
-pub fn average(rule: &EmaRule, e: &mut Element) {
-    let mut decay = rule.decay;
-    if rule.warm_up {
-        decay = decay.min((1.0 + e.updates) / (10.0 + e.updates));
+impl RuleReference for EmaRule {
+    fn reference(&self, e: &mut Element) {
+        let mut decay = self.decay;
+        if self.warm_up {
+            decay = decay.min((1.0 + e.updates) / (10.0 + e.updates));
+        }
+        if e.updates == 0.0 {
+            decay = 0.0;
+        }
+        e.parameter = decayed(e.parameter, e.gradient, decay);
     }
-    if e.updates == 0.0 {
-        decay = 0.0;
-    }
-    e.parameter = decayed(e.parameter, e.gradient, decay);
 }
 
 /// Means of gradients: the parameter is the sum so far.
-pub fn accumulate(rule: &AccumulateRule, e: &mut Element) {
-    let steps = f64::from(rule.steps);
-    let so_far = if e.updates % steps == 0.0 { 0.0 } else { e.parameter };
-    e.parameter = so_far + e.gradient / steps;
-}
-
 impl RuleReference for AccumulateRule {
-    fn reference(&self, element: &mut Element) {
-        accumulate(self, element);
-    }
-}
-
-impl RuleReference for AdadeltaRule {
-    fn reference(&self, element: &mut Element) {
-        adadelta(self, element);
-    }
-}
-
-impl RuleReference for AdagradRule {
-    fn reference(&self, element: &mut Element) {
-        adagrad(self, element);
-    }
-}
-
-impl<const DECOUPLED: bool> RuleReference for AdamRule<DECOUPLED> {
-    fn reference(&self, element: &mut Element) {
-        adam(self, element);
-    }
-}
-
-impl RuleReference for EmaRule {
-    fn reference(&self, element: &mut Element) {
-        average(self, element);
-    }
-}
-
-impl RuleReference for LionRule {
-    fn reference(&self, element: &mut Element) {
-        lion(self, element);
-    }
-}
-
-impl<R: Rule> Reference for Update<R> {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        update(self, inputs)
-    }
-}
-
-impl RuleReference for NadamRule {
-    fn reference(&self, element: &mut Element) {
-        nadam(self, element);
-    }
-}
-
-impl RuleReference for RmspropRule {
-    fn reference(&self, element: &mut Element) {
-        rmsprop(self, element);
-    }
-}
-
-impl RuleReference for SgdRule {
-    fn reference(&self, element: &mut Element) {
-        sgd(self, element);
+    fn reference(&self, e: &mut Element) {
+        let steps = f64::from(self.steps);
+        let so_far = if e.updates % steps == 0.0 { 0.0 } else { e.parameter };
+        e.parameter = so_far + e.gradient / steps;
     }
 }

@@ -2,32 +2,37 @@
 
 use super::{coordinates, element};
 use crate::op::{Array, Reference};
-use crate::ops::pad::PadGrad;
-use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pad::{Pad, PadGrad, PadMode};
 use crate::tensor::Shape;
 
 /// The forward operator.
-pub fn pad(attributes: &Pad, x: &Array) -> Array {
-    let mut y = Array::zeros(padded(attributes, &x.shape));
-    for (i, y_i) in y.data.iter_mut().enumerate() {
-        *y_i = match (origin(attributes, &x.shape, i), attributes.mode) {
-            (Some(j), _) => x.data[j],
-            (None, PadMode::Constant(number)) => f64::from(number),
-            (None, _) => unreachable!("other modes take elements of the input"),
-        };
+impl Reference for Pad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let x = inputs[0];
+        let mut y = Array::zeros(padded(self, &x.shape));
+        for (i, y_i) in y.data.iter_mut().enumerate() {
+            *y_i = match (origin(self, &x.shape, i), self.mode) {
+                (Some(j), _) => x.data[j],
+                (None, PadMode::Constant(number)) => f64::from(number),
+                (None, _) => unreachable!("other modes take elements of the input"),
+            };
+        }
+        vec![y]
     }
-    y
 }
 
 /// The gradient of the input: what became of each element, added up.
-pub fn pad_grad(attributes: &Pad, input: &Shape, dy: &Array) -> Array {
-    let mut dx = Array::zeros(input.clone());
-    for (i, dy_i) in dy.data.iter().enumerate() {
-        if let Some(j) = origin(attributes, input, i) {
-            dx.data[j] += dy_i;
+impl Reference for PadGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let PadGrad { forward, input } = self;
+        let mut dx = Array::zeros(input.clone());
+        for (i, dy_i) in inputs[0].data.iter().enumerate() {
+            if let Some(j) = origin(forward, input, i) {
+                dx.data[j] += dy_i;
+            }
         }
+        vec![dx]
     }
-    dx
 }
 
 fn before(attributes: &Pad, rank: usize, d: usize) -> [usize; 2] {
@@ -58,16 +63,4 @@ fn origin(attributes: &Pad, input: &Shape, i: usize) -> Option<usize> {
         at[d] = usize::try_from(source).ok().filter(|&source| source < input[d])?;
     }
     Some(element(&at, input))
-}
-
-impl Reference for Pad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![pad(self, inputs[0])]
-    }
-}
-
-impl Reference for PadGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![pad_grad(&self.forward, &self.input, inputs[0])]
-    }
 }

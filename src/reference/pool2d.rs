@@ -1,14 +1,14 @@
 //! Pooling, window by window.
 
 use crate::op::{Array, Reference};
-use crate::ops::pool2d::{Average, Norm, Pool2d, Unpool, Weighting, Windows};
 use crate::ops::pool2d::{
-    AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, MaxUnpool2d, MaxUnpool2dGrad,
+    Average, AvgPool2d, AvgPool2dGrad, LpPool2d, LpPool2dGrad, MaxPool2d, MaxPool2dGrad, MaxUnpool2d,
+    MaxUnpool2dGrad, Norm, Pool2d, Unpool, Weighting, Windows,
 };
 use crate::tensor::Shape;
 
 /// The output, and for each window the number of the tap that won (row by row, first of equals, last of NaN).
-pub fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
+pub(super) fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
     let mut output = Array::zeros(output_shape(&x.shape, windows));
     let mut winners = vec![0; output.data.len()];
     for (o, y) in output.data.iter_mut().enumerate() {
@@ -24,8 +24,16 @@ pub fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
     (output, winners)
 }
 
+impl Reference for MaxPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let (output, taps) = max_pool2d(inputs[0], &self.0);
+        let [h, w] = [inputs[0].shape[2], inputs[0].shape[3]];
+        vec![output, pack_taps(&taps, self.0.taps_per_word([h, w]))]
+    }
+}
+
 /// Gives each window's gradient to the tap that won.
-pub fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
+pub(super) fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
     let mut result = Array::zeros(input.clone());
     for (&g, place) in gradient.data.iter().zip(places(winners, windows, input)) {
         // Taps made up by a test may lie in the padding; nothing gets their gradient.
@@ -36,31 +44,51 @@ pub fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, i
     result
 }
 
-/// Puts each value where its window's winner lies; the last window has the last word.
-pub fn max_unpool2d(x: &Array, winners: &[usize], windows: &Windows, output: Shape) -> Array {
-    let places = places(winners, windows, &output);
-    let mut result = Array::zeros(output);
-    for (&value, place) in x.data.iter().zip(places) {
-        if let Some(i) = place {
-            result.data[i] = value;
-        }
+impl Reference for MaxPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
+        let taps = unpack_taps(inputs[1], inputs[0].data.len(), per_word);
+        vec![max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
     }
-    result
+}
+
+/// Puts each value where its window's winner lies; the last window has the last word.
+impl Reference for MaxUnpool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let MaxUnpool2d(unpool) = self;
+        let winners = winners(unpool, inputs[1], inputs[0].data.len());
+        let output = unpool.output_shape(&inputs[0].shape).expect("the shape rule has passed");
+        let mut result = Array::zeros(output.clone());
+        for (&value, place) in inputs[0].data.iter().zip(places(&winners, &unpool.windows(), &output)) {
+            if let Some(i) = place {
+                result.data[i] = value;
+            }
+        }
+        vec![result]
+    }
 }
 
 /// Gives each window the gradient of the element that has its value.
-pub fn max_unpool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
-    let places = places(winners, windows, &gradient.shape);
-    let mut last = vec![None; gradient.data.len()];
-    for (o, place) in places.iter().enumerate() {
-        if let Some(i) = *place {
-            last[i] = Some(o);
+impl Reference for MaxUnpool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let gradient = inputs[0];
+        let winners = winners(&self.unpool, inputs[1], self.input.elements());
+        let places = places(&winners, &self.unpool.windows(), &gradient.shape);
+        let mut last = vec![None; gradient.data.len()];
+        for (o, place) in places.iter().enumerate() {
+            if let Some(i) = *place {
+                last[i] = Some(o);
+            }
         }
+        let taken = |(o, place): (usize, &Option<usize>)| {
+            place.filter(|&i| last[i] == Some(o)).map_or(0.0, |i| gradient.data[i])
+        };
+        vec![Array::new(self.input.clone(), places.iter().enumerate().map(taken).collect())]
     }
-    let taken = |(o, place): (usize, &Option<usize>)| {
-        place.filter(|&i| last[i] == Some(o)).map_or(0.0, |i| gradient.data[i])
-    };
-    Array::new(input.clone(), places.iter().enumerate().map(taken).collect())
+}
+
+fn winners(unpool: &Unpool, taps: &Array, count: usize) -> Vec<usize> {
+    unpack_taps(taps, count, unpool.windows().taps_per_word(unpool.output_size))
 }
 
 /// Where the winner of each window lies; taps made up by a test may lie outside.
@@ -77,61 +105,77 @@ fn places(winners: &[usize], windows: &Windows, shape: &Shape) -> Vec<Option<usi
 }
 
 /// The weighted mean of each window.
-pub fn avg_pool2d(x: &Array, average: &Average) -> Array {
-    let mut output = Array::zeros(output_shape(&x.shape, &average.windows));
-    for (o, y) in output.data.iter_mut().enumerate() {
-        let taps = taps(o, &x.shape, &average.windows);
-        let sum: f64 = taps.iter().map(|tap| weight(tap.kernel, tap.at, average) * x.data[tap.index]).sum();
-        *y = sum / divisor(o, &x.shape, average);
+impl Reference for AvgPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let AvgPool2d(average) = self;
+        let x = inputs[0];
+        let mut output = Array::zeros(output_shape(&x.shape, &average.windows));
+        for (o, y) in output.data.iter_mut().enumerate() {
+            let taps = taps(o, &x.shape, &average.windows);
+            let sum: f64 =
+                taps.iter().map(|tap| weight(tap.kernel, tap.at, average) * x.data[tap.index]).sum();
+            *y = sum / divisor(o, &x.shape, average);
+        }
+        vec![output]
     }
-    output
 }
 
 /// Spreads each window's gradient over its taps.
-pub fn avg_pool2d_grad(gradient: &Array, average: &Average, input: &Shape) -> Array {
-    let mut result = Array::zeros(input.clone());
-    for (o, &g) in gradient.data.iter().enumerate() {
-        let divisor = divisor(o, input, average);
-        for tap in taps(o, input, &average.windows) {
-            result.data[tap.index] += g * weight(tap.kernel, tap.at, average) / divisor;
+impl Reference for AvgPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let AvgPool2dGrad { average, input } = self;
+        let mut result = Array::zeros(input.clone());
+        for (o, &g) in inputs[0].data.iter().enumerate() {
+            let divisor = divisor(o, input, average);
+            for tap in taps(o, input, &average.windows) {
+                result.data[tap.index] += g * weight(tap.kernel, tap.at, average) / divisor;
+            }
         }
+        vec![result]
     }
-    result
 }
 
 /// The p-norm of each window.
-pub fn lp_pool2d(x: &Array, norm: &Norm) -> Array {
-    let windows = Windows::Sliding(norm.pool);
-    let p = f64::from(norm.p);
-    let mut output = Array::zeros(output_shape(&x.shape, &windows));
-    for (o, y) in output.data.iter_mut().enumerate() {
-        let taps = taps(o, &x.shape, &windows);
-        let mean = taps.iter().map(|tap| power(x.data[tap.index], norm)).sum::<f64>() / taps.len() as f64;
-        let sum = mean * (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64;
-        *y = sum.signum() * sum.abs().powf(1.0 / p);
+impl Reference for LpPool2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let LpPool2d(norm) = self;
+        let x = inputs[0];
+        let windows = Windows::Sliding(norm.pool);
+        let p = f64::from(norm.p);
+        let mut output = Array::zeros(output_shape(&x.shape, &windows));
+        for (o, y) in output.data.iter_mut().enumerate() {
+            let taps = taps(o, &x.shape, &windows);
+            let mean = taps.iter().map(|tap| power(x.data[tap.index], norm)).sum::<f64>() / taps.len() as f64;
+            let sum = mean * (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64;
+            *y = sum.signum() * sum.abs().powf(1.0 / p);
+        }
+        vec![output]
     }
-    output
 }
 
 /// dy/dx = c |x|^(p-1) |y|^(1-p) with the sign of x unless p is odd, where c makes up for taps outside.
-pub fn lp_pool2d_grad(gradient: &Array, x: &Array, y: &Array, norm: &Norm) -> Array {
-    let windows = Windows::Sliding(norm.pool);
-    let p = f64::from(norm.p);
-    let mut result = Array::zeros(x.shape.clone());
-    for (o, (&g, &y)) in gradient.data.iter().zip(&y.data).enumerate() {
-        let taps = taps(o, &x.shape, &windows);
-        let scale = (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64 / taps.len() as f64;
-        for tap in taps {
-            let x = x.data[tap.index];
-            // A sum that is NaN has no slope in PyTorch.
-            if y == 0.0 || (x == 0.0 && p < 1.0) || (y.is_nan() && p == 1.0) {
-                continue;
+impl Reference for LpPool2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let LpPool2dGrad(norm) = self;
+        let [gradient, x, y] = [0, 1, 2].map(|i| inputs[i]);
+        let windows = Windows::Sliding(norm.pool);
+        let p = f64::from(norm.p);
+        let mut result = Array::zeros(x.shape.clone());
+        for (o, (&g, &y)) in gradient.data.iter().zip(&y.data).enumerate() {
+            let taps = taps(o, &x.shape, &windows);
+            let scale = (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64 / taps.len() as f64;
+            for tap in taps {
+                let x = x.data[tap.index];
+                // A sum that is NaN has no slope in PyTorch.
+                if y == 0.0 || (x == 0.0 && p < 1.0) || (y.is_nan() && p == 1.0) {
+                    continue;
+                }
+                let sign = if norm.is_odd() { 1.0 } else { x.signum() };
+                result.data[tap.index] += g * scale * sign * (x / y).abs().powf(p - 1.0);
             }
-            let sign = if norm.is_odd() { 1.0 } else { x.signum() };
-            result.data[tap.index] += g * scale * sign * (x / y).abs().powf(p - 1.0);
         }
+        vec![result]
     }
-    result
 }
 
 fn power(x: f64, norm: &Norm) -> f64 {
@@ -140,7 +184,7 @@ fn power(x: f64, norm: &Norm) -> f64 {
 }
 
 /// Taps as the kernels keep them: 32-bit words, each of `per_word` equal parts, the first lowest.
-pub fn pack_taps(taps: &[usize], per_word: usize) -> Array {
+pub(super) fn pack_taps(taps: &[usize], per_word: usize) -> Array {
     let words: Vec<f64> = taps
         .chunks(per_word)
         .map(|taps| {
@@ -152,7 +196,7 @@ pub fn pack_taps(taps: &[usize], per_word: usize) -> Array {
 }
 
 /// The first `count` taps of packed words.
-pub fn unpack_taps(words: &Array, count: usize, per_word: usize) -> Vec<usize> {
+pub(super) fn unpack_taps(words: &Array, count: usize, per_word: usize) -> Vec<usize> {
     let part = 1u64 << (32 / per_word);
     (0..count)
         .map(|i| {
@@ -270,63 +314,4 @@ fn divisor(o: usize, input: &Shape, average: &Average) -> f64 {
         }
     }
     taps(o, input, windows).iter().map(|tap| weight(tap.kernel, tap.at, average)).sum()
-}
-
-impl Reference for AvgPool2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![avg_pool2d(inputs[0], &self.0)]
-    }
-}
-
-impl Reference for AvgPool2dGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![avg_pool2d_grad(inputs[0], &self.average, &self.input)]
-    }
-}
-
-impl Reference for LpPool2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![lp_pool2d(inputs[0], &self.0)]
-    }
-}
-
-impl Reference for LpPool2dGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![lp_pool2d_grad(inputs[0], inputs[1], inputs[2], &self.0)]
-    }
-}
-
-impl Reference for MaxPool2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let (output, taps) = max_pool2d(inputs[0], &self.0);
-        let [h, w] = [inputs[0].shape[2], inputs[0].shape[3]];
-        vec![output, pack_taps(&taps, self.0.taps_per_word([h, w]))]
-    }
-}
-
-impl Reference for MaxPool2dGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let per_word = self.windows.taps_per_word([self.input[2], self.input[3]]);
-        let taps = unpack_taps(inputs[1], inputs[0].data.len(), per_word);
-        vec![max_pool2d_grad(inputs[0], &taps, &self.windows, &self.input)]
-    }
-}
-
-impl Reference for MaxUnpool2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let winners = winners(&self.0, inputs[1], inputs[0].data.len());
-        let output = self.0.output_shape(&inputs[0].shape).expect("the shape rule has passed");
-        vec![max_unpool2d(inputs[0], &winners, &self.0.windows(), output)]
-    }
-}
-
-impl Reference for MaxUnpool2dGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        let winners = winners(&self.unpool, inputs[1], self.input.elements());
-        vec![max_unpool2d_grad(inputs[0], &winners, &self.unpool.windows(), &self.input)]
-    }
-}
-
-fn winners(unpool: &Unpool, taps: &Array, count: usize) -> Vec<usize> {
-    unpack_taps(taps, count, unpool.windows().taps_per_word(unpool.output_size))
 }

@@ -1,83 +1,99 @@
 //! Normalisation of rows, element by element.
 
 use crate::op::{Array, Reference};
-use crate::ops::row_norm::{RowNorm, Rows};
-use crate::ops::row_norm::{RowNormGrad, RowNormGradParameters};
+use crate::ops::row_norm::{RowNorm, RowNormGrad, RowNormGradParameters, Rows};
 use crate::tensor::Shape;
 
 /// y; and of each row the first element, the mean less that, and twice one over the standard deviation.
-pub fn row_norm(operator: &RowNorm, inputs: &[&Array]) -> Vec<Array> {
-    let x = inputs[0];
-    let parameter = |there: bool, i: usize, none: f64, at: usize| {
-        if there { inputs[i].data[weight_of(operator, &x.shape, at)] } else { none }
-    };
-    let normal = normal(operator, x);
-    let mut y = normal.clone();
-    for (i, y) in y.data.iter_mut().enumerate() {
-        let weight = parameter(operator.weight, 1, 1.0, i);
-        let bias = parameter(operator.bias, 1 + usize::from(operator.weight), 0.0, i);
-        *y = *y * weight + bias;
+impl Reference for RowNorm {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let x = inputs[0];
+        let parameter = |there: bool, i: usize, none: f64, at: usize| {
+            if there { inputs[i].data[weight_of(self, &x.shape, at)] } else { none }
+        };
+        let normal = normal(self, x);
+        let mut y = normal.clone();
+        for (i, y) in y.data.iter_mut().enumerate() {
+            let weight = parameter(self.weight, 1, 1.0, i);
+            let bias = parameter(self.bias, 1 + usize::from(self.weight), 0.0, i);
+            *y = *y * weight + bias;
+        }
+        let terms = terms(self, &x.shape);
+        let statistics = x.data.chunks(terms).flat_map(|row| {
+            let (mean, inverse) = moments(self, row);
+            [row[0], mean - row[0], inverse, inverse]
+        });
+        let statistics = Array::new([x.data.len() / terms, 4], statistics.collect());
+        vec![y, statistics]
     }
-    let terms = terms(operator, &x.shape);
-    let statistics = x.data.chunks(terms).flat_map(|row| {
-        let (mean, inverse) = moments(operator, row);
-        [row[0], mean - row[0], inverse, inverse]
-    });
-    let statistics = Array::new([x.data.len() / terms, 4], statistics.collect());
-    vec![y, statistics]
 }
 
 /// The gradient of x, by the chain through the mean and the variance of each row.
-pub fn row_norm_grad(operator: &RowNorm, inputs: &[&Array]) -> Array {
-    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
-    let terms = terms(operator, &x.shape);
-    let mut grad_x = Array::zeros(x.shape.clone());
-    for row in 0..x.data.len() / terms {
-        let [first, rest, inverse] = [0, 1, 2].map(|i| statistics.data[4 * row + i]);
-        let members = row * terms..(row + 1) * terms;
-        let by_normal = |i: usize| {
-            let weight = if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
-            gradient.data[i] * weight
-        };
-        let centred = |i: usize| x.data[i] - (first + rest);
-        let (mut by_var, mut by_mean) = (0.0, 0.0);
-        for i in members.clone() {
-            by_var += by_normal(i) * centred(i) * -0.5 * inverse.powi(3);
-            by_mean -= by_normal(i) * inverse;
+impl Reference for RowNormGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let RowNormGrad(operator) = self;
+        let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+        let terms = terms(operator, &x.shape);
+        let mut grad_x = Array::zeros(x.shape.clone());
+        for row in 0..x.data.len() / terms {
+            let [first, rest, inverse] = [0, 1, 2].map(|i| statistics.data[4 * row + i]);
+            let members = row * terms..(row + 1) * terms;
+            let by_normal = |i: usize| {
+                let weight =
+                    if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
+                gradient.data[i] * weight
+            };
+            let centred = |i: usize| x.data[i] - (first + rest);
+            let (mut by_var, mut by_mean) = (0.0, 0.0);
+            for i in members.clone() {
+                by_var += by_normal(i) * centred(i) * -0.5 * inverse.powi(3);
+                by_mean -= by_normal(i) * inverse;
+            }
+            for i in members {
+                let through_var = by_var * 2.0 * centred(i) / terms as f64;
+                grad_x.data[i] = by_normal(i) * inverse + through_var + by_mean / terms as f64;
+            }
         }
-        for i in members {
-            let through_var = by_var * 2.0 * centred(i) / terms as f64;
-            grad_x.data[i] = by_normal(i) * inverse + through_var + by_mean / terms as f64;
-        }
+        vec![grad_x]
     }
-    grad_x
-}
 
-/// The largest gradient of x, were mean and variance constants.
-pub fn largest_by_gradient(operator: &RowNorm, inputs: &[&Array]) -> f64 {
-    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
-    let terms = terms(operator, &x.shape);
-    let each = gradient.data.iter().enumerate().map(|(i, gradient)| {
-        let weight = if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
-        (gradient * weight * statistics.data[4 * (i / terms) + 2]).abs()
-    });
-    each.fold(0.0, f64::max)
+    // The largest gradient were mean and variance constants: from that, its mean and its line in x are taken away.
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        let RowNormGrad(operator) = self;
+        let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+        let terms = terms(operator, &x.shape);
+        let each = gradient.data.iter().enumerate().map(|(i, gradient)| {
+            let weight = if operator.weight { inputs[3].data[weight_of(operator, &x.shape, i)] } else { 1.0 };
+            (gradient * weight * statistics.data[4 * (i / terms) + 2]).abs()
+        });
+        Some(each.fold(0.0, f64::max))
+    }
 }
 
 /// The gradients of weight and bias.
-pub fn row_norm_grad_parameters(operator: &RowNorm, inputs: &[&Array]) -> Vec<Array> {
-    let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
-    let terms = terms(operator, &x.shape);
-    let mut weighted = gradient.clone();
-    for (i, term) in weighted.data.iter_mut().enumerate() {
-        let [first, rest, inverse] = [0, 1, 2].map(|j| statistics.data[4 * (i / terms) + j]);
-        *term *= (x.data[i] - (first + rest)) * inverse;
+impl Reference for RowNormGradParameters {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let RowNormGradParameters(operator) = self;
+        let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
+        let terms = terms(operator, &x.shape);
+        let mut weighted = gradient.clone();
+        for (i, term) in weighted.data.iter_mut().enumerate() {
+            let [first, rest, inverse] = [0, 1, 2].map(|j| statistics.data[4 * (i / terms) + j]);
+            *term *= (x.data[i] - (first + rest)) * inverse;
+        }
+        vec![sum_by_weight(operator, &weighted), sum_by_weight(operator, gradient)]
     }
-    vec![sum_by_weight(operator, &weighted), sum_by_weight(operator, gradient)]
+
+    // The gradient by itself, or as far as x is apart from its mean.
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        let apart = if output == 0 { normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
+        let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
+        Some(sum_by_weight(&self.0, &terms).largest())
+    }
 }
 
 /// x less its row's mean, over its row's standard deviation.
-pub fn normal(operator: &RowNorm, x: &Array) -> Array {
+fn normal(operator: &RowNorm, x: &Array) -> Array {
     let rows = x.data.chunks(terms(operator, &x.shape)).flat_map(|row| {
         let (mean, inverse) = moments(operator, row);
         row.iter().map(move |x| (x - mean) * inverse)
@@ -86,7 +102,7 @@ pub fn normal(operator: &RowNorm, x: &Array) -> Array {
 }
 
 /// The sum of what shares a weight.
-pub fn sum_by_weight(operator: &RowNorm, terms: &Array) -> Array {
+fn sum_by_weight(operator: &RowNorm, terms: &Array) -> Array {
     let mut sums = Array::zeros(match &operator.rows {
         Rows::Layer { normalized_shape } => normalized_shape.clone(),
         _ => Shape::from([terms.shape[1]]),
@@ -118,35 +134,5 @@ fn weight_of(operator: &RowNorm, shape: &Shape, i: usize) -> usize {
     match &operator.rows {
         Rows::Layer { normalized_shape } => i % normalized_shape.elements(),
         _ => i / shape[2..].iter().product::<usize>() % shape[1],
-    }
-}
-
-impl Reference for RowNormGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![row_norm_grad(&self.0, inputs)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        // From what the gradient alone gives, its mean and its line in x are taken away.
-        Some(largest_by_gradient(&self.0, inputs))
-    }
-}
-
-impl Reference for RowNormGradParameters {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        row_norm_grad_parameters(&self.0, inputs)
-    }
-
-    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
-        // Of the terms' magnitudes: the gradient's by itself, or as far as x is apart from its mean.
-        let apart = if output == 0 { normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
-        let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
-        Some(sum_by_weight(&self.0, &terms).largest())
-    }
-}
-
-impl Reference for RowNorm {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        row_norm(self, inputs)
     }
 }

@@ -2,21 +2,19 @@
 
 use crate::op::{Array, Reference};
 use crate::ops::sample_moments::SampleMoments;
+
 /// Mean and sum of squared deviations with one sample more: those of `number - 1` samples become those of
 /// `number`.
-pub fn sample_moments(x: &Array, number: &Array, mean: &Array, deviations: &Array) -> Vec<Array> {
-    let n = number.data[0];
-    if n <= 1.0 {
-        return vec![x.clone(), Array::zeros(x.shape.clone())];
-    }
-    // The mean by its sum; the deviations by how far the sample is from the mean of those before it.
-    let new_mean = x.zip(mean, |x, mean| (x + (n - 1.0) * mean) / n);
-    let added = x.zip(mean, |x, mean| (x - mean).powi(2) * (n - 1.0) / n);
-    vec![new_mean, deviations.zip(&added, |old, added| old + added)]
-}
-
 impl Reference for SampleMoments {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        sample_moments(inputs[0], inputs[1], inputs[2], inputs[3])
+        let [x, number, mean, deviations] = [0, 1, 2, 3].map(|i| inputs[i]);
+        let n = number.data[0];
+        if n <= 1.0 {
+            return vec![x.clone(), Array::zeros(x.shape.clone())];
+        }
+        // The mean by its sum; the deviations by how far the sample is from the mean of those before it.
+        let new_mean = x.zip(mean, |x, mean| (x + (n - 1.0) * mean) / n);
+        let added = x.zip(mean, |x, mean| (x - mean).powi(2) * (n - 1.0) / n);
+        vec![new_mean, deviations.zip(&added, |old, added| old + added)]
     }
 }

@@ -1,13 +1,14 @@
 //! Functions of one tensor and their gradients.
 
 use crate::op::{Array, Reference};
-use crate::ops::unary::UnaryGrad;
-use crate::ops::unary::{SELU_ALPHA, SELU_SCALE, Unary};
+use crate::ops::unary::{SELU_ALPHA, SELU_SCALE, Unary, UnaryGrad};
 use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
 
 /// `f(x)` of every element.
-pub fn unary(function: Unary, x: &Array) -> Array {
-    x.map(|x| value(function, x))
+impl Reference for Unary {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![inputs[0].map(|x| value(*self, x))]
+    }
 }
 
 fn value(function: Unary, x: f64) -> f64 {
@@ -43,17 +44,19 @@ fn value(function: Unary, x: f64) -> f64 {
 /// `dy` times the slope, where `saved` is what the gradient follows from: the output of ReLU, leaky ReLU and
 /// ELU with nothing negative, SELU, the sigmoid, tanh, the hard sigmoid and tanh, exp and sqrt, else the
 /// input.
-pub fn unary_grad(function: Unary, saved: &Array, dy: &Array) -> Array {
-    // A slope that f32 has not is infinite, or zero, before it meets an infinite gradient.
-    let of_f32 = |slope: f64| match slope as f32 {
-        rounded if rounded == 0.0 || rounded.is_infinite() => f64::from(rounded),
-        _ => slope,
-    };
-    saved.zip(dy, |saved, dy| match function {
-        _ if stops(function, saved) => 0.0,
-        Unary::Log => dy / saved,
-        _ => of_f32(slope(function, saved)) * dy,
-    })
+impl Reference for UnaryGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        // A slope that f32 has not is infinite, or zero, before it meets an infinite gradient.
+        let of_f32 = |slope: f64| match slope as f32 {
+            rounded if rounded == 0.0 || rounded.is_infinite() => f64::from(rounded),
+            _ => slope,
+        };
+        vec![inputs[0].zip(inputs[1], |saved, dy| match self.function {
+            _ if stops(self.function, saved) => 0.0,
+            Unary::Log => dy / saved,
+            _ => of_f32(slope(self.function, saved)) * dy,
+        })]
+    }
 }
 
 /// Whether a gradient stops here, even one that is not finite.
@@ -169,18 +172,6 @@ fn normal(x: f64) -> f64 {
         (-z * z).exp() / (PI.sqrt() * (z + fraction)) / 2.0
     };
     if x > 0.0 { 1.0 - tail } else { tail }
-}
-
-impl Reference for Unary {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![unary(*self, inputs[0])]
-    }
-}
-
-impl Reference for UnaryGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![unary_grad(self.function, inputs[0], inputs[1])]
-    }
 }
 
 #[cfg(test)]

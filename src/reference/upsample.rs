@@ -1,30 +1,41 @@
 //! Resampling of images, output by output.
 
 use crate::op::{Array, Reference};
-use crate::ops::upsample::{Interpolation, Upsample};
-use crate::ops::upsample::{Upsample2d, Upsample2dGrad};
+use crate::ops::upsample::{Interpolation, Upsample, Upsample2d, Upsample2dGrad};
 use crate::tensor::Shape;
 
 /// An image of another size.
-pub fn upsample2d(x: &Array, upsample: &Upsample) -> Array {
-    let [h, w] = upsample.output_size([x.shape[2], x.shape[3]]).expect("the shape rule has passed");
-    let mut output = Array::zeros([x.shape[0], x.shape[1], h, w]);
-    let parts = parts(&x.shape, &output.shape, upsample);
-    for (y, parts) in output.data.iter_mut().zip(parts) {
-        *y = parts.iter().map(|&(i, weight)| weight * x.data[i]).sum();
+impl Reference for Upsample2d {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let Upsample2d(upsample) = self;
+        let x = inputs[0];
+        let [h, w] = upsample.output_size([x.shape[2], x.shape[3]]).expect("the shape rule has passed");
+        let mut output = Array::zeros([x.shape[0], x.shape[1], h, w]);
+        let parts = parts(&x.shape, &output.shape, upsample);
+        for (y, parts) in output.data.iter_mut().zip(parts) {
+            *y = parts.iter().map(|&(i, weight)| weight * x.data[i]).sum();
+        }
+        vec![output]
     }
-    output
 }
 
 /// Gives each output's gradient to the elements that it is made of.
-pub fn upsample2d_grad(gradient: &Array, upsample: &Upsample, input: &Shape) -> Array {
-    let mut result = Array::zeros(input.clone());
-    for (g, parts) in gradient.data.iter().zip(parts(input, &gradient.shape, upsample)) {
-        for (i, weight) in parts {
-            result.data[i] += weight * g;
+impl Reference for Upsample2dGrad {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        let Upsample2dGrad { upsample, input } = self;
+        let gradient = inputs[0];
+        let mut result = Array::zeros(input.clone());
+        for (g, parts) in gradient.data.iter().zip(parts(input, &gradient.shape, upsample)) {
+            for (i, weight) in parts {
+                result.data[i] += weight * g;
+            }
         }
+        vec![result]
     }
-    result
+
+    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
+        Some(self.reference(&[&inputs[0].map(f64::abs)])[0].largest())
+    }
 }
 
 /// The input elements that each output is made of, and how much of each.
@@ -67,21 +78,4 @@ fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec
     }
     let behind = (position - low as f64).clamp(0.0, 1.0);
     vec![(low, 1.0 - behind), ((low + 1).min(size - 1), behind)]
-}
-
-impl Reference for Upsample2d {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![upsample2d(inputs[0], &self.0)]
-    }
-}
-
-impl Reference for Upsample2dGrad {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![upsample2d_grad(inputs[0], &self.upsample, &self.input)]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        let terms = upsample2d_grad(&inputs[0].map(f64::abs), &self.upsample, &self.input);
-        Some(terms.largest())
-    }
 }
