@@ -82,6 +82,6 @@ pub struct Step {
     pub variant: Variant,
     /// Why it was chosen.
     pub why: String,
-    /// Its part of [`Plan::dispatches`]. Empty for a view.
+    /// Its part of [`Plan::dispatches`](super::Plan::dispatches). Empty for a view.
     pub dispatches: Range<usize>,
 }

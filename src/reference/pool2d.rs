@@ -33,7 +33,12 @@ impl Reference for MaxPool2d {
 }
 
 /// Gives each window's gradient to the tap that won.
-pub(super) fn max_pool2d_grad(gradient: &Array, winners: &[usize], windows: &Windows, input: &Shape) -> Array {
+pub(super) fn max_pool2d_grad(
+    gradient: &Array,
+    winners: &[usize],
+    windows: &Windows,
+    input: &Shape,
+) -> Array {
     let mut result = Array::zeros(input.clone());
     for (&g, place) in gradient.data.iter().zip(places(winners, windows, input)) {
         // Taps made up by a test may lie in the padding; nothing gets their gradient.
