@@ -3,6 +3,7 @@
 mod cases;
 mod harness;
 
+use harness::bits::Bits;
 use harness::{Seen, table};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,7 +64,11 @@ fn agrees(name: &'static str) {
     let family = cases::FAMILIES.iter().find(|family| family.name == name).expect("the family is there");
     let cases = (family.cases)();
     assert!(!cases.is_empty(), "{name} has no cases");
-    let (failures, seen) = harness::compare(&cases);
+    let mut bits = Bits::of(name);
+    let (failures, seen) = harness::compare(&cases, bits.as_mut());
+    if let Some(bits) = bits {
+        bits.save();
+    }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     let mut all = SEEN.lock().expect("no test panics while it holds the lock");
     all.insert(name, seen);

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
+pub mod bits;
 pub mod files;
 pub mod finite;
 pub mod fixture;
@@ -9,6 +10,7 @@ pub mod network;
 pub mod published;
 pub mod table;
 
+use bits::Bits;
 use std::sync::{Arc, LazyLock};
 use wgrad::graph::Init;
 use wgrad::op::{Array, Operator, Variant};
@@ -153,11 +155,11 @@ pub struct Seen {
 
 /// Compares every variant of every case with the reference; returns the failures, one line each.
 pub fn failures(cases: &[Case]) -> Vec<String> {
-    compare(cases).0
+    compare(cases, None).0
 }
 
 /// Compares every variant of every case with the reference: the failures, one line each, and the errors.
-pub fn compare(cases: &[Case]) -> (Vec<String>, Vec<Seen>) {
+pub fn compare(cases: &[Case], mut bits: Option<&mut Bits>) -> (Vec<String>, Vec<Seen>) {
     let (mut failures, mut seen) = (Vec::new(), Vec::new());
     for case in cases {
         let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
@@ -172,6 +174,10 @@ pub fn compare(cases: &[Case]) -> (Vec<String>, Vec<Seen>) {
                         let tolerance = tolerance(case.operator.as_ref(), found.ty().dtype);
                         if error.is_nan() || error > tolerance {
                             failures.push(format!("{label}: output {i} is off by {error:.2e}"));
+                        }
+                        if let Some(bits) = &mut bits {
+                            let case = format!("{} {}", case.operator.name(), case.name);
+                            bits.add(&case, variant, &i.to_string(), found);
                         }
                         seen.push(Seen { operator: case.operator.name(), error });
                     }
