@@ -1,9 +1,0 @@
-//! What a recipe of training has beside the optimizer's rule: groups, freezing, accumulation, averages;
-//! schedules; first weights.
-
-#[path = "../harness/mod.rs"]
-mod harness;
-
-mod first_weights;
-mod parameters;
-mod schedules;

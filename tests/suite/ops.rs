@@ -1,0 +1,118 @@
+//! Every operator, on every case of its table, with every variant, against the f64 reference.
+
+use crate::harness::bits::Bits;
+use crate::harness::{Seen, table};
+use crate::{cases, harness};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// What the families that have run so far showed.
+static SEEN: Mutex<BTreeMap<&'static str, Vec<Seen>>> = Mutex::new(BTreeMap::new());
+
+/// One test a family, so that one can be run alone, and one that says that none is missing.
+macro_rules! families {
+    ($($family:ident)*) => {
+        $(
+            #[test]
+            fn $family() {
+                agrees(stringify!($family));
+            }
+        )*
+
+        #[test]
+        fn every_family_is_here() {
+            let tested = [$(stringify!($family)),*];
+            let all: Vec<_> = cases::FAMILIES.iter().map(|family| family.name).collect();
+            assert_eq!(tested[..], all[..]);
+        }
+    };
+}
+
+families! {
+    argmax
+    arithmetic
+    batch_norm
+    concatenate
+    conv2d
+    cross_entropy
+    dropout
+    elementwise
+    embedding
+    expand
+    loss
+    local_response_norm
+    matmul
+    optimizer
+    pad
+    permute
+    pool2d
+    prelu
+    reduce
+    reshape
+    row_norm
+    sample_moments
+    slice
+    softmax
+    unary
+    upsample
+}
+
+fn agrees(name: &'static str) {
+    let family = cases::FAMILIES.iter().find(|family| family.name == name).expect("the family is there");
+    let cases = (family.cases)();
+    assert!(!cases.is_empty(), "{name} has no cases");
+    let mut bits = Bits::of(name);
+    let (failures, seen) = harness::compare(&cases, bits.as_mut());
+    if let Some(bits) = bits {
+        bits.save();
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    let mut all = SEEN.lock().expect("no test panics while it holds the lock");
+    all.insert(name, seen);
+    if all.len() == cases::FAMILIES.len() && std::env::var_os("WGRAD_WRITE_TABLE").is_some() {
+        let text = table::render(&cases::all(), &all);
+        wgrad::file::write_whole(&table_path(), text.as_bytes()).expect("the docs can be written");
+    }
+}
+
+fn table_path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(table::PATH)
+}
+
+#[test]
+fn the_docs_list_what_is_tested() {
+    let written = std::fs::read_to_string(table_path()).expect("the table is there");
+    let expected = table::render(&cases::all(), &BTreeMap::new());
+    let (written, expected) = (table::without_errors(&written), table::without_errors(&expected));
+    if let Some((written, expected)) = written.lines().zip(expected.lines()).find(|(a, b)| a != b) {
+        panic!(
+            "{} is not what is tested; write it anew: {}\nwritten:  {written}\nexpected: {expected}",
+            table::PATH,
+            table::COMMAND
+        );
+    }
+    assert_eq!(written.lines().count(), expected.lines().count(), "write it anew: {}", table::COMMAND);
+}
+
+#[test]
+fn max_pooling_writes_no_taps_that_nobody_reads() {
+    let cases = cases::pool2d::cases();
+    let forward: Vec<_> = cases.iter().filter(|case| case.operator.name().ends_with("max_pool2d")).collect();
+    assert!(!forward.is_empty());
+    for case in forward {
+        let input = harness::array(&case.inputs[0]);
+        let expected = &case.operator.reference(&[&input])[0];
+        for variant in case.variants() {
+            let label = format!("{} [{variant}]", case.name);
+            let prepared = harness::prepare_first(case, variant).unwrap_or_else(|e| panic!("{label}: {e}"));
+            let harness::Prepared { mut session, outputs } = prepared;
+            let bound: Vec<usize> = session.plan().dispatches().iter().map(|d| d.bindings.len()).collect();
+            // A window that is shared out leaves its parts' values between the two.
+            assert!(!bound.is_empty() && bound.iter().all(|&count| count == 2), "{label}: {bound:?}");
+            session.step().unwrap_or_else(|e| panic!("{label}: {e}"));
+            let found = session.read(outputs[0]).unwrap_or_else(|e| panic!("{label}: {e}"));
+            assert_eq!(harness::array(&found).data, expected.data, "{label}");
+        }
+    }
+}

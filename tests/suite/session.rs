@@ -1,0 +1,123 @@
+//! The step as a session runs it: one submit, nothing allocated, recorded losses, the same bits.
+
+use crate::harness;
+use crate::harness::network::{Training, training};
+use crate::harness::{device, labels, numbers};
+use wgrad::{Device, Plan, Session, Value, Weights};
+
+const BATCH: usize = 16;
+
+fn session(device: &Device, seed: u64) -> (Session, Value) {
+    let build = || {
+        let Training { graph, images, labels: targets, rate, loss } = training(BATCH)?;
+        let weights = Weights::init(device, &graph, seed)?;
+        let mut session = Session::new(device, Plan::new(&graph, &[loss], device.caps())?, &weights)?;
+        session.write(images, &numbers([BATCH, 1, 28, 28], 1))?;
+        session.write(targets, &labels(BATCH, 10, 2))?;
+        session.write_scalar(rate, 0.01)?;
+        Ok((session, loss))
+    };
+    build().unwrap_or_else(|e: wgrad::Error| panic!("{e}"))
+}
+
+#[test]
+fn a_step_is_one_submit_and_allocates_nothing() {
+    // A device of its own, so that other tests' memory is not counted.
+    let device = harness::open();
+    let empty = device.allocations();
+    let (mut session, _) = session(&device, 1);
+    let images = session.plan().graph().find("images").expect("the graph has images");
+    let batch = numbers([BATCH, 1, 28, 28], 3);
+    let run = |session: &mut Session, steps: usize| {
+        for _ in 0..steps {
+            session.write(images, &batch).expect("the batch fits");
+            session.step().expect("the step runs");
+        }
+        session.wait().expect("the device answers");
+    };
+    run(&mut session, 10);
+    let (before, memory) = (session.counters(), device.allocations());
+    run(&mut session, 50);
+    let after = session.counters();
+    assert_eq!(after.steps - before.steps, 50);
+    assert_eq!(after.submits - before.submits, 50, "one submit a step");
+    assert_eq!(after.dispatches - before.dispatches, 50 * session.plan().dispatches().len() as u64);
+    assert_eq!(after.bytes_uploaded - before.bytes_uploaded, 50 * 4 * (BATCH as u64 * 28 * 28 + 1));
+    if memory.is_none() {
+        eprintln!("this backend does not tell what it has allocated");
+    }
+    assert_eq!(device.allocations(), memory, "steady state allocates nothing");
+    assert_eq!((after.allocations, after.bytes_read_back), (0, 0), "and reads nothing back");
+    drop(session);
+    device.wait().expect("the device answers");
+    let left = device.allocations();
+    assert!(
+        left <= empty,
+        "a session gives its memory back: {left:?} is left, {empty:?} was there before it"
+    );
+}
+
+#[test]
+fn what_a_session_reads_and_allocates_is_counted() {
+    let (mut session, loss) = session(device(), 4);
+    let images = session.plan().graph().find("images").expect("the graph has images");
+    session.record(loss, 8).expect("the loss is one number");
+    session.step().expect("the step runs");
+    session.recorded(loss).expect("the loss comes back");
+    session.read(images).expect("an input can be read");
+    let counters = session.counters();
+    assert_eq!(counters.allocations, 3, "a ring, and staging for each readback");
+    assert_eq!(counters.bytes_read_back, 4 + 4 * BATCH as u64 * 28 * 28);
+    // An input has its place in staging memory, however often it is written.
+    let batch = numbers([BATCH, 1, 28, 28], 1);
+    for _ in 0..6 {
+        session.write(images, &batch).expect("the batch fits");
+    }
+    session.step().expect("the step runs");
+    assert_eq!(session.counters().allocations, 3, "writing an input again takes none");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_does_not() {
+    let losses = |seed: u64| {
+        let (mut session, loss) = session(device(), seed);
+        session.record(loss, 8).expect("the loss is one number");
+        for _ in 0..8 {
+            session.step().expect("the step runs");
+        }
+        session.recorded(loss).expect("the losses come back")
+    };
+    let first = losses(5);
+    assert_eq!(first, losses(5));
+    assert_ne!(first, losses(6));
+}
+
+#[test]
+fn recording_keeps_the_last_values_in_order() {
+    let (mut session, loss) = session(device(), 2);
+    session.record(loss, 3).expect("the loss is one number");
+    let mut read = Vec::new();
+    for _ in 0..5 {
+        session.step().expect("the step runs");
+        read.extend(session.read(loss).expect("the loss is an output").to_f64());
+    }
+    assert_eq!(session.recorded(loss).expect("the losses come back").to_f64(), read[2..]);
+    assert!(session.recorded(loss).expect("nothing is an answer").to_f64().is_empty());
+}
+
+#[test]
+fn values_of_another_graph_are_refused() {
+    let (mut session, _) = session(device(), 3);
+    let other = training(BATCH).expect("the network is valid");
+    let errors = [
+        session.write(other.images, &numbers([BATCH, 1, 28, 28], 1)),
+        session.write_scalar(other.rate, 0.1),
+        session.read(other.loss).map(drop),
+        session.record(other.loss, 1),
+        session.recorded(other.loss).map(drop),
+    ];
+    for error in errors {
+        let text = error.expect_err("the value is not of this graph").to_string();
+        assert!(text.contains("another graph"), "{text}");
+    }
+}

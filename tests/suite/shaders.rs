@@ -1,0 +1,206 @@
+//! Every kernel that any operator, case, variant and kind of adapter leads to, as naga and tint see
+//! it; and the boundary of what may name the GPU library.
+
+use crate::{cases, harness};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wgrad::device::Peaks;
+use wgrad::op::AdapterKind;
+use wgrad::plan::Watch;
+use wgrad::session::watch_kernels;
+use wgrad::shader::Kernel;
+use wgrad::{Caps, Plan, PlanOptions};
+
+const KINDS: [AdapterKind; 4] =
+    [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Texts of all kernels by name, and the shader files they are made of.
+fn kernels(
+    text: fn(&Kernel) -> wgrad::Result<String>,
+) -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
+    let (mut texts, mut files) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
+    for (_, cases) in cases::all() {
+        for case in cases {
+            let built = harness::build(&case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let kinds = case.kinds();
+            for kind in KINDS {
+                let plain = Caps::webgpu_defaults(kind);
+                let of_size = |size| Caps { subgroups: true, subgroup_size: size, ..plain.clone() };
+                for caps in &[plain.clone(), of_size(8), of_size(32)] {
+                    for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps) {
+                        let options = PlanOptions::default().variant(case.operator.name(), variant);
+                        // What nobody reads may be left out.
+                        for outputs in [&built.outputs[..], &built.outputs[..1]] {
+                            let plan = Plan::with_options(&built.graph, outputs, caps, &options)
+                                .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                            for dispatch in plan.dispatches() {
+                                let source = text(&dispatch.kernel).expect("a planned kernel joins");
+                                texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
+                                files.extend(dispatch.kernel.files().iter().map(|f| f.name));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // Whole steps, for what fusion makes of them.
+    for training in [harness::network::training(4), harness::network::residual_training(2, 32, 8, 10)] {
+        let training = training.expect("the network is valid");
+        for kind in KINDS {
+            let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
+            let plan = Plan::new(&training.graph, &[training.loss], &caps).expect("the network fits");
+            for dispatch in plan.dispatches() {
+                let source = text(&dispatch.kernel).expect("a planned kernel joins");
+                texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
+            }
+        }
+    }
+    for kernel in watched_kernels() {
+        let source = text(&kernel).expect("a planned kernel joins");
+        texts.entry(kernel.name().to_owned()).or_default().insert(source);
+        files.extend(kernel.files().iter().map(|f| f.name));
+    }
+    for kernel in KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind))) {
+        let source = kernel.source().expect("the kernel joins");
+        texts.entry(kernel.name().to_owned()).or_default().insert(source);
+        files.extend(kernel.files().iter().map(|f| f.name));
+    }
+    (texts, files)
+}
+
+/// The kernels of every operator's first case, all variants, under the numerics watch, and those of the watch itself.
+fn watched_kernels() -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(AdapterKind::Software) };
+    for (_, cases) in cases::all() {
+        let mut seen = BTreeSet::new();
+        for case in cases.iter().filter(|case| seen.insert(case.operator.name())) {
+            let built = harness::build(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let kinds = case.kinds();
+            for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), &caps) {
+                let options =
+                    PlanOptions::default().variant(case.operator.name(), variant).watch(Watch::new());
+                let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &options)
+                    .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
+                kernels.extend(watch_kernels(&plan));
+            }
+        }
+    }
+    // Tensors that are too large to wait for the end of the step.
+    for rows in [4096, 4099] {
+        let mut graph = wgrad::Graph::new();
+        let x = graph.input("x", [rows, 5]).expect("the name is free");
+        let softmax = graph.softmax(x, 1).and_then(|y| graph.softmax(y, 0)).expect("the shape is valid");
+        let sum = graph.sum(softmax, &[0, 1], false).expect("the shape is valid");
+        let plan = Plan::with_options(&graph, &[sum], &caps, &PlanOptions::default().watch(Watch::new()))
+            .expect("the graph fits");
+        kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
+    }
+    kernels
+}
+
+fn validate(name: &str, source: &str) -> naga::Module {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    module
+}
+
+#[test]
+fn every_kernel_passes_naga_within_webgpus_default_limits() {
+    let (texts, used) = kernels(Kernel::source);
+    for (name, sources) in &texts {
+        for source in sources {
+            let module = validate(name, source);
+            let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
+            assert!(
+                invocations <= 256,
+                "{name} has {invocations} invocations a workgroup, WebGPU allows 256"
+            );
+            let shared: u32 = module
+                .global_variables
+                .iter()
+                .filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup)
+                .map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx()))
+                .sum();
+            assert!(
+                shared <= 16 << 10,
+                "{name} takes {shared} bytes of workgroup memory, WebGPU allows 16384"
+            );
+        }
+    }
+    let all: BTreeSet<String> = files_below(&root().join("shaders"), "wgsl")
+        .iter()
+        .map(|path| {
+            let below = path.strip_prefix(root().join("shaders")).expect("the file is below shaders");
+            below.with_extension("").to_string_lossy().replace('\\', "/")
+        })
+        .collect();
+    let unused: Vec<&String> = all.iter().filter(|name| !used.contains(name.as_str())).collect();
+    assert!(unused.is_empty(), "no case of any operator reaches {unused:?}");
+}
+
+/// Chrome's compiler, which enforces uniform control flow around barriers. Where it is not
+/// installed naga's check above stands alone, and this says so.
+#[test]
+fn every_kernel_passes_tint_where_it_is_installed() {
+    if Command::new("tint").arg("--help").output().is_err() {
+        eprintln!("tint is not installed: kernels were checked by naga only");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (texts, _) = kernels(Kernel::strict_source);
+    for (name, sources) in &texts {
+        // One text for each way of joining: texts that differ in constants alone count once.
+        let mut shapes = BTreeMap::new();
+        for source in sources {
+            let shape: String = source.lines().filter(|line| !line.starts_with("const ")).collect();
+            shapes.entry(shape).or_insert(source);
+        }
+        for source in shapes.values() {
+            let path = folder.path().join("kernel.wgsl");
+            std::fs::write(&path, source).expect("the temporary folder can be written");
+            let output =
+                Command::new("tint").args(["--format", "wgsl"]).arg(&path).output().expect("tint runs");
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn only_device_and_session_name_the_gpu_library() {
+    for path in files_below(&root().join("src"), "rs") {
+        let below = path.strip_prefix(root().join("src")).expect("the file is below src");
+        if below.starts_with("device") || below.starts_with("session") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("sources can be read");
+        if let Some(line) = text.lines().position(|line| line.contains("wgpu")) {
+            panic!("{}:{} names the GPU library; only device/ and session/ may", path.display(), line + 1);
+        }
+    }
+}
+
+fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.expect("the folder can be listed").path();
+        if path.is_dir() {
+            found.extend(files_below(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
