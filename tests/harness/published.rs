@@ -1,4 +1,4 @@
-//! Tensors of published networks: what the tables in tests/models say, and contents for them.
+//! Tensors of published networks: what the tables in tests/suite/models say, and contents for them.
 
 use super::numbers;
 use safetensors::tensor::{Dtype, TensorView};
@@ -10,7 +10,7 @@ use wgrad::{HostSlice, HostTensor};
 /// What PyTorch counts beside running statistics, as a 64-bit integer.
 const COUNTER: &str = "num_batches_tracked";
 
-/// Names and shapes of a table in tests/models, without the counters.
+/// Names and shapes of a table in tests/suite/models, without the counters.
 pub fn table(text: &str) -> BTreeMap<String, Vec<usize>> {
     let mut tensors = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -11,7 +11,7 @@ use wgrad::op::AdapterKind;
 pub const PATH: &str = "docs/operators.md";
 
 /// What writes it.
-pub const COMMAND: &str = "WGRAD_WRITE_TABLE=1 cargo test --release --test ops";
+pub const COMMAND: &str = "WGRAD_UPDATE=1 cargo test --release --test suite ops::";
 
 /// Values of an attribute that are listed one by one; more are counted.
 const LISTED: usize = 6;
@@ -37,7 +37,7 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
          Every variant runs every case and is compared with the reference in f64. An error is the largest\n\
          difference of all cases and variants, relative to the largest magnitude of the reference. This run\n\
          was on a {} adapter. Other tests cover generated shapes, PyTorch's answers and finite differences\n\
-         (`tests/generated.rs`, `tests/fixtures_*.rs`, `tests/losses.rs` and others).\n",
+         (`tests/suite/generated.rs`, `tests/suite/fixtures_*.rs`, `tests/suite/losses.rs` and others).\n",
         device().caps().kind
     );
     // What every adapter lists alike, whichever runs.

@@ -57,7 +57,7 @@ fn every_backward_rule_agrees_with_differences() {
                 partly.insert(name);
             }
             if name == "kl_div_loss" {
-                // Some targets are zero, below which there is no loss; tests/losses.rs has others.
+                // Some targets are zero, below which there is no loss; tests/suite/losses.rs has others.
                 by.retain(|&i| i != 1);
             }
             let count = checked.entry(name).or_default();
