@@ -8,6 +8,7 @@ pub mod finite;
 pub mod fixture;
 pub mod network;
 pub mod published;
+pub mod snapshot;
 pub mod table;
 
 use bits::Bits;

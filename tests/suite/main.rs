@@ -37,6 +37,7 @@ mod recipes;
 mod robustness;
 mod session;
 mod shaders;
+mod snapshots;
 mod special_values;
 mod training;
 mod verify;

@@ -1,7 +1,7 @@
 //! Every operator, on every case of its table, with every variant, against the f64 reference.
 
 use crate::harness::bits::Bits;
-use crate::harness::{Seen, table};
+use crate::harness::{Seen, snapshot, table};
 use crate::{cases, harness};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,29 +50,23 @@ fn agrees(name: &'static str) {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     let mut all = SEEN.lock().expect("no test panics while it holds the lock");
     all.insert(name, seen);
-    if all.len() == cases::FAMILIES.len() && std::env::var_os("WGRAD_UPDATE").is_some() {
-        let text = table::render(&cases::all(), &all);
-        wgrad::file::write_whole(&table_path(), text.as_bytes()).expect("the docs can be written");
+    if all.len() == cases::FAMILIES.len() && snapshot::updating() {
+        snapshot::write(table::PATH, &table::render(&cases::all(), &all));
     }
-}
-
-fn table_path() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(table::PATH)
 }
 
 #[test]
 fn the_docs_list_what_is_tested() {
-    let written = std::fs::read_to_string(table_path()).expect("the table is there");
+    if snapshot::updating() {
+        // Written when every family has run.
+        return;
+    }
+    let written = std::fs::read_to_string(snapshot::path(table::PATH)).expect("the table is there");
     let expected = table::render(&cases::all(), &BTreeMap::new());
     let (written, expected) = (table::without_errors(&written), table::without_errors(&expected));
-    if let Some((written, expected)) = written.lines().zip(expected.lines()).find(|(a, b)| a != b) {
-        panic!(
-            "{} is not what is tested; write it anew: {}\nwritten:  {written}\nexpected: {expected}",
-            table::PATH,
-            table::COMMAND
-        );
+    if let Some(difference) = snapshot::difference(&written, &expected) {
+        panic!("{}", snapshot::told(table::PATH, table::FILTER, &difference));
     }
-    assert_eq!(written.lines().count(), expected.lines().count(), "write it anew: {}", table::COMMAND);
 }
 
 #[test]

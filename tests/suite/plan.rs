@@ -1,5 +1,6 @@
 //! Plans as committed text, memory by lifetime, limits, choices. No GPU is needed.
 
+use crate::harness::snapshot;
 use crate::{cases, harness};
 use wgrad::nn::{self, Layer};
 use wgrad::op::AdapterKind;
@@ -28,7 +29,7 @@ fn chain(batch: usize, size: usize, layers: usize) -> Result<(Graph, Value), Err
 fn a_plan_reads_as_committed() {
     let (graph, output) = chain(2, 8, 2).expect("the chain is valid");
     let plan = Plan::new(&graph, &[output], &software()).expect("the chain fits");
-    assert_eq!(plan.to_string(), include_str!("plan/chain.txt"));
+    snapshot::check("tests/snapshots/chain.txt", "plan::", &plan.to_string());
 }
 
 #[test]

@@ -1,0 +1,253 @@
+// The workgroup's number where the plan folded a long row of workgroups into x, y and z.
+fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.x + groups.x * (group.y + groups.y * group.z);
+}
+// The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
+// (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
+// the channels of one group. Stride S, padding P and dilation D are given per axis.
+const IMAGES: u32 = 64u;
+const GROUPS: u32 = 1u;
+const IN: u32 = 8u;
+const OUT: u32 = 32u;
+const H: u32 = 14u;
+const W: u32 = 14u;
+const OH: u32 = 14u;
+const OW: u32 = 14u;
+const KH: u32 = 5u;
+const KW: u32 = 5u;
+const SH: u32 = 1u;
+const SW: u32 = 1u;
+const PH: i32 = i32(2);
+const PW: i32 = i32(2);
+const DH: u32 = 1u;
+const DW: u32 = 1u;
+
+// A place in the plane of an image that a window starts from.
+struct Pixel {
+    image: u32,
+    h: i32,
+    w: i32,
+}
+
+// One weight's place: channel and offset within the window.
+struct Tap {
+    channel: u32,
+    h: u32,
+    w: u32,
+}
+
+fn tap_of(k: u32) -> Tap {
+    return Tap(k / (KH * KW), k / KW % KH, k % KW);
+}
+// What a convolution's output and the gradient of its input have in common. Both are correlations:
+// result p of an axis is the sum over taps k of weight k times source (p S + k D - P) / U, over those
+// k for which U divides. Forward, the source is the input, S the stride and U = 1. For the gradient
+// of the input, the source is the output's gradient, S = 1, U the stride, and the window is turned
+// by half a turn (FLIP): no multiplication by the zeros between strides, whatever the phase of p.
+//
+// Sizes stand in shared/conv2d_shape with results in the place of the output and sources in the
+// place of the input. Tiles of results start LEAD before a multiple of their size, where U divides
+// p S - P, so that within a tile it is known at compile time which taps meet a source.
+const UH: u32 = 1u;
+const UW: u32 = 1u;
+const LEAD_H: u32 = 0u; // shape
+const LEAD_W: u32 = 0u;
+const FLIP: bool = false;
+
+// Place of a weight, seen from results and sources.
+fn weight_place(z: u32, m: u32, c: u32, kh: u32, kw: u32) -> u32 {
+    if (FLIP) {
+        return (((z * IN + c) * OUT + m) * KH + (KH - 1u - kh)) * KW + (KW - 1u - kw);
+    }
+    return (((z * OUT + m) * IN + c) * KH + kh) * KW + kw;
+}
+// Adds a bias along rows: one number for each row, counted through all batches: a channel.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values + vec4(bias[row]);
+}
+// Sliding windows without workgroup memory; see shared/conv2d_correlation. A loaded stretch of a
+// source row serves every tap of the window's row and every channel of a block.
+//
+// An invocation makes BLOCK result channels of TILE_W neighbours in a row. A workgroup's invocations
+// share row and channels and differ in image and place along the row, so that they also share
+// weights, and which taps lie within the plane. The sum runs over source channels, then kh, then kw,
+// in order.
+//
+// Joined with load_row, which fills `row`, and load_weights and weights_of, which give a channel's
+// weights for a row of the window.
+@group(0) @binding(0) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> result: array<f32>;
+
+const STEP_H: u32 = 1u;
+const BLOCK: u32 = 16u;
+const TILE_W: u32 = 14u;
+const LANES: u32 = 32u;
+
+const SPAN: u32 = ((TILE_W - 1u) * SW + (KW - 1u) * DW) / UW + 1u;
+
+var<private> row: array<f32, SPAN>;
+var<private> sums: array<array<f32, TILE_W>, BLOCK>;
+
+fn convolve(number: u32, lane: u32) {
+    const BLOCKS = (OUT + BLOCK - 1u) / BLOCK;
+    const TILES = (OW + LEAD_W + TILE_W - 1u) / TILE_W;
+    const PLACES = IMAGES * TILES;
+    let block = number % BLOCKS;
+    let oh = number / BLOCKS % OH;
+    let z = number / (BLOCKS * OH) % GROUPS;
+    let place = number / (BLOCKS * OH * GROUPS) * LANES + lane;
+    let image = min(place / TILES, IMAGES - 1u);
+    let ow = i32(place % TILES * TILE_W) - i32(LEAD_W);
+    let first_w = (ow * i32(SW) - PW) / i32(UW);
+    // The taps that meet a row of the plane: every STEP_H-th from the first to before the last.
+    let first_h = i32(oh * SH) - PH;
+    var first = i32(KH);
+    for (var k = 0; k < i32(STEP_H); k++) {
+        if ((first_h + k * i32(DH)) % i32(UH) == 0) {
+            first = k;
+        }
+    }
+    const STRIDE = i32(STEP_H * DH);
+    first += max(0, STRIDE - 1 - first_h - first * i32(DH)) / STRIDE * i32(STEP_H);
+    let last = min(i32(KH), (i32((H - 1u) * UH + DH) - first_h) / i32(DH));
+    // One loop over channels and kh: every level of loops costs a copy of all sums.
+    let count = max(0, last - first + i32(STEP_H) - 1) / i32(STEP_H);
+    for (var i = 0; i < i32(IN) * count; i++) {
+        let c = u32(i / count);
+        let kh = first + i % count * i32(STEP_H);
+        let h = u32(first_h + kh * i32(DH)) / UH;
+        load_row((((image * GROUPS + z) * IN + c) * H + h) * W, first_w);
+        load_weights(z, block * BLOCK, c, u32(kh));
+        for (var b = 0u; b < BLOCK; b++) {
+            let w = weights_of(z, block * BLOCK, b, c, u32(kh));
+            for (var t = 0u; t < TILE_W; t++) {
+                var sum = sums[b][t];
+                for (var kw = 0u; kw < KW; kw++) {
+                    if ((t * SW + kw * DW) % UW == 0u) {
+                        sum = fma(row[(t * SW + kw * DW) / UW], w[kw], sum);
+                    }
+                }
+                sums[b][t] = sum;
+            }
+        }
+    }
+    if (place >= PLACES) {
+        return;
+    }
+    // The channels take turns in the first place: a store for each sum of its own would take longer
+    // to compile than all the rest. The loop ends at BLOCK, which the compiler must not know, or it
+    // writes the loop out.
+    let end = min(BLOCK, BLOCK + number);
+    for (var b = 0u; b < end; b++) {
+        let m = block * BLOCK + b;
+        if (m < OUT) {
+            let channel = z * OUT + m;
+            let line = i32(((image * GROUPS * OUT + channel) * OH + oh) * OW) + ow;
+            for (var t = 0u; t < TILE_W; t++) {
+                if (ow + i32(t) >= 0 && ow + i32(t) < i32(OW)) {
+                    let at = u32(line + i32(t));
+                    result[at] = epilogue(at, add_bias(vec4(sums[0][t]), channel, 0u).x);
+                }
+            }
+        }
+        for (var next = 0u; next < BLOCK; next++) {
+            sums[next] = sums[min(next + 1u, BLOCK - 1u)];
+        }
+    }
+}
+// A stretch of a source row, element by element. What lies in the padding is zero.
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+
+fn load_row(line: u32, first_w: i32) {
+    for (var j = 0u; j < SPAN; j++) {
+        let w = first_w + i32(j);
+        row[j] = select(0.0, input[line + u32(clamp(w, 0, i32(W) - 1))], w >= 0 && w < i32(W));
+    }
+}
+// An element is one number. Where one may be NaN or infinite it is told by its bits: compilers may take it that no
+// number is, so max, min, clamp and selections by comparisons alone may lose one.
+alias Element = f32;
+alias Flag = bool;
+alias Bits = u32;
+
+fn is_nan_element(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Infinite, or NaN.
+fn is_not_finite(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & 0x7f800000u) == 0x7f800000u;
+}
+
+fn is_minus_infinity(x: Element) -> Flag {
+    return bitcast<Bits>(x) == 0xff800000u;
+}
+
+// Neither zero, of either sign, nor NaN.
+fn is_below_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - 0x80000001u) < 0x7f800000u;
+}
+
+// y, or x where that is NaN.
+fn keep_nan(x: Element, y: Element) -> Element {
+    return select(y, x, is_nan_element(x));
+}
+
+// NaN, which no constant expression can be.
+fn no_number() -> Element {
+    var bits = 0x7fc00000u;
+    return bitcast<Element>(bits);
+}
+
+// For activations that are x times something between 0 and 1: what PyTorch's products with an infinity are. Minus
+// infinity makes NaN, and neither infinity has a slope.
+fn as_a_product(x: Element, y: Element) -> Element {
+    return select(y, no_number(), is_nan_element(x) | is_minus_infinity(x));
+}
+
+fn slope_as_of_a_product(x: Element, slope: Element) -> Element {
+    return select(slope, no_number(), is_not_finite(x));
+}
+
+// x times a number that the compiler knows: by 0 it need not multiply, which is NaN of what is not finite.
+fn times(number: f32, x: Element) -> Element {
+    if (number == 0.0) {
+        return select(Element(0.0), no_number(), is_not_finite(x));
+    }
+    return number * x;
+}
+// Sliding windows in which eight lanes of a subgroup load one weight each and spread them to all; see
+// shared/conv2d_sliding. Subgroups have eight lanes at least.
+const EIGHTS: u32 = (BLOCK + 7u) / 8u;
+
+var<private> subgroup_lane: u32;
+var<private> own: array<array<f32, KW>, EIGHTS>;
+
+fn load_weights(z: u32, block: u32, c: u32, kh: u32) {
+    for (var e = 0u; e < EIGHTS; e++) {
+        let m = min(block + e * 8u + subgroup_lane % 8u, OUT - 1u);
+        for (var kw = 0u; kw < KW; kw++) {
+            own[e][kw] = weight[weight_place(z, m, c, kh, kw)];
+        }
+    }
+}
+
+fn weights_of(z: u32, block: u32, b: u32, c: u32, kh: u32) -> array<f32, KW> {
+    var w: array<f32, KW>;
+    for (var kw = 0u; kw < KW; kw++) {
+        w[kw] = subgroupShuffle(own[b / 8u][kw], b % 8u);
+    }
+    return w;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) id: u32) {
+    subgroup_lane = id;
+    convolve(group_number(group, groups), lane);
+}
+fn epilogue(at: u32, first: Element) -> Element {
+    var value = first;
+    return value;
+}

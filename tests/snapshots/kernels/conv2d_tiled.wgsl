@@ -1,0 +1,302 @@
+// The workgroup's number where the plan folded a long row of workgroups into x, y and z.
+fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.x + groups.x * (group.y + groups.y * group.z);
+}
+// The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
+//
+// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// the result goes:
+//   lhs_start(z, m): where row m of A[z] starts, as the two below take it
+//   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
+//     lhs_column(start, k): column k of four rows from m, a multiple of 4
+//   lhs_block(starts, k): four rows from m, a multiple of 4
+//   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
+//   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
+//   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
+// Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
+// The starts are there because compilers move nothing out of the loop over k by themselves.
+//
+// A long K is cut into SPLITS parts of K_PER_SPLIT; with more than one, store is split_store,
+// which keeps the parts apart for sum_splits to add in order.
+const M: u32 = 32u;
+const N: u32 = 12544u;
+const K: u32 = 200u;
+const BATCHES: u32 = 1u;
+const SPLITS: u32 = 1u;
+const K_PER_SPLIT: u32 = 208u;
+// The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
+// (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
+// the channels of one group. Stride S, padding P and dilation D are given per axis.
+const IMAGES: u32 = 64u;
+const GROUPS: u32 = 1u;
+const IN: u32 = 8u;
+const OUT: u32 = 32u;
+const H: u32 = 14u;
+const W: u32 = 14u;
+const OH: u32 = 14u;
+const OW: u32 = 14u;
+const KH: u32 = 5u;
+const KW: u32 = 5u;
+const SH: u32 = 1u;
+const SW: u32 = 1u;
+const PH: i32 = i32(2);
+const PW: i32 = i32(2);
+const DH: u32 = 1u;
+const DW: u32 = 1u;
+
+// A place in the plane of an image that a window starts from.
+struct Pixel {
+    image: u32,
+    h: i32,
+    w: i32,
+}
+
+// One weight's place: channel and offset within the window.
+struct Tap {
+    channel: u32,
+    h: u32,
+    w: u32,
+}
+
+fn tap_of(k: u32) -> Tap {
+    return Tap(k / (KH * KW), k / KW % KH, k % KW);
+}
+// Adds a bias along rows: one number for each row, counted through all batches: a channel.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values + vec4(bias[row]);
+}
+// C into an (image, channel, pixel) tensor with a plane divisible by 4: row m is a channel of
+// group z, column n = (image, pixel).
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+
+const PIXELS: u32 = 196u;
+
+fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
+    let at = (((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS) / 4u;
+    result[at] = epilogue(at, values);
+}
+// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
+
+// The starts of rows m to m + 3.
+fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
+    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
+}
+
+// a b for a row of A and four rows of B.
+fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
+}
+
+// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
+fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
+}
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
+fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
+    if (m >= M || n >= N) {
+        return;
+    }
+    store(part, m, n, add_bias(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
+    }
+    if (M % 4u == 0u || m + 2u < M) {
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
+    }
+    if (M % 4u == 0u || m + 3u < M) {
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
+    }
+}
+// A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
+@group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
+
+fn lhs_start(z: u32, m: u32) -> u32 {
+    return (z * M + min(m, M - 1u)) * (K / 4u);
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return lhs[start + k / 4u];
+}
+
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
+// B of the forward pass: row k = (channel, kh, kw), column n = (image, oh, ow), gathered from the
+// input without being written out. What lies in the padding is zero.
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+
+// Of each column: where its window starts, in the input and in the plane. Numbers below zero wrap.
+struct RhsStart {
+    at: vec4<u32>,
+    h: vec4<u32>,
+    w: vec4<u32>,
+}
+
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    let h = i / OW % OH * SH - u32(PH);
+    let w = i % OW * SW - u32(PW);
+    return RhsStart((i / (OH * OW) * GROUPS + z) * (IN * H * W) + h * W + w, h, w);
+}
+
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    let tap = tap_of(k);
+    let h = tap.h * DH;
+    let w = tap.w * DW;
+    let inside = (start.h + h < vec4(H)) & (start.w + w < vec4(W));
+    // What is outside reads the first element, and is taken away.
+    let at = select(vec4<u32>(), start.at + (tap.channel * (H * W) + h * W + w), inside);
+    return select(vec4<f32>(), vec4(input[at.x], input[at.y], input[at.z], input[at.w]), inside);
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
+}
+// An element is four numbers side by side. Where one may be NaN or infinite it is told by its bits: compilers may take
+// it that no number is, so max, min, clamp and selections by comparisons alone may lose one.
+alias Element = vec4<f32>;
+alias Flag = vec4<bool>;
+alias Bits = vec4<u32>;
+
+fn is_nan_element(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+}
+
+// Infinite, or NaN.
+fn is_not_finite(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7f800000u)) == Bits(0x7f800000u);
+}
+
+fn is_minus_infinity(x: Element) -> Flag {
+    return bitcast<Bits>(x) == Bits(0xff800000u);
+}
+
+// Neither zero, of either sign, nor NaN.
+fn is_below_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// y, or x where that is NaN.
+fn keep_nan(x: Element, y: Element) -> Element {
+    return select(y, x, is_nan_element(x));
+}
+
+// NaN, which no constant expression can be.
+fn no_number() -> Element {
+    var bits = Bits(0x7fc00000u);
+    return bitcast<Element>(bits);
+}
+
+// For activations that are x times something between 0 and 1: what PyTorch's products with an infinity are. Minus
+// infinity makes NaN, and neither infinity has a slope.
+fn as_a_product(x: Element, y: Element) -> Element {
+    return select(y, no_number(), is_nan_element(x) | is_minus_infinity(x));
+}
+
+fn slope_as_of_a_product(x: Element, slope: Element) -> Element {
+    return select(slope, no_number(), is_not_finite(x));
+}
+
+// x times a number that the compiler knows: by 0 it need not multiply, which is NaN of what is not finite.
+fn times(number: f32, x: Element) -> Element {
+    if (number == 0.0) {
+        return select(Element(0.0), no_number(), is_not_finite(x));
+    }
+    return number * x;
+}
+// Matrix product with tiles in workgroup memory; see shared/gemm_shape.
+//
+// 64 invocations make a tile of 64 x 64; each makes 8 x 8 of it, as four 4 x 4 blocks that lie 32
+// apart, so that neighbours read neighbouring vec4s. Steps of 16 along k: every invocation loads
+// one 4 x 4 block of each operand. The sum over k runs in order.
+var<workgroup> lhs_tile: array<vec4<f32>, 256>; // [k][m / 4], vec4 along m
+var<workgroup> rhs_tile: array<vec4<f32>, 256>; // [k][n / 4], vec4 along n
+
+// An invocation's part of the result: block ij lies i 32 rows down and j 32 columns to the right.
+struct Blocks {
+    c00: mat4x4<f32>,
+    c01: mat4x4<f32>,
+    c10: mat4x4<f32>,
+    c11: mat4x4<f32>,
+}
+
+// c[i] += a[i] b, for one k.
+fn outer(c: mat4x4<f32>, a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(fma(vec4(a.x), b, c[0]), fma(vec4(a.y), b, c[1]), fma(vec4(a.z), b, c[2]), fma(vec4(a.w), b, c[3]));
+}
+
+// One k, from its places in the tiles.
+fn step(c: Blocks, lhs_at: u32, rhs_at: u32) -> Blocks {
+    let a0 = lhs_tile[lhs_at];
+    let a1 = lhs_tile[lhs_at + 8u];
+    let b0 = rhs_tile[rhs_at];
+    let b1 = rhs_tile[rhs_at + 8u];
+    return Blocks(outer(c.c00, a0, b0), outer(c.c01, a0, b1), outer(c.c10, a1, b0), outer(c.c11, a1, b1));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    const TILES_N = (N + 63u) / 64u;
+    const TILES_M = (M + 63u) / 64u;
+    let tile = group_number(group, groups);
+    let tile_n = tile % TILES_N * 64u;
+    let tile_m = tile / TILES_N % TILES_M * 64u;
+    let split = tile / (TILES_N * TILES_M) % SPLITS;
+    let z = tile / (TILES_N * TILES_M * SPLITS);
+    if (z >= BATCHES) {
+        return;
+    }
+    // Along k the blocks of lhs are 4 side by side, those of rhs along n 16.
+    let lhs_k = lane % 4u;
+    let lhs_m = lane / 4u;
+    let rhs_n = lane % 16u;
+    let rhs_k = lane / 16u;
+    let rows = lhs_starts(z, tile_m + lhs_m * 4u);
+    let columns = rhs_start(z, tile_n + rhs_n * 4u);
+    let column = lane % 8u;
+    let row = lane / 8u;
+    var c = Blocks();
+    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    for (var k = split * K_PER_SPLIT; k < end; k += 16u) {
+        var a = mat4x4<f32>();
+        if (k + lhs_k * 4u < end) {
+            a = transpose(lhs_block(rows, k + lhs_k * 4u));
+        }
+        var b = mat4x4<f32>();
+        if (k + rhs_k * 4u < end) {
+            b = rhs_block(columns, k + rhs_k * 4u);
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < 4u; i++) {
+            lhs_tile[(lhs_k * 4u + i) * 16u + lhs_m] = a[i];
+            rhs_tile[(rhs_k * 4u + i) * 16u + rhs_n] = b[i];
+        }
+        workgroupBarrier();
+        // Four at a time: the loop's own instructions weigh a quarter.
+        for (var i = 0u; i < 256u; i += 64u) {
+            let lhs_at = i + row;
+            let rhs_at = i + column;
+            c = step(c, lhs_at, rhs_at);
+            c = step(c, lhs_at + 16u, rhs_at + 16u);
+            c = step(c, lhs_at + 32u, rhs_at + 32u);
+            c = step(c, lhs_at + 48u, rhs_at + 48u);
+        }
+    }
+    let part = z * SPLITS + split;
+    let m = tile_m + row * 4u;
+    let n = tile_n + column * 4u;
+    store_block(part, m, n, c.c00);
+    store_block(part, m, n + 32u, c.c01);
+    store_block(part, m + 32u, n, c.c10);
+    store_block(part, m + 32u, n + 32u, c.c11);
+}
+fn epilogue(at: u32, first: Element) -> Element {
+    var value = first;
+    return value;
+}

@@ -1,0 +1,168 @@
+// The workgroup's number where the plan folded a long row of workgroups into x, y and z.
+fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.x + groups.x * (group.y + groups.y * group.z);
+}
+// The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
+//
+// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// the result goes:
+//   lhs_start(z, m): where row m of A[z] starts, as the two below take it
+//   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
+//     lhs_column(start, k): column k of four rows from m, a multiple of 4
+//   lhs_block(starts, k): four rows from m, a multiple of 4
+//   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
+//   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
+//   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
+// Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
+// The starts are there because compilers move nothing out of the loop over k by themselves.
+//
+// A long K is cut into SPLITS parts of K_PER_SPLIT; with more than one, store is split_store,
+// which keeps the parts apart for sum_splits to add in order.
+const M: u32 = 64u;
+const N: u32 = 1568u;
+const K: u32 = 600u;
+const BATCHES: u32 = 1u;
+const SPLITS: u32 = 2u;
+const K_PER_SPLIT: u32 = 304u;
+// The product as it is.
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
+}
+// Keeps the parts of a split sum apart: (parts x M x N rounded up to 4).
+@group(0) @binding(2) var<storage, read_write> split_parts: array<vec4<f32>>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
+}
+// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
+
+// The starts of rows m to m + 3.
+fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
+    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
+}
+
+// a b for a row of A and four rows of B.
+fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
+}
+
+// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
+fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
+}
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
+fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
+    if (m >= M || n >= N) {
+        return;
+    }
+    store(part, m, n, add_bias(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
+    }
+    if (M % 4u == 0u || m + 2u < M) {
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
+    }
+    if (M % 4u == 0u || m + 3u < M) {
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
+    }
+}
+// A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
+@group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
+
+fn lhs_start(z: u32, m: u32) -> u32 {
+    return (z * M + min(m, M - 1u)) * (K / 4u);
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return lhs[start + k / 4u];
+}
+
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
+// B as it lies in memory, (K x N) with N divisible by 4: one vec4 load a k.
+@group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
+
+alias RhsStart = u32;
+
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    return z * (K * N / 4u) + min(n / 4u, N / 4u - 1u);
+}
+
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    return rhs[start + k * (N / 4u)];
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
+}
+// Matrix product with a register tile and no workgroup memory; see shared/gemm_shape.
+//
+// An invocation makes 8 rows x COLUMNS columns. Lanes lie side by side along columns, LANES_N of
+// them, and then along rows. The sum over k runs in order, each four terms added up before they join
+// it, which halves the rounding.
+const LANES_N: u32 = 8u;
+const LANES_M: u32 = 8u;
+const COLUMNS: u32 = 8u;
+
+@compute @workgroup_size(LANES_N * LANES_M)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    const TILES_N = (N + COLUMNS * LANES_N - 1u) / (COLUMNS * LANES_N);
+    const TILES_M = (M + 8u * LANES_M - 1u) / (8u * LANES_M);
+    let tile = group_number(group, groups);
+    let n = (tile % TILES_N * LANES_N + lane % LANES_N) * COLUMNS;
+    let m = (tile / TILES_N % TILES_M * LANES_M + lane / LANES_N) * 8u;
+    let split = tile / (TILES_N * TILES_M) % SPLITS;
+    let z = tile / (TILES_N * TILES_M * SPLITS);
+    if (m >= M || n >= N || z >= BATCHES) {
+        return;
+    }
+    let rows0 = lhs_starts(z, m);
+    let rows1 = lhs_starts(z, m + 4u);
+    let columns0 = rhs_start(z, n);
+    let columns1 = rhs_start(z, n + 4u);
+    let columns2 = rhs_start(z, n + 8u);
+    let columns3 = rhs_start(z, n + 12u);
+    var c00 = mat4x4<f32>();
+    var c01 = mat4x4<f32>();
+    var c02 = mat4x4<f32>();
+    var c03 = mat4x4<f32>();
+    var c10 = mat4x4<f32>();
+    var c11 = mat4x4<f32>();
+    var c12 = mat4x4<f32>();
+    var c13 = mat4x4<f32>();
+    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
+        let a0 = lhs_block(rows0, k);
+        let a1 = lhs_block(rows1, k);
+        let b0 = rhs_block(columns0, k);
+        c00 += multiply(a0, b0);
+        c10 += multiply(a1, b0);
+        let b1 = rhs_block(columns1, k);
+        c01 += multiply(a0, b1);
+        c11 += multiply(a1, b1);
+        if (COLUMNS > 8u) {
+            let b2 = rhs_block(columns2, k);
+            c02 += multiply(a0, b2);
+            c12 += multiply(a1, b2);
+            let b3 = rhs_block(columns3, k);
+            c03 += multiply(a0, b3);
+            c13 += multiply(a1, b3);
+        }
+    }
+    let part = z * SPLITS + split;
+    store_block(part, m, n, c00);
+    store_block(part, m, n + 4u, c01);
+    store_block(part, m + 4u, n, c10);
+    store_block(part, m + 4u, n + 4u, c11);
+    if (COLUMNS > 8u) {
+        store_block(part, m, n + 8u, c02);
+        store_block(part, m, n + 12u, c03);
+        store_block(part, m + 4u, n + 8u, c12);
+        store_block(part, m + 4u, n + 12u, c13);
+    }
+}

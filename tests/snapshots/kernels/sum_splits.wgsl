@@ -1,0 +1,155 @@
+// The workgroup's number where the plan folded a long row of workgroups into x, y and z.
+fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.x + groups.x * (group.y + groups.y * group.z);
+}
+// The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
+//
+// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// the result goes:
+//   lhs_start(z, m): where row m of A[z] starts, as the two below take it
+//   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
+//     lhs_column(start, k): column k of four rows from m, a multiple of 4
+//   lhs_block(starts, k): four rows from m, a multiple of 4
+//   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
+//   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
+//   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
+// Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
+// The starts are there because compilers move nothing out of the loop over k by themselves.
+//
+// A long K is cut into SPLITS parts of K_PER_SPLIT; with more than one, store is split_store,
+// which keeps the parts apart for sum_splits to add in order.
+const M: u32 = 64u;
+const N: u32 = 1568u;
+const K: u32 = 600u;
+const BATCHES: u32 = 1u;
+const SPLITS: u32 = 4u;
+const K_PER_SPLIT: u32 = 150u;
+// The product as it is.
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
+}
+// C as a plain (parts x M x N) tensor with N divisible by 4.
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    let at = ((part * M + m) * N + n) / 4u;
+    result[at] = epilogue(at, values);
+}
+// An element is four numbers side by side. Where one may be NaN or infinite it is told by its bits: compilers may take
+// it that no number is, so max, min, clamp and selections by comparisons alone may lose one.
+alias Element = vec4<f32>;
+alias Flag = vec4<bool>;
+alias Bits = vec4<u32>;
+
+fn is_nan_element(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+}
+
+// Infinite, or NaN.
+fn is_not_finite(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7f800000u)) == Bits(0x7f800000u);
+}
+
+fn is_minus_infinity(x: Element) -> Flag {
+    return bitcast<Bits>(x) == Bits(0xff800000u);
+}
+
+// Neither zero, of either sign, nor NaN.
+fn is_below_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// y, or x where that is NaN.
+fn keep_nan(x: Element, y: Element) -> Element {
+    return select(y, x, is_nan_element(x));
+}
+
+// NaN, which no constant expression can be.
+fn no_number() -> Element {
+    var bits = Bits(0x7fc00000u);
+    return bitcast<Element>(bits);
+}
+
+// For activations that are x times something between 0 and 1: what PyTorch's products with an infinity are. Minus
+// infinity makes NaN, and neither infinity has a slope.
+fn as_a_product(x: Element, y: Element) -> Element {
+    return select(y, no_number(), is_nan_element(x) | is_minus_infinity(x));
+}
+
+fn slope_as_of_a_product(x: Element, slope: Element) -> Element {
+    return select(slope, no_number(), is_not_finite(x));
+}
+
+// x times a number that the compiler knows: by 0 it need not multiply, which is NaN of what is not finite.
+fn times(number: f32, x: Element) -> Element {
+    if (number == 0.0) {
+        return select(Element(0.0), no_number(), is_not_finite(x));
+    }
+    return number * x;
+}
+// ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
+// others; at NaN 1 for ReLU.
+fn relu(x: Element) -> Element {
+    return select(x, Element(0.0), is_below_zero(x));
+}
+
+fn relu_grad(y: Element, dy: Element) -> Element {
+    return select(dy, Element(0.0), y <= Element(0.0));
+}
+
+fn leaky_relu(x: Element, slope: f32) -> Element {
+    return select(times(slope, x), x, x > Element(0.0));
+}
+
+// Of the input, or of the output where the slope is not negative: then their signs agree.
+fn leaky_relu_grad(saved: Element, dy: Element, slope: f32) -> Element {
+    return select(times(slope, dy), dy, saved > Element(0.0));
+}
+
+fn prelu(x: Element, weight: Element) -> Element {
+    return select(weight * x, x, x > Element(0.0));
+}
+
+// By the weight: the sum of this.
+fn prelu_grad_weight(x: Element, dy: Element) -> Element {
+    return select(x * dy, Element(0.0), x > Element(0.0));
+}
+
+fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
+    return select(weight * dy, dy, x > Element(0.0));
+}
+// Adds the parts of a split sum in order, and stores the result as the unsplit kernel would.
+//
+// parts is (BATCHES x SPLITS x M x N rounded up to 4). An invocation makes four columns of a row. Of very many
+// parts each EACH in a row become one, kept apart by split_store, and a further run adds those.
+@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>;
+
+const EACH: u32 = 4u;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    const COLUMNS = (N + 3u) / 4u;
+    const GROUPS = (SPLITS + EACH - 1u) / EACH;
+    let i = group_number(group, groups) * 64u + lane;
+    if (i >= BATCHES * GROUPS * M * COLUMNS) {
+        return;
+    }
+    let z = i / (M * COLUMNS);
+    let skipped = z % GROUPS * EACH;
+    let first = (z / GROUPS * SPLITS + skipped) * (M * COLUMNS) + i % (M * COLUMNS);
+    let count = min(EACH, SPLITS - skipped);
+    var sum = parts[first];
+    for (var s = 1u; s < count; s++) {
+        sum += parts[first + s * (M * COLUMNS)];
+    }
+    let m = i / COLUMNS % M;
+    let n = i % COLUMNS * 4u;
+    store(z, m, n, add_bias(sum, z * M + m, n));
+}
+@group(0) @binding(32) var<storage, read> operand_0: array<vec4<f32>>;
+fn epilogue(at: u32, first: Element) -> Element {
+    var value = first;
+    value = relu_grad(operand_0[at], value);
+    return value;
+}
