@@ -12,7 +12,7 @@ pub mod snapshot;
 pub mod table;
 
 use bits::Bits;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wgrad::graph::Init;
 use wgrad::op::{Array, Operator, Variant};
 use wgrad::ops::elementwise::Copy;
@@ -45,10 +45,33 @@ impl Case {
     }
 }
 
-/// The adapter that all tests of a program share. Without one they fail, with the fix in the message.
+/// Devices that no thread has now.
+static FREE: Mutex<Vec<&'static Device>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static HELD: Held = Held(free().pop().unwrap_or_else(|| Box::leak(Box::new(open()))));
+}
+
+/// A device while a thread has it.
+struct Held(&'static Device);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0.check().is_ok() {
+            free().push(self.0);
+        }
+    }
+}
+
+fn free() -> MutexGuard<'static, Vec<&'static Device>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This thread's device, which a later thread takes over. A device does one thing after the other, and a software
+/// adapter compiles kernels there, so tests that run at the same time have one each. Without an adapter they fail, with
+/// the fix in the message.
 pub fn device() -> &'static Device {
-    static DEVICE: LazyLock<Device> = LazyLock::new(open);
-    &DEVICE
+    HELD.with(|held| held.0)
 }
 
 /// A device of its own, which keeps nothing from run to run.
