@@ -4,7 +4,8 @@
 use crate::harness::bits::{Bits, VARIABLE};
 use crate::harness::network::{Training, residual_training, training};
 use crate::harness::{device, labels, numbers};
-use wgrad::plan::{AdapterKind, Fusion, Watch};
+use wgrad::op::AdapterKind;
+use wgrad::plan::{Fusion, Watch};
 use wgrad::{Caps, Error, HostTensor, Plan, PlanOptions, Session, Weights};
 
 const STEPS: usize = 2;

@@ -35,6 +35,7 @@ mod pooling;
 mod profile;
 mod recipes;
 mod robustness;
+mod rooms;
 mod session;
 mod shaders;
 mod snapshots;

@@ -5,7 +5,7 @@ use crate::harness::{files, snapshot};
 use std::collections::BTreeSet;
 use wgrad::nn::Layer;
 use wgrad::nn::models::{self, ResNet};
-use wgrad::plan::AdapterKind;
+use wgrad::op::AdapterKind;
 use wgrad::{Caps, Error, Graph, Mode, Plan, Value};
 
 const PLANS: &str = "tests/snapshots/plans";
