@@ -201,7 +201,7 @@ pub fn compare(cases: &[Case], mut bits: Option<&mut Bits>) -> (Vec<String>, Vec
                         }
                         if let Some(bits) = &mut bits {
                             let case = format!("{} {}", case.operator.name(), case.name);
-                            bits.add(&case, variant, &i.to_string(), found);
+                            bits.add(&case, variant.name(), &i.to_string(), found);
                         }
                         seen.push(Seen { operator: case.operator.name(), error });
                     }

@@ -38,6 +38,7 @@ mod robustness;
 mod rooms;
 mod session;
 mod shaders;
+mod sharing;
 mod snapshots;
 mod special_values;
 mod training;

@@ -1,10 +1,8 @@
 //! Layers that are applied more than once, and several optimizers over one network, against PyTorch's steps
 //! (`fixtures/shared_layers.py`); and what may not be shared.
 
-mod harness;
-
-use harness::device;
-use harness::fixture::{Fixture, assert_close};
+use crate::harness::device;
+use crate::harness::fixture::{Fixture, assert_close};
 use std::sync::Arc;
 use wgrad::graph::{Init, LayerId};
 use wgrad::nn::{self, Layer};
