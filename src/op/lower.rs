@@ -258,12 +258,17 @@ impl<'p> LowerContext<'p> {
     }
 }
 
+/// Bytes that a tensor takes in an arena, those up to where the next one starts included.
+pub(crate) fn arena_bytes(ty: &TensorType) -> u64 {
+    ty.bytes().next_multiple_of(ARENA_ALIGNMENT)
+}
+
 /// Bytes from the start of the first tensor to the end of the last, when they lie in a run; the
 /// last is padded too, so that kernels can walk a run four elements at a time.
 pub(crate) fn run_bytes(graph: &Graph, values: &[Value]) -> u64 {
     let mut end = 0u64;
     for &value in values {
-        end += graph.info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        end += arena_bytes(&graph.info(value).ty);
     }
     end
 }

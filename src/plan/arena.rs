@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source, Value};
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::{Caps, arena_bytes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -62,8 +62,9 @@ pub(crate) struct Arenas {
 }
 
 impl Arenas {
-    /// Lays out the arenas of `graph` with pages of at most `page_bytes`.
-    pub fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
+    /// Lays out the arenas of `graph` with pages that such an adapter can bind whole.
+    pub fn new(graph: &Graph, caps: &Caps) -> Result<Arenas> {
+        let page_bytes = caps.max_binding_bytes.min(caps.max_buffer_bytes);
         let mut arenas = Arenas::default();
         for (id, node) in graph.nodes() {
             let runs: Vec<Vec<Value>> = node
@@ -141,7 +142,7 @@ impl Arenas {
     fn is_next(&self, graph: &Graph, before: Value, value: Value) -> bool {
         match (self.places.get(&before), self.places.get(&value)) {
             (Some(&(page, offset)), Some(&place)) => {
-                let bytes = graph.info(before).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                let bytes = arena_bytes(&graph.info(before).ty);
                 place == (page, offset + bytes)
             }
             _ => false,
@@ -158,7 +159,7 @@ impl Arenas {
                     info.name
                 )));
             }
-            offset += info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            offset += arena_bytes(&info.ty);
         }
         self.pages.push(Page { kind, bytes: offset });
         Ok(())
@@ -190,7 +191,7 @@ fn split(
     let mut pages = Vec::new();
     let (mut start, mut filled) = (0, 0u64);
     for (i, &value) in values.iter().enumerate() {
-        let bytes = graph.info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+        let bytes = arena_bytes(&graph.info(value).ty);
         if i > start && (filled + bytes > page_bytes || breaks(i)) {
             pages.push(start..i);
             (start, filled) = (i, 0);

@@ -73,7 +73,7 @@ impl Plan {
         graph.check_plannable(outputs)?;
         let graph = Arc::new(fuse::run(graph, outputs, caps, options));
         options.check_used(&graph)?;
-        let arenas = Arenas::new(&graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
+        let arenas = Arenas::new(&graph, caps)?;
         let read: BTreeSet<Value> = graph
             .nodes()
             .flat_map(|(_, node)| node.inputs.iter().copied())

@@ -11,7 +11,7 @@ use super::{Arenas, BufferKind, BufferPlan, Place};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::op::occupancy::LANES;
 
-use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, WATCH, run_bytes};
+use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, WATCH, arena_bytes, run_bytes};
 use crate::shader::{Kernel, ShaderFile};
 use crate::shader_file;
 use crate::tensor::DType;
@@ -234,7 +234,7 @@ impl<'g> Builder<'g> {
             let root = self.graph.storage(value);
             let lasts = self.lasts(id, value);
             let placed = self.arenas.places.contains_key(&root) || self.kept.contains(&root);
-            let bytes = ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            let bytes = arena_bytes(ty);
             if lasts && placed {
                 self.watching.after.push((count, value));
             } else if lasts && ty.bytes() <= MOST_KEPT && bytes <= self.room {

@@ -5,7 +5,7 @@ use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::memory;
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::{ARENA_ALIGNMENT, arena_bytes};
 use crate::plan::{Arenas, BufferKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,8 +31,7 @@ impl Weights {
         for (_, info) in graph.values().filter(|(_, info)| is_kept(info)) {
             check_size(device, info)?;
         }
-        let caps = device.caps();
-        let arenas = Arenas::new(graph, caps.max_binding_bytes.min(caps.max_buffer_bytes))?;
+        let arenas = Arenas::new(graph, device.caps())?;
         let mut page_of = BTreeMap::new();
         let kept = arenas.pages.iter().enumerate().filter(|(_, page)| page.kind != BufferKind::Gradients);
         for (number, (i, page)) in kept.enumerate() {
@@ -91,7 +90,7 @@ impl Weights {
             check_size(&self.device, info)?;
             let (page, shape) = (self.pages.len(), info.ty.shape.clone());
             let entry = Entry { shape, page, offset: bytes, in_file: *in_state_dict, average: false };
-            bytes += info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+            bytes += arena_bytes(&info.ty);
             entries.insert(info.name.clone(), entry.clone());
             tensors.push((info, entry, init));
         }

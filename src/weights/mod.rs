@@ -13,7 +13,7 @@ pub(crate) use checkpoint::Checkpoint;
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::arena_bytes;
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,8 +137,7 @@ impl Weights {
                 ));
             }
             let start = expected.map_or(entry.offset, |(_, start, _)| start);
-            expected =
-                Some((entry.page, start, entry.offset + info.ty.bytes().next_multiple_of(ARENA_ALIGNMENT)));
+            expected = Some((entry.page, start, entry.offset + arena_bytes(&info.ty)));
         }
         let (page, start, _) = expected.expect("a run has at least one tensor");
         Ok((&self.pages[page], start))
