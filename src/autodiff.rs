@@ -1,6 +1,6 @@
 //! Reverse-mode differentiation: appends the nodes that compute gradients.
 //!
-//! The rules themselves stand with the operators (`Operator::backward`).
+//! The rules themselves are in the operators' files (`Operator::backward`).
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Value};
@@ -10,12 +10,12 @@ use crate::tensor::{DType, HostTensor};
 use std::sync::Arc;
 
 impl Graph {
-    /// Appends the nodes that compute the gradients of the scalar `loss` by each of `by`.
-    /// The answer holds `None` for a value that the loss does not depend on.
+    /// Appends the nodes that compute the gradients of the scalar `loss` by each of `by`. The result holds `None` for
+    /// a value that the loss does not depend on.
     ///
-    /// A parameter or state that was updated in place counts as one with its old value: the gradient is by all of its
-    /// values that the loss depends on. Updates themselves have no gradient, as in PyTorch: none flows through an
-    /// optimizer's step or into the batches that running statistics come from.
+    /// A parameter or state that was updated in place counts as one value with its old contents: its gradient is the
+    /// sum over all of its values that the loss depends on. Updates themselves have no gradient, as in PyTorch: none
+    /// flows through an optimizer's step or into the batches behind running statistics.
     ///
     /// # Errors
     /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
@@ -33,8 +33,9 @@ impl Graph {
         self.gradients_from(&[(loss, seed)], by)
     }
 
-    /// Appends the gradients of the scalar `loss` by every parameter that it depends on, and returns both: PyTorch's
-    /// `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply) takes them, for several optimizers too.
+    /// Appends the gradients of the scalar `loss` by every parameter that it depends on, and returns pairs of
+    /// parameter and gradient: PyTorch's `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply)
+    /// takes them, and several optimizers can share them.
     ///
     /// # Errors
     /// As [`Graph::gradients`].
@@ -44,7 +45,7 @@ impl Graph {
         Ok(parameters.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect())
     }
 
-    /// Like [`Graph::gradients`], from given gradients of several outputs.
+    /// Like [`Graph::gradients`], starting from given gradients of several outputs.
     ///
     /// # Errors
     /// A gradient whose shape differs from its value's; an operator that has no gradient.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// The first step with anything that was not finite.
+/// The first step with a value that was not finite.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NotFinite {
     /// The step's number, as [`Session::step_number`](crate::Session::step_number) counts.

@@ -1,4 +1,4 @@
-//! Adding nodes: what is checked of every operator, whatever it is, before its node exists.
+//! Adding nodes, and the checks that every operator passes before its node exists.
 
 use super::{Graph, Ignored, LabelRange, LabelRanges, Node, Source, Value};
 use crate::error::{Error, Result};
@@ -10,9 +10,8 @@ impl Graph {
     /// Appends a node named after the current scope and returns its outputs.
     ///
     /// # Errors
-    /// Another number of inputs than the operator takes; its shape rule, with the node's name; a value of another
-    /// graph, or one that was updated in place; a constant label or index out of range. What is refused leaves no
-    /// node.
+    /// A number of inputs that the operator does not take; its shape rule, with the node's name; a value of another
+    /// graph, or one that was updated in place; a constant label or index out of range. Then no node is added.
     pub fn apply(&mut self, operator: impl Operator + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
         let name = self.scope.join(".");
         self.apply_named(name, Arc::new(operator), inputs)
@@ -50,7 +49,7 @@ impl Graph {
         Ok(self.append(name, operator, inputs, Some(1))?[0])
     }
 
-    /// Appends a node that has `expected` outputs, if that is said.
+    /// Appends a node, and fails unless it has `expected` outputs, if given.
     fn append(
         &mut self,
         base: String,
@@ -73,7 +72,7 @@ impl Graph {
         }
         if expected.is_some_and(|expected| expected != outputs.len()) {
             return Err(error(format!(
-                "has {} outputs where one is asked for; call apply, which returns all",
+                "has {} outputs, expected one; call apply, which returns all",
                 outputs.len()
             )));
         }
@@ -105,7 +104,8 @@ impl Graph {
         Ok(values)
     }
 
-    /// Whether these are as many values as the operator takes, all of this graph and none of them overwritten.
+    /// Fails unless the operator takes this number of inputs, and all of them belong to this graph and were not
+    /// overwritten.
     fn check_inputs(&self, operator: &dyn Operator, inputs: &[Value]) -> Result<(), String> {
         let (fewest, most) = operator.arity();
         if !(fewest..=most).contains(&inputs.len()) {
@@ -136,7 +136,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Whether a plan can have these outputs, and finds the constant labels that all readers permit.
+    /// Fails unless a plan can have these outputs, and all constant labels are permitted by all their readers.
     pub(crate) fn check_plannable(&self, outputs: &[Value]) -> Result<()> {
         self.check_owned(outputs.iter().copied())?;
         for &output in outputs {
@@ -161,8 +161,8 @@ impl Graph {
         )
     }
 
-    /// Notes what a reader permits of labels, and checks those that are known already. Computed ones can't be
-    /// checked: kernels take a label that is none for an ignored one, an index that is none for a row of zeros.
+    /// Notes the labels that a reader permits, and checks those that are known already. Computed ones can't be
+    /// checked: kernels ignore a label out of range, and read zeros at an index out of range.
     fn restrict_labels(
         &mut self,
         labels: Value,
@@ -173,7 +173,7 @@ impl Graph {
         let storage = self.info(labels).storage;
         let root = &mut self.values[storage];
         let reader = || format!("{operator} \"{node}\"");
-        // What a loss ignores another may ignore that is still to come: the plan checks that.
+        // A later loss may make this reader ignore more labels, so the plan checks these.
         if let Source::Constant(HostTensor { data: HostData::I32(labels), .. }) = &root.source
             && range.ignored != Ignored::AsLosses
         {
@@ -185,7 +185,7 @@ impl Graph {
         Ok(())
     }
 
-    /// A name that no other node of this operator has, and the number by which it differs from `base`.
+    /// A name that no other node of this operator has, and the number that makes it differ from `base`.
     fn unique_node_name(&self, operator: &'static str, base: &str) -> (String, usize) {
         let mut key = (operator, base.to_owned());
         let Some(&count) = self.node_names.get(&key) else { return (key.1, 1) };
@@ -206,13 +206,13 @@ impl Graph {
         self.node_names.insert((operator, base), count);
     }
 
-    /// How many nodes of this operator there are.
+    /// Number of nodes with this operator.
     pub(crate) fn count_of(&self, operator: &str) -> usize {
         self.counts.get(operator).copied().unwrap_or(0)
     }
 
-    /// The same values under other nodes, in this order: a plan's rewriting. Values that no node
-    /// makes any more are [`Source::Dropped`].
+    /// The same values with other nodes, in this order, as a plan rewrites them. Values that no node makes any more
+    /// become [`Source::Dropped`].
     pub(crate) fn with_nodes(mut self, nodes: Vec<Node>) -> Graph {
         self.identity.disown_nodes();
         for (index, info) in self.values.iter_mut().enumerate() {
@@ -243,7 +243,7 @@ impl Graph {
     }
 }
 
-/// Whether what shares storage can: views and updates in place.
+/// Fails unless views and updates in place can share storage as the operator says.
 fn check_storage(
     operator: &dyn Operator,
     inputs: &[&TensorType],

@@ -1,5 +1,5 @@
-//! Values that no node makes: inputs, constants, parameters, state and the step counter; and what is checked of their
-//! names and sizes.
+//! Values that no node makes: inputs, constants, parameters, state and the step counter; and checks of their names
+//! and sizes.
 
 use super::{Graph, Source, Value};
 use crate::error::{Error, Result};
@@ -18,8 +18,8 @@ impl Graph {
         self.named(name, TensorType::f32(shape), Source::Input)
     }
 
-    /// An input of class labels or other indices (i32), which the user writes before each step: a number
-    /// for a batch of that many, or a shape, such as `[n, h, w]` for a label for each pixel.
+    /// An input of class labels or other indices (i32) that the user writes before each step. The shape may be one
+    /// number, the batch size, or for example `[n, h, w]` for one label per pixel.
     ///
     /// # Errors
     /// A zero-sized shape, or a name that is taken.
@@ -27,7 +27,7 @@ impl Graph {
         self.named(name, TensorType::i32(shape), Source::Input)
     }
 
-    /// A float input of one number, such as the learning rate: it changes without rebuilding.
+    /// A float input of one number, such as the learning rate, which then changes without rebuilding.
     ///
     /// # Errors
     /// A name that is taken.
@@ -35,10 +35,10 @@ impl Graph {
         self.named(name, TensorType::f32(Shape::scalar()), Source::Input)
     }
 
-    /// Fixed contents, uploaded once.
+    /// A constant, uploaded once.
     ///
     /// # Errors
-    /// A zero-sized tensor, or one that holds another number of elements than its shape has.
+    /// A zero-sized tensor, or one whose number of elements differs from its shape's.
     pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
         let ty = tensor.ty();
         tensor.check().map_err(|message| self.refusal("constant", message))?;
@@ -46,25 +46,25 @@ impl Graph {
         Ok(self.push("constant".into(), ty, Source::Constant(tensor)))
     }
 
-    /// A trained tensor, named after the current scope: `conv1.weight`. Within [`Graph::layer`], the tensor that the
-    /// same layer declared before under this name.
+    /// A trained tensor, named after the current scope: `conv1.weight`. Within [`Graph::layer`] it returns the tensor
+    /// that the same layer declared before under this name.
     ///
     /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
-    /// or is `__metadata__`, which files keep for themselves.
+    /// A zero-sized shape, an initial value that this shape can't have, or a name that is taken
+    /// or is `__metadata__`, which safetensors files reserve.
     pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
         let name = self.scoped_name(name);
         self.declare(&name, TensorType::f32(shape), Source::Parameter(init))
     }
 
-    /// A tensor that steps change without a gradient, named after the current scope. Where
-    /// `in_state_dict` is set, [`Weights::save`](crate::Weights::save) writes it, as PyTorch's state dicts hold
-    /// running statistics; [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state. Within
-    /// [`Graph::layer`], the newest value of the state that the same layer declared before under this name.
+    /// A tensor that steps change without a gradient, named after the current scope. If `in_state_dict` is set,
+    /// [`Weights::save`](crate::Weights::save) writes it, as PyTorch's state dicts hold running statistics;
+    /// [`Session::save_checkpoint`](crate::Session::save_checkpoint) writes all state. Within [`Graph::layer`] it
+    /// returns the newest value of the state that the same layer declared before under this name.
     ///
     /// # Errors
-    /// A zero-sized shape, first contents that such a shape can't have, or a name that is taken
-    /// or is `__metadata__`, which files keep for themselves.
+    /// A zero-sized shape, an initial value that this shape can't have, or a name that is taken
+    /// or is `__metadata__`, which safetensors files reserve.
     pub fn state(
         &mut self,
         name: &str,
@@ -97,7 +97,7 @@ impl Graph {
             return Err(Error::Node {
                 operator: what.to_owned(),
                 node: name.to_owned(),
-                message: "safetensors files keep this name for what they say of themselves, so its tensor could not be saved; choose another name".into(),
+                message: "safetensors files reserve this name for their metadata, so the tensor could not be saved; choose another name".into(),
             });
         }
         if let Source::Parameter(init) | Source::State { init, .. } = &source {

@@ -1,4 +1,4 @@
-//! What a value depends on.
+//! Dependencies of a value: parameters and nodes.
 
 use super::{Graph, NodeId, Source, Value};
 use crate::error::Result;

@@ -1,5 +1,5 @@
-//! Which graph a value or a node belongs to. A clone is a graph of its own that knows what it took over, so that
-//! values made before the clone are valid in both, and those made after it only where they were made.
+//! Which graph a value or a node belongs to. A clone is a graph of its own that knows what it took over. So values
+//! made before the clone are valid in both graphs, and later ones only in the graph that made them.
 
 use super::Graph;
 use crate::error::{Error, Result};
@@ -21,15 +21,15 @@ pub struct NodeId {
     graph: u64,
 }
 
-/// A graph's number, and what it took over from those it is a clone of.
+/// A graph's number, and what it took over from the graphs it was cloned from.
 #[derive(Debug)]
 pub(super) struct Identity {
     id: u64,
-    /// The oldest first, whose numbers are therefore ascending.
+    /// The oldest first, so their numbers ascend.
     ancestors: Vec<Ancestor>,
 }
 
-/// How many of its values and nodes, counted from the first of all, a graph shares with a later clone.
+/// How many of its first values and nodes a graph shares with a later clone.
 #[derive(Clone, Copy, Debug)]
 struct Ancestor {
     id: u64,
@@ -46,7 +46,7 @@ impl Identity {
     /// The identity of a clone of a graph that has this many values and nodes.
     pub fn of_clone(&self, values: usize, nodes: usize) -> Identity {
         let mut ancestors = self.ancestors.clone();
-        // A graph that added nothing to what it took over is nobody's owner.
+        // A graph that added nothing to what it took over owns nothing.
         let last = ancestors.last().map_or((0, 0), |last| (last.values, last.nodes));
         if last != (values, nodes) {
             ancestors.push(Ancestor { id: self.id, values, nodes });
@@ -54,7 +54,7 @@ impl Identity {
         Identity { ancestors, ..Identity::new() }
     }
 
-    /// Gives up the nodes that were taken over: others are in their place.
+    /// Gives up the nodes that were taken over, because others replace them.
     pub fn disown_nodes(&mut self) {
         self.ancestors.iter_mut().for_each(|ancestor| ancestor.nodes = 0);
     }
@@ -75,7 +75,7 @@ impl Identity {
 }
 
 impl Graph {
-    /// Whether the value is one of this graph's: made by it, or by the graph that it was cloned from before that.
+    /// Whether the value belongs to this graph: made by it, or by a graph it was cloned from, before the clone.
     pub fn owns(&self, value: Value) -> bool {
         match self.identity.ancestor(value.graph) {
             Some(ancestor) => value.index < ancestor.values,
@@ -90,7 +90,7 @@ impl Graph {
         }
     }
 
-    /// An error unless the graph owns all of `values`.
+    /// Fails unless the graph owns all of `values`.
     pub(crate) fn check_owned(&self, values: impl IntoIterator<Item = Value>) -> Result<()> {
         match values.into_iter().find(|&value| !self.owns(value)) {
             None => Ok(()),

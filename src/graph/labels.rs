@@ -1,26 +1,27 @@
-//! What labels and indices may be: the readers of a tensor each say it, and a label has to suit them all.
+//! The permitted range of labels and indices. Each reader of a tensor states its own, and a label has to suit all
+//! readers.
 
-/// Which class labels or indices an operator takes.
+/// The class labels or indices that an operator permits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LabelRange {
     /// Labels run from 0 to `classes - 1`.
     pub classes: usize,
-    /// Which others are permitted.
+    /// Which labels outside this range are permitted.
     pub ignored: Ignored,
 }
 
-/// Labels outside the classes that an operator takes too.
+/// Permitted labels outside the classes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ignored {
     /// None.
     Nothing,
-    /// This one, which takes no part in the loss.
+    /// This one, which the loss ignores.
     Label(i32),
-    /// Those that any loss of the same labels ignores, and -100 where there is no loss.
+    /// Those that any loss with the same labels ignores, or -100 if there is no loss.
     AsLosses,
 }
 
-/// What the readers of one tensor of labels permit. A label is permitted if every reader permits it.
+/// The labels that all readers of one tensor permit. A label is permitted if every reader permits it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LabelRanges {
     readers: Vec<Reader>,
@@ -38,8 +39,8 @@ impl LabelRanges {
         self.readers.is_empty()
     }
 
-    /// Adds what a reader permits; `name` is what messages call it. Of readers that ignore the same the one with the
-    /// fewest classes decides, so that as many are kept as there are ignored labels.
+    /// Adds a reader's range; messages call the reader `name`. Among readers that ignore the same label only the one
+    /// with the fewest classes is kept.
     pub(crate) fn restrict(&mut self, range: LabelRange, name: impl FnOnce() -> String) {
         match self.readers.iter_mut().find(|reader| reader.range.ignored == range.ignored) {
             Some(reader) if reader.range.classes <= range.classes => {}
@@ -48,7 +49,7 @@ impl LabelRanges {
         }
     }
 
-    /// Fails at the first label that some reader does not permit.
+    /// Fails at the first label that a reader does not permit.
     ///
     /// # Errors
     /// A message with the label, its position, the range, and which node reads it.

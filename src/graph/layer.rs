@@ -1,5 +1,5 @@
-//! Which layer declares a parameter or a state: a layer that is applied again gets its own back. Everything else
-//! that asks for a name that is taken is refused.
+//! Which layer declared a parameter or a state. A layer that is applied again gets its own back; any other use of a
+//! taken name is refused.
 
 use super::{Graph, Source, Value};
 use crate::error::{Error, Result};
@@ -7,8 +7,8 @@ use crate::tensor::TensorType;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells a layer from all others, as the object does in PyTorch. Layers of [`nn`](crate::nn) have one; a layer of
-/// your own with parameters keeps one in a field and declares them within [`Graph::layer`].
+/// Identifies a layer, as the object does in PyTorch. Layers of [`nn`](crate::nn) have one; a layer of your own with
+/// parameters keeps one in a field and declares them within [`Graph::layer`].
 ///
 /// A clone is another layer and has an id of its own. Ids compare equal, so that a layer that derives `PartialEq`
 /// compares its settings.
@@ -57,9 +57,9 @@ pub(super) struct Application {
 
 impl Graph {
     /// Runs `build` as one application of the layer `id`. The parameters and state that `build` declares are the
-    /// layer's. Where the same layer was applied before in the same scope, [`Graph::parameter`] and
-    /// [`Graph::state`] return what they returned then, in its newest value: the applications share it, and
-    /// gradients add up. Nested layers own what they declare.
+    /// layer's. If the same layer was applied before in the same scope, [`Graph::parameter`] and [`Graph::state`]
+    /// return the newest values of the same tensors: the applications share them, and gradients add up. Nested layers
+    /// own what they declare.
     ///
     /// ```
     /// use wgrad::graph::{Init, LayerId};
@@ -102,14 +102,13 @@ impl Graph {
         result
     }
 
-    /// Declares a parameter or a state, or finds it where the layer that is being applied declared it in an earlier
-    /// application.
+    /// Declares a parameter or a state, or returns the one that the current layer declared in an earlier application.
     pub(super) fn declare(&mut self, name: &str, ty: TensorType, source: Source) -> Result<Value> {
         let Some(application) = self.application else { return self.named(name, ty, source) };
         let existing = self.names.get(name).copied();
         let declared = existing.and_then(|value| Some((value, *self.declared_by.get(&value)?)));
         let value = match declared {
-            // Two of one name in one application are two tensors.
+            // A name that is declared twice in one application means two tensors, and is refused.
             Some((value, earlier)) if earlier.layer == application.layer && earlier != application => {
                 self.check_same(value, name, &ty, &source)?;
                 value
@@ -135,7 +134,7 @@ impl Graph {
             return Ok(());
         }
         Err(Error::Graph(format!(
-            "a layer declares \"{name}\" {ty} other than when it was applied before, as {}; a layer keeps its shapes and first contents",
+            "a layer declares \"{name}\" {ty} but declared it as {} when it was applied before; a layer must keep its shapes and initial values",
             info.ty
         )))
     }

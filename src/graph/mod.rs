@@ -1,6 +1,6 @@
 //! The graph: an append-only list of nodes over values. Pure data; no GPU, no kernels.
 //!
-//! Builder methods for the operators (`Graph::conv2d`, ...) stand in the operators' own files.
+//! Builder methods for the operators (`Graph::conv2d`, ...) are in the operators' own files.
 
 mod apply;
 mod declare;
@@ -41,7 +41,7 @@ pub enum Source {
     /// Kept in the weights and changed by the step, not by gradients: running statistics,
     /// optimizer state. `in_state_dict` says whether state dicts hold it; checkpoints hold all state.
     State {
-        /// First contents.
+        /// Initial values.
         init: Init,
         /// Whether state dicts hold it.
         in_state_dict: bool,
@@ -53,7 +53,7 @@ pub enum Source {
         /// Which of its outputs.
         output: usize,
     },
-    /// Nothing any more: a plan has no need of it, or makes it within a fused node and keeps it nowhere.
+    /// Nothing any more: the plan does not need it, or computes it within a fused node and stores it nowhere.
     Dropped,
 }
 
@@ -66,9 +66,9 @@ pub struct ValueInfo {
     pub ty: TensorType,
     /// Where it comes from.
     pub source: Source,
-    /// For class labels and indices: what their readers permit. Checked before upload.
+    /// For class labels and indices: the range that their readers permit. Checked before upload.
     pub labels: LabelRanges,
-    /// The value whose storage it has, through views and updates in place, or its own number.
+    /// Number of the value whose storage it shares through views and updates in place, or its own.
     storage: usize,
 }
 
@@ -85,21 +85,22 @@ pub struct Node {
     pub outputs: Vec<Value>,
 }
 
-/// Whether a network is built for training, for evaluation, or for evaluation by draws.
+/// Whether a network is built for training, for evaluation, or for Monte-Carlo evaluation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     /// Batch statistics, dropout on.
     Train,
     /// Running statistics, dropout off.
     Eval,
-    /// Running statistics, dropout on: each step draws one of the networks that training averaged over
+    /// Running statistics, dropout on: each step samples one of the networks that training averaged over
     /// ([`Graph::monte_carlo`]).
     MonteCarlo,
 }
 
 /// A network, its loss, gradients and optimizer updates, as data.
 ///
-/// A clone goes on by itself: what was in the original is in both, what is added to one is unknown to the other.
+/// A clone is independent: both graphs have the original's values and nodes, and neither sees what is added to the
+/// other later.
 #[derive(Debug)]
 pub struct Graph {
     identity: Identity,
@@ -115,7 +116,7 @@ pub struct Graph {
     replaced: HashMap<usize, (usize, usize)>,
     /// The application of a layer that is being built.
     application: Option<Application>,
-    /// How many applications of layers there were.
+    /// Number of applications of layers so far.
     applications: u64,
     /// For parameters and state of layers: the last application that declared them.
     declared_by: HashMap<Value, Application>,
@@ -165,12 +166,12 @@ impl Graph {
         }
     }
 
-    /// The step counter, if anything asked for it.
+    /// The step counter, if it is used.
     pub(crate) fn counted_steps(&self) -> Option<Value> {
         self.step_counter
     }
 
-    /// Runs `build` with `name` added to the scope that names nodes and parameters.
+    /// Runs `build` with `name` added to the scope, the prefix of names of nodes and parameters.
     pub fn scoped<T>(&mut self, name: &str, build: impl FnOnce(&mut Graph) -> T) -> T {
         self.enter(name);
         let result = build(self);
@@ -187,7 +188,7 @@ impl Graph {
         self.scope.pop();
     }
 
-    /// Runs `build` outside every scope and layer, for names that are whole already.
+    /// Runs `build` outside every scope and layer, for names that are complete already.
     pub(crate) fn unscoped<T>(&mut self, build: impl FnOnce(&mut Graph) -> T) -> T {
         let (scope, application) = (std::mem::take(&mut self.scope), self.application.take());
         let result = build(self);
@@ -269,7 +270,7 @@ impl Graph {
         self.identity.value(self.info(value).storage)
     }
 
-    /// An error of an operator before it has a node, named after the current scope as the node would be.
+    /// Error for an operator rejected before its node exists. It has the name that the node would have.
     pub(crate) fn refusal(&self, operator: &str, message: String) -> Error {
         let scope = self.scope.join(".");
         let node = if scope.is_empty() { operator.to_owned() } else { scope };

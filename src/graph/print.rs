@@ -1,4 +1,4 @@
-//! The graph as text: one line a node, in order.
+//! The graph as text: one line per value that no node makes, then one per node.
 
 use super::{Graph, Source};
 use crate::file::printable;

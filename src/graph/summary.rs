@@ -1,6 +1,6 @@
-//! A network in numbers: its layers' outputs, parameters, multiply-adds and bytes, as data and as a table.
+//! A network's summary: its layers' outputs, parameters, multiply-adds and bytes, as data and as a table.
 //!
-//! Counted from the graph, before a plan fuses nodes or places anything in memory.
+//! Everything is counted from the graph, before a plan fuses nodes or places anything in memory.
 
 use super::{Graph, Source, Value};
 use crate::error::Result;
@@ -9,34 +9,34 @@ use crate::tensor::Shape;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What [`Graph::summary`] tells of one node.
+/// One node in [`Graph::summary`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SummaryRow {
-    /// The node's name: its layer's.
+    /// The node's name, which is its layer's.
     pub layer: String,
     /// The operator's name.
     pub operator: &'static str,
     /// Shape of the first output.
     pub shape: Shape,
-    /// Trained numbers that it reads and no earlier node does.
+    /// Parameter elements that it reads and no earlier node does.
     pub parameters: u64,
-    /// Multiply-adds of a product or convolution; none for other operators.
+    /// Multiply-adds of a product or convolution; zero for other operators.
     pub multiply_adds: u64,
-    /// Bytes of all outputs; none for a view, and none for what is updated in place.
+    /// Bytes of all outputs. Views and updates in place count as zero.
     pub bytes: u64,
 }
 
-/// What a value of a graph is computed by, and how much that is. Its `Display` is a table.
+/// The nodes behind a value, with their costs. Its `Display` is a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
     /// The nodes, in order.
     pub rows: Vec<SummaryRow>,
-    /// Numbers of state, such as running statistics, that the nodes read.
+    /// Elements of state, such as running statistics, that the nodes read.
     pub state: u64,
 }
 
 impl Summary {
-    /// Trained numbers. One that several layers share counts once.
+    /// Elements of all parameters. Shared ones count once.
     pub fn parameters(&self) -> u64 {
         self.rows.iter().map(|row| row.parameters).sum()
     }
@@ -46,15 +46,14 @@ impl Summary {
         self.rows.iter().map(|row| row.multiply_adds).sum()
     }
 
-    /// Bytes of all that the nodes write. A plan needs less: it has values share memory and never writes
-    /// some.
+    /// Bytes that all nodes write. A plan needs less: values share memory, and some are never written.
     pub fn bytes(&self) -> u64 {
         self.rows.iter().map(|row| row.bytes).sum()
     }
 }
 
 impl Graph {
-    /// The nodes that `output` is computed by: of logits, the network, whatever else the graph holds.
+    /// Summarises the nodes that `output` depends on. For logits this is the network, whatever else the graph holds.
     ///
     /// ```
     /// # fn main() -> wgrad::Result<()> {

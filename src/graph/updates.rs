@@ -1,25 +1,25 @@
-//! Parameters and state that nodes update in place: which value is the newest, and of which tensor.
+//! Updates in place: which value of a parameter or state is the newest, and which was the first.
 
 use super::{Graph, Source, Value};
 use std::collections::HashMap;
 
-/// For parameters and state that were updated in place: by the new value's number that of the first value.
+/// For parameters and state that were updated in place: maps the new value's number to the first value's.
 pub(crate) struct Origins(HashMap<usize, usize>);
 
 impl Origins {
-    /// The number of the parameter or state that `value` has new contents of, or its own.
+    /// The number of the parameter or state that `value` updates, or its own.
     pub fn of(&self, value: Value) -> usize {
         self.0.get(&value.index).copied().unwrap_or(value.index)
     }
 
-    /// Whether `value` is new contents of a parameter or state.
+    /// Whether `value` is an updated parameter or state.
     pub fn is_update(&self, value: Value) -> bool {
         self.0.contains_key(&value.index)
     }
 }
 
 impl Graph {
-    /// Which values are parameters or state with new contents, and of which ones.
+    /// Maps updated values to the parameters and state they belong to.
     pub(crate) fn origins(&self) -> Origins {
         let mut origins = Origins(HashMap::new());
         for node in &self.nodes {
@@ -33,7 +33,7 @@ impl Graph {
         origins
     }
 
-    /// The value that holds what `value` did, after all updates in place so far.
+    /// The newest value of `value`'s storage, after all updates in place so far.
     pub(crate) fn newest(&self, value: Value) -> Value {
         let newest = self.replaced.get(&self.info(value).storage);
         newest.map_or(value, |&(newest, _)| self.identity.value(newest))

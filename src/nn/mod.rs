@@ -6,9 +6,9 @@
 //! Operators without parameters are methods of [`Graph`]; whole networks are in [`models`].
 //!
 //! A layer that is applied again in the same scope shares its parameters, as in PyTorch: siamese and triplet networks
-//! are `net.forward` called once for each input. Gradients add up, batch norm updates its running statistics once for
-//! each application in their order, and dropout draws anew. Two layers of one name are refused, however alike they are.
-//! To put one layer in several containers, wrap it in an [`Arc`].
+//! are `net.forward` called once for each input. Gradients add up, batch norm updates its running statistics once per
+//! application, in order, and dropout draws anew. Two different layers of the same name are refused, even if they are
+//! equal. To put one layer in several containers, wrap it in an [`Arc`].
 
 mod activations;
 mod container;
@@ -65,7 +65,7 @@ use std::sync::Arc;
 /// # }
 /// ```
 ///
-/// A composition of layers needs no more than a `forward` that runs them in scopes ([`Graph::scoped`]). A layer with
+/// A composition of layers only needs a `forward` that runs them in scopes ([`Graph::scoped`]). A layer with
 /// parameters of its own declares them within [`Graph::layer`], which has an example.
 pub trait Layer: Debug + Send + Sync {
     /// Appends the layer's nodes and declares its parameters, both named after the graph's current
@@ -87,7 +87,7 @@ pub trait Layer: Debug + Send + Sync {
     }
 }
 
-/// The layer within: every clone of the `Arc` is the same layer and shares its parameters, in whichever container.
+/// The layer within. Every clone of the `Arc` is the same layer and shares its parameters, in any container.
 impl<L: Layer + ?Sized> Layer for Arc<L> {
     fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
         (**self).forward(g, x, mode)

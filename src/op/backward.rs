@@ -1,5 +1,4 @@
-//! What an operator's backward rule sees and does. The rules stand with the operators, the walk over the
-//! graph in `autodiff`.
+//! The context of a backward rule. The rules are in the operators' files, the walk over the graph in `autodiff`.
 
 use super::Operator;
 use crate::error::{Error, Result};

@@ -1,15 +1,15 @@
-//! What a plan has to know of an adapter. A plan needs no more than this, so it needs no GPU.
+//! An adapter's limits and traits. A plan needs no more than these, so it needs no GPU.
 
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// Loop iterations that one invocation may make, all loops together. Mesa's software adapter ends an
-/// invocation's loops after 65,535 and drops the rest without an error; on a GPU so many are a sum that one
-/// lane makes alone while the others wait. Half of Mesa's number, because it counts for lanes that run together,
-/// whose loops may differ. Plans split longer work and merge the parts in order.
+/// Loop iterations that one invocation may make, all loops together. Plans split longer work and merge the parts in
+/// order. Mesa's software adapter ends an invocation's loops after 65,535 iterations and drops the rest without an
+/// error. On a GPU, so long a loop is a sum that one lane makes alone while the others wait. This is half of Mesa's
+/// number, because Mesa counts for lanes that run together, whose loops may differ.
 pub const MAX_ITERATIONS: u64 = 1 << 15;
 
-/// Kind of adapter: by which operators prefer variants.
+/// Kind of adapter. Operators state their preferred variants for each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AdapterKind {
     /// A graphics card with memory of its own.
@@ -74,14 +74,14 @@ impl Caps {
             subgroup_size: 0,
         }
     }
-    /// Fails for limits that no adapter has, with which nothing can be planned.
+    /// Fails for limits that no adapter has and no plan can keep.
     pub(crate) fn check(&self) -> Result<()> {
         let limits = [
             ("max_binding_bytes", self.max_binding_bytes, 1),
             ("max_buffer_bytes", self.max_buffer_bytes, 1),
             ("max_storage_buffers", self.max_storage_buffers.into(), 1),
             ("max_workgroups", self.max_workgroups.into(), 1),
-            // Kernels have these of every adapter that WebGPU runs on.
+            // Every adapter that WebGPU runs on has these, and kernels rely on them.
             ("max_workgroup_bytes", self.max_workgroup_bytes.into(), 16 << 10),
             ("max_invocations", self.max_invocations.into(), 256),
         ];
@@ -102,7 +102,7 @@ impl Caps {
         })
     }
 
-    /// Fails where `device` offers less than these caps, so that a plan for them can't run there.
+    /// Fails if `device` offers less than these caps: a plan for them can't run there.
     pub(crate) fn check_within(&self, device: &Caps) -> Result<()> {
         let limits = [
             ("max_binding_bytes", self.max_binding_bytes, device.max_binding_bytes),

@@ -1,9 +1,8 @@
 //! Epilogues: chains of element-wise operators that run within the kernel which stores their input.
 //!
-//! An element-wise operator says which WGSL function makes one element ([`Pointwise`]). A kernel that stores
-//! through `epilogue(at, value)` can take a chain of them along: the glue generated here is that function, which
-//! calls theirs in order. The plan decides what chain goes where (`plan/fuse`); `index_map` has how inputs are
-//! broadcast.
+//! An element-wise operator says which WGSL function makes one element ([`Pointwise`]). A kernel that stores through
+//! `epilogue(at, value)` can run a chain of them on the way: the glue generated here is that function, and it calls
+//! theirs in order. `plan/fuse` decides which chain goes where; `index_map` broadcasts inputs.
 
 use super::index_map::{IndexMap, Load, load};
 use super::{Array, Operand, Operator};
@@ -20,32 +19,31 @@ static PHILOX: ShaderFile = shader_file!("shared/philox");
 static UNITS: ShaderFile = shader_file!("shared/units");
 pub(crate) static WATCH: ShaderFile = shader_file!("shared/watch");
 
-/// Number of the first binding of a chain's own operands: past those of any kernel.
+/// Number of the first binding of a chain's own operands, past the bindings of any kernel.
 const FIRST_BINDING: usize = 32;
 
 /// How an operator makes one element of its only output from its inputs.
 #[derive(Clone, Debug)]
 pub struct Pointwise {
-    /// The file that defines the function, in terms of `Element`: an f32 or a vec4 of them.
+    /// The file that defines the function, in terms of `Element`: an `f32` or a `vec4<f32>`.
     pub file: &'static ShaderFile,
-    /// The function. Its parameters are the operator's inputs, in order, all of type `Element`, and then
-    /// `numbers`, each an f32.
+    /// The function's name. Its parameters are the operator's inputs, in order, all of type `Element`, and then
+    /// `numbers`, each an `f32`.
     pub function: &'static str,
-    /// Which element of each input goes into element `i` of the output.
+    /// For each input, which of its elements belongs to element `i` of the output.
     pub index_map: Vec<IndexMap>,
     /// Attributes that the function takes.
     pub numbers: Vec<f32>,
 }
 
-/// An operator at work within a chain: the chain's value is one of its inputs, the others are
-/// tensors.
+/// One operator of a chain. The chain's value is one of its inputs; the others are tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct EpilogueOp {
     pub operator: Arc<dyn Operator>,
     pub pointwise: Pointwise,
-    /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors alone.
+    /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors only.
     pub inputs: Vec<Option<Value>>,
-    /// The shape that the operator gives the chain's value: elements in the same order.
+    /// Shape of the operator's output. The elements keep their order.
     pub shape: Shape,
 }
 
@@ -54,14 +52,14 @@ pub(crate) struct EpilogueOp {
 pub(crate) enum Watched {
     /// None.
     Nothing,
-    /// What `epilogue` is given, each link makes of it, and it returns.
+    /// The argument of `epilogue`, the result of each link, and the returned value.
     Epilogue,
-    /// What passes through `stored(value)`.
+    /// Arguments of `stored(value)`.
     Stored,
 }
 
-/// Writes `epilogue` for a chain, with `width` elements at a time, and says what it binds. With `stored`, writes
-/// that function too: what a kernel stores after combining several finished values.
+/// Writes `epilogue` for a chain, `width` elements at a time, and returns files, text and bindings. With `stored` it
+/// also writes the function `stored(value)`, for kernels that combine several results of `epilogue` into one.
 pub(crate) fn glue(
     links: &[EpilogueOp],
     width: usize,
@@ -72,7 +70,7 @@ pub(crate) fn glue(
     let kind = if width == 4 { "vector" } else { "scalar" };
     let mut files = vec![if width == 4 { &ELEMENT_4 } else { &ELEMENT_1 }];
     let (mut declarations, mut body) = (String::new(), String::new());
-    // What is bound, and whether as whole elements: a tensor that several links read is bound once.
+    // Bound tensors, and whether as whole elements. A tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
         if link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_))) {
@@ -137,8 +135,8 @@ pub(crate) fn iterations(links: &[EpilogueOp], width: usize) -> u64 {
     links.iter().map(|link| link.pointwise.file.iterations() + draws(link)).sum()
 }
 
-/// WGSL of a function `name(at)` that gives what goes into elements `at * width` and on from the buffer at
-/// this binding. For kernels that use an operand before their result is there to be finished.
+/// WGSL of a function `name(at)` that loads an operand's elements for the output's elements from `at * width` on,
+/// from the buffer at this binding. For kernels that need an operand before they have a result for `epilogue`.
 pub(crate) fn reader(name: &str, binding: usize, index_map: IndexMap, width: usize) -> String {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
     let stored = if Load::of(index_map, width) == Load::Whole { element } else { "f32" };
@@ -154,7 +152,7 @@ impl EpilogueOp {
         self.inputs.iter().flatten().count()
     }
 
-    /// What the operator makes of the chain's value and its operands, in order.
+    /// The operator's result for the chain's value and its operands, in order.
     pub fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
         let mut operands = operands.iter();
         let of = |input: &Option<Value>| match input {

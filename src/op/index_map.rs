@@ -1,9 +1,9 @@
-//! Which element of an input goes into an element of the output, as WGSL expressions: the same one, a
-//! broadcast one, or one that is drawn.
+//! Index maps: which element of an input belongs to an element of the output, as WGSL expressions. It is the same
+//! one, a broadcast one, or a random one.
 
 use crate::tensor::Shape;
 
-/// Which element of an input goes into element `i` of the output.
+/// Which element of an input belongs to element `i` of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IndexMap {
     /// Element `i`: the shapes are equal.
@@ -12,31 +12,31 @@ pub enum IndexMap {
     Channel {
         /// Elements of the input.
         channels: usize,
-        /// Neighbours in the output that share one.
+        /// Neighbours in the output that share an element.
         plane: usize,
     },
-    /// The sum over these of `i / step % size * stride`: any broadcast of up to six dimensions, outermost
-    /// first. Places that are not needed have size 1.
+    /// The sum of `i / step % size * stride` over these spans, outermost first: any broadcast of up to six
+    /// dimensions. Unused spans have size 1.
     Spans([Span; 3]),
-    /// The input is the step counter: element `i` gets 1 where its unit is drawn, else 0.
+    /// The input is the step counter: element `i` gets 1 if its unit is drawn, else 0.
     Units(Units),
 }
 
-/// A draw of units, anew each step, by counter-based random words.
+/// A random draw of units, new in each step, by counter-based random words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Units {
     /// Neighbours in the output that are one unit.
     pub plane: usize,
-    /// A unit is drawn whose word is below this.
+    /// A unit is drawn if its word is below this.
     pub below: u32,
-    /// Seed of the span.
+    /// Seed of the draws.
     pub seed: u64,
-    /// Tells draws of one step from others.
+    /// Distinguishes this draw from others in the same step.
     pub node: u32,
 }
 
 impl Units {
-    /// The expression that draws elements `at * width` and on, with the step counter in the buffer `name`.
+    /// The expression that draws the elements from `at * width` on. The step counter is in the buffer `name`.
     fn load(self, name: &str, width: usize) -> String {
         let Units { plane, below, seed, node } = self;
         let (low, high) = (seed as u32, (seed >> 32) as u32);
@@ -57,14 +57,14 @@ impl Units {
     }
 }
 
-/// Neighbouring dimensions that an input has in common with the output.
+/// Neighbouring dimensions that an input shares with the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
     /// Elements.
     pub size: usize,
-    /// Elements of the output from one to the next.
+    /// Distance in the output from one element to the next.
     pub step: usize,
-    /// Elements of the input from one to the next.
+    /// Distance in the input from one element to the next.
     pub stride: usize,
 }
 
@@ -73,8 +73,8 @@ impl Span {
 }
 
 impl IndexMap {
-    /// How an input of shape `from` is broadcast to `to`; `None` where it is not, or by more than
-    /// three spans, which takes seven dimensions.
+    /// The broadcast of an input of shape `from` to `to`. `None` if there is none, or if it needs more than three
+    /// spans, which takes seven dimensions.
     pub fn of(from: &Shape, to: &Shape) -> Option<IndexMap> {
         if from == to {
             return Some(IndexMap::Same);
@@ -104,7 +104,7 @@ impl IndexMap {
         }
     }
 
-    /// The spans that matter, outermost first, of an input that is not read as it lies.
+    /// The spans longer than 1, outermost first. Empty for an input that is read in order.
     fn spans(self) -> Vec<Span> {
         let all = match self {
             IndexMap::Same | IndexMap::Units(_) => Vec::new(),
@@ -120,7 +120,7 @@ impl IndexMap {
 pub(super) enum Load {
     /// As one element of the output's width.
     Whole,
-    /// As one number, which they share.
+    /// As one number that they share.
     Shared,
     /// One by one.
     Each,
@@ -139,7 +139,7 @@ impl Load {
     }
 }
 
-/// The expression that loads what goes into elements `at * width` and on of the buffer `name`.
+/// The expression that loads from the buffer `name` for the output's elements from `at * width` on.
 pub(super) fn load(name: &str, element: &str, index_map: IndexMap, width: usize) -> String {
     match index_map {
         IndexMap::Same => return format!("{name}[at]"),

@@ -1,4 +1,4 @@
-//! What an operator sees when it becomes dispatches.
+//! The context in which an operator becomes dispatches.
 
 use super::epilogue::{self, EpilogueOp, Watched};
 use super::{Caps, Variant};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
 pub(crate) const ARENA_ALIGNMENT: u64 = 256;
 
-/// Something a dispatch binds, before it has a place in memory.
+/// A binding of a dispatch, before it has a place in memory.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Operand {
     /// A value of the graph.
@@ -33,12 +33,12 @@ pub(crate) struct Draft {
     pub flops: u64,
 }
 
-/// How the kernels of a node take part in the numerics watch.
+/// Where and how the kernels of a node count for the numerics watch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hook {
-    /// The count that they add to.
+    /// Number of the count that they add to.
     pub count: usize,
-    /// The least magnitude that counts, as bits.
+    /// The smallest magnitude that counts, as bits.
     pub least_bits: i32,
 }
 
@@ -50,19 +50,19 @@ pub struct LowerContext<'p> {
     pub(crate) variant: Variant,
     pub(crate) read: &'p [bool],
     pub(crate) pages: &'p [std::ops::Range<usize>],
-    /// What happens to each element of the first output before it is stored.
+    /// The epilogue of the first output.
     pub(crate) chain: Vec<EpilogueOp>,
     pub(crate) drafts: Vec<Draft>,
     /// Bytes of each temporary.
     pub(crate) temporaries: Vec<u64>,
-    /// Where kernels count what they store that is not finite, if they do.
+    /// Where kernels count elements that are not finite, if they do.
     pub(crate) hook: Option<Hook>,
-    /// Whether a kernel counts, and whether one had no binding left for it.
+    /// Whether a kernel counts, and whether one had no binding left for its count.
     pub(crate) hooked: (bool, bool),
 }
 
 impl<'p> LowerContext<'p> {
-    /// A node before any of its dispatches is recorded.
+    /// The context of a node, without any dispatches yet.
     pub(crate) fn new(
         graph: &'p Graph,
         node: &'p Node,
@@ -76,7 +76,7 @@ impl<'p> LowerContext<'p> {
         LowerContext { graph, node, caps, variant, read, pages, chain, drafts, temporaries, hook, hooked }
     }
 
-    /// Records the dispatches of `head`, a part of this node, with a chain after its first output.
+    /// Records the dispatches of `head`, a part of this node, with a chain on its first output.
     pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<EpilogueOp>]) -> Result<()> {
         let mut inner = LowerContext::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
         inner.chain = chain.iter().map(|link| (**link).clone()).collect();
@@ -93,7 +93,7 @@ impl<'p> LowerContext<'p> {
         self.caps
     }
 
-    /// The variant that was chosen, one of the operator's own list.
+    /// The chosen variant, one of the operator's own.
     pub fn variant(&self) -> Variant {
         self.variant
     }
@@ -134,8 +134,8 @@ impl<'p> LowerContext<'p> {
         Operand::Temporary(self.temporaries.len() - 1)
     }
 
-    /// For operators with arenas: the runs of tensors (indices into each arena's range) that
-    /// share a page. One dispatch covers one page.
+    /// For operators with arenas: the tensors that share a page, as indices into each arena's range. One dispatch
+    /// covers one page.
     pub fn pages(&self) -> Vec<std::ops::Range<usize>> {
         self.pages.to_vec()
     }
@@ -162,10 +162,10 @@ impl<'p> LowerContext<'p> {
         });
     }
 
-    /// Records the dispatch that stores the first output, like [`LowerContext::dispatch`]. Its kernel passes
-    /// each value through `epilogue(at, value)` on the way, where `at` counts elements of `width` (1, or
-    /// 4 for a vec4); `epilogue` and the type `Element` are joined to it here. A kernel in which one invocation calls
-    /// `epilogue` several times states how often ([`Kernel::epilogue_calls`]).
+    /// Records the dispatch that stores the first output, like [`LowerContext::dispatch`]. Its kernel stores
+    /// `epilogue(at, value)` for each value, where `at` counts elements of `width` (1, or 4 for a vec4). This method
+    /// joins `epilogue` and the type `Element` to it. A kernel in which one invocation calls `epilogue` several times
+    /// states how often ([`Kernel::epilogue_calls`]).
     pub fn dispatch_epilogue(
         &mut self,
         kernel: Kernel,
@@ -176,8 +176,8 @@ impl<'p> LowerContext<'p> {
         self.dispatch_chain(kernel, operands, workgroups, width, false);
     }
 
-    /// Like [`LowerContext::dispatch_epilogue`], for a kernel that combines several finished values into each that it
-    /// stores, and passes those through `stored(value)`.
+    /// Like [`LowerContext::dispatch_epilogue`], for a kernel that combines several results of `epilogue` into each
+    /// value and stores `stored(value)`.
     pub fn dispatch_combined(
         &mut self,
         kernel: Kernel,
@@ -216,16 +216,15 @@ impl<'p> LowerContext<'p> {
         self.dispatch(kernel, &operands, workgroups);
     }
 
-    /// Records dispatches in which the numerics watch takes no part, since their finished values are not what the
-    /// node's first output holds.
+    /// Records dispatches without the numerics watch, because their values are not those of the node's first output.
     pub(crate) fn unwatched(&mut self, record: impl FnOnce(&mut Self)) {
         let hook = self.hook.take();
         record(self);
         self.hook = hook;
     }
 
-    /// Records a dispatch of a kernel that calls `epilogue`, where its values are not the first output's, or
-    /// not yet: nothing happens to them.
+    /// Records a dispatch of a kernel that calls `epilogue`, whose values are not, or not yet, the first output's.
+    /// `epilogue` then returns them unchanged.
     pub fn dispatch_without_epilogue(
         &mut self,
         kernel: Kernel,
@@ -258,13 +257,13 @@ impl<'p> LowerContext<'p> {
     }
 }
 
-/// Bytes that a tensor takes in an arena, those up to where the next one starts included.
+/// Bytes from the start of a tensor in an arena to the start of the next one.
 pub(crate) fn arena_bytes(ty: &TensorType) -> u64 {
     ty.bytes().next_multiple_of(ARENA_ALIGNMENT)
 }
 
-/// Bytes from the start of the first tensor to the end of the last, when they lie in a run; the
-/// last is padded too, so that kernels can walk a run four elements at a time.
+/// Bytes of a run, from the start of the first tensor to the end of the last. The last is padded too, so that kernels
+/// can walk a run four elements at a time.
 pub(crate) fn run_bytes(graph: &Graph, values: &[Value]) -> u64 {
     let mut end = 0u64;
     for &value in values {

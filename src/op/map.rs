@@ -1,4 +1,4 @@
-//! The one kernel, `map`, that runs element-wise operators which no other kernel takes along.
+//! The kernel `map`, which runs element-wise operators that are no other kernel's epilogue.
 
 use super::{EpilogueOp, LowerContext};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static MAP: ShaderFile = shader_file!("map");
 
 impl LowerContext<'_> {
-    /// Records an element-wise operator by itself.
+    /// Records an element-wise operator as a dispatch of its own.
     ///
     /// # Errors
     /// An operator that is not element-wise.

@@ -1,7 +1,7 @@
-//! The contract of operators: what one is, and what it sees when it becomes kernels and gradients.
+//! The contract of operators: the trait, and the contexts in which an operator becomes kernels and gradients.
 //!
-//! The operators themselves are in `ops/`, their f64 twins in `reference/`, and graphs of them in
-//! `graph/`, which is the other half of a pair: a node holds an operator, an operator sees a graph.
+//! The operators themselves are in `ops/`, their f64 twins in `reference/`. `graph/` and this module import each
+//! other: a node holds an operator, and an operator sees a graph.
 
 mod backward;
 mod caps;
@@ -36,11 +36,11 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
     /// The stem of its files and the word that errors use, for example `conv2d_grad_weight`.
     fn name(&self) -> &'static str;
 
-    /// How many inputs it takes, at the least and at the most. The graph refuses any other number, so that the
-    /// methods below find every input they name.
+    /// The fewest and the most inputs that it takes. The graph refuses any other number, so the other methods can
+    /// rely on it.
     fn arity(&self) -> (usize, usize);
 
-    /// What the node does, for people: the name, or several where operators were fused.
+    /// The operator for people to read: its name, or several names if operators were fused.
     fn describe(&self) -> String {
         self.name().to_owned()
     }
@@ -51,8 +51,8 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
     /// The message says expected and found; the graph adds operator and node.
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String>;
 
-    /// For an input of class labels or indices: which input it is, and what the labels may be. The graph checks
-    /// constants, a session checks what is written to inputs.
+    /// The input that holds class labels or indices, if there is one, and the permitted range. The graph checks
+    /// constants, a session checks data written to inputs.
     fn labels(&self, _inputs: &[&TensorType]) -> Option<(usize, LabelRange)> {
         None
     }
@@ -60,13 +60,13 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
     /// Appends the nodes that compute the gradients of the inputs.
     ///
     /// # Errors
-    /// By default that the operator has no gradient.
+    /// The default rule fails: the operator has no gradient.
     fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         Err(cx.error("has no gradient"))
     }
 
-    /// The kernel variants that can compute this shape on such an adapter, never empty. The plan takes the first
-    /// of [`Operator::preference`] that is among them, unless one is asked for by name.
+    /// The kernel variants that can compute this shape on such an adapter, never empty. The plan takes the first of
+    /// [`Operator::preference`] that is among them, unless the user asks for one by name.
     fn variants(&self, _inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
         vec![Variant::DEFAULT]
     }
@@ -76,8 +76,8 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         Preference::NONE
     }
 
-    /// Records the dispatches of the variant that was chosen. An element-wise operator ([`Operator::pointwise`])
-    /// needs no rule of its own.
+    /// Records the dispatches of the chosen variant. An element-wise operator ([`Operator::pointwise`]) keeps this
+    /// default.
     ///
     /// # Errors
     /// An index that does not fit 32 bits, or a constant that a shader does not have.
@@ -85,26 +85,26 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         cx.map()
     }
 
-    /// For an operator that works element by element: how it makes one. [`Pointwise`] has the rest.
+    /// The WGSL function of an element-wise operator. `None` for all others.
     fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
         None
     }
 
-    /// Whether every variant stores the first output through `epilogue` ([`LowerContext::dispatch_epilogue`]),
-    /// so that a chain of operators that work element by element can follow within the kernel. Behind
-    /// such an operator one always can.
+    /// Whether every variant stores the first output through `epilogue` ([`LowerContext::dispatch_epilogue`]), so
+    /// that a chain of element-wise operators can follow within the kernel. Behind an element-wise operator one
+    /// always can.
     fn has_epilogue(&self) -> bool {
         false
     }
 
-    /// Whether every f32 of the outputs is one of the inputs' or zero, so that what is not finite in them was not
-    /// finite before. Only the numerics watch asks, which then need not scan outputs.
+    /// Whether every f32 of the outputs is an element of the inputs or zero, so that none is newly not finite. The
+    /// numerics watch then need not scan the outputs.
     fn only_moves(&self) -> bool {
         false
     }
 
-    /// For an operator with arenas: whether it may turn the zeros between their tensors into other numbers. The
-    /// numerics watch then looks at tensors one by one.
+    /// For an operator with arenas: whether it may change the zeros between their tensors. The numerics watch then
+    /// scans tensors one by one.
     fn fills_padding(&self) -> bool {
         false
     }
@@ -114,36 +114,36 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         Vec::new()
     }
 
-    /// Whether the only output is the first input under another shape, at no cost.
+    /// Whether the only output is the first input under another shape. Views cost nothing.
     fn is_view(&self) -> bool {
         false
     }
 
-    /// For an optimizer's update: runs of inputs that must lie in one arena each, all in the same
-    /// order (parameters, gradients, state). Each run is a range of input indices.
+    /// For an optimizer's update: ranges of inputs that must lie in one arena each (parameters, gradients, state),
+    /// all in the same order.
     fn arenas(&self) -> Vec<std::ops::Range<usize>> {
         Vec::new()
     }
 
-    /// Largest difference from the reference, over the reference's largest magnitude, that f32
-    /// rounding explains.
+    /// Largest difference from the reference that f32 rounding explains, relative to the reference's largest
+    /// magnitude.
     fn tolerance(&self) -> f64 {
         1e-5
     }
 
-    /// Terms that this variant adds one after the other for one element of an output, at most; 1 where it adds none.
-    /// Verifying allows for what rounding makes of so many (`session::verify`).
+    /// The most terms that this variant adds one after the other for one element of an output; 1 if it adds none.
+    /// [`Session::verify`](crate::Session::verify) allows for the rounding of so many.
     fn serial_terms(&self, _inputs: &[&TensorType], _variant: Variant) -> u64 {
         1
     }
 
-    /// Multiply-adds of one run of a product or a convolution, of which the size of a network is told;
-    /// none for any other operator.
+    /// Multiply-adds per run, as reported by [`Graph::summary`](crate::Graph::summary); zero for operators other than
+    /// products and convolutions.
     fn multiply_adds(&self, _inputs: &[&TensorType]) -> u64 {
         0
     }
 
-    /// Floating-point operations of one run, a multiply-add counted as two.
+    /// Floating-point operations per run. A multiply-add counts as two.
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         2 * self.multiply_adds(inputs)
     }

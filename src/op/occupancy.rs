@@ -1,6 +1,6 @@
-//! How many invocations fill an adapter: the one home of the numbers by which kernels share out work.
+//! How many invocations fill an adapter. All numbers by which kernels divide work are here.
 //!
-//! A GPU hides the latency of memory behind thousands of invocations. A software adapter runs a few threads, each a
+//! A GPU hides the latency of memory behind thousands of invocations. A software adapter runs a few threads, each one
 //! workgroup at a time, and pays for every further dispatch, barrier and load.
 
 use super::AdapterKind;
@@ -8,10 +8,10 @@ use super::AdapterKind;
 /// Invocations of a workgroup, unless a kernel's file says otherwise.
 pub(crate) const LANES: usize = 64;
 
-/// Elements, or fours of them, that an invocation of a flat kernel makes in turn.
+/// Elements, or fours of elements, that an invocation of a flat kernel makes in turn.
 pub(crate) const ITEMS: usize = 4;
 
-/// Workgroups that a matrix product wants before its sum is left whole, and the fewest terms of a part.
+/// For a matrix product: workgroups below which its sum is split, and the fewest terms of a part.
 pub(crate) fn product(kind: AdapterKind) -> (usize, usize) {
     match kind {
         AdapterKind::Software => (40, 256),
@@ -20,24 +20,24 @@ pub(crate) fn product(kind: AdapterKind) -> (usize, usize) {
     }
 }
 
-/// Invocations that the sliding windows of a weight's gradient want before its sum is left whole.
+/// Invocations below which the sliding windows of a weight's gradient split the sum.
 pub(crate) fn sliding_sum(kind: AdapterKind) -> usize {
     if kind == AdapterKind::Software { 512 } else { 16_384 }
 }
 
-/// How a reduction over channels is shared out: invocations wanted, loads for each that make a further dispatch
-/// worth while, and the most invocations that share a part. `wide` is the variant for GPUs.
+/// How a reduction over channels is divided: invocations wanted, the loads of each from which a second dispatch pays,
+/// and the most invocations that share a part. `wide` is the variant for GPUs.
 pub(crate) fn reduction(wide: bool) -> (usize, usize, usize) {
     if wide { (1024 * LANES, 8, LANES) } else { (256, 64, 1) }
 }
 
-/// How batch norm's reductions are shared out: invocations of a workgroup, and workgroups wanted. `wide` is the
-/// variant for GPUs; the other takes each channel whole.
+/// How batch norm's reductions are divided: invocations of a workgroup, and workgroups wanted. `wide` is the variant
+/// for GPUs; the other gives each channel to one workgroup.
 pub(crate) fn channels(wide: bool) -> (usize, usize) {
     if wide { (256, 512) } else { (64, 0) }
 }
 
-/// The most parts that a mean over a tensor is cut into, each a workgroup.
+/// The most parts of a mean over a tensor, one workgroup each.
 pub(crate) fn mean_parts(kind: AdapterKind) -> usize {
     if kind == AdapterKind::Software { 8 } else { 512 }
 }
@@ -47,13 +47,13 @@ pub(crate) fn norm_parts(kind: AdapterKind) -> usize {
     if kind == AdapterKind::Software { 16 } else { 256 }
 }
 
-/// Invocations wanted where a long sum is shared out because of its length.
+/// Invocations wanted where a sum is split because it is long.
 pub(crate) const LONG_SUM: usize = 1 << 14;
 
-/// Rows that fill an adapter with one invocation each.
+/// Rows that fill an adapter, one invocation each.
 pub(crate) const ROWS: usize = 2048;
 
-/// Rows below which normalisation cuts long ones into parts, and the fewest terms of a long row.
+/// For normalisation: the number of rows below which long ones are split, and the fewest terms of a long row.
 pub(crate) const FEW_ROWS: (usize, usize) = (512, 4096);
 
 /// Teams wanted for the rows of a normalisation on a software adapter, and the most packs for each invocation.

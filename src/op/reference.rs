@@ -1,18 +1,19 @@
-//! What the CPU reference of an operator is, and the arrays it computes with.
+//! The CPU reference of an operator: its trait, and the arrays it computes with.
 //!
 //! The references themselves are in `reference/`.
 
 use crate::tensor::Shape;
 
-/// What an operator computes, as scalar loops in f64. The compiler demands it of every [`Operator`](super::Operator).
+/// An operator's result, as scalar loops in f64. The compiler demands it of every [`Operator`](super::Operator).
 pub trait Reference {
-    /// The outputs in f64. State that is updated in place comes as input with its old value and
-    /// as output with its new one.
+    /// The outputs in f64. State that is updated in place is an input with its old value and an output with its new
+    /// one.
     fn reference(&self, inputs: &[&Array]) -> Vec<Array>;
 
-    /// For an output that is sums whose terms may cancel: the largest sum of the terms' magnitudes. Rounding grows with that, not with
-    /// the result, which is all rounding where the terms cancel: the gradient of a bias that batch
-    /// norm takes away again is zero. Verifying measures errors against the larger of the two.
+    /// The largest sum of the terms' magnitudes, for an output whose elements are sums that may cancel; `None` for
+    /// others. Rounding grows with that sum, not with the result, which is all rounding where the terms cancel: the
+    /// gradient of a bias in front of batch norm is zero. [`Session::verify`](crate::Session::verify) measures errors
+    /// against the larger of the two.
     fn largest_sum_of_terms(&self, _output: usize, _inputs: &[&Array]) -> Option<f64> {
         None
     }
@@ -55,7 +56,7 @@ impl Array {
         self.data.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| most.max(x.abs()))
     }
 
-    /// Elements of two arrays of one shape combined by `f`.
+    /// Applies `f` to every pair of elements of two arrays of the same shape.
     pub fn zip(&self, other: &Array, f: impl Fn(f64, f64) -> f64) -> Self {
         assert_eq!(self.shape, other.shape, "zip needs equal shapes");
         let data = self.data.iter().zip(&other.data).map(|(&a, &b)| f(a, b)).collect();

@@ -1,8 +1,8 @@
-//! Kernel variants by name, and which of them an operator prefers on which kind of adapter.
+//! Kernel variants, and which of them an operator prefers on each kind of adapter.
 //!
-//! An operator says which of its variants can compute a shape ([`Operator::variants`](super::Operator::variants))
-//! and, beside it, which it prefers ([`Operator::preference`](super::Operator::preference)). The first preferred
-//! one that can compute the shape is taken.
+//! An operator says which of its variants can compute a shape ([`Operator::variants`](super::Operator::variants)) and
+//! which it prefers ([`Operator::preference`](super::Operator::preference)). The plan takes the first preferred one
+//! that can compute the shape.
 
 use super::AdapterKind;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::fmt;
 pub struct Variant(&'static str);
 
 impl Variant {
-    /// The one variant of an operator that names none.
+    /// The only variant of an operator that names none.
     pub const DEFAULT: Variant = Variant::new("default");
 
     /// A variant of this name.
@@ -20,7 +20,7 @@ impl Variant {
         Variant(name)
     }
 
-    /// The name, by which [`PlanOptions::variant`](crate::PlanOptions::variant) asks for it.
+    /// The name that [`PlanOptions::variant`](crate::PlanOptions::variant) takes.
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -59,21 +59,21 @@ impl Preference {
         Preference::all(gpus).on(AdapterKind::Software, software)
     }
 
-    /// The same with another preference for one kind of adapter.
+    /// Replaces the preference for one kind of adapter.
     #[must_use]
     pub const fn on(mut self, kind: AdapterKind, variants: &'static [Variant]) -> Preference {
         self.by_kind[kind as usize] = variants;
         self
     }
 
-    /// The same for a class of shapes, by the name that the plan prints.
+    /// Names the class of shapes for which this holds; the plan prints the name.
     #[must_use]
     pub const fn for_class(mut self, class: &'static str) -> Preference {
         self.class = class;
         self
     }
 
-    /// Name of the class of shapes; empty where there is but one.
+    /// Name of the class of shapes; empty if there is only one.
     pub const fn class(&self) -> &'static str {
         self.class
     }
@@ -83,7 +83,7 @@ impl Preference {
         self.by_kind[kind as usize]
     }
 
-    /// The variant to take among `offered`, and why.
+    /// The first preferred variant that is `offered`, and the reason.
     pub(crate) fn choose(&self, kind: AdapterKind, offered: &[Variant]) -> (Variant, String) {
         if let [only] = offered {
             return (*only, "the only one".into());

@@ -119,7 +119,7 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Trains only the parameters for whose name `condition` holds, such as those of one of several networks, and
-    /// leaves the others to other optimizers. Of several conditions one has to hold.
+    /// leaves the others to other optimizers. If there are several conditions, one has to hold.
     pub fn only(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.only.push(Condition::new(condition));
         self
@@ -153,8 +153,8 @@ impl<R: Rule> Optimizer<R> {
     /// Appends the gradients of the scalar `loss` and the update of every parameter that it depends on and that this
     /// optimizer trains: PyTorch's `loss.backward()` and `step()`.
     ///
-    /// What is appended later sees the new parameters: a layer that is applied again takes them, so that a second
-    /// optimizer's loss can go by what the first one did. For several updates by gradients from before all of them see
+    /// Nodes that are appended later see the new parameters: a layer that is applied again reads them, so a second
+    /// optimizer's loss can depend on the first one's update. To compute all gradients before any update, use
     /// [`apply`](Self::apply).
     ///
     /// # Errors
@@ -175,8 +175,8 @@ impl<R: Rule> Optimizer<R> {
         self.update(graph, &pairs)
     }
 
-    /// Appends the update of those of these parameters that this optimizer trains by their gradients: PyTorch's
-    /// `step()`. With [`Graph::backward`] several optimizers share one loss:
+    /// Appends the update of the given parameters that this optimizer trains, by their gradients: PyTorch's `step()`.
+    /// With [`Graph::backward`] several optimizers share one loss:
     ///
     /// ```
     /// # fn main() -> wgrad::Result<()> {
@@ -202,9 +202,8 @@ impl<R: Rule> Optimizer<R> {
     /// ```
     ///
     /// # Errors
-    /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one
-    /// given twice or updated before, one whose gradient has another shape;
-    /// a value of another graph; a condition that holds for none of the parameters.
+    /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one given twice or updated
+    /// before, one whose gradient has another shape; a value of another graph; a condition that no parameter fulfils.
     pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         self.check()?;
         graph.check_owned(pairs.iter().map(|&(parameter, _)| parameter))?;
@@ -235,7 +234,7 @@ impl<R: Rule> Optimizer<R> {
         Ok(())
     }
 
-    /// The parameters that are this optimizer's and not frozen.
+    /// The parameters that this optimizer trains and that are not frozen.
     fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
         let any = |conditions: &[Condition], &parameter: &Value| {
             conditions.iter().any(|condition| condition.holds(graph, parameter))
@@ -312,7 +311,7 @@ impl<R: Rule> Optimizer<R> {
     }
 }
 
-/// Fails where a condition holds for none of `parameters`: a name was misspelt.
+/// Fails if a condition holds for none of `parameters`: a name was misspelt.
 fn check_conditions<'c>(
     graph: &Graph,
     setting: &'static str,

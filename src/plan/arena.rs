@@ -1,8 +1,8 @@
-//! Where parameters, their gradients and optimizer state lie: each kind in an arena, in one order,
-//! so that an optimizer's step is one dispatch.
+//! Arenas: parameters, their gradients and optimizer state lie one after the other, all in the same order, so that an
+//! optimizer's update is one dispatch.
 //!
-//! An arena is one buffer, or several pages where the adapter can't bind it whole. The layout
-//! follows from the graph alone, so that weights and plans made from one graph agree.
+//! An arena is one buffer, or several pages if the adapter can't bind it whole. The layout follows from the graph
+//! alone, so weights and plans made from one graph agree.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source, Value};
@@ -10,7 +10,7 @@ use crate::op::{Caps, arena_bytes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// What a buffer holds.
+/// The kind of a buffer's contents.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum BufferKind {
     /// Trained tensors.
@@ -21,9 +21,9 @@ pub enum BufferKind {
     State,
     /// Values between nodes, and scratch memory.
     Activations,
-    /// What the user writes before a step.
+    /// Data that the user writes before a step.
     Inputs,
-    /// Fixed contents.
+    /// The graph's constants.
     Constants,
     /// Counts and report of the numerics watch.
     Watch,
@@ -57,7 +57,7 @@ pub(crate) struct Arenas {
     pub pages: Vec<Page>,
     /// By storage: page and offset in bytes.
     pub places: BTreeMap<Value, (usize, u64)>,
-    /// For each optimizer update: which tensors of its runs share a page.
+    /// For each optimizer update: the tensors of its runs that share a page.
     pub runs: BTreeMap<NodeId, Vec<Range<usize>>>,
 }
 
@@ -75,7 +75,7 @@ impl Arenas {
                 .collect();
             let Some(first) = runs.first() else { continue };
             let written: Vec<usize> = node.operator.in_place().into_iter().map(|(_, input)| input).collect();
-            // What an earlier node laid out, such as the parameters that averages follow, is only read.
+            // Tensors that an earlier node laid out, such as the parameters behind averages, are only read.
             let laid_out: Vec<bool> = runs
                 .iter()
                 .zip(node.operator.arenas())
@@ -106,8 +106,8 @@ impl Arenas {
             }
             arenas.runs.insert(id, pages);
         }
-        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must
-        // not bind one buffer both ways.
+        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must not
+        // bind one buffer for both. So the two have pages of their own.
         let updated: BTreeSet<Value> = graph
             .nodes()
             .flat_map(|(_, node)| {
@@ -138,7 +138,7 @@ impl Arenas {
         Ok(arenas)
     }
 
-    /// Whether `value` lies right behind `before`.
+    /// Whether `value` directly follows `before`.
     fn is_next(&self, graph: &Graph, before: Value, value: Value) -> bool {
         match (self.places.get(&before), self.places.get(&value)) {
             (Some(&(page, offset)), Some(&place)) => {
@@ -166,7 +166,7 @@ impl Arenas {
     }
 }
 
-/// In which kind of arena a tensor lies that an update runs over.
+/// The kind of arena for a tensor of an update.
 fn kind_of(graph: &Graph, value: Value) -> Result<BufferKind> {
     let info = graph.info(value);
     match info.source {
@@ -180,8 +180,8 @@ fn kind_of(graph: &Graph, value: Value) -> Result<BufferKind> {
     }
 }
 
-/// Cuts a list of tensors into pages, wherever `breaks` says so too. A tensor larger than a page gets one of
-/// its own, which the plan's limits then refuse by name.
+/// Cuts a list of tensors into pages of limited size, and also wherever `breaks` says. A tensor larger than a page
+/// gets one of its own, which the plan's limits then refuse by name.
 fn split(
     graph: &Graph,
     values: &[Value],

@@ -1,4 +1,4 @@
-//! Nodes as dispatches whose operands have no places yet.
+//! Drafts: the dispatches of a node before their operands have places.
 
 use super::PlanOptions;
 use crate::error::{Error, Result};
@@ -23,19 +23,19 @@ pub(super) fn live_nodes(graph: &Graph, outputs: &[Value]) -> Vec<NodeId> {
     live
 }
 
-/// A node's dispatches before they have places.
+/// A node's drafts.
 pub(super) struct Drafted {
     pub variant: Variant,
     pub why: String,
     pub drafts: Vec<Draft>,
     /// Bytes of each temporary.
     pub temporaries: Vec<u64>,
-    /// Whether kernels count what is not finite of the first output.
+    /// Whether kernels count elements of the first output that are not finite.
     pub hooked: bool,
 }
 
-/// Chooses a node's kernel variant and records its dispatches. `read` says which outputs anything
-/// reads. Kernels count by `hook` if all that store the first output can.
+/// Chooses a node's kernel variant and records its dispatches. `read` says which outputs anything reads. Kernels
+/// count for the numerics watch by `hook`, if all kernels that store the first output can.
 pub(super) fn draft(
     graph: &Graph,
     node: &Node,

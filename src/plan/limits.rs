@@ -1,14 +1,13 @@
-//! Checks a plan against the adapter's limits, so that a layer is named here and not in a driver.
+//! Checks a plan against the adapter's limits, so that the error names a layer. A driver's would not.
 
 use super::{Binding, Dispatch, Place, Plan, Step};
 use crate::error::{Error, Result};
 use crate::graph::Source;
 use crate::op::MAX_ITERATIONS;
 
-/// Workgroup counts in x, y and z whose product is at least `count`, each within the limit where
-/// that is possible.
+/// Workgroup counts in x, y and z whose product is at least `count`, each within the limit if possible.
 pub(crate) fn fold(count: u64, limit: u32) -> [u32; 3] {
-    // An adapter that allows none is refused by the check below.
+    // The check below refuses an adapter that allows none.
     let limit = u64::from(limit.max(1));
     let cap = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     if count <= limit {
@@ -23,8 +22,7 @@ pub(crate) fn fold(count: u64, limit: u32) -> [u32; 3] {
     [cap(count.div_ceil(y.saturating_mul(z))), cap(y), cap(z)]
 }
 
-/// The first limit that a plan exceeds, as an error: one that a smaller batch would not help against before those that
-/// it would.
+/// Fails with the first limit that a plan exceeds. Limits that a smaller batch does not help against come first.
 pub(crate) fn check(plan: &Plan) -> Result<()> {
     let mut found = Found { batch: batch(plan), largest: batch(plan), fixed: None, scaling: None };
     for step in &plan.steps {
@@ -50,19 +48,19 @@ pub(crate) fn check(plan: &Plan) -> Result<()> {
     })
 }
 
-/// What exceeds limits: the first of each kind, with the number of its step.
+/// Exceeded limits: the first of each kind, with the number of its step.
 struct Found {
     batch: usize,
-    /// The largest batch that fits, as far as was looked.
+    /// The largest batch that fits the steps so far.
     largest: usize,
-    /// Whatever the batch is.
+    /// Exceeded with any batch.
     fixed: Option<(usize, String)>,
-    /// With this batch.
+    /// Exceeded with this batch.
     scaling: Option<(usize, String)>,
 }
 
 impl Found {
-    /// Notes what a step needs of what the adapter allows, and what to say if that is too much.
+    /// Compares a step's need with the adapter's limit, and keeps the message if it is too much.
     fn note(
         &mut self,
         plan: &Plan,
@@ -85,8 +83,8 @@ impl Found {
     }
 }
 
-/// No dispatch may read a buffer and write another part of it: the GPU library tracks use by whole buffer. Slots are packed
-/// so; in arenas it is the graph that may want it, by an update that was not made by an optimizer.
+/// No dispatch may read a buffer and write another part of it: the GPU library tracks use by whole buffer. Slots are
+/// packed accordingly. In an arena a graph may ask for it, by an update that no optimizer made.
 fn check_buffers(plan: &Plan, step: &Step, dispatch: &Dispatch) -> Result<()> {
     let buffer = |place: Place| match place {
         Place::Owned { buffer, .. } => (false, buffer),
@@ -107,7 +105,7 @@ fn check_buffers(plan: &Plan, step: &Step, dispatch: &Dispatch) -> Result<()> {
     Err(Error::Node {
         operator: node.operator.name().to_owned(),
         node: node.name.clone(),
-        message: "reads one tensor and writes another that an update has lie in one arena; copy one of them first, as an optimizer does".into(),
+        message: "reads one tensor and writes another in the same arena, where an update places both; copy one of them first, as an optimizer does".into(),
     })
 }
 
@@ -192,7 +190,7 @@ fn check_workgroups(plan: &Plan, step: &Step, dispatch: &Dispatch, found: &mut F
     });
 }
 
-/// The leading size of the first input: what a user would call the batch.
+/// The batch: the leading size of the first input.
 fn batch(plan: &Plan) -> usize {
     plan.graph
         .values()
@@ -200,8 +198,8 @@ fn batch(plan: &Plan) -> usize {
         .map_or(0, |(_, info)| info.ty.shape[0])
 }
 
-/// Whether memory grows with the batch. Weights and their gradients don't; the rest does when it
-/// is a whole multiple of it.
+/// Whether memory grows with the batch. Weights and their gradients don't; other memory does if its size is a
+/// multiple of the batch.
 fn scales_with_batch(plan: &Plan, place: Place, batch: usize) -> bool {
     match place {
         Place::Stored { .. } => false,

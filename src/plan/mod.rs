@@ -1,5 +1,5 @@
-//! The plan: a graph turned into a flat list of dispatches over buffers, checked against an
-//! adapter's limits. Made without a GPU.
+//! The plan: a graph turned into a flat list of dispatches over buffers, and checked against an adapter's limits.
+//! Planning needs no GPU.
 
 mod arena;
 mod draft;
@@ -51,9 +51,8 @@ impl Plan {
     /// steps) need.
     ///
     /// # Errors
-    /// A binding, buffer or workgroup count past the adapter's limits, with the node's name and
-    /// the largest batch that fits, if the batch is at fault; a value of another graph; constant labels that
-    /// no class has.
+    /// A binding, buffer or workgroup count past the adapter's limits, with the node's name and, if a smaller batch
+    /// helps, the largest that fits; a value of another graph; constant labels out of range.
     pub fn new(graph: &Graph, outputs: &[Value], caps: &Caps) -> Result<Plan> {
         Plan::with_options(graph, outputs, caps, &PlanOptions::default())
     }
@@ -61,8 +60,8 @@ impl Plan {
     /// [`Plan::new`] with options.
     ///
     /// # Errors
-    /// As [`Plan::new`]; a variant that does not apply, or that is asked for what the plan does not have; `caps`
-    /// that no adapter has.
+    /// As [`Plan::new`]; a variant that can't compute a node's shape, or an option for a node or operator that the
+    /// plan does not have; `caps` that no adapter has.
     pub fn with_options(
         graph: &Graph,
         outputs: &[Value],
@@ -120,12 +119,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The graph that runs: the one that was given, with what it does not need left out and nodes fused.
+    /// The graph that runs: the given one, without dead nodes and with fused ones.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
-    /// The adapter it was planned for.
+    /// Limits and traits of the adapter it was planned for.
     pub fn caps(&self) -> &Caps {
         &self.caps
     }
@@ -150,7 +149,7 @@ impl Plan {
         &self.buffers
     }
 
-    /// Device memory by kind, in bytes, weights included; kinds without memory are left out.
+    /// Device memory by kind, in bytes, including weights. Kinds without memory are left out.
     pub fn device_bytes(&self) -> BTreeMap<BufferKind, u64> {
         let mut bytes = BTreeMap::new();
         for buffer in &self.buffers {
@@ -162,21 +161,21 @@ impl Plan {
         bytes
     }
 
-    /// The least memory that activations and scratch could take: the most bytes alive at once.
+    /// The least memory that activations and scratch could take, in bytes: the most that is alive at once.
     pub fn activation_lower_bound(&self) -> u64 {
         self.activation_bound
     }
 
-    /// The least device memory this plan could take, in bytes: [`Plan::activation_lower_bound`], and
-    /// all of what every step needs whole: weights, their gradients, state, inputs and constants.
+    /// The least device memory this plan could take, in bytes: [`Plan::activation_lower_bound`] plus everything that
+    /// a step needs whole, which is weights, their gradients, state, inputs and constants.
     pub fn device_lower_bound(&self) -> u64 {
         let bytes = self.device_bytes();
         let fixed = bytes.iter().filter(|(kind, _)| **kind != BufferKind::Activations);
         fixed.map(|(_, bytes)| bytes).sum::<u64>() + self.activation_bound
     }
 
-    /// Where a value lies, views and updates in place resolved; `None` for a value that no
-    /// dispatch touches, and for one of another graph.
+    /// Where a value lies, with views and updates in place resolved. `None` for a value that no dispatch touches, and
+    /// for one of another graph.
     pub fn place(&self, value: Value) -> Option<Place> {
         if !self.graph.owns(value) {
             return None;

@@ -1,4 +1,4 @@
-//! Planning options: which kernel variants are taken whatever the table says, and which fusions are left out.
+//! Planning options: kernel variants by name, fusions to leave out, and the numerics watch.
 
 use super::{Fusion, Watch};
 use crate::error::{Error, Result};
@@ -15,11 +15,11 @@ pub struct PlanOptions {
     pub(super) watch: Option<Watch>,
 }
 
-/// A kernel variant that was asked for.
+/// A kernel variant that the user asked for.
 #[derive(Clone, Debug)]
 struct Choice {
     operator: String,
-    /// Of this node alone.
+    /// If given, only for this node.
     node: Option<String>,
     variant: String,
 }
@@ -31,22 +31,22 @@ impl Choice {
 }
 
 impl PlanOptions {
-    /// Takes kernel variant `variant` for every node of this operator, whatever the table would choose. Gradients are
-    /// operators of their own: `conv2d` has `conv2d_grad_input` and `conv2d_grad_weight`. Later calls go before earlier
-    /// ones.
+    /// Takes kernel variant `variant` for every node of this operator, instead of the preferred one. Gradients are
+    /// operators of their own: `conv2d` has `conv2d_grad_input` and `conv2d_grad_weight`. Later calls override
+    /// earlier ones.
     #[must_use]
     pub fn variant(self, operator: &str, variant: impl AsRef<str>) -> Self {
         self.choose(operator, None, variant.as_ref())
     }
 
-    /// Takes kernel variant `variant` for the node of this operator and this name, whatever the table would choose. A
-    /// node's gradients have its name, so the operator is named too. Later calls go before earlier ones.
+    /// Takes kernel variant `variant` for the node of this operator and name, instead of the preferred one. A node's
+    /// gradients have its name too, so the operator is needed. Later calls override earlier ones.
     #[must_use]
     pub fn node_variant(self, operator: &str, node: &str, variant: impl AsRef<str>) -> Self {
         self.choose(operator, Some(node.to_owned()), variant.as_ref())
     }
 
-    /// Leaves out a fusion. All are done otherwise.
+    /// Leaves out a fusion. By default all are done.
     #[must_use]
     pub fn without(mut self, fusion: Fusion) -> Self {
         self.without.insert(fusion);
@@ -54,7 +54,7 @@ impl PlanOptions {
     }
 
     /// Watches every step for the first node whose output is not finite. The steps' results keep their bits.
-    /// [`Session::not_finite`](crate::Session::not_finite) tells what was found.
+    /// [`Session::not_finite`](crate::Session::not_finite) returns the finding.
     #[must_use]
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
@@ -66,7 +66,7 @@ impl PlanOptions {
         self
     }
 
-    /// The variant of a node, and why it is that.
+    /// The variant of a node, and the reason.
     pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(Variant, String)> {
         let types: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
         let offered = node.operator.variants(&types, caps);
@@ -86,7 +86,7 @@ impl PlanOptions {
         }
     }
 
-    /// Fails if a variant was asked for that no node of the planned graph could have taken.
+    /// Fails if no node of the planned graph could take a variant that the user asked for.
     pub(super) fn check_used(&self, graph: &Graph) -> Result<()> {
         let unused = |choice: &&Choice| !graph.nodes().any(|(_, node)| choice.is_for(node));
         let Some(Choice { operator, node, variant }) = self.choices.iter().find(unused) else {

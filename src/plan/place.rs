@@ -1,4 +1,4 @@
-//! Gives everything that dispatches bind a place in memory.
+//! Gives everything that dispatches bind a place in memory, and makes drafts into dispatches.
 
 use super::draft::declared;
 use super::slots::{self, Lifetime};
@@ -9,12 +9,12 @@ use crate::op::{Caps, Draft, Operand, run_bytes};
 use crate::shader::Access;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Collects dispatches and the lifetimes of what they touch.
+/// Collects drafts and the lifetimes of the memory they touch.
 pub(super) struct Placer<'g> {
     graph: &'g Graph,
     arenas: &'g Arenas,
     drafts: Vec<Draft>,
-    /// Memory that needs a slot: values by storage, and temporaries.
+    /// Lifetimes of memory that needs a slot: values by storage, and temporaries.
     lifetimes: Vec<Lifetime>,
     of_value: BTreeMap<Value, usize>,
     /// For each dispatch, the lifetimes of its node's temporaries.
@@ -73,7 +73,7 @@ impl<'g> Placer<'g> {
         self.lifetimes[index].touch(now, access);
     }
 
-    /// Keeps what the user may read alive to the end.
+    /// Keeps these values alive to the end of the step.
     pub fn pin(&mut self, outputs: &[Value]) {
         for &output in outputs {
             if let Some(&index) = self.of_value.get(&self.graph.storage(output)) {
@@ -173,7 +173,7 @@ impl<'g> Placer<'g> {
     }
 }
 
-/// Buffers, and what lies where in them.
+/// Buffers, and the places in them.
 pub(super) struct Placed {
     pub buffers: Vec<BufferPlan>,
     /// By storage.

@@ -50,7 +50,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Bytes planned, and how few they could be.
+/// Bytes planned, and the least possible.
 struct AtTheLeast(u64, u64);
 
 impl fmt::Display for AtTheLeast {

@@ -1,8 +1,8 @@
-//! Packs values into slots by lifetime: values that are not alive together share memory.
+//! Packs values into slots by lifetime: values that are not alive at the same time share memory.
 //!
-//! A slot is a buffer, and there are several, because one dispatch can't bind a buffer for reading and
-//! another part of it for writing. Within a slot values lie where those that are alive at the same
-//! time leave room. Lifetimes include both ends.
+//! A slot is a buffer, and there are several, because one dispatch can't bind a buffer for reading and another part
+//! of it for writing. Within a slot a value lies where the values alive at the same time leave room. Lifetimes
+//! include both ends.
 
 mod by_time;
 
@@ -11,7 +11,7 @@ use crate::shader::Access;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A piece of memory, the dispatches that use it, and those between which it is alive, both included.
+/// A piece of memory, the dispatches that use it, and the first and last dispatch of its life, inclusive.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifetime {
     bytes: u64,
@@ -50,7 +50,7 @@ impl Lifetime {
         (self.last - self.first + 1) as u128
     }
 
-    /// What it takes up, so that the next can be bound where it ends.
+    /// Bytes with padding, so that the next piece can be bound where this one ends.
     fn room(&self) -> u64 {
         self.bytes.next_multiple_of(ARENA_ALIGNMENT)
     }
@@ -63,18 +63,18 @@ pub(crate) struct Packing {
     pub bytes: Vec<u64>,
 }
 
-/// Rounds in which each order is mended.
+/// Rounds in which each order is improved.
 const ROUNDS: usize = 8;
 
-/// Comparisons that the search may take: a fraction of a second. It grows with the square of the values, and what two
-/// thousand of them need is within this.
+/// Comparisons that the search may take, a fraction of a second. The search grows with the square of the number of
+/// values; this is enough for two thousand.
 const EFFORT: u64 = 1 << 26;
 
-/// The best of several greedy packings, the first of equals, so that the answer is the same every
-/// time. No slot grows past `most` bytes by sharing.
+/// The best of several greedy packings. Of equals it is the first, so the result is the same every time. No slot
+/// grows past `most` bytes by sharing.
 ///
-/// Each order is mended for some rounds: what made a slot as large as it is gets its turn earlier. Where there are so
-/// many lifetimes that this would take long, the search ends early, and a packing by time takes part.
+/// Each order is improved for some rounds: lifetimes that end at the top of their slot get their turn earlier. With
+/// so many lifetimes that this would take long, the search ends early, and a packing by time competes.
 pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     type Key = (Reverse<u128>, usize);
     let size = |l: &Lifetime| -> Key { (Reverse(l.bytes.into()), l.first) };
@@ -84,7 +84,7 @@ pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     let mut best: Option<Packing> = None;
     let mut effort = EFFORT;
     'search: for key in orders {
-        // What no dispatch binds takes no memory.
+        // Values that no dispatch binds take no memory.
         let mut order: Vec<usize> = (0..lifetimes.len()).filter(|&i| !lifetimes[i].uses.is_empty()).collect();
         order.sort_by_key(|&i| key(&lifetimes[i]));
         for _ in 0..ROUNDS {
@@ -98,7 +98,7 @@ pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
                 .enumerate()
                 .map(|(turn, &i)| (if tops(i) { turn } else { 2 * turn + 1 }, i))
                 .collect();
-            // Stable, so that the rest stays in order.
+            // The sort is stable, so the rest stays in order.
             turns.sort_by_key(|&(turn, _)| turn);
             order = turns.into_iter().map(|(_, i)| i).collect();
             if best.as_ref().is_none_or(|best| packing.total() < best.total()) {
@@ -121,7 +121,7 @@ impl Packing {
     }
 }
 
-/// Gives each in turn the place by which the slots grow least; of those the one that leaves the smallest
+/// Gives each lifetime in turn the place where the slots grow least, and of those the one that leaves the smallest
 /// gap. `None` once `effort` is spent.
 fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64, effort: &mut u64) -> Option<Packing> {
     let mut places = vec![(0, 0); lifetimes.len()];
@@ -150,7 +150,7 @@ fn pack_in_order(lifetimes: &[Lifetime], order: &[usize], most: u64, effort: &mu
     Some(Packing { places, bytes: slots.iter().map(|slot| slot.bytes).collect() })
 }
 
-/// A slot while it is filled.
+/// A slot that is being filled.
 #[derive(Default)]
 struct Slot {
     bytes: u64,
@@ -161,12 +161,12 @@ struct Slot {
     written: BTreeSet<usize>,
 }
 
-/// A place in a slot, the better one first.
+/// A place in a slot. Better ones sort first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Fit {
     /// Bytes that the slot grows by.
     growth: u64,
-    /// Bytes that are left of the gap.
+    /// Bytes left of the gap.
     rest: u64,
     offset: u64,
 }
@@ -179,7 +179,7 @@ impl Slot {
         })
     }
 
-    /// The best place for the lifetime beside those that are alive with it.
+    /// The best place for the lifetime among those that are alive at the same time.
     fn fit(&self, lifetimes: &[Lifetime], lifetime: &Lifetime) -> Fit {
         let mut taken: Vec<(u64, u64)> = self
             .held
@@ -219,7 +219,7 @@ impl Slot {
 
 /// The least memory any packing needs: the most bytes alive at one dispatch.
 pub(crate) fn lower_bound(lifetimes: &[Lifetime]) -> u64 {
-    // Bytes that come to life and that die, by dispatch.
+    // By dispatch: bytes whose life begins, and bytes whose life ended before.
     let mut changes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
     for lifetime in lifetimes.iter().filter(|lifetime| !lifetime.uses.is_empty()) {
         changes.entry(lifetime.first).or_default().0 += lifetime.bytes;
@@ -263,7 +263,7 @@ mod tests {
             .collect()
     }
 
-    /// What is alive together lies apart, and no dispatch reads and writes a slot.
+    /// Values alive at the same time don't overlap, and no dispatch reads and writes one slot.
     fn assert_sound(lifetimes: &[Lifetime], packing: &Packing, most: u64, seed: u64) {
         for (i, (a, &(slot, offset))) in lifetimes.iter().zip(&packing.places).enumerate() {
             assert_eq!(offset % ARENA_ALIGNMENT, 0);

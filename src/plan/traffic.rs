@@ -1,5 +1,5 @@
-//! What a step costs on any adapter, counted from the plan: bytes that its kernels move through global
-//! memory against the least possible, and bytes uploaded. Nothing here is measured.
+//! A step's memory traffic, counted from the plan: bytes that kernels move through global memory against the least
+//! possible, and bytes uploaded. Nothing here is measured.
 
 use super::{Binding, Dispatch, Place, Plan, Step};
 use crate::graph::{Node, Source, Value};
@@ -9,23 +9,23 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
 
-/// Bytes of global memory that kernels read and write, and the least that could be.
+/// Bytes of global memory that kernels read and write, and the least possible.
 ///
-/// A dispatch is taken to read or write every range that it binds once, and to do both where it updates
-/// a tensor in place: what it would move if caches served every repeated read of one dispatch and none
-/// lasted from one dispatch to the next.
+/// A dispatch counts as reading or writing every range that it binds once, and as doing both where it updates a
+/// tensor in place. This assumes that caches serve every repeated read within a dispatch, and that none lasts from
+/// one dispatch to the next.
 ///
-/// At the least, a node reads each of its inputs once, writes each output that is read later once, and
-/// needs no scratch memory.
+/// At best a node reads each of its inputs once, writes each output that is read later once, and needs no scratch
+/// memory.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Traffic {
     /// Bytes read.
     pub read: u64,
     /// Bytes written.
     pub written: u64,
-    /// Bytes read at the least.
+    /// Least possible bytes read.
     pub least_read: u64,
-    /// Bytes written at the least.
+    /// Least possible bytes written.
     pub least_written: u64,
 }
 
@@ -35,7 +35,7 @@ impl Traffic {
         self.read + self.written
     }
 
-    /// Bytes read and written at the least.
+    /// Least possible bytes read and written.
     pub fn least(&self) -> u64 {
         self.least_read + self.least_written
     }
@@ -75,7 +75,7 @@ impl Plan {
         self.steps.iter().map(|step| self.traffic_of(step, &wanted)).collect()
     }
 
-    /// Bytes that a step uploads when every input is written anew for it.
+    /// Bytes that a step uploads if every input is written before it.
     pub fn uploaded_bytes(&self) -> u64 {
         let uploaded = |v: Value| matches!(self.graph.info(v).source, Source::Input | Source::StepCounter);
         self.buffers.iter().filter(|b| b.value.is_some_and(uploaded)).map(|b| b.bytes).sum()
@@ -130,7 +130,7 @@ impl Plan {
     }
 }
 
-/// What a node updates in place.
+/// The tensors that a node updates in place.
 struct Updated {
     storages: BTreeSet<Value>,
     places: HashSet<Place>,

@@ -1,4 +1,4 @@
-//! What a plan is made of: buffers, places in them, dispatches and steps.
+//! The parts of a plan: buffers, places in them, dispatches and steps.
 
 use super::BufferKind;
 use crate::graph::{NodeId, Value};
@@ -9,7 +9,7 @@ use std::ops::Range;
 /// A buffer that the plan owns.
 #[derive(Clone, Debug)]
 pub struct BufferPlan {
-    /// What it holds.
+    /// Kind of its contents.
     pub kind: BufferKind,
     /// Size in bytes.
     pub bytes: u64,
@@ -29,7 +29,7 @@ pub enum Place {
         /// Length, in bytes.
         bytes: u64,
     },
-    /// In the weights, from the start of this parameter or state on.
+    /// In the weights, from the start of this parameter or state.
     Stored {
         /// The first tensor.
         value: Value,
@@ -47,14 +47,14 @@ impl Place {
     }
 }
 
-/// What one binding of a dispatch gets.
+/// One binding of a dispatch.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Binding {
     /// Number in the shader.
     pub index: u32,
     /// How the shader uses it.
     pub access: Access,
-    /// Where it lies.
+    /// The bound memory.
     pub place: Place,
     /// For a run in an arena: the tensors it holds, in order.
     pub run: Vec<Value>,
@@ -65,7 +65,7 @@ pub struct Binding {
 pub struct Dispatch {
     /// The kernel.
     pub kernel: Kernel,
-    /// What it binds, by binding number.
+    /// Its bindings, in the order of their numbers.
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y and z.
     pub workgroups: [u32; 3],

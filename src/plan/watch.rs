@@ -1,10 +1,10 @@
-//! The numerics watch: which values of a step are looked at for infinities and NaNs, and by which kernel.
+//! The numerics watch of a plan: which values of a step are checked for infinities and NaNs, and by which kernel.
 //!
-//! A value lies in memory that a later node takes, so it is seen when it is made. Kernels that store through
-//! `epilogue` count what they store themselves, in registers, for next to nothing. What they don't make (a second
-//! output, a kernel without `epilogue`) is scanned: small tensors, and what is kept anyway, all together at the end of
-//! the step, others by a dispatch behind their node. Each value has a count, in the order of the graph; a last
-//! dispatch keeps the first that is not zero, and the step.
+//! A later node may overwrite a value's memory, so the value is checked when it is made. Kernels that store through
+//! `epilogue` count in registers, at almost no cost. Other tensors (a second output, a kernel without `epilogue`) are
+//! scanned: small ones and those that are kept anyway all together at the end of the step, others by a dispatch
+//! behind their node. Each value has a count, in the order of the graph. A last dispatch keeps the first count that
+//! is not zero, and the step.
 
 use super::draft::Drafted;
 use super::{Arenas, BufferKind, BufferPlan, Place};
@@ -22,21 +22,21 @@ static GROUP: ShaderFile = shader_file!("shared/group");
 static SCAN: ShaderFile = shader_file!("watch_scan");
 static SCAN_ANY: ShaderFile = shader_file!("watch_scan_any");
 
-/// Vectors or elements that an invocation of a scan looks at.
+/// Vectors or elements that an invocation of a scan reads.
 const ITEMS: usize = 16;
 
-/// The largest tensor that is kept to the end of the step so that it can be scanned with others, in bytes.
+/// The largest tensor that is kept to the end of the step to be scanned with others, in bytes.
 const MOST_KEPT: u64 = 16 << 10;
 
-/// What such tensors may take together, in bytes, at 256 each at the least.
+/// The most that all such tensors may take, in bytes. Each takes at least 256.
 const MOST_KEPT_TOGETHER: u64 = 1 << 20;
 
-/// Bits of infinity, the least magnitude that is not finite, and of the least NaN.
+/// The bits of infinity, the smallest magnitude that is not finite. The bits of NaNs are larger.
 const INFINITY_BITS: i32 = 0x7f80_0000;
 
-/// What the numerics watch of a plan looks for.
+/// Options of the numerics watch.
 ///
-/// [`Session::not_finite`](crate::Session::not_finite) tells what it found.
+/// [`Session::not_finite`](crate::Session::not_finite) returns the finding.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Watch {
     except: BTreeSet<String>,
@@ -49,15 +49,15 @@ impl Watch {
         Watch::default()
     }
 
-    /// Leaves out the nodes, and the parameter or state, of this name: for a mask of `-inf`, for example. What
-    /// reads it is still looked at.
+    /// Leaves out the nodes, and the parameter or state, of this name, for example a mask of `-inf`. Nodes that read
+    /// it are still watched.
     #[must_use]
     pub fn except(mut self, name: &str) -> Self {
         self.except.insert(name.to_owned());
         self
     }
 
-    /// Looks for NaNs alone.
+    /// Looks for NaNs only.
     #[must_use]
     pub fn nan_only(mut self) -> Self {
         self.nan_only = true;
@@ -69,10 +69,10 @@ impl Watch {
     }
 }
 
-/// What a count is of.
+/// The tensors behind a count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Watched {
-    /// A parameter or state as the first step finds it.
+    /// A parameter or state before the first step.
     Stored(Value),
     /// An output of a node.
     Output(NodeId, usize),
@@ -83,15 +83,15 @@ pub(crate) enum Watched {
 /// How a plan is watched.
 #[derive(Clone, Debug)]
 pub(crate) struct Watching {
-    /// What each count is of, in the order of the graph.
+    /// The tensors behind each count, in the order of the graph.
     pub watched: Vec<Watched>,
     /// Counts and tensors that are scanned before the first step, and after each.
     pub before: Vec<(usize, Value)>,
     pub after: Vec<(usize, Value)>,
-    /// Numbers of the buffers that hold counts and report.
+    /// Numbers of the buffers for counts and report.
     pub counts: usize,
     pub report: usize,
-    /// Bytes from one count to the next, so that each can be bound by itself.
+    /// Distance between counts, in bytes. Each count can be bound alone.
     pub stride: u64,
     pub least_bits: i32,
     except: BTreeSet<String>,
@@ -118,18 +118,19 @@ impl Watching {
     }
 }
 
-/// Finds what to watch while nodes are lowered.
+/// Decides what to watch while nodes are lowered.
 pub(super) struct Builder<'g> {
     graph: &'g Graph,
     arenas: &'g Arenas,
     /// By storage: the last node that writes it in place.
     replaced: BTreeMap<Value, NodeId>,
-    /// Storages of what the user may read.
+    /// Storages of values that the user may read.
     kept: BTreeSet<Value>,
-    /// Whether what lies between an arena's tensors may be no zeros, so that arenas can't be looked at whole.
+    /// Whether the padding between an arena's tensors may hold other numbers than zero. Arenas can't be scanned whole
+    /// then.
     padding_filled: bool,
     watching: Watching,
-    /// Values that are to live to the end of the step, and bytes that further ones may take.
+    /// Values that must live to the end of the step, and the bytes left for further ones.
     pub pinned: Vec<Value>,
     room: u64,
 }
@@ -174,14 +175,15 @@ impl<'g> Builder<'g> {
         }
     }
 
-    /// Where the kernels of the next node are to count.
+    /// The hook for the kernels of the next node.
     pub fn hook(&self, node: &Node) -> Option<Hook> {
         let whole = self.padding_filled && !node.operator.arenas().is_empty();
         let watched = !whole && !self.watching.except.contains(&node.name);
         watched.then_some(Hook { count: self.watching.watched.len(), least_bits: self.watching.least_bits })
     }
 
-    /// Notes what a node's kernels count, and scans what they don't. `read` says which outputs anything reads.
+    /// Notes the outputs that a node's kernels count, and adds scans for the others. `read` says which outputs
+    /// anything reads.
     pub fn add(
         &mut self,
         id: NodeId,
@@ -257,7 +259,7 @@ impl<'g> Builder<'g> {
         self.watching.watched.len() - 1
     }
 
-    /// Whether all that the node's result holds was looked at when an earlier node made it.
+    /// Whether every element of the node's result was already checked when an earlier node made it.
     fn only_moves(&self, node: &Node) -> bool {
         let made = |value: Value| {
             let info = self.graph.info(self.graph.storage(value));
@@ -277,7 +279,7 @@ impl<'g> Builder<'g> {
         Draft { kernel, operands: vec![source, Operand::Count(count)], workgroups, flops: 0 }
     }
 
-    /// How the plan is watched, with buffers of its own for counts and report.
+    /// Adds buffers for counts and report, and returns the finished `Watching`.
     pub fn placed(mut self, buffers: &mut Vec<BufferPlan>) -> Watching {
         (self.watching.counts, self.watching.report) = (buffers.len(), buffers.len() + 1);
         let new = |bytes| BufferPlan { kind: BufferKind::Watch, bytes, value: None };

@@ -1,10 +1,10 @@
-//! Where along an axis the largest or the smallest element is.
+//! The index of the largest or the smallest element along an axis.
 
 use crate::op::{Array, Reference};
 use crate::ops::argmax::ArgMax;
 use crate::tensor::Shape;
 
-/// The index of the first element that none is beyond.
+/// The index of the first largest, or smallest, element.
 impl Reference for ArgMax {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let x = inputs[0];

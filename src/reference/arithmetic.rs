@@ -5,7 +5,7 @@ use crate::op::{Array, Reference};
 use crate::ops::arithmetic::{Binary, ExtremumGrad};
 use crate::tensor::Shape;
 
-/// The function of every two elements, with both tensors broadcast to a common shape.
+/// The function of each pair of elements, with both tensors broadcast to a common shape.
 impl Reference for Binary {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         vec![broadcast(inputs[0], inputs[1], |a, b| match self {
@@ -13,7 +13,7 @@ impl Reference for Binary {
             Binary::Sub => a - b,
             Binary::Mul => a * b,
             Binary::Div => a / b,
-            // The standard library's would take the other one for NaN.
+            // The standard library's functions would return the other operand for NaN.
             Binary::Maximum => {
                 if a > b || a.is_nan() {
                     a
@@ -32,8 +32,8 @@ impl Reference for Binary {
     }
 }
 
-/// The gradient of the larger or the smaller of two by the second input, not yet summed to its shape. Where either
-/// is NaN both get it.
+/// The gradient of the larger or the smaller of two by the second input, not yet summed to its shape. If either is
+/// NaN, both get it.
 impl Reference for ExtremumGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let [dy, own, other] = [0, 1, 2].map(|i| inputs[i]);

@@ -45,7 +45,7 @@ impl Reference for BatchNormTrain {
     }
 }
 
-/// Weight and bias, ones and zeros where there are none, and the inputs behind them.
+/// Weight and bias, or ones and zeros if there are none, and the inputs behind them.
 fn parameters<'i>(rest: &'i [&'i Array], affine: bool, channels: usize) -> (Array, Array, &'i [&'i Array]) {
     if affine {
         return (rest[0].clone(), rest[1].clone(), &rest[2..]);
@@ -53,7 +53,7 @@ fn parameters<'i>(rest: &'i [&'i Array], affine: bool, channels: usize) -> (Arra
     (Array::new([channels], vec![1.0; channels]), Array::zeros([channels]), rest)
 }
 
-/// Gradients of x, weight and bias, by the chain through the mean and the variance; of a bias in front, zero.
+/// Gradients of x, weight and bias, by the chain rule through the mean and the variance; zero for a bias in front.
 impl Reference for BatchNormGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
@@ -82,8 +82,8 @@ impl Reference for BatchNormGrad {
         [grad_x, grad_weight, grad_bias].into_iter().chain(source_bias).collect()
     }
 
-    // Of x, what the gradient alone gives, from which its mean and its line in x are taken away; of weight and
-    // bias, their sums.
+    // For x, the output's gradient alone, before its mean and its part in x are subtracted. For weight and bias,
+    // their sums.
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         let at = |c: usize, i: usize| inputs[2].data[4 * c + i];
         let moments = |c: usize| (at(c, 0) + at(c, 1), 1.0 / at(c, 2));
@@ -152,8 +152,8 @@ impl Reference for BatchNormEvalGrad {
     }
 }
 
-/// The largest sum of the magnitudes that the gradients of weight and bias add up, where each channel has this
-/// mean and this standard deviation.
+/// The largest sums of magnitudes behind the gradients of weight and bias, given each channel's mean and standard
+/// deviation.
 fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize) -> (f64, f64)) -> [f64; 2] {
     let mut largest = [0.0f64; 2];
     for c in 0..x.shape[1] {
@@ -168,7 +168,7 @@ fn largest_sums_of_terms(x: &Array, gradient: &Array, moments: impl Fn(usize) ->
     largest
 }
 
-/// The largest magnitude where each channel is scaled.
+/// The largest magnitude after scaling each channel.
 fn largest_scaled(gradient: &Array, scale: impl Fn(usize) -> f64) -> f64 {
     let of = |c: usize| members(gradient, c).map(move |i| (i, c));
     let scaled = (0..gradient.shape[1]).flat_map(of).map(|(i, c)| (gradient.data[i] * scale(c)).abs());
@@ -223,7 +223,7 @@ impl Reference for BatchCount {
     }
 }
 
-/// The gradient of what was pooled, at the taps that pooling chose. Inputs as of [`BatchNormMaxPoolGrad`].
+/// The gradient of pooling's input, at the taps that pooling chose. Inputs as for [`BatchNormMaxPoolGrad`].
 fn spread(inputs: &[&Array]) -> Array {
     let [x, gradient, words] = [0, 1, 3].map(|i| inputs[i]);
     let windows = gradient.shape[2] * gradient.shape[3];

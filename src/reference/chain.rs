@@ -1,10 +1,10 @@
-//! An operator with an epilogue: the head, and what each link makes of the value before it.
+//! An operator with an epilogue: the head, and then each link applied to the value before it.
 
 use crate::op::{Array, Operator, Reference};
 use crate::ops::chain::Chain;
 
 impl Chain {
-    /// The head's value, and what each link makes of the value before it.
+    /// The head's value, and the results of all links.
     fn follow(&self, value: Array, inputs: &[&Array]) -> Vec<Array> {
         let mut bound = &inputs[self.head_inputs..];
         let mut values = vec![value];
@@ -28,8 +28,8 @@ impl Reference for Chain {
         outputs
     }
 
-    // A link that subtracts may leave nothing but what was rounded before it. So this is what the rest of the
-    // chain makes of the error that the head, or a link, may have.
+    // After a link that subtracts, only earlier rounding may remain. So this is the error that the head or a link may
+    // have, carried through the rest of the chain.
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         let head = &inputs[..self.head_inputs];
         let terms = self.head.largest_sum_of_terms(output, head);
@@ -39,7 +39,8 @@ impl Reference for Chain {
         let values = self.follow(self.head.reference(head).swap_remove(0), inputs);
         let makers = std::iter::once(&self.head).chain(self.links.iter().map(|link| &link.operator));
         let mut bound = &inputs[self.head_inputs..];
-        // How far each element may be off in front of a link, by the error of whichever maker moves it most.
+        // The possible error of each element in front of a link: the largest that the head or any earlier link
+        // causes.
         let mut moves = values[0].map(|_| 0.0);
         for (i, (link, maker)) in self.links.iter().zip(makers).enumerate() {
             let (value, exact) = (&values[i], &values[i + 1]);

@@ -16,7 +16,7 @@ fn index(scores: &Array, inner: usize, row: usize, class: usize) -> usize {
     (row / inner * scores.shape[1] + class) * inner + row % inner
 }
 
-/// What a row's loss gives to the logarithm of each class's probability: minus its target times its weight.
+/// The slope of a row's loss by the logarithm of each class's probability: minus its target times its weight.
 fn slopes(attributes: &CrossEntropy, label: f64, classes: usize, weight: Option<&Array>) -> Option<Vec<f64>> {
     let class = class(attributes, label, classes)?;
     let smoothing = f64::from(attributes.label_smoothing);
@@ -25,7 +25,7 @@ fn slopes(attributes: &CrossEntropy, label: f64, classes: usize, weight: Option<
     Some((0..classes).map(|c| -weight(c) * target(c)).collect())
 }
 
-/// The loss, and unless it is one for each label, the sum of the labels' weights.
+/// The loss and, unless there is one loss per label, the sum of the labels' weights.
 impl Reference for CrossEntropy {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let [scores, labels] = [inputs[0], inputs[1]];
@@ -38,7 +38,7 @@ impl Reference for CrossEntropy {
                 ClassScores::Logits => log_sum_exp(row),
                 ClassScores::LogProbabilities => 0.0,
             };
-            // A class of no weight may be impossible.
+            // A class with weight zero may have probability zero.
             let terms = row.iter().zip(&slopes).filter(|(_, slope)| **slope != 0.0);
             *loss = terms.map(|(x, slope)| slope * (x - total)).sum();
             weights += weight.map_or(1.0, |w| w.data[label as usize]);
@@ -60,7 +60,7 @@ impl Reference for CrossEntropyGrad {
         let (classes, inner) = (scores.shape[1], scores.shape[2..].iter().product());
         let mut gradient = Array::zeros(scores.shape.clone());
         for (r, (row, &label)) in rows(scores).iter().zip(&labels.data).enumerate() {
-            // A row that does not count has a gradient of zero times its probabilities.
+            // An ignored row has a gradient of zero times its probabilities.
             let slopes = slopes(&self.forward, label, classes, inputs.get(4).copied());
             let counts = slopes.is_some();
             let slopes = slopes.unwrap_or_else(|| vec![0.0; classes]);

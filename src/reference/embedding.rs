@@ -1,9 +1,9 @@
-//! Rows of a weight by index, and the sum that undoes it.
+//! Rows of a weight by index, and the weight's gradient.
 
 use crate::op::{Array, Reference};
 use crate::ops::embedding::{Embedding, EmbeddingGrad};
 
-/// The row of each index; zeros for what is no row.
+/// The row of each index; zeros for an index out of range.
 impl Reference for Embedding {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let [weight, indices] = [inputs[0], inputs[1]];

@@ -1,4 +1,4 @@
-//! The linear layer: a product with a bias.
+//! The linear layer: a product and a bias.
 
 use super::elementwise;
 use super::matmul::matmul;

@@ -15,7 +15,7 @@ impl Reference for LocalResponseNorm {
     }
 }
 
-/// The gradient of x: each output's by each element of its window.
+/// The gradient of x: each output's gradient by each element of its window.
 impl Reference for LocalResponseNormGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let LocalResponseNormGrad(operator) = self;
@@ -35,10 +35,10 @@ impl Reference for LocalResponseNormGrad {
     }
 }
 
-/// For each element the sum over the channels from `lower` before its own to `upper` behind it that there are.
+/// For each element, the sum over the existing channels from `lower` before its own to `upper` behind it.
 ///
-/// Channels are cut into blocks as long as a window, which then is the end of one block and the beginning of
-/// the next: two sums that each take one addition an element, and none of what lies outside the window.
+/// Channels are divided into blocks as long as a window. A window is then the end of one block and the beginning of
+/// the next. Each of the two sums takes one addition per element, and contains nothing outside the window.
 fn window_sums(terms: &Array, lower: usize, upper: usize) -> Array {
     let channels = terms.shape[1];
     let plane: usize = terms.shape[2..].iter().product();

@@ -86,8 +86,8 @@ impl Reference for LossGrad {
                 }
                 ElementLoss::KlDiv if self.by_target && t == 0.0 && x.is_finite() => 0.0,
                 ElementLoss::KlDiv if self.by_target && t == 0.0 => f64::NAN,
-                // Each term by itself: the products' infinities may be of both signs. None of a logarithm where nothing
-                // comes.
+                // Each term alone, because the products may be infinities of both signs. No logarithm's term where no
+                // gradient arrives.
                 ElementLoss::KlDiv if self.by_target => {
                     let by_logarithm = if upstream == 0.0 { 0.0 } else { t.ln() * upstream };
                     let by_factor = if t.is_finite() { upstream } else { f64::NAN };
@@ -118,7 +118,7 @@ fn scale(loss: &Loss, predictions: &Array) -> f64 {
     }
 }
 
-/// -1, 0 or 1, and 0 of NaN, as in PyTorch: `f64::signum` knows no 0.
+/// -1, 0 or 1, and 0 for NaN, as in PyTorch. `f64::signum` never returns 0.
 fn sign(x: f64) -> f64 {
     if x > 0.0 {
         1.0

@@ -1,8 +1,7 @@
 //! The CPU reference: every operator as scalar loops in f64, written to be read and to be right.
 //!
-//! It shares nothing with the kernels but the operators' attributes. Speed is no concern here.
-//! Class labels and counters are held as f64 too, which is exact for them.
-//! What a reference is ([`Reference`](crate::op::Reference)) stands in `op/`.
+//! It shares nothing with the kernels but the operators' attributes. Speed is no concern here. Class labels and
+//! counters are held as f64 too, which is exact for them. The trait [`Reference`](crate::op::Reference) is in `op/`.
 
 mod argmax;
 mod arithmetic;
@@ -46,8 +45,8 @@ fn coordinates(mut i: usize, shape: &Shape) -> Vec<usize> {
     coordinates
 }
 
-/// The element at these coordinates of a row-major array, which is repeated along dimensions of size one and along
-/// those that it has not in front.
+/// The index of the element at these coordinates of a row-major array. The array is repeated along dimensions of size
+/// one and along missing leading dimensions.
 fn element(coordinates: &[usize], shape: &Shape) -> usize {
     let own = &coordinates[coordinates.len() - shape.len()..];
     own.iter().zip(shape.iter()).fold(0, |i, (&own, &size)| i * size + if size == 1 { 0 } else { own })

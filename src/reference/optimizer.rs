@@ -65,7 +65,7 @@ impl<R: Rule> Reference for Update<R> {
     }
 }
 
-/// The part of a parameter by which it decays: without decay nothing, even of one that is not finite.
+/// The part of a parameter by which it decays. Without decay it is zero, even if the parameter is not finite.
 fn decay_of(parameter: f64, decay: f64) -> f64 {
     if decay == 0.0 { 0.0 } else { decay * parameter }
 }
@@ -75,13 +75,13 @@ fn decayed(mean: f64, new: f64, decay: f64) -> f64 {
     decay * mean + (1.0 - decay) * new
 }
 
-/// SGD; the state is the momentum buffer.
+/// SGD. The state is the momentum buffer.
 impl RuleReference for SgdRule {
     fn reference(&self, e: &mut Element) {
         let direction = e.gradient + decay_of(e.parameter, self.weight_decay);
         let mut taken = direction;
         if self.momentum == 0.0 {
-            // The buffer is there for the sake of other groups.
+            // The buffer only exists because other groups use it.
             e.state[0] = direction;
         } else {
             let share = if e.updates == 0.0 { 1.0 } else { 1.0 - self.dampening };

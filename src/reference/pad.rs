@@ -21,7 +21,7 @@ impl Reference for Pad {
     }
 }
 
-/// The gradient of the input: what became of each element, added up.
+/// The gradient of the input: the sum over all places where each element went.
 impl Reference for PadGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let PadGrad { forward, input } = self;

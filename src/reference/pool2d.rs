@@ -7,7 +7,8 @@ use crate::ops::pool2d::{
 };
 use crate::tensor::Shape;
 
-/// The output, and for each window the number of the tap that won (row by row, first of equals, last of NaN).
+/// The output, and for each window the number of the winning tap (counted row by row; the first of equals, the last
+/// NaN).
 pub(super) fn max_pool2d(x: &Array, windows: &Windows) -> (Array, Vec<usize>) {
     let mut output = Array::zeros(output_shape(&x.shape, windows));
     let mut winners = vec![0; output.data.len()];
@@ -41,7 +42,7 @@ pub(super) fn max_pool2d_grad(
 ) -> Array {
     let mut result = Array::zeros(input.clone());
     for (&g, place) in gradient.data.iter().zip(places(winners, windows, input)) {
-        // Taps made up by a test may lie in the padding; nothing gets their gradient.
+        // Taps that a test makes up may lie in the padding. Their gradient goes nowhere.
         if let Some(i) = place {
             result.data[i] += g;
         }
@@ -57,7 +58,7 @@ impl Reference for MaxPool2dGrad {
     }
 }
 
-/// Puts each value where its window's winner lies; the last window has the last word.
+/// Puts each value where its window's winner lies. If several windows meet there, the last one counts.
 impl Reference for MaxUnpool2d {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let MaxUnpool2d(unpool) = self;
@@ -96,7 +97,7 @@ fn winners(unpool: &Unpool, taps: &Array, count: usize) -> Vec<usize> {
     unpack_taps(taps, count, unpool.windows().taps_per_word(unpool.output_size))
 }
 
-/// Where the winner of each window lies; taps made up by a test may lie outside.
+/// The place of each window's winner. Taps that a test makes up may lie outside.
 fn places(winners: &[usize], windows: &Windows, shape: &Shape) -> Vec<Option<usize>> {
     let output = output_shape(shape, windows);
     let width = windows.kernel([shape[2], shape[3]])[1];
@@ -158,7 +159,7 @@ impl Reference for LpPool2d {
     }
 }
 
-/// dy/dx = c |x|^(p-1) |y|^(1-p) with the sign of x unless p is odd, where c makes up for taps outside.
+/// dy/dx = c |x|^(p-1) |y|^(1-p), with the sign of x unless p is odd. The factor c compensates for taps outside.
 impl Reference for LpPool2dGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let LpPool2dGrad(norm) = self;
@@ -171,7 +172,7 @@ impl Reference for LpPool2dGrad {
             let scale = (norm.pool.kernel[0] * norm.pool.kernel[1]) as f64 / taps.len() as f64;
             for tap in taps {
                 let x = x.data[tap.index];
-                // A sum that is NaN has no slope in PyTorch.
+                // PyTorch gives no gradient for a sum that is NaN.
                 if y == 0.0 || (x == 0.0 && p < 1.0) || (y.is_nan() && p == 1.0) {
                     continue;
                 }
@@ -255,7 +256,7 @@ fn taps(o: usize, input: &Shape, windows: &Windows) -> Vec<Tap> {
     taps
 }
 
-/// Where the taps of window `at` lie along dimension `d`; `None` outside of the input.
+/// The positions of the taps of window `at` along dimension `d`; `None` outside of the input.
 fn positions(
     at: usize,
     d: usize,
@@ -270,7 +271,7 @@ fn positions(
     (0..taps).map(|tap| position(tap, at, d, size, windows_there, windows)).collect()
 }
 
-/// Where one tap of window `at` lies along dimension `d`.
+/// The position of one tap of window `at` along dimension `d`.
 fn position(
     tap: usize,
     at: usize,
@@ -300,8 +301,8 @@ fn weight(kernel: [usize; 2], at: [usize; 2], average: &Average) -> f64 {
     1.0 / (1.0 + squares.sum::<f64>().sqrt())
 }
 
-/// What the sum over output `o`'s window is divided by: the weights of its taps in the input, or of those
-/// in the padded input.
+/// The divisor of the sum over output `o`'s window: the weights of its taps in the input, or of those in the padded
+/// input.
 fn divisor(o: usize, input: &Shape, average: &Average) -> f64 {
     let windows = &average.windows;
     if let Windows::Sliding(pool) = windows {

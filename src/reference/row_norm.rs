@@ -4,7 +4,7 @@ use crate::op::{Array, Reference};
 use crate::ops::row_norm::{RowNorm, RowNormGrad, RowNormGradParameters, Rows};
 use crate::tensor::Shape;
 
-/// y; and of each row the first element, the mean less that, and twice one over the standard deviation.
+/// y; and for each row its first element, the mean minus that, and twice one over the standard deviation.
 impl Reference for RowNorm {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let x = inputs[0];
@@ -28,7 +28,7 @@ impl Reference for RowNorm {
     }
 }
 
-/// The gradient of x, by the chain through the mean and the variance of each row.
+/// The gradient of x, by the chain rule through the mean and the variance of each row.
 impl Reference for RowNormGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let RowNormGrad(operator) = self;
@@ -57,7 +57,7 @@ impl Reference for RowNormGrad {
         vec![grad_x]
     }
 
-    // The largest gradient were mean and variance constants: from that, its mean and its line in x are taken away.
+    // The largest gradient if mean and variance were constants, before its mean and its part in x are subtracted.
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         let RowNormGrad(operator) = self;
         let [x, gradient, statistics] = [0, 1, 2].map(|i| inputs[i]);
@@ -84,7 +84,7 @@ impl Reference for RowNormGradParameters {
         vec![sum_by_weight(operator, &weighted), sum_by_weight(operator, gradient)]
     }
 
-    // The gradient by itself, or as far as x is apart from its mean.
+    // The gradient alone for the bias, and times the distance of x from its mean for the weight.
     fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
         let apart = if output == 0 { normal(&self.0, inputs[0]) } else { inputs[0].map(|_| 1.0) };
         let terms = inputs[1].zip(&apart, |gradient, apart| (gradient * apart).abs());
@@ -92,7 +92,7 @@ impl Reference for RowNormGradParameters {
     }
 }
 
-/// x less its row's mean, over its row's standard deviation.
+/// x minus its row's mean, divided by its row's standard deviation.
 fn normal(operator: &RowNorm, x: &Array) -> Array {
     let rows = x.data.chunks(terms(operator, &x.shape)).flat_map(|row| {
         let (mean, inverse) = moments(operator, row);
@@ -101,7 +101,7 @@ fn normal(operator: &RowNorm, x: &Array) -> Array {
     Array::new(x.shape.clone(), rows.collect())
 }
 
-/// The sum of what shares a weight.
+/// The sum over elements that share a weight.
 fn sum_by_weight(operator: &RowNorm, terms: &Array) -> Array {
     let mut sums = Array::zeros(match &operator.rows {
         Rows::Layer { normalized_shape } => normalized_shape.clone(),

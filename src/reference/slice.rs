@@ -1,4 +1,4 @@
-//! Slices and what puts them back.
+//! Slices and their gradient.
 
 use super::{coordinates, element};
 use crate::op::{Array, Reference};

@@ -26,7 +26,7 @@ impl Reference for SoftmaxGrad {
         let [y, dy] = [inputs[0], inputs[1]];
         let mut dx = y.clone();
         for row in rows(y, self.forward.axis) {
-            // The Jacobian is a diagonal less an outer product, so what all of a row have in common is one sum.
+            // The Jacobian is a diagonal minus an outer product, so all elements of a row share one sum.
             let weight = |j: usize| if self.forward.log { 1.0 } else { y.data[j] };
             let sum: f64 = row.iter().map(|&j| dy.data[j] * weight(j)).sum();
             for &k in &row {
@@ -40,8 +40,8 @@ impl Reference for SoftmaxGrad {
         vec![dx]
     }
 
-    // What the gradient of an element adds up: its own gradient and that of the row, which cancel where all
-    // gradients of a row are alike.
+    // The gradient of an element adds its own gradient and the row's, which cancel if all gradients of a row are
+    // equal.
     fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
         let [y, dy] = [inputs[0], inputs[1]];
         let mut largest = 0.0f64;

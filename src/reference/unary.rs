@@ -41,12 +41,11 @@ fn value(function: Unary, x: f64) -> f64 {
     }
 }
 
-/// `dy` times the slope, where `saved` is what the gradient follows from: the output of ReLU, leaky ReLU and
-/// ELU with nothing negative, SELU, the sigmoid, tanh, the hard sigmoid and tanh, exp and sqrt, else the
-/// input.
+/// `dy` times the slope. `saved` is the output for ReLU, leaky ReLU and ELU with nothing negative, SELU, the sigmoid,
+/// tanh, the hard sigmoid and tanh, exp and sqrt, else the input.
 impl Reference for UnaryGrad {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        // A slope that f32 has not is infinite, or zero, before it meets an infinite gradient.
+        // A slope outside of f32 becomes infinite, or zero, before it meets an infinite gradient.
         let of_f32 = |slope: f64| match slope as f32 {
             rounded if rounded == 0.0 || rounded.is_infinite() => f64::from(rounded),
             _ => slope,
@@ -81,7 +80,7 @@ fn slope(function: Unary, v: f64) -> f64 {
         Unary::Elu { alpha } if alpha >= 0.0 => piece(v > 0.0, 1.0, v + f64::from(alpha)),
         Unary::Elu { alpha } => piece(v > 0.0, 1.0, f64::from(alpha) * v.exp()),
         Unary::Selu => piece(v > 0.0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA),
-        // As products with an infinity have it.
+        // As the products with an infinity give.
         Unary::Gelu | Unary::GeluTanh | Unary::Silu | Unary::Mish if !v.is_finite() => f64::NAN,
         Unary::Gelu => normal(v) + weighted(v, (-v * v / 2.0).exp() / (2.0 * PI).sqrt()),
         Unary::GeluTanh => {
@@ -120,13 +119,13 @@ fn piece(condition: bool, then: f64, otherwise: f64) -> f64 {
     if condition { then } else { otherwise }
 }
 
-/// Bounds that cross leave the upper one. `f64::max` and `min` would take the bound for NaN.
+/// If the bounds cross, the upper one counts. `f64::max` and `min` would return the bound for NaN.
 fn clamp(x: f64, min: Option<f32>, max: Option<f32>) -> f64 {
     let raised = min.map_or(x, |min| piece(x < min.into(), min.into(), x));
     max.map_or(raised, |max| piece(raised > max.into(), max.into(), raised))
 }
 
-/// A root of minus infinity is no number, as PyTorch has it, whatever IEEE 754 says of powers.
+/// A root of minus infinity is NaN, as in PyTorch and unlike IEEE 754's powers.
 fn power(x: f64, exponent: f64) -> f64 {
     if exponent == 0.5 {
         x.sqrt()
@@ -137,7 +136,7 @@ fn power(x: f64, exponent: f64) -> f64 {
     }
 }
 
-/// `a * b`, where a vanishing `b` wins over an infinite `a`.
+/// `a * b`, but zero if `b` vanishes, even for an infinite `a`.
 fn weighted(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a * b }
 }

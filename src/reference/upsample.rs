@@ -38,7 +38,7 @@ impl Reference for Upsample2dGrad {
     }
 }
 
-/// The input elements that each output is made of, and how much of each.
+/// The input elements that each output is made of, with their weights.
 fn parts(input: &Shape, output: &Shape, upsample: &Upsample) -> Vec<Vec<(usize, f64)>> {
     let [rows, columns] = [0, 1].map(|d| {
         let size = input[2 + d];
@@ -62,9 +62,9 @@ fn parts(input: &Shape, output: &Shape, upsample: &Upsample) -> Vec<Vec<(usize, 
     parts
 }
 
-/// What output `at` is made of along one dimension.
+/// The elements that output `at` is made of along one dimension, with their weights.
 fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec<(usize, f64)> {
-    // The rule is one of f32: another rounding may take another element, or none of one.
+    // PyTorch's rule is in f32: another rounding may choose another element, or give one no weight.
     let position = match interpolation {
         Interpolation::Nearest => return vec![(((at as f32 * step).floor() as usize).min(size - 1), 1.0)],
         Interpolation::Bilinear { align_corners: true } => at as f32 * step,
@@ -72,7 +72,7 @@ fn along(at: usize, size: usize, step: f32, interpolation: Interpolation) -> Vec
     };
     let position = f64::from(position);
     let low = (position.floor() as usize).min(size - 1);
-    // Where the size stays the same, so does each element, whatever lies behind it.
+    // If the size stays the same, each element is copied, whatever its neighbours are.
     if step == 1.0 {
         return vec![(low, 1.0)];
     }

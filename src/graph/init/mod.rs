@@ -1,15 +1,14 @@
-//! What parameters and state start from, in PyTorch's terms.
+//! Initial values of parameters and state, in PyTorch's terms.
 
 mod random;
 
 use crate::tensor::Shape;
 
-/// How a parameter or a state tensor gets its first contents. Random numbers follow from the seed and the
-/// tensor's name.
+/// The initial value of a parameter or a state tensor. Random numbers depend on the seed and the tensor's name alone.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Init {
-    /// Every element the same.
+    /// All elements equal.
     Constant(f32),
     /// Uniform in (-bound, bound).
     Uniform(f32),
@@ -20,8 +19,8 @@ pub enum Init {
         /// The standard deviation, at least 0.
         std: f64,
     },
-    /// Normally distributed with mean 0 and standard deviation 1, but for one row, which is zero: an embedding
-    /// with a padding row.
+    /// Normally distributed with mean 0 and standard deviation 1, except one row of zeros: an embedding with a
+    /// padding row.
     NormalWithZeroRow {
         /// The row: an index of the first dimension.
         row: usize,
@@ -40,48 +39,48 @@ pub enum Init {
     /// Random with the mean 0 and the standard deviation `gain / sqrt(fan)`: PyTorch's `kaiming_` and
     /// `xavier_` initialisers. See [`Init::kaiming_normal`] and its siblings.
     Scaled {
-        /// By what the deviation goes.
+        /// The fan that scales the deviation.
         fan: Fan,
         /// Factor of the deviation, at least 0.
         gain: f64,
         /// The distribution.
         distribution: Distribution,
     },
-    /// As a matrix of the first size by all others: rows, or columns where there are fewer, at right angles to
-    /// each other and each as long as `gain`, in directions that are equally likely. PyTorch's
-    /// `orthogonal_`. Takes rows^2 columns operations on the host, or columns^2 rows.
+    /// PyTorch's `orthogonal_`. The tensor is a matrix of the first size by the product of all others. Its rows, or
+    /// its columns if there are fewer, are orthogonal and of length `gain`; all directions are equally likely. Takes
+    /// rows^2 * columns operations on the host, or columns^2 * rows.
     Orthogonal {
         /// Length of the rows or columns.
         gain: f64,
     },
-    /// What the parameter of this name and shape starts from.
+    /// The initial value of the parameter of this name, which must have the same shape.
     Copy(String),
 }
 
-/// A number of elements that meet in one sum. For a weight \[outputs, inputs, ...]:
+/// The number of terms of one sum. For a weight \[outputs, inputs, ...]:
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fan {
-    /// inputs times all further sizes: keeps variances on the way forward.
+    /// inputs times all further sizes: keeps the variance in the forward pass.
     In,
-    /// outputs times all further sizes: keeps variances on the way back.
+    /// outputs times all further sizes: keeps the variance in the backward pass.
     Out,
     /// The mean of both.
     Mean,
 }
 
-/// How random numbers of one standard deviation are distributed.
+/// The distribution of random numbers with a given standard deviation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distribution {
-    /// Equally between plus and minus sqrt(3) standard deviations.
+    /// Uniform between plus and minus sqrt(3) standard deviations.
     Uniform,
     /// Normally.
     Normal,
 }
 
-/// What follows a weight, as PyTorch's `calculate_gain` names it.
+/// The nonlinearity behind a weight, as PyTorch's `calculate_gain` names it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Nonlinearity {
-    /// Nothing. Sigmoid counts as that too.
+    /// None. Sigmoid counts as this too.
     Linear,
     /// tanh
     Tanh,
@@ -94,7 +93,7 @@ pub enum Nonlinearity {
 }
 
 impl Nonlinearity {
-    /// The factor by which weights are to be larger: PyTorch's `calculate_gain`.
+    /// The factor for weights in front of this nonlinearity: PyTorch's `calculate_gain`.
     pub fn gain(self) -> f64 {
         match self {
             Nonlinearity::Linear => 1.0,
@@ -129,7 +128,7 @@ impl Init {
         Init::Scaled { fan: Fan::Mean, gain, distribution: Distribution::Normal }
     }
 
-    /// Whether a tensor of this shape can start so; the message says what is wrong.
+    /// Fails if a tensor of this shape can't start so; the message says why.
     pub(super) fn check(&self, shape: &Shape) -> Result<(), String> {
         let require = |name: &str, value: f64, passes: bool, expected: &str| {
             if passes && value.is_finite() {
@@ -177,7 +176,7 @@ impl Init {
 }
 
 impl Fan {
-    /// Of a shape with two dimensions at least.
+    /// The fan of a shape with at least two dimensions.
     fn of(self, shape: &Shape) -> f64 {
         let receptive_field: f64 = shape[2..].iter().map(|&size| size as f64).product();
         let (fan_in, fan_out) = (shape[1] as f64 * receptive_field, shape[0] as f64 * receptive_field);

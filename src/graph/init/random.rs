@@ -1,4 +1,4 @@
-//! The numbers that tensors start from, by ChaCha8.
+//! Random initial values, by ChaCha8.
 
 use super::{Distribution, Init};
 use crate::error::Result;
@@ -11,11 +11,11 @@ use rand::rngs::ChaCha8Rng;
 use std::f64::consts::TAU;
 
 impl Init {
-    /// Writes the first contents of a tensor of this shape, which [`Init::check`] passed. The stream of
-    /// random numbers goes by the tensor's name.
+    /// Writes the initial values of a tensor of this shape, which [`Init::check`] passed. Each name has its own
+    /// stream of random numbers.
     ///
     /// # Errors
-    /// Not enough host memory for what it takes besides.
+    /// Not enough host memory for intermediate results.
     pub(crate) fn fill(&self, seed: u64, name: &str, shape: &Shape, data: &mut [f32]) -> Result<()> {
         let mut numbers = Numbers::new(seed, name);
         match *self {
@@ -31,7 +31,7 @@ impl Init {
             }
             Init::TruncatedNormal { mean, std, low, high } => data.fill_with(|| {
                 let x = numbers.truncated(mean, std, low, high);
-                // Not even by rounding.
+                // Rounding must not leave the range.
                 (x as f32).clamp(low as f32, high as f32)
             }),
             Init::Scaled { fan, gain, distribution } => {
@@ -51,7 +51,7 @@ impl Init {
 /// A stream of random numbers.
 struct Numbers {
     rng: ChaCha8Rng,
-    /// The second of a pair of normal numbers.
+    /// The unused second of a pair of normal numbers.
     spare: Option<f64>,
 }
 
@@ -83,7 +83,7 @@ impl Numbers {
     }
 
     fn truncated(&mut self, mean: f64, std: f64, low: f64, high: f64) -> f64 {
-        // Past so many deviations all lies at the end of the range.
+        // Past so many deviations everything lies at the end of the range.
         const FAR: f64 = 1e6;
         let (a, b) = ((low - mean) / std, (high - mean) / std);
         if std == 0.0 || a > FAR || b < -FAR {
@@ -121,8 +121,8 @@ impl Numbers {
         }
     }
 
-    /// A standard normal number between `a` and `b`, where the density is largest at `peak`: uniform ones, of
-    /// which as many are kept as the density says.
+    /// A standard normal number between `a` and `b`, by rejection from uniform ones. The density is largest at
+    /// `peak`.
     fn rejected(&mut self, a: f64, b: f64, peak: f64) -> f64 {
         loop {
             let z = a + (b - a) * self.rng.random::<f64>();
@@ -143,7 +143,7 @@ impl Numbers {
             let mut vector = memory::filled(length, 0.0, name)?;
             vector.fill_with(|| self.normal());
             let start = norm(&vector);
-            // What rounding leaves of other directions the first time, the second takes away.
+            // The second pass removes the other directions that rounding left in the first.
             for _ in 0..2 {
                 for other in &vectors {
                     let along = dot(&vector, other);
@@ -151,7 +151,7 @@ impl Numbers {
                 }
             }
             let left = norm(&vector);
-            // A vector that was nearly one of the others' span is drawn again.
+            // A vector that lies nearly in the span of the others is drawn again.
             if left > 1e-10 * start {
                 vector.iter_mut().for_each(|x| *x /= left);
                 vectors.push(vector);

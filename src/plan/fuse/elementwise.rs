@@ -1,4 +1,4 @@
-//! Chains of operators that work element by element go into the kernel that makes their first input.
+//! Fuses chains of element-wise operators into the kernel that makes their first input.
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::{Node, Value};
@@ -7,11 +7,11 @@ use crate::ops::chain::Chain;
 use crate::ops::reshape::Reshape;
 use std::sync::Arc;
 
-/// The most operators that follow in one kernel. Drivers compile a kernel in a time that grows with its length, and
-/// by then memory has long ceased to matter.
+/// The most operators in one epilogue. Compile times grow with a kernel's length, and long before this one memory no
+/// longer matters.
 const LONGEST: usize = 32;
 
-/// Fuses a node that works element by element into the one that makes one of its inputs.
+/// Fuses an element-wise node into the node that makes one of its inputs.
 pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let node = rewrite.node(id).clone();
     let types: Vec<_> = node.inputs.iter().map(|&value| &rewrite.graph.info(value).ty).collect();
@@ -19,7 +19,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let whole =
         node.inputs.iter().zip(&pointwise.index_map).filter(|&(_, &index_map)| index_map == IndexMap::Same);
     let mut through: Vec<Value> = whole.map(|(&value, _)| value).collect();
-    // The newest input first: by then the others are there.
+    // The newest input first, because then the other inputs exist already.
     through.sort();
     through.into_iter().rev().find_map(|value| {
         if node.inputs.iter().filter(|&&input| input == value).count() > 1 {
@@ -38,7 +38,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         if chain.links.len() >= LONGEST {
             return None;
         }
-        // What a link binds is bound once more at the most; only where that might be too much is it counted.
+        // Each operand of a link adds at most one binding. They are counted exactly only if that might be too many.
         chain.operands = chain.operands.saturating_add(inputs.iter().flatten().count());
         chain.links.push(Arc::new(EpilogueOp {
             operator: Arc::clone(&node.operator),
@@ -50,7 +50,7 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
         let mut outputs = producer.outputs.clone();
         let mut nodes = Vec::new();
         if members.len() > 2 {
-            // Views lay between: the result is a view of what the head now makes.
+            // There were views in between: the result becomes a view of the head's new output.
             outputs[0] = rewrite.reserve(outputs[0]);
             nodes.push(Node {
                 name: node.name.clone(),
@@ -72,8 +72,8 @@ pub(super) fn fuse(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     })
 }
 
-/// The node that makes `value`, through views, if it can finish with a chain and nothing else reads what
-/// it makes. Adds the nodes on the way to `members`.
+/// The node that makes `value`, through views, if it can have an epilogue and nothing else reads its output. Adds the
+/// nodes on the way to `members`.
 fn follow(rewrite: &Rewrite<'_>, mut value: Value, members: &mut Vec<Slot>) -> Option<Slot> {
     loop {
         let (producer, 0) = rewrite.producer(value)? else { return None };

@@ -1,4 +1,4 @@
-//! Cross-entropy with its gradient.
+//! Fuses cross-entropy with its gradient.
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::Node;

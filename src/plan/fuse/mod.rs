@@ -1,9 +1,9 @@
 //! Fusion: rewrites a graph so that fewer kernels touch memory less often.
 //!
-//! Each pass looks for one pattern of nodes and puts others in their place; values keep their
-//! identity, so what a user holds stays valid. Nothing here knows kernels: a fused node is an
-//! operator like any other, with shape rule, kernels and reference, so that verifying, printing and
-//! profiling need no second path. Passes run after autodiff and before anything is placed in memory.
+//! Each pass looks for one pattern of nodes and replaces it. Values keep their identity, so values that a user holds
+//! stay valid. Nothing here knows kernels: a fused node is an operator like any other, with shape rule, kernels and
+//! reference, so verifying, printing and profiling need no second path. Passes run after autodiff and before anything
+//! is placed in memory.
 
 mod elementwise;
 mod loss;
@@ -18,17 +18,17 @@ use crate::op::Caps;
 use rewrite::{Group, Rewrite, Slot};
 use std::fmt;
 
-/// What a plan may fuse.
+/// A fusion that a plan may do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Fusion {
-    /// Cross-entropy and its gradient, where one workgroup makes both.
+    /// Cross-entropy and its gradient, if one workgroup makes both.
     LossGradient,
-    /// An activation's gradient behind max pooling's goes before it, where there are fewer elements.
+    /// Moves an activation's gradient from behind max pooling's gradient to before it, where there are fewer
+    /// elements.
     PooledActivation,
-    /// Operators that work element by element (activations, additions, their gradients, batch norm in
-    /// evaluation) into the node that makes their input: products, convolutions, normalisation, one
-    /// another.
+    /// Element-wise operators (activations, additions, their gradients, batch norm in evaluation) into the node that
+    /// makes their input: products, convolutions, normalisation, other element-wise operators.
     Elementwise,
     /// Batch norm, activation and max pooling of 2x2 windows, and their gradients.
     NormPool,
@@ -46,7 +46,7 @@ impl Fusion {
         Fusion::NormBias,
     ];
 
-    /// Tries to fuse what ends at a node; `None` where it did not.
+    /// Tries to fuse the pattern that ends at a node. `None` if nothing was fused.
     fn at(self, rewrite: &mut Rewrite<'_>, node: Slot) -> Option<()> {
         match self {
             Fusion::LossGradient => loss::fuse(rewrite, node),
@@ -70,7 +70,7 @@ impl fmt::Display for Fusion {
     }
 }
 
-/// The graph with dead nodes left out and all fusions done that `options` allow.
+/// The graph without dead nodes and with all fusions that `options` allow.
 pub(crate) fn run(graph: &Graph, outputs: &[Value], caps: &Caps, options: &PlanOptions) -> Graph {
     let nodes = live_nodes(graph, outputs).into_iter().map(|id| graph.node_at(id).clone()).collect();
     let mut rewrite = Rewrite::new(graph.clone(), nodes, outputs, caps, options);

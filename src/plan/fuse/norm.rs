@@ -1,5 +1,5 @@
-//! The gradient of a convolution's bias whose sum batch norm normalises. It is the sum of batch norm's gradient over
-//! each channel, and zero: normalising takes away what is added to a whole channel.
+//! Fuses the gradient of a bias in front of batch norm into batch norm's gradient. It is the sum of that gradient
+//! over each channel, and it is zero, because normalising removes anything that is added to a whole channel.
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::Node;

@@ -1,4 +1,5 @@
-//! Max pooling with what lies before it: an activation's gradient, and batch normalisation.
+//! Fuses max pooling with batch normalisation in front of it, and moves an activation's gradient before max
+//! pooling's.
 
 use super::{Group, Rewrite, Slot};
 use crate::graph::Node;
@@ -11,8 +12,8 @@ use crate::ops::pool2d::{MaxPool2d, MaxPool2dGrad, Windows};
 use crate::ops::unary::{Unary, UnaryGrad};
 use std::sync::Arc;
 
-/// An activation's gradient goes before the gradient of the max pooling behind it. In a window only the
-/// tap that won has a gradient, and its value is the window's, so the slope is the same.
+/// Moves an activation's gradient before the gradient of the max pooling behind the activation. Only the winning tap
+/// of a window has a gradient, and its value is the window's, so the slope is the same.
 pub(super) fn move_activation(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let function = *rewrite.operator::<UnaryGrad>(id)?;
     let activation = rewrite.node(id).clone();

@@ -1,8 +1,8 @@
-//! A graph on its way through the passes: a list of nodes in which some give way to others, one place after the
-//! other, each at a cost that does not grow with the list.
+//! A graph on its way through the passes: a list of nodes in which some replace others. A replacement's cost does not
+//! grow with the list.
 //!
-//! What a replacement changes is checked where it changes it: that every input is made before it is read, that
-//! nothing is read after it was overwritten, that nothing is dropped which a node or the user reads.
+//! Each replacement is checked where it changes the graph: every input is made before it is read, nothing is read
+//! after it was overwritten, and nothing is dropped that a node or the user reads.
 
 mod sound;
 
@@ -13,7 +13,7 @@ use crate::plan::draft::draft;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A place in the list of nodes. It stays where it is while nodes before it come and go.
+/// A place in the list of nodes. It stays valid while other nodes come and go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Slot(usize);
 
@@ -22,7 +22,7 @@ pub(super) struct Rewrite<'a> {
     pub graph: Graph,
     caps: &'a Caps,
     options: &'a PlanOptions,
-    /// What the user may read after a step.
+    /// Values that the user may read after a step.
     kept: BTreeSet<Value>,
     entries: Vec<Entry>,
     first: Option<Slot>,
@@ -30,41 +30,41 @@ pub(super) struct Rewrite<'a> {
     made_by: Vec<Option<(Slot, usize)>>,
     /// By value: the nodes that read it.
     consumers: Vec<BTreeSet<Slot>>,
-    /// By value: the number that all values in one storage share.
+    /// By value: its family, a number that all values in one storage share.
     families: Vec<usize>,
     /// The families that some node overwrites.
     written: BTreeMap<usize, Family>,
-    /// The families that an optimizer's update has lie in an arena, where no kernel may read one and write another.
+    /// Families that an optimizer's update places in an arena. No kernel may read one of them and write another.
     in_arenas: BTreeSet<usize>,
 }
 
-/// A node in the list. Where it is gone, `next` is what stood behind it when it went.
+/// A node in the list. If it was removed, `next` is the node that followed it then.
 struct Entry {
     node: Option<Node>,
     previous: Option<Slot>,
     next: Option<Slot>,
-    /// Grows along the list.
+    /// Increases along the list.
     order: u64,
 }
 
-/// Values in a storage that is overwritten.
+/// A family whose storage is overwritten.
 #[derive(Default)]
 struct Family {
     values: Vec<Value>,
-    /// Those that were written in place, in order.
+    /// Its values that were written in place, in order.
     newer: Vec<Value>,
 }
 
-/// Nodes that give way to others.
+/// Nodes to remove, and the nodes that replace them.
 pub(super) struct Group {
     pub members: Vec<Slot>,
     pub nodes: Vec<Node>,
 }
 
-/// From one node to the next, so that others can come between them.
+/// Distance between neighbours, which leaves room for new nodes.
 const ORDER_STEP: u64 = 1 << 16;
 
-/// Where the nodes of a replacement go: each group's to one of its members.
+/// For each group of a replacement, the member whose place its new nodes take.
 type Places = Vec<Slot>;
 
 impl<'a> Rewrite<'a> {
@@ -143,7 +143,7 @@ impl<'a> Rewrite<'a> {
         self.entries[slot.0].next
     }
 
-    /// This place, or where its node is gone the next that has one.
+    /// This place, or the next one with a node if its own was removed.
     pub fn here_or_after(&self, slot: Slot) -> Option<Slot> {
         let mut at = Some(slot);
         while let Some(slot) = at.filter(|slot| self.entries[slot.0].node.is_none()) {
@@ -152,12 +152,12 @@ impl<'a> Rewrite<'a> {
         at
     }
 
-    /// A node that is there.
+    /// The node at a place that still has one.
     pub fn node(&self, slot: Slot) -> &Node {
         self.entries[slot.0].node.as_ref().expect("passes keep no slots whose node is gone")
     }
 
-    /// The node that makes this value, with the number of the output.
+    /// The node that makes this value, and the output's number.
     pub fn producer(&self, value: Value) -> Option<(Slot, usize)> {
         self.made_by[value.index]
     }
@@ -197,9 +197,9 @@ impl<'a> Rewrite<'a> {
         value
     }
 
-    /// Puts new nodes in the place of others: those of a group where its last member stood or else its
-    /// first. Values that no node makes any more are dropped. `None`, and nothing changed, where that
-    /// would change what others see. Whether the adapter can bind what new nodes need is for the pass to ask.
+    /// Replaces nodes. A group's new nodes take the place of its last member, or else of its first. Values that no
+    /// node makes any more are dropped. If this would change what other nodes see, it returns `None` and changes
+    /// nothing. The pass has to ask whether the adapter can bind the new nodes' operands ([`Rewrite::fits`]).
     pub fn replace(&mut self, groups: Vec<Group>) -> Option<()> {
         let by_order = |slot: &&Slot| self.order(**slot);
         let last: Places =
@@ -227,17 +227,17 @@ impl<'a> Rewrite<'a> {
         Some(())
     }
 
-    /// Whether the adapter can bind all that the nodes' kernels need, and their loops stay short.
+    /// Whether the adapter can bind all operands of the nodes' kernels, and their loops stay short.
     pub fn fits(&self, nodes: &[Node]) -> bool {
         nodes.iter().all(|node| self.operands(node).is_some_and(|count| count <= self.most_operands()))
     }
 
-    /// What one kernel can bind.
+    /// The most operands that one kernel can bind.
     pub fn most_operands(&self) -> usize {
         self.caps.max_storage_buffers as usize
     }
 
-    /// The most that one of a node's kernels binds; `None` where it can't be had or loops too long.
+    /// The most operands that one of a node's kernels binds. `None` if the node can't be lowered or loops too long.
     pub fn operands(&self, node: &Node) -> Option<usize> {
         let read = vec![true; node.outputs.len()];
         let drafted = draft(&self.graph, node, self.caps, self.options, &read, &[], None).ok()?;
@@ -253,7 +253,7 @@ impl<'a> Rewrite<'a> {
             self.made_by[value.index] = Some((slot, output));
         }
         if node.operator.is_view() {
-            // A view that a pass puts behind a new value: what was a storage of its own is now that value's.
+            // A pass put this view behind a new value, whose storage it now shares.
             let (input, family) = (node.inputs[0], self.families[node.outputs[0].index]);
             if self.families[input.index] != family {
                 self.families[input.index] = family;
@@ -286,7 +286,7 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// A new place right behind this one.
+    /// A new place directly behind this one.
     fn insert_after(&mut self, slot: Slot) -> Slot {
         let new = Slot(self.entries.len());
         let next = self.entries[slot.0].next;
@@ -303,7 +303,7 @@ impl<'a> Rewrite<'a> {
         new
     }
 
-    /// Makes room between all places. Rare: as many nodes as [`ORDER_STEP`] have come to one place.
+    /// Makes room between all places. This is rare: about [`ORDER_STEP`] nodes must have been added in one place.
     fn spread(&mut self) {
         let (mut at, mut order) = (self.first, 0);
         while let Some(slot) = at {

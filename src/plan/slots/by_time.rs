@@ -1,12 +1,12 @@
-//! Packs lifetimes in the order in which they begin, as an allocator would that knows what dispatches read and write:
-//! one look at each, so that what is planned can be as long as it likes.
+//! Packs lifetimes in the order in which they begin, like an allocator that knows what dispatches read and write. It
+//! looks at each lifetime once, so plans can be long.
 
 use super::{Lifetime, Packing, Slot};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-/// Slots that are looked at for room, the newest first. Several are needed where dispatches read and write many values,
-/// or where a buffer may not grow.
+/// Slots that are searched for room, the newest first. Several are needed when dispatches read and write many values,
+/// or when a buffer may not grow.
 const LOOKED_AT: usize = 64;
 
 /// Gives each lifetime the tightest gap that is free when it begins.
@@ -15,7 +15,7 @@ pub(super) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     order.sort_by_key(|&i| (lifetimes[i].first, Reverse(lifetimes[i].bytes), i));
     let mut places = vec![(0, 0); lifetimes.len()];
     let mut slots: Vec<(Slot, Room)> = Vec::new();
-    // What is alive, the first to die on top.
+    // Lifetimes in memory, the first to end on top.
     let mut alive: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
     for i in order {
         let lifetime = &lifetimes[i];
@@ -50,18 +50,18 @@ pub(super) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
     Packing { places, bytes: slots.iter().map(|(slot, _)| slot.bytes).collect() }
 }
 
-/// What is free in a slot at one time.
+/// Free room in a slot at one time.
 #[derive(Default)]
 struct Room {
-    /// Gaps by where they start, and by size.
+    /// Gaps by start, and by size.
     gaps: BTreeMap<u64, u64>,
     sizes: BTreeSet<(u64, u64)>,
-    /// From here on all is free.
+    /// Everything from here on is free.
     top: u64,
 }
 
 impl Room {
-    /// The tightest place for so many bytes, and what it leaves of its gap.
+    /// The tightest place for so many bytes, and the bytes left of its gap.
     fn find(&self, bytes: u64) -> (u64, u64) {
         let gap = self.sizes.range((bytes, 0)..).next();
         gap.map_or((self.top, u64::MAX), |&(size, start)| (start, size - bytes))

@@ -5,7 +5,8 @@ use crate::graph::{Source, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Rewrite<'_> {
-    /// Whether every node still finds its inputs made and not yet overwritten, and what the user may read is made.
+    /// Whether every node still finds its inputs made and not overwritten, and some node makes every value that the
+    /// user may read.
     pub(super) fn is_sound(&self, groups: &[Group], places: &Places) -> bool {
         let gone: BTreeSet<Slot> = groups.iter().flat_map(|group| group.members.iter().copied()).collect();
         // By value: where a new node makes it.
@@ -69,14 +70,14 @@ impl Rewrite<'_> {
         let Some(family) = self.written.get(&self.families[value.index]) else { return true };
         let newer = family.newer.partition_point(|&newer| newer <= value);
         family.newer[newer..].iter().all(|&newer| match (made.get(&newer), self.made_by[newer.index]) {
-            // The node that overwrites it may be the one that reads it.
+            // The node that overwrites a value may read it too.
             (Some(&(at, _)), _) => at >= here,
             (None, Some((slot, _))) => gone.contains(&slot) || self.order(slot) > here,
             (None, None) => true,
         })
     }
 
-    /// Whether all that read older values in a storage, or write them, stand before `here`.
+    /// Whether all nodes that read or write older values in a storage stand before `here`.
     fn overwrites_only_what_was_read(
         &self,
         written: Value,
