@@ -1,4 +1,4 @@
-//! Whether a replacement keeps what others see: each check costs as much as the replacement is large.
+//! Checks that a replacement changes nothing for other nodes. Their cost grows with the replacement only.
 
 use super::{Group, Places, Rewrite, Slot};
 use crate::graph::{Source, Value};
