@@ -74,6 +74,12 @@ impl Caps {
             subgroup_size: 0,
         }
     }
+
+    /// The largest page of an arena: a buffer that can be bound whole.
+    pub(crate) fn page_bytes(&self) -> u64 {
+        self.max_binding_bytes.min(self.max_buffer_bytes)
+    }
+
     /// Fails for limits that no adapter has and no plan can keep.
     pub(crate) fn check(&self) -> Result<()> {
         let limits = [

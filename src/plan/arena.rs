@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source, Value};
-use crate::op::{Caps, arena_bytes};
+use crate::op::arena_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -62,9 +62,8 @@ pub(crate) struct Arenas {
 }
 
 impl Arenas {
-    /// Lays out the arenas of `graph` with pages that such an adapter can bind whole.
-    pub fn new(graph: &Graph, caps: &Caps) -> Result<Arenas> {
-        let page_bytes = caps.max_binding_bytes.min(caps.max_buffer_bytes);
+    /// Lays out the arenas of `graph` with pages of at most `page_bytes` ([`Caps::page_bytes`](crate::op::Caps)).
+    pub fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
         let mut arenas = Arenas::default();
         for (id, node) in graph.nodes() {
             let runs: Vec<Vec<Value>> = node
@@ -106,14 +105,9 @@ impl Arenas {
             }
             arenas.runs.insert(id, pages);
         }
-        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must not
-        // bind one buffer for both. So the two have pages of their own.
-        let updated: BTreeSet<Value> = graph
-            .nodes()
-            .flat_map(|(_, node)| {
-                node.operator.in_place().into_iter().map(|(_, input)| graph.storage(node.inputs[input]))
-            })
-            .collect();
+        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must
+        // not bind one buffer both ways.
+        let updated = updated_in_place(graph);
         for (kind, updates) in [
             (BufferKind::Parameters, None),
             (BufferKind::State, Some(true)),
@@ -166,7 +160,15 @@ impl Arenas {
     }
 }
 
-/// The kind of arena for a tensor of an update.
+/// The values, by storage, that nodes update in place.
+pub(crate) fn updated_in_place(graph: &Graph) -> BTreeSet<Value> {
+    let updated = graph.nodes().flat_map(|(_, node)| {
+        node.operator.in_place().into_iter().map(|(_, input)| graph.storage(node.inputs[input]))
+    });
+    updated.collect()
+}
+
+/// In which kind of arena a tensor lies that an update runs over.
 fn kind_of(graph: &Graph, value: Value) -> Result<BufferKind> {
     let info = graph.info(value);
     match info.source {

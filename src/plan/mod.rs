@@ -13,8 +13,8 @@ mod traffic;
 mod types;
 mod watch;
 
-pub(crate) use arena::Arenas;
 pub use arena::BufferKind;
+pub(crate) use arena::{Arenas, updated_in_place};
 pub use fuse::Fusion;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
@@ -72,7 +72,7 @@ impl Plan {
         graph.check_plannable(outputs)?;
         let graph = Arc::new(fuse::run(graph, outputs, caps, options));
         options.check_used(&graph)?;
-        let arenas = Arenas::new(&graph, caps)?;
+        let arenas = Arenas::new(&graph, caps.page_bytes())?;
         let read: BTreeSet<Value> = graph
             .nodes()
             .flat_map(|(_, node)| node.inputs.iter().copied())

@@ -4,6 +4,7 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::graph::Source;
 use crate::weights::Checkpoint;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -47,12 +48,28 @@ impl Session {
         path: impl AsRef<Path>,
         notes: &BTreeMap<String, String>,
     ) -> Result<()> {
-        let checkpoint = self.checkpoint(notes)?;
-        self.counters.bytes_read_back += self
-            .weights
-            .save_checkpoint(path.as_ref(), &checkpoint)
-            .map_err(|e| e.of_step(self.last_step()))?;
-        self.counters.allocations += 1;
+        Session::save_checkpoint_of(&mut [self], path, notes)
+    }
+
+    /// As [`Session::save_checkpoint_with`], of several sessions that train the same weights, each with a graph of its
+    /// own: the two steps of a GAN ([`Weights::init_all`](crate::Weights::init_all)). The file has the step number of
+    /// each.
+    ///
+    /// # Errors
+    /// As [`Session::save_checkpoint_with`]; sessions whose graphs together lack some of the weights' tensors; weights
+    /// that the sessions do not share.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn save_checkpoint_of(
+        sessions: &mut [&mut Session],
+        path: impl AsRef<Path>,
+        notes: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let trained = Trained::of(sessions)?;
+        let checkpoint = trained.checkpoint(notes)?;
+        let first = &mut sessions[trained.largest];
+        let saved = first.weights.save_checkpoint(path.as_ref(), &checkpoint);
+        first.counters.bytes_read_back += saved.map_err(|e| e.of_step(first.last_step()))?;
+        first.counters.allocations += 1;
         Ok(())
     }
 
@@ -62,8 +79,8 @@ impl Session {
     /// # Errors
     /// Those of [`Session::save_checkpoint_with`] that can be found without the GPU.
     pub fn check_checkpoint(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
-        self.device.check()?;
-        self.weights.check_checkpoint(path.as_ref(), &self.checkpoint(notes)?)
+        let checkpoint = Trained::of(&[self])?.checkpoint(notes)?;
+        self.weights.check_checkpoint(path.as_ref(), &checkpoint)
     }
 
     /// Resumes from a file of [`Session::save_checkpoint`]: loads all weights, sets the number of the next
@@ -75,38 +92,81 @@ impl Session {
     /// another shape, for example because the optimizer is another; a session whose graph lacks some of the
     /// weights' tensors; a fault of the device.
     pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
-        self.device.check()?;
-        self.check_trains_all()?;
-        let (checkpoint, bytes) = self.weights.load_checkpoint(path.as_ref())?;
-        self.counters.bytes_uploaded += bytes;
-        self.go_on_from(checkpoint.step_number);
-        self.reset_watch();
-        Ok(checkpoint.notes)
+        Session::load_checkpoint_of(&mut [self], path)
     }
 
-    /// The metadata of a checkpoint made now.
-    fn checkpoint(&self, notes: &BTreeMap<String, String>) -> Result<Checkpoint> {
-        self.device.check()?;
-        self.check_whole()?;
-        self.check_trains_all()?;
-        let state = self.weights.state().cloned().collect();
-        Ok(Checkpoint { step_number: self.step, notes: notes.clone(), state })
+    /// As [`Session::load_checkpoint`], of as many sessions as the file was saved of by
+    /// [`Session::save_checkpoint_of`], in the same order.
+    ///
+    /// # Errors
+    /// As [`Session::load_checkpoint`]; another number of sessions.
+    pub fn load_checkpoint_of(
+        sessions: &mut [&mut Session],
+        path: impl AsRef<Path>,
+    ) -> Result<BTreeMap<String, String>> {
+        let largest = Trained::of(sessions)?.largest;
+        let (checkpoint, bytes) = sessions[largest].weights.load_checkpoint(path.as_ref(), sessions.len())?;
+        sessions[largest].counters.bytes_uploaded += bytes;
+        for (session, step_number) in sessions.iter_mut().zip(checkpoint.step_numbers) {
+            session.go_on_from(step_number);
+            session.reset_watch();
+        }
+        Ok(checkpoint.notes)
     }
 
     /// Fails if the weights hold tensors that this session's graph lacks: then another session trains them,
     /// and this one does not count its steps.
     pub(super) fn check_trains_all(&self) -> Result<()> {
-        let graph = self.plan.graph();
-        let holds = |name: &str| {
-            let source = graph.find(name).map(|value| &graph.info(value).source);
-            matches!(source, Some(Source::Parameter(_) | Source::State { .. }))
+        Trained::of(&[self]).map(drop)
+    }
+}
+
+/// Sessions that train all of their weights together.
+struct Trained<'s> {
+    sessions: Vec<&'s Session>,
+    /// The session whose weights hold all tensors.
+    largest: usize,
+}
+
+impl<'s> Trained<'s> {
+    /// # Errors
+    /// A lost device; weights that are not shared, or that hold a tensor which no session's graph has.
+    fn of<S: Borrow<Session>>(sessions: &'s [S]) -> Result<Self> {
+        let sessions: Vec<&Session> = sessions.iter().map(Borrow::borrow).collect();
+        let tensors = |&i: &usize| sessions[i].weights.names().count();
+        let Some(largest) = (0..sessions.len()).max_by_key(tensors) else {
+            return Err(Error::Graph("a checkpoint needs a session, found none".into()));
         };
-        match self.weights.names().find(|name| !holds(name)) {
-            None => Ok(()),
+        let weights = &sessions[largest].weights;
+        for session in &sessions {
+            session.device.check()?;
+            if !weights.holds(&session.weights) {
+                return Err(Error::Graph(
+                    "the sessions have weights of their own; make them of the same weights to save and load one checkpoint".into(),
+                ));
+            }
+        }
+        let holds = |name: &str| {
+            sessions.iter().any(|session| {
+                let graph = session.plan.graph();
+                let source = graph.find(name).map(|value| &graph.info(value).source);
+                matches!(source, Some(Source::Parameter(_) | Source::State { .. }))
+            })
+        };
+        match weights.names().find(|name| !holds(name)) {
+            None => Ok(Trained { sessions, largest }),
             Some(name) => Err(Error::Value {
                 name: name.to_owned(),
-                message: "is in the weights but not in this session's graph, so that its step number is not the training's; save and load checkpoints by the session that trains, and evaluate one with Weights::load".into(),
+                message: "is in the weights but not in this session's graph, so that its step number is not the training's; save and load checkpoints by the session that trains, or of all that do by Session::save_checkpoint_of, and evaluate one with Weights::load".into(),
             }),
         }
+    }
+
+    /// The metadata of a checkpoint made now.
+    fn checkpoint(&self, notes: &BTreeMap<String, String>) -> Result<Checkpoint> {
+        self.sessions.iter().try_for_each(|session| session.check_whole())?;
+        let state = self.sessions[self.largest].weights.state().cloned().collect();
+        let step_numbers = self.sessions.iter().map(|session| session.step).collect();
+        Ok(Checkpoint { step_numbers, notes: notes.clone(), state })
     }
 }

@@ -16,8 +16,8 @@ const MOST_NOTES: usize = 1 << 20;
 /// A checkpoint without its tensors.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Checkpoint {
-    /// Number of the next step.
-    pub step_number: u32,
+    /// Number of the next step of each session that trains the weights: one, as a rule.
+    pub step_numbers: Vec<u32>,
     /// The user's notes.
     pub notes: BTreeMap<String, String>,
     /// Names of the tensors that are not part of a state dict.
@@ -27,8 +27,12 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// The file's metadata.
     pub fn metadata(&self) -> HashMap<String, String> {
+        let step_number = match &self.step_numbers[..] {
+            [one] => json!(one),
+            several => json!(several),
+        };
         let text =
-            json!({ "step_number": self.step_number, "notes": self.notes, "state": self.state }).to_string();
+            json!({ "step_number": step_number, "notes": self.notes, "state": self.state }).to_string();
         HashMap::from([(KEY.to_owned(), text)])
     }
 
@@ -60,12 +64,15 @@ impl Checkpoint {
         let fields: Map<String, Value> = serde_json::from_str(text)
             .map_err(|e| damaged(&format!("found no JSON object ({})", printable(&e.to_string()))))?;
         let step_number = fields.get("step_number").ok_or_else(|| damaged("the step number is missing"))?;
-        let step_number =
-            step_number.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+        let numbers = step_number.as_array().map_or(std::slice::from_ref(step_number), Vec::as_slice);
+        let number = |number: &Value| {
+            number.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
                 let whole = format!("expected a whole number from 0 to {}", u32::MAX);
-                let found = printable(&step_number.to_string());
+                let found = printable(&number.to_string());
                 damaged(&format!("the step number is {found}, {whole},"))
-            })?;
+            })
+        };
+        let step_numbers = numbers.iter().map(number).collect::<Result<Vec<u32>, String>>()?;
         let string = |value: &Value| value.as_str().map(str::to_owned);
         let notes = fields
             .get("notes")
@@ -76,7 +83,7 @@ impl Checkpoint {
             .and_then(Value::as_array)
             .and_then(|state| state.iter().map(string).collect::<Option<BTreeSet<String>>>());
         Ok(Some(Checkpoint {
-            step_number,
+            step_numbers,
             notes: notes.ok_or_else(|| damaged("expected an object of texts as notes, found none"))?,
             state: state.ok_or_else(|| damaged("expected a list of names as state, found none"))?,
         }))
@@ -93,12 +100,14 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_read_as_it_was_written() {
-        let checkpoint = Checkpoint {
-            step_number: u32::MAX,
-            notes: BTreeMap::from([("\"quoted\"\n".to_owned(), "\u{e9}\\".to_owned())]),
-            state: BTreeSet::from(["fc.weight.exp_avg".to_owned(), String::new()]),
-        };
-        assert_eq!(Checkpoint::of(&Some(checkpoint.metadata())), Ok(Some(checkpoint)));
+        for step_numbers in [vec![u32::MAX], vec![0, u32::MAX, 7]] {
+            let checkpoint = Checkpoint {
+                step_numbers,
+                notes: BTreeMap::from([("\"quoted\"\n".to_owned(), "\u{e9}\\".to_owned())]),
+                state: BTreeSet::from(["fc.weight.exp_avg".to_owned(), String::new()]),
+            };
+            assert_eq!(Checkpoint::of(&Some(checkpoint.metadata())), Ok(Some(checkpoint)));
+        }
         assert_eq!(Checkpoint::of(&Some(HashMap::new())), Ok(None));
         assert_eq!(Checkpoint::of(&None), Ok(None));
     }
@@ -113,6 +122,7 @@ mod tests {
             (r#"{"step_number":4294967296,"notes":{},"state":[]}"#, "is 4294967296, expected"),
             (r#"{"step_number":1.5,"notes":{},"state":[]}"#, "is 1.5, expected"),
             (r#"{"step_number":"7","notes":{},"state":[]}"#, "is \"7\", expected"),
+            (r#"{"step_number":[1,-2],"notes":{},"state":[]}"#, "is -2, expected"),
             (r#"{"step_number":7,"state":[]}"#, "as notes"),
             (r#"{"step_number":7,"notes":{"a":1},"state":[]}"#, "as notes"),
             (r#"{"step_number":7,"notes":{}}"#, "as state"),

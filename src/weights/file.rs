@@ -75,15 +75,21 @@ impl Weights {
         check_header(&entries, Some(checkpoint)).map_err(|message| fault(path, message))
     }
 
-    /// Reads every tensor. Returns the file's metadata and the number of bytes uploaded. Nothing is changed
-    /// unless every tensor fits.
-    pub(crate) fn load_checkpoint(&self, path: &Path) -> Result<(Checkpoint, u64)> {
+    /// Reads every tensor of a checkpoint of so many sessions. Returns the file's metadata and the number of bytes
+    /// uploaded. Nothing is changed unless every tensor fits.
+    pub(crate) fn load_checkpoint(&self, path: &Path, sessions: usize) -> Result<(Checkpoint, u64)> {
         let file = Reader::open(path, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {
             return Err(file.error(
                 "holds weights but no checkpoint: there is no step number and no optimizer state to resume from; start from its weights with Weights::load, or resume from a file that Session::save_checkpoint wrote".into(),
             ));
         };
+        if checkpoint.step_numbers.len() != sessions {
+            return Err(file.error(format!(
+                "is a checkpoint of {} sessions, found {sessions}; load it by those that train, with Session::load_checkpoint_of",
+                checkpoint.step_numbers.len()
+            )));
+        }
         let mut found = Vec::new();
         for (name, entry) in self.entries.iter() {
             if !entry.in_file && !file.holds(name) {

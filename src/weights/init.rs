@@ -1,13 +1,12 @@
 //! Creates weights: allocates device memory, makes initial values, and uploads them.
 
-use super::{Entry, Weights, average_of};
+use super::layout::Layout;
+use super::{Entry, Weights};
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::memory;
-use crate::op::{ARENA_ALIGNMENT, arena_bytes};
-use crate::plan::{Arenas, BufferKind};
-use std::collections::BTreeMap;
+use crate::op::ARENA_ALIGNMENT;
 use std::sync::Arc;
 
 /// Elements of one upload. Smaller tensors share an upload; a larger one has its own.
@@ -27,58 +26,50 @@ impl Weights {
     /// A tensor larger than the adapter's buffers; not enough memory on the device or the host, with the name
     /// of the tensor; a fault of the device.
     pub fn init(device: &Device, graph: &Graph, seed: u64) -> Result<Weights> {
+        Weights::init_all(device, &[graph], seed)
+    }
+
+    /// [`Weights::init`] for several graphs that share weights, each with an optimizer of its own: the two steps of
+    /// a GAN, or a first phase that trains the head alone. Tensors of one name are one tensor, optimizer state
+    /// too. The first graph that has it says how it starts.
+    ///
+    /// ```no_run
+    /// # use wgrad::{Device, Graph, Plan, Result, Session, Weights};
+    /// # fn train(device: &Device, generator_step: &Graph, discriminator_step: &Graph) -> Result<()> {
+    /// let weights = Weights::init_all(device, &[generator_step, discriminator_step], 42)?;
+    /// let mut generator = Session::new(device, Plan::new(generator_step, &[], device.caps())?, &weights)?;
+    /// let mut discriminator = Session::new(device, Plan::new(discriminator_step, &[], device.caps())?, &weights)?;
+    /// for _ in 0..5 {
+    ///     discriminator.step()?;
+    /// }
+    /// generator.step()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Weights::init`]; a tensor that graphs have with different shapes; optimizers of which one updates a
+    /// part of the other's parameters, but not in a row.
+    pub fn init_all(device: &Device, graphs: &[&Graph], seed: u64) -> Result<Weights> {
         device.check()?;
-        for (_, info) in graph.values().filter(|(_, info)| is_kept(info)) {
+        for (_, info) in graphs.iter().flat_map(|graph| graph.values()).filter(|(_, info)| is_kept(info)) {
             check_size(device, info)?;
         }
-        let arenas = Arenas::new(graph, device.caps())?;
-        let mut page_of = BTreeMap::new();
-        let kept = arenas.pages.iter().enumerate().filter(|(_, page)| page.kind != BufferKind::Gradients);
-        for (number, (i, page)) in kept.enumerate() {
-            page_of.insert(i, (number, page.bytes));
-        }
-        // By page and offset.
-        let mut tensors = Vec::new();
-        for (&value, &(page, offset)) in &arenas.places {
-            let info = graph.info(value);
-            let (init, in_file) = match &info.source {
-                Source::Parameter(init) => (init, true),
-                Source::State { init, in_state_dict } => (init, *in_state_dict),
-                _ => continue,
-            };
-            let (page, _) = page_of[&page];
-            let average = matches!(init, Init::Copy(of) if info.name == average_of(of));
-            let (init, name) = initial_values(graph, value, init)?;
-            let entry = Entry { shape: info.ty.shape.clone(), page, offset, in_file, average };
-            tensors.push((info, entry, init, name));
-        }
-        tensors.sort_by_key(|(_, entry, ..)| (entry.page, entry.offset));
-        let mut pages = Vec::with_capacity(page_of.len());
-        for &(number, bytes) in page_of.values() {
-            let first = tensors.iter().find(|(_, entry, ..)| entry.page == number);
-            pages.push(page_of_bytes(device, first.map(|(info, ..)| *info), bytes)?);
-        }
-        let mut filler = Filler::new(device, &pages);
-        let mut entries = BTreeMap::new();
-        for (info, entry, init, name) in tensors {
-            filler.fill(&entry, &info.name, init, seed, name)?;
-            entries.insert(info.name.clone(), entry);
-        }
-        filler.upload()?;
-        Ok(Weights { device: device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+        let layout = Layout::new(graphs, device.caps().page_bytes())?;
+        Weights::filled(device, &[], layout, seed)
     }
 
     /// Shares this memory, and allocates the extra state of `graph` with its initial values. For an
     /// evaluation graph that keeps state which the training graph does not have.
     ///
     /// # Errors
-    /// As [`Weights::init`]; extra state that starts as a copy of a parameter, such as an average.
+    /// As [`Weights::init`]; extra state that starts as a copy of a parameter, such as an average; an optimizer that
+    /// updates parameters in another order than these weights have.
     pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
         self.device.check()?;
-        let (mut entries, mut tensors, mut bytes) = ((*self.entries).clone(), Vec::new(), 0);
         for (_, info) in graph.values() {
-            let Source::State { init, in_state_dict } = &info.source else { continue };
-            if entries.contains_key(&info.name) {
+            let Source::State { init, .. } = &info.source else { continue };
+            if self.entries.contains_key(&info.name) {
                 continue;
             }
             if matches!(init, Init::Copy(_)) {
@@ -88,22 +79,35 @@ impl Weights {
                 )));
             }
             check_size(&self.device, info)?;
-            let (page, shape) = (self.pages.len(), info.ty.shape.clone());
-            let entry = Entry { shape, page, offset: bytes, in_file: *in_state_dict, average: false };
-            bytes += arena_bytes(&info.ty);
-            entries.insert(info.name.clone(), entry.clone());
-            tensors.push((info, entry, init));
         }
-        let mut pages = (*self.pages).clone();
-        if let Some((first, ..)) = tensors.first() {
-            pages.push(page_of_bytes(&self.device, Some(first), bytes)?);
+        let bytes = self.device.caps().page_bytes();
+        let layout = Layout::of_extra_state(graph, &self.entries, self.pages.len(), bytes)?;
+        Weights::filled(&self.device, &self.pages, layout, 0)
+    }
+
+    /// Allocates what `layout` adds to `pages`, and fills it.
+    fn filled(device: &Device, pages: &[Buffer], layout: Layout<'_>, seed: u64) -> Result<Weights> {
+        let Layout { tensors, entries, pages: bytes, .. } = layout;
+        let new = |name: &&str| entries[*name].page >= pages.len();
+        let mut names: Vec<&str> = tensors.keys().copied().filter(new).collect();
+        names.sort_by_key(|&name| (entries[name].page, entries[name].offset));
+        let mut streams = Vec::with_capacity(names.len());
+        for &name in &names {
+            let tensor = &tensors[name];
+            streams.push(initial_values(tensor.graph, tensor.value, tensor.init())?);
         }
-        let mut filler = Filler::new(&self.device, &pages);
-        for (info, entry, init) in &tensors {
-            filler.fill(entry, &info.name, init, 0, &info.name)?;
+        let mut all = pages.to_vec();
+        for (i, bytes) in bytes.into_iter().enumerate() {
+            let first =
+                names.iter().find(|&&name| entries[name].page == pages.len() + i).expect("no page is empty");
+            all.push(device.buffer(&format!("the weights from \"{first}\" on"), bytes)?);
+        }
+        let mut filler = Filler::new(device, &all);
+        for (&name, (init, stream)) in names.iter().zip(streams) {
+            filler.fill(&entries[name], name, init, seed, stream)?;
         }
         filler.upload()?;
-        Ok(Weights { device: self.device.clone(), pages: Arc::new(pages), entries: Arc::new(entries) })
+        Ok(Weights { device: device.clone(), pages: Arc::new(all), entries: Arc::new(entries) })
     }
 
     /// Memory of the same layout on another device, not filled yet.
@@ -133,12 +137,6 @@ fn check_size(device: &Device, info: &ValueInfo) -> Result<()> {
             device.summary().name
         ),
     })
-}
-
-/// Allocates a page for the tensor `first` and those that follow it.
-fn page_of_bytes(device: &Device, first: Option<&ValueInfo>, bytes: u64) -> Result<Buffer> {
-    let name = first.map_or("nothing", |info| &info.name);
-    device.buffer(&format!("the weights from \"{name}\" on"), bytes)
 }
 
 /// Makes initial values and uploads neighbouring tensors together.

@@ -1,11 +1,12 @@
-//! Parameters and state on the device, shared by name between sessions. `init.rs` creates them, `host.rs`
-//! downloads and uploads all of them, `file.rs` writes files and loads them, `reader.rs` reads a file's
-//! header and tensors, `checkpoint.rs` has a checkpoint's metadata.
+//! Parameters and state on the device, shared by name between sessions. `layout.rs` says where they lie, `init.rs`
+//! creates them, `host.rs` downloads and uploads all of them, `file.rs` writes files and loads them, `reader.rs` reads
+//! a file's header and tensors, `checkpoint.rs` has a checkpoint's metadata.
 
 mod checkpoint;
 mod file;
 mod host;
 mod init;
+mod layout;
 mod reader;
 
 pub(crate) use checkpoint::Checkpoint;
@@ -110,6 +111,16 @@ impl Weights {
             pages: Arc::clone(&self.pages),
             entries: Arc::new(entries),
         })
+    }
+
+    /// Whether these are the memory of `others`, and perhaps more.
+    pub(crate) fn holds(&self, others: &Weights) -> bool {
+        let same = |(name, other): (&String, &Entry)| {
+            self.entries.get(name).is_some_and(|entry| {
+                entry.offset == other.offset && self.pages[entry.page].raw == others.pages[other.page].raw
+            })
+        };
+        others.entries.iter().all(same)
     }
 
     /// Fails if the weights are on another device.
