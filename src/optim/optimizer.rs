@@ -241,11 +241,11 @@ impl<R: Rule> Optimizer<R> {
         };
         check_conditions(graph, "only", &self.only, parameters)?;
         let own = |parameter: &Value| self.only.is_empty() || any(&self.only, parameter);
-        let parameters: Vec<Value> = parameters.iter().copied().filter(own).collect();
-        check_conditions(graph, "freeze", &self.frozen, &parameters)?;
-        check_conditions(graph, "group", self.groups.iter().map(|(condition, _)| condition), &parameters)?;
-        let trained: Vec<Value> = parameters.into_iter().filter(|p| !any(&self.frozen, p)).collect();
-        if trained.is_empty() {
+        let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
+        check_conditions(graph, "freeze", &self.frozen, &chosen)?;
+        check_conditions(graph, "group", self.groups.iter().map(|(condition, _)| condition), &chosen)?;
+        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(&self.frozen, p)).collect();
+        if trained.is_empty() && !parameters.is_empty() {
             return Err(Error::Setting {
                 setting: "freeze",
                 message: "holds for every parameter, so there is nothing to train".into(),

@@ -4,7 +4,7 @@
 use crate::harness::{device, numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wgrad::op::{Array, LowerContext, Operator, Reference, Variant};
+use wgrad::op::{Array, LowerContext, Operator, Preference, Reference, Variant};
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormGrad, BatchNormTrain};
 use wgrad::ops::conv2d::{Conv1d, Conv2d};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
@@ -159,6 +159,10 @@ impl Operator for Losing {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         self.operator.lower(cx)
+    }
+
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        self.operator.preference(inputs)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
