@@ -4,12 +4,8 @@
 use super::{Buffer, Device, Pipelines};
 use crate::error::Result;
 use crate::op::Caps;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use std::time::{Duration, Instant};
-
-static FMA: ShaderFile = shader_file!("peak_fma");
-static COPY: ShaderFile = shader_file!("peak_copy");
 
 /// Invocations of a workgroup, for multiply-adds and for copying.
 const LANES: u64 = 64;
@@ -40,8 +36,10 @@ impl Peaks {
     pub fn kernels(caps: &Caps) -> [Kernel; 2] {
         let vectors = copied(caps) / 16;
         [
-            Kernel::new(&[&FMA]).with("ITERATIONS", ITERATIONS).iterations(9 * u64::from(ITERATIONS)),
-            Kernel::new(&[&COPY]).with("VECTORS", vectors as u32),
+            Kernel::new(&kernels::peak_fma)
+                .with("ITERATIONS", ITERATIONS)
+                .iterations(9 * u64::from(ITERATIONS)),
+            Kernel::new(&kernels::peak_copy).with("VECTORS", vectors as u32),
         ]
     }
 }

@@ -7,17 +7,10 @@
 use super::index_map::{IndexMap, Load, load};
 use super::{Array, Operand, Operator};
 use crate::graph::Value;
-use crate::shader::{Constant, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Constant, ShaderFile, parts};
 use crate::tensor::Shape;
 use std::fmt::Write as _;
 use std::sync::Arc;
-
-static ELEMENT_1: ShaderFile = shader_file!("shared/element_1");
-static ELEMENT_4: ShaderFile = shader_file!("shared/element_4");
-static PHILOX: ShaderFile = shader_file!("shared/philox");
-static UNITS: ShaderFile = shader_file!("shared/units");
-pub(crate) static WATCH: ShaderFile = shader_file!("shared/watch");
 
 /// Number of the first binding of a chain's own operands, past the bindings of any kernel.
 const FIRST_BINDING: usize = 32;
@@ -68,13 +61,14 @@ pub(crate) fn glue(
 ) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
     let kind = if width == 4 { "vector" } else { "scalar" };
-    let mut files = vec![if width == 4 { &ELEMENT_4 } else { &ELEMENT_1 }];
+    let mut files: Vec<&'static ShaderFile> =
+        vec![if width == 4 { &parts::element_4 } else { &parts::element_1 }];
     let (mut declarations, mut body) = (String::new(), String::new());
     // Bound tensors, and whether as whole elements. A tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
     for link in links {
         if link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_))) {
-            files.extend([&PHILOX, &UNITS]);
+            files.push(&parts::units);
         }
         files.push(link.pointwise.file);
         let arguments: Vec<String> = link
@@ -113,7 +107,7 @@ pub(crate) fn glue(
         body = format!("    var suspect = suspect_{kind}(value);\n{body}    watch_{kind}(suspect);\n");
     }
     let mut text = format!(
-        "{declarations}fn epilogue(at: u32, first: Element) -> Element {{\n    var value = first;\n{body}    return value;\n}}\n"
+        "{declarations}fn epilogue(at: u32, first: {element}) -> {element} {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
     if stored {
         let watch =
@@ -121,7 +115,7 @@ pub(crate) fn glue(
         let _ = write!(text, "fn stored(value: f32) -> f32 {{\n{watch}    return value;\n}}\n");
     }
     if watched != Watched::Nothing {
-        files.push(&WATCH);
+        files.push(&parts::watch);
     }
     (files, text, bound.into_iter().map(|(value, _)| Operand::Value(value)).collect())
 }
@@ -130,7 +124,7 @@ pub(crate) fn glue(
 pub(crate) fn iterations(links: &[EpilogueOp], width: usize) -> u64 {
     let draws = |link: &EpilogueOp| {
         let units = link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_)));
-        if units { width as u64 * PHILOX.iterations() } else { 0 }
+        if units { width as u64 * parts::philox.iterations() } else { 0 }
     };
     links.iter().map(|link| link.pointwise.file.iterations() + draws(link)).sum()
 }

@@ -152,7 +152,7 @@ impl<'p> LowerContext<'p> {
 
     /// Records a dispatch. `operands` come in the order of the kernel's binding numbers.
     /// `workgroups` are counted in one dimension; counts past the adapter's limit are folded into
-    /// the others, and `shared/group` finds the number again.
+    /// the others, and the part `group` finds the number again.
     pub fn dispatch(&mut self, kernel: Kernel, operands: &[Operand], workgroups: usize) {
         self.drafts.push(Draft {
             kernel,
@@ -206,8 +206,10 @@ impl<'p> LowerContext<'p> {
             (files, glue, bound) = epilogue::glue(&self.chain, width, watched, stored);
         }
         let mut operands: Vec<Operand> = operands.iter().cloned().chain(bound).collect();
-        let mut kernel =
-            kernel.epilogue_iterations(epilogue::iterations(&self.chain, width)).joined(&files, &glue);
+        let fills: &[&str] = if stored { &["epilogue", "stored"] } else { &["epilogue"] };
+        let mut kernel = kernel
+            .epilogue_iterations(epilogue::iterations(&self.chain, width))
+            .fill_written(fills, &files, glue);
         if let (Some(hook), false) = (self.hook, watched == Watched::Nothing) {
             operands.push(Operand::Count(hook.count));
             kernel = kernel.reporting(hook.least_bits);
@@ -233,7 +235,7 @@ impl<'p> LowerContext<'p> {
         width: usize,
     ) {
         let (files, glue, _) = epilogue::glue(&[], width, Watched::Nothing, false);
-        self.dispatch(kernel.joined(&files, &glue), operands, workgroups);
+        self.dispatch(kernel.fill_written(&["epilogue"], &files, glue), operands, workgroups);
     }
 
     /// Adds floating-point operations to the last dispatch, for benches and profiles.

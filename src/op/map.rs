@@ -3,13 +3,9 @@
 use super::{EpilogueOp, LowerContext};
 use crate::error::{Error, Result};
 use crate::op::occupancy::{ITEMS, LANES};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::TensorType;
 use std::sync::Arc;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static MAP: ShaderFile = shader_file!("map");
 
 impl LowerContext<'_> {
     /// Records an element-wise operator as a dispatch of its own.
@@ -31,7 +27,7 @@ impl LowerContext<'_> {
         self.chain.insert(0, own);
         let elements = self.output_type(0).shape.elements();
         let width = if elements.is_multiple_of(4) { 4 } else { 1 };
-        let kernel = Kernel::new(&[&GROUP, &MAP])
+        let kernel = Kernel::new(&kernels::map)
             .with("ELEMENTS", self.index(elements / width)?)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64)

@@ -6,16 +6,8 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::{self, LANES};
 use crate::op::{LowerContext, Operand, Operator};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static BEST: ShaderFile = shader_file!("shared/team_best");
-static ARGMAX: ShaderFile = shader_file!("argmax");
-static MERGE: ShaderFile = shader_file!("argmax_merge");
 
 /// The index (i32) of the largest element along an axis, or of the smallest; the first of equals. NaN
 /// counts as both, as in PyTorch. It has no gradient.
@@ -78,7 +70,7 @@ impl ArgMax {
             team = Team::of(part, inner, rows, usize::MAX, 1, 1);
         }
         let parts = terms.div_ceil(part);
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &BEST, &ARGMAX])
+        let kernel = Kernel::new(&kernels::argmax)
             .with("TEAM", team.lanes as u32)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)
@@ -93,7 +85,7 @@ impl ArgMax {
         if parts == 1 {
             return Ok(());
         }
-        let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, &BEST, &MERGE])
+        let kernel = Kernel::new(&kernels::argmax_merge)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)
             .with("INNER", cx.index(inner)?)

@@ -9,11 +9,8 @@ use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
-
-static ARITHMETIC: ShaderFile = shader_file!("shared/arithmetic");
 
 /// `f(lhs, rhs)`, element by element, both broadcast to a common shape of at most six dimensions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -95,7 +92,7 @@ impl Operator for Binary {
             Binary::Minimum => "smaller_of_two",
         };
         Some(Pointwise {
-            file: &ARITHMETIC,
+            file: &parts::arithmetic,
             function,
             index_map: index_map(inputs, &shape)?,
             numbers: vec![],
@@ -134,7 +131,7 @@ impl Operator for ExtremumGrad {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = index_map(inputs, &inputs[0].shape)?;
-        Some(Pointwise { file: &ARITHMETIC, function: self.name(), index_map, numbers: vec![] })
+        Some(Pointwise { file: &parts::arithmetic, function: self.name(), index_map, numbers: vec![] })
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

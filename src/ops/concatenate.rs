@@ -7,13 +7,9 @@ use crate::graph::{Graph, Value};
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::strided_copy::{SCALAR, VEC4};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
 use std::fmt::Write as _;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static CONCATENATE: ShaderFile = shader_file!("concatenate");
 
 /// Inputs of one dispatch: with the output as many as every adapter binds.
 const SOURCES: usize = 7;
@@ -108,7 +104,7 @@ impl Operator for Concatenate {
         let mut start = 0;
         for (chunk, runs) in runs.chunks(SOURCES).enumerate() {
             let columns: usize = runs.iter().sum();
-            let kernel = Kernel::new(&[&GROUP, &CONCATENATE])
+            let kernel = Kernel::new(&kernels::concatenate)
                 .with("ELEMENTS", cx.index(rows * columns)?)
                 .with("ITEMS", ITEMS as u32)
                 .iterations(ITEMS as u64)
@@ -116,7 +112,7 @@ impl Operator for Concatenate {
                 .with("ROW", cx.index(row)?)
                 .with("START", cx.index(start)?)
                 .with("COLUMNS", cx.index(columns)?)
-                .joined(&[], &pieces(runs));
+                .fill_written(&["piece"], &[], pieces(runs));
             let mut operands = vec![cx.output(0)];
             operands.extend((0..runs.len()).map(|i| cx.input(chunk * SOURCES + i)));
             cx.dispatch_epilogue(kernel, &operands, (rows * columns).div_ceil(LANES * ITEMS), width);

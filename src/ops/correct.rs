@@ -8,15 +8,8 @@ use super::softmax::team;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
 use crate::op::{LowerContext, Operator};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static CORRECT: ShaderFile = shader_file!("correct");
-static PARTS_FILE: ShaderFile = shader_file!("correct_parts");
-static SUM: ShaderFile = shader_file!("correct_sum");
 
 /// Invocations of the workgroup that counts, and of those that count parts.
 const LANES: usize = 256;
@@ -53,7 +46,7 @@ impl Operator for CorrectPredictions {
         if !fits(iterations) {
             return lower_long(cx, rows);
         }
-        let kernel = Kernel::new(&[&IS_NAN, &CORRECT])
+        let kernel = Kernel::new(&kernels::correct)
             .with("ROWS", cx.index(rows)?)
             .with("CLASSES", cx.index(classes)?)
             .with("TEAM", team as u32)
@@ -75,13 +68,13 @@ fn lower_long(cx: &mut LowerContext<'_>, rows: usize) -> Result<()> {
     let part_rows = CUT_TERMS * PART_LANES;
     let parts = rows.div_ceil(part_rows);
     let counts = cx.temporary(parts);
-    let kernel = Kernel::new(&[&GROUP, &PARTS_FILE])
+    let kernel = Kernel::new(&kernels::correct_parts)
         .with("ROWS", cx.index(rows)?)
         .with("PARTS", cx.index(parts)?)
         .with("PART_ROWS", cx.index(part_rows)?)
         .iterations(shared(part_rows.min(rows), PART_LANES) + tree(PART_LANES));
     cx.dispatch(kernel, &[indices, cx.input(1), counts.clone()], parts);
-    let kernel = Kernel::new(&[&SUM])
+    let kernel = Kernel::new(&kernels::correct_sum)
         .with("PARTS", cx.index(parts)?)
         .iterations(shared(parts, PART_LANES) + tree(PART_LANES));
     cx.dispatch(kernel, &[counts, cx.output(0)], 1);

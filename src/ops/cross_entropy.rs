@@ -13,26 +13,8 @@ use crate::graph::{Graph, Ignored, LabelRange, Value};
 use crate::op::occupancy;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static LOG1P: ShaderFile = shader_file!("shared/log1p");
-static LABEL: ShaderFile = shader_file!("shared/label");
-static LABEL_ROWS: ShaderFile = shader_file!("shared/label_rows");
-static CLASS_WEIGHT: ShaderFile = shader_file!("shared/class_weight");
-static CLASS_WEIGHT_NONE: ShaderFile = shader_file!("shared/class_weight_none");
-static MEAN_LOSS: ShaderFile = shader_file!("shared/mean_loss");
-static WHOLE_FILE: ShaderFile = shader_file!("cross_entropy");
-static ROWS_FILE: ShaderFile = shader_file!("cross_entropy_rows");
-static PARTS_FILE: ShaderFile = shader_file!("cross_entropy_parts");
-static MEAN: ShaderFile = shader_file!("cross_entropy_mean");
-static GRAD: ShaderFile = shader_file!("cross_entropy_grad");
-static ROW_LOSS: ShaderFile = shader_file!("shared/row_loss");
-static WITH_GRAD: ShaderFile = shader_file!("cross_entropy_with_grad");
 
 const WHOLE: Variant = Variant::new("whole");
 const ROWS: Variant = Variant::new("rows");
@@ -155,13 +137,12 @@ impl CrossEntropy {
             .with("IGNORED", self.ignore_index))
     }
 
-    /// A kernel in which teams share rows and go over them `passes` times more than to sum them up, with `files` of
-    /// its own, and its number of workgroups; `None` for rows that are too long. `weighted` says whether there are
+    /// A kernel in which teams share rows and go over them `passes` times more than to sum them up, and its number of workgroups; `None` for rows that are too long. `weighted` says whether there are
     /// weights for the classes.
     fn kernel(
         self,
         cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
+        main: &'static ShaderFile,
         weighted: bool,
         passes: u64,
     ) -> Result<Option<(Kernel, usize)>> {
@@ -175,10 +156,8 @@ impl CrossEntropy {
         if !fits(team.iterations) {
             return Ok(None);
         }
-        let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
-        let all: Vec<_> =
-            [&GROUP, &TEAM, &IS_NAN, &LABEL, &LABEL_ROWS, weight].iter().chain(files).copied().collect();
-        let kernel = self.shaped(cx, Kernel::new(&all))?;
+        let weight: Option<&'static ShaderFile> = weighted.then_some(&parts::class_weight);
+        let kernel = self.shaped(cx, Kernel::new(main).fill_all(weight))?;
         let kernel = kernel.with("TEAM", team.lanes as u32).iterations(team.iterations);
         Ok(Some((kernel, rows.div_ceil(64 / team.lanes))))
     }
@@ -207,7 +186,7 @@ impl CrossEntropy {
         if rows > 4 * PART_ROWS {
             let parts = rows.div_ceil(PART_ROWS);
             let sums = [cx.temporary(parts), cx.temporary(parts)];
-            let kernel = Kernel::new(&[&GROUP, &TEAM, &PARTS_FILE])
+            let kernel = Kernel::new(&kernels::cross_entropy_parts)
                 .with("TEAM", 64u32)
                 .with("ROWS", cx.index(rows)?)
                 .with("PARTS", cx.index(parts)?)
@@ -216,7 +195,7 @@ impl CrossEntropy {
             cx.dispatch(kernel, &[&operands[..], &sums].concat(), parts);
             (operands, count) = (sums, parts);
         }
-        let kernel = Kernel::new(&[&MEAN_LOSS, &MEAN])
+        let kernel = Kernel::new(&kernels::cross_entropy_mean)
             .with("ROWS", cx.index(count)?)
             .with("MEAN", self.reduction == Reduction::Mean)
             .iterations(stretched(shared(count, WHOLE_LANES), STRETCH) + tree(WHOLE_LANES));
@@ -336,7 +315,7 @@ impl Operator for CrossEntropy {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == WHOLE {
-            let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WHOLE_FILE]);
+            let kernel = Kernel::new(&kernels::cross_entropy);
             let kernel = self.labelled(cx, kernel, 2)?;
             let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
             cx.dispatch(kernel, &operands, 1);
@@ -344,7 +323,7 @@ impl Operator for CrossEntropy {
         }
         let weight = (cx.inputs() > 2).then(|| cx.input(2));
         let rows = cx.input_type(1).shape.elements();
-        let kernel = self.kernel(cx, &[&LOG1P, &ROWS_FILE], weight.is_some(), 0)?;
+        let kernel = self.kernel(cx, &kernels::cross_entropy_rows, weight.is_some(), 0)?;
         let losses = if self.reduction == Reduction::None { cx.output(0) } else { cx.temporary(rows) };
         let weights = cx.temporary(rows);
         if let Some((kernel, groups)) = kernel {
@@ -408,7 +387,9 @@ impl Operator for CrossEntropyGrad {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let weight = (cx.inputs() > 4).then(|| cx.input(4));
-        let Some((kernel, groups)) = self.forward.kernel(cx, &[&GRAD], weight.is_some(), 1)? else {
+        let Some((kernel, groups)) =
+            self.forward.kernel(cx, &kernels::cross_entropy_grad, weight.is_some(), 1)?
+        else {
             return self.forward.lower_long_grad(cx, weight);
         };
         let kernel = kernel
@@ -464,7 +445,7 @@ impl Operator for CrossEntropyWithGrad {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let kernel = Kernel::new(&[&IS_NAN, &LOG1P, &LABEL, &MEAN_LOSS, &ROW_LOSS, &WITH_GRAD]);
+        let kernel = Kernel::new(&kernels::cross_entropy_with_grad);
         let kernel = self.forward.labelled(cx, kernel, 5)?;
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1), cx.input(2), cx.output(2)];
         cx.dispatch(kernel, &operands, 1);

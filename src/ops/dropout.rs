@@ -7,12 +7,9 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mode, Source, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise, Units};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 use std::any::Any;
-
-static DROPOUT: ShaderFile = shader_file!("shared/dropout");
 
 /// Each unit is kept with probability `keep`, then divided by it, or else becomes 0 (Srivastava et al.,
 /// "Dropout", 2014, in the form that leaves evaluation alone). Its gradient is the same operator on the
@@ -105,7 +102,7 @@ impl Operator for Dropout {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         Some(Pointwise {
-            file: &DROPOUT,
+            file: &parts::dropout,
             function: "dropout",
             index_map: vec![IndexMap::Same, self.units(&inputs[0].shape)],
             numbers: vec![self.scale()],
@@ -144,7 +141,7 @@ impl Operator for DropoutMask {
 
     fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
         Some(Pointwise {
-            file: &DROPOUT,
+            file: &parts::dropout,
             function: "dropout_mask",
             index_map: vec![self.dropout.units(&self.shape)],
             numbers: vec![],

@@ -1,17 +1,12 @@
 //! Shapes that broadcast, the sum over broadcast dimensions, and a plain copy. What broadcasts stands in
 //! `arithmetic`.
 
+use super::pack::pack;
 use super::reduction;
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static COPY: ShaderFile = shader_file!("copy");
 
 /// Dimensions that the kernels index with; shapes of fewer are padded with ones.
 pub(super) const RANK: usize = 6;
@@ -87,9 +82,9 @@ impl Operator for Copy {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
-        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let (width, pack) = pack(elements);
         let packs = elements / width;
-        let kernel = Kernel::new(&[&GROUP, pack, &COPY]).with("PACKS", cx.index(packs)?);
+        let kernel = Kernel::new(&kernels::copy).fill(pack).with("PACKS", cx.index(packs)?);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch(kernel, &operands, packs.div_ceil(64));
         Ok(())

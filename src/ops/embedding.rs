@@ -10,19 +10,8 @@ use crate::op::{
 };
 use crate::ops::serial;
 use crate::ops::strided_copy::{SCALAR, VEC4};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{DType, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static FORWARD: ShaderFile = shader_file!("embedding");
-static FILL: ShaderFile = shader_file!("fill");
-static LINKS: ShaderFile = shader_file!("embedding_links");
-static GRAD: ShaderFile = shader_file!("embedding_grad");
-static SORT: ShaderFile = shader_file!("embedding_sort");
-static MERGE: ShaderFile = shader_file!("embedding_merge");
-static SORTED_FILE: ShaderFile = shader_file!("shared/line_sorted");
-static GRAD_SORTED: ShaderFile = shader_file!("embedding_grad_sorted");
 
 /// Positions that are sorted by comparing each with each, and sorted runs that are merged at a time.
 const RUN: usize = 256;
@@ -99,7 +88,7 @@ impl Operator for Embedding {
         let width = if cx.variant() == VEC4 { 4 } else { 1 };
         let shape = &cx.input_type(0).shape;
         let elements = cx.output_type(0).shape.elements() / width;
-        let kernel = Kernel::new(&[&GROUP, &FORWARD])
+        let kernel = Kernel::new(&kernels::embedding)
             .iterations(ITEMS as u64)
             .epilogue_calls(ITEMS as u64)
             .with("ELEMENTS", cx.index(elements)?)
@@ -146,13 +135,13 @@ impl EmbeddingGrad {
         let count = cx.index(positions)?;
         cx.index(2 * positions)?;
         let mut order = cx.temporary(2 * positions);
-        let kernel = Kernel::new(&[&GROUP, &SORT]).with("POSITIONS", count).with("RUN", RUN as u32);
+        let kernel = Kernel::new(&kernels::embedding_sort).with("POSITIONS", count).with("RUN", RUN as u32);
         let operands = [cx.input(0), order.clone()];
         cx.dispatch(kernel.iterations(positions.min(RUN) as u64), &operands, positions.div_ceil(LANES));
         let mut other = (positions > RUN).then(|| cx.temporary(2 * positions));
         let mut run = RUN;
         while let Some(merged) = other.filter(|_| run < positions) {
-            let kernel = Kernel::new(&[&GROUP, &MERGE])
+            let kernel = Kernel::new(&kernels::embedding_merge)
                 .with("POSITIONS", count)
                 .with("RUN", cx.index(run)?)
                 .with("WAYS", WAYS as u32)
@@ -173,9 +162,9 @@ impl EmbeddingGrad {
         let lines = Lines { lines: 1, length: positions, plane: features / width, width };
         let order = Self::lower_order(cx, positions)?;
         let elements = [cx.input(1), order];
-        let sums = lines.block_sums(cx, &SORTED_FILE, &elements)?;
+        let sums = lines.block_sums(cx, &parts::line_sorted, &elements)?;
         let kernel = lines
-            .kernel(cx, &SORTED_FILE, &GRAD_SORTED)?
+            .kernel(cx, &kernels::embedding_grad_sorted)?
             .with("ROWS", cx.index(self.rows)?)
             .with("IGNORED", cx.index(self.ignored())?)
             .with("STEPS", halvings(positions))
@@ -232,12 +221,12 @@ impl Operator for EmbeddingGrad {
         let (rows, count) = (cx.index(self.rows)?, cx.index(positions)?);
         let (heads, next) = (cx.temporary(self.rows), cx.temporary(positions));
         let sized = |kernel: Kernel| kernel.with("ROWS", rows).with("POSITIONS", count);
-        let kernel = Kernel::new(&[&GROUP, &FILL]).with("ELEMENTS", rows).with("VALUE", count);
+        let kernel = Kernel::new(&kernels::fill).with("ELEMENTS", rows).with("VALUE", count);
         cx.dispatch(kernel, std::slice::from_ref(&heads), self.rows.div_ceil(LANES));
-        let kernel = sized(Kernel::new(&[&GROUP, &LINKS])).iterations(positions as u64);
+        let kernel = sized(Kernel::new(&kernels::embedding_links)).iterations(positions as u64);
         let operands = [cx.input(0), heads.clone(), next.clone()];
         cx.dispatch(kernel, &operands, positions.div_ceil(LANES));
-        let kernel = sized(Kernel::new(&[&GROUP, &GRAD]))
+        let kernel = sized(Kernel::new(&kernels::embedding_grad))
             .with("COLUMNS", cx.index(columns)?)
             .with("IGNORED", cx.index(self.ignored())?)
             .iterations(list_iterations(positions));

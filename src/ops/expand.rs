@@ -4,11 +4,8 @@ use super::elementwise::{SumTo, broadcast};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
-
-static REPEATED: ShaderFile = shader_file!("shared/repeated");
 
 /// The input broadcast to a shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,7 +43,7 @@ impl Operator for Expand {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::of(&inputs[0].shape, &self.shape)?];
-        Some(Pointwise { file: &REPEATED, function: "repeated", index_map, numbers: vec![] })
+        Some(Pointwise { file: &parts::repeated, function: "repeated", index_map, numbers: vec![] })
     }
 }
 

@@ -1,31 +1,14 @@
 //! The matrix-product kernels that matmul and every convolution pass are made of.
 //!
-//! A kernel is a body (how the product is tiled) joined with loaders for the two operands, a store
-//! and a bias; see `shaders/shared/gemm_shape.wgsl`. This file puts them together and
-//! decides about splitting the sum. What the operands mean is the operators' business.
+//! A kernel is a tiling whose holes are filled with loaders for the two operands, a store and a bias; see
+//! `shaders/parts/gemm/`. This file puts them together and decides about splitting the sum. What the operands
+//! mean is the operators' business.
 
 use super::loops::{shared, tree};
 use crate::error::Result;
 use crate::op::occupancy;
 use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Preference, Variant};
-use crate::shader::{Constant, Kernel, ShaderFile};
-use crate::shader_file;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SHAPE: ShaderFile = shader_file!("shared/gemm_shape");
-static PRODUCT_FILE: ShaderFile = shader_file!("shared/gemm_product");
-static SPREAD_ROWS: ShaderFile = shader_file!("shared/gemm_spread_rows");
-static SPREAD_COLUMNS: ShaderFile = shader_file!("shared/gemm_spread_columns");
-static STORE_BLOCK: ShaderFile = shader_file!("shared/gemm_store");
-static TILED_FILE: ShaderFile = shader_file!("gemm_tiled");
-static REGISTER_FILE: ShaderFile = shader_file!("gemm_register");
-static SUBGROUP_FILE: ShaderFile = shader_file!("gemm_subgroup");
-static VECTOR_FILE: ShaderFile = shader_file!("gemm_vector");
-static SPLIT_STORE: ShaderFile = shader_file!("split_store");
-static SUM_SPLITS: ShaderFile = shader_file!("sum_splits");
-static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
-static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
-static BIAS_COLUMNS: ShaderFile = shader_file!("shared/gemm_bias_columns");
+use crate::shader::{Constant, Kernel, ShaderFile, kernels, parts};
 
 pub(crate) const TILED: Variant = Variant::new("tiled");
 pub(crate) const REGISTER: Variant = Variant::new("register");
@@ -88,7 +71,7 @@ impl Tiling {
         match self {
             Tiling::Tiled => {
                 let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };
-                Layout { rows: 64, columns: 64, part: Loader::new(&TILED_FILE), loops }
+                Layout { rows: 64, columns: 64, main: Loader::new(&kernels::gemm_tiled), loops }
             }
             Tiling::Register => {
                 // 128 sums and the operands are more registers than a GPU gives an invocation.
@@ -96,19 +79,21 @@ impl Tiling {
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
                 let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
-                let part = Loader::new(&REGISTER_FILE)
+                let main = Loader::new(&kernels::gemm_register)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
                     .with("COLUMNS", columns as u32);
                 let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
-                Layout { rows: 8 * lanes_m, columns: columns * lanes_n, part, loops }
+                Layout { rows: 8 * lanes_m, columns: columns * lanes_n, main, loops }
             }
             Tiling::Subgroup => {
                 // 32 rows are 128 registers an invocation: on a processor they lie in its cache.
                 let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
-                let part = Loader::new(&SUBGROUP_FILE).with("ROWS", rows as u32).with("LANES", lanes as u32);
+                let main = Loader::new(&kernels::gemm_subgroup)
+                    .with("ROWS", rows as u32)
+                    .with("LANES", lanes as u32);
                 let eights = rows as u64 / 8;
                 let loops = Loops {
                     step: 4,
@@ -116,28 +101,28 @@ impl Tiling {
                     other: eights + eights * (9 + eights),
                     stores: 4 * rows,
                 };
-                Layout { rows, columns: 4 * lanes, part, loops }
+                Layout { rows, columns: 4 * lanes, main, loops }
             }
             Tiling::Vector => {
                 let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
                 let lanes_m = m.div_ceil(4).next_power_of_two().min(8 / lanes_n);
                 let lanes_k = 64 / (lanes_m * lanes_n);
-                let part = Loader::new(&VECTOR_FILE)
+                let main = Loader::new(&kernels::gemm_vector)
                     .with("LANES_K", lanes_k as u32)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32);
                 let loops = Loops { step: 4 * lanes_k, inner: 1, other: tree(lanes_k), stores: 16 };
-                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, part, loops }
+                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, main, loops }
             }
         }
     }
 }
 
-/// The part of the result that a workgroup makes, the body's file with its constants, and its loops.
+/// The part of the result that a workgroup makes, the tiling's file with its constants, and its loops.
 struct Layout {
     rows: usize,
     columns: usize,
-    part: Loader,
+    main: Loader,
     loops: Loops,
 }
 
@@ -174,17 +159,17 @@ struct Grid {
 /// Parts of a split sum that one invocation adds up at most.
 const MOST_PARTS: usize = 512;
 
-/// A WGSL file that supplies one of the body's holes, with its constants.
+/// A WGSL file with its constants: a tiling, or what fills one of its holes.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
-    files: Vec<&'static ShaderFile>,
+    pub file: &'static ShaderFile,
     constants: Vec<(&'static str, Constant)>,
     by_column: bool,
 }
 
 impl Loader {
     pub fn new(file: &'static ShaderFile) -> Loader {
-        Loader { files: vec![file], constants: Vec::new(), by_column: false }
+        Loader { file, constants: Vec::new(), by_column: false }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Loader {
@@ -198,25 +183,20 @@ impl Loader {
         self
     }
 
-    /// Adds a file that builds on the others.
-    pub fn and(mut self, file: &'static ShaderFile) -> Loader {
-        self.files.push(file);
+    /// Stands for a file that uses this one.
+    pub fn used_by(mut self, file: &'static ShaderFile) -> Loader {
+        self.file = file;
         self
     }
 
-    /// Adds a file before the others.
-    fn after(mut self, file: &'static ShaderFile) -> Loader {
-        self.files.insert(0, file);
-        self
-    }
-
-    pub fn files(&self) -> &[&'static ShaderFile] {
-        &self.files
-    }
-
-    /// Sets this part's constants in a kernel that has its files.
+    /// Sets the constants in a kernel that has the file.
     pub fn set(&self, kernel: Kernel) -> Kernel {
         self.constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value))
+    }
+
+    /// Fills a hole of the kernel.
+    fn fill(&self, kernel: Kernel) -> Kernel {
+        self.set(kernel.fill(self.file))
     }
 }
 
@@ -248,7 +228,7 @@ pub(crate) struct Gemm {
     pub lhs: Loader,
     pub rhs: Loader,
     pub store: Store,
-    /// Files and constants that several parts use, such as a convolution's shape.
+    /// A part that others may use, with its constants, such as a convolution's shape.
     pub common: Option<Loader>,
     pub bias: Bias,
     /// What `store` binds besides the result.
@@ -270,35 +250,22 @@ impl Gemm {
             grid = self.grid(Tiling::Register, cx.caps());
         }
         let Grid { body, layout, tiles, splits, k_per_split } = grid;
-        let Layout { part: mut body_part, loops, .. } = layout;
-        if body == Tiling::Subgroup {
-            body_part = body_part.after(if self.lhs.by_column { &SPREAD_COLUMNS } else { &SPREAD_ROWS });
-        }
-
-        let shape = self.shape(cx, splits, k_per_split)?;
-        let plain = Loader::new(&BIAS_NONE);
-        let (bias_loader, bias) = self.bias();
+        let Layout { main, loops, .. } = layout;
         let whole = splits == 1;
-        let split_store = Loader::new(&SPLIT_STORE);
-        let (store, first_bias) =
-            if whole { (&self.store.part, &bias_loader) } else { (&split_store, &plain) };
-        let (product, block) = (Loader::new(&PRODUCT_FILE), Loader::new(&STORE_BLOCK));
-        let parts = [
-            Some(first_bias),
-            Some(store),
-            Some(&product),
-            Some(&block),
-            Some(&self.lhs),
-            Some(&self.rhs),
-            Some(&body_part),
-        ];
-        let kernel = join(&shape, self.common.as_ref(), &parts)
+        let mut kernel = self.rhs.fill(self.lhs.fill(self.kernel(cx, &main, splits, k_per_split, whole)?));
+        if body == Tiling::Subgroup {
+            let columns = self.lhs.by_column;
+            kernel =
+                kernel.fill(if columns { &parts::gemm_spread_columns } else { &parts::gemm_spread_rows });
+        }
+        let kernel = self
+            .set_common(kernel)
             .iterations(loops.iterations(k_per_split.min(self.k)))
             .epilogue_calls((loops.stores / self.store.width) as u64);
         let flops = 2 * (self.m * self.n * self.k * self.batches) as u64;
         if whole {
             let mut operands = vec![lhs, rhs, result];
-            operands.extend(bias);
+            operands.extend(self.bias().map(|(_, bias)| bias));
             operands.extend(self.second_result.clone());
             cx.dispatch_epilogue(kernel, &operands, tiles * self.batches, self.store.width);
             cx.flops(flops);
@@ -344,49 +311,61 @@ impl Gemm {
             let each = splits.isqrt().min(MOST_PARTS);
             let groups = splits.div_ceil(each);
             let fewer = self.parts(cx, groups)?;
-            let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
-            let sum = Loader::new(&SUM_SPLITS).with("EACH", cx.index(each)?);
-            let (plain, store) = (Loader::new(&BIAS_NONE), Loader::new(&SPLIT_STORE));
-            let kernel = join(&shape, None, &[Some(&plain), Some(&store), Some(&sum)]);
+            let sum = Loader::new(&kernels::sum_splits).with("EACH", cx.index(each)?);
+            let kernel = self.kernel(cx, &sum, splits, self.k.div_ceil(splits), false)?;
             let operands = [parts, fewer.clone()];
             cx.dispatch(kernel.iterations(each as u64), &operands, workgroups(groups));
             (splits, parts) = (groups, fewer);
         }
-        let shape = self.shape(cx, splits, self.k.div_ceil(splits))?;
-        let (bias_loader, bias) = self.bias();
-        let sum = Loader::new(&SUM_SPLITS).with("EACH", cx.index(splits)?);
-        let kernel =
-            join(&shape, self.common.as_ref(), &[Some(&bias_loader), Some(&self.store.part), Some(&sum)])
-                .iterations(splits as u64)
-                .epilogue_calls((4 / self.store.width) as u64);
+        let sum = Loader::new(&kernels::sum_splits).with("EACH", cx.index(splits)?);
+        let kernel = self
+            .set_common(self.kernel(cx, &sum, splits, self.k.div_ceil(splits), true)?)
+            .iterations(splits as u64)
+            .epilogue_calls((4 / self.store.width) as u64);
         let mut operands = vec![parts, result];
-        operands.extend(bias);
+        operands.extend(self.bias().map(|(_, bias)| bias));
         operands.extend(self.second_result.clone());
         cx.dispatch_epilogue(kernel, &operands, workgroups(1), self.store.width);
         Ok(())
     }
 
-    fn shape(
+    /// A kernel that stores the result if it is the last one, and parts of it otherwise.
+    fn kernel(
         &self,
         cx: &LowerContext<'_>,
+        main: &Loader,
         splits: usize,
         k_per_split: usize,
-    ) -> Result<[(&'static str, u32); 6]> {
-        Ok([
-            ("M", cx.index(self.m)?),
-            ("N", cx.index(self.n)?),
-            ("K", cx.index(self.k)?),
-            ("BATCHES", cx.index(self.batches)?),
-            ("SPLITS", cx.index(splits)?),
-            ("K_PER_SPLIT", cx.index(k_per_split)?),
-        ])
+        last: bool,
+    ) -> Result<Kernel> {
+        let kernel = main
+            .set(Kernel::new(main.file))
+            .with("M", cx.index(self.m)?)
+            .with("N", cx.index(self.n)?)
+            .with("K", cx.index(self.k)?)
+            .with("BATCHES", cx.index(self.batches)?)
+            .with("SPLITS", cx.index(splits)?)
+            .with("K_PER_SPLIT", cx.index(k_per_split)?);
+        if !last {
+            return Ok(kernel.fill(&parts::split_store));
+        }
+        Ok(self.store.part.fill(kernel).fill_all(self.bias().map(|(file, _)| file)))
     }
 
-    fn bias(&self) -> (Loader, Option<Operand>) {
+    /// Sets the constants of the common part where a file of the kernel uses it.
+    fn set_common(&self, kernel: Kernel) -> Kernel {
+        match &self.common {
+            Some(common) if kernel.has(common.file) => common.set(kernel),
+            _ => kernel,
+        }
+    }
+
+    /// The file that adds the bias, and what it binds.
+    fn bias(&self) -> Option<(&'static ShaderFile, Operand)> {
         match &self.bias {
-            Bias::None => (Loader::new(&BIAS_NONE), None),
-            Bias::Rows(bias) => (Loader::new(&BIAS_ROWS), Some(bias.clone())),
-            Bias::Columns(bias) => (Loader::new(&BIAS_COLUMNS), Some(bias.clone())),
+            Bias::None => None,
+            Bias::Rows(bias) => Some((&parts::gemm_bias_rows, bias.clone())),
+            Bias::Columns(bias) => Some((&parts::gemm_bias_columns, bias.clone())),
         }
     }
 }
@@ -396,15 +375,4 @@ impl Gemm {
 fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
     let (wanted, least_k) = occupancy::product(kind);
     (wanted / tiles.max(1)).clamp(1, (k / least_k).max(1))
-}
-
-fn join(shape: &[(&'static str, u32)], common: Option<&Loader>, parts: &[Option<&Loader>]) -> Kernel {
-    let parts: Vec<&Loader> = std::iter::once(common).chain(parts.iter().copied()).flatten().collect();
-    let mut files: Vec<&'static ShaderFile> = vec![&GROUP, &SHAPE];
-    files.extend(parts.iter().flat_map(|p| p.files.iter().copied()));
-    let mut kernel = Kernel::new(&files);
-    for &(name, value) in shape {
-        kernel = kernel.with(name, value);
-    }
-    parts.iter().fold(kernel, |kernel, part| part.set(kernel))
 }

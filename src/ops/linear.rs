@@ -7,14 +7,8 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::serial;
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
-
-static RHS_ONES: ShaderFile = shader_file!("linear_grad_rhs");
-static RHS_ONES_ANY: ShaderFile = shader_file!("linear_grad_rhs_any");
-static STORE_ONES: ShaderFile = shader_file!("linear_grad_store_vec4");
-static STORE_ONES_ANY: ShaderFile = shader_file!("linear_grad_store");
 
 /// `x W^T + b`: x is (batch, in), the weight (out, in) as PyTorch has it, the bias (out).
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -149,9 +143,9 @@ impl Operator for LinearGradWeight {
         let (batch, out) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
         let inputs = cx.input_type(1).shape[1];
         let (rhs, store, width) = if inputs.is_multiple_of(4) {
-            (&RHS_ONES, &STORE_ONES, 4)
+            (&parts::linear_grad_rhs, &parts::linear_grad_store_vec4, 4)
         } else {
-            (&RHS_ONES_ANY, &STORE_ONES_ANY, 1)
+            (&parts::linear_grad_rhs_any, &parts::linear_grad_store, 1)
         };
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),

@@ -2,25 +2,15 @@
 //! channels.
 
 use super::batch_norm::flat;
-use super::range_sum::{self, Lines};
+use super::pack::pack;
+use super::range_sum::Lines;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
-
-static FORWARD: ShaderFile = shader_file!("local_response_norm");
-static GROUP: ShaderFile = shader_file!("shared/group");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static TERMS: ShaderFile = shader_file!("local_response_norm_terms");
-static GRAD: ShaderFile = shader_file!("local_response_norm_grad");
-static SQUARES: ShaderFile = shader_file!("shared/line_squares");
-static WIDE_FILE: ShaderFile = shader_file!("local_response_norm_wide");
-static GRAD_WIDE: ShaderFile = shader_file!("local_response_norm_grad_wide");
 
 const WIDE: Variant = Variant::new("wide");
 
@@ -76,7 +66,7 @@ impl LocalResponseNorm {
     /// The kernel over all packs of the first input, with its workgroups and elements in a pack.
     fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
         let shape = &cx.input_type(0).shape;
-        let (kernel, groups, width) = flat(cx, shape, &[main])?;
+        let (kernel, groups, width) = flat(cx, shape, main)?;
         let kernel = kernel.iterations(self.iterations(shape)).epilogue_calls(ITEMS);
         Ok((self.set(cx, kernel)?, groups, width))
     }
@@ -116,7 +106,7 @@ impl LocalResponseNorm {
         let lines = Lines { lines: shape[0], length: shape[1], plane: plane / width, width };
         let sums = lines.block_sums(cx, elements, std::slice::from_ref(line))?;
         let packs = shape.elements() / width;
-        let kernel = lines.kernel(cx, elements, main)?.with("PACKS", cx.index(packs)?);
+        let kernel = lines.kernel(cx, main)?.with("PACKS", cx.index(packs)?);
         Ok((self.set(cx, kernel)?, packs.div_ceil(LANES), width, sums))
     }
 }
@@ -153,12 +143,13 @@ impl Operator for LocalResponseNorm {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == WIDE {
             let x = cx.input(0);
-            let (kernel, groups, width, [blocks, above]) = self.lower_wide(cx, &SQUARES, &x, &WIDE_FILE)?;
+            let (kernel, groups, width, [blocks, above]) =
+                self.lower_wide(cx, &parts::line_squares, &x, &kernels::local_response_norm_wide)?;
             let operands = [x.clone(), cx.output(0), cx.output(1), x, blocks, above];
             cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
             return Ok(());
         }
-        let (kernel, groups, width) = self.kernel(cx, &FORWARD)?;
+        let (kernel, groups, width) = self.kernel(cx, &kernels::local_response_norm)?;
         let operands = [cx.input(0), cx.output(0), cx.output(1)];
         cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
         Ok(())
@@ -206,22 +197,24 @@ impl Operator for LocalResponseNormGrad {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
-        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let (width, pack) = pack(elements);
         let packs = elements / width;
         let terms = cx.temporary(elements);
-        let kernel =
-            Kernel::new(&[&GROUP, pack, &TERMS]).with("PACKS", cx.index(packs)?).with("BETA", self.0.beta);
+        let kernel = Kernel::new(&kernels::local_response_norm_terms)
+            .fill(pack)
+            .with("PACKS", cx.index(packs)?)
+            .with("BETA", self.0.beta);
         let kernel = kernel.iterations(ITEMS);
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms.clone()];
         cx.dispatch(kernel, &operands, packs.div_ceil(256));
         if cx.variant() == WIDE {
             let (kernel, groups, width, [blocks, above]) =
-                self.0.lower_wide(cx, &range_sum::PLAIN, &terms, &GRAD_WIDE)?;
+                self.0.lower_wide(cx, &parts::line_plain, &terms, &kernels::local_response_norm_grad_wide)?;
             let operands = [cx.input(0), cx.input(1), cx.input(2), terms, blocks, above, cx.output(0)];
             cx.dispatch_epilogue(kernel, &operands, groups, width);
             return Ok(());
         }
-        let (kernel, groups, width) = self.0.kernel(cx, &GRAD)?;
+        let (kernel, groups, width) = self.0.kernel(cx, &kernels::local_response_norm_grad)?;
         let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
         cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())

@@ -2,7 +2,7 @@
 //! Kullback-Leibler divergence. Those of class labels are in `cross_entropy`, those made of other operators in
 //! `row_loss`.
 //!
-//! Each is a function of one element (`shaders/shared/element_loss.wgsl`). Reduced, it is added up by a kernel that
+//! Each is a function of one element (`shaders/parts/elementwise/element_loss.wgsl`). Reduced, it is added up by a kernel that
 //! calls it on the way, so that no tensor of losses is written.
 
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
@@ -13,17 +13,9 @@ use crate::op::{
     AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise, Variant,
 };
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::sync::Arc;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static FUNCTIONS: ShaderFile = shader_file!("shared/element_loss");
-static SUM: ShaderFile = shader_file!("sum_epilogue");
 
 /// Loads for each invocation that make a further part worth while.
 const WORTH: usize = 64;
@@ -174,7 +166,12 @@ impl Loss {
         let index_map: Option<Vec<IndexMap>> =
             inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect();
         let function = self.element.function(0, inputs.len());
-        Some(Pointwise { file: &FUNCTIONS, function, index_map: index_map?, numbers: self.element.numbers() })
+        Some(Pointwise {
+            file: &parts::element_loss,
+            function,
+            index_map: index_map?,
+            numbers: self.element.numbers(),
+        })
     }
 }
 
@@ -205,7 +202,7 @@ fn lower_sum(
     let (parts, each) = parts(elements / width, cx.caps().kind);
     let last = parts == 1;
     let result = if last { cx.output(0) } else { cx.temporary(parts) };
-    let kernel = Kernel::new(&[&GROUP, &TEAM, if width == 4 { &PACK_4 } else { &PACK_1 }, &SUM])
+    let kernel = Kernel::new(&kernels::sum_epilogue)
         .with("TEAM", LANES as u32)
         .with("ELEMENTS", cx.index(elements / width)?)
         .with("PARTS", cx.index(parts)?)
@@ -315,7 +312,7 @@ impl Operator for LossGrad {
         let mut numbers = self.forward.element.numbers();
         numbers.push(self.forward.scale(shape));
         let function = self.forward.element.function(which, inputs.len() - 1);
-        Some(Pointwise { file: &FUNCTIONS, function, index_map: index_map?, numbers })
+        Some(Pointwise { file: &parts::element_loss, function, index_map: index_map?, numbers })
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -5,42 +5,33 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::serial;
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
-
-static LHS_ROWS: ShaderFile = shader_file!("matmul_lhs_rows");
-static LHS_COLUMNS: ShaderFile = shader_file!("matmul_lhs_columns");
-static LHS_ANY: ShaderFile = shader_file!("matmul_lhs_any");
-static RHS_ROWS: ShaderFile = shader_file!("matmul_rhs_rows");
-static RHS_COLUMNS: ShaderFile = shader_file!("matmul_rhs_columns");
-static RHS_ANY: ShaderFile = shader_file!("matmul_rhs_any");
-static STORE: ShaderFile = shader_file!("matmul_store");
-static STORE_VEC4: ShaderFile = shader_file!("matmul_store_vec4");
 
 /// Loads A, stored (m x k), or (k x m) where `transposed`, batch after batch.
 pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Loader {
     match transposed {
-        false if k.is_multiple_of(4) => Loader::new(&LHS_ROWS),
-        true if m.is_multiple_of(4) => Loader::new(&LHS_COLUMNS).by_column(),
-        false => Loader::new(&LHS_ANY).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
-        true => Loader::new(&LHS_ANY).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
+        false if k.is_multiple_of(4) => Loader::new(&parts::matmul_lhs_rows),
+        true if m.is_multiple_of(4) => Loader::new(&parts::matmul_lhs_columns).by_column(),
+        false => Loader::new(&parts::matmul_lhs_any).with("LHS_ROW", k).with("LHS_COLUMN", 1u32),
+        true => Loader::new(&parts::matmul_lhs_any).with("LHS_ROW", 1u32).with("LHS_COLUMN", m),
     }
 }
 
 /// Loads B, stored (k x n), or (n x k) where `transposed`, batch after batch.
 pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Loader {
     match transposed {
-        false if n.is_multiple_of(4) => Loader::new(&RHS_ROWS),
-        true if k.is_multiple_of(4) => Loader::new(&RHS_COLUMNS),
-        false => Loader::new(&RHS_ANY).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
-        true => Loader::new(&RHS_ANY).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
+        false if n.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_rows),
+        true if k.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_columns),
+        false => Loader::new(&parts::matmul_rhs_any).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
+        true => Loader::new(&parts::matmul_rhs_any).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
     }
 }
 
 /// Stores C as (m x n), batch after batch.
 pub(crate) fn store(n: u32) -> Store {
-    let (file, width) = if n.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
+    let (file, width) =
+        if n.is_multiple_of(4) { (&parts::matmul_store_vec4, 4) } else { (&parts::matmul_store, 1) };
     Store { part: Loader::new(file), width }
 }
 

@@ -24,6 +24,7 @@ mod loops;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;
+mod pack;
 pub mod pad;
 mod parts;
 pub mod permute;

@@ -10,13 +10,9 @@ use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::ops::strided_copy::{SCALAR, VEC4};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
 use std::cmp::Ordering;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static GRAD: ShaderFile = shader_file!("pad_grad");
 
 /// What padding consists of.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -276,7 +272,8 @@ impl PadGrad {
     /// The kernel over dimensions of these sizes, elements before and padded sizes, and the elements that it makes.
     fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
-        let mut kernel = Kernel::new(&[&GROUP, self.forward.mode.border().file(), &GRAD])
+        let mut kernel = Kernel::new(&kernels::pad_grad)
+            .fill(self.forward.mode.border().file())
             .with("ELEMENTS", cx.index(elements)?);
         let mut stride = 1;
         for d in (0..RANK).rev() {

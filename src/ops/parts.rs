@@ -5,12 +5,7 @@
 use crate::error::Result;
 use crate::op::occupancy::{self, LANES};
 use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SUM_PARTS: ShaderFile = shader_file!("sum_parts");
-pub(super) static PLAIN: ShaderFile = shader_file!("shared/parts_sum");
+use crate::shader::{Kernel, kernels};
 
 /// Terms that are added before they join a sum, in all kernels.
 pub(super) const STRETCH: u64 = 32;
@@ -56,15 +51,15 @@ pub(super) struct Sum<'s> {
     pub width: usize,
     /// Where the sums go; `None` is the first output, behind what the plan made follow.
     pub result: Option<Operand>,
-    /// A kernel of the file that defines `finalize` and whatever that needs, to which the sum is joined.
-    pub finalize: &'s dyn Fn(&LowerContext<'_>, &'static ShaderFile) -> Result<Kernel>,
+    /// Fills the hole `finalize` of a kernel, or leaves the sums as they are.
+    pub finalize: &'s dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>,
     /// What that binds in addition to parts and result.
     pub beside: Option<Operand>,
 }
 
-/// A kernel that adds parts and no more.
-pub(super) fn plain(_cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
-    Ok(Kernel::new(&[&GROUP, &PLAIN, main]))
+/// Leaves the sums of a kernel as they are.
+pub(super) fn plain(_cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
+    Ok(kernel)
 }
 
 /// Scratch memory for the parts of `elements` elements of `width`.
@@ -108,12 +103,12 @@ pub(super) fn sum(
 
 fn sum_kernel(
     cx: &LowerContext<'_>,
-    finalize: &dyn Fn(&LowerContext<'_>, &'static ShaderFile) -> Result<Kernel>,
+    finalize: &dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>,
     elements: usize,
     parts: usize,
     count: usize,
 ) -> Result<Kernel> {
-    Ok(finalize(cx, &SUM_PARTS)?
+    Ok(finalize(cx, Kernel::new(&kernels::sum_parts))?
         .with("ELEMENTS", cx.index(elements)?)
         .with("PARTS", cx.index(parts)?)
         .with("COUNT", cx.index(count)?)

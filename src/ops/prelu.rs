@@ -6,11 +6,8 @@ use super::reshape::Reshape;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
-
-static RELU: ShaderFile = shader_file!("shared/activation_relu");
 
 /// `x` above 0, else `weight * x`. Inputs: x `[n, c, ...]` and the weight `[1]` or `[c]`; the output has
 /// x's shape.
@@ -78,7 +75,7 @@ impl Operator for PRelu {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape)];
-        Some(Pointwise { file: &RELU, function: "prelu", index_map, numbers: vec![] })
+        Some(Pointwise { file: &parts::activation_relu, function: "prelu", index_map, numbers: vec![] })
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -109,7 +106,7 @@ impl Operator for PReluGrad {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map =
             vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape), IndexMap::Same];
-        Some(Pointwise { file: &RELU, function: "prelu_grad", index_map, numbers: vec![] })
+        Some(Pointwise { file: &parts::activation_relu, function: "prelu_grad", index_map, numbers: vec![] })
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
@@ -140,7 +137,12 @@ impl Operator for PReluGradWeight {
 
     fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::Same; 2];
-        Some(Pointwise { file: &RELU, function: "prelu_grad_weight", index_map, numbers: vec![] })
+        Some(Pointwise {
+            file: &parts::activation_relu,
+            function: "prelu_grad_weight",
+            index_map,
+            numbers: vec![],
+        })
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -1,16 +1,10 @@
 //! Sums over stretches of lines, wherever they start and end and however long they are: by the sums over blocks
-//! of a line, and those over blocks of blocks. Kernels call `range_sum` of `shared/range_sum`.
+//! of a line, and those over blocks of blocks. Kernels call `range_sum` of the part of that name.
 
 use crate::error::Result;
 use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static RANGE_SUM: ShaderFile = shader_file!("shared/range_sum");
-static BLOCK_SUMS: ShaderFile = shader_file!("block_sums");
-pub(super) static PLAIN: ShaderFile = shader_file!("shared/line_plain");
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
 /// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
 const BLOCK: usize = 1024;
@@ -34,7 +28,7 @@ impl Lines {
         Lines { length: self.length.div_ceil(BLOCK), ..*self }
     }
 
-    /// Records the sums over blocks and over blocks of blocks: the operands of `shared/range_sum`. `elements`
+    /// Records the sums over blocks and over blocks of blocks: the operands of `range_sum`. `elements`
     /// defines `element_at` and binds `operands`.
     pub fn block_sums(
         &self,
@@ -47,7 +41,7 @@ impl Lines {
         if above.length < BLOCK {
             return Ok([blocks.clone(), blocks]);
         }
-        let above = above.one_level(cx, &PLAIN, std::slice::from_ref(&blocks))?;
+        let above = above.one_level(cx, &parts::line_plain, std::slice::from_ref(&blocks))?;
         Ok([blocks, above])
     }
 
@@ -60,7 +54,8 @@ impl Lines {
         let sums = self.lines * self.blocks().length * self.plane;
         cx.index(sums * self.width)?;
         let result = cx.temporary(sums * self.width);
-        let kernel = Kernel::new(&[&GROUP, elements, &BLOCK_SUMS])
+        let kernel = Kernel::new(&kernels::block_sums)
+            .fill(elements)
             .with("LINES", cx.index(self.lines)?)
             .with("LENGTH", cx.index(self.length)?)
             .with("PLANE", cx.index(self.plane)?)
@@ -71,18 +66,13 @@ impl Lines {
         Ok(result)
     }
 
-    /// A kernel that may call `range_sum` once; the last file has `main`.
-    pub fn kernel(
-        &self,
-        cx: &LowerContext<'_>,
-        elements: &'static ShaderFile,
-        main: &'static ShaderFile,
-    ) -> Result<Kernel> {
+    /// A kernel that may call `range_sum` once.
+    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
         let (blocks, above) = (self.blocks().length, self.blocks().blocks().length);
         // Elements before and behind whole blocks, or all where there are none; blocks before and behind whole blocks of
         // them, and those.
         let ends = self.length.min(2 * BLOCK) + self.length.min(BLOCK) + 2 * blocks.min(BLOCK);
-        Ok(Kernel::new(&[&GROUP, elements, &RANGE_SUM, main])
+        Ok(Kernel::new(main)
             .with("LENGTH", cx.index(self.length)?)
             .with("PLANE", cx.index(self.plane)?)
             .with("BLOCK", BLOCK as u32)

@@ -10,11 +10,8 @@ use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
-
-static SHARE: ShaderFile = shader_file!("shared/extremum_share");
 
 /// The axes that a reduction is over.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -233,7 +230,7 @@ impl Operator for ExtremumShare {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = inputs.iter().map(|ty| IndexMap::of(&ty.shape, &inputs[0].shape));
         Some(Pointwise {
-            file: &SHARE,
+            file: &parts::extremum_share,
             function: "extremum_share",
             index_map: index_map.collect::<Option<_>>()?,
             numbers: vec![],

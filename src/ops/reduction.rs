@@ -13,37 +13,13 @@
 
 use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
+use super::pack::pack;
 use super::serial;
 use crate::error::Result;
 use crate::op::occupancy::{self, LANES};
 use crate::op::{AdapterKind, LowerContext, Operand, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::Shape;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static TEAM_COMBINE: ShaderFile = shader_file!("shared/team_combine");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static FOLD_1: ShaderFile = shader_file!("shared/fold_1");
-static FOLD_4: ShaderFile = shader_file!("shared/fold_4");
-static SUM: ShaderFile = shader_file!("shared/combine_sum");
-static MAX: ShaderFile = shader_file!("shared/combine_max");
-static MIN: ShaderFile = shader_file!("shared/combine_min");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static PLAIN: ShaderFile = shader_file!("shared/term_plain");
-static DEVIATION: ShaderFile = shader_file!("shared/term_deviation");
-static SQUARE_DEVIATION: ShaderFile = shader_file!("shared/term_square_deviation");
-static EQUAL: ShaderFile = shader_file!("shared/term_equal");
-static EXPONENTIAL: ShaderFile = shader_file!("shared/term_exponential");
-static BELOW: ShaderFile = shader_file!("shared/term_below");
-static GAP: ShaderFile = shader_file!("shared/term_gap");
-static WEIGHTED_GAP: ShaderFile = shader_file!("shared/term_weighted_gap");
-static PRODUCT: ShaderFile = shader_file!("shared/term_product");
-static GENERIC_FILE: ShaderFile = shader_file!("reduce");
-static ROWS_FILE: ShaderFile = shader_file!("reduce_rows");
-static CHANNELS_FILE: ShaderFile = shader_file!("reduce_channels");
 
 /// Terms that an invocation combines before it joins them to the others, in the kernels of the two layouts.
 const STRETCH: u64 = 32;
@@ -119,26 +95,28 @@ impl Reduction {
     }
 
     /// The files that say what is reduced and how, and what the terms read beside the source.
-    fn joined(&self, first: bool) -> ([&'static ShaderFile; 2], Vec<Operand>) {
+    fn files(&self, first: bool) -> (Vec<&'static ShaderFile>, Vec<Operand>) {
         let combine = match self.combine {
-            Combine::Sum => &SUM,
-            Combine::Max => &MAX,
-            Combine::Min => &MIN,
+            Combine::Sum => &parts::combine_sum,
+            Combine::Max => &parts::combine_max,
+            Combine::Min => &parts::combine_min,
         };
         // Further dispatches reduce what became of the terms.
         let (term, beside) = match self.term.clone() {
-            _ if !first => (&PLAIN, vec![]),
-            Term::Plain => (&PLAIN, vec![]),
-            Term::Deviation => (&DEVIATION, vec![]),
-            Term::SquareDeviation(mean) => (&SQUARE_DEVIATION, vec![mean]),
-            Term::Equal(number) => (&EQUAL, vec![number]),
-            Term::Exponential(number) => (&EXPONENTIAL, vec![number]),
-            Term::Below(number) => (&BELOW, vec![number]),
-            Term::Gap(number) => (&GAP, vec![number]),
-            Term::WeightedGap(number, ClassWeights { weights, .. }) => (&WEIGHTED_GAP, vec![number, weights]),
-            Term::Product(factors) => (&PRODUCT, vec![factors]),
+            _ if !first => (None, vec![]),
+            Term::Plain => (None, vec![]),
+            Term::Deviation => (Some(&parts::term_deviation), vec![]),
+            Term::SquareDeviation(mean) => (Some(&parts::term_square_deviation), vec![mean]),
+            Term::Equal(number) => (Some(&parts::term_equal), vec![number]),
+            Term::Exponential(number) => (Some(&parts::term_exponential), vec![number]),
+            Term::Below(number) => (Some(&parts::term_below), vec![number]),
+            Term::Gap(number) => (Some(&parts::term_gap), vec![number]),
+            Term::WeightedGap(number, ClassWeights { weights, .. }) => {
+                (Some(&parts::term_weighted_gap), vec![number, weights])
+            }
+            Term::Product(factors) => (Some(&parts::term_product), vec![factors]),
         };
-        ([combine, term], beside)
+        ([Some(combine), term].into_iter().flatten().collect(), beside)
     }
 
     /// Records one dispatch: from `source` to scratch memory, or from there or the first input to the result.
@@ -297,9 +275,8 @@ fn reduce_by(
 }
 
 /// Four elements at a time where four divides all `sizes`.
-fn width(sizes: &[usize]) -> (usize, &'static ShaderFile, &'static ShaderFile) {
-    let four = sizes.iter().all(|size| size.is_multiple_of(4));
-    if four { (4, &PACK_4, &FOLD_4) } else { (1, &PACK_1, &FOLD_1) }
+fn width(sizes: &[usize]) -> (usize, &'static ShaderFile) {
+    if sizes.iter().all(|size| size.is_multiple_of(4)) { pack(4) } else { pack(1) }
 }
 
 fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction: &Reduction) -> Result<()> {
@@ -309,16 +286,18 @@ fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction:
         let first = rows == outer;
         let parts = row_parts(rows, batch, kept, wide);
         let part = (parts > 1).then(|| cx.temporary(batch * parts * kept));
-        let ([combine, term], beside) = reduction.joined(first);
+        let (files, beside) = reduction.files(first);
         // What belongs to one output is found by packs of whole outputs.
         let whole = match first {
             true if reduction.is_single() => 1,
             true if !reduction.is_plain() => kept,
             _ => 4,
         };
-        let (width, pack, _) = width(&[rows * kept, parts * kept, whole]);
+        let (width, pack) = width(&[rows * kept, parts * kept, whole]);
         let period = parts * kept / width;
-        let kernel = Kernel::new(&[&GROUP, pack, &IS_NAN, combine, term, &ROWS_FILE])
+        let kernel = Kernel::new(&kernels::reduce_rows)
+            .fill(pack)
+            .fill_all(files)
             .with("BATCH", cx.index(batch)?)
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?)
@@ -359,22 +338,23 @@ fn reduce_channels(
 ) -> Result<()> {
     loop {
         let Layout { outer, kept, inner, .. } = layout;
-        let (width, pack, fold) = width(&[if first && reduction.is_single() { 1 } else { inner }]);
+        let (width, pack) = width(&[if first && reduction.is_single() { 1 } else { inner }]);
         let plane = inner / width;
         let count = outer * plane;
         let (parts, team) = channel_parts(count, kept, wide);
         let part_count = count.div_ceil(parts);
         let part = (parts > 1).then(|| cx.temporary(kept * parts));
-        let ([combine, term], beside) = reduction.joined(first);
-        let kernel =
-            Kernel::new(&[&GROUP, pack, &IS_NAN, combine, fold, term, &TEAM, &TEAM_COMBINE, &CHANNELS_FILE])
-                .with("TEAM", cx.index(team)?)
-                .with("CHANNELS", cx.index(kept)?)
-                .with("PLANE", cx.index(plane)?)
-                .with("COUNT", cx.index(count)?)
-                .with("PARTS", cx.index(parts)?)
-                .with("PART_COUNT", cx.index(part_count)?)
-                .iterations(stretched(shared(part_count, team), STRETCH) + tree(team));
+        let (files, beside) = reduction.files(first);
+        let kernel = Kernel::new(&kernels::reduce_channels)
+            .fill(pack)
+            .fill_all(files)
+            .with("TEAM", cx.index(team)?)
+            .with("CHANNELS", cx.index(kept)?)
+            .with("PLANE", cx.index(plane)?)
+            .with("COUNT", cx.index(count)?)
+            .with("PARTS", cx.index(parts)?)
+            .with("PART_COUNT", cx.index(part_count)?)
+            .iterations(stretched(shared(part_count, team), STRETCH) + tree(team));
         let groups = (kept * parts).div_ceil(LANES / team);
         reduction.dispatch(cx, Step { source, beside, part: part.clone(), first }, kernel, groups, 1)?;
         let Some(part) = part else { return Ok(()) };
@@ -401,7 +381,7 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
     let source = strides_to(from, from);
     let target = padded(to);
     let full = padded(from);
-    let ([combine, term], beside) = reduction.joined(true);
+    let (files, beside) = reduction.files(true);
     let (outputs, count) = (to.elements(), from.elements() / to.elements());
     let iterations = |count: usize| shared(count, LANES) + tree(LANES);
     let parts = if fits(iterations(count)) { 1 } else { count.div_ceil(CUT_TERMS * LANES) };
@@ -409,7 +389,8 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
     // Dimensions kept index the workgroups, the stretched ones are reduced within one.
     let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
     let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
-    let kernel = Kernel::new(&[&GROUP, &PACK_1, &IS_NAN, combine, term, &TEAM, &TEAM_COMBINE, &GENERIC_FILE])
+    let kernel = Kernel::new(&kernels::reduce)
+        .fill_all(files)
         .with("TEAM", LANES as u32)
         .with("OUTPUTS", cx.index(outputs)?)
         .with("COUNT", cx.index(count)?)

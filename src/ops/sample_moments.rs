@@ -2,17 +2,12 @@
 //!
 //! The graph's part is here; `session/monte_carlo.rs` runs the steps.
 
+use super::pack::pack;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
 use crate::op::{LowerContext, Operator};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static SAMPLE_MOMENTS: ShaderFile = shader_file!("sample_moments");
 
 /// Takes one more sample into the mean and the sum of squared deviations of each element. Inputs: x; the number
 /// of the sample, from 1 on; both so far, like x. Outputs: both, in place. The first sample replaces what
@@ -49,10 +44,10 @@ impl Operator for SampleMoments {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.input_type(0).shape.elements();
-        let (width, pack) = if elements.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) };
+        let (width, pack) = pack(elements);
         let packs = elements / width;
         let kernel =
-            Kernel::new(&[&GROUP, pack, &SAMPLE_MOMENTS]).with("PACKS", cx.index(packs)?).iterations(4);
+            Kernel::new(&kernels::sample_moments).fill(pack).with("PACKS", cx.index(packs)?).iterations(4);
         let operands = [cx.input(0), cx.input(1), cx.output(0), cx.output(1)];
         cx.dispatch(kernel, &operands, packs.div_ceil(256));
         Ok(())

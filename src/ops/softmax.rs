@@ -10,16 +10,8 @@ use crate::graph::{Graph, Value};
 use crate::op::occupancy::{self, ITEMS, LANES};
 use crate::op::{BackwardContext, LowerContext, Operand, Operator, Variant};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static SOFTMAX: ShaderFile = shader_file!("softmax");
-static GRAD: ShaderFile = shader_file!("softmax_grad");
-static APPLY: ShaderFile = shader_file!("softmax_apply");
-static GRAD_APPLY: ShaderFile = shader_file!("softmax_grad_apply");
 
 /// `exp(x) / sum of exp(x)` along an axis, or the logarithm of that. Stable for any finite input.
 /// The output has the input's shape.
@@ -47,7 +39,7 @@ impl Softmax {
         if !fits(iterations) {
             return Ok(None);
         }
-        let kernel = Kernel::new(&[&GROUP, &TEAM, main])
+        let kernel = Kernel::new(main)
             .with("TEAM", lanes as u32)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)
@@ -65,7 +57,7 @@ impl Softmax {
         operands: &[Operand],
         shape: &Shape,
     ) -> Result<()> {
-        let kernel = Kernel::new(&[&GROUP, main])
+        let kernel = Kernel::new(main)
             .with("ELEMENTS", cx.index(shape.elements())?)
             .with("AXIS", cx.index(shape[self.axis])?)
             .with("INNER", cx.index(shape[self.axis + 1..].iter().product())?)
@@ -156,7 +148,7 @@ impl Operator for Softmax {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.output_type(0).shape.clone();
         let (x, y) = (cx.input(0), cx.output(0));
-        if let Some((kernel, groups)) = self.kernel(cx, &SOFTMAX, 3, &shape)? {
+        if let Some((kernel, groups)) = self.kernel(cx, &kernels::softmax, 3, &shape)? {
             cx.dispatch(kernel, &[x, y], groups);
             return Ok(());
         }
@@ -164,7 +156,7 @@ impl Operator for Softmax {
         let maxima = reduce_along(cx, x.clone(), &rows, Combine::Max, Term::Plain)?;
         let term = Term::Exponential(maxima.clone());
         let sums = reduce_along(cx, x.clone(), &rows, Combine::Sum, term)?;
-        self.apply(cx, &APPLY, &[x, maxima, sums, y], &shape)
+        self.apply(cx, &kernels::softmax_apply, &[x, maxima, sums, y], &shape)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
@@ -203,14 +195,14 @@ impl Operator for SoftmaxGrad {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.output_type(0).shape.clone();
         let (y, dy, dx) = (cx.input(0), cx.input(1), cx.output(0));
-        if let Some((kernel, groups)) = self.forward.kernel(cx, &GRAD, 2, &shape)? {
+        if let Some((kernel, groups)) = self.forward.kernel(cx, &kernels::softmax_grad, 2, &shape)? {
             cx.dispatch(kernel, &[y, dy, dx], groups);
             return Ok(());
         }
         let term = if self.forward.log { Term::Plain } else { Term::Product(y.clone()) };
         let rows = along(&shape, self.forward.axis);
         let sums = reduce_along(cx, dy.clone(), &rows, Combine::Sum, term)?;
-        self.forward.apply(cx, &GRAD_APPLY, &[y, dy, sums, dx], &shape)
+        self.forward.apply(cx, &kernels::softmax_grad_apply, &[y, dy, sums, dx], &shape)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

@@ -6,17 +6,8 @@ use super::elementwise::RANK;
 use crate::error::Result;
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static FILL: ShaderFile = shader_file!("shared/border_fill");
-static REFLECT: ShaderFile = shader_file!("shared/border_reflect");
-static REPLICATE: ShaderFile = shader_file!("shared/border_replicate");
-static CIRCULAR: ShaderFile = shader_file!("shared/border_circular");
-static COPY: ShaderFile = shader_file!("strided_copy");
-static TILED_FILE: ShaderFile = shader_file!("permute_tiled");
 
 pub(super) const VEC4: Variant = Variant::new("vec4");
 pub(super) const SCALAR: Variant = Variant::new("scalar");
@@ -69,10 +60,10 @@ pub(super) enum Border {
 impl Border {
     pub fn file(self) -> &'static ShaderFile {
         match self {
-            Border::Fill(_) => &FILL,
-            Border::Reflect => &REFLECT,
-            Border::Replicate => &REPLICATE,
-            Border::Circular => &CIRCULAR,
+            Border::Fill(_) => &parts::border_fill,
+            Border::Reflect => &parts::border_reflect,
+            Border::Replicate => &parts::border_replicate,
+            Border::Circular => &parts::border_circular,
         }
     }
 }
@@ -160,7 +151,8 @@ impl StridedCopy {
         let copy = packed.as_ref().unwrap_or(self);
         let elements = copy.axes.iter().map(|axis| axis.size).product::<usize>();
         let fill = if let Border::Fill(number) = copy.border { number } else { 0.0 };
-        let mut kernel = Kernel::new(&[&GROUP, copy.border.file(), &COPY])
+        let mut kernel = Kernel::new(&kernels::strided_copy)
+            .fill(copy.border.file())
             .with("ELEMENTS", cx.index(elements)?)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64)
@@ -196,7 +188,7 @@ impl StridedCopy {
         let results = strides(&self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into());
         let last = self.axes.len() - 1;
         let mut tiles = self.axes[a].size.div_ceil(TILE) * self.axes[last].size.div_ceil(TILE);
-        let mut kernel = Kernel::new(&[&GROUP, &TILED_FILE])
+        let mut kernel = Kernel::new(&kernels::permute_tiled)
             .with("SIZE_A", cx.index(self.axes[a].size)?)
             .with("SIZE_L", cx.index(self.axes[last].size)?)
             .with("RESULT_A", cx.index(results[a])?)

@@ -8,19 +8,8 @@ use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SHAPE: ShaderFile = shader_file!("shared/upsample2d_shape");
-static AT_NEAREST: ShaderFile = shader_file!("shared/upsample2d_nearest");
-static AT_BILINEAR: ShaderFile = shader_file!("shared/upsample2d_bilinear");
-static NEAREST: ShaderFile = shader_file!("upsample2d_nearest");
-static BILINEAR: ShaderFile = shader_file!("upsample2d_bilinear");
-static FIRST: ShaderFile = shader_file!("shared/upsample2d_first");
-static GRAD: ShaderFile = shader_file!("upsample2d_grad");
-static GRAD_AXIS: ShaderFile = shader_file!("upsample2d_grad_axis");
 
 const AXES: Variant = Variant::new("axes");
 
@@ -127,29 +116,30 @@ impl Upsample {
         rows.saturating_mul(1 + columns).saturating_add(4 * SEARCH)
     }
 
-    /// A kernel of these files, the last with `main`, over the planes of these shapes.
-    fn planes(
-        &self,
-        cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
-        input: &Shape,
-        output: &Shape,
-    ) -> Result<Kernel> {
-        let [from, to] = [input, output].map(|shape| [shape[2], shape[3]]);
-        self.joined(cx, files, from, to, [0, 1].map(|d| self.step(d, from[d], to[d])))
+    /// The file that says which elements an output is made of.
+    fn file(&self) -> &'static ShaderFile {
+        match self.interpolation {
+            Interpolation::Nearest => &shader::parts::upsample2d_at_nearest,
+            Interpolation::Bilinear { .. } => &shader::parts::upsample2d_at_bilinear,
+        }
     }
 
-    /// A kernel of these files, the last with `main`, over planes of these sizes with these steps.
-    fn joined(
+    /// Sizes a kernel over the planes of these shapes.
+    fn planes(&self, cx: &LowerContext<'_>, kernel: Kernel, input: &Shape, output: &Shape) -> Result<Kernel> {
+        let [from, to] = [input, output].map(|shape| [shape[2], shape[3]]);
+        self.sized(cx, kernel, from, to, [0, 1].map(|d| self.step(d, from[d], to[d])))
+    }
+
+    /// Sizes a kernel over planes of these sizes with these steps.
+    fn sized(
         &self,
         cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
+        kernel: Kernel,
         input: [usize; 2],
         output: [usize; 2],
         steps: [f32; 2],
     ) -> Result<Kernel> {
-        let at = if self.interpolation == Interpolation::Nearest { &AT_NEAREST } else { &AT_BILINEAR };
-        let kernel = Kernel::new(&[&[&GROUP, &SHAPE, at], files].concat())
+        let kernel = kernel
             .with("IN_H", cx.index(input[0])? as i32)
             .with("IN_W", cx.index(input[1])? as i32)
             .with("OUT_H", cx.index(output[0])? as i32)
@@ -206,8 +196,11 @@ impl Operator for Upsample2d {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
-        let main = if self.0.interpolation == Interpolation::Nearest { &NEAREST } else { &BILINEAR };
-        let kernel = self.0.planes(cx, &[main], input, output)?.with("OUTPUTS", cx.index(outputs)?);
+        let main = match self.0.interpolation {
+            Interpolation::Nearest => &kernels::upsample2d_nearest,
+            Interpolation::Bilinear { .. } => &kernels::upsample2d_bilinear,
+        };
+        let kernel = self.0.planes(cx, Kernel::new(main), input, output)?.with("OUTPUTS", cx.index(outputs)?);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
         Ok(())
@@ -267,7 +260,8 @@ impl Operator for Upsample2dGrad {
             return self.lower_axis(cx, 0, rows, None);
         }
         let elements = self.input.elements();
-        let kernel = self.upsample.planes(cx, &[&FIRST, &GRAD], &self.input, &cx.input_type(0).shape)?;
+        let kernel = Kernel::new(&kernels::upsample2d_grad).fill(self.upsample.file());
+        let kernel = self.upsample.planes(cx, kernel, &self.input, &cx.input_type(0).shape)?;
         let operands = [cx.input(0), cx.output(0)];
         let kernel = kernel
             .with("ELEMENTS", cx.index(elements)?)
@@ -307,8 +301,10 @@ impl Upsample2dGrad {
         let parts = Parts::new(elements, self.upsample.reach(d, size, outputs), 0);
         let memory = scratch(cx, elements, parts.count, 1)?;
         let step = self.upsample.step(d, size, outputs);
-        let kernel = self.upsample.joined(cx, &[&FIRST, &GRAD_AXIS], [size; 2], [outputs; 2], [step; 2])?;
-        let kernel = kernel
+        let kernel = Kernel::new(&kernels::upsample2d_grad_axis).fill(self.upsample.file());
+        let kernel = self
+            .upsample
+            .sized(cx, kernel, [size; 2], [outputs; 2], [step; 2])?
             .with("ELEMENTS", cx.index(elements)?)
             .with("PARTS", cx.index(parts.count)?)
             .with("INNER", cx.index(inner)?)

@@ -11,16 +11,11 @@ use super::{Arenas, BufferKind, BufferPlan, Place};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::op::occupancy::LANES;
 
-use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, WATCH, arena_bytes, run_bytes};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, arena_bytes, run_bytes};
+use crate::shader::{Kernel, kernels};
 use crate::tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SCAN: ShaderFile = shader_file!("watch_scan");
-static SCAN_ANY: ShaderFile = shader_file!("watch_scan_any");
 
 /// Vectors or elements that an invocation of a scan reads.
 const ITEMS: usize = 16;
@@ -270,8 +265,9 @@ impl<'g> Builder<'g> {
     }
 
     fn scan(&self, source: Operand, bytes: u64, count: usize) -> Draft {
-        let (file, width) = if bytes.is_multiple_of(16) { (&SCAN, 4) } else { (&SCAN_ANY, 1) };
-        let kernel = Kernel::new(&[&GROUP, &WATCH, file])
+        let (main, width) =
+            if bytes.is_multiple_of(16) { (&kernels::watch_scan, 4) } else { (&kernels::watch_scan_any, 1) };
+        let kernel = Kernel::new(main)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64)
             .reporting(self.watching.least_bits);

@@ -42,7 +42,7 @@ fn kernels(
                             for dispatch in plan.dispatches() {
                                 let source = text(&dispatch.kernel).expect("a planned kernel joins");
                                 texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
-                                files.extend(dispatch.kernel.files().iter().map(|f| f.name));
+                                files.extend(dispatch.kernel.files().iter().map(|f| f.path()));
                             }
                         }
                     }
@@ -65,12 +65,12 @@ fn kernels(
     for kernel in watched_kernels() {
         let source = text(&kernel).expect("a planned kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
-        files.extend(kernel.files().iter().map(|f| f.name));
+        files.extend(kernel.files().iter().map(|f| f.path()));
     }
     for kernel in KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind))) {
         let source = kernel.source().expect("the kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
-        files.extend(kernel.files().iter().map(|f| f.name));
+        files.extend(kernel.files().iter().map(|f| f.path()));
     }
     (texts, files)
 }

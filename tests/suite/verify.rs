@@ -47,8 +47,7 @@ impl Operator for Negate {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         let elements = cx.output_type(0).shape.elements();
-        let kernel =
-            Kernel::new(&[&NEGATE]).with("ELEMENTS", elements as u32).with("WRONG_AT", self.wrong_at);
+        let kernel = Kernel::new(&NEGATE).with("ELEMENTS", elements as u32).with("WRONG_AT", self.wrong_at);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch(kernel, &operands, elements.div_ceil(64));
         Ok(())
@@ -251,7 +250,7 @@ impl Operator for ForgetfulSum {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<(), Error> {
         let elements = cx.input_type(0).shape.elements();
-        let kernel = Kernel::new(&[&FORGETFUL]).with("COUNT", elements as u32 - 1);
+        let kernel = Kernel::new(&FORGETFUL).with("COUNT", elements as u32 - 1);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch(kernel, &operands, 1);
         Ok(())

@@ -5,15 +5,8 @@ use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNorm, channels, check_each, check_parameters};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static CHANNEL_SUMS: ShaderFile = shader_file!("shared/channel_sums");
-static EVAL: ShaderFile = shader_file!("shared/batch_norm_eval");
-static GRAD: ShaderFile = shader_file!("batch_norm_eval_grad");
-static GRAD_PARAMETERS: ShaderFile = shader_file!("batch_norm_eval_grad_parameters");
 
 /// Normalises by the running statistics. Inputs: x (N, C, ...); if affine, weight and bias (C); the running
 /// mean and variance (C). Output: y.
@@ -74,7 +67,7 @@ impl Operator for BatchNormEval {
         let mut index_map = vec![each_channel(&inputs[0].shape); inputs.len()];
         index_map[0] = IndexMap::Same;
         Some(Pointwise {
-            file: &EVAL,
+            file: &parts::batch_norm_eval,
             function: if self.affine { "batch_norm_eval" } else { "batch_norm_eval_plain" },
             index_map,
             numbers: vec![self.norm.eps],
@@ -118,7 +111,7 @@ impl Operator for BatchNormEvalGradInput {
         let mut index_map = vec![each_channel(&inputs[0].shape); inputs.len()];
         index_map[0] = IndexMap::Same;
         Some(Pointwise {
-            file: &EVAL,
+            file: &parts::batch_norm_eval,
             function: if self.affine { "batch_norm_eval_grad" } else { "batch_norm_eval_grad_plain" },
             index_map,
             numbers: vec![self.norm.eps],
@@ -164,13 +157,13 @@ impl Operator for BatchNormEvalGrad {
         let split = ChannelSplit::new(&cx.input_type(0).shape, cx.variant());
         let partial = cx.temporary(split.pairs());
         let kernel = split
-            .kernel(cx, &[&CHANNEL_SUMS, &GRAD])?
+            .kernel(cx, &kernels::batch_norm_eval_grad)?
             .with("EPSILON", self.0.eps)
             .iterations(split.iterations());
         let operands =
             [cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.input(4), cx.output(0), partial.clone()];
         cx.dispatch(kernel, &operands, split.workgroups());
-        let kernel = Kernel::new(&[&GROUP, &GRAD_PARAMETERS])
+        let kernel = Kernel::new(&kernels::batch_norm_eval_grad_parameters)
             .with("EPSILON", self.0.eps)
             .with("CHANNELS", cx.index(split.channels)?)
             .with("PARTS", cx.index(split.parts)?)

@@ -6,17 +6,8 @@ use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{channels, check_each};
 use crate::error::Result;
 use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::{ShaderFile, kernels, parts};
 use crate::tensor::TensorType;
-
-static GRADIENT: ShaderFile = shader_file!("shared/gradient_plain");
-static LINE: ShaderFile = shader_file!("shared/channel_line");
-static NOTHING_ELSE: ShaderFile = shader_file!("shared/nothing_else");
-static SOURCE_BIAS: ShaderFile = shader_file!("batch_norm_grad_source_bias");
-static TERMS: ShaderFile = shader_file!("batch_norm_grad_terms");
-static FINALIZE: ShaderFile = shader_file!("batch_norm_grad_finalize");
-static APPLY: ShaderFile = shader_file!("batch_norm_grad_apply");
 
 /// The gradient of [`BatchNormTrain`](super::BatchNormTrain). Inputs: x, the gradient of y, statistics.
 /// Outputs: the gradients of x, weight and bias, and perhaps of a bias added to x.
@@ -42,10 +33,10 @@ impl BatchNormGrad {
     }
 }
 
-/// What the reductions of the gradient go over: the files that define `terms`, their constants, and what
-/// they and the statistics bind, in order.
+/// What the reductions of the gradient go over: the file that defines `terms`, its constants, and what
+/// it and the statistics bind, in order.
 pub(super) struct Terms<'s> {
-    pub files: &'s [&'static ShaderFile],
+    pub file: &'static ShaderFile,
     pub constants: &'s [(&'static str, u32)],
     pub operands: Vec<Operand>,
     pub statistics: Operand,
@@ -64,17 +55,18 @@ impl BatchNormGrad {
         let lines = cx.temporary(4 * split.channels);
         let mut operands = vec![lines.clone(), cx.output(1), cx.output(2)];
         operands.extend(self.source_bias.then(|| cx.output(3)));
-        let also = if self.source_bias { &SOURCE_BIAS } else { &NOTHING_ELSE };
+        let mut files = vec![&parts::batch_norm_grad_finalize];
+        files.extend(self.source_bias.then_some(&parts::batch_norm_grad_source_bias));
         let sums = Sums {
             split,
-            terms: terms.files,
+            terms: terms.file,
             constants: terms.constants,
             operands: terms.operands,
-            line: (&LINE, Some(terms.statistics)),
-            glue: "",
+            line: Some(terms.statistics),
+            weight_at: None,
         };
         let constants = &[("ELEMENTS", elements as f32)];
-        sums.lower(cx, Finalizer { files: &[also, &FINALIZE], constants, operands })?;
+        sums.lower(cx, Finalizer { files: &files, constants, operands })?;
         Ok(lines)
     }
 }
@@ -82,14 +74,13 @@ impl BatchNormGrad {
 /// Records output 0 from the lines of the channels; `source` defines `gradient_at`.
 pub(super) fn apply(
     cx: &mut LowerContext<'_>,
-    source: &[&'static ShaderFile],
+    source: &'static ShaderFile,
     constants: &[(&'static str, u32)],
     operands: &[Operand],
 ) -> Result<()> {
-    let mut files = source.to_vec();
-    files.push(&APPLY);
-    let (kernel, groups, width) = flat(cx, &cx.output_type(0).shape, &files)?;
-    let kernel = constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value));
+    let (kernel, groups, width) = flat(cx, &cx.output_type(0).shape, &kernels::batch_norm_grad_apply)?;
+    let kernel =
+        constants.iter().fold(kernel.fill(source), |kernel, &(name, value)| kernel.with(name, value));
     cx.dispatch_epilogue(kernel, operands, groups, width);
     Ok(())
 }
@@ -126,7 +117,7 @@ impl Operator for BatchNormGrad {
         let shape = cx.input_type(0).shape.clone();
         let (x, gradient, statistics) = (cx.input(0), cx.input(1), cx.input(2));
         let terms = Terms {
-            files: &[&TERMS],
+            file: &parts::batch_norm_grad_terms,
             constants: &[],
             operands: vec![x.clone(), gradient.clone(), statistics.clone()],
             statistics,
@@ -134,7 +125,7 @@ impl Operator for BatchNormGrad {
         let split = ChannelSplit::new(&shape, cx.variant());
         let lines = self.lower_sums(cx, split, shape.elements() / shape[1], terms)?;
         let result = cx.output(0);
-        apply(cx, &[&GRADIENT], &[], &[x, gradient, lines, result])
+        apply(cx, &parts::gradient_plain, &[], &[x, gradient, lines, result])
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

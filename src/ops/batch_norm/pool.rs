@@ -10,18 +10,9 @@ use crate::error::Result;
 use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::ops::pool2d::Pool2d;
 use crate::ops::unary::Unary;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static TAPS: ShaderFile = shader_file!("shared/max_pool2d_taps");
-static NORM_POOL: ShaderFile = shader_file!("batch_norm_max_pool2d");
-static WINNER: ShaderFile = shader_file!("max_pool2d_winner");
-static POOLED_TERMS: ShaderFile = shader_file!("batch_norm_grad_pooled_terms");
-static GRADIENT: ShaderFile = shader_file!("shared/gradient_pooled");
 
 /// Whether a pooling of this input has windows of 2x2 that tile it, which is what the kernels here do.
 pub(crate) fn pools(pool: &Pool2d, input: &Shape) -> bool {
@@ -50,7 +41,7 @@ fn expect_pooled(input: &TensorType) -> Result<usize, String> {
     Err(format!("expected (N, C, H, W) with even H and W, found {input}"))
 }
 
-/// Constants of `shared/max_pool2d_taps`.
+/// Constants of `max_pool2d_taps`.
 fn windows(cx: &LowerContext<'_>, pooled: &Shape) -> Result<[(&'static str, u32); 2]> {
     Ok([("OUT_H", cx.index(pooled[2])?), ("OUT_W", cx.index(pooled[3])?)])
 }
@@ -110,7 +101,8 @@ impl Operator for BatchNormMaxPool {
         let (planes, channels) = (shape[0] * shape[1], shape[1]);
         let (pooled, taps) = pooled(shape);
         let (bias, operand) = self.norm.bias(cx);
-        let mut kernel = Kernel::new(&[&GROUP, &IS_NAN, &TAPS, bias, &NORM_POOL])
+        let mut kernel = Kernel::new(&kernels::batch_norm_max_pool2d)
+            .fill_all(bias)
             .with("CHANNELS", cx.index(channels)?)
             .with("PLANES", cx.index(planes)?)
             // Four windows of four elements.
@@ -187,7 +179,7 @@ impl Operator for BatchNormMaxPoolGrad {
         let constants = windows(cx, &pooled)?;
         let (x, gradient, statistics, taps) = (cx.input(0), cx.input(1), cx.input(2), cx.input(3));
         let terms = Terms {
-            files: &[&TAPS, &WINNER, &POOLED_TERMS],
+            file: &parts::batch_norm_grad_pooled_terms,
             constants: &constants,
             operands: vec![x.clone(), gradient.clone(), statistics.clone(), taps.clone()],
             statistics,
@@ -195,7 +187,7 @@ impl Operator for BatchNormMaxPoolGrad {
         let split = ChannelSplit::single(&pooled, cx.variant());
         let lines = self.0.lower_sums(cx, split, shape.elements() / shape[1], terms)?;
         let operands = [x, gradient, taps, lines, cx.output(0)];
-        apply(cx, &[&TAPS, &GRADIENT], &constants, &operands)
+        apply(cx, &parts::gradient_pooled, &constants, &operands)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

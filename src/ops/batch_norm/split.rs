@@ -4,15 +4,10 @@ use crate::error::Result;
 use crate::op::occupancy;
 use crate::op::{LowerContext, Preference, Variant};
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
+use crate::ops::pack::pack;
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, parts};
 use crate::tensor::Shape;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static CHANNELS_FILE: ShaderFile = shader_file!("shared/channels");
 
 /// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
 /// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
@@ -24,12 +19,7 @@ pub(crate) const PREFERENCE: Preference = Preference::gpus(&[WIDE], &[NARROW]);
 /// Parts that the invocations of the workgroup which merges a channel's take one each.
 const MERGED: usize = 64;
 
-/// Elements side by side that kernels take at a time, and the file that says so.
-pub(super) fn pack(plane: usize) -> (usize, &'static ShaderFile) {
-    if plane.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
-}
-
-/// How a tensor's channels are cut among workgroups: the constants of `shared/channels`.
+/// How a tensor's channels are cut among workgroups: the constants of `channels`.
 pub(crate) struct ChannelSplit {
     pack: &'static ShaderFile,
     lanes: usize,
@@ -48,7 +38,7 @@ impl ChannelSplit {
 
     /// A split for kernels that take single elements.
     pub fn single(shape: &Shape, variant: Variant) -> ChannelSplit {
-        ChannelSplit::by((1, &PACK_1), shape, variant)
+        ChannelSplit::by((1, &parts::pack_1), shape, variant)
     }
 
     fn by((width, pack): (usize, &'static ShaderFile), shape: &Shape, variant: Variant) -> ChannelSplit {
@@ -71,11 +61,10 @@ impl ChannelSplit {
         ChannelSplit { pack, lanes, lanes_c, channels, plane: plane / width, packs, part_packs, parts }
     }
 
-    /// A kernel of these files, the one with `main` last.
-    pub fn kernel(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
-        let mut all = vec![&GROUP, self.pack, &CHANNELS_FILE];
-        all.extend(files);
-        Ok(Kernel::new(&all)
+    /// A kernel that uses `channels`.
+    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+        Ok(Kernel::new(main)
+            .fill(self.pack)
             .with("LANES", cx.index(self.lanes)?)
             .with("LANES_C", cx.index(self.lanes_c)?)
             .with("CHANNELS", cx.index(self.channels)?)
@@ -110,19 +99,18 @@ fn share(packs: usize, rows: usize) -> u64 {
     shared(packs, rows) + tree(rows)
 }
 
-/// Workgroups of 64 invocations that make four packs each, and the kernel of `files` over all packs of a
+/// Workgroups of 64 invocations that make four packs each, and the kernel over all packs of a
 /// tensor (N, C, ...).
 pub(crate) fn flat(
     cx: &LowerContext<'_>,
     shape: &Shape,
-    files: &[&'static ShaderFile],
+    main: &'static ShaderFile,
 ) -> Result<(Kernel, usize, usize)> {
     let plane: usize = shape[2..].iter().product();
     let (width, pack) = pack(plane);
     let packs = shape.elements() / width;
-    let mut all = vec![&GROUP, pack];
-    all.extend(files);
-    let kernel = Kernel::new(&all)
+    let kernel = Kernel::new(main)
+        .fill(pack)
         .with("CHANNELS", cx.index(shape[1])?)
         .with("PLANE", cx.index(plane / width)?)
         .with("PACKS", cx.index(packs)?)

@@ -6,20 +6,8 @@ use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
 use super::{BatchNorm, BatchNormGrad, channels, check_parameters};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{Shape, TensorType};
-
-static FINALIZE: ShaderFile = shader_file!("batch_norm_finalize");
-static WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight");
-static NO_WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight_none");
-static BIAS: ShaderFile = shader_file!("shared/batch_norm_bias");
-static NO_BIAS: ShaderFile = shader_file!("shared/batch_norm_bias_none");
-static TRACK: ShaderFile = shader_file!("batch_norm_track");
-static TRACK_AVERAGE: ShaderFile = shader_file!("batch_norm_track_average");
-static TRACK_NONE: ShaderFile = shader_file!("batch_norm_track_none");
-static APPLY: ShaderFile = shader_file!("batch_norm_apply");
-static COUNT: ShaderFile = shader_file!("batch_norm_count");
 
 /// Normalises by the batch's statistics. Inputs: x (N, C, ...); if affine, weight and bias (C); if tracked,
 /// the running mean and variance (C), and without a momentum the number of batches so far, this one
@@ -65,12 +53,12 @@ impl BatchNormTrain {
         let mut operands: Vec<Operand> = self.affine.then(|| cx.input(1)).into_iter().collect();
         operands.push(cx.output(1));
         let track = match self.norm.momentum {
-            _ if !self.tracked => &TRACK_NONE,
+            _ if !self.tracked => None,
             Some(momentum) => {
                 constants.push(("MOMENTUM", momentum));
-                &TRACK
+                Some(&parts::batch_norm_track)
             }
-            None => &TRACK_AVERAGE,
+            None => Some(&parts::batch_norm_track_average),
         };
         if self.tracked {
             operands.extend([cx.output(2), cx.output(3)]);
@@ -78,15 +66,17 @@ impl BatchNormTrain {
         if self.averages() {
             operands.push(cx.input(self.running() + 2));
         }
-        let weight = if self.affine { &WEIGHT } else { &NO_WEIGHT };
-        let finalizer = Finalizer { files: &[weight, track, &FINALIZE], constants: &constants, operands };
+        let mut files = vec![&parts::batch_norm_finalize];
+        files.extend(self.affine.then_some(&parts::batch_norm_weight));
+        files.extend(track);
+        let finalizer = Finalizer { files: &files, constants: &constants, operands };
         let source = cx.input(0);
         moments(cx, &ChannelSplit::new(&shape, cx.variant()), source, finalizer)
     }
 
     /// The file that gives a channel's bias, and its operand if it has one.
-    pub(super) fn bias(&self, cx: &LowerContext<'_>) -> (&'static ShaderFile, Option<Operand>) {
-        if self.affine { (&BIAS, Some(cx.input(2))) } else { (&NO_BIAS, None) }
+    pub(super) fn bias(&self, cx: &LowerContext<'_>) -> (Option<&'static ShaderFile>, Option<Operand>) {
+        if self.affine { (Some(&parts::batch_norm_bias), Some(cx.input(2))) } else { (None, None) }
     }
 }
 
@@ -144,11 +134,11 @@ impl Operator for BatchNormTrain {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.lower_statistics(cx)?;
         let (bias, operand) = self.bias(cx);
-        let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &[bias, &APPLY])?;
+        let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &kernels::batch_norm_apply)?;
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);
         operands.push(cx.output(0));
-        cx.dispatch_epilogue(kernel, &operands, groups, width);
+        cx.dispatch_epilogue(kernel.fill_all(bias), &operands, groups, width);
         Ok(())
     }
 
@@ -192,7 +182,7 @@ impl Operator for BatchCount {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        cx.dispatch(Kernel::new(&[&COUNT]), &[cx.output(0)], 1);
+        cx.dispatch(Kernel::new(&kernels::batch_norm_count), &[cx.output(0)], 1);
         Ok(())
     }
 

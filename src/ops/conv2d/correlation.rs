@@ -1,25 +1,12 @@
 //! Output and gradient of the input as one family of correlations, and its sliding-window kernels; see
-//! `shaders/shared/conv2d_correlation.wgsl`.
+//! `shaders/parts/conv2d/conv2d_correlation.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP};
 use crate::error::Result;
 use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::gemm::{Loader, Tiling};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SHAPE: ShaderFile = shader_file!("shared/conv2d_shape");
-static CORRELATION: ShaderFile = shader_file!("shared/conv2d_correlation");
-static SLIDING: ShaderFile = shader_file!("shared/conv2d_sliding");
-static ROW: ShaderFile = shader_file!("shared/conv2d_row");
-static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
-static BIAS_NONE: ShaderFile = shader_file!("shared/gemm_bias_none");
-static BIAS_ROWS: ShaderFile = shader_file!("shared/gemm_bias_rows");
-static DIRECT_FILE: ShaderFile = shader_file!("conv2d_direct");
-static DIRECT_SUBGROUP_FILE: ShaderFile = shader_file!("conv2d_direct_subgroup");
-static DEPTHWISE_FILE: ShaderFile = shader_file!("conv2d_depthwise");
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
 /// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
 /// loop that stays one leaves the registers.
@@ -171,7 +158,7 @@ impl Correlation {
     }
 
     fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
-        Ok(Loader::new(&SHAPE)
+        Ok(Loader::new(&parts::conv2d_shape)
             .with("IMAGES", cx.index(self.images)?)
             .with("GROUPS", cx.index(self.groups)?)
             .with("IN", cx.index(self.channels)?)
@@ -194,11 +181,9 @@ impl Correlation {
             .with("FLIP", self.flip))
     }
 
-    fn kernel(&self, cx: &LowerContext<'_>, bias: bool, files: &[&'static ShaderFile]) -> Result<Kernel> {
-        let bias = if bias { &BIAS_ROWS } else { &BIAS_NONE };
-        let mut all = vec![&GROUP, &SHAPE, &CORRELATION, bias];
-        all.extend(files);
-        Ok(self.constants(cx)?.set(Kernel::new(&all)))
+    fn kernel(&self, cx: &LowerContext<'_>, bias: bool, main: &'static ShaderFile) -> Result<Kernel> {
+        let bias: Option<&'static ShaderFile> = bias.then_some(&parts::gemm_bias_rows);
+        Ok(self.constants(cx)?.set(Kernel::new(main).fill_all(bias)))
     }
 
     /// Records the sliding-window kernel; `subgroup` says that lanes share the loading of weights.
@@ -212,8 +197,8 @@ impl Correlation {
         bias: Option<Operand>,
     ) -> Result<()> {
         let tile = self.sliding_tile(cx.caps());
-        let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
-        let main = if subgroup { &DIRECT_SUBGROUP_FILE } else { &DIRECT_FILE };
+        let row = if tile.shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
+        let main = if subgroup { &kernels::conv2d_direct_subgroup } else { &kernels::conv2d_direct };
         let places = self.images * self.tiles(1, tile.width);
         let waste = |lanes: usize| places.next_multiple_of(lanes);
         let lanes = if waste(32) == waste(8) {
@@ -224,7 +209,8 @@ impl Correlation {
             8
         };
         let mut kernel = self
-            .kernel(cx, bias.is_some(), &[&SLIDING, row, main])?
+            .kernel(cx, bias.is_some(), main)?
+            .fill(row)
             .with("STEP_H", cx.index(self.step())?)
             .with("TILE_W", cx.index(tile.width)?)
             .with("BLOCK", cx.index(tile.block)?)
@@ -270,7 +256,7 @@ impl Correlation {
         let height =
             fit(0, (most_products * phases / (width * taps)).clamp(1, most_height * self.upsample[0]));
         let kernel = self
-            .kernel(cx, bias.is_some(), &[&DEPTHWISE_FILE])?
+            .kernel(cx, bias.is_some(), &kernels::conv2d_depthwise)?
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
             .with("TILE_W", cx.index(width)?)

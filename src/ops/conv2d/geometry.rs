@@ -3,14 +3,8 @@
 use crate::error::Result;
 use crate::op::LowerContext;
 use crate::ops::gemm::{Loader, Store};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, parts};
 use crate::tensor::Shape;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SHAPE: ShaderFile = shader_file!("shared/conv2d_shape");
-static STORE: ShaderFile = shader_file!("conv2d_store");
-static STORE_VEC4: ShaderFile = shader_file!("conv2d_store_vec4");
 
 /// All sizes of a convolution. `channels` and `results` count one group's inputs and outputs.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +56,10 @@ impl Geometry {
         (outputs * self.channels * self.taps()) as u64
     }
 
-    /// Constants of `shared/conv2d_shape`.
+    /// Constants of `conv2d_shape`.
     pub fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
         let Geometry { stride, padding, dilation, .. } = *self;
-        Ok(Loader::new(&SHAPE)
+        Ok(Loader::new(&parts::conv2d_shape)
             .with("IMAGES", cx.index(self.images)?)
             .with("GROUPS", cx.index(self.groups)?)
             .with("IN", cx.index(self.channels)?)
@@ -84,12 +78,9 @@ impl Geometry {
             .with("DW", cx.index(dilation[1])?))
     }
 
-    pub fn kernel(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<Kernel> {
-        let mut all = vec![&GROUP];
-        let shape = self.constants(cx)?;
-        all.extend(shape.files());
-        all.extend(files);
-        Ok(shape.set(Kernel::new(&all)))
+    /// A kernel that uses `conv2d_shape`.
+    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+        Ok(self.constants(cx)?.set(Kernel::new(main)))
     }
 
     /// Whether every group has one input channel and there are several groups, or one output channel and
@@ -112,7 +103,8 @@ impl Geometry {
 
 /// Stores into planes of `pixels`.
 pub(super) fn plane_store(pixels: usize, cx: &LowerContext<'_>) -> Result<Store> {
-    let (file, width) = if pixels.is_multiple_of(4) { (&STORE_VEC4, 4) } else { (&STORE, 1) };
+    let (file, width) =
+        if pixels.is_multiple_of(4) { (&parts::conv2d_store_vec4, 4) } else { (&parts::conv2d_store, 1) };
     Ok(Store { part: Loader::new(file).with("PIXELS", cx.index(pixels)?), width })
 }
 

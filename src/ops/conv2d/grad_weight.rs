@@ -7,15 +7,7 @@ use crate::op::occupancy;
 use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
-use crate::shader::ShaderFile;
-use crate::shader_file;
-
-static ROW: ShaderFile = shader_file!("shared/conv2d_row");
-static ROW_VEC4: ShaderFile = shader_file!("shared/conv2d_row_vec4");
-static GRADIENT: ShaderFile = shader_file!("shared/conv2d_gradient_tile");
-static GRADIENT_VEC4: ShaderFile = shader_file!("shared/conv2d_gradient_tile_vec4");
-static DIRECT_FILE: ShaderFile = shader_file!("conv2d_grad_weight_direct");
-static DEPTHWISE_FILE: ShaderFile = shader_file!("conv2d_depthwise_grad_weight");
+use crate::shader::{self, kernels};
 
 /// Taps that one workgroup of the depthwise kernel makes at most: its sums lie in workgroup memory.
 const MOST_DEPTHWISE_TAPS: usize = 32;
@@ -130,10 +122,17 @@ impl Geometry {
         let lanes = if cx.caps().kind == AdapterKind::Software { 8 } else { 32 };
         let splits = (self.images * self.output[0]).div_ceil(rows);
         let parts = gemm.parts(cx, splits)?;
-        let gradients = if tile.in_fours { &GRADIENT_VEC4 } else { &GRADIENT };
-        let row = if tile.shift.is_some() { &ROW_VEC4 } else { &ROW };
+        let gradients = if tile.in_fours {
+            &shader::parts::conv2d_gradient_tile_vec4
+        } else {
+            &shader::parts::conv2d_gradient_tile
+        };
+        let row =
+            if tile.shift.is_some() { &shader::parts::conv2d_row_vec4 } else { &shader::parts::conv2d_row };
         let mut kernel = self
-            .kernel(cx, &[gradients, row, &DIRECT_FILE])?
+            .kernel(cx, &kernels::conv2d_grad_weight_direct)?
+            .fill(gradients)
+            .fill(row)
             .with("BLOCK", cx.index(tile.block)?)
             .with("TILE_W", cx.index(tile.width)?)
             .with("LANES", lanes as u32)
@@ -179,7 +178,7 @@ impl Geometry {
             (2 * iterations(1)).div_ceil(MAX_ITERATIONS) as usize
         };
         let kernel = self
-            .kernel(cx, &[&DEPTHWISE_FILE])?
+            .kernel(cx, &kernels::conv2d_depthwise_grad_weight)?
             .with("TAPS_H", cx.index(taps_h)?)
             .with("TAPS_W", cx.index(taps_w)?)
             .with("TILE_W", cx.index(tile)?)

@@ -1,7 +1,6 @@
 //! The other passes of a convolution: gradients of input, weight and bias.
 
 use super::Conv2d;
-use super::PIXELS;
 use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
@@ -12,16 +11,8 @@ use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::ops::matmul::{lhs, require_f32, store};
 use crate::ops::reduction;
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
-
-static INPUT_ROWS: ShaderFile = shader_file!("conv2d_input_rows");
-static GRADIENT_COLUMNS: ShaderFile = shader_file!("conv2d_gradient_columns");
-static GRADIENT_ROWS: ShaderFile = shader_file!("conv2d_gradient_rows");
-static GRADIENT_ROWS_VEC4: ShaderFile = shader_file!("conv2d_gradient_rows_vec4");
-static PIXEL_COLUMNS: ShaderFile = shader_file!("conv2d_pixel_columns");
-static WEIGHT_BY_INPUT: ShaderFile = shader_file!("conv2d_weight_by_input");
 
 /// Gradient of a convolution's input, from the output's gradient and the weight: a transposed
 /// convolution.
@@ -102,9 +93,9 @@ impl Operator for Conv2dGradInput {
         let (m, k) = (geometry.channels, geometry.results * geometry.taps());
         let pointwise = geometry.is_pointwise_in_fours();
         let (lhs, rhs) = if pointwise {
-            (lhs(true, cx.index(m)?, cx.index(k)?), Loader::new(&PIXELS))
+            (lhs(true, cx.index(m)?, cx.index(k)?), Loader::new(&parts::conv2d_pixels))
         } else {
-            (Loader::new(&WEIGHT_BY_INPUT), Loader::new(&GRADIENT_COLUMNS))
+            (Loader::new(&parts::conv2d_weight_by_input), Loader::new(&parts::conv2d_gradient_columns))
         };
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
@@ -214,8 +205,16 @@ impl Operator for Conv2dGradWeight {
             n,
             k: geometry.images * geometry.pixels(),
             batches: geometry.groups,
-            lhs: Loader::new(if vec4 { &GRADIENT_ROWS_VEC4 } else { &GRADIENT_ROWS }),
-            rhs: Loader::new(if geometry.is_pointwise_in_fours() { &PIXEL_COLUMNS } else { &INPUT_ROWS }),
+            lhs: Loader::new(if vec4 {
+                &parts::conv2d_gradient_rows_vec4
+            } else {
+                &parts::conv2d_gradient_rows
+            }),
+            rhs: Loader::new(if geometry.is_pointwise_in_fours() {
+                &parts::conv2d_pixel_columns
+            } else {
+                &parts::conv2d_input_rows
+            }),
             store: store(cx.index(n)?),
             common: Some(geometry.constants(cx)?),
             bias: Bias::None,

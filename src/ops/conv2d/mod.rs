@@ -38,15 +38,10 @@ use crate::op::{
     AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant,
 };
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::{kernels, parts};
 use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
 use geometry::plane_store;
-
-static INPUT_COLUMNS: ShaderFile = shader_file!("conv2d_input_columns");
-static PIXELS: ShaderFile = shader_file!("conv2d_pixels");
-static IM2COL_FILE: ShaderFile = shader_file!("conv2d_im2col");
 
 /// The preference of output and input gradient. Sliding windows are for software adapters, where a load costs what
 /// dozens of multiply-adds cost.
@@ -156,7 +151,11 @@ impl Operator for Conv2d {
             k,
             batches: geometry.groups,
             lhs: lhs(false, cx.index(m)?, cx.index(k)?),
-            rhs: Loader::new(if geometry.is_pointwise_in_fours() { &PIXELS } else { &INPUT_COLUMNS }),
+            rhs: Loader::new(if geometry.is_pointwise_in_fours() {
+                &parts::conv2d_pixels
+            } else {
+                &parts::conv2d_input_columns
+            }),
             store: plane_store(geometry.pixels(), cx)?,
             common: Some(geometry.constants(cx)?),
             bias: bias.map_or(Bias::None, Bias::Rows),
@@ -167,7 +166,7 @@ impl Operator for Conv2d {
         }
         let elements = geometry.unrolled().expect("the variant is not offered otherwise");
         let columns = cx.temporary(elements);
-        let unroll = geometry.kernel(cx, &[&IM2COL_FILE])?;
+        let unroll = geometry.kernel(cx, &kernels::conv2d_im2col)?;
         cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
         gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);

@@ -1,17 +1,11 @@
 //! The gradient of a strided convolution's input as one matrix product a phase; see
-//! `shaders/shared/conv2d_phase.wgsl`.
+//! `shaders/parts/conv2d/conv2d_phase.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
 use crate::op::{LowerContext, Operand};
 use crate::ops::gemm::{Bias, Gemm, Loader, Store, Tiling};
-use crate::shader::ShaderFile;
-use crate::shader_file;
-
-static PHASE: ShaderFile = shader_file!("shared/conv2d_phase");
-static WEIGHT: ShaderFile = shader_file!("conv2d_phase_weight");
-static COLUMNS: ShaderFile = shader_file!("conv2d_phase_columns");
-static STORE: ShaderFile = shader_file!("conv2d_phase_store");
+use crate::shader::parts;
 
 /// What the phases of one axis have in common.
 struct Axis {
@@ -63,7 +57,7 @@ impl Geometry {
         let [phases_h, phases_w] = [0, 1].map(|axis| self.stride[axis].min(self.size[axis]));
         let shape = self
             .constants(cx)?
-            .and(&PHASE)
+            .used_by(&parts::conv2d_phase)
             .with("PHASES_W", cx.index(phases_w)?)
             .with("PHASE_H", cx.index(h.size)?)
             .with("PHASE_W", cx.index(w.size)?)
@@ -81,9 +75,9 @@ impl Geometry {
             n: self.images * h.size * w.size,
             k: self.results * h.taps * w.taps,
             batches: self.groups * phases_h * phases_w,
-            lhs: Loader::new(&WEIGHT),
-            rhs: Loader::new(&COLUMNS),
-            store: Store { part: Loader::new(&STORE), width: 1 },
+            lhs: Loader::new(&parts::conv2d_phase_weight),
+            rhs: Loader::new(&parts::conv2d_phase_columns),
+            store: Store { part: Loader::new(&parts::conv2d_phase_store), width: 1 },
             common: Some(shape),
             bias: Bias::None,
             second_result: None,

@@ -2,27 +2,15 @@
 //! largest score and the sums are reductions of their own, and further kernels make the losses and the gradient
 //! from them.
 
-use super::{
-    CLASS_WEIGHT, CLASS_WEIGHT_NONE, ClassScores, CrossEntropy, GROUP, IS_NAN, LABEL, LABEL_ROWS, LOG1P,
-    sizes,
-};
+use super::{ClassScores, CrossEntropy, sizes};
 use crate::error::Result;
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand};
 use crate::ops::loss::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
 use crate::ops::softmax::{along, reduce_along};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::Shape;
-
-static ALL_WEIGHTS: ShaderFile = shader_file!("shared/all_weights");
-static ALL_WEIGHTS_NONE: ShaderFile = shader_file!("shared/all_weights_none");
-static SCORE_LINE: ShaderFile = shader_file!("shared/score_line");
-static SCORE_LINE_NONE: ShaderFile = shader_file!("shared/score_line_none");
-static LINES: ShaderFile = shader_file!("cross_entropy_lines");
-static FINALIZE: ShaderFile = shader_file!("cross_entropy_finalize");
-static GRAD_APPLY: ShaderFile = shader_file!("cross_entropy_grad_apply");
 
 /// What was reduced: a line for each row, unless none is asked for, and the sum of the classes' weights, unless
 /// each weighs one.
@@ -40,7 +28,8 @@ impl CrossEntropy {
         [losses, row_weights]: [Operand; 2],
     ) -> Result<()> {
         let reduced = self.reduce_scores(cx, weight.as_ref(), true)?;
-        let kernel = self.kernel_of_lines(cx, &[&LOG1P], &FINALIZE, weight.is_some(), &reduced)?;
+        let kernel =
+            self.kernel_of_lines(cx, &kernels::cross_entropy_finalize, weight.is_some(), &reduced)?;
         let mut operands = vec![cx.input(0), cx.input(1), losses, row_weights];
         operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
         let rows = cx.input_type(1).shape.elements();
@@ -53,7 +42,7 @@ impl CrossEntropy {
         let reduced = self.reduce_scores(cx, weight.as_ref(), false)?;
         let elements = cx.input_type(0).shape.elements();
         let kernel = self
-            .kernel_of_lines(cx, &[], &GRAD_APPLY, weight.is_some(), &reduced)?
+            .kernel_of_lines(cx, &kernels::cross_entropy_grad_apply, weight.is_some(), &reduced)?
             .with("ELEMENTS", cx.index(elements)?)
             .with("MEAN", self.reduction == Reduction::Mean)
             .with("EACH", self.reduction == Reduction::None)
@@ -100,7 +89,7 @@ impl CrossEntropy {
         };
         let count = images * inner;
         let lines = cx.temporary(4 * count);
-        let kernel = Kernel::new(&[&GROUP, &LINES]).with("ROWS", cx.index(count)?);
+        let kernel = Kernel::new(&kernels::cross_entropy_lines).with("ROWS", cx.index(count)?);
         cx.dispatch(kernel, &[maxima, below, maximal, gaps, lines.clone()], count.div_ceil(LANES));
         Ok(Reduced { lines: Some(lines), all_weights })
     }
@@ -108,17 +97,15 @@ impl CrossEntropy {
     fn kernel_of_lines(
         self,
         cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
         main: &'static ShaderFile,
         weighted: bool,
         reduced: &Reduced,
     ) -> Result<Kernel> {
-        let line = if reduced.lines.is_some() { &SCORE_LINE } else { &SCORE_LINE_NONE };
-        let weight = if weighted { &CLASS_WEIGHT } else { &CLASS_WEIGHT_NONE };
-        let all_weights = if reduced.all_weights.is_some() { &ALL_WEIGHTS } else { &ALL_WEIGHTS_NONE };
-        let mut all = vec![&GROUP, &IS_NAN, &LABEL, &LABEL_ROWS, weight, all_weights, line];
-        all.extend(files);
-        all.push(main);
-        self.shaped(cx, Kernel::new(&all))
+        let files = [
+            reduced.lines.is_some().then_some(&parts::score_line),
+            weighted.then_some(&parts::class_weight),
+            reduced.all_weights.is_some().then_some(&parts::all_weights),
+        ];
+        self.shaped(cx, Kernel::new(main).fill_all(files.into_iter().flatten()))
     }
 }

@@ -2,10 +2,7 @@
 
 use super::Rule;
 use crate::error::{Error, Result};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("accumulate_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// Gradients are added up: in an update by this rule the sums stand in the place of parameters.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,8 +25,8 @@ impl Rule for AccumulateRule {
         Err(Error::Setting { setting: "accumulate", message: "must be at least 1 step, found 0".into() })
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::accumulate_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

@@ -2,10 +2,7 @@
 
 use super::{Rule, Slots, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("adadelta_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of Adadelta, as `torch.optim.Adadelta` makes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -40,8 +37,8 @@ impl Rule for AdadeltaRule {
         require_weight_decay(self.weight_decay)
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::adadelta_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

@@ -2,10 +2,7 @@
 
 use super::{Rule, Slots, finite_f32, require, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("adagrad_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of Adagrad, as `torch.optim.Adagrad` makes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,8 +50,8 @@ impl Rule for AdagradRule {
         require_eps(self.eps)
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::adagrad_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

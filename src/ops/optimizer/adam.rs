@@ -2,11 +2,7 @@
 
 use super::{Rule, Slots, logarithm, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static ONE_LESS_EXP: ShaderFile = shader_file!("shared/one_less_exp");
-static UPDATE: ShaderFile = shader_file!("adam_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of Adam, or of AdamW where `DECOUPLED`, as `torch.optim` makes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,8 +41,8 @@ impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
         require_weight_decay(self.weight_decay)
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&ONE_LESS_EXP, &UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::adam_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

@@ -6,18 +6,8 @@ use crate::op::occupancy;
 use crate::op::{LowerContext, Operand};
 use crate::ops::loops::{CUT_TERMS, fits, shared, stretched, tree};
 use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use std::ops::Range;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static VALUE: ShaderFile = shader_file!("shared/clip_value");
-static VALUE_NONE: ShaderFile = shader_file!("shared/clip_value_none");
-static NORM: ShaderFile = shader_file!("shared/clip_norm");
-static NORM_NONE: ShaderFile = shader_file!("shared/clip_norm_none");
-static SQUARES: ShaderFile = shader_file!("gradient_squares");
 
 /// Vectors that an invocation adds up before it joins them to the others.
 const STRETCH: u64 = 32;
@@ -62,13 +52,10 @@ impl Clip {
         if self.norm.is_some() { ITEMS_WITH_NORM } else { ITEMS }
     }
 
-    fn value_file(&self) -> &'static ShaderFile {
-        if self.value.is_some() { &VALUE } else { &VALUE_NONE }
-    }
-
-    fn with_value(&self, kernel: Kernel) -> Kernel {
+    /// Clips by value in a kernel that has a hole for it.
+    fn fill_value(&self, kernel: Kernel) -> Kernel {
         match self.value {
-            Some(value) => kernel.with("CLIP_VALUE", value as f32),
+            Some(value) => kernel.fill(&parts::clip_value).with("CLIP_VALUE", value as f32),
             None => kernel,
         }
     }
@@ -105,7 +92,7 @@ impl Clip {
         let mut first = 0;
         for (run, parts) in pages {
             let vectors = cx.run_elements(run.clone()) / 4;
-            let kernel = Kernel::new(&[&GROUP, &TEAM, &IS_NAN, self.value_file(), &SQUARES])
+            let kernel = Kernel::new(&kernels::gradient_squares)
                 .with("VECTORS", cx.index(vectors)?)
                 .with("FIRST_PART", cx.index(first)?)
                 .with("PARTS", cx.index(parts)?)
@@ -113,7 +100,7 @@ impl Clip {
                 .with("EVERY", every)
                 .iterations(iterations(vectors.div_ceil(parts)));
             let operands = [cx.run(run), squares.clone(), step.clone()];
-            cx.dispatch(self.with_value(kernel), &operands, parts);
+            cx.dispatch(self.fill_value(kernel), &operands, parts);
             first += parts;
         }
         if count <= MOST_PARTS {
@@ -131,22 +118,19 @@ impl Clip {
         Ok(Some(Squares { parts: four, count: 4 }))
     }
 
-    /// The update's kernel, of these files, with what clips its gradients, and the operand that takes,
-    /// if any.
+    /// The update's kernel with what clips its gradients, and the operand that takes, if any.
     pub(super) fn update(
         &self,
         cx: &LowerContext<'_>,
         squares: Option<&Squares>,
-        files: &[&'static ShaderFile],
+        kernel: Kernel,
     ) -> Result<(Kernel, Option<Operand>)> {
-        let kernel = |norm: &'static ShaderFile| {
-            let clipping = [&GROUP, &IS_NAN, self.value_file(), norm];
-            self.with_value(Kernel::new(&[&clipping, files].concat()))
-        };
+        let kernel = self.fill_value(kernel);
         let (Some(norm), Some(squares)) = (self.norm, squares) else {
-            return Ok((kernel(&NORM_NONE), None));
+            return Ok((kernel, None));
         };
-        let kernel = kernel(&NORM)
+        let kernel = kernel
+            .fill(&parts::clip_norm)
             .with("CLIP_NORM", norm as f32)
             .with("PARTS", cx.index(squares.count)?)
             .iterations(squares.count as u64 / 4);

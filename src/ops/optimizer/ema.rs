@@ -2,10 +2,7 @@
 
 use super::{Rule, require_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("ema_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// Averages keep up with parameters: in an update by this rule the averages stand in the place of
 /// parameters, and the parameters in that of gradients.
@@ -28,8 +25,8 @@ impl Rule for EmaRule {
         require_decay("decay", self.decay)
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::ema_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

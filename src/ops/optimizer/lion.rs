@@ -2,10 +2,7 @@
 
 use super::{Rule, Slots, require_decay, require_weight_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("lion_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms").
 #[derive(Clone, PartialEq, Debug)]
@@ -38,8 +35,8 @@ impl Rule for LionRule {
         require_weight_decay(self.weight_decay)
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::lion_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

@@ -31,19 +31,10 @@ pub use sgd::SgdRule;
 use crate::error::{Error, Result};
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand, Operator};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::fmt::Debug;
 use std::ops::Range;
-
-static WALK: ShaderFile = shader_file!("shared/update_walk");
-static RATE: ShaderFile = shader_file!("shared/update_rate");
-static STATE_NONE: ShaderFile = shader_file!("shared/update_state_none");
-static STATE_A: ShaderFile = shader_file!("shared/update_state_a");
-static STATE_AB: ShaderFile = shader_file!("shared/update_state_ab");
-static STATE_AC: ShaderFile = shader_file!("shared/update_state_ac");
-static STATE_ABC: ShaderFile = shader_file!("shared/update_state_abc");
 
 /// Vectors of four that an invocation updates where it has to find the norm first.
 const ITEMS_WITH_NORM: usize = 16;
@@ -75,16 +66,16 @@ pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'stati
     /// A hyperparameter out of its range.
     fn check(&self) -> Result<()>;
 
-    /// The WGSL file with `Scales`, `scales` and `update`, and files that it calls.
-    fn files(&self) -> Vec<&'static ShaderFile>;
+    /// The WGSL file that fills the hole `rule` of the kernel `update`: with `Scales`, `scales` and `update`.
+    fn file(&self) -> &'static ShaderFile;
 
-    /// Loop iterations of one call of `scales` at most, which calls what the files define twice at most;
+    /// Loop iterations of one call of `scales` at most, which calls what the file uses twice at most;
     /// `update` has no loops.
     fn iterations(&self) -> u64 {
-        2 * self.files().iter().map(|file| file.iterations()).sum::<u64>()
+        2 * self.file().iterations()
     }
 
-    /// Sets the constants of the files.
+    /// Sets the constants of the file.
     fn constants(&self, kernel: Kernel) -> Kernel;
 
     /// Records a dispatch for what every invocation would compute alike from the step's number, and
@@ -186,19 +177,15 @@ impl<R: Rule> Update<R> {
         squares: Option<&clip::Squares>,
     ) -> Result<(Kernel, Option<Operand>)> {
         let state = match self.slots().map(|slot| slot.is_some()) {
-            [false, false, false] => &STATE_NONE,
-            [true, false, false] => &STATE_A,
-            [true, true, false] => &STATE_AB,
-            [true, false, true] => &STATE_AC,
-            [true, true, true] => &STATE_ABC,
+            [false, false, false] => None,
+            [true, false, false] => Some(&parts::update_state_a),
+            [true, true, false] => Some(&parts::update_state_ab),
+            [true, false, true] => Some(&parts::update_state_ac),
+            [true, true, true] => Some(&parts::update_state_abc),
             other => unreachable!("no rule keeps state at {other:?}"),
         };
-        let mut files = vec![state, &WALK];
-        if R::HAS_RATE {
-            files.push(&RATE);
-        }
-        files.extend(group.rule.files());
-        self.clip.update(cx, squares, &files)
+        let kernel = Kernel::new(&kernels::update).named(group.rule.name());
+        self.clip.update(cx, squares, kernel.fill(group.rule.file()).fill_all(state))
     }
 }
 

@@ -6,13 +6,7 @@ use super::{
 use crate::error::Result;
 use crate::op::{LowerContext, Operand};
 use crate::ops::loops::{shared, tree};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static TEAM: ShaderFile = shader_file!("shared/team");
-static ONE_LESS_EXP: ShaderFile = shader_file!("shared/one_less_exp");
-static MOMENTA: ShaderFile = shader_file!("nadam_momenta");
-static UPDATE: ShaderFile = shader_file!("nadam_update");
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
 /// A step of NAdam, as `torch.optim.NAdam` makes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -80,8 +74,8 @@ impl Rule for NadamRule {
         require("momentum_decay", decay, decay >= 0.0 && finite_f32(decay), "at least 0 and finite")
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&ONE_LESS_EXP, &UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::nadam_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {
@@ -99,7 +93,7 @@ impl Rule for NadamRule {
     fn prepare(&self, cx: &mut LowerContext<'_>, step: &Operand, every: u32) -> Result<Option<Operand>> {
         let beta1 = self.betas.0;
         let momenta = cx.temporary(2);
-        let kernel = Kernel::new(&[&TEAM, &ONE_LESS_EXP, &MOMENTA])
+        let kernel = Kernel::new(&kernels::nadam_momenta)
             .with("EVERY", every)
             .with("TERMS", self.terms())
             .with("BETA1", beta1 as f32)
@@ -107,7 +101,8 @@ impl Rule for NadamRule {
             .with("LOG_BETA1", logarithm(beta1))
             // A hundred is as good as any more: its power is nothing.
             .with("DECAY", (self.momentum_decay * 0.96f64.ln()).max(-100.0) as f32);
-        let iterations = shared(self.terms() as usize, LANES) + tree(LANES) + 2 * ONE_LESS_EXP.iterations();
+        let iterations =
+            shared(self.terms() as usize, LANES) + tree(LANES) + 2 * parts::one_less_exp.iterations();
         cx.dispatch(kernel.iterations(iterations), &[step.clone(), momenta.clone()], 1);
         Ok(Some(momenta))
     }

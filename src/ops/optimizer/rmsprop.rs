@@ -2,10 +2,7 @@
 
 use super::{Rule, Slots, finite_f32, require, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("rmsprop_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of RMSprop, as `torch.optim.RMSprop` makes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -47,8 +44,8 @@ impl Rule for RmspropRule {
         require("momentum", momentum, momentum >= 0.0 && finite_f32(momentum), "at least 0 and finite")
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::rmsprop_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

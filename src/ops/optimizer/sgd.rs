@@ -2,10 +2,7 @@
 
 use super::{Rule, Slots, finite_f32, require, require_weight_decay};
 use crate::error::{Error, Result};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
-
-static UPDATE: ShaderFile = shader_file!("sgd_update");
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// A step of stochastic gradient descent, as `torch.optim.SGD` makes it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -52,8 +49,8 @@ impl Rule for SgdRule {
         Ok(())
     }
 
-    fn files(&self) -> Vec<&'static ShaderFile> {
-        vec![&UPDATE]
+    fn file(&self) -> &'static ShaderFile {
+        &parts::sgd_update
     }
 
     fn constants(&self, kernel: Kernel) -> Kernel {

@@ -5,24 +5,13 @@
 use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, GROUP, LANES, Pool2d, SUM, Windows, check_gradient, check_images, pack, plane, team};
 use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO};
+use super::{LANES, Pool2d, Windows, check_gradient, check_images, plane, team};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::ops::pack::pack;
+use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
-
-static TEAM: ShaderFile = shader_file!("shared/team");
-static AVERAGE: ShaderFile = shader_file!("shared/pool2d_average");
-static WEIGHT: ShaderFile = shader_file!("shared/pool2d_weight");
-static WEIGHT_SUM: ShaderFile = shader_file!("shared/pool2d_weight_sum");
-static WEIGHT_KEPT: ShaderFile = shader_file!("shared/pool2d_weight_kept");
-static WEIGHTED: ShaderFile = shader_file!("shared/pool2d_weighted");
-static AVG_2X2: ShaderFile = shader_file!("avg_pool2d_2x2");
-static AVG_GLOBAL: ShaderFile = shader_file!("avg_pool2d_global");
-static AVG_GRAD_2X2: ShaderFile = shader_file!("avg_pool2d_grad_2x2");
-static AVG_GRAD_GLOBAL: ShaderFile = shader_file!("avg_pool2d_grad_global");
 
 /// What each tap of a window counts for in its average.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -85,20 +74,15 @@ impl Average {
         self.plain().is_some_and(|pool| pool.is_global([input[2], input[3]]))
     }
 
-    /// The general kernel of these files, the last with `main`. `kept` says that a weighted mean's divisors are.
-    fn joined(
-        &self,
-        cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
-        input: &Shape,
-        kept: bool,
-    ) -> Result<Kernel> {
-        let function: &[_] = match self.weighting {
-            Weighting::Equal => &[&AVERAGE],
-            Weighting::Distance if kept => &[&WEIGHT, &WEIGHT_KEPT, &WEIGHTED],
-            Weighting::Distance => &[&WEIGHT, &WEIGHT_SUM, &WEIGHTED],
+    /// Fills the holes of a kernel over windows. `kept` says that a weighted mean's divisors are.
+    fn fill(&self, cx: &LowerContext<'_>, kernel: Kernel, input: &Shape, kept: bool) -> Result<Kernel> {
+        use shader::parts::{pool2d_average, pool2d_weight_kept, pool2d_weight_sum, pool2d_weighted};
+        let files: &[&'static ShaderFile] = match self.weighting {
+            Weighting::Equal => &[&pool2d_average],
+            Weighting::Distance if kept => &[&pool2d_weighted, &pool2d_weight_kept],
+            Weighting::Distance => &[&pool2d_weighted, &pool2d_weight_sum],
         };
-        let kernel = self.windows.joined(cx, &[function, files].concat(), input)?;
+        let kernel = self.windows.fill(cx, kernel, input)?.fill_all(files.iter().copied());
         let kernel = kernel.with("COUNT_INCLUDE_PAD", self.counts_padding());
         Ok(match (self.weighting, self.windows) {
             (Weighting::Equal, Windows::Sliding(Pool2d { divisor_override: Some(divisor), .. })) => {
@@ -149,11 +133,11 @@ impl Average {
         if self.weighting == Weighting::Equal {
             return Ok(None);
         }
-        let joined = |cx: &LowerContext<'_>, files: &[_]| {
-            let kernel = self.windows.joined(cx, &[&[&WEIGHT], files].concat(), input)?;
+        let fill = |cx: &LowerContext<'_>, kernel: Kernel| {
+            let kernel = self.windows.fill(cx, kernel, input)?;
             Ok(kernel.with("COUNT_INCLUDE_PAD", self.counts_padding()))
         };
-        parts::lower_weights(cx, &self.windows, input, &joined).map(Some)
+        parts::lower_weights(cx, &self.windows, input, &fill).map(Some)
     }
 }
 
@@ -212,15 +196,15 @@ impl Operator for AvgPool2d {
         if cx.variant() == PARTS {
             let input = cx.input_type(0).shape.clone();
             let divisors = self.0.lower_divisors(cx, &input)?;
-            let joined = |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, files, &input, true);
-            return parts::lower_sum(cx, &self.0.windows, &input, 0, divisors, &joined);
+            let fill = |cx: &LowerContext<'_>, kernel: Kernel| self.0.fill(cx, kernel, &input, true);
+            return parts::lower_sum(cx, &self.0.windows, &input, 0, divisors, &fill);
         }
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
         let (kernel, invocations, width) = match cx.variant() {
             TWO_BY_TWO => {
                 let words = outputs / 4;
-                let kernel = Kernel::new(&[&GROUP, &AVG_2X2])
+                let kernel = Kernel::new(&kernels::avg_pool2d_2x2)
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?);
                 (kernel, words, 4)
@@ -230,7 +214,8 @@ impl Operator for AvgPool2d {
                 let (width, pack) = pack(count);
                 let plane = count / width;
                 let team = team(plane, cx.variant() == GLOBAL_WIDE);
-                let kernel = Kernel::new(&[&GROUP, pack, &TEAM, &AVG_GLOBAL])
+                let kernel = Kernel::new(&kernels::avg_pool2d_global)
+                    .fill(pack)
                     .with("TEAM", cx.index(team)?)
                     .with("PLANES", cx.index(outputs)?)
                     .with("PLANE", cx.index(plane)?)
@@ -239,7 +224,10 @@ impl Operator for AvgPool2d {
                 (kernel, outputs * team, 1)
             }
             _ => {
-                let kernel = self.0.joined(cx, &[&SUM], input, false)?.with("OUTPUTS", cx.index(outputs)?);
+                let kernel = self
+                    .0
+                    .fill(cx, Kernel::new(&kernels::pool2d_sum), input, false)?
+                    .with("OUTPUTS", cx.index(outputs)?);
                 (kernel.iterations(self.0.iterations(input)), outputs, 1)
             }
         };
@@ -306,17 +294,17 @@ impl Operator for AvgPool2dGrad {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == PARTS {
             let divisors = self.average.lower_divisors(cx, &self.input)?;
-            let joined =
-                |cx: &LowerContext<'_>, files: &[_]| self.average.joined(cx, files, &self.input, true);
+            let fill =
+                |cx: &LowerContext<'_>, kernel: Kernel| self.average.fill(cx, kernel, &self.input, true);
             let operands: Vec<Operand> = [cx.input(0)].into_iter().chain(divisors).collect();
-            return parts::lower_gather(cx, &self.average.windows, &self.input, 0, &operands, &joined);
+            return parts::lower_gather(cx, &self.average.windows, &self.input, 0, &operands, &fill);
         }
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
         let (kernel, invocations, width) = match cx.variant() {
             TWO_BY_TWO => {
                 let words = output.elements() / 4;
-                let kernel = Kernel::new(&[&GROUP, &AVG_GRAD_2X2])
+                let kernel = Kernel::new(&kernels::avg_pool2d_grad_2x2)
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
                     .epilogue_calls(16);
@@ -325,14 +313,15 @@ impl Operator for AvgPool2dGrad {
             GLOBAL => {
                 let count = input[2] * input[3];
                 let (width, pack) = pack(count);
-                let kernel = Kernel::new(&[&GROUP, pack, &AVG_GRAD_GLOBAL])
+                let kernel = Kernel::new(&kernels::avg_pool2d_grad_global)
+                    .fill(pack)
                     .with("PACKS", cx.index(elements / width)?)
                     .with("PLANE", cx.index(count / width)?)
                     .with("COUNT", cx.index(count)?);
                 (kernel, elements / width, width)
             }
             _ => {
-                let kernel = self.average.joined(cx, &[&GATHER], input, false)?;
+                let kernel = self.average.fill(cx, Kernel::new(&kernels::pool2d_gather), input, false)?;
                 let kernel = kernel
                     .with("ELEMENTS", cx.index(elements)?)
                     .iterations(self.average.grad_iterations(input));

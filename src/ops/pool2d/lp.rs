@@ -3,16 +3,11 @@
 use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, LANES, Pool2d, SUM, Windows, check_gradient, check_images, plane};
+use super::{LANES, Pool2d, Windows, check_gradient, check_images, plane};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
-
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static LP: ShaderFile = shader_file!("shared/pool2d_lp");
-static LP_SHARE: ShaderFile = shader_file!("shared/pool2d_lp_share");
 
 /// The largest p whose powers are made by multiplication.
 const LARGEST_WHOLE: f32 = 8.0;
@@ -49,13 +44,16 @@ impl Norm {
         if self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE { self.p as u32 } else { 0 }
     }
 
-    fn joined(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile], input: &Shape) -> Result<Kernel> {
-        let kernel = self
-            .windows()
-            .joined(cx, &[&[&IS_NAN], files].concat(), input)?
-            .with("P", self.p)
-            .with("ODD", self.is_odd());
-        Ok(kernel.with("WHOLE", self.whole()))
+    /// Fills the holes of a kernel over windows.
+    fn fill(
+        &self,
+        cx: &LowerContext<'_>,
+        kernel: Kernel,
+        file: &'static ShaderFile,
+        input: &Shape,
+    ) -> Result<Kernel> {
+        let kernel = self.windows().fill(cx, kernel.fill(file), input)?;
+        Ok(kernel.with("P", self.p).with("ODD", self.is_odd()).with("WHOLE", self.whole()))
     }
 
     /// Loop iterations over one window, and over the windows that cover an element.
@@ -104,12 +102,16 @@ impl Operator for LpPool2d {
         let outputs = cx.output_type(0).shape.elements();
         let input = cx.input_type(0).shape.clone();
         if cx.variant() == PARTS {
-            let joined =
-                |cx: &LowerContext<'_>, files: &[_]| self.0.joined(cx, &[&[&LP], files].concat(), &input);
+            let fill = |cx: &LowerContext<'_>, kernel: Kernel| {
+                self.0.fill(cx, kernel, &shader::parts::pool2d_lp, &input)
+            };
             let each = u64::from(self.0.whole());
-            return parts::lower_sum(cx, &self.0.windows(), &input, each, None, &joined);
+            return parts::lower_sum(cx, &self.0.windows(), &input, each, None, &fill);
         }
-        let kernel = self.0.joined(cx, &[&LP, &SUM], &input)?.iterations(self.0.iterations(&input)[0]);
+        let kernel = self
+            .0
+            .fill(cx, Kernel::new(&kernels::pool2d_sum), &shader::parts::pool2d_lp, &input)?
+            .iterations(self.0.iterations(&input)[0]);
         let operands = [cx.input(0), cx.output(0)];
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
         cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
@@ -162,13 +164,14 @@ impl Operator for LpPool2dGrad {
         let input = cx.input_type(1).shape.clone();
         let elements = input.elements();
         if cx.variant() == PARTS {
-            let joined = |cx: &LowerContext<'_>, files: &[_]| {
-                self.0.joined(cx, &[&[&LP, &LP_SHARE], files].concat(), &input)
+            let fill = |cx: &LowerContext<'_>, kernel: Kernel| {
+                self.0.fill(cx, kernel, &shader::parts::pool2d_lp_share, &input)
             };
             let (each, operands) = (u64::from(self.0.whole()), [cx.input(0), cx.input(1), cx.input(2)]);
-            return parts::lower_gather(cx, &self.0.windows(), &input, each, &operands, &joined);
+            return parts::lower_gather(cx, &self.0.windows(), &input, each, &operands, &fill);
         }
-        let kernel = self.0.joined(cx, &[&LP, &LP_SHARE, &GATHER], &input)?;
+        let kernel =
+            self.0.fill(cx, Kernel::new(&kernels::pool2d_gather), &shader::parts::pool2d_lp_share, &input)?;
         let kernel = kernel.iterations(self.0.iterations(&input)[1]);
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);

@@ -4,26 +4,13 @@
 use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{GATHER, GROUP, LANES, Windows, check_gradient, check_images, pack, plane, team};
 use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO, TWO_BY_TWO_ROWS};
+use super::{LANES, Windows, check_gradient, check_images, plane, team};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::ops::pack::pack;
+use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
-
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static KEEP: ShaderFile = shader_file!("shared/max_pool2d_keep");
-static KEEP_NONE: ShaderFile = shader_file!("shared/max_pool2d_keep_none");
-static MAX: ShaderFile = shader_file!("max_pool2d");
-static MAX_2X2: ShaderFile = shader_file!("max_pool2d_2x2");
-static MAX_2X2_ODD: ShaderFile = shader_file!("max_pool2d_2x2_odd");
-static MAX_2X2_ROWS: ShaderFile = shader_file!("max_pool2d_2x2_rows");
-static MAX_GLOBAL: ShaderFile = shader_file!("max_pool2d_global");
-pub(super) static WINNER: ShaderFile = shader_file!("shared/pool2d_winner");
-static SHARE: ShaderFile = shader_file!("shared/pool2d_winner_share");
-static MAX_GRAD_2X2: ShaderFile = shader_file!("max_pool2d_grad_2x2");
-static MAX_GRAD_2X2_ODD: ShaderFile = shader_file!("max_pool2d_grad_2x2_odd");
 
 /// The most output columns of the kernel that makes whole rows: it is unrolled over them.
 const MOST_ROW_COLUMNS: usize = 7;
@@ -125,11 +112,12 @@ impl Operator for MaxPool2d {
         let (kernel, invocations) = match cx.variant() {
             TWO_BY_TWO | TWO_BY_TWO_ROWS => {
                 let (file, invocations) = match (cx.variant(), output[3] % 2) {
-                    (TWO_BY_TWO_ROWS, _) => (&MAX_2X2_ROWS, words / output[3]),
-                    (_, 0) => (&MAX_2X2, words),
-                    _ => (&MAX_2X2_ODD, words),
+                    (TWO_BY_TWO_ROWS, _) => (&kernels::max_pool2d_2x2_rows, words / output[3]),
+                    (_, 0) => (&kernels::max_pool2d_2x2, words),
+                    _ => (&kernels::max_pool2d_2x2_odd, words),
                 };
-                let kernel = Kernel::new(&[&GROUP, &IS_NAN, keep, file])
+                let kernel = Kernel::new(file)
+                    .fill_all(keep)
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
                     .iterations(if cx.variant() == TWO_BY_TWO_ROWS { 4 * 3 * output[3] as u64 } else { 0 });
@@ -139,7 +127,9 @@ impl Operator for MaxPool2d {
                 let count = input[2] * input[3];
                 let Global { pack, plane, team, iterations } =
                     self.global(input, cx.variant() == GLOBAL_WIDE);
-                let kernel = Kernel::new(&[&GROUP, &IS_NAN, pack, keep, &MAX_GLOBAL])
+                let kernel = Kernel::new(&kernels::max_pool2d_global)
+                    .fill(pack)
+                    .fill_all(keep)
                     .with("TEAM", cx.index(team)?)
                     .with("WORDS", cx.index(words)?)
                     .with("TAPS_PER_WORD", per_word as u32)
@@ -150,7 +140,7 @@ impl Operator for MaxPool2d {
                 (kernel, words * team)
             }
             _ => {
-                let kernel = self.0.joined(cx, &[&IS_NAN, keep, &MAX], input)?;
+                let kernel = self.0.fill(cx, Kernel::new(&kernels::max_pool2d).fill_all(keep), input)?;
                 let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
                 let kernel = kernel.with("TAPS_PER_WORD", per_word as u32);
                 (kernel.iterations(self.iterations(input)), words)
@@ -213,24 +203,28 @@ impl Operator for MaxPool2dGrad {
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
         if cx.variant() == PARTS {
             let per_word = self.windows.taps_per_word([input[2], input[3]]) as u32;
-            let joined = |cx: &LowerContext<'_>, files: &[_]| {
-                let kernel = self.windows.joined(cx, &[&[&WINNER, &SHARE], files].concat(), input)?;
-                Ok(kernel.with("TAPS_PER_WORD", per_word))
+            let fill = |cx: &LowerContext<'_>, kernel: Kernel| {
+                let kernel = kernel.fill(&shader::parts::pool2d_winner_share);
+                Ok(self.windows.fill(cx, kernel, input)?.with("TAPS_PER_WORD", per_word))
             };
-            return parts::lower_gather(cx, &self.windows, input, 0, &operands[..2], &joined);
+            return parts::lower_gather(cx, &self.windows, input, 0, &operands[..2], &fill);
         }
         if cx.variant() == TWO_BY_TWO {
             let words = output.elements() / 4;
-            let file = if output[3] % 2 == 0 { &MAX_GRAD_2X2 } else { &MAX_GRAD_2X2_ODD };
-            let kernel = Kernel::new(&[&GROUP, file])
-                .with("WORDS", cx.index(words)?)
-                .with("OUT_W", cx.index(output[3])?);
+            let file = if output[3] % 2 == 0 {
+                &kernels::max_pool2d_grad_2x2
+            } else {
+                &kernels::max_pool2d_grad_2x2_odd
+            };
+            let kernel =
+                Kernel::new(file).with("WORDS", cx.index(words)?).with("OUT_W", cx.index(output[3])?);
             cx.dispatch(kernel, &operands, words.div_ceil(LANES));
         } else {
             let per_word = self.windows.taps_per_word([input[2], input[3]]);
+            let kernel = Kernel::new(&kernels::pool2d_gather).fill(&shader::parts::pool2d_winner_share);
             let kernel = self
                 .windows
-                .joined(cx, &[&WINNER, &SHARE, &GATHER], input)?
+                .fill(cx, kernel, input)?
                 .with("ELEMENTS", cx.index(elements)?)
                 .with("TAPS_PER_WORD", per_word as u32)
                 .iterations(self.windows.cover_iterations(input, 0));
@@ -269,9 +263,9 @@ pub(super) fn check_max(windows: &Windows) -> Result<(), String> {
     }
 }
 
-/// The file that keeps the taps that won, or not, and where they go if something reads them.
-pub(super) fn keeping(cx: &LowerContext<'_>) -> (&'static ShaderFile, Option<Operand>) {
-    if cx.is_read(1) { (&KEEP, Some(cx.output(1))) } else { (&KEEP_NONE, None) }
+/// The file that keeps the taps that won, and where they go, if something reads them.
+pub(super) fn keeping(cx: &LowerContext<'_>) -> (Option<&'static ShaderFile>, Option<Operand>) {
+    if cx.is_read(1) { (Some(&shader::parts::max_pool2d_keep), Some(cx.output(1))) } else { (None, None) }
 }
 
 /// Kernels that can pool this input or its gradient, which takes the default one so many loop iterations: the

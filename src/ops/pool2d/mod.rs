@@ -25,25 +25,12 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{Operator, Variant};
-use crate::shader::ShaderFile;
-use crate::shader_file;
 use crate::tensor::{DType, Shape, TensorType};
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static SUM: ShaderFile = shader_file!("pool2d_sum");
-static GATHER: ShaderFile = shader_file!("pool2d_gather");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
 
 const TWO_BY_TWO: Variant = Variant::new("two_by_two");
 const TWO_BY_TWO_ROWS: Variant = Variant::new("two_by_two_rows");
 const GLOBAL: Variant = Variant::new("global");
 const GLOBAL_WIDE: Variant = Variant::new("global_wide");
-
-/// Numbers that are taken together, and the file that says how, for planes of this size.
-fn pack(plane: usize) -> (usize, &'static ShaderFile) {
-    if plane.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
-}
 
 /// Invocations that share a plane of this many packs: where there are many to keep busy, one for a few.
 fn team(packs: usize, wide: bool) -> usize {

@@ -2,24 +2,12 @@
 //! windows are shared out, and the parts are merged in order.
 
 use super::max::keeping;
-use super::{GROUP, LANES, Windows};
+use super::{LANES, Windows};
 use crate::error::Result;
 use crate::op::{LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{self, Kernel, kernels};
 use crate::tensor::Shape;
-
-static SUM_PARTS: ShaderFile = shader_file!("pool2d_sum_parts");
-static FINALIZE: ShaderFile = shader_file!("shared/pool2d_finalize");
-static WEIGHT_PARTS: ShaderFile = shader_file!("pool2d_weight_parts");
-static GATHER_PARTS: ShaderFile = shader_file!("pool2d_gather_parts");
-static CANDIDATES: ShaderFile = shader_file!("shared/pool2d_candidates");
-static CANDIDATES_ADAPTIVE: ShaderFile = shader_file!("shared/pool2d_candidates_adaptive");
-static IS_NAN: ShaderFile = shader_file!("shared/is_nan");
-static GOES_BEFORE: ShaderFile = shader_file!("shared/max_pool2d_goes_before");
-static MAX_PARTS: ShaderFile = shader_file!("max_pool2d_parts");
-static MAX_MERGE: ShaderFile = shader_file!("max_pool2d_merge");
 
 /// The variant that shares out what is too long.
 pub(super) const PARTS: Variant = Variant::new("parts");
@@ -41,8 +29,8 @@ pub(super) fn global(packs: usize, team: usize) -> u64 {
     own + own.div_ceil(STRETCH) + 8
 }
 
-/// A kernel of the pooling's own files and those given, the last with `main`.
-pub(super) type Joined<'j> = &'j dyn Fn(&LowerContext<'_>, &[&'static ShaderFile]) -> Result<Kernel>;
+/// Fills the holes of a kernel with the windows and what the pooling makes of their taps.
+pub(super) type Fill<'j> = &'j dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>;
 
 /// Records sums over windows of an input of this shape. A term takes `each` iterations; `beside` is what the
 /// pooling's files bind.
@@ -52,19 +40,20 @@ pub(super) fn lower_sum(
     input: &Shape,
     each: u64,
     beside: Option<Operand>,
-    joined: Joined<'_>,
+    fill: Fill<'_>,
 ) -> Result<()> {
     let results = cx.output_type(0).shape.elements();
     let [h, w] = windows.kernel([input[2], input[3]]);
     let parts = Parts::new(results, h.saturating_mul(w), each);
     let memory = scratch(cx, results, parts.count, 1)?;
-    let kernel = joined(cx, &[&SUM_PARTS])?
+    let kernel = fill(cx, Kernel::new(&kernels::pool2d_sum_parts))?
         .with("OUTPUTS", cx.index(results)?)
         .with("PARTS", cx.index(parts.count)?)
         .iterations(parts.iterations);
     let operands: Vec<Operand> = [cx.input(0), memory.clone()].into_iter().chain(beside.clone()).collect();
     cx.dispatch(kernel, &operands, (results * parts.count).div_ceil(LANES));
-    let finalize = |cx: &LowerContext<'_>, main| joined(cx, &[&FINALIZE, main]);
+    let finalize =
+        |cx: &LowerContext<'_>, kernel: Kernel| fill(cx, kernel.fill(&shader::parts::pool2d_finalize));
     sum(
         cx,
         memory,
@@ -73,21 +62,21 @@ pub(super) fn lower_sum(
     )
 }
 
-/// Records the sums of the weights of a plane's windows; the first dimensions of `joined` are those of a kernel
-/// that has `weight`.
+/// Records the sums of the weights of a plane's windows.
 pub(super) fn lower_weights(
     cx: &mut LowerContext<'_>,
     windows: &Windows,
     input: &Shape,
-    joined: Joined<'_>,
+    fill: Fill<'_>,
 ) -> Result<Operand> {
     let size = [input[2], input[3]];
     let [oh, ow] = windows.output_size(size).expect("the shape rule has passed");
     let [h, w] = windows.kernel(size);
     let parts = Parts::new(oh * ow, h.saturating_mul(w), 0);
     let memory = scratch(cx, oh * ow, parts.count, 1)?;
-    let kernel =
-        joined(cx, &[&WEIGHT_PARTS])?.with("PARTS", cx.index(parts.count)?).iterations(parts.iterations);
+    let kernel = fill(cx, Kernel::new(&kernels::pool2d_weight_parts))?
+        .with("PARTS", cx.index(parts.count)?)
+        .iterations(parts.iterations);
     cx.dispatch(kernel, std::slice::from_ref(&memory), (oh * ow * parts.count).div_ceil(LANES));
     let divisors = cx.temporary(oh * ow);
     let plain = &crate::ops::parts::plain;
@@ -109,16 +98,18 @@ pub(super) fn lower_gather(
     input: &Shape,
     each: u64,
     operands: &[Operand],
-    joined: Joined<'_>,
+    fill: Fill<'_>,
 ) -> Result<()> {
     let elements = input.elements();
     let (candidates, file) = match windows {
-        Windows::Sliding(_) => (windows.candidates([input[2], input[3]]), &CANDIDATES),
-        Windows::Adaptive(_) => (windows.covers([input[2], input[3]]), &CANDIDATES_ADAPTIVE),
+        Windows::Sliding(_) => (windows.candidates([input[2], input[3]]), &shader::parts::pool2d_candidates),
+        Windows::Adaptive(_) => {
+            (windows.covers([input[2], input[3]]), &shader::parts::pool2d_candidates_adaptive)
+        }
     };
     let parts = Parts::new(elements, candidates[0].saturating_mul(candidates[1]), each);
     let memory = scratch(cx, elements, parts.count, 1)?;
-    let kernel = joined(cx, &[file, &GATHER_PARTS])?
+    let kernel = fill(cx, Kernel::new(&kernels::pool2d_gather_parts).fill(file))?
         .with("ELEMENTS", cx.index(elements)?)
         .with("PARTS", cx.index(parts.count)?)
         .iterations(parts.iterations);
@@ -137,11 +128,11 @@ pub(super) fn lower_max(cx: &mut LowerContext<'_>, windows: &Windows, input: &Sh
     let sized = |cx: &LowerContext<'_>, kernel: Kernel| -> Result<Kernel> {
         Ok(kernel.with("OUTPUTS", cx.index(results)?).with("PARTS", cx.index(parts.count)?))
     };
-    let kernel = windows.joined(cx, &[&IS_NAN, &GOES_BEFORE, &MAX_PARTS], input)?;
+    let kernel = windows.fill(cx, Kernel::new(&kernels::max_pool2d_parts), input)?;
     let kernel = sized(cx, kernel)?.with("LENGTH", cx.index(parts.length)?).iterations(parts.length as u64);
     cx.dispatch(kernel, &[cx.input(0), memory.clone()], (results * parts.count).div_ceil(LANES));
     let (keep, taps) = keeping(cx);
-    let kernel = sized(cx, Kernel::new(&[&GROUP, &IS_NAN, &GOES_BEFORE, keep, &MAX_MERGE]))?;
+    let kernel = sized(cx, Kernel::new(&kernels::max_pool2d_merge).fill_all(keep))?;
     let operands: Vec<Operand> = [memory, cx.output(0)].into_iter().chain(taps).collect();
     cx.dispatch(kernel.iterations(parts.count as u64), &operands, results.div_ceil(LANES));
     Ok(())

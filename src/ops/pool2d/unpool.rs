@@ -1,24 +1,15 @@
 //! Max unpooling: values go back to where max pooling found the largest, and its gradient.
 
-use super::max::{WINNER, check_max, check_taps, kept_taps};
+use super::max::{check_max, check_taps, kept_taps};
 use super::parts::is_short;
 use super::{LANES, Pool2d, Windows, check_gradient, check_images};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Variant};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 
 const LAST: Variant = Variant::new("last");
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static FILL: ShaderFile = shader_file!("fill");
-static FIND_LAST: ShaderFile = shader_file!("max_unpool2d_last");
-static LAST_FILE: ShaderFile = shader_file!("shared/pool2d_last_winner");
-static LAST_KEPT: ShaderFile = shader_file!("shared/pool2d_last_kept");
-static UNPOOL: ShaderFile = shader_file!("max_unpool2d");
-static UNPOOL_GRAD: ShaderFile = shader_file!("max_unpool2d_grad");
 
 /// Where max pooling found the largest element of each window, for [`Graph::max_unpool2d`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,9 +55,12 @@ impl Unpool {
         Ok(Shape::from([input[0], input[1], h, w]))
     }
 
-    /// A kernel of these files, the last with `main`, over the windows in the output.
-    fn joined(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile], output: &Shape) -> Result<Kernel> {
-        let kernel = self.windows().joined(cx, files, output)?;
+    /// Fills the hole of the windows of a kernel over those in the output.
+    fn fill(&self, cx: &LowerContext<'_>, kernel: Kernel, output: &Shape) -> Result<Kernel> {
+        let kernel = self.windows().fill(cx, kernel, output)?;
+        if !kernel.has(&parts::pool2d_winner) {
+            return Ok(kernel);
+        }
         Ok(kernel.with("TAPS_PER_WORD", self.windows().taps_per_word(self.output_size) as u32))
     }
 
@@ -89,16 +83,18 @@ impl Unpool {
         windows: usize,
     ) -> Result<(Kernel, Option<Operand>)> {
         if cx.variant() != LAST {
-            let kernel = self.joined(cx, &[&WINNER, &LAST_FILE, main], output)?;
+            let kernel = self.fill(cx, Kernel::new(main).fill(&parts::pool2d_last_winner), output)?;
             return Ok((kernel.iterations(self.iterations(output)), None));
         }
         let elements = output.elements();
         let last = cx.temporary(elements);
-        let kernel = Kernel::new(&[&GROUP, &FILL]).with("ELEMENTS", cx.index(elements)?).with("VALUE", 0u32);
+        let kernel = Kernel::new(&kernels::fill).with("ELEMENTS", cx.index(elements)?).with("VALUE", 0u32);
         cx.dispatch(kernel, std::slice::from_ref(&last), elements.div_ceil(LANES));
-        let kernel = self.joined(cx, &[&WINNER, &FIND_LAST], output)?.with("OUTPUTS", cx.index(windows)?);
+        let kernel = self
+            .fill(cx, Kernel::new(&kernels::max_unpool2d_last), output)?
+            .with("OUTPUTS", cx.index(windows)?);
         cx.dispatch(kernel, &[last.clone(), cx.input(1)], windows.div_ceil(LANES));
-        Ok((self.joined(cx, &[&WINNER, &LAST_KEPT, main], output)?, Some(last)))
+        Ok((self.fill(cx, Kernel::new(main).fill(&parts::pool2d_last_kept), output)?, Some(last)))
     }
 }
 
@@ -146,10 +142,12 @@ impl Operator for MaxUnpool2d {
         let output = cx.output_type(0).shape.clone();
         let elements = output.elements();
         let windows = cx.input_type(0).shape.elements();
-        let (kernel, last) = self.0.kernel(cx, &UNPOOL, &output, windows)?;
+        let (kernel, last) = self.0.kernel(cx, &kernels::max_unpool2d, &output, windows)?;
         let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+        // What is found beforehand leaves no use for the taps.
+        let taps = kernel.has(&parts::pool2d_winner).then(|| cx.input(1));
         let operands: Vec<Operand> =
-            [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
+            [cx.input(0)].into_iter().chain(taps).chain([cx.output(0)]).chain(last).collect();
         cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
         Ok(())
     }
@@ -193,7 +191,7 @@ impl Operator for MaxUnpool2dGrad {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let outputs = self.input.elements();
         let output = cx.input_type(0).shape.clone();
-        let (kernel, last) = self.unpool.kernel(cx, &UNPOOL_GRAD, &output, outputs)?;
+        let (kernel, last) = self.unpool.kernel(cx, &kernels::max_unpool2d_grad, &output, outputs)?;
         let operands: Vec<Operand> =
             [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
         let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);

@@ -1,17 +1,11 @@
 //! Where the windows of a pooling lie: attributes, the output's size, and what kernels are told of them.
 
-use super::GROUP;
 use super::parts::nested;
 use crate::error::Result;
 use crate::op::{LowerContext, Variant};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, parts};
 use crate::tensor::Shape;
-
-static SHAPE: ShaderFile = shader_file!("shared/pool2d_shape");
-static SLIDING: ShaderFile = shader_file!("shared/pool2d_sliding");
-static ADAPTIVE: ShaderFile = shader_file!("shared/pool2d_adaptive");
 
 /// The longest length that kernels, which compute positions in i32, are given.
 const LONGEST: usize = i32::MAX as usize / 8;
@@ -304,18 +298,14 @@ impl Windows {
         if h.saturating_mul(w) <= 256 { 4 } else { 1 }
     }
 
-    /// A kernel of these files, the last of which has `main`, over windows of an input of this shape.
-    pub(super) fn joined(
-        &self,
-        cx: &LowerContext<'_>,
-        files: &[&'static ShaderFile],
-        input: &Shape,
-    ) -> Result<Kernel> {
+    /// Fills the hole `windows` of a kernel over windows of an input of this shape.
+    pub(super) fn fill(&self, cx: &LowerContext<'_>, kernel: Kernel, input: &Shape) -> Result<Kernel> {
         let size = [input[2], input[3]];
         let output = self.output_size(size).expect("the shape rule has passed");
-        let rule = if matches!(self, Windows::Sliding(_)) { &SLIDING } else { &ADAPTIVE };
-        let all: Vec<_> = [&GROUP, &SHAPE, rule].into_iter().chain(files.iter().copied()).collect();
-        let mut kernel = Kernel::new(&all);
+        let mut kernel = kernel.fill(match self {
+            Windows::Sliding(_) => &parts::pool2d_sliding,
+            Windows::Adaptive(_) => &parts::pool2d_adaptive,
+        });
         let mut set = |names: [&'static str; 2], sizes: [usize; 2]| -> Result<()> {
             for (name, size) in names.into_iter().zip(sizes) {
                 kernel = kernel.clone().with(name, cx.index(size)? as i32);

@@ -1,25 +1,14 @@
 //! The gradients of normalisation of rows: of its input in one operator, of weight and bias in another, so
 //! that a network without either makes neither.
 
-use super::{RowNorm, Rows, pack};
+use super::{RowNorm, Rows};
 use crate::error::Result;
 use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant, reader};
 use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat, serial_terms};
+use crate::ops::pack::pack;
 use crate::ops::serial;
-use crate::shader::ShaderFile;
-use crate::shader_file;
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{Shape, TensorType};
-
-static TEAM_PAIRS: ShaderFile = shader_file!("shared/team_pairs");
-static GRAD: ShaderFile = shader_file!("row_norm_grad");
-static LINE: ShaderFile = shader_file!("shared/channel_line");
-static TERMS: ShaderFile = shader_file!("row_norm_grad_terms");
-static FINALIZE: ShaderFile = shader_file!("row_norm_grad_finalize");
-static GRADIENT: ShaderFile = shader_file!("row_norm_gradient");
-static APPLY: ShaderFile = shader_file!("batch_norm_grad_apply");
-static NO_LINE: ShaderFile = shader_file!("shared/channel_line_none");
-static PARAMETER_TERMS: ShaderFile = shader_file!("row_norm_parameter_terms");
-static PARAMETER_FINALIZE: ShaderFile = shader_file!("row_norm_parameter_finalize");
 
 /// The gradient of [`RowNorm`] by its input. Inputs: x, the gradient of y, the statistics, and the weight if
 /// there is one.
@@ -46,13 +35,18 @@ fn check_common(norm: &RowNorm, inputs: &[&TensorType]) -> Result<(), String> {
 }
 
 impl RowNormGrad {
-    /// WGSL of `weight_at`, which gives the weights of a pack of x, and what it binds.
-    fn weights(&self, cx: &LowerContext<'_>, width: usize) -> (String, Option<Operand>) {
-        if self.0.weight {
-            let reach = self.0.index_map(&cx.input_type(0).shape);
-            return (reader("weight_at", 3, reach, width), Some(cx.input(3)));
-        }
-        ("fn weight_at(at: u32) -> Pack {\n    return Pack(1.0);\n}\n".into(), None)
+    /// WGSL of `weight_at`, which gives the weights of a pack of x, and what it binds, where there are weights.
+    fn weights(&self, cx: &LowerContext<'_>, width: usize) -> Option<(String, Operand)> {
+        let index_map = self.0.index_map(&cx.input_type(0).shape);
+        self.0.weight.then(|| (reader("weight_at", 3, index_map, width), cx.input(3)))
+    }
+}
+
+/// Fills the hole of the weights, where there are any.
+fn weighted(kernel: Kernel, weight_at: Option<String>) -> Kernel {
+    match weight_at {
+        Some(text) => kernel.fill_written(&["weight_at"], &[], text),
+        None => kernel,
     }
 }
 
@@ -104,33 +98,34 @@ impl Operator for RowNormGrad {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (x, gradient, statistics, dx) = (cx.input(0), cx.input(1), cx.input(2), cx.output(0));
         let shape = self.0.as_channels(&cx.input_type(0).shape);
-        let (glue, weight) = self.weights(cx, pack(shape[2]).0);
+        let (weight_at, weight) = self.weights(cx, pack(shape[2]).0).unzip();
         let inputs: Vec<Operand> =
             [x.clone(), gradient.clone(), statistics.clone()].into_iter().chain(weight.clone()).collect();
         if cx.variant() != super::PARTS {
-            let (kernel, groups, width) = self.0.teams(cx, &[&TEAM_PAIRS, &GRAD])?;
+            let (kernel, groups, width) = self.0.teams(cx, &kernels::row_norm_grad)?;
             let operands = [inputs, vec![dx]].concat();
-            cx.dispatch_epilogue(kernel.joined(&[], &glue), &operands, groups, width);
+            cx.dispatch_epilogue(weighted(kernel, weight_at), &operands, groups, width);
             return Ok(());
         }
         let lines = cx.temporary(4 * shape[1]);
         let sums = Sums {
             split: ChannelSplit::new(&shape, super::SPLIT),
-            terms: &[&TERMS],
+            terms: &parts::row_norm_grad_terms,
             constants: &[],
             operands: inputs,
-            line: (&LINE, Some(statistics)),
-            glue: &glue,
+            line: Some(statistics),
+            weight_at: weight_at.clone(),
         };
         let finalizer = Finalizer {
-            files: &[&FINALIZE],
+            files: &[&parts::row_norm_grad_finalize],
             constants: &[("ELEMENTS", shape[2] as f32)],
             operands: vec![lines.clone()],
         };
         sums.lower(cx, finalizer)?;
-        let (kernel, groups, width) = flat(cx, &shape, &[&GRADIENT, &APPLY])?;
+        let (kernel, groups, width) = flat(cx, &shape, &kernels::batch_norm_grad_apply)?;
+        let kernel = weighted(kernel.fill(&parts::row_norm_gradient), weight_at);
         let operands: Vec<Operand> = [x, gradient].into_iter().chain(weight).chain([lines, dx]).collect();
-        cx.dispatch_epilogue(kernel.joined(&[], &glue), &operands, groups, width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 
@@ -193,14 +188,14 @@ impl Operator for RowNormGradParameters {
         let row = self.0.terms(&cx.input_type(0).shape) / pack(plane).0;
         let sums = Sums {
             split: ChannelSplit::new(&shape, cx.variant()),
-            terms: &[&PARAMETER_TERMS],
+            terms: &parts::row_norm_parameter_terms,
             constants: &[("ROW", cx.index(row)?)],
             operands: vec![cx.input(0), cx.input(1), cx.input(2)],
-            line: (&NO_LINE, None),
-            glue: "",
+            line: None,
+            weight_at: None,
         };
         let operands = vec![cx.output(0), cx.output(1)];
-        sums.lower(cx, Finalizer { files: &[&PARAMETER_FINALIZE], constants: &[], operands })
+        sums.lower(cx, Finalizer { files: &[&parts::row_norm_parameter_finalize], constants: &[], operands })
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

@@ -12,6 +12,7 @@ pub use gradients::{RowNormGrad, RowNormGradParameters};
 
 use super::batch_norm::{ChannelSplit, Finalizer, flat, moments};
 use super::loops::{fits, shared, tree};
+use super::pack::pack;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::{self, LANES};
@@ -20,22 +21,9 @@ use crate::op::{
 };
 use crate::ops::batch_norm::{NARROW, WIDE};
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::sync::Arc;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static TEAM: ShaderFile = shader_file!("shared/team");
-static PACK_1: ShaderFile = shader_file!("shared/pack_1");
-static PACK_4: ShaderFile = shader_file!("shared/pack_4");
-static ROW_NORM: ShaderFile = shader_file!("row_norm");
-static FINALIZE: ShaderFile = shader_file!("batch_norm_finalize");
-static NO_WEIGHT: ShaderFile = shader_file!("shared/batch_norm_weight_none");
-static TRACK_NONE: ShaderFile = shader_file!("batch_norm_track_none");
-static APPLY: ShaderFile = shader_file!("batch_norm_apply");
-static NO_BIAS: ShaderFile = shader_file!("shared/batch_norm_bias_none");
-static AFFINE: ShaderFile = shader_file!("shared/affine");
 
 /// How batch norm cuts what it reduces among many workgroups.
 const SPLIT: Variant = WIDE;
@@ -168,8 +156,8 @@ impl RowNorm {
         if self.is_long(x) { vec![WIDE, NARROW, PARTS] } else { vec![WIDE, NARROW] }
     }
 
-    /// The kernel of `files` in which a team makes a row, with its workgroups and elements in a pack.
-    fn teams(&self, cx: &LowerContext<'_>, files: &[&'static ShaderFile]) -> Result<(Kernel, usize, usize)> {
+    /// A kernel in which a team makes a row, with its workgroups and elements in a pack.
+    fn teams(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
         let shape = &cx.input_type(0).shape;
         let terms = self.terms(shape);
         let rows = shape.elements() / terms;
@@ -184,9 +172,8 @@ impl RowNorm {
         };
         let team = team.clamp(1, LANES).next_power_of_two();
         let each = packs.div_ceil(team);
-        let mut all = vec![&GROUP, pack, &TEAM];
-        all.extend(files);
-        let kernel = Kernel::new(&all)
+        let kernel = Kernel::new(main)
+            .fill(pack)
             .with("TEAM", team as u32)
             .with("ROWS", cx.index(rows)?)
             .with("PACKS", cx.index(packs)?)
@@ -207,16 +194,11 @@ impl RowNorm {
         let own = &cx.node.inputs[1..];
         let mut index_map = vec![self.index_map(&shape); 1 + own.len()];
         index_map[0] = IndexMap::Same;
-        let pointwise = Pointwise { file: &AFFINE, function, index_map, numbers: Vec::new() };
+        let pointwise = Pointwise { file: &parts::affine, function, index_map, numbers: Vec::new() };
         let inputs = [None].into_iter().chain(own.iter().copied().map(Some)).collect();
         let operator = Arc::clone(&cx.node.operator);
         cx.chain.insert(0, EpilogueOp { operator, pointwise, inputs, shape });
     }
-}
-
-/// Elements side by side that kernels take at a time, and the file that says so.
-fn pack(terms: usize) -> (usize, &'static ShaderFile) {
-    if terms.is_multiple_of(4) { (4, &PACK_4) } else { (1, &PACK_1) }
 }
 
 impl Operator for RowNorm {
@@ -285,18 +267,18 @@ impl Operator for RowNorm {
         self.chain_affine(cx);
         let (x, y, statistics) = (cx.input(0), cx.output(0), cx.output(1));
         if cx.variant() != PARTS {
-            let (kernel, groups, width) = self.teams(cx, &[&ROW_NORM])?;
+            let (kernel, groups, width) = self.teams(cx, &kernels::row_norm)?;
             cx.dispatch_epilogue(kernel.with("EPSILON", self.eps), &[x, y, statistics], groups, width);
             return Ok(());
         }
         let shape = self.as_channels(&cx.input_type(0).shape);
         let finalizer = Finalizer {
-            files: &[&NO_WEIGHT, &TRACK_NONE, &FINALIZE],
+            files: &[&parts::batch_norm_finalize],
             constants: &[("EPSILON", self.eps), ("ELEMENTS", shape[2] as f32)],
             operands: vec![statistics.clone()],
         };
         moments(cx, &ChannelSplit::new(&shape, SPLIT), x.clone(), finalizer)?;
-        let (kernel, groups, width) = flat(cx, &shape, &[&NO_BIAS, &APPLY])?;
+        let (kernel, groups, width) = flat(cx, &shape, &kernels::batch_norm_apply)?;
         cx.dispatch_epilogue(kernel, &[x, statistics, y], groups, width);
         Ok(())
     }

@@ -1,18 +1,7 @@
 //! The table of functions: names, WGSL, attributes and what their gradients follow from.
 
 use super::Unary;
-use crate::shader::ShaderFile;
-use crate::shader_file;
-
-static RELU: ShaderFile = shader_file!("shared/activation_relu");
-static ELU: ShaderFile = shader_file!("shared/activation_elu");
-static GELU: ShaderFile = shader_file!("shared/activation_gelu");
-static SIGMOID: ShaderFile = shader_file!("shared/activation_sigmoid");
-static TANH: ShaderFile = shader_file!("shared/activation_tanh");
-static HARD: ShaderFile = shader_file!("shared/activation_hard");
-static MATHS: ShaderFile = shader_file!("shared/maths");
-static NUMBERS: ShaderFile = shader_file!("shared/with_numbers");
-static POWER: ShaderFile = shader_file!("shared/power");
+use crate::shader::{ShaderFile, parts};
 
 /// SELU's numbers: with them activations keep mean 0 and variance 1 (Klambauer et al., Self-Normalizing
 /// Neural Networks, 2017).
@@ -50,7 +39,7 @@ macro_rules! function {
     ($name:literal, $file:ident, [$wgsl:literal, $gradient:literal], $saved:ident $(, $number:expr)*) => {
         Function {
             names: [$name, concat!($name, "_grad")],
-            file: &$file,
+            file: &parts::$file,
             wgsl: [$wgsl, $gradient],
             saved: Saved::$saved,
             numbers: vec![$($number),*],
@@ -62,65 +51,65 @@ impl Unary {
     #[rustfmt::skip]
     pub(super) fn function(self) -> Function {
         match self {
-            Unary::Relu => function!("relu", RELU, ["relu", "relu_grad"], Output),
+            Unary::Relu => function!("relu", activation_relu, ["relu", "relu_grad"], Output),
             // The output has the input's sign unless the slope is negative.
             Unary::LeakyRelu { slope } if slope >= 0.0 => {
-                function!("leaky_relu", RELU, ["leaky_relu", "leaky_relu_grad"], Output, slope)
+                function!("leaky_relu", activation_relu, ["leaky_relu", "leaky_relu_grad"], Output, slope)
             }
             Unary::LeakyRelu { slope } => {
-                function!("leaky_relu", RELU, ["leaky_relu", "leaky_relu_grad"], Input, slope)
+                function!("leaky_relu", activation_relu, ["leaky_relu", "leaky_relu_grad"], Input, slope)
             }
             Unary::Elu { alpha } if alpha >= 0.0 => {
-                function!("elu", ELU, ["elu", "elu_grad"], Output, alpha, 1.0)
+                function!("elu", activation_elu, ["elu", "elu_grad"], Output, alpha, 1.0)
             }
-            Unary::Elu { alpha } => function!("elu", ELU, ["elu", "elu_grad_of_input"], Input, alpha, 1.0),
+            Unary::Elu { alpha } => function!("elu", activation_elu, ["elu", "elu_grad_of_input"], Input, alpha, 1.0),
             Unary::Selu => {
-                function!("selu", ELU, ["elu", "elu_grad"], Output, SELU_ALPHA as f32, SELU_SCALE as f32)
+                function!("selu", activation_elu, ["elu", "elu_grad"], Output, SELU_ALPHA as f32, SELU_SCALE as f32)
             }
-            Unary::Gelu => function!("gelu", GELU, ["gelu", "gelu_grad"], Input),
-            Unary::GeluTanh => function!("gelu_tanh", GELU, ["gelu_tanh", "gelu_tanh_grad"], Input),
-            Unary::Silu => function!("silu", SIGMOID, ["silu", "silu_grad"], Input),
-            Unary::Mish => function!("mish", SIGMOID, ["mish", "mish_grad"], Input),
+            Unary::Gelu => function!("gelu", activation_gelu, ["gelu", "gelu_grad"], Input),
+            Unary::GeluTanh => function!("gelu_tanh", activation_gelu, ["gelu_tanh", "gelu_tanh_grad"], Input),
+            Unary::Silu => function!("silu", activation_sigmoid, ["silu", "silu_grad"], Input),
+            Unary::Mish => function!("mish", activation_sigmoid, ["mish", "mish_grad"], Input),
             Unary::Softplus { beta, threshold } => {
-                function!("softplus", SIGMOID, ["softplus", "softplus_grad"], Input, beta, threshold)
+                function!("softplus", activation_sigmoid, ["softplus", "softplus_grad"], Input, beta, threshold)
             }
-            Unary::Sigmoid => function!("sigmoid", SIGMOID, ["sigmoid", "sigmoid_grad"], Output),
-            Unary::Tanh => function!("tanh", TANH, ["tanh_by_parts", "tanh_grad"], Output),
+            Unary::Sigmoid => function!("sigmoid", activation_sigmoid, ["sigmoid", "sigmoid_grad"], Output),
+            Unary::Tanh => function!("tanh", activation_tanh, ["tanh_by_parts", "tanh_grad"], Output),
             Unary::HardSigmoid => {
-                function!("hard_sigmoid", HARD, ["hard_sigmoid", "hard_sigmoid_grad"], Output)
+                function!("hard_sigmoid", activation_hard, ["hard_sigmoid", "hard_sigmoid_grad"], Output)
             }
-            Unary::HardSwish => function!("hard_swish", HARD, ["hard_swish", "hard_swish_grad"], Input),
+            Unary::HardSwish => function!("hard_swish", activation_hard, ["hard_swish", "hard_swish_grad"], Input),
             Unary::HardTanh { min, max } => {
-                function!("hard_tanh", HARD, ["hard_tanh", "hard_tanh_grad"], Output, min, max)
+                function!("hard_tanh", activation_hard, ["hard_tanh", "hard_tanh_grad"], Output, min, max)
             }
-            Unary::Exp => function!("exp", MATHS, ["exponential", "exp_grad"], Output),
-            Unary::Log => function!("log", MATHS, ["logarithm", "log_grad"], Input),
-            Unary::Sqrt => function!("sqrt", MATHS, ["square_root", "sqrt_grad"], Output),
-            Unary::Abs => function!("abs", MATHS, ["absolute", "abs_grad"], Input),
+            Unary::Exp => function!("exp", maths, ["exponential", "exp_grad"], Output),
+            Unary::Log => function!("log", maths, ["logarithm", "log_grad"], Input),
+            Unary::Sqrt => function!("sqrt", maths, ["square_root", "sqrt_grad"], Output),
+            Unary::Abs => function!("abs", maths, ["absolute", "abs_grad"], Input),
             Unary::Power { exponent } if exponent.fract() == 0.0 => {
-                function!("pow", POWER, ["power_whole", "power_whole_grad"], Input, exponent)
+                function!("pow", power, ["power_whole", "power_whole_grad"], Input, exponent)
             }
             Unary::Power { exponent } => {
-                function!("pow", POWER, ["power_real", "power_real_grad"], Input, exponent)
+                function!("pow", power, ["power_real", "power_real_grad"], Input, exponent)
             }
             Unary::NormPower { exponent } if exponent.fract() == 0.0 => {
-                function!("norm_power", POWER, ["power_whole", "norm_power_whole_grad"], Input, exponent)
+                function!("norm_power", power, ["power_whole", "norm_power_whole_grad"], Input, exponent)
             }
             Unary::NormPower { exponent } => {
-                function!("norm_power", POWER, ["power_real", "norm_power_real_grad"], Input, exponent)
+                function!("norm_power", power, ["power_real", "norm_power_real_grad"], Input, exponent)
             }
             Unary::Clamp { min: Some(min), max: None } => {
-                function!("clamp", NUMBERS, ["clamp_below", "clamp_below_grad"], Input, min)
+                function!("clamp", with_numbers, ["clamp_below", "clamp_below_grad"], Input, min)
             }
             Unary::Clamp { min: None, max: Some(max) } => {
-                function!("clamp", NUMBERS, ["clamp_above", "clamp_above_grad"], Input, max)
+                function!("clamp", with_numbers, ["clamp_above", "clamp_above_grad"], Input, max)
             }
             Unary::Clamp { min, max } => {
                 let (min, max) = (min.unwrap_or(f32::MIN), max.unwrap_or(f32::MAX));
-                function!("clamp", NUMBERS, ["clamp_between", "clamp_between_grad"], Input, min, max)
+                function!("clamp", with_numbers, ["clamp_between", "clamp_between_grad"], Input, min, max)
             }
-            Unary::Scale { factor } => function!("scale", NUMBERS, ["scaled", "scaled"], Nothing, factor),
-            Unary::Shift { amount } => function!("shift", NUMBERS, ["shifted", "shifted"], Nothing, amount),
+            Unary::Scale { factor } => function!("scale", with_numbers, ["scaled", "scaled"], Nothing, factor),
+            Unary::Shift { amount } => function!("shift", with_numbers, ["shifted", "shifted"], Nothing, amount),
         }
     }
 

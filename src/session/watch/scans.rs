@@ -3,14 +3,9 @@
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::Result;
 use crate::plan::{Place, Plan, Watching, fold};
-use crate::shader::{Kernel, ShaderFile};
-use crate::shader_file;
+use crate::shader::{Kernel, kernels};
 use crate::weights::Weights;
 use std::fmt::Write as _;
-
-static GROUP: ShaderFile = shader_file!("shared/group");
-static GATHER: ShaderFile = shader_file!("watch_gather");
-static CLOSE: ShaderFile = shader_file!("watch_close");
 
 /// The most words that one workgroup scans.
 const ROW_WORDS: u64 = 4096;
@@ -205,15 +200,15 @@ fn gather(sources: usize, watching: &Watching) -> Kernel {
     let word = format!(
         "{declarations}fn word(source: u32, at: u32) -> u32 {{\n    switch source {{\n{cases}    }}\n}}\n"
     );
-    Kernel::new(&[&GROUP, &GATHER])
-        .joined(&[], &word)
+    Kernel::new(&kernels::watch_gather)
+        .fill_written(&["word"], &[], word)
         .with("LEAST_BITS", watching.least_bits as u32)
         .iterations(ROW_WORDS / 64)
 }
 
 /// The kernel that ends a step.
 fn close(watching: &Watching) -> Kernel {
-    Kernel::new(&[&GROUP, &CLOSE])
+    Kernel::new(&kernels::watch_close)
         .with("COUNTS", watching.watched.len() as u32)
         .with("STRIDE", (watching.stride / 4) as u32)
 }

@@ -1,0 +1,24 @@
+//! uses group, element
+//! holes Element of element
+//! hole epilogue(at: u32, value: Element) -> Element
+//!     by the plan
+//
+// result[i] = epilogue(i, 0): a chain of operators that work element by element, the first of which reads
+// tensors alone.
+//
+// One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
+@group(0) @binding(0) var<storage, read_write> result: array<Element>;
+
+const ELEMENTS: u32 = 64u; // shape
+const ITEMS: u32 = 4u; // tunable
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let start = group_number(group, groups) * (64u * ITEMS) + lane;
+    for (var item = 0u; item < ITEMS; item++) {
+        let i = start + item * 64u;
+        if (i < ELEMENTS) {
+            result[i] = epilogue(i, Element(0.0));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! uses group, pool2d_shape, pool2d_winner
+//! holes windows of pool2d_shape
+//! hole last_winner(plane: i32, y: i32, x: i32) -> i32
+//!     by pool2d_last_winner, pool2d_last_kept
+//! hole epilogue(at: u32, value: f32) -> f32
+//!     by the plan
+//
+// result[n,c,oy,ox] = gradient of the element that won in the window (oy,ox), where it took its value from
+// that window, and zero otherwise.
+//
+// Layouts NCHW. One invocation makes one window's.
+@group(0) @binding(0) var<storage, read> gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> result: array<f32>;
+
+const OUTPUTS: u32 = 16u; // shape
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let o = i32(group_number(group, groups) * 64u + lane);
+    if (o >= i32(OUTPUTS)) {
+        return;
+    }
+    let number = o / (OUT_H * OUT_W);
+    let window = window_of(o / OUT_W % OUT_H, o % OUT_W);
+    let tap = winner(u32(o));
+    let y = window.top + tap / KERNEL_W * DILATION_H;
+    let x = window.left + tap % KERNEL_W * DILATION_W;
+    // What won may lie outside where the plane is smaller than the one that was pooled.
+    let there = y >= 0 && y < IN_H && x >= 0 && x < IN_W;
+    let row = clamp(y, 0, IN_H - 1);
+    let column = clamp(x, 0, IN_W - 1);
+    let last = last_winner(number * (OUT_H * OUT_W), row, column);
+    let element = place(number * (IN_H * IN_W), row, column);
+    result[o] = epilogue(u32(o), select(0.0, gradient[element], there && last == o));
+}

@@ -1,0 +1,45 @@
+//! uses conv2d_shape
+//
+// The gradient of a strided convolution's input, phase by phase: inputs of one residue modulo the
+// stride meet the same taps, every STEP-th from a first one, and each phase is a product of its own.
+//
+// Batch z of the product is phase GROUPS + group, phase = (h mod SH) PHASES_W + w mod SW. Column n =
+// (image, row, column) counts the phase's own plane, PHASE_H x PHASE_W; k = (output channel, tap row,
+// tap column) its own taps, TAPS_H x TAPS_W at most. h + PH - kh DH has to be a multiple of SH: with
+// COMMON the greatest common divisor of SH and DH, STEP = SH / COMMON and INVERSE that of DH / COMMON
+// modulo STEP, the first tap is (h + PH) / COMMON INVERSE mod STEP, if COMMON divides h + PH.
+const PHASES_W: u32 = 2u; // shape
+const PHASE_H: u32 = 4u; // shape
+const PHASE_W: u32 = 4u; // shape
+const TAPS_H: u32 = 1u; // shape
+const TAPS_W: u32 = 1u; // shape
+const COMMON_H: u32 = 1u; // shape
+const COMMON_W: u32 = 1u; // shape
+const STEP_H: u32 = 2u; // shape
+const STEP_W: u32 = 2u; // shape
+const INVERSE_H: u32 = 1u; // shape
+const INVERSE_W: u32 = 1u; // shape
+
+struct Phase {
+    group: u32,
+    h: u32,
+    w: u32,
+    // First taps; KH or KW where there is none.
+    first_kh: u32,
+    first_kw: u32,
+}
+
+fn phase_of(z: u32) -> Phase {
+    let h = z / (GROUPS * PHASES_W);
+    let w = z / GROUPS % PHASES_W;
+    let padded_h = h + u32(PH);
+    let padded_w = w + u32(PW);
+    let first_kh = padded_h / COMMON_H % STEP_H * INVERSE_H % STEP_H;
+    let first_kw = padded_w / COMMON_W % STEP_W * INVERSE_W % STEP_W;
+    return Phase(z % GROUPS, h, w, select(KH, first_kh, padded_h % COMMON_H == 0u), select(KW, first_kw, padded_w % COMMON_W == 0u));
+}
+
+// Output channel, and steps from the phase's first tap in rows and columns of the window.
+fn phase_tap(k: u32) -> Tap {
+    return Tap(k / (TAPS_H * TAPS_W), k / TAPS_W % TAPS_H * STEP_H, k % TAPS_W * STEP_W);
+}

@@ -1,0 +1,28 @@
+//! uses gemm_shape
+//! fills rhs
+//
+// B of the gradient of a linear layer's weight and bias: the input as it lies in memory, (K x N - 1),
+// and a column of ones.
+@group(0) @binding(1) var<storage, read> rhs: array<f32>;
+
+struct RhsStart {
+    at: vec4<u32>,
+    ones: vec4<bool>,
+}
+
+fn rhs_start(z: u32, n: u32) -> RhsStart {
+    let columns = vec4(n, n + 1u, n + 2u, n + 3u);
+    return RhsStart(min(columns, vec4(N - 2u)), columns >= vec4(N - 1u));
+}
+
+fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    let at = start.at + k * (N - 1u);
+    return select(vec4(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), vec4(1.0), start.ones);
+}
+
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
+}

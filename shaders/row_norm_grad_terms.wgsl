@@ -1,9 +1,0 @@
-// The terms of batch_norm_grad_sums with a row as the channel: those of gradient times weight (`weight_at`,
-// which is joined).
-@group(0) @binding(0) var<storage, read> source: array<Pack>;
-@group(0) @binding(1) var<storage, read> gradient: array<Pack>;
-
-fn terms(at: u32, line: vec4<f32>) -> Terms {
-    let g = gradient[at] * weight_at(at);
-    return Terms(g, g * ((source[at] - Pack(line.x)) - Pack(line.y)));
-}

@@ -1,6 +1,0 @@
-// Lines of a tensor (N, LENGTH, PLANE) along its middle dimension.
-@group(0) @binding(15) var<storage, read> line: array<Element>;
-
-fn element_at(n: u32, k: u32, inner: u32) -> Element {
-    return line[(n * LENGTH + k) * PLANE + inner];
-}

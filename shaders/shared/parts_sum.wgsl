@@ -1,4 +1,0 @@
-// The sum of all parts is the result.
-fn finalize(i: u32, sum: Element) -> Element {
-    return sum;
-}

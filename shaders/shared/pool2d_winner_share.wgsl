@@ -1,5 +1,0 @@
-// An output's gradient goes to the tap of its window that won. Needs the windows' files and
-// shared/pool2d_winner.
-fn share(gradient: f32, i: u32, o: u32, down: Cover, right: Cover) -> f32 {
-    return select(0.0, gradient, winner(o) == down.tap * KERNEL_W + right.tap);
-}

@@ -1,6 +1,0 @@
-// A reduction of how far the elements are below a number of the output's.
-@group(0) @binding(2) var<storage, read> number: array<Element>;
-
-fn term(value: Pack, at: u32, origin: Pack, output: u32) -> Pack {
-    return Pack(number[output]) - value;
-}

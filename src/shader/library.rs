@@ -1,0 +1,172 @@
+//! The crate's WGSL files by name, taken in when the crate is built.
+//!
+//! Each folder of a family below `shaders/kernels/` and `shaders/parts/` stands here with the files in it, so that a
+//! misspelt name does not compile, and neither does one without a file. A file that is not listed fails a test.
+
+use super::ShaderFile;
+
+/// A module with a static for each file, and all of them in a list.
+macro_rules! files {
+    ($(#[$about:meta])* $tree:ident: $($family:ident { $($name:ident)* })*) => {
+        $(#[$about])*
+        #[allow(non_upper_case_globals, reason = "a file's name is written as the file's")]
+        pub(crate) mod $tree {
+            use super::ShaderFile;
+
+            $($(
+                pub(crate) static $name: ShaderFile = ShaderFile::own(
+                    stringify!($name),
+                    concat!(stringify!($tree), "/", stringify!($family), "/", stringify!($name)),
+                    include_str!(concat!(
+                        env!("CARGO_MANIFEST_DIR"), "/shaders/",
+                        stringify!($tree), "/", stringify!($family), "/", stringify!($name), ".wgsl"
+                    )),
+                );
+            )*)*
+
+            pub(crate) static ALL: &[&ShaderFile] = &[$($(&$name),*),*];
+        }
+    };
+}
+
+files! {
+    /// Files with the entry point `main`.
+    kernels:
+    argmax {
+        argmax argmax_merge correct correct_parts correct_sum
+    }
+    batch_norm {
+        batch_norm_apply batch_norm_count batch_norm_eval_grad batch_norm_eval_grad_parameters
+        batch_norm_grad_apply batch_norm_grad_merge batch_norm_grad_sums batch_norm_max_pool2d
+        batch_norm_merge batch_norm_moments
+    }
+    conv2d {
+        conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
+        conv2d_grad_weight_direct conv2d_im2col
+    }
+    cross_entropy {
+        cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_grad_apply
+        cross_entropy_lines cross_entropy_mean cross_entropy_parts cross_entropy_rows
+        cross_entropy_with_grad
+    }
+    elementwise {
+        map
+    }
+    embedding {
+        embedding embedding_grad embedding_grad_sorted embedding_links embedding_merge embedding_sort
+    }
+    gemm {
+        gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
+    }
+    local_response_norm {
+        local_response_norm local_response_norm_grad local_response_norm_grad_wide
+        local_response_norm_terms local_response_norm_wide
+    }
+    loss {
+        sum_epilogue
+    }
+    movement {
+        concatenate copy fill pad_grad permute_tiled strided_copy
+    }
+    optimizer {
+        gradient_squares nadam_momenta update
+    }
+    peaks {
+        peak_copy peak_fma
+    }
+    pool2d {
+        avg_pool2d_2x2 avg_pool2d_global avg_pool2d_grad_2x2 avg_pool2d_grad_global max_pool2d
+        max_pool2d_2x2 max_pool2d_2x2_odd max_pool2d_2x2_rows max_pool2d_global max_pool2d_grad_2x2
+        max_pool2d_grad_2x2_odd max_pool2d_merge max_pool2d_parts max_unpool2d max_unpool2d_grad
+        max_unpool2d_last pool2d_gather pool2d_gather_parts pool2d_sum pool2d_sum_parts
+        pool2d_weight_parts
+    }
+    reduce {
+        block_sums reduce reduce_channels reduce_rows sum_parts
+    }
+    row_norm {
+        row_norm row_norm_grad
+    }
+    sample_moments {
+        sample_moments
+    }
+    softmax {
+        softmax softmax_apply softmax_grad softmax_grad_apply
+    }
+    upsample2d {
+        upsample2d_bilinear upsample2d_grad upsample2d_grad_axis upsample2d_nearest
+    }
+    watch {
+        watch_close watch_gather watch_scan watch_scan_any
+    }
+}
+
+files! {
+    /// Files without an entry point, which kernels use or are filled with.
+    parts:
+    batch_norm {
+        batch_norm_bias batch_norm_finalize batch_norm_grad_finalize batch_norm_grad_parts
+        batch_norm_grad_pooled_terms batch_norm_grad_source_bias batch_norm_grad_terms batch_norm_parts
+        batch_norm_track batch_norm_track_average batch_norm_weight channel_line channel_sums channels
+        gradient_plain gradient_pooled max_pool2d_taps moments
+    }
+    common {
+        element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4 philox team
+        team_best team_combine team_pairs units
+    }
+    conv2d {
+        conv2d_correlation conv2d_gradient_columns conv2d_gradient_rows conv2d_gradient_rows_vec4
+        conv2d_gradient_tile conv2d_gradient_tile_vec4 conv2d_input_columns conv2d_input_rows
+        conv2d_phase conv2d_phase_columns conv2d_phase_store conv2d_phase_weight conv2d_pixel_columns
+        conv2d_pixels conv2d_row conv2d_row_vec4 conv2d_shape conv2d_sliding conv2d_store
+        conv2d_store_vec4 conv2d_weight_by_input
+    }
+    cross_entropy {
+        all_weights class_weight label label_rows mean_loss row_loss score_line
+    }
+    elementwise {
+        activation_elu activation_gelu activation_hard activation_relu activation_sigmoid
+        activation_tanh affine arithmetic batch_norm_eval dropout element_loss extremum_share maths
+        power repeated with_numbers
+    }
+    gemm {
+        gemm_bias_columns gemm_bias_rows gemm_product gemm_shape gemm_spread_columns gemm_spread_rows
+        gemm_store split_store
+    }
+    linear {
+        linear_grad_rhs linear_grad_rhs_any linear_grad_store linear_grad_store_vec4
+    }
+    matmul {
+        matmul_lhs_any matmul_lhs_columns matmul_lhs_rows matmul_rhs_any matmul_rhs_columns
+        matmul_rhs_rows matmul_store matmul_store_vec4
+    }
+    movement {
+        border_circular border_fill border_reflect border_replicate
+    }
+    optimizer {
+        accumulate_update adadelta_update adagrad_update adam_update clip_norm clip_value ema_update
+        lion_update nadam_update rmsprop_update sgd_update update_rate update_state_a update_state_ab
+        update_state_abc update_state_ac
+    }
+    pool2d {
+        max_pool2d_goes_before max_pool2d_keep pool2d_adaptive pool2d_average pool2d_candidates
+        pool2d_candidates_adaptive pool2d_finalize pool2d_last_kept pool2d_last_winner pool2d_lp
+        pool2d_lp_share pool2d_shape pool2d_sliding pool2d_weight pool2d_weight_kept pool2d_weight_sum
+        pool2d_weighted pool2d_winner pool2d_winner_share
+    }
+    reduce {
+        combine_max combine_min combine_sum line_plain line_sorted line_squares range_sum
+        reduction term_below term_deviation term_equal term_exponential term_gap term_product
+        term_square_deviation term_weighted_gap
+    }
+    row_norm {
+        row_norm_grad_finalize row_norm_grad_terms row_norm_gradient row_norm_parameter_finalize
+        row_norm_parameter_terms
+    }
+    upsample2d {
+        upsample2d_at_bilinear upsample2d_at_nearest upsample2d_first upsample2d_shape
+    }
+    watch {
+        watch
+    }
+}
