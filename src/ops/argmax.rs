@@ -1,4 +1,4 @@
-//! Where along an axis the largest or the smallest element is.
+//! Argmax and argmin: the index of the largest or the smallest element along an axis.
 
 use super::loops::{CUT_TERMS, fits, shared, tree};
 use super::softmax::Team;
@@ -15,9 +15,9 @@ use crate::tensor::{DType, Shape, TensorType};
 pub struct ArgMax {
     /// The dimension that is searched.
     pub axis: usize,
-    /// Whether the output keeps it, with size 1.
+    /// Whether the output keeps that dimension, with size 1.
     pub keepdim: bool,
-    /// Whether the smallest is looked for.
+    /// Whether to search for the smallest element.
     pub smallest: bool,
 }
 
@@ -98,9 +98,8 @@ impl ArgMax {
 }
 
 impl Graph {
-    /// The index (i32) of the first largest element along `axis`, or without one among all elements in
-    /// their order. The output has the axis with size 1 if `keepdim` is set, and not otherwise. It has no
-    /// gradient.
+    /// The index (i32) of the first largest element along `axis`, or among all elements in row-major order if `axis`
+    /// is `None`. If `keepdim` is set, the output keeps the axis with size 1. It has no gradient.
     ///
     /// # Errors
     /// An axis that `x` does not have, an input that is not f32.
@@ -108,7 +107,7 @@ impl Graph {
         self.search(x, axis, keepdim, false)
     }
 
-    /// The index of the first smallest element, as [`Graph::argmax`] has the largest.
+    /// The index of the first smallest element; otherwise like [`Graph::argmax`].
     ///
     /// # Errors
     /// As [`Graph::argmax`].

@@ -1,8 +1,8 @@
 //! Arithmetic of two tensors with broadcasting: sum, difference, product, quotient, the larger and the
 //! smaller of two.
 //!
-//! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one
-//! stretches. What stretches and sums shapes stands in `elementwise`.
+//! Broadcasting follows NumPy and PyTorch: shapes align at the last dimension, and a size of one stretches.
+//! `elementwise` has the code that broadcasts shapes and sums gradients back.
 
 use super::elementwise::{SumTo, broadcast};
 use super::unary::Unary;
@@ -23,9 +23,9 @@ pub enum Binary {
     Mul,
     /// `lhs / rhs`
     Div,
-    /// The larger of the two. Equals share the gradient, half for each, as PyTorch has it.
+    /// The larger of the two. If both are equal, each gets half the gradient, as in PyTorch.
     Maximum,
-    /// The smaller of the two. Equals share the gradient, half for each, as PyTorch has it.
+    /// The smaller of the two. If both are equal, each gets half the gradient, as in PyTorch.
     Minimum,
 }
 
@@ -82,7 +82,7 @@ impl Operator for Binary {
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let shape = broadcast(&inputs[0].shape, &inputs[1].shape).ok()?;
-        // WGSL has words of its own for some of the functions.
+        // Some of the functions have other names in WGSL.
         let function = match self {
             Binary::Add => "sum_of_two",
             Binary::Sub => "difference_of_two",
@@ -169,8 +169,8 @@ impl Graph {
         self.apply1(Binary::Mul, &[lhs, rhs])
     }
 
-    /// `lhs / rhs`, broadcast as NumPy and PyTorch do. What is divided by zero is infinite or, where it
-    /// is zero itself, NaN.
+    /// `lhs / rhs`, broadcast as NumPy and PyTorch do. Division by zero gives infinity, and NaN for zero divided by
+    /// zero.
     ///
     /// # Errors
     /// Shapes that do not broadcast, or inputs that are not f32.

@@ -1,4 +1,4 @@
-//! An operator with an epilogue: what the plan's fusion puts in the place of several nodes.
+//! An operator with an epilogue. The plan's fusion replaces several nodes by it.
 
 use crate::error::Result;
 use crate::graph::Node;
@@ -6,21 +6,21 @@ use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
-/// An operator followed by a chain of operators that work element by element on its first output.
+/// An operator, the head, followed by a chain of element-wise operators on its first output.
 ///
-/// Inputs are the head's own, then what the links bind. To the plan it is the head: the same name,
-/// variants and dispatches.
+/// Inputs are the head's own, then the operands of the links. The plan sees the head: the same name, variants and
+/// dispatches.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
     pub head: Arc<dyn Operator>,
     pub head_inputs: usize,
     pub links: Vec<Arc<EpilogueOp>>,
-    /// At the most as many operands as one of its kernels binds.
+    /// At least as many operands as any of its kernels binds.
     pub operands: usize,
 }
 
 impl Chain {
-    /// The operator of a node, with nothing after it yet.
+    /// The operator of a node, with an empty chain.
     pub fn new(node: &Node) -> Chain {
         Chain {
             head: Arc::clone(&node.operator),

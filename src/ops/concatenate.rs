@@ -1,4 +1,4 @@
-//! Several tensors one behind the other along an axis.
+//! Concatenation of tensors along an axis.
 
 use super::slice::{Slice, SliceAxis};
 use super::strided_copy;
@@ -11,10 +11,10 @@ use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
 use std::fmt::Write as _;
 
-/// Inputs of one dispatch: with the output as many as every adapter binds.
+/// Inputs of one dispatch. With the output they are as many bindings as every adapter has.
 const SOURCES: usize = 7;
 
-/// The inputs one behind the other along an axis; they agree in all other dimensions.
+/// The inputs one after the other along an axis. They agree in all other dimensions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Concatenate {
     /// The dimension whose sizes add up.
@@ -126,7 +126,8 @@ impl Operator for Concatenate {
     }
 }
 
-/// Declares sources of which these runs lie side by side, and `piece`, which finds an element among them.
+/// Declares the sources, whose runs of these lengths lie side by side, and `piece`, which finds an element among
+/// them.
 fn pieces(runs: &[usize]) -> String {
     let (mut declarations, mut body, mut end) = (String::new(), String::new(), 0);
     for (i, run) in runs.iter().enumerate() {
@@ -147,7 +148,7 @@ fn pieces(runs: &[usize]) -> String {
 }
 
 impl Graph {
-    /// `values` one behind the other along `axis`.
+    /// `values` one after the other along `axis`.
     ///
     /// # Errors
     /// No values, an axis that they do not have, sizes that differ in another dimension, more than 6

@@ -1,5 +1,5 @@
-//! How many predictions are right: what accuracy is made of, counted on the device. One workgroup counts, as
-//! long as its loops stay short; otherwise argmax finds each row's class, and the rows are counted in parts.
+//! Correct predictions, counted on the device, for accuracy. One workgroup counts as long as its loops stay short.
+//! Otherwise argmax finds each row's class, and the rows are counted in parts.
 
 use super::argmax::ArgMax;
 use super::cross_entropy::rows_and_classes;
@@ -15,8 +15,8 @@ use crate::tensor::{Shape, TensorType};
 const LANES: usize = 256;
 const PART_LANES: usize = 64;
 
-/// The number (u32 scalar) of rows of `logits [n, classes]` whose first maximal logit is the
-/// label. A label that is no class, such as -100, is never right. Inputs: logits, labels.
+/// The number (u32 scalar) of rows of `logits [n, classes]` whose first maximal logit is the label. A label outside
+/// the classes, such as -100, is never correct. Inputs: logits, labels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CorrectPredictions;
 
@@ -61,7 +61,7 @@ impl Operator for CorrectPredictions {
     }
 }
 
-/// Records the search of each row's class, and what counts how many are right.
+/// Records argmax over each row, and the count of correct rows in parts.
 fn lower_long(cx: &mut LowerContext<'_>, rows: usize) -> Result<()> {
     let indices = cx.temporary(rows);
     ArgMax { axis: 1, keepdim: false, smallest: false }.lower_into(cx, indices.clone())?;
@@ -82,9 +82,9 @@ fn lower_long(cx: &mut LowerContext<'_>, rows: usize) -> Result<()> {
 }
 
 impl Graph {
-    /// How many rows of `logits [n, classes]` have their first maximum at their label (i32 `[n]`):
-    /// a u32 scalar. Rows whose label is no class never count: those that a loss of the same labels ignores, or
-    /// -100 where there is no loss.
+    /// The number of rows of `logits [n, classes]` whose first maximum is at their label (i32 `[n]`): a u32 scalar.
+    /// Ignored labels never count as correct: those that a loss of the same labels ignores, or -100 if there is no
+    /// loss.
     ///
     /// # Errors
     /// Logits that are not `[n, classes]`, or another number of labels.

@@ -19,49 +19,49 @@ use crate::tensor::{DType, Shape, TensorType};
 const WHOLE: Variant = Variant::new("whole");
 const ROWS: Variant = Variant::new("rows");
 
-/// Logits, and classes of a row, up to which one workgroup makes the loss alone: reading them
-/// then takes it less time than a second dispatch.
+/// The most logits, and the most classes of a row, for which one workgroup computes the loss alone. Reading them
+/// takes it less time than a second dispatch.
 const WHOLE_LOGITS: usize = 1 << 14;
 const WHOLE_CLASSES: usize = 64;
 
-/// Invocations of a workgroup that is alone, and rows that each adds up before it joins them to the others.
+/// Invocations of a workgroup that works alone, and rows that each adds before it joins them to the others.
 const WHOLE_LANES: usize = 256;
 const STRETCH: u64 = 64;
 
-/// Rows that a workgroup adds up where they are too many for one.
+/// Rows that a workgroup adds when there are too many for one.
 const PART_ROWS: usize = 1 << 12;
 
-/// What the losses of class labels are computed from.
+/// The scores from which the losses of class labels are computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClassScores {
-    /// Any numbers, of which the softmax makes probabilities: PyTorch's `cross_entropy`.
+    /// Any numbers, which the softmax turns into probabilities: PyTorch's `cross_entropy`.
     Logits,
     /// Logarithms of probabilities, such as [`Graph::log_softmax`] makes: PyTorch's `nll_loss`.
     LogProbabilities,
 }
 
-/// Loss of class labels, with PyTorch's names, defaults and formula: for a row (one label) the sum over the
-/// classes c of `target[c] * weight[c] * -log(probability[c])`, where target is `label_smoothing / classes`, and
-/// `1 - label_smoothing` more at the label; then, over the rows whose label is not the ignored one, their sum over the
-/// sum of the labels' weights, their sum, or (0 for the others) each.
+/// Loss of class labels, with PyTorch's names, defaults and formula. A row has one label. Its loss is the sum over
+/// the classes c of `target[c] * weight[c] * -log(probability[c])`, where target is `label_smoothing / classes`, plus
+/// `1 - label_smoothing` at the label. Rows with the ignored label have the loss 0. The reduction then gives the sum
+/// of the rows' losses over the sum of the labels' weights, their sum, or each of them.
 ///
-/// Inputs: scores `(N, classes, ...)`, labels (i32 `(N, ...)`), perhaps a weight for each class (f32
-/// `(classes)`, not trained). Outputs: the loss, a scalar or like the labels; and unless it is one for each
-/// label, the sum of the labels' weights, a scalar.
+/// Inputs: scores `(N, classes, ...)`, labels (i32 `(N, ...)`), perhaps a weight for each class (f32 `(classes)`, not
+/// trained). Outputs: the loss, a scalar or of the labels' shape; and, unless there is one loss per label, the sum of
+/// the labels' weights, a scalar.
 ///
-/// With no label that counts the loss and its gradient are 0. (PyTorch's mean is NaN then, which
-/// would end a training run over one empty batch.) A label outside the classes counts as ignored here. Where labels are
-/// an input a session refuses it before upload, where they are a constant the graph does. Labels that the step computes
-/// are not checked.
+/// If all labels are ignored, the loss and its gradient are 0. (PyTorch's mean is NaN then, which would end a
+/// training run over one empty batch.) The kernel ignores labels outside the classes. But a session refuses them
+/// before upload if the labels are an input, and the graph if they are a constant. Labels that the step computes are
+/// not checked.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropy {
-    /// The label of rows that take no part.
+    /// The label of rows to ignore.
     pub ignore_index: i32,
     /// Part of the target that is spread over all classes, from 0 to 1.
     pub label_smoothing: f32,
-    /// What becomes of the rows' losses: their mean by default.
+    /// The reduction of the rows' losses; their mean by default.
     pub reduction: Reduction,
-    /// What the first input holds.
+    /// The kind of scores in the first input.
     pub scores: ClassScores,
 }
 
@@ -78,7 +78,7 @@ impl Default for CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Sets the label of rows that take no part.
+    /// Sets the label of rows to ignore.
     #[must_use]
     pub fn ignore_index(mut self, label: i32) -> Self {
         self.ignore_index = label;
@@ -92,14 +92,14 @@ impl CrossEntropy {
         self
     }
 
-    /// Sets what becomes of the rows' losses.
+    /// Sets the reduction of the rows' losses.
     #[must_use]
     pub fn reduction(mut self, reduction: Reduction) -> Self {
         self.reduction = reduction;
         self
     }
 
-    /// Whether one workgroup makes the loss of such inputs.
+    /// Whether one workgroup computes the loss of such inputs.
     pub(crate) fn is_whole(self, inputs: &[&TensorType]) -> bool {
         let plain = CrossEntropy { ignore_index: self.ignore_index, ..CrossEntropy::default() };
         let [rows, classes, inner] = sizes(inputs[0]);
@@ -125,8 +125,7 @@ impl CrossEntropy {
         Ok(())
     }
 
-    /// Sets the constants of the kernels that one workgroup runs.
-    /// For each row they go over the classes `passes` times.
+    /// Sets the constants of the kernels that one workgroup runs. They read the classes of each row `passes` times.
     fn labelled(self, cx: &LowerContext<'_>, kernel: Kernel, passes: u64) -> Result<Kernel> {
         let [rows, classes, _] = sizes(cx.input_type(0));
         let iterations = shared(rows, WHOLE_LANES) * (2 + passes * classes as u64) + tree(WHOLE_LANES);
@@ -148,7 +147,7 @@ impl CrossEntropy {
     ) -> Result<Option<(Kernel, usize)>> {
         let [images, classes, inner] = sizes(cx.input_type(0));
         let rows = images * inner;
-        // The largest score and two sums of exponentials, and what smoothing sums.
+        // Passes for the largest score and the sums of exponentials, and trees that include smoothing's sum.
         let (of_scores, trees) = if self.scores == ClassScores::Logits { (2, 3) } else { (0, 0) };
         let smoothed = u64::from(self.label_smoothing > 0.0);
         let passes = of_scores + smoothed + passes;
@@ -162,7 +161,7 @@ impl CrossEntropy {
         Ok(Some((kernel, rows.div_ceil(64 / team.lanes))))
     }
 
-    /// Sets the constants of the kernels that know where rows lie.
+    /// Sets the constants of the kernels that address rows.
     fn shaped(self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
         let [images, classes, inner] = sizes(cx.input_type(0));
         Ok(kernel
@@ -205,7 +204,7 @@ impl CrossEntropy {
     }
 }
 
-/// Checks scores, labels and perhaps weights of the classes.
+/// Checks scores, labels and, if given, the weights of the classes.
 fn check_labelled(
     scores: &TensorType,
     labels: &TensorType,
@@ -243,7 +242,7 @@ fn check_labelled(
     }
 }
 
-/// Rows and classes of logits with a label a row.
+/// Rows and classes of logits with one label per row.
 pub(super) fn rows_and_classes(logits: &TensorType, labels: &TensorType) -> Result<[usize; 2], String> {
     check_labelled(logits, labels, None)?;
     if logits.shape.len() != 2 {
@@ -252,7 +251,7 @@ pub(super) fn rows_and_classes(logits: &TensorType, labels: &TensorType) -> Resu
     Ok([logits.shape[0], logits.shape[1]])
 }
 
-/// Sizes of (N, classes, the rest) of logits that the shape rule has let pass.
+/// Sizes (N, classes, the rest) of logits that passed the shape rule.
 fn sizes(logits: &TensorType) -> [usize; 3] {
     [logits.shape[0], logits.shape[1], logits.shape[2..].iter().product()]
 }
@@ -348,8 +347,8 @@ impl Operator for CrossEntropy {
     }
 }
 
-/// Gradient of [`CrossEntropy`] by the scores. Inputs: scores, labels, the sum of the labels' weights
-/// (of any contents where the loss is no mean), gradient of the loss, perhaps the classes' weights.
+/// Gradient of [`CrossEntropy`] by the scores. Inputs: scores, labels, the sum of the labels' weights (used by the
+/// mean only), gradient of the loss, perhaps the classes' weights.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropyGrad {
     /// The loss.
@@ -462,8 +461,8 @@ impl Operator for CrossEntropyWithGrad {
 }
 
 impl Graph {
-    /// The mean cross-entropy of `logits (n, classes)` with `labels` (i32 `(n)`), a scalar; or of `(n, classes,
-    /// ...)` with `(n, ...)`, such as a label for each pixel. Rows labelled -100 take no part.
+    /// The mean cross-entropy of `logits (n, classes)` with `labels` (i32 `(n)`), a scalar; or of `(n, classes, ...)`
+    /// with `(n, ...)`, for example one label per pixel. Rows labelled -100 are ignored.
     ///
     /// # Errors
     /// Logits that are not `(n, classes, ...)`, or another number of labels.

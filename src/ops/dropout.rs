@@ -1,8 +1,8 @@
 //! Dropout, of elements and of whole channels, and its mask.
 //!
-//! Which units are kept follows from seed, step, node and unit alone (`shared/philox`), so the
-//! backward pass makes the bits again, no mask is stored, and a run that goes on from a file drops
-//! what the unbroken run would have. It works element by element, and fuses as such.
+//! Seed, step, node and unit alone decide which units are kept (`shared/philox`). So the backward pass draws the same
+//! bits again, no mask is stored, and a resumed run drops the same units as an uninterrupted one. Dropout is an
+//! element-wise operator and fuses.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mode, Source, Value};
@@ -18,7 +18,7 @@ use std::any::Any;
 pub struct Dropout {
     /// Probability that a unit is kept, at least 0 and below 1.
     pub keep: f32,
-    /// What is a unit.
+    /// The unit that is kept or dropped as one.
     pub of: Unit,
     /// Seed of the run.
     pub seed: u64,
@@ -26,7 +26,7 @@ pub struct Dropout {
     pub node: u32,
 }
 
-/// What a dropout keeps or drops as one.
+/// The unit of a dropout.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unit {
     /// An element.
@@ -37,18 +37,18 @@ pub enum Unit {
 }
 
 impl Dropout {
-    /// Which units are drawn of a tensor of this shape.
+    /// The draw of units for a tensor of this shape.
     fn units(&self, shape: &Shape) -> IndexMap {
         let plane = match self.of {
             Unit::Element => 1,
             Unit::Channel => shape[2..].iter().product(),
         };
-        // Words are below keep * 2^32 exactly where they are below it rounded up.
+        // A word is below keep * 2^32 exactly if it is below that number rounded up.
         let below = (f64::from(self.keep) * 2f64.powi(32)).ceil() as u32;
         IndexMap::Units(Units { plane, below, seed: self.seed, node: self.node })
     }
 
-    /// What is kept is multiplied by this.
+    /// The factor of kept elements.
     fn scale(&self) -> f32 {
         if self.keep == 0.0 { 0.0 } else { 1.0 / self.keep }
     }
@@ -114,8 +114,7 @@ impl Operator for Dropout {
     }
 }
 
-/// The mask of a dropout: 1 for every element that it keeps, 0 for the others. Input: the step
-/// counter.
+/// The mask of a dropout: 1 for kept elements, 0 for the others. Input: the step counter.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DropoutMask {
     /// The dropout.

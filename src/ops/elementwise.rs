@@ -1,4 +1,4 @@
-//! Shapes that broadcast, the sum over broadcast dimensions, and a plain copy. What broadcasts stands in
+//! Broadcast shapes, the sum over broadcast dimensions, and a plain copy. The operators that broadcast are in
 //! `arithmetic`.
 
 use super::pack::pack;
@@ -8,7 +8,7 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Varia
 use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
 
-/// Dimensions that the kernels index with; shapes of fewer are padded with ones.
+/// Number of dimensions in kernels. Shapes with fewer are padded with ones.
 pub(super) const RANK: usize = 6;
 
 /// Sums over the dimensions along which `shape` was stretched: the gradient of broadcasting.
@@ -57,7 +57,7 @@ impl Operator for SumTo {
     }
 }
 
-/// The input, again: gives a value storage of its own.
+/// A copy of the input, to give a value storage of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy;
 

@@ -1,4 +1,4 @@
-//! Rows of a weight by their indices: embeddings of words or classes.
+//! Embeddings of words or classes: rows of a weight, selected by index.
 
 use super::parts::STRETCH;
 use super::range_sum::{self, Lines};
@@ -13,25 +13,25 @@ use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{DType, TensorType};
 
-/// Positions that are sorted by comparing each with each, and sorted runs that are merged at a time.
+/// Positions that are sorted by comparing all pairs, and sorted runs that are merged at a time.
 const RUN: usize = 256;
 const WAYS: usize = 16;
 
-/// Halvings after which nothing is left of so many positions.
+/// Number of halvings until nothing is left of so many positions.
 fn halvings(positions: usize) -> u32 {
     usize::BITS - positions.leading_zeros()
 }
 
 const SORTED: Variant = Variant::new("sorted");
 
-/// For each index the weight's row of that number. Inputs: weight `[rows, features]`, indices (i32 of any
-/// shape). Output: the indices' shape, and `features` behind it.
+/// For each index, that row of the weight. Inputs: weight `[rows, features]`, indices (i32 of any shape). Output: the
+/// indices' shape followed by `features`.
 ///
-/// An index that is no row gives zeros and no gradient. Where the indices are an input a session refuses it before
-/// upload, where they are a constant the graph does. Indices that the step computes are not checked.
+/// An index out of range gives zeros and no gradient. A session refuses it before upload if the indices are an input,
+/// and the graph if they are a constant. Indices that the step computes are not checked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Embedding {
-    /// A row that gets no gradient, and so stays as it is.
+    /// A row that gets no gradient, so training does not change it.
     pub padding: Option<usize>,
 }
 
@@ -105,13 +105,13 @@ impl Operator for Embedding {
     }
 }
 
-/// Gradient of [`Embedding`] by the weight: each row adds up the gradients of its positions in their
-/// order. Inputs: indices, the output's gradient.
+/// Gradient of [`Embedding`] by the weight: each row adds the gradients of its positions, in order. Inputs: indices,
+/// the output's gradient.
 ///
-/// The positions of a row are linked in a list. A position finds its successor by looking at those after
-/// it, so finding them all takes at most half the square of the positions in comparisons, and far fewer
-/// where indices repeat; what follows grows with the weight and the output alone. Where there are more positions
-/// than one invocation may look at, they are sorted instead, and a row's stretch of them is added by blocks.
+/// The positions of a row are linked in a list. A position finds its successor by comparing with those after it. With
+/// n positions this takes at most n^2 / 2 comparisons, and far fewer if indices repeat; the rest of the work grows
+/// with weight and output only. If there are more positions than one invocation may look at, they are sorted instead,
+/// and a row's stretch of them is added by blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EmbeddingGrad {
     /// The forward operator.
@@ -130,7 +130,7 @@ impl EmbeddingGrad {
         self.forward.padding.unwrap_or(self.rows)
     }
 
-    /// Records the sorted positions, by runs that are compared each with each and then merged.
+    /// Records the sorting of positions: runs are sorted by comparing all pairs, and then merged.
     fn lower_order(cx: &mut LowerContext<'_>, positions: usize) -> Result<Operand> {
         let count = cx.index(positions)?;
         cx.index(2 * positions)?;
@@ -154,7 +154,7 @@ impl EmbeddingGrad {
         Ok(order)
     }
 
-    /// Records the gradient by sorted positions, where there are too many for lists.
+    /// Records the gradient by sorted positions, for too many positions for lists.
     fn lower_sorted(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let positions = cx.input_type(0).shape.elements();
         let features = Self::features(cx.input_type(1));
@@ -254,8 +254,8 @@ fn widths(features: usize) -> Vec<Variant> {
 }
 
 impl Graph {
-    /// The rows of `weight [rows, features]` that `indices` (i32 of any shape) name: the shape of the indices,
-    /// and `features` behind it.
+    /// The rows of `weight [rows, features]` at `indices` (i32 of any shape). The output has the shape of the indices
+    /// followed by `features`.
     ///
     /// # Errors
     /// A weight that is not f32 of two dimensions, indices that are not i32.

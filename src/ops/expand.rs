@@ -1,4 +1,4 @@
-//! A tensor repeated along dimensions of size one: broadcasting by itself.
+//! Expand: a tensor repeated along dimensions of size one, which is broadcasting as an operator.
 
 use super::elementwise::{SumTo, broadcast};
 use crate::error::Result;
@@ -10,7 +10,8 @@ use crate::tensor::{DType, Shape, TensorType};
 /// The input broadcast to a shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Expand {
-    /// The output's shape: aligned at the last dimension, the input's, or larger where that is 1.
+    /// The output's shape. Aligned at the last dimension it equals the input's, or is larger where the input's size
+    /// is 1.
     pub shape: Shape,
 }
 

@@ -1,6 +1,5 @@
-//! Cross-entropy over rows with more classes than a team of invocations takes within the bound on loops: the
-//! largest score and the sums are reductions of their own, and further kernels make the losses and the gradient
-//! from them.
+//! Cross-entropy over rows with too many classes for the loops of a team of invocations. The largest score and the
+//! sums are separate reductions, and further kernels compute the losses and the gradient from them.
 
 use super::{ClassScores, CrossEntropy, sizes};
 use crate::error::Result;
@@ -12,8 +11,8 @@ use crate::ops::softmax::{along, reduce_along};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::Shape;
 
-/// What was reduced: a line for each row, unless none is asked for, and the sum of the classes' weights, unless
-/// each weighs one.
+/// The results of the reductions: a line for each row, if asked for, and the sum of the classes' weights, unless all
+/// are one.
 struct Reduced {
     lines: Option<Operand>,
     all_weights: Option<Operand>,
@@ -54,7 +53,7 @@ impl CrossEntropy {
         Ok(())
     }
 
-    /// Records what both need of the scores; the loss with smoothing needs more than the gradient.
+    /// Records the reductions of the scores that both need. The loss with smoothing needs more than the gradient.
     fn reduce_scores(
         self,
         cx: &mut LowerContext<'_>,
