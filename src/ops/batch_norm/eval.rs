@@ -25,7 +25,7 @@ impl From<BatchNorm> for BatchNormEval {
     }
 }
 
-/// A number for each channel of a tensor (N, C, ...).
+/// The index map of one number per channel of a tensor (N, C, ...).
 fn each_channel(shape: &Shape) -> IndexMap {
     IndexMap::Channel { channels: shape[1], plane: shape[2..].iter().product() }
 }

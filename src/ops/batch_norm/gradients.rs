@@ -13,13 +13,13 @@ use crate::tensor::TensorType;
 /// Outputs: the gradients of x, weight and bias, and perhaps of a bias added to x.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BatchNormGrad {
-    /// Whether there is a last output: the sum of x's gradient over each channel, which is the gradient
-    /// of a bias (C) added to x. It is zero: normalising takes away what is added to a whole channel.
+    /// Whether there is a last output: the sum of x's gradient over each channel, which is the gradient of a bias (C)
+    /// added to x. It is zero, because normalising removes anything that is added to a whole channel.
     pub source_bias: bool,
 }
 
 impl BatchNormGrad {
-    /// The same with the last output, unless it has that already.
+    /// The same operator with the last output, unless it has that already.
     pub(crate) fn with_source_bias(&self) -> Option<Self> {
         (!self.source_bias).then_some(BatchNormGrad { source_bias: true })
     }
@@ -43,8 +43,8 @@ pub(super) struct Terms<'s> {
 }
 
 impl BatchNormGrad {
-    /// Records the reductions: outputs 1 and on of the node, and a line for each channel that makes
-    /// output 0. `elements` are those of a channel of x, which may be more than there are terms.
+    /// Records the reductions: the node's outputs from 1 on, and a line for each channel, from which `apply` makes
+    /// output 0. `elements` are those of a channel of x, which may be more than the terms.
     pub(super) fn lower_sums(
         &self,
         cx: &mut LowerContext<'_>,

@@ -1,11 +1,11 @@
 //! Batch normalisation over the channels of (N, C) and (N, C, ...): in training by the batch's own
 //! statistics, in evaluation by the running ones, and the gradients of both.
 //!
-//! In training a channel's elements are reduced, by several workgroups where they are many, whose
-//! results one further dispatch merges; then one kernel over the flat tensor makes the output. Here are
-//! the attributes and what the graph's method makes of them; `train` and `eval` hold the forward passes,
-//! `gradients` and `eval` the backward ones, `pool` what is fused with max pooling, `reduce` the reductions
-//! and `split` how they are shared among workgroups, which normalisation of rows (`row_norm`) uses too.
+//! In training a channel's elements are reduced first. If they are many, several workgroups do it and one further
+//! dispatch merges their results. Then one kernel over the flat tensor makes the output. This file has the attributes
+//! and the graph's method; `train` and `eval` hold the forward passes, `gradients` and `eval` the backward ones,
+//! `pool` the fusions with max pooling, `reduce` the reductions, and `split` their division among workgroups.
+//! Normalisation of rows (`row_norm`) uses the last two as well.
 
 mod eval;
 mod gradients;
@@ -31,8 +31,8 @@ use crate::tensor::{DType, TensorType};
 pub struct BatchNorm {
     /// Added to the variance, under the root.
     pub eps: f32,
-    /// Share of the batch's statistics in the new running ones; `None` makes those plain averages over all
-    /// batches, the share being 1 / (batches so far).
+    /// Weight of the batch's statistics in the new running ones. `None` makes the running statistics plain averages
+    /// over all batches: the weight is 1 / (batches so far).
     pub momentum: Option<f32>,
 }
 
@@ -43,7 +43,7 @@ impl Default for BatchNorm {
 }
 
 impl BatchNorm {
-    /// The square root must exist where a channel is constant, and statistics stay finite.
+    /// The square root must exist for a constant channel, and statistics must stay finite.
     fn check(&self) -> Result<(), String> {
         if !(self.eps > 0.0 && self.eps.is_finite()) {
             return Err(format!("eps must be above 0, found {}", self.eps));
@@ -72,7 +72,7 @@ fn check_each(inputs: &[&TensorType], names: &[&str], expected: &TensorType) -> 
     }
 }
 
-/// The inputs of (C) that a normalisation has behind x, in order.
+/// Checks the inputs (C) behind x, in order.
 fn check_parameters(
     inputs: &[&TensorType],
     channels: usize,
@@ -95,21 +95,21 @@ pub struct Running {
     pub mean: Value,
     /// Variance of each channel, (C).
     pub variance: Value,
-    /// Batches that went into them, a scalar f32 state: for [`BatchNorm::momentum`] of `None`, and only then.
-    /// Past 2^24 batches, which f32 counts no further, each batch's share stays what it was.
+    /// Number of batches behind them, a scalar f32 state. It is needed if [`BatchNorm::momentum`] is `None`, and only
+    /// then. The count saturates at 2^24; from then on each batch's weight is constant.
     pub batches: Option<Value>,
 }
 
 impl Graph {
-    /// Normalises each channel of `x` (N, C) or (N, C, ...), then scales by a weight and shifts by a bias,
-    /// (C) each, where `affine` has them. In [`Mode::Train`] this goes by the batch's mean and variance,
-    /// and the running ones move to them in place; in the other modes by the running ones. Without running
-    /// statistics the batch's are used in every mode, as by PyTorch's `track_running_stats=False`.
+    /// Normalises each channel of `x` (N, C) or (N, C, ...), then scales by a weight and shifts by a bias, (C) each,
+    /// if `affine` has them. [`Mode::Train`] uses the batch's mean and variance, and moves the running ones towards
+    /// them in place. The other modes use the running ones. Without running statistics every mode uses the batch's,
+    /// like PyTorch's `track_running_stats=False`.
     ///
     /// # Errors
-    /// Another rank, type or number of channels; one value per channel where the batch's statistics are
-    /// used; an `eps` not above 0 or a `momentum` outside 0 to 1; a momentum beside a count of batches, or
-    /// neither; running statistics that were updated earlier in the graph.
+    /// Another rank, type or number of channels; one value per channel if the batch's statistics are used; an `eps`
+    /// not above 0 or a `momentum` outside 0 to 1; both a momentum and a count of batches, or neither; running
+    /// statistics that were updated earlier in the graph.
     pub fn batch_norm(
         &mut self,
         x: Value,
@@ -138,7 +138,7 @@ impl Graph {
             inputs.push(batches);
             self.check_owned(inputs.iter().copied())?;
             let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
-            // What is refused leaves no node.
+            // A refused call must leave no node.
             if operator.infer(&types).is_ok() {
                 let counted = self.apply1(BatchCount, &[batches])?;
                 inputs.pop();

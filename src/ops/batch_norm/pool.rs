@@ -1,6 +1,6 @@
-//! Batch normalisation, an activation and max pooling of 2x2 windows as one operator, and the gradient
-//! of pooling and normalisation as another. The plan puts them in the place of their parts
-//! (`plan/fuse/pool.rs`): what lies between the parts, four times the result, is never written.
+//! Batch normalisation, an activation and max pooling of 2x2 windows as one operator, and the gradient of pooling and
+//! normalisation as another. The plan replaces their parts by them (`plan/fuse/pool.rs`). The tensor between the
+//! parts, four times the size of the result, is then never written.
 
 use super::gradients::{Terms, apply};
 use super::split::PREFERENCE;
@@ -14,13 +14,13 @@ use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
 
-/// Whether a pooling of this input has windows of 2x2 that tile it, which is what the kernels here do.
+/// Whether a pooling has windows of 2x2 that tile this input. The kernels here do no other.
 pub(crate) fn pools(pool: &Pool2d, input: &Shape) -> bool {
     input.len() == 4 && pool.tiles_by_two([input[2], input[3]])
 }
 
-/// Shape of the pooled tensor, and the words that hold which taps won: four windows a word, each plane
-/// of windows starting one.
+/// Shape of the pooled tensor, and the type of the winning taps: four windows per word, and a new word for each plane
+/// of windows.
 fn pooled(input: &Shape) -> (Shape, TensorType) {
     let shape = Shape::from([input[0], input[1], input[2] / 2, input[3] / 2]);
     let words = (shape[2] * shape[3]).div_ceil(4);
@@ -28,7 +28,7 @@ fn pooled(input: &Shape) -> (Shape, TensorType) {
     (shape, taps)
 }
 
-/// The type of the taps that won, for an input of this shape.
+/// The type of the winning taps, for an input of this shape.
 pub(crate) fn pooled_taps(input: &Shape) -> TensorType {
     pooled(input).1
 }
@@ -46,19 +46,19 @@ fn windows(cx: &LowerContext<'_>, pooled: &Shape) -> Result<[(&'static str, u32)
     Ok([("OUT_H", cx.index(pooled[2])?), ("OUT_W", cx.index(pooled[3])?)])
 }
 
-/// [`BatchNormTrain`], an activation, and the largest of each 2x2 window. Inputs as [`BatchNormTrain`].
-/// Outputs: the pooled tensor; statistics; if tracked, in place, the new running mean and variance; and
-/// which taps won, for [`BatchNormMaxPoolGrad`].
+/// [`BatchNormTrain`], an activation, and the largest of each 2x2 window. Inputs as [`BatchNormTrain`]. Outputs: the
+/// pooled tensor; statistics; if tracked, in place, the new running mean and variance; and the winning taps, for
+/// [`BatchNormMaxPoolGrad`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormMaxPool {
     /// The normalisation.
     pub norm: BatchNormTrain,
-    /// What happens between normalisation and pooling.
+    /// The activation between normalisation and pooling, if any.
     pub activation: Option<Unary>,
 }
 
 impl BatchNormMaxPool {
-    /// The output that says which taps won, the last.
+    /// Number of the output with the winning taps, the last one.
     fn taps(&self) -> usize {
         if self.norm.tracked { 4 } else { 2 }
     }
@@ -133,9 +133,8 @@ impl Operator for BatchNormMaxPool {
     }
 }
 
-/// The gradient of [`BatchNormMaxPool`] from the gradient of what the activation gave. Inputs: x, the
-/// gradient of the pooled tensor times the activation's slope, statistics, the taps that won. Outputs as
-/// [`BatchNormGrad`].
+/// The gradient of [`BatchNormMaxPool`]; its input already contains the activation's slope. Inputs: x, the gradient
+/// of the pooled tensor times the activation's slope, statistics, the winning taps. Outputs as [`BatchNormGrad`].
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BatchNormMaxPoolGrad(pub BatchNormGrad);
 

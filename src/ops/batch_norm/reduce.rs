@@ -1,5 +1,5 @@
-//! The two reductions of normalisation over channels: the moments of the source, and the sums that a
-//! gradient needs. Each is one dispatch where a channel is one part, and otherwise two.
+//! The two reductions of normalisation over channels: the moments of the source, and the sums for a gradient. Each is
+//! one dispatch if a channel is one part, and otherwise two.
 
 use super::split::ChannelSplit;
 use crate::error::Result;
@@ -21,7 +21,7 @@ impl Finalizer<'_> {
     }
 }
 
-/// Records the moments of each channel of `source`, and what follows from them.
+/// Records the moments of each channel of `source`, and the finalizer.
 pub(crate) fn moments(
     cx: &mut LowerContext<'_>,
     split: &ChannelSplit,
@@ -45,7 +45,7 @@ pub(crate) fn moments(
 
 /// Two sums over each channel.
 pub(crate) struct Sums<'s> {
-    /// How the channels are cut over which the terms are summed.
+    /// The division of channels into parts.
     pub split: ChannelSplit,
     /// The file that defines `terms`, its constants, and what it and `line` bind, in order.
     pub terms: &'static ShaderFile,
@@ -58,7 +58,7 @@ pub(crate) struct Sums<'s> {
 }
 
 impl Sums<'_> {
-    /// Records them, and what follows from them.
+    /// Records the sums, and the finalizer.
     pub fn lower(self, cx: &mut LowerContext<'_>, finalizer: Finalizer<'_>) -> Result<()> {
         let split = &self.split;
         let line = self.line.is_some().then_some(&parts::channel_line);

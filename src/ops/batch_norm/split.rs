@@ -1,4 +1,4 @@
-//! How batch norm's reductions are shared among workgroups, and its kernels over flat tensors.
+//! How batch norm's reductions are divided among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
 use crate::op::occupancy;
@@ -9,14 +9,14 @@ use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, parts};
 use crate::tensor::Shape;
 
-/// How a channel is cut among workgroups. A GPU wants many of them at once, and wide ones, and merges
-/// their results in a further dispatch; a software adapter pays for each, and takes a channel whole.
+/// The division of a channel among workgroups. A GPU needs many wide ones at once, and a further dispatch merges
+/// their results. A software adapter pays for each, so one workgroup takes a whole channel.
 pub(crate) const VARIANTS: [Variant; 2] = [WIDE, NARROW];
 pub(crate) const WIDE: Variant = Variant::new("wide");
 pub(crate) const NARROW: Variant = Variant::new("narrow");
 pub(crate) const PREFERENCE: Preference = Preference::gpus(&[WIDE], &[NARROW]);
 
-/// Parts that the invocations of the workgroup which merges a channel's take one each.
+/// Parts of a channel that the merging workgroup reads at a time, one per invocation.
 const MERGED: usize = 64;
 
 /// How a tensor's channels are cut among workgroups: the constants of `channels`.
@@ -46,10 +46,10 @@ impl ChannelSplit {
         let plane: usize = shape[2..].iter().product();
         let packs = shape[0] * plane / width;
         let (lanes, wanted) = occupancy::channels(variant == WIDE);
-        // Channels that lie side by side go to lanes side by side, so that loads coalesce.
+        // Neighbouring channels go to neighbouring lanes, so that loads coalesce.
         let lanes_c = if plane == 1 { channels.next_power_of_two().min(16) } else { 1 };
         let blocks = channels.div_ceil(lanes_c);
-        // A part is worth a workgroup when its lanes have a few packs each.
+        // A part is worth a workgroup if its lanes have a few packs each.
         let worth = packs.div_ceil(4 * lanes / lanes_c);
         let mut parts = (wanted / blocks).min(worth).clamp(1, MERGED);
         let rows = lanes / lanes_c;
@@ -74,7 +74,7 @@ impl ChannelSplit {
             .with("PARTS", cx.index(self.parts)?))
     }
 
-    /// Loop iterations of an invocation that goes over its share of a part and of the tree after it.
+    /// Loop iterations of an invocation over its share of a part and of the tree after it.
     pub fn iterations(&self) -> u64 {
         share(self.part_packs, self.lanes / self.lanes_c)
     }
@@ -88,13 +88,13 @@ impl ChannelSplit {
         self.channels.div_ceil(self.lanes_c) * self.parts
     }
 
-    /// Elements of a buffer of one pair a part.
+    /// Elements of a buffer with one pair per part.
     pub fn pairs(&self) -> usize {
         2 * self.channels * self.parts
     }
 }
 
-/// Loop iterations for the packs of a part among so many invocations, and for the tree that they end in.
+/// Loop iterations for the packs of a part among so many invocations, and for the final tree.
 fn share(packs: usize, rows: usize) -> u64 {
     shared(packs, rows) + tree(rows)
 }
@@ -119,8 +119,8 @@ pub(crate) fn flat(
     Ok((kernel, packs.div_ceil(256), width))
 }
 
-/// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other: a workgroup shares a
-/// channel, or sixteen whose elements lie side by side.
+/// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other. A workgroup shares one
+/// channel, or sixteen if their elements lie side by side.
 pub(crate) fn serial_terms(shape: &Shape) -> u64 {
     let plane: usize = shape[2..].iter().product();
     serial::shared(shape[0] * plane, if plane == 1 { 4 } else { 64 })

@@ -9,13 +9,13 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preferen
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 
-/// Normalises by the batch's statistics. Inputs: x (N, C, ...); if affine, weight and bias (C); if tracked,
-/// the running mean and variance (C), and without a momentum the number of batches so far, this one
-/// included. Outputs: y; statistics (C, 4) for [`BatchNormGrad`]; and if tracked, in place, the new running
-/// mean and variance. The variance is the biased one for y, the unbiased one where it runs.
+/// Normalises by the batch's statistics. Inputs: x (N, C, ...); if affine, weight and bias (C); if tracked, the
+/// running mean and variance (C), and without a momentum the number of batches so far, including this one. Outputs:
+/// y; statistics (C, 4) for [`BatchNormGrad`]; and if tracked, in place, the new running mean and variance. y uses
+/// the biased variance, the running variance is unbiased.
 ///
-/// A channel's statistics are its first element, the mean less that (a mean far from zero would lose
-/// digits in f32), one over the standard deviation, and that times the weight.
+/// A channel's statistics are its first element, the mean minus that (a mean far from zero would lose digits in f32),
+/// one over the standard deviation, and that times the weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormTrain {
     /// Attributes.
@@ -34,7 +34,7 @@ impl From<BatchNorm> for BatchNormTrain {
 }
 
 impl BatchNormTrain {
-    /// The input that is the running mean, where there is one.
+    /// Number of the input that holds the running mean, if there is one.
     pub(crate) fn running(&self) -> usize {
         if self.affine { 3 } else { 1 }
     }
@@ -44,8 +44,8 @@ impl BatchNormTrain {
         self.tracked && self.norm.momentum.is_none()
     }
 
-    /// Records what comes before normalising: the statistics (output 1) and the running ones (outputs 2
-    /// and 3) of the first input.
+    /// Records everything before normalising: the statistics (output 1) and the running ones (outputs 2 and 3) of the
+    /// first input.
     pub(super) fn lower_statistics(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let shape = cx.input_type(0).shape.clone();
         let mut constants =

@@ -1,5 +1,5 @@
-//! The gradients of normalisation of rows: of its input in one operator, of weight and bias in another, so
-//! that a network without either makes neither.
+//! The gradients of normalisation of rows. One operator computes the input's, another those of weight and bias, so a
+//! network without weight and bias computes neither.
 
 use super::{RowNorm, Rows};
 use crate::error::Result;
@@ -143,7 +143,7 @@ impl Operator for RowNormGrad {
 pub struct RowNormGradParameters(pub RowNorm);
 
 impl RowNormGradParameters {
-    /// x with dimension 1 for what a weight stands for.
+    /// Shape of x with one index of dimension 1 per weight.
     fn by_weight(&self, x: &Shape) -> Shape {
         match &self.0.rows {
             Rows::Layer { normalized_shape } => {

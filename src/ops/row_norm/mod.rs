@@ -1,10 +1,9 @@
 //! Normalisation of rows: layer norm, group norm and instance norm.
 //!
-//! All three normalise runs of neighbouring elements by the run's own statistics, in training and in
-//! evaluation alike, and differ in how long a run is and in which weight an element has. Here are the
-//! attributes, the forward pass and the graph's methods; `gradients` holds the backward passes. A row is
-//! made by a team of invocations, unless rows are few and long: then they are cut into parts, and the
-//! reductions are batch norm's, of a tensor whose channels are the rows.
+//! All three normalise rows of neighbouring elements by the row's own statistics, in training and in evaluation. They
+//! differ in the length of a row and in which weight an element has. This file has the attributes, the forward pass
+//! and the graph's methods; `gradients` has the backward passes. A team of invocations makes a row. Few long rows are
+//! divided into parts instead, and batch norm's reductions run with the rows as channels.
 
 mod gradients;
 
@@ -25,7 +24,7 @@ use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::sync::Arc;
 
-/// How batch norm cuts what it reduces among many workgroups.
+/// Batch norm's division among many workgroups.
 const SPLIT: Variant = WIDE;
 
 const PARTS: Variant = Variant::new("parts");
@@ -38,7 +37,7 @@ fn team_iterations(terms: usize, team: usize) -> u64 {
     3 * shared(terms / pack(terms).0, team) + 2 * tree(team)
 }
 
-/// What is normalised together, and what has a weight of its own.
+/// The elements that are normalised together, and those that share a weight.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Rows {
     /// The last dimensions, of these sizes; each element of a row has a weight.
@@ -46,22 +45,22 @@ pub enum Rows {
         /// PyTorch's `normalized_shape`.
         normalized_shape: Shape,
     },
-    /// So many groups of neighbouring channels of (N, C, ...); each channel has a weight.
+    /// Groups of neighbouring channels of (N, C, ...); each channel has a weight.
     Group {
         /// PyTorch's `num_groups`.
         groups: usize,
     },
-    /// Each channel of (N, C, ...) by itself; each channel has a weight.
+    /// Each channel of (N, C, ...) alone; each channel has a weight.
     Instance,
 }
 
-/// `(x - mean) / sqrt(variance + eps)` over each row, times a weight, plus a bias. The variance is the biased
-/// one. Inputs: x; the weight and the bias, where there are. Outputs: y, and the statistics of the rows
-/// (rows, 4) for the gradients: the first element, the mean less that (a mean far from zero would lose digits in
-/// f32), and twice one over the standard deviation.
+/// `(x - mean) / sqrt(variance + eps)` over each row, times a weight, plus a bias. The variance is the biased one.
+/// Inputs: x; the weight and the bias, if there are. Outputs: y, and the statistics of the rows (rows, 4) for the
+/// gradients: the first element, the mean minus that (a mean far from zero would lose digits in f32), and twice one
+/// over the standard deviation.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RowNorm {
-    /// What is normalised together.
+    /// The elements that are normalised together.
     pub rows: Rows,
     /// Added to the variance, under the root.
     pub eps: f32,
@@ -123,7 +122,7 @@ impl RowNorm {
         }
     }
 
-    /// Which weight an element has.
+    /// The index map from elements to weights.
     fn index_map(&self, x: &Shape) -> IndexMap {
         let channels = self.parameters(x).elements();
         let plane = match &self.rows {
@@ -133,23 +132,23 @@ impl RowNorm {
         IndexMap::Channel { channels, plane }
     }
 
-    /// The tensor as (1, rows, terms): rows in the place of batch norm's channels.
+    /// The tensor as (1, rows, terms): rows become batch norm's channels.
     fn as_channels(&self, x: &Shape) -> Shape {
         let terms = self.terms(x);
         [1, x.elements() / terms, terms].into()
     }
 
-    /// Rows that are too few to keep a GPU busy, and long enough to be split.
+    /// Whether rows are too few to keep a GPU busy, and long enough to be split.
     fn is_long(&self, x: &Shape) -> bool {
         let terms = self.terms(x);
         let (rows, long) = occupancy::FEW_ROWS;
         terms >= long && x.elements() / terms < rows
     }
 
-    /// A GPU wants many invocations, a few packs for each; a software adapter pays for each barrier, and
-    /// takes a row by as few as it may.
+    /// A GPU needs many invocations with a few packs each. A software adapter pays for each barrier, so as few
+    /// invocations as possible share a row.
     fn variants(&self, x: &Shape) -> Vec<Variant> {
-        // Both have whole teams for rows that long.
+        // For such long rows both variants would use whole teams.
         if !fits(team_iterations(self.terms(x), LANES)) {
             return vec![PARTS];
         }
@@ -164,7 +163,7 @@ impl RowNorm {
         let (width, pack) = pack(terms);
         let packs = terms / width;
         let team = if cx.variant() == NARROW {
-            // Workgroups for a few threads, and sums short enough for their rounding.
+            // Enough workgroups for a few threads, and sums that are short enough for their rounding.
             let (teams, most) = occupancy::NARROW_TEAMS;
             (teams / rows).max(packs / most)
         } else {
@@ -182,7 +181,7 @@ impl RowNorm {
         Ok((kernel, rows.div_ceil(LANES / team), width))
     }
 
-    /// Puts weight and bias in front of what follows the normalised element.
+    /// Puts weight and bias in front of the epilogue.
     fn chain_affine(&self, cx: &mut LowerContext<'_>) {
         let function = match (self.weight, self.bias) {
             (false, false) => return,
@@ -293,8 +292,8 @@ impl Operator for RowNorm {
 }
 
 impl Graph {
-    /// Normalises each row of the last dimensions of `x`, of the sizes `normalized_shape`, by its own mean
-    /// and variance; then scales by `weight` and shifts by `bias`, both of `normalized_shape` (Ba, Kiros and
+    /// Normalises each row of `x` by its own mean and variance, where a row is the last dimensions, of the sizes
+    /// `normalized_shape`; then scales by `weight` and shifts by `bias`, both of `normalized_shape` (Ba, Kiros and
     /// Hinton, "Layer Normalization", 2016). The same in training and evaluation.
     ///
     /// # Errors
@@ -310,9 +309,9 @@ impl Graph {
         self.row_norm(x, Rows::Layer { normalized_shape: normalized_shape.into() }, weight, bias, eps)
     }
 
-    /// Normalises `groups` groups of neighbouring channels of each of `x` (N, C, ...) by their own mean and
-    /// variance; then scales by `weight` and shifts by `bias`, (C) each (Wu and He, "Group Normalization",
-    /// 2018). The same in training and evaluation.
+    /// Normalises `groups` groups of neighbouring channels of each sample of `x` (N, C, ...) by their own mean and
+    /// variance; then scales by `weight` and shifts by `bias`, (C) each (Wu and He, "Group Normalization", 2018). The
+    /// same in training and evaluation.
     ///
     /// # Errors
     /// Groups that do not divide the channels, fewer than two dimensions, a weight or a bias of another
@@ -328,9 +327,9 @@ impl Graph {
         self.row_norm(x, Rows::Group { groups }, weight, bias, eps)
     }
 
-    /// Normalises each channel of each of `x` (N, C, ...) by its own mean and variance; then scales by
-    /// `weight` and shifts by `bias`, (C) each (Ulyanov, Vedaldi and Lempitsky, "Instance Normalization",
-    /// 2016). The same in training and evaluation.
+    /// Normalises each channel of each sample of `x` (N, C, ...) by its own mean and variance; then scales by
+    /// `weight` and shifts by `bias`, (C) each (Ulyanov, Vedaldi and Lempitsky, "Instance Normalization", 2016). The
+    /// same in training and evaluation.
     ///
     /// # Errors
     /// Fewer than three dimensions, a single element in a channel, a weight or a bias of another shape, an
