@@ -1,13 +1,12 @@
-//! Attributes of convolutions, and what is checked of them. Sizes that follow from them and from shapes
-//! are in `geometry`.
+//! Attributes of convolutions, and their checks. `geometry` computes sizes from them and from shapes.
 
 use super::geometry::Geometry;
 use crate::tensor::Shape;
 
 /// Zeros around the input of a convolution with `N` axes, by number or by name.
 ///
-/// Converts from numbers: `usize` (one axis) or `[height, width]` for as much on both sides, pairs of
-/// before and after for each side alone (`[left, right]`, `[[top, bottom], [left, right]]`).
+/// Numbers convert to it: `usize` (one axis) or `[height, width]` pad both sides alike, and pairs pad each side by
+/// its own amount (`[left, right]`, `[[top, bottom], [left, right]]`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Padding<const N: usize> {
     /// Before and after, of each axis.
@@ -17,10 +16,10 @@ pub enum Padding<const N: usize> {
     /// Half of a window, rounded down, on both sides, with any stride. With a stride of one and odd
     /// windows the output is as large as the input.
     Half,
-    /// As much as makes the output as large as the input. Windows of even size take the odd zero after
-    /// the input, as in PyTorch. The stride must be one.
+    /// Enough to make the output as large as the input. With windows of even size the odd zero comes after the input,
+    /// as in PyTorch. The stride must be one.
     Same,
-    /// A window less one on both sides: every window that meets the input.
+    /// The window's size minus one on both sides: every window that meets the input.
     Full,
 }
 
@@ -59,14 +58,14 @@ impl From<[[usize; 2]; 2]> for Padding<2> {
 pub struct Conv2d {
     /// Steps between windows.
     pub stride: [usize; 2],
-    /// Zeros around the input. A transposed convolution leaves as much of its result out.
+    /// Zeros around the input. A transposed convolution crops its result by as much.
     pub padding: Padding<2>,
     /// Steps between a window's taps.
     pub dilation: [usize; 2],
-    /// Groups of channels that see nothing of each other.
+    /// Groups of channels that are convolved separately.
     pub groups: usize,
-    /// Rows and columns that a transposed convolution's result has past the end of the last window, less
-    /// than stride or dilation. In a convolution, which is the gradient of that, no window meets them.
+    /// Rows and columns of a transposed convolution's result past the end of the last window, fewer than stride or
+    /// dilation. No window of the corresponding convolution meets them.
     pub output_padding: [usize; 2],
 }
 
@@ -118,7 +117,7 @@ impl Conv2d {
         self
     }
 
-    /// What makes no sense whatever the shapes are.
+    /// Fails for attributes that are wrong for any shape.
     pub(super) fn check(&self) -> Result<(), String> {
         let Conv2d { stride, dilation, output_padding, groups, .. } = *self;
         if stride.contains(&0) {
@@ -143,7 +142,7 @@ impl Conv2d {
         Ok(())
     }
 
-    /// Zeros before and after each axis for a window of this size; saturates.
+    /// Zeros before and after each axis for a window of this size. Saturates.
     pub(super) fn sides(&self, kernel: [usize; 2]) -> [[usize; 2]; 2] {
         [0, 1].map(|axis| {
             let reach = self.dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
@@ -157,7 +156,7 @@ impl Conv2d {
         })
     }
 
-    /// The padding in numbers, for a node in front, and the attributes without it.
+    /// The padding in numbers, for a padding node in front, and the attributes without it.
     pub(crate) fn without_padding(&self, kernel: [usize; 2]) -> Result<([[usize; 2]; 2], Conv2d), String> {
         self.check()?;
         Ok((self.sides(kernel), self.padding(Padding::Valid)))
@@ -223,7 +222,7 @@ impl Conv2d {
                 ));
             }
             geometry.output[axis] = ((padded - extent) / self.stride[axis] as u128 + 1) as usize;
-            // Steps that nothing takes cost kernels nothing, however long they are.
+            // With a single output or tap no step is ever taken, so kernels get steps of one.
             if geometry.output[axis] == 1 {
                 geometry.stride[axis] = 1;
             }

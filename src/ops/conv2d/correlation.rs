@@ -1,4 +1,4 @@
-//! Output and gradient of the input as one family of correlations, and its sliding-window kernels; see
+//! Output and gradient of the input as one family of correlations, and its sliding-window kernels. See
 //! `shaders/parts/conv2d/conv2d_correlation.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
@@ -8,15 +8,15 @@ use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Varian
 use crate::ops::gemm::{Loader, Tiling};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
-/// Iterations of a loop that the software adapter's compiler unrolls at most. What is indexed by a
-/// loop that stays one leaves the registers.
+/// The most iterations of a loop that the software adapter's compiler unrolls. Arrays indexed by a loop that is not
+/// unrolled leave the registers.
 pub(super) const MOST_UNROLLED: usize = 32;
 
-/// Iterations of the loop that stores what the sliding-window kernels made, one channel of a block after the other.
+/// Iterations of the loop in which the sliding-window kernels store the channels of a block.
 const STORE: u64 = 16;
 
-/// Result p of an axis is the sum over taps k of weight k times source
-/// (p stride + k dilation - padding) / upsample, where that is whole.
+/// Result p of an axis is the sum, over the taps k for which (p stride + k dilation - padding) / upsample is whole,
+/// of weight k times the source there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Correlation {
     images: usize,
@@ -31,17 +31,17 @@ pub(super) struct Correlation {
     upsample: [usize; 2],
     dilation: [usize; 2],
     padding: [i32; 2],
-    /// Whether the window is turned by half a turn, and its channels change places.
+    /// Whether the window is rotated by half a turn, and its two channel dimensions are exchanged.
     flip: bool,
     flops: u64,
 }
 
-/// How a row of results is cut up.
+/// The division of a row of results into tiles.
 #[derive(Clone, Copy, Debug)]
 struct Tile {
     width: usize,
     block: usize,
-    /// With loads of four elements: how far past a multiple of four tiles start.
+    /// With loads of four elements: the distance of a tile's start past a multiple of four.
     shift: Option<usize>,
 }
 
@@ -81,7 +81,7 @@ impl Correlation {
         }
     }
 
-    /// Results before the first that a first tile also covers, so that tiles start in phase.
+    /// Results before the first one that the first tile also covers, so that tiles start in phase.
     fn lead(&self, axis: usize) -> usize {
         (-self.padding[axis]).rem_euclid(self.upsample[axis] as i32) as usize
     }
@@ -92,8 +92,8 @@ impl Correlation {
             + 1
     }
 
-    /// Names of the sliding-window kernels that can compute this. Where not even four results side by side
-    /// find their sources in registers, sliding takes hundreds of times as long as a product.
+    /// The sliding-window kernels that can compute this. If the sources of even four neighbouring results don't fit
+    /// in registers, sliding takes hundreds of times as long as a product.
     pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<Variant> {
         let fits = |axis: usize, results: usize| {
             let tile = results.next_multiple_of(self.upsample[axis]);
@@ -109,7 +109,7 @@ impl Correlation {
     }
 
     /// Loop iterations of an invocation of the sliding-window kernels: source channels and rows of the window, the
-    /// search for the first of those, and the store. Loops over registers are written out.
+    /// search for the first row, and the store. Loops over registers are unrolled.
     fn direct_iterations(&self) -> u64 {
         let (step, rows) = (self.step() as u64, self.kernel[0].div_ceil(self.step()) as u64);
         (self.channels as u64).saturating_mul(rows).saturating_add(step + STORE)
@@ -119,13 +119,13 @@ impl Correlation {
         (self.result[axis] + self.lead(axis)).div_ceil(tile)
     }
 
-    /// The steps between taps that meet a source, along a column.
+    /// Distance between taps that meet a source, along a column.
     fn step(&self) -> usize {
         self.upsample[0] / greatest_common_divisor(self.upsample[0], self.dilation[0])
     }
 
-    /// The tile of the sliding-window kernels with the least work, in multiply-adds of a whole row
-    /// for one source channel and tap row. A load costs what dozens of multiply-adds cost.
+    /// The tile with the least work for the sliding-window kernels, in multiply-adds of a whole row for one source
+    /// channel and tap row. A load counts as dozens of multiply-adds.
     fn sliding_tile(&self, caps: &Caps) -> Tile {
         let software = caps.kind == AdapterKind::Software;
         let (most_sums, most_block, most_width) = if software { (448, 16, 32) } else { (64, 8, 8) };
@@ -186,7 +186,7 @@ impl Correlation {
         Ok(self.constants(cx)?.set(Kernel::new(main).fill_all(bias)))
     }
 
-    /// Records the sliding-window kernel; `subgroup` says that lanes share the loading of weights.
+    /// Records the sliding-window kernel. With `subgroup`, lanes share the loading of weights.
     pub fn lower_direct(
         &self,
         cx: &mut LowerContext<'_>,
@@ -260,7 +260,7 @@ impl Correlation {
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
             .with("TILE_W", cx.index(width)?)
-            // Loops over registers within others are written out.
+            // Inner loops over registers are unrolled.
             .iterations((self.channels + height) as u64)
             .epilogue_calls((height * width) as u64);
         let tiles = self.tiles(0, height) * self.tiles(1, width);

@@ -1,15 +1,14 @@
-//! Convolution proper: the kernel is turned by half a turn before it slides, as signal processing defines
-//! it. What neural networks call convolution, and `conv1d` and `conv2d` compute, is cross-correlation.
+//! Convolution as signal processing defines it: the kernel is rotated by half a turn before it slides. Neural
+//! networks use the word for cross-correlation, which `conv1d` and `conv2d` compute.
 
 use super::{Conv1d, Conv2d};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 impl Graph {
-    /// Convolution proper of `input` (N, C, L) by `weight` (out, C / groups, k) plus `bias` (out):
-    /// out\[i] = sum over taps t of input\[i + k - 1 - t - padding] weight\[t], that is [`Graph::conv1d`] with the kernel
-    /// reversed. With [`Padding::Full`](super::Padding::Full), one channel and no bias it is NumPy's
-    /// `convolve`.
+    /// True convolution of `input` (N, C, L) by `weight` (out, C / groups, k) plus `bias` (out): out\[i] = sum over
+    /// taps t of input\[i + k - 1 - t - padding] weight\[t]. This is [`Graph::conv1d`] with the kernel reversed. With
+    /// [`Padding::Full`](super::Padding::Full), one channel and no bias it is NumPy's `convolve`.
     ///
     /// # Errors
     /// As [`Graph::conv1d`].
@@ -25,9 +24,8 @@ impl Graph {
         })
     }
 
-    /// Convolution proper of `input` (N, C, H, W) by `weight` (out, C / groups, kh, kw) plus `bias` (out):
-    /// [`Graph::conv2d`], which is cross-correlation, with the kernel turned by half a turn: flipped along
-    /// height and width.
+    /// True convolution of `input` (N, C, H, W) by `weight` (out, C / groups, kh, kw) plus `bias` (out). This is
+    /// [`Graph::conv2d`], a cross-correlation, with the kernel flipped along height and width.
     ///
     /// # Errors
     /// As [`Graph::conv2d`].

@@ -1,4 +1,4 @@
-//! Sizes of a convolution, and what the kernels of all passes are told of them.
+//! Sizes of a convolution, and the constants that all passes' kernels get from them.
 
 use crate::error::Result;
 use crate::op::LowerContext;
@@ -10,11 +10,11 @@ use crate::tensor::Shape;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub groups: usize,
-    /// One where there is a single output along the axis.
+    /// One if there is a single output along the axis.
     pub stride: [usize; 2],
-    /// One where there is a single tap along the axis.
+    /// One if there is a single tap along the axis.
     pub dilation: [usize; 2],
-    /// Zeros above and left of the input. How many follow shows in the output's size.
+    /// Zeros above and left of the input. The output's size says how many follow.
     pub padding: [usize; 2],
     pub images: usize,
     pub channels: usize,
@@ -90,8 +90,8 @@ impl Geometry {
         self.groups > 1 && (self.channels == 1 || self.results == 1 && self.channels <= MOST)
     }
 
-    /// Whether the convolution is a product over the channels of each pixel alone, in planes of which
-    /// four pixels can be loaded at once.
+    /// Whether the convolution is a product over the channels of each pixel (1 x 1), and four pixels of a plane can
+    /// be loaded at once.
     pub fn is_pointwise_in_fours(&self) -> bool {
         self.kernel == [1, 1]
             && self.stride == [1, 1]
@@ -108,7 +108,7 @@ pub(super) fn plane_store(pixels: usize, cx: &LowerContext<'_>) -> Result<Store>
     Ok(Store { part: Loader::new(file).with("PIXELS", cx.index(pixels)?), width })
 }
 
-/// The largest number that divides both, neither of them zero.
+/// The greatest common divisor of two numbers, neither of them zero.
 pub(super) fn greatest_common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }

@@ -1,4 +1,4 @@
-//! The kernels of the weight's gradient that are no matrix product.
+//! The kernels of the weight's gradient that are not matrix products.
 
 use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
@@ -9,46 +9,46 @@ use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
 use crate::shader::{self, kernels};
 
-/// Taps that one workgroup of the depthwise kernel makes at most: its sums lie in workgroup memory.
+/// The most taps that one workgroup of the depthwise kernel makes: its sums lie in workgroup memory.
 const MOST_DEPTHWISE_TAPS: usize = 32;
 
-/// Elements of an input's row that an invocation of the depthwise kernel holds at most.
+/// The most elements of an input row that an invocation of the depthwise kernel holds.
 const MOST_SPAN: usize = 128;
 
-/// Sums that an invocation of the sliding-window kernel holds at most, on software adapters and on GPUs.
+/// The most sums that an invocation of the sliding-window kernel holds, on software adapters and on GPUs.
 const MOST_SUMS: (usize, usize) = (128, 64);
 
-/// Multiply-adds that stand in its innermost loops at most, written out. More make a kernel longer and no faster.
+/// The most multiply-adds in its unrolled innermost loops. More make a kernel longer and no faster.
 const MOST_PRODUCTS: usize = 128;
 
-/// How the sliding-window kernel cuts up a row of the output and its channels.
+/// The sliding-window kernel's division of an output row and its channels into tiles.
 #[derive(Clone, Copy, Debug)]
 struct Tile {
     width: usize,
     block: usize,
-    /// With loads of four elements of the input: how far past a multiple of four tiles start.
+    /// With loads of four input elements: the distance of a tile's start past a multiple of four.
     shift: Option<usize>,
-    /// Whether the gradient is loaded by four elements.
+    /// Whether the gradient is loaded four elements at a time.
     in_fours: bool,
 }
 
 /// Invocations of a workgroup of the depthwise kernel.
 const DEPTHWISE_LANES: usize = 64;
 
-/// How the sliding-window kernel goes over the rows of the output.
+/// The sliding-window kernel's division of the output's rows.
 #[derive(Clone, Copy, Debug)]
 struct Rows {
     tile: Tile,
     /// Invocations that make one part of the sum.
     per_split: usize,
-    /// Rows that an invocation sums over, and the loop iterations that this takes.
+    /// Rows that an invocation sums, and the loop iterations that this takes.
     count: usize,
     iterations: u64,
 }
 
 impl Geometry {
-    /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers, and go over a row
-    /// of the output in one invocation.
+    /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers, and one invocation
+    /// can loop over a row of the output.
     pub fn grad_weight_slides(&self, caps: &Caps) -> bool {
         let fits = self.taps() <= MOST_SUMS.0
             && self.kernel.iter().all(|&taps| taps <= MOST_UNROLLED)
@@ -60,7 +60,7 @@ impl Geometry {
         }
     }
 
-    /// How the sliding-window kernel shares out rows of the output.
+    /// Divides the output's rows for the sliding-window kernel.
     fn grad_weight_rows(&self, caps: &Caps) -> Rows {
         let software = caps.kind == AdapterKind::Software;
         let tile = self.grad_weight_tile(software);
@@ -74,13 +74,13 @@ impl Geometry {
         Rows { tile, per_split, count, iterations: (count * tiles + self.kernel[0]) as u64 }
     }
 
-    /// Elements of an input's row that windows side by side meet.
+    /// Elements of an input row that neighbouring windows meet.
     fn span(&self, windows: usize) -> usize {
         (windows - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
     }
 
-    /// The tile of the sliding-window kernel with the least work, in multiply-adds of a whole row of the
-    /// output for one input channel. A load costs what dozens of multiply-adds cost.
+    /// The tile with the least work for the sliding-window kernel, in multiply-adds of a whole output row for one
+    /// input channel. A load counts as dozens of multiply-adds.
     fn grad_weight_tile(&self, software: bool) -> Tile {
         let (most_sums, most_width) = if software { (MOST_SUMS.0, 32) } else { (MOST_SUMS.1, 8) };
         let most_block = (most_sums / self.taps()).clamp(1, 8);
@@ -109,7 +109,7 @@ impl Geometry {
         best.1
     }
 
-    /// Records the sliding-window kernel and the sum of what its invocations make, parts of the sum of `gemm`.
+    /// Records the sliding-window kernel, and the sum of its invocations' parts as in `gemm`.
     pub fn lower_grad_weight_direct(
         &self,
         cx: &mut LowerContext<'_>,
@@ -156,7 +156,7 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let even = |size: usize, most: usize| size.div_ceil(size.div_ceil(most));
-        // Wide dilation or stride makes rows long that taps and a tile meet.
+        // With a wide dilation or stride, taps and a tile meet long rows.
         let most_w = ((MOST_SPAN / 2 - 1) / self.dilation[1] + 1).min(8);
         let taps_w = even(self.kernel[1], most_w);
         let taps_h = even(self.kernel[0], MOST_DEPTHWISE_TAPS / taps_w);
@@ -166,7 +166,7 @@ impl Geometry {
         let tile = even(self.output[1], most_tile);
         let span = (tile - 1) * self.stride[1] + (taps_w - 1) * self.dilation[1] + 1;
         let stretches = self.images * self.output[0] * self.output[1].div_ceil(tile);
-        // Longer loops are not written out.
+        // Longer loops are not unrolled.
         let each = if span > MOST_UNROLLED { taps_h * (1 + span) } else { 0 } as u64;
         let iterations = |parts: usize| {
             let own = stretches.div_ceil(parts).div_ceil(DEPTHWISE_LANES) as u64;

@@ -47,7 +47,7 @@ impl Operator for Conv2dGradInput {
     }
 
     fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
-        // Linear in both operands: the forward pass undoes one, the weight's gradient the other.
+        // The operator is linear in both operands: one gradient is the forward pass, the other the weight's gradient.
         let gradient = cx.output_gradient(0)?;
         let (output_gradient, weight) = (cx.input(0), cx.input(1));
         if cx.wants(0) {

@@ -1,13 +1,12 @@
 //! Two-dimensional convolution (cross-correlation): output, gradient of input, of weight, of bias.
 //!
-//! Stride, padding, dilation and groups are attributes of one family: each pass is a matrix product
-//! whose operands are gathered on the way (`gemm`, `register`), a product with a materialised
-//! matrix (`im2col`), or a sliding window (`direct`, `depthwise`). Here is the forward pass; `gradients`
-//! holds the others, `attributes` what users set, `geometry` the sizes, `correlation` the sliding windows
-//! of output and input's gradient, `grad_weight` those of the weight's, and `phases` the product of a
-//! strided convolution's input gradient. Convolutions in one dimension (`one_dimension`) and transposed
-//! ones (`transposed`) are the same operators on other shapes, convolution proper (`flipped`) is one with the
-//! weight flipped, and `toeplitz` writes one out as a matrix.
+//! Stride, padding, dilation and groups are attributes of one family. Each pass is a matrix product whose operands
+//! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), or a sliding
+//! window (`direct`, `depthwise`). This file has the forward pass; `gradients` has the others, `attributes` what
+//! users set, `geometry` the sizes, `correlation` the sliding windows of output and input gradient, `grad_weight`
+//! those of the weight's gradient, and `phases` the product of a strided convolution's input gradient. Convolutions
+//! in one dimension (`one_dimension`) and transposed ones (`transposed`) are the same operators on other shapes.
+//! `flipped` has true convolution, and `toeplitz` writes a convolution as a matrix.
 
 mod attributes;
 mod correlation;
@@ -43,8 +42,8 @@ use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
 use geometry::plane_store;
 
-/// The preference of output and input gradient. Sliding windows are for software adapters, where a load costs what
-/// dozens of multiply-adds cost.
+/// The preference of output and input gradient. Software adapters prefer sliding windows, because a load costs as
+/// much as dozens of multiply-adds there.
 fn preference(depthwise: bool) -> Preference {
     const SOFTWARE: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
     if depthwise {
@@ -53,8 +52,8 @@ fn preference(depthwise: bool) -> Preference {
     Preference::gpus(&[TILED], SOFTWARE)
 }
 
-/// Terms of a sum of `terms` that a variant of any pass adds one after the other: sliding windows all, products as
-/// others do.
+/// Terms of a sum of `terms` that a variant of any pass adds one after the other. Sliding windows add all of them so,
+/// products as few as other products.
 fn serial_terms(terms: usize, variant: Variant) -> u64 {
     match variant {
         DIRECT | DIRECT_SUBGROUP | DEPTHWISE => (terms as u64).min(MOST_UNROLLED as u64 * MAX_ITERATIONS),

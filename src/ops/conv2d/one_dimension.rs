@@ -1,4 +1,4 @@
-//! Convolutions in one dimension: those in two of height one, between views, which cost nothing.
+//! Convolutions in one dimension: two-dimensional ones of height one, between views, which cost nothing.
 
 use super::{Conv2d, Padding};
 use crate::error::Result;
@@ -9,14 +9,13 @@ use crate::graph::{Graph, Value};
 pub struct Conv1d {
     /// Steps between windows.
     pub stride: usize,
-    /// Zeros around the input. A transposed convolution leaves as much of its result out.
+    /// Zeros around the input. A transposed convolution crops its result by as much.
     pub padding: Padding<1>,
     /// Steps between a window's taps.
     pub dilation: usize,
-    /// Groups of channels that see nothing of each other.
+    /// Groups of channels that are convolved separately.
     pub groups: usize,
-    /// What a transposed convolution's result has past the end of the last window, less than stride or
-    /// dilation.
+    /// Elements of a transposed convolution's result past the end of the last window, fewer than stride or dilation.
     pub output_padding: usize,
 }
 
@@ -62,13 +61,13 @@ impl Conv1d {
         self
     }
 
-    /// The padding in numbers, for a node in front, and the attributes without it.
+    /// The padding in numbers, for a padding node in front, and the attributes without it.
     pub(crate) fn without_padding(&self, kernel: usize) -> Result<([[usize; 2]; 1], Conv1d), String> {
         let ([_, sides], _) = self.along_width().without_padding([1, kernel])?;
         Ok(([sides], self.padding(Padding::Valid)))
     }
 
-    /// The same along the width of an image of height one.
+    /// The same attributes along the width of an image of height one.
     pub(super) fn along_width(&self) -> Conv2d {
         Conv2d {
             stride: [1, self.stride],
@@ -121,7 +120,7 @@ impl Graph {
         })
     }
 
-    /// Runs `build` on both operands with a height of one, and takes that from its result.
+    /// Runs `build` on both operands with a height of one, and removes that dimension from the result.
     pub(super) fn of_height_one(
         &mut self,
         operator: &str,

@@ -1,4 +1,4 @@
-//! The gradient of a strided convolution's input as one matrix product a phase; see
+//! The gradient of a strided convolution's input as one matrix product per phase. See
 //! `shaders/parts/conv2d/conv2d_phase.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
@@ -7,11 +7,11 @@ use crate::op::{LowerContext, Operand};
 use crate::ops::gemm::{Bias, Gemm, Loader, Store, Tiling};
 use crate::shader::parts;
 
-/// What the phases of one axis have in common.
+/// Sizes that the phases of one axis share.
 struct Axis {
     /// Inputs of a phase.
     size: usize,
-    /// Taps of a phase at most.
+    /// The most taps of a phase.
     taps: usize,
     common: usize,
     step: usize,
@@ -39,12 +39,12 @@ impl Axis {
 const LONGEST: usize = 1 << 16;
 
 impl Geometry {
-    /// Whether a product for each phase makes the input's gradient: where windows are steps apart.
+    /// Whether the input's gradient is a product per phase: if windows are more than one step apart.
     pub fn has_phases(&self) -> bool {
         self.stride != [1, 1] && self.stride.iter().all(|&stride| stride <= LONGEST)
     }
 
-    /// Records the product of every phase, in one dispatch, or two where the sum is split.
+    /// Records the products of all phases, in one dispatch, or two if the sum is split.
     pub fn lower_grad_input_phases(
         &self,
         cx: &mut LowerContext<'_>,
@@ -53,7 +53,7 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
-        // Where the stride is longer than the input, few phases have an input at all.
+        // With a stride longer than the input, only some phases have any input.
         let [phases_h, phases_w] = [0, 1].map(|axis| self.stride[axis].min(self.size[axis]));
         let shape = self
             .constants(cx)?

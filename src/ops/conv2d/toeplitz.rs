@@ -1,5 +1,4 @@
-//! A convolution written out as the matrix that it is: for study and for checking, not for speed. No
-//! kernel uses it.
+//! A convolution as a matrix, for study and for checking, not for speed. No kernel uses it.
 
 use super::{Conv1d, Conv2d};
 use crate::error::{Error, Result};
@@ -10,14 +9,14 @@ impl Conv2d {
     /// where an input is an element of the image (C, H, W) and an output one of the result (out, oh, ow),
     /// both counted row-major. `input` is (C, H, W), `weight` (out, C / groups, kh, kw).
     ///
-    /// The transpose of T by the output's gradient is the input's gradient, and a transposed convolution.
-    /// T is a block Toeplitz matrix of Toeplitz blocks where strides are one: an entry depends on how far
-    /// its output and its input lie apart, and on their channels. See Goodfellow, Bengio and Courville,
-    /// Deep Learning, section 9.1.
+    /// The transpose of T times the output's gradient is the input's gradient, which is also a transposed
+    /// convolution. If strides are one, T is a block Toeplitz matrix of Toeplitz blocks: an entry depends on the
+    /// distance between its output and its input, and on their channels. See Goodfellow, Bengio and Courville, Deep
+    /// Learning, section 9.1.
     ///
     /// # Errors
-    /// Attributes and shapes that do not fit, as [`Graph::conv2d`](crate::Graph::conv2d) says them; a
-    /// weight that is not f32; a matrix of more than `i32::MAX` elements.
+    /// Attributes and shapes that [`Graph::conv2d`](crate::Graph::conv2d) refuses; a weight that is not f32; a matrix
+    /// of more than `i32::MAX` elements.
     pub fn toeplitz(&self, input: &Shape, weight: &HostTensor) -> Result<HostTensor> {
         let error = |message: String| Error::Value { name: "toeplitz".into(), message };
         let &[channels, height, width] = &input[..] else {
@@ -49,7 +48,7 @@ impl Conv2d {
             let within = i / (kernel_width * kernel_height) % geometry.channels;
             let result = i / (kernel_width * kernel_height * geometry.channels);
             let channel = result / geometry.results * geometry.channels + within;
-            // One diagonal, or a part of one, for each row of the output.
+            // One diagonal, or a part of one, per row of the output.
             for oh in 0..output_height {
                 let h = (oh * geometry.stride[0] + kh * geometry.dilation[0]).wrapping_sub(above);
                 for ow in 0..output_width {

@@ -1,6 +1,6 @@
-//! Transposed convolution in two dimensions. It has no kernels of its own: it is the gradient of a
-//! convolution's input, its input's gradient is that convolution, and its weight's gradient is the
-//! convolution's with operands exchanged.
+//! Transposed convolution in two dimensions. It has no kernels of its own. It is the gradient of a convolution's
+//! input; its own input gradient is that convolution, and its weight gradient is the convolution's with operands
+//! exchanged.
 
 use super::{Conv2d, Conv2dGradInput};
 use crate::error::Result;
@@ -53,14 +53,14 @@ fn too_small(size: [usize; 2], output: [i128; 2]) -> String {
 }
 
 impl Graph {
-    /// Transposed convolution of `input` (N, C, H, W) by `weight` (C, out / groups, kh, kw) plus `bias`
-    /// (out), as PyTorch's `conv_transpose2d`: the gradient of the input of a convolution with these
-    /// attributes, of an output as large as `input`. Its size along an axis is (size - 1) stride - both
-    /// paddings + dilation (kernel - 1) + output padding + 1.
+    /// Transposed convolution of `input` (N, C, H, W) by `weight` (C, out / groups, kh, kw) plus `bias` (out), as
+    /// PyTorch's `conv_transpose2d`. It is the input gradient of the convolution with these attributes whose output
+    /// is as large as `input`. Its size along an axis is (size - 1) stride - both paddings + dilation (kernel - 1) +
+    /// output padding + 1.
     ///
     /// # Errors
-    /// Channels, groups or bias that do not fit; an output padding that is less neither than stride nor
-    /// than dilation; padding that leaves nothing.
+    /// Channels, groups or bias that do not fit; an output padding that is not below stride or dilation; padding that
+    /// leaves nothing.
     pub fn conv_transpose2d(
         &mut self,
         input: Value,
@@ -83,7 +83,7 @@ impl Graph {
         }
         let operator = Conv2dGradInput { attributes, input: shape };
         let result = self.apply1(operator, &[input, weight]).map_err(|e| e.of_operator(NAME))?;
-        // What works element by element goes into the kernel before it.
+        // The addition fuses into the kernel in front of it.
         match bias {
             Some(bias) => {
                 let bias = self.reshape(bias, [results, 1, 1])?;
