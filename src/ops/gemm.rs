@@ -1,4 +1,4 @@
-//! The matrix-product kernels that matmul and every convolution pass are made of.
+//! The matrix-product kernels behind matmul and every convolution pass.
 //!
 //! A kernel is a tiling whose holes are filled with loaders for the two operands, a store and a bias; see
 //! `shaders/parts/gemm/`. This file puts them together and decides about splitting the sum. What the operands
@@ -15,47 +15,48 @@ pub(crate) const REGISTER: Variant = Variant::new("register");
 pub(crate) const SUBGROUP: Variant = Variant::new("subgroup");
 pub(crate) const VECTOR: Variant = Variant::new("vector");
 
-/// The preference of plain products. Others report the tile in workgroup memory ahead on most GPUs, the register
-/// tile on Apple's, rows spread through the subgroup on Intel's. A tile in workgroup memory feeds many FMAs from
-/// each load on a GPU; on a software adapter such a load costs what any load costs, so registers are the better tile.
+/// The preference of plain products. Published measurements have the tile in workgroup memory ahead on most GPUs, the
+/// register tile on Apple's, and rows broadcast in the subgroup on Intel's. On a GPU a tile in workgroup memory feeds
+/// many FMAs from each load. On a software adapter such a load costs as much as any other, so registers are better.
 pub(crate) const PRODUCT: Preference = Preference::all(&[TILED])
     .on(AdapterKind::Integrated, &[SUBGROUP, TILED])
     .on(AdapterKind::Apple, &[REGISTER])
     .on(AdapterKind::Software, &[SUBGROUP, REGISTER]);
 
-/// The preference for a product of m rows and n columns: few of either are the reading of one matrix.
+/// The preference for a product of m rows and n columns. With few of either, reading the other matrix is most of the
+/// work.
 pub(crate) fn preference(m: usize, n: usize) -> Preference {
     if m.min(n) <= 4 { Preference::gpus(&[VECTOR], &[REGISTER]).for_class("vector") } else { PRODUCT }
 }
 
-/// How the product is tiled.
+/// The division of a product among invocations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Tiling {
-    /// 64 x 64 tiles in workgroup memory, 8 x 8 an invocation.
+    /// 64 x 64 tiles in workgroup memory, 8 x 8 per invocation.
     Tiled,
-    /// 8 x 8 or 8 x 16 an invocation in registers, no workgroup memory.
+    /// 8 x 8 or 8 x 16 per invocation in registers, no workgroup memory.
     Register,
-    /// Up to 32 x 4 an invocation in registers, rows of A spread through the subgroup.
+    /// Up to 32 x 4 per invocation in registers, rows of A broadcast in the subgroup.
     Subgroup,
-    /// 4 x 4 an invocation from a part of the sum, for few rows or columns.
+    /// 4 x 4 per invocation over a part of the sum, for few rows or columns.
     Vector,
 }
 
 impl Tiling {
-    /// Names of the bodies that compute any product on this adapter.
+    /// The tilings that compute any product on this adapter.
     pub fn names(caps: &Caps) -> Vec<Variant> {
         let mut names = vec![TILED, REGISTER, VECTOR];
         names.extend(Tiling::subgroup(caps));
         names
     }
 
-    /// The name of the subgroup body where the adapter has what it needs: rows are spread from eight
-    /// lanes, and a size that varies may be less.
+    /// The subgroup tiling, if the adapter supports it. Eight lanes broadcast rows, and a varying subgroup size may
+    /// be smaller.
     pub fn subgroup(caps: &Caps) -> Option<Variant> {
         (caps.subgroups && caps.subgroup_size >= 8).then_some(SUBGROUP)
     }
 
-    /// The body of this name; others, such as an operator's own variants, are tiled.
+    /// The tiling of a variant. Other variants, such as an operator's own, use `Tiled`.
     pub fn of(variant: Variant) -> Tiling {
         match variant {
             REGISTER => Tiling::Register,
@@ -65,7 +66,7 @@ impl Tiling {
         }
     }
 
-    /// How the body lies over a product of m x n.
+    /// The layout of this tiling over a product of m x n.
     fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
         let software = caps.kind == AdapterKind::Software;
         match self {
@@ -74,7 +75,7 @@ impl Tiling {
                 Layout { rows: 64, columns: 64, main: Loader::new(&kernels::gemm_tiled), loops }
             }
             Tiling::Register => {
-                // 128 sums and the operands are more registers than a GPU gives an invocation.
+                // 128 sums and the operands need more registers than a GPU's invocation has.
                 let columns = if software { 16 } else { 8 };
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
@@ -87,7 +88,7 @@ impl Tiling {
                 Layout { rows: 8 * lanes_m, columns: columns * lanes_n, main, loops }
             }
             Tiling::Subgroup => {
-                // 32 rows are 128 registers an invocation: on a processor they lie in its cache.
+                // 32 rows need 128 registers per invocation. A processor keeps them in its cache.
                 let most = if software { 32 } else { 16 };
                 let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
                 let lanes = caps.subgroup_size as usize;
@@ -126,8 +127,8 @@ struct Layout {
     loops: Loops,
 }
 
-/// What an invocation of a body loops: `inner` iterations for each `step` terms of the sum, and `other` ones.
-/// It stores `stores` elements of the result.
+/// The loops of an invocation: `inner` iterations per `step` terms of the sum, and `other` ones. It stores `stores`
+/// elements of the result.
 struct Loops {
     step: usize,
     inner: u64,
@@ -147,7 +148,7 @@ impl Loops {
     }
 }
 
-/// A product cut into tiles, and its sum into splits.
+/// A product divided into tiles, and its sum into splits.
 struct Grid {
     body: Tiling,
     layout: Layout,
@@ -156,7 +157,7 @@ struct Grid {
     k_per_split: usize,
 }
 
-/// Parts of a split sum that one invocation adds up at most.
+/// The most parts of a split sum that one invocation adds.
 const MOST_PARTS: usize = 512;
 
 /// A WGSL file with its constants: a tiling, or what fills one of its holes.
@@ -177,7 +178,7 @@ impl Loader {
         self
     }
 
-    /// Says that this loader of A loads columns and not rows.
+    /// Marks a loader of A that loads columns instead of rows.
     pub fn by_column(mut self) -> Loader {
         self.by_column = true;
         self
@@ -200,20 +201,20 @@ impl Loader {
     }
 }
 
-/// The part that stores the result, and how many elements it passes through `epilogue` at a time.
+/// The files that store the result, and the number of elements per call of `epilogue`.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pub part: Loader,
     pub width: usize,
 }
 
-/// What is added to the product before it is stored.
+/// The bias that is added to the product before it is stored.
 #[derive(Clone, Debug)]
 pub(crate) enum Bias {
     None,
-    /// One number a row.
+    /// One number per row.
     Rows(Operand),
-    /// One number a column.
+    /// One number per column.
     Columns(Operand),
 }
 
@@ -231,12 +232,12 @@ pub(crate) struct Gemm {
     /// A part that others may use, with its constants, such as a convolution's shape.
     pub common: Option<Loader>,
     pub bias: Bias,
-    /// What `store` binds besides the result.
+    /// A second operand that `store` binds.
     pub second_result: Option<Operand>,
 }
 
 impl Gemm {
-    /// Records the dispatches: one, or two where the sum is split.
+    /// Records the dispatches: one, or more if the sum is split.
     pub fn lower(
         &self,
         cx: &mut LowerContext<'_>,
@@ -245,7 +246,7 @@ impl Gemm {
         result: Operand,
     ) -> Result<()> {
         let mut grid = self.grid(self.body, cx.caps());
-        // Very many results leave no room for parts: the register tile sums the furthest without any.
+        // With very many results there is no room for parts. The register tiling takes the longest sums without any.
         if grid.splits > 1 && self.part_elements(grid.splits) > i32::MAX as usize {
             grid = self.grid(Tiling::Register, cx.caps());
         }
@@ -277,7 +278,7 @@ impl Gemm {
         self.lower_sum(cx, splits, parts, result)
     }
 
-    /// How a body would make this product.
+    /// The grid of a tiling over this product.
     fn grid(&self, body: Tiling, caps: &Caps) -> Grid {
         let layout = body.layout(self.m, self.n, caps);
         let tiles = self.m.div_ceil(layout.rows) * self.n.div_ceil(layout.columns);
@@ -298,7 +299,7 @@ impl Gemm {
         Ok(cx.temporary(elements))
     }
 
-    /// Records the sum of the parts, in order; of very many first of each few in a row.
+    /// Records the sum of the parts, in order. Very many parts are first summed in groups.
     pub fn lower_sum(
         &self,
         cx: &mut LowerContext<'_>,
@@ -370,8 +371,8 @@ impl Gemm {
     }
 }
 
-/// How many parts the sum over k is cut into, so that there are workgroups enough for the adapter
-/// and still a good stretch of k for each; more where a part's loop would be too long.
+/// The number of parts of the sum over k: enough workgroups for the adapter, but each with a long enough stretch of
+/// k. It is more if a part's loop would be too long.
 fn split_count(tiles: usize, k: usize, kind: AdapterKind) -> usize {
     let (wanted, least_k) = occupancy::product(kind);
     (wanted / tiles.max(1)).clamp(1, (k / least_k).max(1))

@@ -10,7 +10,7 @@ use crate::ops::serial;
 use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 
-/// `x W^T + b`: x is (batch, in), the weight (out, in) as PyTorch has it, the bias (out).
+/// `x W^T + b`: x is (batch, in), the weight (out, in) as in PyTorch, the bias (out).
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Linear;
 
@@ -107,7 +107,7 @@ impl Operator for Linear {
 /// The gradients of a linear layer's weight and bias: `G^T X` and the sums of G's columns, from the
 /// output's gradient G (batch, out) and the input X (batch, in). Outputs: (out, in) and (out).
 ///
-/// One product makes both: the bias is a weight of an input that is always one.
+/// One product computes both: the bias is the weight of an input that is always one.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct LinearGradWeight;
 

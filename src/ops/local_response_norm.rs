@@ -1,5 +1,4 @@
-//! Local response normalisation: each element over a power of the squares of its neighbours in other
-//! channels.
+//! Local response normalisation: each element divided by a power of the squares of its neighbours in other channels.
 
 use super::batch_norm::flat;
 use super::pack::pack;
@@ -14,16 +13,15 @@ use crate::tensor::{DType, Shape, TensorType};
 
 const WIDE: Variant = Variant::new("wide");
 
-/// Packs that an invocation of the kernels for windows of a few channels makes.
+/// Packs per invocation in the kernels for windows of a few channels.
 const ITEMS: u64 = 4;
 
-/// Attributes of local response normalisation, with PyTorch's names, and the operator:
-/// `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the channels j from `c - size / 2` to
-/// `c + (size - 1) / 2` that there are. Input: x (N, C, ...). Outputs: y, and what stands in the parentheses,
-/// for the gradient.
+/// Attributes of local response normalisation, with PyTorch's names, and the operator: `y[c] = x[c] / (k + alpha /
+/// size * sum of x[j]^2)^beta`, over the existing channels j from `c - size / 2` to `c + (size - 1) / 2`. Input: x
+/// (N, C, ...). Outputs: y, and the term in parentheses, for the gradient.
 ///
-/// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
-/// 2012, section 3.3, which does not divide alpha by the size; PyTorch does.
+/// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012, section
+/// 3.3. The paper does not divide alpha by the size; PyTorch does.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LocalResponseNorm {
     /// Channels of a window.
@@ -32,7 +30,7 @@ pub struct LocalResponseNorm {
     pub alpha: f32,
     /// Exponent.
     pub beta: f32,
-    /// What is added to it.
+    /// Added to that mean.
     pub k: f32,
 }
 
@@ -71,9 +69,9 @@ impl LocalResponseNorm {
         Ok((self.set(cx, kernel)?, groups, width))
     }
 
-    /// Sets what all kernels are told.
+    /// Sets the constants of all kernels.
     fn set(&self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
-        // Windows larger than all channels hold no more than those.
+        // A window has at most all channels.
         let reach = |neighbours: usize| cx.index(neighbours.min(cx.input_type(0).shape[1]));
         Ok(kernel
             .with("LOWER", reach(self.size / 2)?)
@@ -82,7 +80,7 @@ impl LocalResponseNorm {
             .with("BETA", self.beta))
     }
 
-    /// Loop iterations where an invocation goes over whole windows.
+    /// Loop iterations of an invocation that reads whole windows.
     fn iterations(&self, shape: &Shape) -> u64 {
         ITEMS * (1 + self.size.min(shape[1]) as u64)
     }
@@ -92,7 +90,7 @@ impl LocalResponseNorm {
     }
 
     /// The kernel for windows of many channels, with its workgroups, the width of its elements and the sums that it
-    /// binds. `elements` defines what is summed, and binds `line`.
+    /// binds. `elements` defines the terms, and binds `line`.
     fn lower_wide(
         &self,
         cx: &mut LowerContext<'_>,

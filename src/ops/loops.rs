@@ -1,13 +1,13 @@
-//! How many iterations loops of common forms make, and how work is cut where one invocation's share of it would
-//! make too many of them ([`MAX_ITERATIONS`]).
+//! Iteration counts of common loops, and the size of parts where one invocation's loop would be too long
+//! ([`MAX_ITERATIONS`]).
 
 use crate::op::MAX_ITERATIONS;
 
-/// Terms that an invocation takes where a sum is cut because of its length: few enough for short loops, many
-/// enough that the parts take little memory beside what is summed.
+/// Terms per invocation in a sum that is split because it is long: few enough for short loops, and enough that the
+/// parts need little memory compared with the terms.
 pub(super) const CUT_TERMS: usize = 1024;
 
-/// Iterations of a loop over `terms`, by `lanes` together.
+/// Iterations of a loop over `terms` that `lanes` share.
 pub(super) fn shared(terms: usize, lanes: usize) -> u64 {
     terms.div_ceil(lanes) as u64
 }
@@ -17,7 +17,7 @@ pub(super) fn stretched(terms: u64, stretch: u64) -> u64 {
     terms + terms.div_ceil(stretch)
 }
 
-/// Steps of a tree in which `lanes` invocations, a power of two, make one value of theirs.
+/// Steps of a tree that combines the values of `lanes` invocations, a power of two.
 pub(super) fn tree(lanes: usize) -> u64 {
     u64::from(lanes.max(1).ilog2())
 }

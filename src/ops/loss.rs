@@ -1,5 +1,5 @@
 //! Losses that compare each element with a float target: squared and absolute differences, binary cross-entropy,
-//! Kullback-Leibler divergence. Those of class labels are in `cross_entropy`, those made of other operators in
+//! Kullback-Leibler divergence. Losses of class labels are in `cross_entropy`, those made of other operators in
 //! `row_loss`.
 //!
 //! Each is a function of one element (`shaders/parts/elementwise/element_loss.wgsl`). Reduced, it is added up by a kernel that
@@ -17,46 +17,46 @@ use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::sync::Arc;
 
-/// Loads for each invocation that make a further part worth while.
+/// Loads per invocation from which a further part pays.
 const WORTH: usize = 64;
 
-/// Elements that an invocation adds up before it joins them to the others.
+/// Elements that an invocation adds before it joins them to the others.
 const STRETCH: u64 = 32;
 
-/// What becomes of the single losses, as PyTorch's argument of this name says it.
+/// The reduction of single losses, like PyTorch's argument of this name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Reduction {
-    /// Their mean (of class labels: weighted).
+    /// Their mean, which is weighted for class labels.
     #[default]
     Mean,
     /// Their sum.
     Sum,
     /// Their sum over the first dimension's size: PyTorch's `batchmean` of the Kullback-Leibler divergence.
     BatchMean,
-    /// Each stays.
+    /// No reduction: one loss per element or row.
     None,
 }
 
-/// How a prediction x and a target t make a loss, with PyTorch's names and defaults.
+/// The loss of a prediction x and a target t, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ElementLoss {
     /// `(x - t)^2`
     Mse,
-    /// `|x - t|`, with the gradient 0 where they are equal.
+    /// `|x - t|`, with gradient 0 if they are equal.
     L1,
-    /// `(x - t)^2 / (2 beta)` where they differ by less than beta, else `|x - t| - beta / 2`.
+    /// `(x - t)^2 / (2 beta)` if they differ by less than beta, else `|x - t| - beta / 2`.
     SmoothL1 {
         /// At least 0; with 0 this is the absolute difference. PyTorch's default is 1.
         beta: f32,
     },
-    /// `(x - t)^2 / 2` where they differ by at most delta, else `delta (|x - t| - delta / 2)`.
+    /// `(x - t)^2 / 2` if they differ by at most delta, else `delta (|x - t| - delta / 2)`.
     Huber {
         /// Above 0; PyTorch's default is 1.
         delta: f32,
     },
     /// `-(w t log(s) + (1 - t) log(1 - s))` with `s = 1 / (1 + exp(-x))`; w is 1 or a third input that broadcasts.
     BceWithLogits,
-    /// `t (log(t) - x)` of a logarithm of a probability x and a probability t; 0 where t is 0.
+    /// `t (log(t) - x)`, where x is the logarithm of a probability and t a probability; 0 if t is 0.
     KlDiv,
     /// `exp(t) (t - x)`, where both are logarithms of probabilities.
     KlDivOfLogarithms,
@@ -82,7 +82,7 @@ impl ElementLoss {
         }
     }
 
-    /// The function that computes the loss (0) or a gradient, for so many tensors compared.
+    /// The function that computes the loss (0) or a gradient, for this number of tensors.
     fn function(self, which: usize, tensors: usize) -> &'static str {
         if self == ElementLoss::BceWithLogits && tensors == 3 {
             return ["bce_loss", "bce_loss_grad", "bce_loss_grad_target"][which];
@@ -90,12 +90,12 @@ impl ElementLoss {
         self.names()[which]
     }
 
-    /// How many tensors it compares, at the least and at the most.
+    /// The fewest and the most tensors that it compares.
     fn tensors(self) -> (usize, usize) {
         if self == ElementLoss::BceWithLogits { (2, 3) } else { (2, 2) }
     }
 
-    /// What the function takes beside tensors.
+    /// The function's numbers, behind its tensors.
     fn numbers(self) -> Vec<f32> {
         match self {
             ElementLoss::SmoothL1 { beta } => vec![beta],
@@ -134,18 +134,18 @@ impl ElementLoss {
 }
 
 /// A loss of predictions and targets. Inputs: predictions, targets of the same shape, and with
-/// [`ElementLoss::BceWithLogits`] perhaps the weight of positive targets, which broadcasts and has no gradient. Output:
-/// a scalar, or without reduction one loss for each element.
+/// [`ElementLoss::BceWithLogits`] perhaps the weight of positive targets, which broadcasts and has no gradient.
+/// Output: a scalar, or without reduction one loss per element.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Loss {
     /// The loss of one element.
     pub element: ElementLoss,
-    /// What becomes of the elements' losses.
+    /// The reduction of the elements' losses.
     pub reduction: Reduction,
 }
 
 impl Loss {
-    /// What the sum of losses over inputs of this shape is multiplied by.
+    /// The factor of the sum of losses over inputs of this shape.
     fn scale(self, shape: &Shape) -> f32 {
         match self.reduction {
             Reduction::Mean => (1.0 / shape.elements() as f64) as f32,
@@ -175,7 +175,7 @@ impl Loss {
     }
 }
 
-/// Cuts a sum of this many packs into parts: how many, and packs in each.
+/// Divides a sum of this many packs into parts: their number, and the packs of each.
 fn parts(packs: usize, kind: AdapterKind) -> (usize, usize) {
     let mut parts = packs.div_ceil(LANES * WORTH).min(occupancy::mean_parts(kind));
     if !fits(iterations(packs.div_ceil(parts))) {
@@ -190,7 +190,7 @@ fn iterations(packs: usize) -> u64 {
     stretched(shared(packs, LANES), STRETCH) + tree(LANES)
 }
 
-/// Records one pass of the sum, of `elements` of `source` behind `links`, into the first output or a temporary.
+/// Records one pass of the sum over `elements` of `source`, after `links`, into the first output or a temporary.
 fn lower_sum(
     cx: &mut LowerContext<'_>,
     source: Operand,
@@ -321,7 +321,7 @@ impl Operator for LossGrad {
 }
 
 impl Graph {
-    /// A loss of `predictions` and `targets` of one shape: a scalar, or without reduction one for each element.
+    /// A loss of `predictions` and `targets` of one shape: a scalar, or without reduction one loss per element.
     ///
     /// # Errors
     /// Shapes that differ; a `beta` below 0, a `delta` not above 0.
@@ -367,12 +367,12 @@ impl Graph {
         self.element_loss(ElementLoss::Huber { delta }, predictions, targets, Reduction::Mean)
     }
 
-    /// Binary cross-entropy of `logits` with `targets` from 0 to 1, both of one shape. Positive targets count
-    /// `pos_weight` times where it is given: one number for all, or for each of a run of dimensions, such as the
-    /// last one.
+    /// Binary cross-entropy of `logits` with `targets` from 0 to 1, both of one shape. If given, `pos_weight`
+    /// multiplies the loss of positive targets: one number for all, or a tensor that broadcasts, such as one number
+    /// per element of the last dimension.
     ///
     /// # Errors
-    /// Shapes that differ; weights that do not stretch to them.
+    /// Shapes that differ; weights that do not broadcast to them.
     pub fn bce_with_logits_loss(
         &mut self,
         logits: Value,
@@ -384,8 +384,8 @@ impl Graph {
         self.apply1(Loss { element: ElementLoss::BceWithLogits, reduction }, &inputs)
     }
 
-    /// The Kullback-Leibler divergence of `targets`, which are probabilities or with `log_target` their logarithms, from
-    /// the probabilities whose logarithms are `predictions`.
+    /// The Kullback-Leibler divergence of `targets` from `predictions`. Predictions are logarithms of probabilities;
+    /// targets are probabilities, or their logarithms with `log_target`.
     ///
     /// # Errors
     /// Shapes that differ.

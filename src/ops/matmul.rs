@@ -8,7 +8,7 @@ use crate::ops::serial;
 use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 
-/// Loads A, stored (m x k), or (k x m) where `transposed`, batch after batch.
+/// Loads A, stored (m x k), or (k x m) if `transposed`, batch after batch.
 pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Loader {
     match transposed {
         false if k.is_multiple_of(4) => Loader::new(&parts::matmul_lhs_rows),
@@ -18,7 +18,7 @@ pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Loader {
     }
 }
 
-/// Loads B, stored (k x n), or (n x k) where `transposed`, batch after batch.
+/// Loads B, stored (k x n), or (n x k) if `transposed`, batch after batch.
 pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Loader {
     match transposed {
         false if n.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_rows),
@@ -101,7 +101,7 @@ impl Operator for MatMul {
         let (lhs, rhs) = (cx.input(0), cx.input(1));
         let product = |transpose_lhs, transpose_rhs| MatMul { transpose_lhs, transpose_rhs };
         if cx.wants(0) {
-            // dA = dC op(B)^T, and its transpose where A is stored transposed.
+            // dA = dC op(B)^T, or its transpose if A is stored transposed.
             let value = if self.transpose_lhs {
                 cx.apply1(product(self.transpose_rhs, true), &[rhs, gradient])?
             } else {
@@ -110,7 +110,7 @@ impl Operator for MatMul {
             cx.set(0, value);
         }
         if cx.wants(1) {
-            // dB = op(A)^T dC, and its transpose where B is stored transposed.
+            // dB = op(A)^T dC, or its transpose if B is stored transposed.
             let value = if self.transpose_rhs {
                 cx.apply1(product(true, self.transpose_lhs), &[gradient, lhs])?
             } else {
@@ -167,7 +167,7 @@ impl Operator for MatMul {
     }
 }
 
-/// Says so unless every input is f32.
+/// Fails unless every input is f32.
 pub(crate) fn require_f32(inputs: &[&TensorType]) -> Result<(), String> {
     match inputs.iter().position(|ty| ty.dtype != DType::F32) {
         None => Ok(()),

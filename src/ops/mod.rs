@@ -1,8 +1,8 @@
 //! Operators: attributes, shape rule, backward rule, and the kernels they become.
 //!
-//! One file for each family. What an operator computes stands twice more, on purpose: as WGSL in
-//! `shaders/` and as f64 loops in `reference/`. Nothing here touches a GPU. What an operator is, and
-//! what all of them share, stands in `op/`.
+//! There is one file or folder per family. Each computation is written twice more, on purpose: as WGSL in `shaders/`
+//! and as f64 loops in `reference/`. Nothing here touches a GPU. The trait and the code that all operators share are
+//! in `op/`.
 
 pub mod argmax;
 pub mod arithmetic;

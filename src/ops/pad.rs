@@ -14,17 +14,17 @@ use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
 use std::cmp::Ordering;
 
-/// What padding consists of.
+/// The contents of padding.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum PadMode {
     /// A number; 0 is zero padding.
     Constant(f32),
-    /// The input mirrored at its outermost elements, which are not repeated: less than the input on
-    /// each side.
+    /// The input mirrored at its outermost elements, which are not repeated. On each side it must be smaller than the
+    /// input.
     Reflect,
     /// The input's outermost elements, repeated.
     Replicate,
-    /// The input's other end, as if it went round: at most the input on each side.
+    /// The input's other end, as if it were periodic. On each side it is at most as large as the input.
     Circular,
 }
 
@@ -46,12 +46,12 @@ pub struct Pad {
     /// Elements before and after, for each of the last dimensions, the innermost last: `[[top, bottom],
     /// [left, right]]` for images. (PyTorch's list begins with the innermost dimension.)
     pub amounts: Vec<[usize; 2]>,
-    /// What they are.
+    /// Their contents.
     pub mode: PadMode,
 }
 
 impl Pad {
-    /// Amounts for every dimension of an input of this many, once the shape rule has let it pass.
+    /// Amounts for every dimension of an input with this many, which passed the shape rule.
     fn amounts(&self, rank: usize) -> impl Iterator<Item = [usize; 2]> {
         let unpadded = rank - self.amounts.len();
         (0..rank).map(move |d| if d < unpadded { [0, 0] } else { self.amounts[d - unpadded] })
@@ -137,8 +137,8 @@ impl Operator for Pad {
     }
 }
 
-/// Gradient of [`Pad`] with elements of the input, by the input: each gathers what became of it, in the
-/// order of the padded tensor. Padding with a number has a [`Slice`] for its gradient.
+/// Gradient of [`Pad`] with elements of the input, by the input: each element adds the gradients of all its copies,
+/// in the order of the padded tensor. The gradient of padding with a number is a [`Slice`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct PadGrad {
     /// The forward operator.
@@ -148,8 +148,8 @@ pub struct PadGrad {
 }
 
 impl PadGrad {
-    /// For each dimension size, elements added before and padded size, neighbours taken together where
-    /// nothing is added. The innermost may be one without padding.
+    /// For each dimension its size, the elements added before it and its padded size. Neighbouring dimensions without
+    /// padding are merged. The innermost may have no padding.
     fn axes(&self) -> Vec<[usize; 3]> {
         let mut axes: Vec<[usize; 3]> = Vec::new();
         for (&size, [before, after]) in self.input.iter().zip(self.forward.amounts(self.input.len())) {
@@ -212,8 +212,8 @@ impl Operator for PadGrad {
             cx.dispatch_epilogue(kernel, &[x, y], elements.div_ceil(LANES), width);
             return Ok(());
         }
-        // What copies along several dimensions give is the sum along one of the sums along another: the innermost
-        // first, and those before it padded still.
+        // Copies along several dimensions are summed one dimension after the other, the innermost first. The outer
+        // ones are still padded then.
         let padded: Vec<usize> = (0..axes.len()).rev().filter(|&d| axes[d][0] != axes[d][2]).collect();
         let mut from = x;
         for (i, &d) in padded.iter().enumerate() {
@@ -256,7 +256,7 @@ impl Operator for PadGrad {
 }
 
 impl PadGrad {
-    /// Copies that a dimension's padding makes of one element at most.
+    /// The most copies that a dimension's padding makes of one element.
     fn copies(&self, [size, before, padded]: [usize; 3]) -> usize {
         if size == padded {
             return 1;
@@ -269,7 +269,8 @@ impl PadGrad {
         }
     }
 
-    /// The kernel over dimensions of these sizes, elements before and padded sizes, and the elements that it makes.
+    /// The kernel over these dimensions (size, elements before, padded size), and the number of elements that it
+    /// makes.
     fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
         let mut kernel = Kernel::new(&kernels::pad_grad)

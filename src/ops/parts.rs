@@ -1,38 +1,38 @@
-//! Sums in parts: where a result is the sum of more terms than one invocation's loops may run over, several
-//! invocations make a part each, and the parts are added in order. Operators say how a part is made; here is how
-//! many there are, and the kernel that adds them.
+//! Sums in parts. If a result has more terms than one invocation may loop over, several invocations make a part each,
+//! and the parts are added in order. Operators say how to make a part. This file decides how many there are, and has
+//! the kernel that adds them.
 
 use crate::error::Result;
 use crate::op::occupancy::{self, LANES};
 use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
 use crate::shader::{Kernel, kernels};
 
-/// Terms that are added before they join a sum, in all kernels.
+/// In all kernels, the terms that are added before they join a sum.
 pub(super) const STRETCH: u64 = 32;
 
-/// Iterations that the loop over a part may take; the rest is for what else the kernel loops over.
+/// Iterations allowed for the loop over a part. The rest is for the kernel's other loops.
 const MOST: u64 = MAX_ITERATIONS / 2;
 
-/// Iterations of a loop over `terms` within one over stretches of them, each of which takes `each` more.
+/// Iterations of a loop over stretches with a loop over their terms, `terms` in all. Each term takes `each` more.
 pub(super) fn in_stretches(terms: u64, each: u64) -> u64 {
     terms.saturating_mul(1 + each).saturating_add(terms.div_ceil(STRETCH)).saturating_add(1)
 }
 
-/// How the terms of a result are shared out.
+/// The division of a result's terms into parts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Parts {
     /// Parts of each result.
     pub count: usize,
-    /// Terms of a part at most.
+    /// The most terms of a part.
     pub length: usize,
-    /// Loop iterations of the invocation that makes a part: those of its terms, in stretches.
+    /// Loop iterations of the invocation that makes a part, in stretches.
     pub iterations: u64,
 }
 
 impl Parts {
-    /// Parts for `results` results of `terms` terms, each of which takes `each` iterations besides its own. Where
-    /// results are few there are as many parts as terms in one, so that neither sum is long; where they keep the
-    /// adapter busy, parts are as long as they may be.
+    /// Parts for `results` results of `terms` terms, where each term takes `each` iterations in addition to its own.
+    /// With few results there are as many parts as terms in a part, so neither sum is long. With enough results to
+    /// keep the adapter busy, parts are as long as allowed.
     pub fn new(results: usize, terms: usize, each: u64) -> Parts {
         let terms = terms.max(1);
         let most = (MOST / (2 + each)).max(1) as usize;
@@ -43,17 +43,17 @@ impl Parts {
     }
 }
 
-/// What becomes of the sums.
+/// The sum of parts, and where it goes.
 pub(super) struct Sum<'s> {
-    /// Elements of a part, counted by fours where `width` is 4.
+    /// Elements of a part, counted in fours if `width` is 4.
     pub elements: usize,
     /// Elements that kernels take at a time: 1, or 4.
     pub width: usize,
-    /// Where the sums go; `None` is the first output, behind what the plan made follow.
+    /// Where the sums go. `None` is the first output, through its epilogue.
     pub result: Option<Operand>,
     /// Fills the hole `finalize` of a kernel, or leaves the sums as they are.
     pub finalize: &'s dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>,
-    /// What that binds in addition to parts and result.
+    /// An operand that it binds in addition to parts and result.
     pub beside: Option<Operand>,
 }
 

@@ -1,4 +1,4 @@
-//! The dimensions of a tensor in another order.
+//! Permutation of a tensor's dimensions.
 
 use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
@@ -7,10 +7,11 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Varia
 use crate::ops::strided_copy::{SCALAR, TILED, VEC4};
 use crate::tensor::{Shape, TensorType};
 
-/// The input with its dimensions in another order, moved in memory: row-major as every tensor is.
+/// The input with its dimensions in another order. Elements move in memory, so the output is row-major like every
+/// tensor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Permute {
-    /// For each dimension of the output, the input's dimension that it is.
+    /// For each dimension of the output, its dimension in the input.
     pub axes: Vec<usize>,
 }
 
@@ -20,7 +21,7 @@ impl Permute {
         StridedCopy::new(self.axes.iter().map(|&d| Axis::whole(input[d], strides[d])), Border::Fill(0.0))
     }
 
-    /// Whether dimensions of more than one element keep their order.
+    /// Whether all dimensions of more than one element keep their order.
     fn moves_nothing(&self, input: &Shape) -> bool {
         self.axes.iter().filter(|&&d| input[d] > 1).is_sorted()
     }
@@ -97,7 +98,7 @@ impl Graph {
         self.check_owned([x])?;
         let permute = Permute { axes: axes.into() };
         let ty = &self.info(x).ty;
-        // Where only dimensions of size 1 change places, no element does: a view will do.
+        // If only dimensions of size 1 change places, no element moves, and a view is enough.
         match permute.infer(&[ty]) {
             Ok(outputs) if permute.moves_nothing(&ty.shape) => self.reshape(x, outputs[0].shape.clone()),
             _ => self.apply1(permute, &[x]),

@@ -1,5 +1,5 @@
-//! PReLU: a leaky ReLU whose slope is learned, one for all or one for each channel (He et al., Delving Deep
-//! into Rectifiers, 2015). Leaky ReLU, with a number for a slope, stands in `unary`.
+//! PReLU: a leaky ReLU whose slope is learned, one for all or one per channel (He et al., Delving Deep into
+//! Rectifiers, 2015). Leaky ReLU, whose slope is a number, is in `unary`.
 
 use super::elementwise::SumTo;
 use super::reshape::Reshape;
@@ -14,12 +14,13 @@ use crate::tensor::{DType, Shape, TensorType};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PRelu;
 
-/// Channels are the second dimension; without one there is a single channel, as PyTorch has it.
+/// The number of channels, the second dimension's size. Without that dimension there is a single channel, as in
+/// PyTorch.
 fn channels(x: &Shape) -> usize {
     x.get(1).copied().unwrap_or(1)
 }
 
-/// Which weight goes with which element of x.
+/// The index map from elements of x to weights.
 fn weight_reach(x: &Shape, weight: &Shape) -> IndexMap {
     match weight.elements() {
         1 => IndexMap::Channel { channels: 1, plane: x.elements() },
@@ -114,8 +115,8 @@ impl Operator for PReluGrad {
     }
 }
 
-/// What [`PRelu`]'s gradient by the weight is the sum of: 0 where x is above 0, else the output's gradient times x.
-/// Inputs: x, the output's gradient.
+/// The terms of [`PRelu`]'s gradient by the weight, before they are summed: 0 if x is above 0, else the output's
+/// gradient times x. Inputs: x, the output's gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PReluGradWeight;
 

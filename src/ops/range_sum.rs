@@ -6,15 +6,15 @@ use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
-/// Elements of a block, and blocks of a block of blocks. Three levels of so many reach past the longest tensor.
+/// Elements of a block, and blocks of a block of blocks. Three levels are enough for the longest tensor.
 const BLOCK: usize = 1024;
 
-/// Terms that are added one after the other in a stretch of so many elements; a whole block counts as one.
+/// Terms that are added one after the other in a stretch of this many elements. A whole block counts as one.
 pub(super) fn serial_terms(elements: usize) -> u64 {
     elements.min(4 * BLOCK + elements / (BLOCK * BLOCK)) as u64
 }
 
-/// A tensor (lines, length, plane), the plane counted by fours where `width` is 4. Lines run along its middle.
+/// A tensor (lines, length, plane), the plane counted in fours if `width` is 4. Lines run along the middle dimension.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines {
     pub lines: usize,
@@ -69,8 +69,8 @@ impl Lines {
     /// A kernel that may call `range_sum` once.
     pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
         let (blocks, above) = (self.blocks().length, self.blocks().blocks().length);
-        // Elements before and behind whole blocks, or all where there are none; blocks before and behind whole blocks of
-        // them, and those.
+        // Elements before and behind whole blocks, or all elements if there are none; then blocks before and behind
+        // whole blocks of blocks, and those.
         let ends = self.length.min(2 * BLOCK) + self.length.min(BLOCK) + 2 * blocks.min(BLOCK);
         Ok(Kernel::new(main)
             .with("LENGTH", cx.index(self.length)?)
