@@ -4,7 +4,7 @@ use super::Rule;
 use crate::error::{Error, Result};
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// Gradients are added up: in an update by this rule the sums stand in the place of parameters.
+/// Accumulates gradients. In an update by this rule the sums take the place of parameters.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccumulateRule {
     /// Number of steps whose gradients make one mean.

@@ -4,7 +4,7 @@ use super::{Rule, Slots, require_decay, require_eps, require_weight_decay};
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of Adadelta, as `torch.optim.Adadelta` makes it.
+/// Adadelta, as in `torch.optim.Adadelta`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AdadeltaRule {
     /// Decay of the means of squares, of gradients and of changes.

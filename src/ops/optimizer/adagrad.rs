@@ -4,14 +4,14 @@ use super::{Rule, Slots, finite_f32, require, require_eps, require_weight_decay}
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of Adagrad, as `torch.optim.Adagrad` makes it.
+/// Adagrad, as in `torch.optim.Adagrad`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AdagradRule {
     /// The learning rate of update t, counted from 0, is divided by 1 + t times this.
     pub lr_decay: f64,
     /// Factor of the parameter that is added to its gradient.
     pub weight_decay: f64,
-    /// The sums of squares at first.
+    /// Initial value of the sums of squares.
     pub initial_accumulator_value: f64,
     /// Added to the root of the sum of squares.
     pub eps: f64,

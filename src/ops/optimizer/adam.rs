@@ -4,16 +4,16 @@ use super::{Rule, Slots, logarithm, require_decay, require_eps, require_weight_d
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of Adam, or of AdamW where `DECOUPLED`, as `torch.optim` makes it.
+/// Adam, or AdamW if `DECOUPLED`, as in `torch.optim`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AdamRule<const DECOUPLED: bool> {
     /// Decays of the gradients' mean and of the mean of their squares.
     pub betas: (f64, f64),
     /// Added to the root of the squares' mean.
     pub eps: f64,
-    /// Weight decay, of the weights by themselves where `DECOUPLED`, or else through the gradient.
+    /// Weight decay. If `DECOUPLED` it applies to the weights directly, otherwise through the gradient.
     pub weight_decay: f64,
-    /// Whether the largest mean of squares so far is taken.
+    /// Whether to use the largest mean of squares so far.
     pub amsgrad: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Clipping of gradients within an update: by value, and by the norm of all of them together.
+//! Clipping of gradients within an update: by value, and by their common norm.
 
 use super::{ITEMS, ITEMS_WITH_NORM, LANES, require, shifted};
 use crate::error::Result;
@@ -9,19 +9,19 @@ use crate::ops::reduction::{Combine, Reduction, Term, reduce_within};
 use crate::shader::{Kernel, kernels, parts};
 use std::ops::Range;
 
-/// Vectors that an invocation adds up before it joins them to the others.
+/// Vectors that an invocation adds before it joins them to the others.
 const STRETCH: u64 = 32;
 
-/// Parts of the sum of squares that every invocation of an update adds up at most.
+/// The most parts of the sum of squares. Every invocation of an update adds all of them.
 const MOST_PARTS: usize = 4096;
 
-/// What is done to the gradients before an update uses them: first the one, then the other.
+/// Limits for the gradients of an update: first by value, then by norm.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Clip {
-    /// Each element is brought between minus this and this, as by `torch.nn.utils.clip_grad_value_`.
+    /// Clamps each element between minus this and this, like `torch.nn.utils.clip_grad_value_`.
     pub value: Option<f64>,
-    /// All gradients of the update are scaled by min(1, this / (norm + 1e-6)), where norm is the root
-    /// of the sum of all their squares, as by `torch.nn.utils.clip_grad_norm_`.
+    /// Scales all gradients of the update by min(1, this / (norm + 1e-6)), where norm is the root of the sum of all
+    /// their squares, like `torch.nn.utils.clip_grad_norm_`.
     pub norm: Option<f64>,
 }
 
@@ -32,12 +32,12 @@ pub(super) struct Squares {
 }
 
 impl Clip {
-    /// Checks the limits: they are norms or magnitudes.
+    /// Checks that the limits can be norms or magnitudes.
     ///
     /// # Errors
     /// A limit that is not above 0 and finite.
     pub fn check(&self) -> Result<()> {
-        // Kernels have them as f32, in which a smaller one would be nothing.
+        // Kernels use f32, in which a smaller limit would be zero.
         let passes = |limit: f64| limit >= f64::from(f32::MIN_POSITIVE) && limit <= f64::from(f32::MAX);
         for (setting, limit) in [("clip_value", self.value), ("clip_norm", self.norm)] {
             if let Some(limit) = limit {

@@ -4,11 +4,11 @@ use super::{Rule, require_decay};
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// Averages keep up with parameters: in an update by this rule the averages stand in the place of
-/// parameters, and the parameters in that of gradients.
+/// Averages of parameters. In an update by this rule the averages take the place of parameters, and the parameters
+/// that of gradients.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EmaRule {
-    /// What is kept of an average.
+    /// Weight of the old average.
     pub decay: f64,
     /// Whether the decay is at most (1 + t) / (10 + t) in update t, counted from 0.
     pub warm_up: bool,

@@ -4,12 +4,12 @@ use super::{Rule, Slots, require_decay, require_weight_decay};
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms").
+/// Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms").
 #[derive(Clone, PartialEq, Debug)]
 pub struct LionRule {
-    /// Decay of the mean within the step's direction, and of the mean that is kept.
+    /// Decay of the mean in the step's direction, and of the mean that is stored.
     pub betas: (f64, f64),
-    /// Weight decay, of the weights by themselves.
+    /// Weight decay, applied to the weights directly.
     pub weight_decay: f64,
 }
 

@@ -1,10 +1,9 @@
-//! Updates of parameters, and of whatever else keeps in step with them. One dispatch walks all
-//! parameters of a group, because they, their gradients and the optimizer's state lie in arenas in one
-//! order (`plan/arena.rs`).
+//! Updates of parameters, of accumulated gradients and of averages. One dispatch walks all parameters of a group,
+//! because they, their gradients and the optimizer's state lie in arenas in the same order (`plan/arena.rs`).
 //!
-//! An [`Update`] is the walk; what it does to an element is a [`Rule`], one a file. Users build these
-//! through [`crate::optim`]. Hyperparameters are f64, since a decay rate's distance from one must not be
-//! rounded to f32 too early.
+//! An [`Update`] is the walk. A [`Rule`] is its function of one element; each has a file. Users build these through
+//! [`crate::optim`]. Hyperparameters are f64, because a decay rate's distance from one must not be rounded to f32 too
+//! early.
 
 mod accumulate;
 mod adadelta;
@@ -36,26 +35,26 @@ use crate::tensor::{DType, Shape, TensorType};
 use std::fmt::Debug;
 use std::ops::Range;
 
-/// Vectors of four that an invocation updates where it has to find the norm first.
+/// Vectors of four that an invocation updates if it has to compute the norm first.
 const ITEMS_WITH_NORM: usize = 16;
 
-/// Names of what is kept beside each parameter; kernels call the places a, b and c.
+/// Names of the state kept for each parameter. Kernels call the three slots a, b and c.
 pub type Slots = [Option<&'static str>; 3];
 
-/// What an update does to each element.
+/// The rule by which an update changes each element.
 pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'static {
-    /// Whether the rule goes by a learning rate.
+    /// Whether the rule has a learning rate.
     const HAS_RATE: bool = true;
 
     /// Name of the operator.
     fn name(&self) -> &'static str;
 
-    /// What the rule keeps beside each parameter.
+    /// The state that the rule keeps for each parameter.
     fn slots(&self) -> Slots {
         [None; 3]
     }
 
-    /// What state starts from.
+    /// Initial value of state.
     fn first_state(&self) -> f32 {
         0.0
     }
@@ -78,8 +77,8 @@ pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'stati
     /// Sets the constants of the file.
     fn constants(&self, kernel: Kernel) -> Kernel;
 
-    /// Records a dispatch for what every invocation would compute alike from the step's number, and
-    /// gives the operand that has it, at binding 4.
+    /// Records a dispatch that computes from the step's number what would be equal in every invocation, and returns
+    /// its operand, at binding 4.
     ///
     /// # Errors
     /// An index that does not fit 32 bits.
@@ -87,26 +86,26 @@ pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'stati
         Ok(None)
     }
 
-    /// Whether an element that is zero, as its gradient and state are, may become something else: NaN by 0 / 0.
+    /// Whether an element that is zero, with zero gradient and state, may become NaN by 0 / 0.
     fn fills_padding(&self) -> bool {
         false
     }
 }
 
-/// What a rule does to one element, in f64. The compiler demands it of every [`Rule`].
+/// A rule for one element, in f64. The compiler demands it of every [`Rule`].
 pub trait RuleReference {
     /// The update of one element.
     fn reference(&self, element: &mut Element);
 }
 
-/// What an update knows of one element.
+/// One element in an update.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Element {
-    /// The parameter, old and then new.
+    /// The parameter, first old, then new.
     pub parameter: f64,
     /// Its gradient, clipped.
     pub gradient: f64,
-    /// State by slot, old and then new.
+    /// State by slot, first old, then new.
     pub state: [f64; 3],
     /// The learning rate.
     pub rate: f64,
@@ -125,17 +124,17 @@ pub struct Group<R> {
 
 /// One step of an optimizer.
 ///
-/// Inputs: parameters, gradients, a run for each kind of state that any group keeps, each in the order
-/// of the groups; then the learning rate of each group (f32 scalars), if the rule has one, and the step
-/// counter. Outputs: new parameters, new state, in place.
+/// Inputs: parameters, gradients, and a run for each kind of state that any group keeps, each in the order of the
+/// groups; then the learning rate of each group (f32 scalars), if the rule has one, and the step counter. Outputs:
+/// new parameters, new state, in place.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Update<R> {
     /// Groups of parameters, in the order of the inputs.
     pub groups: Vec<Group<R>>,
-    /// What is done to the gradients first, of all groups together.
+    /// Clipping of the gradients, for all groups together.
     pub clip: Clip,
-    /// The update is made in every step of which the number, counted from 1, is a multiple of this; it
-    /// counts its own steps. Others change nothing.
+    /// The update runs in steps whose number, counted from 1, is a multiple of this, and counts only those. Other
+    /// steps change nothing.
     pub every: u32,
 }
 
@@ -150,7 +149,7 @@ impl<R: Rule> Update<R> {
         self.groups.iter().fold(0, |sum, group| sum.saturating_add(group.parameters))
     }
 
-    /// What is kept beside each parameter: all that any group needs.
+    /// The state kept for each parameter: everything that any group needs.
     pub fn slots(&self) -> Slots {
         let mut slots = [None; 3];
         for group in &self.groups {
@@ -293,12 +292,12 @@ fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> R
     Err(Error::Setting { setting, message: format!("must be {expected}, found {value}") })
 }
 
-/// Weight decay pulls towards zero or does nothing.
+/// Weight decay must not be negative.
 fn require_weight_decay(value: f64) -> Result<()> {
     require("weight_decay", value, value >= 0.0 && finite_f32(value), "at least 0 and finite")
 }
 
-/// Kernels have hyperparameters as f32.
+/// Whether a hyperparameter is finite as f32, which kernels use.
 fn finite_f32(value: f64) -> bool {
     value.abs() <= f64::from(f32::MAX)
 }
@@ -308,14 +307,14 @@ fn require_decay(setting: &'static str, value: f64) -> Result<()> {
     require(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
 }
 
-/// What is added to a divisor: with 0 an element whose gradients were all 0 becomes NaN, as in PyTorch. One that f32 takes
-/// for 0 would do the same without having been asked to.
+/// Checks a number that is added to a divisor. With 0, an element whose gradients were all 0 becomes NaN, as in
+/// PyTorch. A number that f32 rounds to 0 would do the same without being asked to.
 fn require_eps(eps: f64) -> Result<()> {
     let passes = eps == 0.0 || eps >= f64::from(f32::MIN_POSITIVE) && finite_f32(eps);
     require("eps", eps, passes, "0, or at least f32's smallest normal number and finite")
 }
 
-/// The logarithm of a decay; of zero it is clamped to where its power is nothing in any step.
+/// The logarithm of a decay. For zero it is clamped to a number whose powers vanish in every step.
 fn logarithm(decay: f64) -> f32 {
     decay.ln().max(-100.0) as f32
 }

@@ -8,7 +8,7 @@ use crate::op::{LowerContext, Operand};
 use crate::ops::loops::{shared, tree};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
-/// A step of NAdam, as `torch.optim.NAdam` makes it.
+/// NAdam, as in `torch.optim.NAdam`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct NadamRule {
     /// Decays of the gradients' mean and of the mean of their squares.
@@ -17,10 +17,9 @@ pub struct NadamRule {
     pub eps: f64,
     /// Weight decay.
     pub weight_decay: f64,
-    /// How fast the momentum comes to its full strength: in step t it is betas.0 (1 - 0.96^(t
-    /// momentum_decay) / 2).
+    /// How fast the momentum reaches its full value: in step t it is betas.0 (1 - 0.96^(t momentum_decay) / 2).
     pub momentum_decay: f64,
-    /// Whether weights decay by themselves and not through the gradient.
+    /// Whether weight decay applies to the weights directly and not through the gradient.
     pub decoupled: bool,
 }
 
@@ -38,12 +37,12 @@ impl Default for NadamRule {
 }
 
 impl NadamRule {
-    /// Number of factors 1 - 0.96^(i momentum_decay) / 2 past which their product is nothing or the
-    /// factors are one, in f32.
+    /// Number of factors 1 - 0.96^(i momentum_decay) / 2 after which, in f32, their product is zero or further
+    /// factors are one.
     fn terms(&self) -> u32 {
         let (mut terms, mut sum) = (0u32, 0.0);
-        // Ends after about a thousand at most: the slower the factors come to one, the sooner their
-        // product is nothing.
+        // This ends after about a thousand at most: the slower the factors approach one, the sooner their product is
+        // zero.
         while sum > -30.0 {
             let held_back = 0.5 * 0.96f64.powf(f64::from(terms + 1) * self.momentum_decay);
             if held_back < 1e-9 {
@@ -99,7 +98,7 @@ impl Rule for NadamRule {
             .with("BETA1", beta1 as f32)
             .with("ONE_LESS_BETA1", (1.0 - beta1) as f32)
             .with("LOG_BETA1", logarithm(beta1))
-            // A hundred is as good as any more: its power is nothing.
+            // More than a hundred makes no difference, because the power is zero then.
             .with("DECAY", (self.momentum_decay * 0.96f64.ln()).max(-100.0) as f32);
         let iterations =
             shared(self.terms() as usize, LANES) + tree(LANES) + 2 * parts::one_less_exp.iterations();

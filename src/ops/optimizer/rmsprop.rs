@@ -4,7 +4,7 @@ use super::{Rule, Slots, finite_f32, require, require_decay, require_eps, requir
 use crate::error::Result;
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of RMSprop, as `torch.optim.RMSprop` makes it.
+/// RMSprop, as in `torch.optim.RMSprop`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RmspropRule {
     /// Decay of the mean of squares.
@@ -15,7 +15,7 @@ pub struct RmspropRule {
     pub weight_decay: f64,
     /// Factor of the momentum buffer; 0 for none.
     pub momentum: f64,
-    /// Whether the square of the gradients' mean is taken off the squares' mean.
+    /// Whether to subtract the square of the gradients' mean from the squares' mean.
     pub centered: bool,
 }
 

@@ -4,7 +4,7 @@ use super::{Rule, Slots, finite_f32, require, require_weight_decay};
 use crate::error::{Error, Result};
 use crate::shader::{Kernel, ShaderFile, parts};
 
-/// A step of stochastic gradient descent, as `torch.optim.SGD` makes it.
+/// Stochastic gradient descent, as in `torch.optim.SGD`.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SgdRule {
     /// Factor of the momentum buffer; 0 for none.
@@ -18,7 +18,7 @@ pub struct SgdRule {
 }
 
 impl SgdRule {
-    /// Part of the gradient that enters the momentum buffer after step 0: without momentum all of it.
+    /// Part of the gradient that enters the momentum buffer after step 0. Without momentum it is all of it.
     fn share(&self) -> f64 {
         if self.momentum == 0.0 { 1.0 } else { 1.0 - self.dampening }
     }

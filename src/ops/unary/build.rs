@@ -1,10 +1,10 @@
-//! The methods of the graph.
+//! The graph's methods for functions of one tensor.
 
 use super::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
-/// A method for a function; all fail for an input that is not f32 and for attributes that are refused.
+/// Defines methods. All fail for an input that is not f32 and for invalid attributes.
 macro_rules! methods {
     ($($(#[$doc:meta])* fn $name:ident($($number:ident: $kind:ty),*) = $function:expr;)*) => {
         impl Graph {
@@ -88,7 +88,7 @@ methods! {
     /// An input that is not f32.
     fn tanh() = Unary::Tanh;
 
-    /// `(x + 3) / 6`, at the least 0 and at the most 1, element by element.
+    /// `(x + 3) / 6`, clamped between 0 and 1, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
@@ -100,14 +100,14 @@ methods! {
     /// An input that is not f32.
     fn hard_swish() = Unary::HardSwish;
 
-    /// `x`, at the least `min` and at the most `max`, element by element, with slope 0 at both. PyTorch's
-    /// bounds are -1 and 1 by default.
+    /// `x`, clamped between `min` and `max`, element by element, with slope 0 at both bounds. PyTorch's bounds are -1
+    /// and 1 by default.
     ///
     /// # Errors
     /// Bounds that are not finite, a `min` above `max`, or an input that is not f32.
     fn hard_tanh(min: f32, max: f32) = Unary::HardTanh { min, max };
 
-    /// `x`, at the least 0 and at the most 6, element by element.
+    /// `x`, clamped between 0 and 6, element by element.
     ///
     /// # Errors
     /// An input that is not f32.
@@ -137,15 +137,14 @@ methods! {
     /// An input that is not f32.
     fn abs() = Unary::Abs;
 
-    /// `x` to the power of a number, element by element. Of a negative `x` a power whose exponent is not whole
-    /// is NaN.
+    /// `x` to the power of a number, element by element. A negative `x` gives NaN unless the exponent is whole.
     ///
     /// # Errors
     /// An exponent that is not finite, or an input that is not f32.
     fn pow(exponent: f32) = Unary::Power { exponent };
 
-    /// `x`, at the least `min` and at the most `max`, element by element, with slope 1 at both. Of bounds that
-    /// cross, `max` counts.
+    /// `x`, clamped between `min` and `max`, element by element, with slope 1 at both bounds. If the bounds cross,
+    /// `max` counts.
     ///
     /// # Errors
     /// No bound at all, bounds that are not finite, or an input that is not f32.

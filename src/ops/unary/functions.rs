@@ -1,36 +1,36 @@
-//! The table of functions: names, WGSL, attributes and what their gradients follow from.
+//! The table of functions: names, WGSL, attributes, and the value that each gradient needs.
 
 use super::Unary;
 use crate::shader::{ShaderFile, parts};
 
-/// SELU's numbers: with them activations keep mean 0 and variance 1 (Klambauer et al., Self-Normalizing
-/// Neural Networks, 2017).
+/// SELU's numbers, with which activations keep mean 0 and variance 1 (Klambauer et al., Self-Normalizing Neural
+/// Networks, 2017).
 pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
-/// What a gradient follows from, besides the output's gradient.
+/// The value that a gradient needs in addition to the output's gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Saved {
     /// The input.
     Input,
-    /// The output, so that the input's memory is free once the forward pass is through.
+    /// The output, so the input's memory is free after the forward pass.
     Output,
-    /// Nothing: the function is linear, and its gradient no operator of its own.
+    /// None: the function is linear, and its gradient is not an operator of its own.
     Nothing,
 }
 
-/// How a function is called.
+/// One row of the table.
 pub(super) struct Function {
     /// Names of the operator and of its gradient.
     pub names: [&'static str; 2],
     /// Where both are defined.
     pub file: &'static ShaderFile,
-    /// Names in WGSL, which has words of its own for some. The gradient's parameters are what was
-    /// saved, the output's gradient, and the numbers.
+    /// Names in WGSL, where some differ. The gradient's parameters are the saved value, the output's gradient, and
+    /// the numbers.
     pub wgsl: [&'static str; 2],
-    /// What the gradient follows from.
+    /// The value that the gradient needs.
     pub saved: Saved,
-    /// Attributes that both take, after their elements.
+    /// Attributes, which both take after their elements.
     pub numbers: Vec<f32>,
 }
 
@@ -113,13 +113,12 @@ impl Unary {
         }
     }
 
-    /// Whether the gradient follows from the output, and [`super::UnaryGrad`] takes that, rather than from
-    /// the input.
+    /// Whether [`super::UnaryGrad`] takes the output instead of the input.
     pub fn saves_output(self) -> bool {
         self.function().saved == Saved::Output
     }
 
-    /// An error for attributes that no function can do with.
+    /// Fails for invalid attributes.
     pub(super) fn check(self) -> Result<(), String> {
         let finite = |name: &str, number: f32| match number.is_finite() {
             true => Ok(()),

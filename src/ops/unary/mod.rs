@@ -1,8 +1,8 @@
 //! Functions of one tensor, element by element: activations and arithmetic with numbers.
 //!
-//! One enum names them all, one operator takes the gradient of any. Which WGSL function is which, and
-//! from what its gradient follows, stands in `functions`, the methods of the graph in `build`. Functions of
-//! two tensors stand in `arithmetic`, activations along an axis in `softmax`.
+//! One enum has all functions, and one operator has all gradients. `functions` maps them to WGSL functions and to the
+//! values that gradients need; `build` has the graph's methods. Functions of two tensors are in `arithmetic`,
+//! activations along an axis in `softmax`.
 
 mod build;
 mod functions;
@@ -13,8 +13,8 @@ use crate::tensor::{DType, TensorType};
 use functions::Saved;
 pub(crate) use functions::{SELU_ALPHA, SELU_SCALE};
 
-/// `y = f(x)` for one of these functions. The output has the input's shape. Where a slope is not defined
-/// the gradient is what PyTorch gives, and so are attributes; those that are numbers have to be finite.
+/// `y = f(x)` for one of these functions. The output has the input's shape. Where a slope is not defined, the
+/// gradient is PyTorch's. Attributes are PyTorch's too; numbers have to be finite.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Unary {
@@ -27,7 +27,7 @@ pub enum Unary {
     },
     /// `x` above 0, else `alpha * (exp(x) - 1)`.
     Elu {
-        /// The limit far below 0, with the sign turned.
+        /// Minus the limit for large negative `x`.
         alpha: f32,
     },
     /// `scale * elu(x)` with the scale and alpha that keep mean 0 and variance 1.
@@ -42,20 +42,20 @@ pub enum Unary {
     Mish,
     /// `log(1 + exp(beta * x)) / beta`, and `x` where `beta * x` is above the threshold.
     Softplus {
-        /// How sharply it bends; not zero.
+        /// Sharpness of the bend; not zero.
         beta: f32,
-        /// Where it turns into `x`.
+        /// Value of `beta * x` above which the result is `x`.
         threshold: f32,
     },
     /// `1 / (1 + exp(-x))`
     Sigmoid,
     /// `(exp(x) - exp(-x)) / (exp(x) + exp(-x))`
     Tanh,
-    /// `(x + 3) / 6`, at the least 0 and at the most 1.
+    /// `(x + 3) / 6`, clamped between 0 and 1.
     HardSigmoid,
     /// `x * hard_sigmoid(x)`
     HardSwish,
-    /// `x`, at the least `min` and at the most `max`, with slope 0 at both.
+    /// `x`, clamped between `min` and `max`, with slope 0 at both bounds.
     HardTanh {
         /// The least value.
         min: f32,
@@ -70,19 +70,18 @@ pub enum Unary {
     Sqrt,
     /// `|x|`, with slope 0 at 0.
     Abs,
-    /// `x` to the power of a number. A negative `x` has powers with whole exponents only.
+    /// `x` to the power of a number. A negative `x` gives NaN unless the exponent is whole.
     Power {
         /// The exponent.
         exponent: f32,
     },
-    /// A power as of [`Unary::Power`], with slope 0 at 0: of such are norms made, whose slope PyTorch takes to be 0
-    /// where the norm is.
+    /// Like [`Unary::Power`], with slope 0 at 0. Norms use it, because PyTorch takes their slope to be 0 where the
+    /// norm is 0.
     NormPower {
         /// The exponent.
         exponent: f32,
     },
-    /// `x`, at the least `min` and at the most `max`, with slope 1 at both. Of bounds that cross, `max`
-    /// counts.
+    /// `x`, clamped between `min` and `max`, with slope 1 at both bounds. If the bounds cross, `max` counts.
     Clamp {
         /// The least value, if there is one.
         min: Option<f32>,
@@ -91,12 +90,12 @@ pub enum Unary {
     },
     /// `factor * x`
     Scale {
-        /// What is multiplied by.
+        /// The factor.
         factor: f32,
     },
     /// `x + amount`
     Shift {
-        /// What is added.
+        /// The amount.
         amount: f32,
     },
 }
@@ -145,8 +144,8 @@ impl Operator for Unary {
     }
 }
 
-/// Gradient of a function by its input, from its output or its input, whichever it follows from, and the
-/// output's gradient.
+/// Gradient of a function by its input. Inputs: the function's output or its input, whichever the gradient needs, and
+/// the output's gradient.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct UnaryGrad {
     /// The function.
