@@ -1,5 +1,4 @@
-//! Reductions over any axes: sum, mean, the largest and the smallest, variance. Their kernels are those of
-//! `reduction`.
+//! Reductions over any axes: sum, mean, largest, smallest, variance. Their kernels are in `reduction`.
 
 use super::arithmetic::Binary;
 use super::elementwise::RANK;
@@ -13,12 +12,12 @@ use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwi
 use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 
-/// The axes that a reduction is over.
+/// The axes of a reduction.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Axes {
-    /// The dimensions that are reduced; none are all of them, as in PyTorch.
+    /// The dimensions that are reduced. An empty list means all of them, as in PyTorch.
     pub axes: Vec<usize>,
-    /// Whether the output keeps them, with size 1.
+    /// Whether the output keeps those dimensions, with size 1.
     pub keepdim: bool,
 }
 
@@ -42,7 +41,7 @@ impl Axes {
         others.map(|(_, &size)| size).collect::<Vec<_>>().into()
     }
 
-    /// Elements that become one.
+    /// Number of elements behind each output.
     fn count(&self, input: &Shape) -> usize {
         input.iter().enumerate().filter(|&(d, _)| self.contains(d)).map(|(_, &size)| size).product()
     }
@@ -63,12 +62,12 @@ impl Axes {
     }
 }
 
-/// What a reduction makes of the elements.
+/// The function of a reduction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Function {
     /// Their sum.
     Sum,
-    /// Their sum over their number.
+    /// Their sum divided by their number.
     Mean,
     /// The largest. Elements that equal it share its gradient evenly, as in PyTorch's `amax`.
     Max,
@@ -79,7 +78,7 @@ pub enum Function {
 /// A reduction over axes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reduce {
-    /// What becomes of the elements.
+    /// The function of the elements.
     pub function: Function,
     /// The axes.
     pub axes: Axes,
@@ -161,8 +160,8 @@ impl Operator for Reduce {
     }
 }
 
-/// How many elements of the first input equal the second, which is broadcast to it: a count for each of
-/// its elements.
+/// The number of elements of the first input that equal the second input, which is broadcast to it: one count per
+/// element of the second.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EqualCount;
 
@@ -208,8 +207,8 @@ impl Operator for EqualCount {
     }
 }
 
-/// Gradient of the largest or the smallest by the elements: `dy / count` where the element equals it, zero
-/// elsewhere. Inputs: the elements, and broadcast to them the extremum, how many equal it, its gradient.
+/// Gradient of the largest or the smallest by the elements: `dy / count` for elements that equal it, zero for others.
+/// Inputs: the elements, then three that broadcast to them: the extremum, the number of equal elements, its gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExtremumShare;
 
@@ -261,13 +260,13 @@ fn check_broadcast(small: &[&TensorType], large: &TensorType) -> Result<(), Stri
 pub struct Variance {
     /// The axes.
     pub axes: Axes,
-    /// What the sum of squares is divided by, less than their number: 1 for the unbiased estimate from
-    /// a sample, which is PyTorch's default, 0 for the variance of a population.
+    /// The sum of squares is divided by the number of elements minus this: 1 for the unbiased estimate from a sample,
+    /// which is PyTorch's default, 0 for the variance of a population.
     pub correction: usize,
 }
 
 impl Variance {
-    /// What the sum of squares is divided by.
+    /// The divisor of the sum of squares.
     fn freedom(&self, input: &Shape) -> usize {
         self.axes.count(input).saturating_sub(self.correction)
     }
@@ -318,8 +317,8 @@ impl Operator for Variance {
         reduction::PREFERENCE
     }
 
-    /// Two passes: the mean relative to the first element, then the squares of deviations from it. What
-    /// rounds is never as large as the mean is, but as the deviations are.
+    /// Two passes: the mean relative to the first element, then the squares of deviations from it. Rounding is then
+    /// relative to the deviations and not to the mean.
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let from = cx.input_type(0).shape.clone();
         let to = self.axes.kept(&from);
@@ -356,8 +355,8 @@ impl Operator for Variance {
 }
 
 impl Graph {
-    /// The sum of the elements along `axes` (all if there are none), which the output has with size 1 if
-    /// `keepdim` is set and has not otherwise.
+    /// The sum of the elements along `axes`, or of all elements if `axes` is empty. If `keepdim` is set, the output
+    /// keeps the axes with size 1.
     ///
     /// # Errors
     /// An axis that `x` does not have or that is given twice, more than 6 dimensions, an input that is not
@@ -366,7 +365,7 @@ impl Graph {
         self.reduce(Function::Sum, x, axes, keepdim)
     }
 
-    /// The mean of the elements along `axes`, as [`Graph::sum`] has them.
+    /// The mean of the elements along `axes`; otherwise like [`Graph::sum`].
     ///
     /// # Errors
     /// As [`Graph::sum`].
@@ -374,7 +373,7 @@ impl Graph {
         self.reduce(Function::Mean, x, axes, keepdim)
     }
 
-    /// The largest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share its
+    /// The largest of the elements along `axes`; otherwise like [`Graph::sum`]. Elements that equal it share its
     /// gradient evenly. For the larger of two tensors see [`Graph::maximum`].
     ///
     /// # Errors
@@ -384,8 +383,8 @@ impl Graph {
         self.reduce(Function::Max, x, axes, keepdim)
     }
 
-    /// The smallest of the elements along `axes`, as [`Graph::sum`] has them. Those that equal it share
-    /// its gradient evenly. For the smaller of two tensors see [`Graph::minimum`].
+    /// The smallest of the elements along `axes`; otherwise like [`Graph::sum`]. Elements that equal it share its
+    /// gradient evenly. For the smaller of two tensors see [`Graph::minimum`].
     ///
     /// # Errors
     /// As [`Graph::sum`].
@@ -394,9 +393,9 @@ impl Graph {
         self.reduce(Function::Min, x, axes, keepdim)
     }
 
-    /// The variance of the elements along `axes`, as [`Graph::sum`] has them: the sum of squared deviations
-    /// from their mean over their number less `correction`, which is 1 for the unbiased estimate (PyTorch's
-    /// default) and 0 for a population.
+    /// The variance of the elements along `axes`; otherwise like [`Graph::sum`]. It is the sum of squared deviations
+    /// from their mean, divided by their number minus `correction`. PyTorch's default is 1, the unbiased estimate; 0
+    /// gives the variance of a population.
     ///
     /// # Errors
     /// As [`Graph::sum`]; no more elements than `correction`.

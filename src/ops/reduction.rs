@@ -1,15 +1,14 @@
-//! Reductions over dimensions: how the first input becomes a smaller first output.
+//! The kernels of reductions over dimensions, which make a smaller first output from the first input.
 //!
-//! Two layouts cover most and have kernels of their own: what is kept lies side by side (`rows`: a matrix
-//! is summed over its rows, or each of a batch), or what is summed does (`channels`). Any other mixture of
-//! dimensions is `generic`.
+//! Two layouts cover most reductions and have kernels of their own. In `rows` the kept elements lie side by side: a
+//! matrix, or each of a batch, is summed over its rows. In `channels` the summed elements lie side by side. Any other
+//! mixture of dimensions is `generic`.
 //!
-//! A long sum is cut into parts that are outputs themselves, and a further dispatch of the same kernel
-//! adds those. How finely depends on the adapter: the variants in `_wide` keep a GPU's many
-//! invocations busy, the others spare a software adapter barriers.
+//! A long sum is divided into parts that are outputs themselves, and a further dispatch of the same kernel adds
+//! those. The number of parts depends on the adapter: the variants in `_wide` keep a GPU's many invocations busy, the
+//! others spare a software adapter barriers.
 //!
-//! What goes for sums goes for the largest and the smallest, and for sums of terms that are made of the
-//! elements on the way. The operators stand in `reduce` and wherever gradients are summed.
+//! Max, min and mapped sums use the same kernels. The operators are in `reduce` and wherever gradients are summed.
 
 use super::elementwise::{RANK, padded, strides_to};
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
@@ -21,10 +20,10 @@ use crate::op::{AdapterKind, LowerContext, Operand, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::Shape;
 
-/// Terms that an invocation combines before it joins them to the others, in the kernels of the two layouts.
+/// In the kernels of the two layouts, the terms that an invocation combines before it joins them to the others.
 const STRETCH: u64 = 32;
 
-/// How two terms become one.
+/// The function that combines two terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Combine {
     Sum,
@@ -32,30 +31,30 @@ pub(super) enum Combine {
     Min,
 }
 
-/// What is reduced.
+/// The terms of a reduction.
 #[derive(Clone, Debug)]
 pub(super) enum Term {
     /// The elements.
     Plain,
-    /// The elements less the first of the same output.
+    /// The elements minus the first one of the same output.
     Deviation,
-    /// The squares of the elements less the first of the same output, less this mean.
+    /// The squares of the elements minus the first one of the same output and minus this mean.
     SquareDeviation(Operand),
-    /// One for each element equal to this number of the output.
+    /// 1 for each element that equals the output's number in this operand.
     Equal(Operand),
-    /// The exponentials of the elements less this number of the output.
+    /// The exponentials of the elements minus the output's number in this operand.
     Exponential(Operand),
-    /// The same without elements that equal the number.
+    /// Like `Exponential`, without elements that equal the number.
     Below(Operand),
-    /// This number of the output less the elements.
+    /// The output's number in this operand minus the elements.
     Gap(Operand),
-    /// The same times a weight, of which element `i` has number `i / inner % weights` of this.
+    /// Like `Gap`, times a weight: element `i` has weight number `i / inner % weights`.
     WeightedGap(Operand, ClassWeights),
-    /// The elements times those of this tensor of the same shape.
+    /// The elements times those of this operand, which has the same shape.
     Product(Operand),
 }
 
-/// Which of a row of weights an element has.
+/// The weights of classes, and which of them an element has.
 #[derive(Clone, Debug)]
 pub(super) struct ClassWeights {
     pub weights: Operand,
@@ -70,9 +69,9 @@ pub(super) struct Reduction {
     pub term: Term,
     /// Factor of the result.
     pub scale: f64,
-    /// What is reduced; `None` is the first input.
+    /// The tensor to reduce. `None` is the first input.
     pub source: Option<Operand>,
-    /// Where it goes; `None` is the first output, behind what the plan made follow.
+    /// Where the result goes. `None` is the first output, through its epilogue.
     pub result: Option<Operand>,
 }
 
@@ -89,19 +88,19 @@ impl Reduction {
         self.source.clone().unwrap_or_else(|| cx.input(0))
     }
 
-    /// Whether the terms are made of single elements.
+    /// Whether the terms are made from single elements, never from packs.
     fn is_single(&self) -> bool {
         matches!(self.term, Term::WeightedGap(..))
     }
 
-    /// The files that say what is reduced and how, and what the terms read beside the source.
+    /// The files that define terms and their combination, and the further operands of the terms.
     fn files(&self, first: bool) -> (Vec<&'static ShaderFile>, Vec<Operand>) {
         let combine = match self.combine {
             Combine::Sum => &parts::combine_sum,
             Combine::Max => &parts::combine_max,
             Combine::Min => &parts::combine_min,
         };
-        // Further dispatches reduce what became of the terms.
+        // Further dispatches reduce parts, whose elements are terms already.
         let (term, beside) = match self.term.clone() {
             _ if !first => (None, vec![]),
             Term::Plain => (None, vec![]),
@@ -119,7 +118,7 @@ impl Reduction {
         ([Some(combine), term].into_iter().flatten().collect(), beside)
     }
 
-    /// Records one dispatch: from `source` to scratch memory, or from there or the first input to the result.
+    /// Records one dispatch, from the source or scratch memory to scratch memory or the result.
     fn dispatch(
         &self,
         cx: &mut LowerContext<'_>,
@@ -144,18 +143,17 @@ impl Reduction {
     }
 }
 
-/// What one dispatch reads and where it writes.
+/// The input and output of one dispatch.
 struct Step {
     source: Operand,
     beside: Vec<Operand>,
     /// Scratch memory for parts that a further dispatch reduces.
     part: Option<Operand>,
-    /// Whether it makes the terms.
+    /// Whether this dispatch computes the terms.
     first: bool,
 }
 
-/// A reduction over `outer` and `inner` of (batch, outer, kept, inner). There is a batch only where
-/// `inner` is 1.
+/// A reduction over `outer` and `inner` of (batch, outer, kept, inner). There is a batch only if `inner` is 1.
 #[derive(Clone, Copy)]
 struct Layout {
     batch: usize,
@@ -168,7 +166,7 @@ impl Layout {
     /// The layout of a reduction of `from` to `to`, if it is one.
     fn of(from: &Shape, to: &Shape) -> Option<Layout> {
         let (full, target) = (padded(from), padded(to));
-        // Runs of neighbouring dimensions of one kind, the first of them kept.
+        // Neighbouring dimensions of one kind, merged; the first is kept.
         let mut runs = vec![1];
         for d in (0..RANK).filter(|&d| full[d] > 1) {
             let kept = target[d] == full[d];
@@ -227,8 +225,7 @@ pub(super) fn reduce(
     reduce_by(cx, cx.variant(), from, to, reduction)
 }
 
-/// Records a reduction of `from` to `to` within an operator whose variants are others, by the layout's own
-/// kernel.
+/// Records a reduction of `from` to `to` within an operator that has other variants, by the layout's own kernel.
 pub(super) fn reduce_within(
     cx: &mut LowerContext<'_>,
     from: &Shape,
@@ -274,7 +271,7 @@ fn reduce_by(
     }
 }
 
-/// Four elements at a time where four divides all `sizes`.
+/// The number of elements taken at a time, four if that divides all `sizes`, and its files.
 fn width(sizes: &[usize]) -> (usize, &'static ShaderFile) {
     if sizes.iter().all(|size| size.is_multiple_of(4)) { pack(4) } else { pack(1) }
 }
@@ -287,7 +284,7 @@ fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction:
         let parts = row_parts(rows, batch, kept, wide);
         let part = (parts > 1).then(|| cx.temporary(batch * parts * kept));
         let (files, beside) = reduction.files(first);
-        // What belongs to one output is found by packs of whole outputs.
+        // Terms that need a number of their output take packs that belong to whole outputs.
         let whole = match first {
             true if reduction.is_single() => 1,
             true if !reduction.is_plain() => kept,
@@ -301,7 +298,7 @@ fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction:
             .with("BATCH", cx.index(batch)?)
             .with("COUNT", cx.index(rows * kept / width)?)
             .with("PERIOD", cx.index(period)?)
-            // Packs across outputs belong to none, and nothing is asked of one.
+            // A pack across outputs belongs to none of them, and its terms need no output.
             .with("KEPT", cx.index(kept.div_ceil(width))?)
             .iterations(stretched(rows.div_ceil(parts) as u64, STRETCH));
         let groups = (batch * period).div_ceil(LANES);
@@ -311,9 +308,10 @@ fn reduce_rows(cx: &mut LowerContext<'_>, layout: Layout, wide: bool, reduction:
     }
 }
 
-/// Partial rows that `rows` rows of `kept` elements are summed to, each of a batch: 1, or fewer than `rows`.
+/// The number of partial rows to which `rows` rows of `kept` elements are summed, in each of a batch: 1, or fewer
+/// than `rows`.
 fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
-    // Invocations wanted, and rows for each that make a further dispatch worth while.
+    // Invocations wanted, and rows per invocation from which a further dispatch pays.
     let (wanted, worth) = if wide { (16_384, 32) } else { (256, 64) };
     let mut parts = (4 * wanted / batch.saturating_mul(kept)).min(rows / worth);
     if !fits(stretched(rows.div_ceil(parts.max(1)) as u64, STRETCH)) {
@@ -321,13 +319,13 @@ fn row_parts(rows: usize, batch: usize, kept: usize, wide: bool) -> usize {
     }
     match parts {
         0 | 1 => 1,
-        // As many as make a multiple of four elements.
+        // Otherwise rounded up so that all parts together are a multiple of four elements.
         _ if kept.is_multiple_of(4) => parts,
         _ => parts.next_multiple_of(4),
     }
 }
 
-/// Reduces `source`; `first` says that its elements are not terms yet.
+/// Reduces `source`. With `first` its elements are not terms yet.
 fn reduce_channels(
     cx: &mut LowerContext<'_>,
     mut layout: Layout,
@@ -363,11 +361,11 @@ fn reduce_channels(
     }
 }
 
-/// Parts that a channel of `count` elements is cut into, and invocations that share one.
+/// The number of parts of a channel of `count` elements, and of invocations that share a part.
 fn channel_parts(count: usize, channels: usize, wide: bool) -> (usize, usize) {
     let (wanted, worth, most) = occupancy::reduction(wide);
     let parts = (wanted / most / channels).min(count / (worth * most));
-    // Parts in fours are added four at a time.
+    // A multiple of four parts is added four at a time.
     let in_fours = |parts: usize| if parts < 2 { 1 } else { parts.next_multiple_of(4) };
     let parts = in_fours(parts);
     let team = count.div_ceil(4 * parts).next_power_of_two().min(most);
@@ -386,7 +384,7 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
     let iterations = |count: usize| shared(count, LANES) + tree(LANES);
     let parts = if fits(iterations(count)) { 1 } else { count.div_ceil(CUT_TERMS * LANES) };
     let part_count = count.div_ceil(parts);
-    // Dimensions kept index the workgroups, the stretched ones are reduced within one.
+    // Kept dimensions index the workgroups; the others are reduced within one.
     let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
     let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
     let kernel = Kernel::new(&kernels::reduce)

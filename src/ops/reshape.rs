@@ -1,5 +1,4 @@
-//! Reshape and flatten: the same numbers in the same order under another shape. Views, so they
-//! cost nothing: no kernel, no memory.
+//! Reshape and flatten: the same elements in the same order under another shape. They are views and cost nothing.
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -9,7 +8,7 @@ use crate::tensor::{Shape, TensorType};
 /// The input's elements, row-major as they are, under another shape.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reshape {
-    /// The output's shape, of as many elements as the input's.
+    /// The output's shape, with as many elements as the input's.
     pub shape: Shape,
 }
 

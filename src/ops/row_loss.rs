@@ -1,5 +1,5 @@
-//! Losses of rows of features, made of other operators: cosine embedding and triplet margin. They have no kernels
-//! of their own. Losses of elements are in `loss`, those of class labels in `cross_entropy`.
+//! Losses of rows of features: cosine embedding and triplet margin. They are made of other operators and have no
+//! kernels. Losses of elements are in `loss`, those of class labels in `cross_entropy`.
 
 use super::loss::Reduction;
 use crate::error::Result;
@@ -8,17 +8,17 @@ use crate::graph::{Graph, Value};
 /// Added to squared norms, as PyTorch's `cosine_embedding_loss` does.
 const COSINE_EPS: f32 = 1e-12;
 
-/// How far apart rows are, and by how much negative ones have to be further away than positive ones: attributes of
-/// [`Graph::triplet_margin_loss`], with PyTorch's names and defaults.
+/// Attributes of [`Graph::triplet_margin_loss`], with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct TripletMargin {
-    /// Distance that is asked for between the two.
+    /// By how much negative rows have to be further away than positive ones.
     pub margin: f32,
-    /// Which norm is the distance; 2 is Euclid's.
+    /// The norm that measures distance; 2 is the Euclidean one.
     pub p: f32,
     /// Added to each difference.
     pub eps: f32,
-    /// Whether the distance of positive and negative counts where it is the smaller one.
+    /// Whether to use the distance between positive and negative if it is smaller than that between anchor and
+    /// negative.
     pub swap: bool,
 }
 
@@ -46,8 +46,8 @@ impl TripletMargin {
 
 impl Graph {
     /// With y = 1 the loss of two rows is 1 - cos, with y = -1 it is max(0, cos - margin), where cos is the cosine of
-    /// the angle between them. `x1` and `x2` are (n, features), `y` (n) holds nothing but 1 and -1. A scalar, or
-    /// without reduction (n).
+    /// the angle between them. `x1` and `x2` are (n, features), `y` (n) holds only 1 and -1. The result is a scalar,
+    /// or (n) without reduction.
     ///
     /// # Errors
     /// Shapes that do not fit; a margin that is not a finite number.
@@ -80,7 +80,7 @@ impl Graph {
         let product = self.mul(squares[0], squares[1])?;
         let norms = self.sqrt(product)?;
         let cosine = self.div(dot, norms)?;
-        // (1 + y) / 2 is 1 for alike rows and 0 for others, (1 - y) / 2 the other way round.
+        // (1 + y) / 2 is 1 for similar rows and 0 for others; (1 - y) / 2 is the opposite.
         let minus = self.neg(cosine)?;
         let apart = self.shift(minus, 1.0)?;
         let over = self.shift(cosine, -margin)?;
@@ -95,7 +95,7 @@ impl Graph {
     }
 
     /// max(0, d(anchor, positive) - d(anchor, negative) + margin) of each row, where d(a, b) is the p-norm of a - b +
-    /// eps. All three are (n, features). A scalar, or without reduction (n).
+    /// eps. All three are (n, features). The result is a scalar, or (n) without reduction.
     ///
     /// # Errors
     /// Shapes that differ; `p` or a margin not above 0; an eps that is not a finite number.
@@ -122,7 +122,7 @@ impl Graph {
         self.reduce_losses(losses, reduction)
     }
 
-    /// Of each row, the p-norm of a - b + eps.
+    /// The p-norm of a - b + eps, for each row.
     fn distance(&mut self, a: Value, b: Value, attributes: TripletMargin) -> Result<Value> {
         let TripletMargin { p, eps, .. } = attributes;
         let difference = self.sub(a, b)?;
@@ -130,13 +130,13 @@ impl Graph {
         self.vector_norm(difference, p, &[1], false)
     }
 
-    /// Of each row, the sum of the products of its elements.
+    /// The sum of the products of elements, for each row.
     fn sum_of_products(&mut self, a: Value, b: Value) -> Result<Value> {
         let products = self.mul(a, b)?;
         self.sum(products, &[1], false)
     }
 
-    /// The last node, once [`Graph::check_batch_mean`] has passed.
+    /// Appends the reduction. [`Graph::check_batch_mean`] must have passed.
     fn reduce_losses(&mut self, losses: Value, reduction: Reduction) -> Result<Value> {
         match reduction {
             Reduction::Mean | Reduction::BatchMean => self.mean(losses, &[0], false),

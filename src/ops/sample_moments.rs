@@ -1,4 +1,4 @@
-//! Mean and variance of a network's outputs over many steps, gathered on the device: Monte-Carlo dropout.
+//! Mean and variance of a network's outputs over many steps, computed on the device, for Monte-Carlo dropout.
 //!
 //! The graph's part is here; `session/monte_carlo.rs` runs the steps.
 
@@ -9,9 +9,9 @@ use crate::op::{LowerContext, Operator};
 use crate::shader::{Kernel, kernels};
 use crate::tensor::{DType, Shape, TensorType};
 
-/// Takes one more sample into the mean and the sum of squared deviations of each element. Inputs: x; the number
-/// of the sample, from 1 on; both so far, like x. Outputs: both, in place. The first sample replaces what
-/// was there.
+/// Adds one sample to the mean and the sum of squared deviations of each element. Inputs: x; the number of the
+/// sample, from 1 on; both moments so far, of x's shape. Outputs: both, in place. The first sample replaces the old
+/// contents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SampleMoments;
 
@@ -66,24 +66,22 @@ impl Operator for SampleMoments {
 #[derive(Clone, PartialEq, Debug)]
 pub struct MonteCarlo {
     pub(crate) sample: Value,
-    /// Of each value: the mean, and the sum of squared deviations from it.
+    /// For each value, its mean and the sum of squared deviations from it.
     pub(crate) moments: Vec<[Value; 2]>,
 }
 
 impl Graph {
-    /// Gathers the mean and the variance of each of `outputs` over the steps of
-    /// [`Session::monte_carlo`](crate::Session::monte_carlo). Of a network built in
-    /// [`Mode::MonteCarlo`](crate::Mode::MonteCarlo), whose softmax is the output, that is the mean of the
-    /// distributions that the networks with some units dropped predict, and how far those are apart
-    /// (Srivastava et al., "Dropout", 2014, section 7.5; Gal and Ghahramani, "Dropout as a Bayesian
-    /// Approximation", 2016).
+    /// Computes the mean and the variance of each of `outputs` over the steps of
+    /// [`Session::monte_carlo`](crate::Session::monte_carlo). For a network built in
+    /// [`Mode::MonteCarlo`](crate::Mode::MonteCarlo), with its softmax as output, these are the mean and the spread
+    /// of the distributions predicted with different units dropped (Srivastava et al., "Dropout", 2014, section 7.5;
+    /// Gal and Ghahramani, "Dropout as a Bayesian Approximation", 2016).
     ///
-    /// The moments are state that is in no state dict. Weights of another graph have no memory for it:
-    /// [`Weights::with_state_of`](crate::Weights::with_state_of) this graph do.
+    /// The moments are state, but not part of a state dict. Weights of another graph have no memory for them;
+    /// [`Weights::with_state_of`](crate::Weights::with_state_of) adds it.
     ///
     /// # Errors
-    /// An output that no node makes or that is not f32; a graph that has such an estimate already in this
-    /// scope.
+    /// An output that no node makes or that is not f32; a graph that already has an estimate in this scope.
     pub fn monte_carlo(&mut self, outputs: &[Value]) -> Result<MonteCarlo> {
         self.check_owned(outputs.iter().copied())?;
         for &output in outputs {

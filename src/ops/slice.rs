@@ -7,15 +7,14 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Varia
 use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::tensor::{Shape, TensorType};
 
-/// What a slice takes of one dimension: coordinates `start`, `start + step`, ..., `size` of them. A
-/// negative step goes backwards.
+/// The slice of one dimension: `size` coordinates `start`, `start + step`, ... A negative step goes backwards.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SliceAxis {
     /// The first coordinate.
     pub start: usize,
-    /// From one to the next; not 0.
+    /// Distance from one coordinate to the next; not 0.
     pub step: isize,
-    /// How many.
+    /// Number of coordinates.
     pub size: usize,
 }
 
@@ -25,13 +24,13 @@ impl SliceAxis {
         SliceAxis { start: 0, step: 1, size }
     }
 
-    /// The last coordinate, if there is one and it can be counted.
+    /// The last coordinate, if there is one and it fits a `usize`.
     fn last(self) -> Option<usize> {
         let steps = isize::try_from(self.size.checked_sub(1)?).ok()?;
         self.start.checked_add_signed(self.step.checked_mul(steps)?)
     }
 
-    /// The step, or 1 where none is made.
+    /// The step, or 1 if there is only one coordinate.
     fn made_step(self) -> isize {
         if self.size == 1 { 1 } else { self.step }
     }
@@ -54,7 +53,7 @@ impl SliceAxis {
 /// Every `step`th element along each dimension, from `start` on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Slice {
-    /// What is taken of each dimension of the input.
+    /// The slice of each dimension of the input.
     pub axes: Vec<SliceAxis>,
 }
 
@@ -72,7 +71,7 @@ impl Slice {
         StridedCopy::new(axes, Border::Fill(0.0))
     }
 
-    /// The copy that puts a slice back where it came from, among zeros.
+    /// The copy that puts a slice back in its place, among zeros.
     fn copy_back(&self, input: &Shape) -> StridedCopy {
         let slice: Shape = self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into();
         let strides = strides(&slice);
@@ -113,7 +112,7 @@ impl Operator for Slice {
 
     fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
         let (input, dy) = (cx.shape(cx.input(0)), cx.output_gradient(0)?);
-        // A flip undoes itself, as does a slice of everything.
+        // The gradient of a flip, or of a slice of everything, is the same slice.
         let everything = self.axes.iter().zip(input.iter()).all(|(axis, &size)| axis.size == size);
         let dx = if everything {
             cx.apply1(self.clone(), &[dy])?
@@ -186,7 +185,7 @@ impl Operator for SliceGrad {
 }
 
 impl Graph {
-    /// Every `step`th element of `x` along `axis`, from `start` up to but not with `end`: `x[start:end:step]`.
+    /// Every `step`th element of `x` along `axis`, from `start` up to and excluding `end`: `x[start:end:step]`.
     ///
     /// # Errors
     /// An axis that `x` does not have, `start` not below `end`, `end` beyond the axis, a step of 0, more
@@ -208,12 +207,12 @@ impl Graph {
             return Err(self.refusal("slice", message));
         }
         let size = (end - start).div_ceil(step);
-        // A step that is made is less than the size.
+        // With more than one coordinate the step is smaller than the dimension, so it fits.
         let step = if size == 1 { 1 } else { step as isize };
         self.slice_along(x, axis, SliceAxis { start, step, size })
     }
 
-    /// `x` cut along `axis` into parts of these sizes.
+    /// Splits `x` along `axis` into parts of these sizes.
     ///
     /// # Errors
     /// An axis that `x` does not have, sizes that do not add up to the axis, a size of 0, more than 6
@@ -241,7 +240,7 @@ impl Graph {
         Ok(parts)
     }
 
-    /// `x` with the order of its elements reversed along each of `axes`.
+    /// Reverses the order of `x`'s elements along each of `axes`.
     ///
     /// # Errors
     /// An axis that `x` does not have or that is given twice, more than 6 dimensions, an input that is not

@@ -1,7 +1,7 @@
 //! Softmax and its logarithm along any axis. Their gradients need only the output.
 //!
-//! A row is made by a team of invocations. Of rows too long for that the largest element and the sum are
-//! reductions of their own (`reduction`), and a further kernel makes the elements.
+//! A team of invocations makes a row. If rows are too long for that, the largest element and the sum are separate
+//! reductions (`reduction`), and a further kernel makes the elements.
 
 use super::loops::{fits, shared, tree};
 use super::reduction::{Combine, Reduction, Term, reduce_within};
@@ -24,8 +24,8 @@ pub struct Softmax {
 }
 
 impl Softmax {
-    /// Sets the shape of a kernel that goes over a row `passes` times and finds its workgroups; `None` for rows
-    /// that are too long.
+    /// Sets the shape of a kernel that reads a row `passes` times, and returns its number of workgroups too. `None`
+    /// if rows are too long.
     fn kernel(
         self,
         cx: &LowerContext<'_>,
@@ -69,7 +69,7 @@ impl Softmax {
     }
 }
 
-/// A shape (outer, terms, inner) as reductions over the terms take it, and the shape of their results.
+/// The shape (outer, terms, inner) for reductions over the terms, and the shape of their results.
 pub(super) fn along(shape: &Shape, axis: usize) -> [Shape; 2] {
     let (outer, inner) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
     [[outer, shape[axis], inner].into(), [outer, 1, inner].into()]
@@ -97,19 +97,19 @@ pub(super) struct Team {
 }
 
 impl Team {
-    /// The team for rows of this many terms, (outer, terms, inner) in memory, which goes over them `passes` times
-    /// and reduces `trees` values of its invocations.
+    /// The team for rows of this many terms, (outer, terms, inner) in memory. It reads them `passes` times and
+    /// combines `trees` values of its invocations.
     pub fn of(terms: usize, inner: usize, rows: usize, enough: usize, passes: u64, trees: u64) -> Team {
         let of = |lanes| Team { lanes, iterations: passes * shared(terms, lanes) + trees * tree(lanes) };
-        // Neighbouring rows lie side by side where there is an inner size: then invocations of
-        // their own read side by side, as long as there are enough rows to go round.
+        // With an inner size neighbouring rows lie side by side. If there are enough rows, each gets one invocation,
+        // and neighbouring invocations read neighbouring elements.
         let own = of(1);
         if inner >= 16 && rows >= enough && fits(own.iterations) { own } else { of(team(terms)) }
     }
 }
 
-/// How many invocations of a workgroup of 64 share a row of this many terms: a row of few is not
-/// worth the barriers.
+/// The number of invocations of a workgroup of 64 that share a row of this many terms. A short row is not worth the
+/// barriers.
 pub(super) fn team(terms: usize) -> usize {
     if terms <= 32 { 1 } else { LANES }
 }
@@ -160,7 +160,7 @@ impl Operator for Softmax {
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        // Rows of few terms are one invocation's, and the others a team's.
+        // One invocation makes a row of few terms, a team any other.
         serial::shared(inputs[0].shape[self.axis], 64)
     }
 
@@ -206,7 +206,7 @@ impl Operator for SoftmaxGrad {
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        // Rows of few terms are one invocation's, and the others a team's.
+        // One invocation makes a row of few terms, a team any other.
         serial::shared(inputs[0].shape[self.forward.axis], 64)
     }
 

@@ -1,6 +1,5 @@
-//! The kernel behind what moves elements without computing with them: slices and their gradients, flips,
-//! permutations, padding. Each of those says here which element of its input goes where; the operators
-//! stand in files of their own.
+//! The kernel that moves elements without computing with them: for slices and their gradients, flips, permutations
+//! and padding. Those operators have files of their own; they describe a copy in the terms of this one.
 
 use super::elementwise::RANK;
 use crate::error::Result;
@@ -13,8 +12,8 @@ pub(super) const VEC4: Variant = Variant::new("vec4");
 pub(super) const SCALAR: Variant = Variant::new("scalar");
 pub(super) const TILED: Variant = Variant::new("tiled");
 
-/// Which elements of the source a dimension of the result takes: coordinate `c` reaches
-/// `t = start + c * step`, and where `spread` divides `t`, coordinate `t / spread` of the source.
+/// One dimension of the result. Its coordinate `c` reads `t = start + c * step`; if `spread` divides `t`, that is
+/// coordinate `t / spread` of the source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
     /// Size of the result.
@@ -29,7 +28,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// A dimension that is taken as it is.
+    /// A dimension that is copied as it is.
     pub fn whole(size: usize, stride: usize) -> Axis {
         Axis { size, start: 0, step: 1, spread: 1, extent: size, stride }
     }
@@ -38,13 +37,13 @@ impl Axis {
         self.start == 0 && self.size == self.extent && self.is_run()
     }
 
-    /// Whether neighbours come from neighbours.
+    /// Whether neighbours in the result are neighbours in the source.
     fn is_run(&self) -> bool {
         self.step == 1 && self.spread == 1
     }
 }
 
-/// What stands where a result reaches outside the source.
+/// The contents of results that lie outside the source.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Border {
     /// A number.
@@ -68,7 +67,7 @@ impl Border {
     }
 }
 
-/// Which element of the source every element of the result is.
+/// A copy: which element of the source every element of the result is.
 #[derive(Clone, Debug)]
 pub(super) struct StridedCopy {
     /// The result's dimensions, outermost first.
@@ -77,7 +76,7 @@ pub(super) struct StridedCopy {
 }
 
 impl StridedCopy {
-    /// A copy with as few dimensions as describe it.
+    /// A copy, reduced to as few dimensions as possible.
     pub fn new(axes: impl IntoIterator<Item = Axis>, border: Border) -> StridedCopy {
         let mut merged: Vec<Axis> = Vec::new();
         for inner in axes {
@@ -103,7 +102,7 @@ impl StridedCopy {
         StridedCopy { axes: merged, border }
     }
 
-    /// The same copy of elements of four, if it moves whole ones.
+    /// The same copy in elements of four, if it moves whole ones.
     fn packed(&self) -> Option<StridedCopy> {
         let mut packed = self.clone();
         let (inner, outer) = packed.axes.split_last_mut()?;
@@ -122,8 +121,8 @@ impl StridedCopy {
         Some(packed)
     }
 
-    /// The dimension of the result along which the source lies side by side, if it is another than the last
-    /// and all are taken whole: then neighbours are one thing to the source and another to the result.
+    /// The dimension of the result along which the source's elements are neighbours, if it is not the last one and
+    /// all dimensions are copied whole. Neighbours in the source are then not neighbours in the result.
     fn crossing(&self) -> Option<usize> {
         let (last, outer) = self.axes.split_last()?;
         let crosses = last.stride != 1 && self.axes.iter().all(Axis::is_whole);
@@ -161,7 +160,7 @@ impl StridedCopy {
         let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
         axes.extend(&copy.axes);
         for (d, axis) in axes.iter().enumerate() {
-            // The outermost coordinate is what is left.
+            // The rest is the outermost coordinate.
             if d > 0 {
                 kernel = kernel.with(SIZE[d], cx.index(axis.size)?);
             }
@@ -183,7 +182,8 @@ impl StridedCopy {
 const TILE: usize = 32;
 
 impl StridedCopy {
-    /// Records the copy by tiles of the last dimension and of dimension `a`, along which the source lies.
+    /// Records the copy by tiles of the last dimension and of dimension `a`, along which the source's elements are
+    /// neighbours.
     fn lower_tiled(&self, cx: &mut LowerContext<'_>, a: usize) -> Result<()> {
         let results = strides(&self.axes.iter().map(|axis| axis.size).collect::<Vec<_>>().into());
         let last = self.axes.len() - 1;
@@ -196,7 +196,7 @@ impl StridedCopy {
         let others: Vec<usize> = (0..last).filter(|&d| d != a).collect();
         for (place, &d) in (0..OTHERS).rev().zip(others.iter().rev()) {
             let axis = self.axes[d];
-            // The outermost coordinate is what is left.
+            // The rest is the outermost coordinate.
             if place > 0 {
                 kernel = kernel.with(SIZE[place], cx.index(axis.size)?);
             }
@@ -211,7 +211,7 @@ impl StridedCopy {
     }
 }
 
-/// Dimensions beside the two of a tile.
+/// Dimensions in addition to the two of a tile.
 const OTHERS: usize = RANK - 2;
 
 const RESULT: [&str; OTHERS] = ["RESULT_0", "RESULT_1", "RESULT_2", "RESULT_3"];
@@ -231,12 +231,12 @@ pub(super) fn signed(cx: &LowerContext<'_>, number: i64) -> Result<i32> {
     Ok(if number < 0 { -magnitude } else { magnitude })
 }
 
-/// Elements from each coordinate of a dimension to the next, row-major.
+/// Row-major strides, in elements.
 pub(super) fn strides(shape: &Shape) -> Vec<usize> {
     (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect()
 }
 
-/// Refuses inputs that the kernel does not move.
+/// Fails for inputs that the kernel can't move.
 pub(super) fn check_input(input: &TensorType) -> Result<(), String> {
     if input.dtype != DType::F32 {
         return Err(format!("expects an f32 input, found {input}"));

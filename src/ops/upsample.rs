@@ -1,6 +1,6 @@
-//! Resampling of the two spatial dimensions of (N, C, H, W), by nearest element or bilinear, up or down, and
-//! its gradients. Sizes and positions are PyTorch's. The backward gathers: an input element finds the
-//! outputs that it is in by turning the rule of positions round.
+//! Resampling of the two spatial dimensions of (N, C, H, W), by nearest element or bilinear, up or down, and its
+//! gradients. Sizes and positions are PyTorch's. The backward pass gathers: an input element inverts the rule of
+//! positions to find the outputs that it contributes to.
 
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
@@ -13,32 +13,32 @@ use crate::tensor::{DType, Shape, TensorType};
 
 const AXES: Variant = Variant::new("axes");
 
-/// Steps from a guess of where an element's outputs begin to where they do, at most: one is off by the rounding of
-/// a few operations, of numbers below 2^24.
+/// The most steps from the estimated first output of an element to the true one. The estimate is off by the rounding
+/// of a few operations on numbers below 2^24.
 const SEARCH: u64 = 16;
 
-/// The largest size along a dimension: positions are f32, which counts no further.
+/// The largest size along a dimension. Positions are f32, which counts to 2^24.
 const LONGEST: usize = 1 << 24;
 
 /// Height and width of an output.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Resize {
-    /// The output's own.
+    /// The output's size.
     Size([usize; 2]),
-    /// By what the input's are multiplied, rounded down. Positions step by exactly the factors' inverse,
+    /// Factors of the input's size; the product is rounded down. Positions step by exactly the factors' inverse,
     /// unless corners are aligned.
     ScaleFactor([f64; 2]),
 }
 
-/// What an output is made of.
+/// How an output is computed from input elements.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Interpolation {
     /// The element at floor(output index * input size / output size).
     Nearest,
-    /// The four elements around its position, by how near each is.
+    /// The four elements around its position, weighted by how near each is.
     Bilinear {
-        /// Whether the first and last elements of input and output lie on each other. Otherwise elements
-        /// are squares of which the input's and the output's cover the same area.
+        /// Whether the first and last elements of input and output have the same positions. Otherwise elements are
+        /// squares, and the input's and the output's squares cover the same area.
         align_corners: bool,
     },
 }
@@ -48,7 +48,7 @@ pub enum Interpolation {
 pub struct Upsample {
     /// The output's size.
     pub resize: Resize,
-    /// What it is made of.
+    /// How outputs are computed.
     pub interpolation: Interpolation,
 }
 
@@ -56,7 +56,7 @@ impl Upsample {
     /// Height and width of the output for an input of this height and width.
     ///
     /// # Errors
-    /// Sizes of zero or past what f32 counts; factors that are not above 0.
+    /// Sizes of zero or above 2^24; factors that are not above 0.
     pub fn output_size(&self, input: [usize; 2]) -> Result<[usize; 2], String> {
         let output = match self.resize {
             Resize::Size(size) => size,
@@ -82,7 +82,7 @@ impl Upsample {
     /// The step in the input from one output to the next along dimension `d`, rounded where PyTorch rounds.
     pub fn step(&self, d: usize, input: usize, output: usize) -> f32 {
         match (self.interpolation, self.resize) {
-            // Whatever the factor is that leaves the size as it is.
+            // An unchanged size has step one, whatever the factor is.
             (Interpolation::Bilinear { .. }, _) if input == output => 1.0,
             (Interpolation::Bilinear { align_corners: true }, _) => {
                 if output > 1 {
@@ -101,11 +101,11 @@ impl Upsample {
         Ok(Shape::from([input[0], input[1], h, w]))
     }
 
-    /// Outputs along dimension `d` that one input element is in at most.
+    /// The most outputs along dimension `d` to which one input element contributes.
     fn reach(&self, d: usize, input: usize, output: usize) -> usize {
         let step = f64::from(self.step(d, input, output));
         let elements = if self.interpolation == Interpolation::Nearest { 1.0 } else { 2.0 };
-        // Rounding may put one more at either end. Of a step of zero all are in the first.
+        // Rounding may add one at either end. With a step of zero all outputs read the first element.
         ((elements / step).ceil() + 2.0).min(output as f64) as usize
     }
 
@@ -253,7 +253,7 @@ impl Operator for Upsample2dGrad {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if cx.variant() == AXES {
-            // The weights are products, so rows are summed first and then columns.
+            // The weights are products of one per dimension, so rows are summed first and then columns.
             let rows =
                 cx.temporary(self.input[0] * self.input[1] * cx.input_type(0).shape[2] * self.input[3]);
             self.lower_axis(cx, 1, cx.input(0), Some(rows.clone()))?;
@@ -286,7 +286,7 @@ impl Operator for Upsample2dGrad {
 }
 
 impl Upsample2dGrad {
-    /// Records the sums along spatial dimension `d`, in parts where they are long; `None` is the first output.
+    /// Records the sums along spatial dimension `d`, in parts if they are long. `None` is the first output.
     fn lower_axis(
         &self,
         cx: &mut LowerContext<'_>,
@@ -315,15 +315,15 @@ impl Upsample2dGrad {
     }
 }
 
-/// Eight operations an output where it is made of four elements.
+/// Eight operations per output that is made of four elements.
 fn flops(upsample: &Upsample, input: &Shape) -> u64 {
     let each = if upsample.interpolation == Interpolation::Nearest { 0 } else { 8 };
     upsample.output_shape(input).map_or(0, |output| each * output.elements() as u64)
 }
 
 impl Graph {
-    /// `x` (N, C, H, W) at another height and width, each output the input element at floor(its index *
-    /// input size / output size) along either dimension, computed in f32 as PyTorch does.
+    /// Resizes `x` (N, C, H, W) to another height and width. Each output is the input element at floor(index * input
+    /// size / output size) along either dimension, computed in f32 as in PyTorch.
     ///
     /// # Errors
     /// Another rank or type; an output of zero size or of more than 2^24 along a dimension; a factor that is
@@ -333,10 +333,10 @@ impl Graph {
         self.apply1(Upsample2d(upsample), &[x])
     }
 
-    /// `x` (N, C, H, W) at another height and width, each output the mean of the four input elements
-    /// around it by how near they are. Output i of a dimension lies at i (input size - 1) / (output size - 1)
-    /// with `align_corners`, and at max((i + 1/2) input size / output size - 1/2, 0) without, as in PyTorch;
-    /// a factor's inverse takes the place of input size / output size.
+    /// Resizes `x` (N, C, H, W) to another height and width. Each output is the mean of the four input elements
+    /// around it, weighted by how near they are. With `align_corners`, output i of a dimension lies at i (input size
+    /// - 1) / (output size - 1), and otherwise at max((i + 1/2) input size / output size - 1/2, 0), as in PyTorch.
+    /// With a factor, its inverse replaces input size / output size.
     ///
     /// # Errors
     /// As [`Graph::upsample_nearest2d`].

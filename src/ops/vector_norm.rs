@@ -1,13 +1,13 @@
-//! The p-norm of elements along axes, made of other operators. It has no kernels of its own.
+//! The p-norm of elements along axes. It is made of other operators and has no kernels.
 
 use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 impl Graph {
-    /// The p-norm of the elements along `axes` (all if there are none): (sum of |x|^p)^(1/p), as PyTorch's
-    /// `torch.linalg.vector_norm`. An infinite p takes the largest magnitude. The output has `axes` with size 1 if
-    /// `keep` is set and has not otherwise. Where the norm is 0, so is its gradient.
+    /// The p-norm of the elements along `axes`, or of all elements if `axes` is empty: (sum of |x|^p)^(1/p), as
+    /// PyTorch's `torch.linalg.vector_norm`. With an infinite p it is the largest magnitude. If `keep` is set, the
+    /// output keeps the axes with size 1. Where the norm is 0, so is its gradient.
     ///
     /// # Errors
     /// p that is not above 0; as [`Graph::sum`].

@@ -1,6 +1,5 @@
-//! Average pooling: plain and weighted by distance, over sliding and adaptive windows. Windows that tile
-//! the input by twos and windows that are the whole plane, which end most networks, have kernels of their
-//! own.
+//! Average pooling: plain and weighted by distance, over sliding and adaptive windows. There are separate kernels for
+//! windows of two by two that tile the input, and for windows that are the whole plane, which end most networks.
 
 use super::parts::PARTS;
 use super::parts::{self, is_short};
@@ -13,22 +12,22 @@ use crate::ops::pack::pack;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
 
-/// What each tap of a window counts for in its average.
+/// The weight of each tap in a window's average.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Weighting {
-    /// As much as every other.
+    /// All equal.
     Equal,
-    /// 1 / (1 + d), where d is the Euclidean distance from the middle of the window in elements: the
-    /// middle of a window of odd size counts 1, its neighbours 1/2, those across the corner 0.41.
+    /// 1 / (1 + d), where d is the Euclidean distance from the middle of the window in elements. In a window of odd
+    /// size the middle has weight 1, its neighbours 1/2, and diagonal ones 0.41.
     Distance,
 }
 
-/// The windows of an average and what their taps count for.
+/// The windows of an average and the weights of their taps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Average {
     /// The windows.
     pub windows: Windows,
-    /// The weights. Only sliding windows take other than equal ones.
+    /// The weights. Only sliding windows can have unequal ones.
     pub weighting: Weighting,
 }
 
@@ -52,7 +51,7 @@ impl Average {
         }
     }
 
-    /// Windows of equal weights that the fast kernels may know.
+    /// The windows, if a fast kernel may apply: equal weights.
     fn plain(&self) -> Option<&Pool2d> {
         match &self.windows {
             Windows::Sliding(pool)
@@ -64,7 +63,7 @@ impl Average {
         }
     }
 
-    /// Whether windows are two by two, tile the input, and come in fours.
+    /// Whether windows are two by two, tile the input, and can be made four at a time.
     fn is_two_by_two(&self, input: &Shape) -> bool {
         let tiles = self.plain().is_some_and(|pool| pool.tiles_by_two([input[2], input[3]]));
         tiles && input.elements().is_multiple_of(16)
@@ -106,7 +105,7 @@ impl Average {
         }
     }
 
-    /// Loop iterations of what a window's sum is divided by.
+    /// Loop iterations for a window's divisor.
     fn divisor_iterations(&self, input: &Shape) -> u64 {
         let size = [input[2], input[3]];
         match self.windows {
@@ -128,7 +127,7 @@ impl Average {
         self.windows.cover_iterations(input, self.divisor_iterations(input))
     }
 
-    /// Records the sums of weights by which weighted means are divided, where the kernels in parts need them.
+    /// Records the divisors of weighted means, if the kernels in parts need them.
     fn lower_divisors(&self, cx: &mut LowerContext<'_>, input: &Shape) -> Result<Option<Operand>> {
         if self.weighting == Weighting::Equal {
             return Ok(None);
@@ -141,7 +140,7 @@ impl Average {
     }
 }
 
-/// The mean of each window, padding taken as zeros. Inputs: x (N, C, H, W). Outputs: y.
+/// The mean of each window. Padding counts as zeros. Inputs: x (N, C, H, W). Outputs: y.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AvgPool2d(pub Average);
 

@@ -9,7 +9,7 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operator, Variant};
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
 
-/// The largest p whose powers are made by multiplication.
+/// The largest p whose powers are computed by multiplication.
 const LARGEST_WHOLE: f32 = 8.0;
 
 /// p and the windows of its norms.
@@ -22,7 +22,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Whether powers keep their sign: p is an odd whole number. As x^p says, unlike |x|^p.
+    /// Whether powers keep their sign, like x^p and unlike |x|^p: p is an odd whole number.
     pub fn is_odd(&self) -> bool {
         self.p % 2.0 == 1.0
     }
@@ -39,7 +39,7 @@ impl Norm {
         self.pool.into()
     }
 
-    /// p where powers are made by multiplication, and zero otherwise.
+    /// p if powers are computed by multiplication, and zero otherwise.
     fn whole(&self) -> u32 {
         if self.p.fract() == 0.0 && self.p <= LARGEST_WHOLE { self.p as u32 } else { 0 }
     }
@@ -63,7 +63,7 @@ impl Norm {
     }
 }
 
-/// The p-norm of each window, as [`Graph::lp_pool2d`](crate::Graph::lp_pool2d) says. Inputs: x (N, C, H, W).
+/// The p-norm of each window, as defined by [`Graph::lp_pool2d`](crate::Graph::lp_pool2d). Inputs: x (N, C, H, W).
 /// Outputs: y.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LpPool2d(pub Norm);

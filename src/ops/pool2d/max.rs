@@ -1,5 +1,5 @@
-//! Max pooling and its gradient. The forward keeps which tap of each window won, a byte each where that is
-//! enough, so that the backward reads no input and compares nothing. Where no gradient is taken, none is kept.
+//! Max pooling and its gradient. The forward pass stores the winning tap of each window, in a byte if that is enough,
+//! so that the backward pass reads no input and compares nothing. Without a gradient none is stored.
 
 use super::parts::PARTS;
 use super::parts::{self, is_short};
@@ -12,16 +12,16 @@ use crate::ops::pack::pack;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
 
-/// The most output columns of the kernel that makes whole rows: it is unrolled over them.
+/// The most output columns of the kernel that makes whole rows, which is unrolled over them.
 const MOST_ROW_COLUMNS: usize = 7;
 
-/// The largest element of each window. Inputs: x (N, C, H, W). Outputs: y, and which tap won in
-/// each window, as i32 words for [`MaxPool2dGrad`]: four taps a word, the first in the lowest byte,
-/// or one a word where a window has over 256.
+/// The largest element of each window. Inputs: x (N, C, H, W). Outputs: y, and the winning tap of each window, as i32
+/// words for [`MaxPool2dGrad`]: four taps per word, the first in the lowest byte, or one per word if a window has
+/// over 256 taps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxPool2d(pub Windows);
 
-/// How the kernel for windows that are whole planes goes over one.
+/// How the kernel for windows that are whole planes reads a plane.
 struct Global {
     pack: &'static ShaderFile,
     /// Packs of a plane.
@@ -157,8 +157,7 @@ impl Operator for MaxPool2d {
     }
 }
 
-/// The gradient of [`MaxPool2d`]. Inputs: the output's gradient and the taps that won. Output: the
-/// gradient of x.
+/// The gradient of [`MaxPool2d`]. Inputs: the output's gradient and the winning taps. Output: the gradient of x.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxPool2dGrad {
     /// The windows.
@@ -242,7 +241,7 @@ impl Operator for MaxPool2dGrad {
     }
 }
 
-/// The type of the taps that won.
+/// The type of the winning taps.
 pub(super) fn kept_taps(windows: &Windows, input: &Shape, output: &Shape) -> TensorType {
     TensorType::i32([output.elements().div_ceil(windows.taps_per_word([input[2], input[3]]))])
 }
@@ -268,8 +267,8 @@ pub(super) fn keeping(cx: &LowerContext<'_>) -> (Option<&'static ShaderFile>, Op
     if cx.is_read(1) { (Some(&shader::parts::max_pool2d_keep), Some(cx.output(1))) } else { (None, None) }
 }
 
-/// Kernels that can pool this input or its gradient, which takes the default one so many loop iterations: the
-/// one for two by two makes four outputs a time.
+/// Kernels that can pool this input or its gradient, given the loop iterations of the default one. The kernel for two
+/// by two makes four outputs at a time.
 fn variants(windows: &Windows, input: &Shape, iterations: u64) -> Vec<Variant> {
     match windows {
         _ if !is_short(iterations) => vec![PARTS],

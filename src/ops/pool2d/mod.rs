@@ -1,10 +1,9 @@
 //! Pooling over the two spatial dimensions of (N, C, H, W), and its gradients.
 //!
-//! Sizes, defaults and the tie rule of max pooling (the first of equals, row by row) are PyTorch's.
-//! Every backward gathers: each input element adds up what the windows that cover it give to it, in a
-//! fixed order, and is written once. Where windows lie is one file of WGSL, what is made of their taps
-//! another, so that any kind of pooling runs over any kind of windows. What is too long for one invocation's
-//! loops is made in parts (`parts`).
+//! Sizes, defaults and the tie rule of max pooling (the first of equals, row by row) are PyTorch's. Every backward
+//! pass gathers: each input element adds the gradients of the windows that cover it, in a fixed order, and is written
+//! once. One WGSL file says where windows lie and another what is made of their taps, so any kind of pooling runs
+//! over any kind of windows. Work that is too long for one invocation's loops is divided into parts (`parts`).
 
 mod average;
 mod lp;
@@ -32,7 +31,7 @@ const TWO_BY_TWO_ROWS: Variant = Variant::new("two_by_two_rows");
 const GLOBAL: Variant = Variant::new("global");
 const GLOBAL_WIDE: Variant = Variant::new("global_wide");
 
-/// Invocations that share a plane of this many packs: where there are many to keep busy, one for a few.
+/// Invocations that share a plane of this many packs. With many invocations to keep busy, each takes a few packs.
 fn team(packs: usize, wide: bool) -> usize {
     if wide { packs.div_ceil(4).next_power_of_two().min(LANES) } else { 1 }
 }
@@ -58,7 +57,7 @@ fn check_gradient(ty: &TensorType, expected: &Shape) -> Result<(), String> {
 
 impl Graph {
     /// The largest element of each window of `x` (N, C, H, W); of equals the first, row by row. NaN is larger than
-    /// anything, and the last one gets the gradient, as in PyTorch.
+    /// any number, and the last NaN gets the gradient, as in PyTorch.
     ///
     /// # Errors
     /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`]; a divisor.
@@ -75,10 +74,10 @@ impl Graph {
         self.average_pool2d(x, pool.into(), Weighting::Equal)
     }
 
-    /// The mean of each window of `x` (N, C, H, W) by distance from the window's middle: sum of w x over sum
-    /// of w with w = 1 / (1 + d), where d = sqrt((ky - (KH - 1) / 2)^2 + (kx - (KW - 1) / 2)^2) for the
-    /// tap in row ky and column kx of a window of KH x KW. Padding is zeros, whose weights are in the
-    /// divisor if [`Pool2d::count_include_pad`] says so.
+    /// The mean of each window of `x` (N, C, H, W), weighted by distance from the window's middle: sum of w x over
+    /// sum of w with w = 1 / (1 + d), where d = sqrt((ky - (KH - 1) / 2)^2 + (kx - (KW - 1) / 2)^2) for the tap in
+    /// row ky and column kx of a window of KH x KW. Padding counts as zeros. Its weights are part of the divisor if
+    /// [`Pool2d::count_include_pad`] is set.
     ///
     /// # Errors
     /// As [`Graph::avg_pool2d`]; any divisor.
@@ -86,15 +85,14 @@ impl Graph {
         self.average_pool2d(x, pool.into(), Weighting::Distance)
     }
 
-    /// The p-norm of each window of `x` (N, C, H, W): (sum of x^p)^(1/p), times (taps of a whole
-    /// window / taps in the input)^(1/p) for a last window that ceil mode keeps, all as PyTorch has it. An
-    /// infinite p takes the largest magnitude.
+    /// The p-norm of each window of `x` (N, C, H, W): (sum of x^p)^(1/p), times (taps of a whole window / taps in the
+    /// input)^(1/p) for a last window that ceil mode keeps, all as in PyTorch. With an infinite p it is the largest
+    /// magnitude.
     ///
-    /// An odd whole p keeps signs, as x^p does, and a negative sum has the negative root; any other p
-    /// takes magnitudes, |x|^p. Where PyTorch has no number (a negative sum to an odd p above 1, a negative
-    /// x to a p that is not whole) these are what this adds to it. The gradient is
-    /// (x/y)^(p-1) times the output's, and zero where the norm y is zero, also where p is below 1 and x is
-    /// zero, both of which PyTorch gives no number.
+    /// An odd whole p keeps signs, as x^p does, and a negative sum has a negative root. Any other p uses magnitudes,
+    /// |x|^p. PyTorch gives NaN for a negative sum with an odd p above 1, and for a negative x with a p that is not
+    /// whole. The gradient is (x/y)^(p-1) times the output's. It is zero if the norm y is zero, and if p is below 1
+    /// and x is zero; PyTorch gives NaN for both.
     ///
     /// # Errors
     /// p that is not above 0; another rank or type; padding or dilation; windows that do not
@@ -118,9 +116,9 @@ impl Graph {
         self.lp_pool2d(x, 2.0, pool)
     }
 
-    /// The mean of `x` (N, C, H, W) over windows that give an output of `output_size`, height before width.
-    /// Along a dimension of some size, window i of n takes floor(i size / n) up to, but not with,
-    /// ceil((i + 1) size / n), as in PyTorch; they overlap where n does not divide the size.
+    /// The mean of `x` (N, C, H, W) over windows that give an output of `output_size`, height before width. Along a
+    /// dimension of some size, window i of n takes floor(i size / n) up to and excluding ceil((i + 1) size / n), as
+    /// in PyTorch. Windows overlap if n does not divide the size.
     ///
     /// # Errors
     /// Another rank or type; an output size of zero.

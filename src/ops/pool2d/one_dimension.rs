@@ -1,5 +1,5 @@
-//! Pooling along the one spatial dimension of (N, C, L): that of planes of height one, between views, which
-//! cost nothing.
+//! Pooling along the one spatial dimension of (N, C, L): pooling of planes of height one, between views, which cost
+//! nothing.
 
 use super::{Average, AvgPool2d, MaxPool2d, Pool2d, Weighting, Windows};
 use crate::error::Result;
@@ -65,7 +65,7 @@ impl Pool1d {
         self
     }
 
-    /// The same along the width of a plane of height one.
+    /// The same windows along the width of a plane of height one.
     fn along_width(&self) -> Windows {
         let pool = Pool2d::new([1, self.kernel])
             .stride([1, self.stride])
@@ -127,7 +127,7 @@ impl Graph {
         };
         let plane = TensorType::f32([images, channels, 1, length]);
         let operator = operator(&plane);
-        // Before a node is made, so that what is refused leaves none.
+        // Checked before a node is made, because a refused call must leave none.
         operator.infer(&[&plane]).map_err(|message| self.refusal(name, message))?;
         let plane = self.reshape(x, plane.shape)?;
         let pooled = self.apply(operator, &[plane])?[0];

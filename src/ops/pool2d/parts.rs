@@ -1,5 +1,5 @@
-//! Windows too large for the loop of one invocation, and elements that too many windows cover: their taps or
-//! windows are shared out, and the parts are merged in order.
+//! Windows too large for the loop of one invocation, and elements that too many windows cover. Several invocations
+//! share their taps or windows, and the parts are merged in order.
 
 use super::max::keeping;
 use super::{LANES, Windows};
@@ -9,10 +9,10 @@ use crate::ops::parts::{Parts, STRETCH, Sum, scratch, sum};
 use crate::shader::{self, Kernel, kernels};
 use crate::tensor::Shape;
 
-/// The variant that shares out what is too long.
+/// The variant that divides long loops into parts.
 pub(super) const PARTS: Variant = Variant::new("parts");
 
-/// Whether a kernel of so many iterations may run.
+/// Whether a kernel of this many iterations may run.
 pub(super) fn is_short(iterations: u64) -> bool {
     iterations <= MAX_ITERATIONS
 }
@@ -23,7 +23,7 @@ pub(super) fn nested(sizes: [usize; 2], each: u64) -> u64 {
     outer.saturating_mul(inner.saturating_mul(1 + each).saturating_add(1))
 }
 
-/// Iterations over the `packs` of a plane that a team of `team` shares, which is added as a tree.
+/// Iterations over the `packs` of a plane that a team of `team` shares, and of the tree that adds its sums.
 pub(super) fn global(packs: usize, team: usize) -> u64 {
     let own = packs.div_ceil(team) as u64;
     own + own.div_ceil(STRETCH) + 8
@@ -32,8 +32,8 @@ pub(super) fn global(packs: usize, team: usize) -> u64 {
 /// Fills the holes of a kernel with the windows and what the pooling makes of their taps.
 pub(super) type Fill<'j> = &'j dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>;
 
-/// Records sums over windows of an input of this shape. A term takes `each` iterations; `beside` is what the
-/// pooling's files bind.
+/// Records sums over windows of an input of this shape. A term takes `each` iterations; `beside` are the operands of
+/// the pooling's files.
 pub(super) fn lower_sum(
     cx: &mut LowerContext<'_>,
     windows: &Windows,
@@ -90,8 +90,8 @@ pub(super) fn lower_weights(
     Ok(divisors)
 }
 
-/// Records what windows give to the elements of an input of this shape. `operands` are those of `pool2d_gather`
-/// but for its result; what a window gives takes `each` iterations.
+/// Records the gather from windows to the elements of an input of this shape. `operands` are those of `pool2d_gather`
+/// without its result; each window takes `each` iterations.
 pub(super) fn lower_gather(
     cx: &mut LowerContext<'_>,
     windows: &Windows,
@@ -119,7 +119,7 @@ pub(super) fn lower_gather(
     sum(cx, memory, parts.count, &Sum { elements, width: 1, result: None, finalize: plain, beside: None })
 }
 
-/// Records the largest of windows of an input of this shape, and their taps where those are read.
+/// Records the largest elements of windows of an input of this shape, and the winning taps if they are read.
 pub(super) fn lower_max(cx: &mut LowerContext<'_>, windows: &Windows, input: &Shape) -> Result<()> {
     let results = cx.output_type(0).shape.elements();
     let [h, w] = windows.kernel([input[2], input[3]]);

@@ -1,4 +1,4 @@
-//! Max unpooling: values go back to where max pooling found the largest, and its gradient.
+//! Max unpooling, which puts values back where max pooling found the largest, and its gradient.
 
 use super::max::{check_max, check_taps, kept_taps};
 use super::parts::is_short;
@@ -11,7 +11,7 @@ use crate::tensor::{Shape, TensorType};
 
 const LAST: Variant = Variant::new("last");
 
-/// Where max pooling found the largest element of each window, for [`Graph::max_unpool2d`].
+/// The places at which max pooling found the largest elements, for [`Graph::max_unpool2d`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MaxIndices {
     taps: Value,
@@ -20,7 +20,7 @@ pub struct MaxIndices {
 }
 
 impl MaxIndices {
-    /// Height and width of what was pooled.
+    /// Height and width of the pooling's input.
     pub fn input_size(&self) -> [usize; 2] {
         self.input
     }
@@ -40,7 +40,7 @@ impl Unpool {
         self.pool.into()
     }
 
-    /// Shape of the output for an input of this shape: what the pooling could have been of.
+    /// Shape of the output for an input of this shape. The pooling must make the input's shape from it.
     pub(crate) fn output_shape(&self, input: &Shape) -> Result<Shape, String> {
         check_max(&self.windows())?;
         let [h, w] = self.output_size;
@@ -73,8 +73,8 @@ impl Unpool {
         vec![if is_short(self.iterations(output)) { Variant::DEFAULT } else { LAST }]
     }
 
-    /// The kernel that ends in `main`, and what it binds besides: where many windows cover an element, the last in
-    /// which it won is found by a pass over the windows.
+    /// The kernel that ends in `main`, and a further operand: if many windows cover an element, a pass over the
+    /// windows finds the last one in which it won.
     fn kernel(
         &self,
         cx: &mut LowerContext<'_>,
@@ -98,8 +98,8 @@ impl Unpool {
     }
 }
 
-/// Values at the places where max pooling found the largest, zeros elsewhere. Inputs: x (N, C, H, W) of the
-/// pooling's output's shape, and its taps. Outputs: y.
+/// Values at the places where max pooling found the largest, zeros elsewhere. Inputs: x (N, C, H, W) of the shape of
+/// the pooling's output, and its taps. Outputs: y.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxUnpool2d(pub Unpool);
 
@@ -201,7 +201,7 @@ impl Operator for MaxUnpool2dGrad {
 }
 
 impl Graph {
-    /// [`Graph::max_pool2d`], and where it found the largest elements.
+    /// [`Graph::max_pool2d`], and the places at which it found the largest elements.
     ///
     /// # Errors
     /// As [`Graph::max_pool2d`].
@@ -211,17 +211,17 @@ impl Graph {
         Ok((outputs[0], MaxIndices { taps: outputs[1], pool, input }))
     }
 
-    /// `x`, of the shape that max pooling made, with its values back at the places where that found the largest
-    /// and zeros elsewhere: (N, C, H, W) with H and W of `output_size`.
+    /// Puts the values of `x`, which has the shape of max pooling's output, back at the places where the pooling
+    /// found the largest elements; zeros elsewhere. The output is (N, C, H, W) with H and W from `output_size`.
     ///
-    /// The output's size is [`MaxIndices::input_size`] as a rule; another from which the windows make as
-    /// many outputs does too, whatever won outside of it left out. Where windows overlap and several found the
-    /// same element, it has the value of the last of them, row by row, and the others get no gradient (PyTorch
-    /// leaves open which value that is, and gives all of them the element's gradient).
+    /// The output's size is usually [`MaxIndices::input_size`]. Another size is valid too if the windows make as many
+    /// outputs from it; winners outside of it are left out. If several overlapping windows found the same element, it
+    /// gets the value of the last of them, row by row, and the others get no gradient. (PyTorch does not define which
+    /// value that is, and gives all of them the element's gradient.)
     ///
     /// # Errors
-    /// Another rank or type; indices of another shape than `x`; a size that max pooling would not make `x`'s
-    /// of.
+    /// Another rank or type; indices of another shape than `x`; a size from which max pooling would not make `x`'s
+    /// size.
     pub fn max_unpool2d(&mut self, x: Value, indices: &MaxIndices, output_size: [usize; 2]) -> Result<Value> {
         self.apply1(MaxUnpool2d(Unpool { pool: indices.pool, output_size }), &[x, indices.taps])
     }

@@ -1,4 +1,4 @@
-//! Where the windows of a pooling lie: attributes, the output's size, and what kernels are told of them.
+//! The windows of a pooling: attributes, the output's size, and the kernels' constants.
 
 use super::parts::nested;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::ops::serial;
 use crate::shader::{Kernel, parts};
 use crate::tensor::Shape;
 
-/// The longest length that kernels, which compute positions in i32, are given.
+/// The longest dimension. Kernels compute positions in i32.
 const LONGEST: usize = i32::MAX as usize / 8;
 
 /// Windows of a pooling operator, height before width, with PyTorch's names and defaults.
@@ -17,8 +17,8 @@ pub struct Pool2d {
     pub kernel: [usize; 2],
     /// Step from one window to the next.
     pub stride: [usize; 2],
-    /// Padding on both sides, at most half the kernel. Max pooling never takes it, average
-    /// pooling counts it as zeros.
+    /// Padding on both sides, at most half the kernel. Max pooling never chooses it; average pooling counts it as
+    /// zeros.
     pub padding: [usize; 2],
     /// Step from one tap of a window to the next. Max pooling only.
     pub dilation: [usize; 2],
@@ -27,7 +27,7 @@ pub struct Pool2d {
     pub ceil_mode: bool,
     /// Whether padding counts in an average's divisor. Average pooling only.
     pub count_include_pad: bool,
-    /// What an average's sum is divided by instead of the number of taps. Plain average pooling only.
+    /// Divisor of an average's sum, instead of the number of taps. Plain average pooling only.
     pub divisor_override: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ impl Pool2d {
         self
     }
 
-    /// Sets what an average's sum is divided by.
+    /// Sets the divisor of an average's sum.
     #[must_use]
     pub fn divisor_override(mut self, divisor: usize) -> Self {
         self.divisor_override = Some(divisor);
@@ -132,8 +132,7 @@ impl Pool2d {
         if self.ceil_mode && (output - 1) * stride >= input + padding {
             output -= 1;
         }
-        // A window that starts in the padding steps over the whole input where it is dilated
-        // further than the input is long.
+        // A window that starts in the padding may step over the whole input if its dilation is larger than the input.
         for start in (0..output).map(|o| o * stride).take_while(|&start| start < padding) {
             let first = (padding - start).next_multiple_of(dilation) - (padding - start);
             if first >= input {
@@ -153,7 +152,7 @@ impl Pool2d {
         })
     }
 
-    /// Whether windows are two by two and tile the input without a rest.
+    /// Whether windows are two by two and tile the input exactly.
     pub(crate) fn tiles_by_two(&self, input: [usize; 2]) -> bool {
         let pair = [2, 2];
         self.kernel == pair
@@ -163,12 +162,12 @@ impl Pool2d {
             && input.iter().all(|size| size % 2 == 0)
     }
 
-    /// Whether the one window of a plane is the plane.
+    /// Whether a single window covers the whole plane.
     pub(super) fn is_global(&self, input: [usize; 2]) -> bool {
         self.padding == [0, 0] && self.kernel == input
     }
 
-    /// Refuses what an operator has no meaning for.
+    /// Fails for attributes that the operator does not take.
     pub(super) fn check(&self, operator: &str, takes: Takes) -> Result<(), String> {
         if !takes.dilation && self.dilation != [1, 1] {
             return Err(format!("{operator} has no dilation, found {:?}", self.dilation));
@@ -186,7 +185,7 @@ impl Pool2d {
     }
 }
 
-/// Attributes of [`Pool2d`] that an operator gives a meaning to, besides kernel, stride and ceil mode.
+/// Attributes of [`Pool2d`] that an operator takes in addition to kernel, stride and ceil mode.
 #[derive(Clone, Copy)]
 pub(super) struct Takes {
     pub padding: bool,
@@ -194,13 +193,13 @@ pub(super) struct Takes {
     pub divisor: bool,
 }
 
-/// How windows are laid over a plane.
+/// The layout of windows over a plane.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Windows {
     /// Windows of one size, a stride apart.
     Sliding(Pool2d),
-    /// As many windows as an output of this height and width has elements: along a dimension of some
-    /// `size`, window i of n takes floor(i size / n) up to, but not with, ceil((i + 1) size / n).
+    /// One window per element of an output of this height and width. Along a dimension of some `size`, window i of n
+    /// takes floor(i size / n) up to and excluding ceil((i + 1) size / n).
     Adaptive([usize; 2]),
 }
 
@@ -211,8 +210,8 @@ impl From<Pool2d> for Windows {
 }
 
 impl Windows {
-    /// Windows that give an output of this size: sliding ones where all are alike, which more kernels
-    /// can compute.
+    /// Windows that give an output of this size. If all are equal they are sliding ones, which more kernels can
+    /// compute.
     pub(super) fn adaptive(input: &[usize], output: [usize; 2]) -> Windows {
         match *input {
             [_, _, h, w] if output.iter().zip([h, w]).all(|(&n, size)| n > 0 && size % n == 0) => {
@@ -225,7 +224,7 @@ impl Windows {
     /// Height and width of the output for an input of this height and width.
     ///
     /// # Errors
-    /// As [`Pool2d::output_size`]; adaptive windows of which there are none or too many.
+    /// As [`Pool2d::output_size`]; no adaptive windows, or too many.
     pub fn output_size(&self, input: [usize; 2]) -> Result<[usize; 2], String> {
         let output = match self {
             Windows::Sliding(pool) => return pool.output_size(input),
@@ -268,8 +267,8 @@ impl Windows {
         }
     }
 
-    /// Windows along each dimension that have to be looked at for one element: those that can cover it, one for
-    /// each tap that it may be, or all, whichever are fewest.
+    /// Windows along each dimension that have to be checked for one element: those that can cover it, one for each
+    /// tap that it may be, or all, whichever is fewest.
     pub(super) fn candidates(&self, input: [usize; 2]) -> [usize; 2] {
         let (covers, kernel) = (self.covers(input), self.kernel(input));
         let output = self.output_size(input).expect("the shape rule has passed");
@@ -286,7 +285,7 @@ impl Windows {
         nested(self.covers([input[2], input[3]]), each)
     }
 
-    /// Terms of a sum over so many rows and columns that a variant adds one after the other.
+    /// Terms that a variant adds one after the other in a sum over this many rows and columns.
     pub(super) fn serial_terms(&self, [rows, columns]: [usize; 2], variant: Variant) -> u64 {
         let terms = rows.saturating_mul(columns);
         if variant == Variant::DEFAULT { serial::shared(terms, 1) } else { serial::stretched(terms) }
@@ -331,8 +330,8 @@ impl Windows {
     }
 }
 
-/// The most elements that one of `windows` adaptive windows over `size` can take: where they do not divide it, each
-/// end may be rounded away from the other.
+/// The most elements of one of `windows` adaptive windows over `size`. If they don't divide it, both ends may be
+/// rounded outwards.
 fn longest_share(size: usize, windows: usize) -> usize {
     if size.is_multiple_of(windows) { size / windows } else { size / windows + 2 }
 }
