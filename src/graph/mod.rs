@@ -27,7 +27,7 @@ use layer::Application;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// Written by the user before a step.
@@ -50,7 +50,7 @@ pub enum Source {
     Node {
         /// The node.
         node: NodeId,
-        /// Which of its outputs.
+        /// The output's number.
         output: usize,
     },
     /// Nothing any more: the plan does not need it, or computes it within a fused node and stores it nowhere.
@@ -64,7 +64,7 @@ pub struct ValueInfo {
     pub name: String,
     /// Shape and element type.
     pub ty: TensorType,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
     /// For class labels and indices: the range that their readers permit. Checked before upload.
     pub labels: LabelRanges,
@@ -77,11 +77,11 @@ pub struct ValueInfo {
 pub struct Node {
     /// Name for errors and printing, unique among nodes of the same operator.
     pub name: String,
-    /// What it computes.
+    /// Its operator.
     pub operator: Arc<dyn Operator>,
-    /// What it reads.
+    /// The values that it reads.
     pub inputs: Vec<Value>,
-    /// What it makes.
+    /// The values that it makes.
     pub outputs: Vec<Value>,
 }
 

@@ -6,7 +6,8 @@ use crate::graph::{Graph, NodeId, Value};
 use crate::tensor::Shape;
 use std::sync::Arc;
 
-/// What an operator's backward rule sees and does.
+/// A node and its gradients, as an operator's backward rule sees them. The rule appends nodes and sets the inputs'
+/// gradients.
 pub struct BackwardContext<'g> {
     pub(crate) graph: &'g mut Graph,
     pub(crate) node: NodeId,
@@ -48,7 +49,7 @@ impl BackwardContext<'_> {
         self.output_gradients[i].ok_or_else(|| self.error(&format!("output {i} has no gradient")))
     }
 
-    /// Whether the gradient of input `i` leads to a value that was asked for.
+    /// Whether the gradient of input `i` is needed.
     pub fn wants(&self, i: usize) -> bool {
         self.wanted[i]
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Number of the first binding of a chain's own operands, past the bindings of any kernel.
 const FIRST_BINDING: usize = 32;
 
-/// How an operator makes one element of its only output from its inputs.
+/// The WGSL function of an element-wise operator, which makes one element of its only output from its inputs.
 #[derive(Clone, Debug)]
 pub struct Pointwise {
     /// The file that defines the function, in terms of `Element`: an `f32` or a `vec4<f32>`.
@@ -40,7 +40,7 @@ pub(crate) struct EpilogueOp {
     pub shape: Shape,
 }
 
-/// Which values of a kernel the numerics watch looks at.
+/// The values of a kernel that the numerics watch checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Watched {
     /// None.

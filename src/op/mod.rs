@@ -71,7 +71,7 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         vec![Variant::DEFAULT]
     }
 
-    /// Which variants are preferred for this shape.
+    /// The variants preferred for this shape.
     fn preference(&self, _inputs: &[&TensorType]) -> Preference {
         Preference::NONE
     }

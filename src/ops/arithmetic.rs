@@ -108,7 +108,7 @@ impl Operator for Binary {
 /// input's shape. Inputs: the output's gradient, that input, the other one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExtremumGrad {
-    /// Which of the two.
+    /// Maximum or minimum.
     pub function: Binary,
 }
 
@@ -139,7 +139,7 @@ impl Operator for ExtremumGrad {
     }
 }
 
-/// How each input is broadcast to `shape`.
+/// The broadcast of each input to `shape`.
 fn index_map(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<IndexMap>> {
     inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect()
 }

@@ -75,7 +75,7 @@ pub(crate) enum Watched {
     Updates(NodeId),
 }
 
-/// How a plan is watched.
+/// The counts of a watched plan, and the scans that the session runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Watching {
     /// The tensors behind each count, in the order of the graph.
@@ -102,7 +102,7 @@ impl Watching {
         [counts * self.stride, 4 * (REPORT_WORDS + counts)]
     }
 
-    /// Where a count lies.
+    /// The place of a count.
     pub fn count_place(&self, number: usize) -> Place {
         Place::Owned { buffer: self.counts, offset: number as u64 * self.stride, bytes: 4 }
     }

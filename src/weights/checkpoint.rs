@@ -53,7 +53,7 @@ impl Checkpoint {
     /// Reads a file's metadata; `None` if it is not a checkpoint's.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Damaged metadata.
     pub fn of(metadata: &Option<HashMap<String, String>>) -> Result<Option<Checkpoint>, String> {
         let Some(text) = metadata.as_ref().and_then(|metadata| metadata.get(KEY)) else { return Ok(None) };
         let damaged = |what: &str| {

@@ -1,4 +1,4 @@
-//! How batch norm's reductions are divided among workgroups, and its kernels over flat tensors.
+//! The division of batch norm's reductions among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
 use crate::op::occupancy;

@@ -23,7 +23,7 @@ pub(super) enum Saved {
 pub(super) struct Function {
     /// Names of the operator and of its gradient.
     pub names: [&'static str; 2],
-    /// Where both are defined.
+    /// The file that defines both.
     pub file: &'static ShaderFile,
     /// Names in WGSL, where some differ. The gradient's parameters are the saved value, the output's gradient, and
     /// the numbers.
