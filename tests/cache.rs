@@ -1,4 +1,4 @@
-//! Compiled pipelines kept from run to run: never in the way, whatever the folder holds.
+//! Compiled pipelines kept between runs: the cache does no harm, whatever its folder contains.
 
 mod harness;
 

@@ -1,4 +1,4 @@
-//! The MNIST trainer as a user runs it: what it prints, writes and refuses.
+//! The MNIST trainer as a user runs it: prints, files and refusals.
 
 mod harness;
 

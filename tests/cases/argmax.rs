@@ -1,4 +1,4 @@
-//! Where along an axis the largest and the smallest are.
+//! Argmax and argmin along axes.
 
 use crate::harness::{Case, array, numbers};
 use wgrad::HostTensor;

@@ -1,4 +1,4 @@
-//! Broadcasting by itself.
+//! Expand: broadcasting as an operator.
 
 use crate::harness::{Case, numbers};
 use wgrad::ops::expand::Expand;

@@ -1,4 +1,4 @@
-//! The case tables: one file an operator family, used by tests and benches alike.
+//! The case tables, one file per operator family. Tests and benches use them.
 
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 

@@ -1,4 +1,4 @@
-//! Reductions over axes, and what the gradients of the largest and the smallest need.
+//! Reductions over axes, and the operators behind the gradients of the largest and the smallest.
 
 use crate::harness::{Case, array, numbers};
 use wgrad::op::{Operator, Reference};

@@ -1,4 +1,4 @@
-//! Mean and deviations over samples, with one more.
+//! Mean and deviations over samples, updated by one more sample.
 
 use crate::harness::{Case, numbers};
 use wgrad::HostTensor;

@@ -1,4 +1,4 @@
-//! Slices of any dimensions, forwards and backwards, and what puts their gradients back.
+//! Slices of any dimensions, with steps of either sign, and their gradients.
 
 use crate::harness::{Case, numbers};
 use wgrad::ops::slice::{Slice, SliceAxis, SliceGrad};

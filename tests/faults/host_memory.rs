@@ -1,5 +1,5 @@
-//! Weights that the host or the device has no memory for. Limits on memory are a process's, so tests start
-//! themselves again in one of their own.
+//! Weights that are too large for the host or the device. A limit on memory applies to a process, so each test starts
+//! itself again as a process of its own.
 
 use crate::{assert_says, harness};
 use std::process::Command;

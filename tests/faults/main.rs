@@ -1,5 +1,5 @@
-//! What happens after a fault: a lost device fails every call by name, a session is rebuilt with the same bits, waits
-//! end, memory that isn't there is an error, and objects of two devices don't mix.
+//! Faults: every call to a lost device fails by name, a rebuilt session gives the same bits, waits end, lack of
+//! memory is an error, and objects of two devices don't mix.
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -1,5 +1,5 @@
-//! Damaged files by the thousand: no panic, no long wait, no more memory than the file is worth, an error that
-//! names the file, nothing changed by it; and what is taken is what the file says.
+//! Thousands of damaged files. None causes a panic, a long wait or more memory use than its size justifies. An error
+//! names the file and nothing is changed; a file that is accepted is read correctly.
 
 use crate::damage::{Random, damaged, lying, times};
 use crate::harness::files::{self, gzip, header, images, labels};

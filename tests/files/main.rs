@@ -1,5 +1,5 @@
-//! Files: written whole whoever kills or races the writer, refused where they are no files or not the ones that
-//! were meant, and never believed. Generated damage is in `damaged`; `WGRAD_FUZZ` multiplies its cases.
+//! Files are written whole even if the writer is killed or races another, refused if they are not regular files or of
+//! the wrong kind, and never trusted. Generated damage is in `damaged`; `WGRAD_FUZZ` multiplies its cases.
 
 #[path = "../harness/mod.rs"]
 mod harness;

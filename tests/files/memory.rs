@@ -1,4 +1,4 @@
-//! Counts what is allocated, so that a test can bound it.
+//! Counts allocations, so that a test can bound them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

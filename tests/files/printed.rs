@@ -1,4 +1,4 @@
-//! Text that comes from files and names: no error and no print lets a terminal obey it, or fills it.
+//! Text from files and names: no error or print passes on terminal control sequences or floods the terminal.
 
 use crate::harness::device;
 use crate::harness::files;

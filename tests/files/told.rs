@@ -1,4 +1,4 @@
-//! Files of another kind: the error says what they are and what to do.
+//! Files of a wrong kind: the error says which kind and what to do.
 
 use crate::harness::files::{self, gzip, header, images, labels};
 use crate::model::{assert_says, contents, model};

@@ -1,4 +1,4 @@
-//! Where files go: modes, links, things that are no files, leftovers of programs that were killed.
+//! Writing files: modes, links, paths that are not regular files, leftovers of killed programs.
 
 use crate::harness::device;
 use crate::harness::files::{self, listing};

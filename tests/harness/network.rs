@@ -1,4 +1,4 @@
-//! Training steps of whole networks: the seed network, as the trainer has it, and residual ones.
+//! Training steps of whole networks: the trainer's network, called the seed network, and residual ones.
 
 use wgrad::nn::models::ResNet;
 use wgrad::nn::{self, Layer};

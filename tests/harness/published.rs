@@ -1,4 +1,4 @@
-//! Tensors of published networks: what the tables in tests/suite/models say, and contents for them.
+//! Tensors of published networks: names and shapes from the tables in tests/suite/models, and contents for them.
 
 use super::numbers;
 use safetensors::tensor::{Dtype, TensorView};

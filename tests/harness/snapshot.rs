@@ -1,4 +1,4 @@
-//! Files that tests write: what they hold is committed, compared, and written anew on request.
+//! Snapshots: committed files that tests compare with, and rewrite on request.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Writes the bits of whole training steps to the file that `WGRAD_BITS` names, beside those of operators, which
-//! `ops` writes. Nothing is compared here: two builds are, by their files.
+//! Writes hashes of whole training steps to the file that `WGRAD_BITS` names; `ops` adds those of operators. Nothing
+//! is compared here. To compare two builds, compare their files.
 
 use crate::harness::bits::{Bits, VARIABLE};
 use crate::harness::network::{Training, residual_training, training};

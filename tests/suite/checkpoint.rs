@@ -1,4 +1,4 @@
-//! Checkpoints: training that was interrupted goes on with the same bits, and files that don't fit change nothing.
+//! Checkpoints: interrupted training resumes with the same bits, and files that don't fit change nothing.
 
 use crate::harness::files::{self, listing};
 use crate::harness::{device, labels, numbers};

@@ -1,5 +1,5 @@
-//! Functions that work element by element, of one tensor and of two: worked examples, PyTorch's answers,
-//! gradients against finite differences, and what is refused.
+//! Element-wise functions of one and of two tensors: worked examples, PyTorch's answers, gradients against finite
+//! differences, refusals.
 
 use crate::cases;
 use crate::harness::finite::check_gradients;

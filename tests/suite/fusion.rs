@@ -1,4 +1,4 @@
-//! Fusion: each one shows in the plan, can be left out, and changes nothing but rounding.
+//! Each fusion appears in the plan, can be left out, and changes only rounding.
 
 use crate::harness;
 use crate::harness::network::training;

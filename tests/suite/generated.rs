@@ -1,5 +1,5 @@
-//! Generated shapes and attributes: every variant against the reference. The generator is fixed, so a
-//! failure names a problem that can be run again.
+//! Generated shapes and attributes: every variant against the reference. The generator is fixed, so a failed problem
+//! can be run again.
 
 use crate::harness::{Case, device, numbers};
 use crate::{cases, harness};

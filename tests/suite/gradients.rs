@@ -1,5 +1,5 @@
-//! Every backward rule of the tables against finite differences, so that no operator can be without: of each
-//! that has a gradient, every case that is small and has slopes where it stands.
+//! Every backward rule against finite differences: for each operator that has a gradient, all small cases of its
+//! table that are differentiable at their inputs. So no backward rule goes untested.
 
 use crate::harness::{Case, build, finite};
 use crate::{cases, harness};

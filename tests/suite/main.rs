@@ -1,5 +1,6 @@
-//! The tests in one program, so that the library and the GPU's are linked once. One module a subject; what needs a
-//! process of its own (a counting allocator, lost devices, programs as users run them) is a program beside this one.
+//! Most tests are in this one program, so that this library and the GPU library are linked once. There is one module
+//! per subject. Tests that need a process of their own (a counting allocator, lost devices, programs as users run
+//! them) are other programs.
 
 #[path = "../cases/mod.rs"]
 mod cases;

@@ -1,5 +1,5 @@
-//! What can't be built or can't fit is refused before anything runs, with the layer's name and what
-//! to change. No GPU is needed.
+//! Networks that can't be built or don't fit are refused before anything runs. The error has the layer's name and
+//! says what to change. No GPU is needed.
 
 use crate::harness;
 use wgrad::nn::{self, Layer};

@@ -1,5 +1,4 @@
-//! Networks known by name: their tensors, sizes and costs as published, files of their weights, what they
-//! compute, and the summary that tells of all this.
+//! Published networks: tensors, sizes and costs, files of weights, results, and summaries.
 
 mod forward;
 

@@ -1,4 +1,4 @@
-//! Plans as committed text, memory by lifetime, limits, choices. No GPU is needed.
+//! Plans: memory by lifetime, limits, choices. No GPU is needed.
 
 use crate::harness::snapshot;
 use crate::{cases, harness};

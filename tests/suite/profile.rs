@@ -1,4 +1,4 @@
-//! Profiles: what they count, that they are real steps, and the files they become.
+//! Profiles: their counts and files, and that profiled steps are real ones.
 
 use crate::harness::network::training;
 use crate::harness::{device, labels, numbers};

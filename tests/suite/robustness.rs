@@ -1,6 +1,5 @@
-//! Damaged files, wrong values, paths that can't be written: each gives an error that names what is
-//! wrong, changes nothing and leaves nothing half-written. The trainer's command line is in
-//! `trainer.rs`.
+//! Damaged files, wrong values, paths that can't be written: each error names the problem, and nothing is changed or
+//! left half-written. The trainer's command line is in `trainer.rs`.
 
 use crate::harness::device;
 use crate::harness::files::{self, TRAIN_IMAGES, TRAIN_LABELS, gzip, header, images, labels, listing};

@@ -1,4 +1,4 @@
-//! The order of the rooms: a room imports from itself and from rooms before it, and from no other.
+//! The order of the rooms: a room imports only from itself and from rooms before it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The step as a session runs it: one submit, nothing allocated, recorded losses, the same bits.
+//! Steps of a session: one submit, no allocation, recorded losses, the same bits.
 
 use crate::harness;
 use crate::harness::network::{Training, training};

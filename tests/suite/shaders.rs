@@ -1,5 +1,5 @@
-//! Every kernel that any operator, case, variant and kind of adapter leads to, as naga and tint see
-//! it; and the boundary of what may name the GPU library.
+//! Checks the kernels of every operator, case, variant and kind of adapter with naga and tint; and which sources may
+//! name the GPU library.
 
 use crate::{cases, harness};
 use naga::valid::{Capabilities, ValidationFlags, Validator};

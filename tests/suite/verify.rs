@@ -1,4 +1,4 @@
-//! Verifying a step: right kernels pass, a planted wrong one is named.
+//! Verifying a step: correct kernels pass, and a deliberately wrong one is named.
 
 use crate::harness;
 use crate::harness::{device, numbers};

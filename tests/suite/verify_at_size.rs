@@ -1,5 +1,5 @@
-//! Verifying steps of long sums: the reference is quick enough, right kernels pass whatever their data, and what a
-//! part of a split sum does not give is found.
+//! Verifying steps with long sums: the reference is fast enough, correct kernels pass with any data, and a missing
+//! part of a split sum is found.
 
 use crate::harness::{device, numbers};
 use std::sync::Arc;

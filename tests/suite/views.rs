@@ -1,4 +1,4 @@
-//! Views share storage with what they view: of inputs, of parameters, in chains, as outputs.
+//! Views share storage with their source: views of inputs and of parameters, in chains, as outputs.
 
 use crate::harness::{device, numbers};
 use wgrad::graph::Init;

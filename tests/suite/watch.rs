@@ -1,4 +1,4 @@
-//! The numerics watch: which node, which step, how many elements; and that nothing else changes for it.
+//! The numerics watch: which node, which step, how many elements; and that it changes nothing else.
 
 use crate::harness::{Case, Prepared, device, labels, numbers};
 use crate::{cases, harness};

@@ -1,6 +1,6 @@
-//! What users build of the convolution family: one dimension, transposed, convolution proper, padding by
-//! name and mode, as matrices, as layers; PyTorch's answers, worked examples, and what is refused.
-//! The operators by themselves are in `ops.rs` and `generated.rs`.
+//! The convolution family as users see it: one dimension, transposed, flipped, padding by name and mode, as matrices,
+//! as layers. Compared with PyTorch's answers and worked examples; also refusals. `ops.rs` and `generated.rs` test
+//! the operators.
 
 mod layers;
 mod refusals;

@@ -1,4 +1,4 @@
-//! What is refused, in PyTorch's words where it has any, and attributes of any size.
+//! Refusals, in PyTorch's words if it has any, and attributes of any size.
 
 use super::{Build, layers::layer};
 use crate::harness::numbers;

@@ -1,4 +1,4 @@
-//! Monte-Carlo estimates against the average over all masks there are.
+//! Monte-Carlo estimates against the exact average over all masks.
 
 use crate::harness::{device, numbers};
 use wgrad::graph::Init;

@@ -1,4 +1,4 @@
-//! Choices of kernel variants, and what is said of limits.
+//! Choices of kernel variants, and errors about limits.
 
 use super::assert_says;
 use wgrad::graph::Init;

@@ -1,4 +1,4 @@
-//! A label is permitted if every reader of the tensor permits it, whatever the order in which they were added.
+//! A label is permitted if every reader of the tensor permits it, in whichever order they were added.
 
 use super::assert_says;
 use crate::harness;

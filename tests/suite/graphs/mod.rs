@@ -1,5 +1,5 @@
-//! What a graph and a plan refuse, and how long a plan takes: values of other owners, labels, numbers of inputs, choices
-//! of variants, limits; graphs of 100,000 nodes; and random graphs, hostile ones among them. Only `owners` and `labels`
+//! Refusals by graphs and plans (values of other graphs, labels, numbers of inputs, choices of variants, limits),
+//! planning time for graphs of 100,000 nodes, and random graphs, including hostile ones. Only `owners` and `labels`
 //! need a device.
 
 mod choices;

@@ -1,4 +1,4 @@
-//! Every operator is refused wrong numbers, types and ranks of inputs by an error with its name, and leaves no node.
+//! Every operator refuses wrong numbers, types and ranks of inputs. The error has its name, and no node is left.
 
 use crate::cases;
 use std::sync::Arc;

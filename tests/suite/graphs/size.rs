@@ -1,5 +1,5 @@
-//! Graphs of 100,000 nodes, of kinds that each made some step of planning slow once: what takes a time that grows with
-//! the square of the nodes takes minutes here.
+//! Graphs of 100,000 nodes, of kinds that once made a stage of planning slow. A stage whose time is quadratic in the
+//! nodes takes minutes here.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

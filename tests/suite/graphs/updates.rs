@@ -1,4 +1,4 @@
-//! Updates in place beside fusion, and updates that no optimizer made.
+//! Updates in place next to fusion, and updates that no optimizer made.
 
 use super::assert_says;
 use std::collections::BTreeMap;

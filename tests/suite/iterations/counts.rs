@@ -1,4 +1,4 @@
-//! Sums of ones past the length at which a driver stops a loop: the answers are counts.
+//! Sums of ones, longer than the loops that a driver stops. The results are counts.
 
 use crate::harness::device;
 use wgrad::ops::conv2d::{Conv1d, Conv2d};

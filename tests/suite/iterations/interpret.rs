@@ -1,9 +1,9 @@
-//! Runs the control flow of a kernel on the host and counts loop iterations, from naga's intermediate
-//! representation: an answer that owes nothing to what the kernel states of itself.
+//! Runs the control flow of a kernel on the host and counts loop iterations, from naga's intermediate representation.
+//! The result does not depend on the kernel's own statement.
 //!
-//! Numbers that follow from constants and the invocation's own number are computed; what is loaded from a buffer
-//! is unknown. Where a branch hangs on an unknown number both ways are taken and the longer one counts. Nothing
-//! that no branch depends on is evaluated, so that a loop costs what its counter costs.
+//! Numbers that depend on constants and the invocation's number are computed; numbers loaded from a buffer are
+//! unknown. If a branch depends on an unknown number, both sides run and the longer one counts. Numbers that no
+//! branch depends on are not evaluated, so a loop costs as little as its counter.
 
 use super::values::{Slice, V, binary, cast, math, root, select, unary};
 use naga::{Block, BuiltIn, Expression, Function, Handle, Literal, LocalVariable, Module, Statement};

@@ -1,6 +1,6 @@
-//! Loops stay short: every kernel states how many loop iterations an invocation makes at most, and the plan keeps
-//! that below what a driver runs to the end. Here what kernels state is compared with what they do, and long
-//! sums of every operator are planned, and computed, past the length at which drivers stop.
+//! Loops stay short. Every kernel states the most loop iterations of an invocation, and the plan keeps that below the
+//! number at which drivers stop. These tests compare the statements with the kernels' real loops, and plan and
+//! compute sums of every operator that are longer than drivers allow.
 
 mod absurd;
 mod counts;

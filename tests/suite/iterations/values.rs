@@ -1,4 +1,4 @@
-//! Numbers that may be unknown, and which of a function's numbers its branches hang on.
+//! Numbers that may be unknown, and which of a function's numbers its branches depend on.
 
 use naga::{
     BinaryOperator, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, ScalarKind,

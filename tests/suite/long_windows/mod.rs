@@ -1,6 +1,6 @@
-//! Windows, borders and lists that are too long for the loops of one invocation: their work is shared out.
-//! Every dispatch stays within the bound at sizes that no adapter holds (`plans`), and what runs gives known
-//! answers.
+//! Windows, borders and lists that are too long for the loops of one invocation, so several share the work. Every
+//! dispatch stays within the bound even at sizes that no adapter holds (`plans`), and smaller ones give known
+//! results.
 
 mod plans;
 

@@ -1,4 +1,4 @@
-//! Local response normalisation: a worked example, gradients, and what is refused.
+//! Local response normalisation: a worked example, gradients, refusals.
 
 use super::session;
 use crate::harness::{device, numbers};

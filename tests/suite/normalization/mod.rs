@@ -1,4 +1,4 @@
-//! Normalisation of rows: PyTorch's answers, gradients, chains, layers, and what is refused.
+//! Normalisation of rows: PyTorch's answers, gradients, chains, layers, refusals.
 
 mod batch;
 mod local_response;

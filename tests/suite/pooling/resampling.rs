@@ -1,4 +1,4 @@
-//! Resampling by hand, and its backward rules against finite differences.
+//! Resampling against worked examples, and its backward rules against finite differences.
 
 use super::{assert_numbers, cases, finite, passes, plane, refused};
 use wgrad::ops::upsample::Resize;

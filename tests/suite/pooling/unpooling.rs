@@ -1,4 +1,4 @@
-//! Max unpooling by hand, and with what fusion makes of its neighbours.
+//! Max unpooling against worked examples, and next to fused operators.
 
 use super::{assert_numbers, device, numbers, passes, plane};
 use wgrad::nn::{self, Layer};

@@ -1,4 +1,4 @@
-//! What weights start from: moments, bounds, right angles.
+//! Initial weights: moments, bounds, orthogonality.
 
 use crate::harness::device;
 use wgrad::graph::{Fan, Init, Nonlinearity};

@@ -1,5 +1,5 @@
-//! What a recipe of training has beside the optimizer's rule: groups, freezing, accumulation, averages;
-//! schedules; first weights.
+//! Training recipes around the optimizer's rule: groups, freezing, accumulation, averages; schedules; initial
+//! weights.
 
 mod first_weights;
 mod parameters;

@@ -1,4 +1,4 @@
-//! Schedules against hand-worked sequences.
+//! Schedules against worked examples.
 
 use wgrad::Result;
 use wgrad::optim::{Annealing, OneCycle, Plateau, PlateauOptions, Preferred, Schedule};

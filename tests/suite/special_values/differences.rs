@@ -1,4 +1,4 @@
-//! Where the answers are others than PyTorch's on the CPU, and why. `docs/special-values.md` tells users the same.
+//! Differences from PyTorch's results on the CPU, with reasons. `docs/special-values.md` lists the same for users.
 
 /// One element of an output or a gradient, with what was fed in the same place.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What the cases of the fixture are as graphs: one operator of PyTorch, with the attributes that a case names.
+//! Builds the fixture's cases as graphs: one operator of PyTorch each, with the case's attributes.
 
 use crate::harness::fixture::Fixture;
 use serde_json::Value as Json;

@@ -1,4 +1,4 @@
-//! Rows and windows that one invocation does not take whole, against the reference: their kernels are others.
+//! Rows and windows that are too long for one invocation and use other kernels, against the reference.
 
 use crate::harness::{Case, device, failures, labels, numbers};
 use wgrad::op::MAX_ITERATIONS;

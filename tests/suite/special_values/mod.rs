@@ -1,7 +1,7 @@
-//! Every operator, forward and backward, at NaN, infinities, zeros, denormal and the largest numbers, against PyTorch's
-//! answers (`tests/fixtures/special_values.py`): the kernels of every variant, and the reference by itself.
+//! Every operator, forward and backward, at NaN, infinities, zeros, denormal and the largest numbers, against
+//! PyTorch's answers (`tests/fixtures/special_values.py`): the kernels of every variant, and the reference.
 //!
-//! What may differ, and why, is in `docs/special-values.md`.
+//! `docs/special-values.md` lists the permitted differences, with reasons.
 
 mod differences;
 mod graphs;

@@ -1,4 +1,4 @@
-//! A NaN in the data reaches the loss of its step and of every later one, and verifying agrees that it does.
+//! A NaN in the data reaches the loss of its step and of every later one, on the GPU and in the reference.
 
 use crate::harness::device;
 use wgrad::nn::{self, Layer};
