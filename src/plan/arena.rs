@@ -105,8 +105,8 @@ impl Arenas {
             }
             arenas.runs.insert(id, pages);
         }
-        // A dispatch that updates state may read state that nothing updates, such as frozen weights, and must
-        // not bind one buffer both ways.
+        // A dispatch that updates state may read state that nothing updates, such as frozen weights. It must not bind
+        // one buffer for both, so the two have pages of their own.
         let updated = updated_in_place(graph);
         for (kind, updates) in [
             (BufferKind::Parameters, None),

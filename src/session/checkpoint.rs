@@ -51,9 +51,9 @@ impl Session {
         Session::save_checkpoint_of(&mut [self], path, notes)
     }
 
-    /// As [`Session::save_checkpoint_with`], of several sessions that train the same weights, each with a graph of its
-    /// own: the two steps of a GAN ([`Weights::init_all`](crate::Weights::init_all)). The file has the step number of
-    /// each.
+    /// As [`Session::save_checkpoint_with`], for several sessions that train the same weights, each with its own
+    /// graph, such as the two steps of a GAN ([`Weights::init_all`](crate::Weights::init_all)). The file has the step
+    /// number of each session.
     ///
     /// # Errors
     /// As [`Session::save_checkpoint_with`]; sessions whose graphs together lack some of the weights' tensors; weights
@@ -95,8 +95,7 @@ impl Session {
         Session::load_checkpoint_of(&mut [self], path)
     }
 
-    /// As [`Session::load_checkpoint`], of as many sessions as the file was saved of by
-    /// [`Session::save_checkpoint_of`], in the same order.
+    /// As [`Session::load_checkpoint`], for the sessions of [`Session::save_checkpoint_of`], in the same order.
     ///
     /// # Errors
     /// As [`Session::load_checkpoint`]; another number of sessions.
@@ -130,7 +129,7 @@ struct Trained<'s> {
 
 impl<'s> Trained<'s> {
     /// # Errors
-    /// A lost device; weights that are not shared, or that hold a tensor which no session's graph has.
+    /// A lost device; weights that are not shared, or that hold a tensor that no session's graph has.
     fn of<S: Borrow<Session>>(sessions: &'s [S]) -> Result<Self> {
         let sessions: Vec<&Session> = sessions.iter().map(Borrow::borrow).collect();
         let tensors = |&i: &usize| sessions[i].weights.names().count();

@@ -16,7 +16,7 @@ const MOST_NOTES: usize = 1 << 20;
 /// A checkpoint without its tensors.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Checkpoint {
-    /// Number of the next step of each session that trains the weights: one, as a rule.
+    /// Number of the next step of each session that trains the weights. Usually there is one.
     pub step_numbers: Vec<u32>,
     /// The user's notes.
     pub notes: BTreeMap<String, String>,

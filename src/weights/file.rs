@@ -75,7 +75,7 @@ impl Weights {
         check_header(&entries, Some(checkpoint)).map_err(|message| fault(path, message))
     }
 
-    /// Reads every tensor of a checkpoint of so many sessions. Returns the file's metadata and the number of bytes
+    /// Reads every tensor of a checkpoint of this many sessions. Returns the file's metadata and the number of bytes
     /// uploaded. Nothing is changed unless every tensor fits.
     pub(crate) fn load_checkpoint(&self, path: &Path, sessions: usize) -> Result<(Checkpoint, u64)> {
         let file = Reader::open(path, self.header_bytes())?;

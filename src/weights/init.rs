@@ -29,9 +29,9 @@ impl Weights {
         Weights::init_all(device, &[graph], seed)
     }
 
-    /// [`Weights::init`] for several graphs that share weights, each with an optimizer of its own: the two steps of
-    /// a GAN, or a first phase that trains the head alone. Tensors of one name are one tensor, optimizer state
-    /// too. The first graph that has it says how it starts.
+    /// [`Weights::init`] for several graphs that share weights, each with an optimizer of its own: the two steps of a
+    /// GAN, or a first phase that trains the head alone. Tensors of the same name are one tensor, including optimizer
+    /// state. Its initial value is the first graph's.
     ///
     /// ```no_run
     /// # use wgrad::{Device, Graph, Plan, Result, Session, Weights};
@@ -48,8 +48,8 @@ impl Weights {
     /// ```
     ///
     /// # Errors
-    /// As [`Weights::init`]; a tensor that graphs have with different shapes; optimizers of which one updates a
-    /// part of the other's parameters, but not in a row.
+    /// As [`Weights::init`]; a tensor that graphs have with different shapes; two optimizers where one updates some
+    /// of the other's parameters, but not consecutive ones.
     pub fn init_all(device: &Device, graphs: &[&Graph], seed: u64) -> Result<Weights> {
         device.check()?;
         for (_, info) in graphs.iter().flat_map(|graph| graph.values()).filter(|(_, info)| is_kept(info)) {
@@ -64,7 +64,7 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::init`]; extra state that starts as a copy of a parameter, such as an average; an optimizer that
-    /// updates parameters in another order than these weights have.
+    /// updates parameters in another order than they have in these weights.
     pub fn with_state_of(&self, graph: &Graph) -> Result<Weights> {
         self.device.check()?;
         for (_, info) in graph.values() {

@@ -1,7 +1,8 @@
-//! Where the tensors of one graph, or of several that share weights, lie in the weights' pages.
+//! The layout of weights: the pages and offsets of the tensors of one graph, or of several that share weights.
 //!
-//! A plan knows its graph alone, so each graph's layout (`plan/arena.rs`) holds in the common one too: what an
-//! optimizer updates together lies together and in order. All other tensors follow, by where they are updated.
+//! A plan knows only its own graph, so each graph's layout (`plan/arena.rs`) must hold in the common one: tensors
+//! that an optimizer updates together lie together and in order. All other tensors follow, grouped by the graphs that
+//! update them.
 
 use super::{Entry, average_of};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ pub(super) struct Tensor<'g> {
     pub value: Value,
     in_file: bool,
     kind: BufferKind,
-    /// By graph, whether its nodes update the tensor, as bits.
+    /// One bit per graph: whether its nodes update the tensor.
     updated: u128,
 }
 
@@ -42,7 +43,7 @@ impl<'g> Tensor<'g> {
 /// The most graphs that may share weights.
 const MOST_GRAPHS: usize = u128::BITS as usize;
 
-/// Tensors with their places, behind those that have places already.
+/// Places for tensors, behind those that have places already.
 pub(super) struct Layout<'g> {
     pub tensors: BTreeMap<&'g str, Tensor<'g>>,
     /// Places of all tensors, with those from before.
@@ -100,7 +101,7 @@ impl<'g> Layout<'g> {
             // A part of the parameters may be trained by another graph, if it finds them in order.
             runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
         }
-        // What the weights lack, a session reports.
+        // A session reports tensors that the weights lack.
         runs.retain(|run| run.iter().all(|name| layout.tensors.contains_key(name)));
         for run in runs {
             layout.place_together(&run)?;
@@ -109,7 +110,7 @@ impl<'g> Layout<'g> {
         Ok(layout)
     }
 
-    /// Gives tensors that an update runs over a page of their own, unless they lie so already.
+    /// Gives the tensors of an update a page of their own, unless they already lie together and in order.
     fn place_together(&mut self, names: &[&'g str]) -> Result<()> {
         let new = names.iter().filter(|&&name| !self.entries.contains_key(name)).count();
         if new == names.len() {
@@ -132,8 +133,8 @@ impl<'g> Layout<'g> {
         }
     }
 
-    /// Places what no optimizer runs over. A dispatch that updates state may read state that nothing updates, and must
-    /// not bind one buffer both ways: they lie apart.
+    /// Places the tensors that no optimizer updates. A dispatch that updates state may read state that nothing
+    /// updates, and must not bind one buffer for both, so the two have pages of their own.
     fn place_rest(&mut self) {
         let mut rest: BTreeMap<_, Vec<(usize, &'g str)>> = BTreeMap::new();
         for (&name, tensor) in self.tensors.iter().filter(|(name, _)| !self.entries.contains_key(**name)) {
@@ -201,7 +202,7 @@ fn collect<'g>(graphs: &[&'g Graph]) -> Result<BTreeMap<&'g str, Tensor<'g>>> {
     Ok(tensors)
 }
 
-/// For each page of parameters or state that an optimizer of the graph runs over, its tensors in order.
+/// For each page of parameters or state that an optimizer of the graph updates, its tensors in order.
 fn together<'g>(graph: &'g Graph, page_bytes: u64) -> Result<Vec<Vec<&'g str>>> {
     let arenas = Arenas::new(graph, page_bytes)?;
     let mut run_over = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Plans: memory by lifetime, limits, choices. No GPU is needed.
+//! Plans: a small one as committed text, memory by lifetime, limits, choices. No GPU is needed.
 
 use crate::harness::snapshot;
 use crate::{cases, harness};
