@@ -334,9 +334,10 @@ impl Graph {
     }
 
     /// Resizes `x` (N, C, H, W) to another height and width. Each output is the mean of the four input elements
-    /// around it, weighted by how near they are. With `align_corners`, output i of a dimension lies at i (input size
-    /// - 1) / (output size - 1), and otherwise at max((i + 1/2) input size / output size - 1/2, 0), as in PyTorch.
-    /// With a factor, its inverse replaces input size / output size.
+    /// around it, weighted by how near they are. Output i of a dimension lies at
+    /// `i (input size - 1) / (output size - 1)` with `align_corners`, and otherwise at
+    /// `max((i + 1/2) input size / output size - 1/2, 0)`, as in PyTorch. With a factor, its inverse replaces
+    /// `input size / output size`.
     ///
     /// # Errors
     /// As [`Graph::upsample_nearest2d`].

@@ -203,7 +203,7 @@ fn collect<'g>(graphs: &[&'g Graph]) -> Result<BTreeMap<&'g str, Tensor<'g>>> {
 }
 
 /// For each page of parameters or state that an optimizer of the graph updates, its tensors in order.
-fn together<'g>(graph: &'g Graph, page_bytes: u64) -> Result<Vec<Vec<&'g str>>> {
+fn together(graph: &Graph, page_bytes: u64) -> Result<Vec<Vec<&str>>> {
     let arenas = Arenas::new(graph, page_bytes)?;
     let mut run_over = BTreeSet::new();
     for (_, node) in graph.nodes() {

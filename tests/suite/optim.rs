@@ -295,7 +295,10 @@ fn mistakes_are_named() -> Result<()> {
 
     Sgd::new(rate).apply(&mut graph, &[(weight, x)])?;
     let error = text(Sgd::new(rate).apply(&mut graph, &[(weight, x)]));
-    assert!(error.contains("\"weight\" was updated earlier in the graph; give each parameter to one optimizer"), "{error}");
+    assert!(
+        error.contains("\"weight\" was updated earlier in the graph; give each parameter to one optimizer"),
+        "{error}"
+    );
     Ok(())
 }
 

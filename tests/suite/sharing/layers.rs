@@ -153,10 +153,7 @@ fn a_layer_of_ones_own_shares_and_says_what_changed() -> Result<()> {
     ];
     for other in others {
         let error = g.layer(&id, other).expect_err("it was declared otherwise").to_string();
-        assert!(
-            error.contains("\"p\"") && error.contains("other than when it was applied before"),
-            "{error}"
-        );
+        assert!(error.contains("\"p\"") && error.contains("but declared it as"), "{error}");
     }
     Ok(())
 }
