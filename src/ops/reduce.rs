@@ -84,6 +84,13 @@ pub struct Reduce {
     pub axes: Axes,
 }
 
+impl Reduce {
+    /// The sum over these dimensions, which the output does not have.
+    pub fn sum(axes: impl Into<Vec<usize>>) -> Self {
+        Reduce { function: Function::Sum, axes: Axes { axes: axes.into(), keepdim: false } }
+    }
+}
+
 impl Operator for Reduce {
     fn name(&self) -> &'static str {
         match self.function {

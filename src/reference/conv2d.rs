@@ -1,7 +1,7 @@
 //! Cross-correlation and its gradients, as loops over every pair of an output and a tap.
 
 use crate::op::{Array, Reference};
-use crate::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight, Padding};
+use crate::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
 use crate::tensor::Shape;
 
 /// Rows above, or columns left of, the input, and those after it.
@@ -107,26 +107,5 @@ impl Reference for Conv2dGradWeight {
             result.data[w] += gradient.data[y] * input.data[x];
         });
         vec![result]
-    }
-}
-
-/// Gradient of the bias: the sum over images and pixels.
-fn grad_bias(gradient: &Array) -> Array {
-    let channels = gradient.shape[1];
-    let plane = gradient.shape[2] * gradient.shape[3];
-    let mut result = Array::zeros([channels]);
-    for (i, g) in gradient.data.iter().enumerate() {
-        result.data[i / plane % channels] += g;
-    }
-    result
-}
-
-impl Reference for Conv2dGradBias {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![grad_bias(inputs[0])]
-    }
-
-    fn largest_sum_of_terms(&self, _output: usize, inputs: &[&Array]) -> Option<f64> {
-        Some(grad_bias(&inputs[0].map(f64::abs)).largest())
     }
 }

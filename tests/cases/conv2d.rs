@@ -1,9 +1,9 @@
-//! Convolution, its three gradients, every attribute alone and together.
+//! Convolution, the gradients of input and weight, every attribute alone and together.
 
 use crate::harness::{Case, numbers};
 use wgrad::Shape;
 use wgrad::op::Operator;
-use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 
 /// Name, input, weight, attributes.
 pub type Problem = (&'static str, [usize; 4], [usize; 4], Conv2d);
@@ -161,12 +161,7 @@ pub fn passes(problem: &Problem) -> Vec<Case> {
             Conv2dGradInput { attributes, input: Shape::from(input) },
             vec![gradient.clone(), w.clone()],
         ),
-        Case::new(
-            name,
-            Conv2dGradWeight { attributes, weight: Shape::from(weight) },
-            vec![gradient.clone(), x],
-        ),
-        Case::new(name, Conv2dGradBias, vec![gradient]),
+        Case::new(name, Conv2dGradWeight { attributes, weight: Shape::from(weight) }, vec![gradient, x]),
     ]
 }
 

@@ -255,9 +255,28 @@ fn each_fusion_shows_in_the_plan_and_can_be_left_out() {
         let without = described(problem, &PlanOptions::default().without(fusion));
         assert!(!without.contains(text), "{}, {fusion}: \"{text}\" in\n{without}", problem.name);
     }
-    let biases = |options| described(&problems[0], &options).matches("conv2d_grad_bias").count();
+    let biases = |options| described(&problems[0], &options).matches("\nsum \"").count();
     assert_eq!(biases(PlanOptions::default()), 0);
     assert_eq!(biases(PlanOptions::default().without(Fusion::NormBias)), 2);
+}
+
+/// The bias of a layer that is applied twice has the sum of two gradients, each of which is zero.
+#[test]
+fn a_shared_bias_in_front_of_norm_needs_no_sum() {
+    let mut graph = Graph::new();
+    let conv = nn::Conv2d::new(3, 5, [3, 3]);
+    let net = nn::Sequential::new().add("conv", conv).add("norm", nn::BatchNorm::new(5));
+    let [left, right] = ["left", "right"].map(|name| {
+        let x = graph.input(name, [2, 3, 9, 8]).unwrap();
+        net.forward(&mut graph, x, Mode::Train).unwrap()
+    });
+    let difference = graph.sub(left, right).unwrap();
+    let squares = graph.mul(difference, difference).unwrap();
+    let loss = graph.mean(squares, &[], false).unwrap();
+    let rate = graph.input_scalar("rate").unwrap();
+    optim::Sgd::new(rate).minimize(&mut graph, loss).unwrap();
+    let plan = Plan::new(&graph, &[loss], device().caps()).unwrap().to_string();
+    assert!(!plan.contains("\nsum \""), "{plan}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The other passes of a convolution: gradients of input, weight and bias.
+//! The other passes of a convolution: gradients of input and weight. That of the bias is a sum (`reduce`).
 
 use super::Conv2d;
 use super::correlation::Correlation;
@@ -10,7 +10,6 @@ use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Varia
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::ops::matmul::{lhs, require_f32, store};
-use crate::ops::reduction;
 use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 
@@ -232,51 +231,6 @@ impl Operator for Conv2dGradWeight {
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
         self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
-    }
-}
-
-/// Gradient of a convolution's bias: the output's gradient summed over images and pixels.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Conv2dGradBias;
-
-impl Operator for Conv2dGradBias {
-    fn name(&self) -> &'static str {
-        "conv2d_grad_bias"
-    }
-
-    fn arity(&self) -> (usize, usize) {
-        (1, 1)
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        require_f32(inputs)?;
-        let shape = &inputs[0].shape;
-        if shape.len() != 4 {
-            return Err(format!("the output's gradient must have four dimensions, found {shape}"));
-        }
-        Ok(vec![TensorType::f32([shape[1]])])
-    }
-
-    fn variants(&self, inputs: &[&TensorType], _caps: &Caps) -> Vec<Variant> {
-        let from = &inputs[0].shape;
-        reduction::variants(from, &Shape::from([from[1], 1, 1]))
-    }
-
-    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
-        reduction::PREFERENCE
-    }
-
-    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let from = cx.input_type(0).shape.clone();
-        reduction::lower(cx, &from, &Shape::from([from[1], 1, 1]))
-    }
-
-    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
-        reduction::serial_terms(&inputs[0].shape, &Shape::from([inputs[0].shape[1], 1, 1]), variant)
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
 

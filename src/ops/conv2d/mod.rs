@@ -1,4 +1,4 @@
-//! Two-dimensional convolution (cross-correlation): output, gradient of input, of weight, of bias.
+//! Two-dimensional convolution (cross-correlation): output, gradient of input, of weight.
 //!
 //! Stride, padding, dilation and groups are attributes of one family. Each pass is a matrix product whose operands
 //! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), or a sliding
@@ -20,7 +20,7 @@ mod toeplitz;
 mod transposed;
 
 pub use attributes::{Conv2d, Padding};
-pub use gradients::{Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight};
+pub use gradients::{Conv2dGradInput, Conv2dGradWeight};
 pub use one_dimension::Conv1d;
 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
@@ -30,6 +30,7 @@ pub(crate) const IM2COL: Variant = Variant::new("im2col");
 
 use super::gemm::{Bias, Gemm, Loader, Tiling};
 use super::matmul::{lhs, require_f32, rhs};
+use super::reduce::Reduce;
 use super::serial;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -101,7 +102,7 @@ impl Operator for Conv2d {
             cx.set(1, value);
         }
         if cx.inputs() > 2 && cx.wants(2) {
-            let value = cx.apply1(Conv2dGradBias, &[gradient])?;
+            let value = cx.apply1(Reduce::sum([0, 2, 3]), &[gradient])?;
             cx.set(2, value);
         }
         Ok(())

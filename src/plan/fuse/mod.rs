@@ -41,9 +41,10 @@ impl Fusion {
     pub const ALL: [Fusion; 5] = [
         Fusion::LossGradient,
         Fusion::PooledActivation,
+        // Before anything elementwise joins the sum that it looks for.
+        Fusion::NormBias,
         Fusion::Elementwise,
         Fusion::NormPool,
-        Fusion::NormBias,
     ];
 
     /// Tries to fuse the pattern that ends at a node. `None` if nothing was fused.

@@ -5,14 +5,18 @@ use super::{Group, Rewrite, Slot};
 use crate::graph::Node;
 use crate::op::Operator;
 use crate::ops::batch_norm::{BatchNormGrad, BatchNormMaxPoolGrad};
-use crate::ops::conv2d::Conv2dGradBias;
+use crate::ops::reduce::Reduce;
 use std::sync::Arc;
 
 /// Fuses the gradient of a bias into the gradient of the batch norm behind it.
 pub(super) fn fuse_bias(rewrite: &mut Rewrite<'_>, id: Slot) -> Option<()> {
     let bias = rewrite.node(id).clone();
     let &[source] = &bias.inputs[..] else { return None };
-    rewrite.operator::<Conv2dGradBias>(id)?;
+    // Over all but the channels.
+    let others = (0..rewrite.graph.shape_of(source).len()).filter(|&d| d != 1);
+    if *rewrite.operator::<Reduce>(id)? != Reduce::sum(others.collect::<Vec<_>>()) {
+        return None;
+    }
     let (norm_id, 0) = rewrite.producer(source)? else { return None };
     let operator: Arc<dyn Operator> = if let Some(norm) = rewrite.operator::<BatchNormGrad>(norm_id) {
         Arc::new(norm.with_source_bias()?)

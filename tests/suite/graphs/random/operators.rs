@@ -11,7 +11,7 @@ use wgrad::ops::batch_norm::{
     BatchNormMaxPoolGrad, BatchNormTrain,
 };
 use wgrad::ops::concatenate::Concatenate;
-use wgrad::ops::conv2d::{Conv2d, Conv2dGradBias, Conv2dGradInput, Conv2dGradWeight, Padding};
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
 use wgrad::ops::dropout::{Dropout, DropoutMask, Unit};
 use wgrad::ops::elementwise::{Copy, SumTo};
@@ -234,8 +234,7 @@ pub fn any(random: &mut Random) -> Option<Arc<dyn Operator>> {
         }
         7 => Arc::new(BatchNormMaxPoolGrad(BatchNormGrad { source_bias: flag(random) })),
         8 => Arc::new(Concatenate { axis: number(random) }),
-        9..=12 => Arc::new(convolution(random)),
-        13 => Arc::new(Conv2dGradBias),
+        9..=13 => Arc::new(convolution(random)),
         14..=16 => Arc::new(Conv2dGradInput { attributes: convolution(random), input: shape(random) }),
         17..=19 => Arc::new(Conv2dGradWeight { attributes: convolution(random), weight: shape(random) }),
         20 => Arc::new(cross_entropy(random)),
