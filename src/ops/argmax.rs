@@ -1,10 +1,10 @@
 //! Argmax and argmin: the index of the largest or the smallest element along an axis.
 
-use super::loops::{CUT_TERMS, fits, shared, tree};
-use super::softmax::Team;
+use super::loops::{CUT_TERMS, shared, tree};
+use super::rows::{Rows, Team};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::{self, LANES};
+use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand, Operator};
 use crate::shader::{Kernel, kernels};
 use crate::tensor::{DType, Shape, TensorType};
@@ -60,28 +60,24 @@ impl Operator for ArgMax {
 impl ArgMax {
     /// Records the search in the first input.
     pub(super) fn lower_into(&self, cx: &mut LowerContext<'_>, result: Operand) -> Result<()> {
-        let shape = &cx.input_type(0).shape;
-        let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product::<usize>());
-        let rows = shape.elements() / terms;
-        let mut team = Team::of(terms, inner, rows, occupancy::ROWS, 1, 1);
-        let mut part = terms;
-        if !fits(team.iterations) {
-            part = CUT_TERMS * LANES;
-            team = Team::of(part, inner, rows, usize::MAX, 1, 1);
-        }
-        let parts = terms.div_ceil(part);
+        let rows = Rows::along(&cx.input_type(0).shape, self.axis);
+        let Rows { terms, inner, .. } = rows;
+        let (part, team) = match rows.team(1, 1) {
+            Some(team) => (terms, team),
+            None => (CUT_TERMS * LANES, Team::of(CUT_TERMS * LANES, LANES, 1, 1)),
+        };
+        let (rows, parts) = (rows.count(), terms.div_ceil(part));
         let kernel = Kernel::new(&kernels::argmax)
-            .with("TEAM", team.lanes as u32)
             .with("ROWS", cx.index(rows)?)
             .with("AXIS", cx.index(terms)?)
             .with("INNER", cx.index(inner)?)
             .with("PARTS", cx.index(parts)?)
             .with("PART_AXIS", cx.index(part)?)
-            .with("SMALLEST", self.smallest)
-            .iterations(team.iterations);
+            .with("SMALLEST", self.smallest);
+        let (kernel, groups) = team.share(kernel, rows * parts);
         let found = if parts > 1 { cx.temporary(rows * parts) } else { result.clone() };
         let x = cx.input(0);
-        cx.dispatch(kernel, &[x.clone(), found.clone()], (rows * parts).div_ceil(LANES / team.lanes));
+        cx.dispatch(kernel, &[x.clone(), found.clone()], groups);
         if parts == 1 {
             return Ok(());
         }

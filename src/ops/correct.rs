@@ -4,7 +4,7 @@
 use super::argmax::ArgMax;
 use super::cross_entropy::rows_and_classes;
 use super::loops::{CUT_TERMS, fits, shared, tree};
-use super::softmax::team;
+use super::rows::lanes;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
 use crate::op::{LowerContext, Operator};
@@ -40,7 +40,7 @@ impl Operator for CorrectPredictions {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (rows, classes) = (cx.input_type(0).shape[0], cx.input_type(0).shape[1]);
-        let team = team(classes);
+        let team = lanes(classes);
         let row = 1 + shared(classes, team) + tree(team);
         let iterations = shared(rows, LANES / team).saturating_mul(row) + tree(LANES);
         if !fits(iterations) {

@@ -5,12 +5,11 @@
 
 mod long;
 
-use super::loops::{fits, shared, stretched, tree};
+use super::loops::{shared, stretched, tree};
 use super::loss::Reduction;
-use super::softmax::Team;
+use super::rows::Rows;
 use crate::error::Result;
 use crate::graph::{Graph, Ignored, LabelRange, Value};
-use crate::op::occupancy;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
@@ -102,12 +101,11 @@ impl CrossEntropy {
     /// Whether one workgroup computes the loss of such inputs.
     pub(crate) fn is_whole(self, inputs: &[&TensorType]) -> bool {
         let plain = CrossEntropy { ignore_index: self.ignore_index, ..CrossEntropy::default() };
-        let [rows, classes, inner] = sizes(inputs[0]);
         self == plain
             && inputs.len() == 2
-            && inner == 1
-            && rows.saturating_mul(classes) <= WHOLE_LOGITS
-            && classes <= WHOLE_CLASSES
+            && rows(inputs[0]).inner == 1
+            && inputs[0].shape.elements() <= WHOLE_LOGITS
+            && rows(inputs[0]).terms <= WHOLE_CLASSES
     }
 
     fn check(&self) -> Result<(), String> {
@@ -127,12 +125,12 @@ impl CrossEntropy {
 
     /// Sets the constants of the kernels that one workgroup runs. They read the classes of each row `passes` times.
     fn labelled(self, cx: &LowerContext<'_>, kernel: Kernel, passes: u64) -> Result<Kernel> {
-        let [rows, classes, _] = sizes(cx.input_type(0));
-        let iterations = shared(rows, WHOLE_LANES) * (2 + passes * classes as u64) + tree(WHOLE_LANES);
+        let rows = rows(cx.input_type(0));
+        let row = 2 + passes * rows.terms as u64;
         Ok(kernel
-            .iterations(iterations)
-            .with("ROWS", cx.index(rows)?)
-            .with("CLASSES", cx.index(classes)?)
+            .iterations(shared(rows.count(), WHOLE_LANES) * row + tree(WHOLE_LANES))
+            .with("ROWS", cx.index(rows.count())?)
+            .with("CLASSES", cx.index(rows.terms)?)
             .with("IGNORED", self.ignore_index))
     }
 
@@ -145,29 +143,24 @@ impl CrossEntropy {
         weighted: bool,
         passes: u64,
     ) -> Result<Option<(Kernel, usize)>> {
-        let [images, classes, inner] = sizes(cx.input_type(0));
-        let rows = images * inner;
         // Passes for the largest score and the sums of exponentials, and trees that include smoothing's sum.
         let (of_scores, trees) = if self.scores == ClassScores::Logits { (2, 3) } else { (0, 0) };
         let smoothed = u64::from(self.label_smoothing > 0.0);
-        let passes = of_scores + smoothed + passes;
-        let team = Team::of(classes, inner, rows, occupancy::ROWS, passes, trees + smoothed);
-        if !fits(team.iterations) {
-            return Ok(None);
-        }
+        let rows = rows(cx.input_type(0));
+        let team = rows.team(of_scores + smoothed + passes, trees + smoothed);
+        let Some(team) = team else { return Ok(None) };
         let weight: Option<&'static ShaderFile> = weighted.then_some(&parts::class_weight);
         let kernel = self.shaped(cx, Kernel::new(main).fill_all(weight))?;
-        let kernel = kernel.with("TEAM", team.lanes as u32).iterations(team.iterations);
-        Ok(Some((kernel, rows.div_ceil(64 / team.lanes))))
+        Ok(Some(team.share(kernel, rows.count())))
     }
 
     /// Sets the constants of the kernels that address rows.
     fn shaped(self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
-        let [images, classes, inner] = sizes(cx.input_type(0));
+        let rows = rows(cx.input_type(0));
         Ok(kernel
-            .with("ROWS", cx.index(images * inner)?)
-            .with("CLASSES", cx.index(classes)?)
-            .with("INNER", cx.index(inner)?)
+            .with("ROWS", cx.index(rows.count())?)
+            .with("CLASSES", cx.index(rows.terms)?)
+            .with("INNER", cx.index(rows.inner)?)
             .with("IGNORED", self.ignore_index)
             .with("SMOOTHING", self.label_smoothing)
             .with("LOGARITHMS", self.scores == ClassScores::LogProbabilities))
@@ -251,9 +244,9 @@ pub(super) fn rows_and_classes(logits: &TensorType, labels: &TensorType) -> Resu
     Ok([logits.shape[0], logits.shape[1]])
 }
 
-/// Sizes (N, classes, the rest) of logits that passed the shape rule.
-fn sizes(logits: &TensorType) -> [usize; 3] {
-    [logits.shape[0], logits.shape[1], logits.shape[2..].iter().product()]
+/// The rows of logits (N, classes, ...), which have a label each.
+fn rows(logits: &TensorType) -> Rows {
+    Rows::along(&logits.shape, 1)
 }
 
 /// Terms that are added one after the other: classes by a team, and rows in stretches.

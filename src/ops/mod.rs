@@ -36,6 +36,7 @@ pub(crate) mod reduction;
 pub mod reshape;
 pub mod row_loss;
 pub mod row_norm;
+mod rows;
 pub mod sample_moments;
 mod serial;
 pub mod slice;

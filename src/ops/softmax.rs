@@ -1,13 +1,13 @@
 //! Softmax and its logarithm along any axis. Their gradients need only the output.
 //!
 //! A team of invocations makes a row. If rows are too long for that, the largest element and the sum are separate
-//! reductions (`reduction`), and a further kernel makes the elements.
+//! reductions, and a further kernel makes the elements (`rows` decides).
 
-use super::loops::{fits, shared, tree};
-use super::reduction::{Combine, Reduction, Term, reduce_within};
+use super::reduction::{Combine, Term};
+use super::rows::Rows;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::{self, ITEMS, LANES};
+use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{BackwardContext, LowerContext, Operand, Operator, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels};
@@ -33,20 +33,14 @@ impl Softmax {
         passes: u64,
         shape: &Shape,
     ) -> Result<Option<(Kernel, usize)>> {
-        let (terms, inner) = (shape[self.axis], shape[self.axis + 1..].iter().product());
-        let rows = shape.elements() / terms;
-        let Team { lanes, iterations } = Team::of(terms, inner, rows, occupancy::ROWS, passes, passes - 1);
-        if !fits(iterations) {
-            return Ok(None);
-        }
+        let rows = Rows::along(shape, self.axis);
+        let Some(team) = rows.team(passes, passes - 1) else { return Ok(None) };
         let kernel = Kernel::new(main)
-            .with("TEAM", lanes as u32)
-            .with("ROWS", cx.index(rows)?)
-            .with("AXIS", cx.index(terms)?)
-            .with("INNER", cx.index(inner)?)
-            .with("LOG", self.log)
-            .iterations(iterations);
-        Ok(Some((kernel, rows.div_ceil(LANES / lanes))))
+            .with("ROWS", cx.index(rows.count())?)
+            .with("AXIS", cx.index(rows.terms)?)
+            .with("INNER", cx.index(rows.inner)?)
+            .with("LOG", self.log);
+        Ok(Some(team.share(kernel, rows.count())))
     }
 
     /// Records the kernel that makes each element from the sums of its row.
@@ -57,61 +51,17 @@ impl Softmax {
         operands: &[Operand],
         shape: &Shape,
     ) -> Result<()> {
+        let rows = Rows::along(shape, self.axis);
         let kernel = Kernel::new(main)
             .with("ELEMENTS", cx.index(shape.elements())?)
-            .with("AXIS", cx.index(shape[self.axis])?)
-            .with("INNER", cx.index(shape[self.axis + 1..].iter().product())?)
+            .with("AXIS", cx.index(rows.terms)?)
+            .with("INNER", cx.index(rows.inner)?)
             .with("LOG", self.log)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64);
         cx.dispatch(kernel, operands, shape.elements().div_ceil(LANES * ITEMS));
         Ok(())
     }
-}
-
-/// The shape (outer, terms, inner) for reductions over the terms, and the shape of their results.
-pub(super) fn along(shape: &Shape, axis: usize) -> [Shape; 2] {
-    let (outer, inner) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
-    [[outer, shape[axis], inner].into(), [outer, 1, inner].into()]
-}
-
-/// Records a reduction of `source` along an axis of its shape into scratch memory.
-pub(super) fn reduce_along(
-    cx: &mut LowerContext<'_>,
-    source: Operand,
-    [from, to]: &[Shape; 2],
-    combine: Combine,
-    term: Term,
-) -> Result<Operand> {
-    let result = cx.temporary(to.elements());
-    let reduction =
-        Reduction { combine, term, scale: 1.0, source: Some(source), result: Some(result.clone()) };
-    reduce_within(cx, from, to, &reduction)?;
-    Ok(result)
-}
-
-/// The invocations that share a row, and the loop iterations of each.
-pub(super) struct Team {
-    pub lanes: usize,
-    pub iterations: u64,
-}
-
-impl Team {
-    /// The team for rows of this many terms, (outer, terms, inner) in memory. It reads them `passes` times and
-    /// combines `trees` values of its invocations.
-    pub fn of(terms: usize, inner: usize, rows: usize, enough: usize, passes: u64, trees: u64) -> Team {
-        let of = |lanes| Team { lanes, iterations: passes * shared(terms, lanes) + trees * tree(lanes) };
-        // With an inner size neighbouring rows lie side by side. If there are enough rows, each gets one invocation,
-        // and neighbouring invocations read neighbouring elements.
-        let own = of(1);
-        if inner >= 16 && rows >= enough && fits(own.iterations) { own } else { of(team(terms)) }
-    }
-}
-
-/// The number of invocations of a workgroup of 64 that share a row of this many terms. A short row is not worth the
-/// barriers.
-pub(super) fn team(terms: usize) -> usize {
-    if terms <= 32 { 1 } else { LANES }
 }
 
 impl Operator for Softmax {
@@ -152,10 +102,9 @@ impl Operator for Softmax {
             cx.dispatch(kernel, &[x, y], groups);
             return Ok(());
         }
-        let rows = along(&shape, self.axis);
-        let maxima = reduce_along(cx, x.clone(), &rows, Combine::Max, Term::Plain)?;
-        let term = Term::Exponential(maxima.clone());
-        let sums = reduce_along(cx, x.clone(), &rows, Combine::Sum, term)?;
+        let rows = Rows::along(&shape, self.axis);
+        let maxima = rows.reduce(cx, x.clone(), Combine::Max, Term::Plain)?;
+        let sums = rows.reduce(cx, x.clone(), Combine::Sum, Term::Exponential(maxima.clone()))?;
         self.apply(cx, &kernels::softmax_apply, &[x, maxima, sums, y], &shape)
     }
 
@@ -200,8 +149,8 @@ impl Operator for SoftmaxGrad {
             return Ok(());
         }
         let term = if self.forward.log { Term::Plain } else { Term::Product(y.clone()) };
-        let rows = along(&shape, self.forward.axis);
-        let sums = reduce_along(cx, dy.clone(), &rows, Combine::Sum, term)?;
+        let rows = Rows::along(&shape, self.forward.axis);
+        let sums = rows.reduce(cx, dy.clone(), Combine::Sum, term)?;
         self.forward.apply(cx, &kernels::softmax_grad_apply, &[y, dy, sums, dx], &shape)
     }
 

@@ -1,15 +1,14 @@
 //! Cross-entropy over rows with too many classes for the loops of a team of invocations. The largest score and the
 //! sums are separate reductions, and further kernels compute the losses and the gradient from them.
 
-use super::{ClassScores, CrossEntropy, sizes};
+use super::{ClassScores, CrossEntropy, rows};
 use crate::error::Result;
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand};
 use crate::ops::loss::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
-use crate::ops::softmax::{along, reduce_along};
+use crate::ops::rows::Rows;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
-use crate::tensor::Shape;
 
 /// The results of the reductions: a line for each row, if asked for, and the sum of the classes' weights, unless all
 /// are one.
@@ -60,33 +59,32 @@ impl CrossEntropy {
         weight: Option<&Operand>,
         loss: bool,
     ) -> Result<Reduced> {
-        let [images, classes, inner] = sizes(cx.input_type(0));
+        let rows = rows(cx.input_type(0));
         let smoothed = self.label_smoothing > 0.0;
         let all_weights = match weight {
             Some(weight) if smoothed => {
-                let row = along(&[classes].into(), 0);
-                Some(reduce_along(cx, weight.clone(), &row, Combine::Sum, Term::Plain)?)
+                let row = Rows { outer: 1, inner: 1, ..rows };
+                Some(row.reduce(cx, weight.clone(), Combine::Sum, Term::Plain)?)
             }
             _ => None,
         };
         if self.scores == ClassScores::LogProbabilities && !(loss && smoothed) {
             return Ok(Reduced { lines: None, all_weights });
         }
-        let rows = along(&Shape::from([images, classes, inner]), 1);
         let scores = cx.input(0);
-        let maxima = reduce_along(cx, scores.clone(), &rows, Combine::Max, Term::Plain)?;
-        let mut sum = |term| reduce_along(cx, scores.clone(), &rows, Combine::Sum, term);
+        let maxima = rows.reduce(cx, scores.clone(), Combine::Max, Term::Plain)?;
+        let mut sum = |term| rows.reduce(cx, scores.clone(), Combine::Sum, term);
         let below = sum(Term::Below(maxima.clone()))?;
         let maximal = sum(Term::Equal(maxima.clone()))?;
         let gaps = match weight {
             _ if !(loss && smoothed) => maxima.clone(),
             None => sum(Term::Gap(maxima.clone()))?,
             Some(weight) => {
-                let weights = ClassWeights { weights: weight.clone(), count: classes, inner };
+                let weights = ClassWeights { weights: weight.clone(), count: rows.terms, inner: rows.inner };
                 sum(Term::WeightedGap(maxima.clone(), weights))?
             }
         };
-        let count = images * inner;
+        let count = rows.count();
         let lines = cx.temporary(4 * count);
         let kernel = Kernel::new(&kernels::cross_entropy_lines).with("ROWS", cx.index(count)?);
         cx.dispatch(kernel, &[maxima, below, maximal, gaps, lines.clone()], count.div_ceil(LANES));
