@@ -36,6 +36,9 @@
 //! ([`op::Reference`]), and [`Session::verify`] compares a real step with it. The guides in `docs/` go through
 //! the library task by task.
 
+#[macro_use]
+mod setters;
+
 mod autodiff;
 pub mod data;
 pub mod device;

@@ -4,77 +4,63 @@ use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
 
-macro_rules! activation {
-    ($(#[$doc:meta])* $name:ident, $method:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub struct $name;
-
-        impl Layer for $name {
-            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-                g.$method(x)
-            }
-        }
-    };
-}
-
-activation!(
+operator_layer!(
     /// max(x, 0), of any shape.
     Relu,
     relu
 );
-activation!(
+operator_layer!(
     /// x between 0 and 6, of any shape.
     Relu6,
     relu6
 );
-activation!(
+operator_layer!(
     /// The scaled exponential linear unit, of any shape: see [`Graph::selu`].
     Selu,
     selu
 );
-activation!(
+operator_layer!(
     /// x Phi(x), of any shape, where Phi is the cumulative distribution function of the standard normal
     /// distribution.
     Gelu,
     gelu
 );
-activation!(
+operator_layer!(
     /// PyTorch's `GELU(approximate='tanh')`, of any shape: see [`Graph::gelu_tanh`].
     GeluTanh,
     gelu_tanh
 );
-activation!(
+operator_layer!(
     /// x / (1 + exp(-x)), of any shape.
     Silu,
     silu
 );
-activation!(
+operator_layer!(
     /// x tanh(log(1 + exp(x))), of any shape.
     Mish,
     mish
 );
-activation!(
+operator_layer!(
     /// 1 / (1 + exp(-x)), of any shape.
     Sigmoid,
     sigmoid
 );
-activation!(
+operator_layer!(
     /// tanh(x), of any shape.
     Tanh,
     tanh
 );
-activation!(
+operator_layer!(
     /// (x + 3) / 6 between 0 and 1, of any shape.
     HardSigmoid,
     hard_sigmoid
 );
-activation!(
+operator_layer!(
     /// x times [`HardSigmoid`] of x, of any shape.
     HardSwish,
     hard_swish
 );
-activation!(
+operator_layer!(
     /// \[n, ...] to \[n, the product of the rest], at no cost.
     Flatten,
     flatten
@@ -95,14 +81,9 @@ macro_rules! activation_of {
                 $name { $($number: $default,)+ }
             }
 
-            $(
-                $(#[$about])*
-                #[must_use]
-                pub fn $number(mut self, $number: f32) -> Self {
-                    self.$number = $number;
-                    self
-                }
-            )+
+            setters! {
+                $($(#[$about])* $number: f32;)+
+            }
         }
 
         impl Default for $name {
@@ -166,18 +147,11 @@ impl PRelu {
         PRelu { num_parameters: 1, init: 0.25, id: LayerId::new() }
     }
 
-    /// Sets the number of slopes: 1, or as many as the input has channels.
-    #[must_use]
-    pub fn num_parameters(mut self, num_parameters: usize) -> Self {
-        self.num_parameters = num_parameters;
-        self
-    }
-
-    /// Sets the initial slope.
-    #[must_use]
-    pub fn init(mut self, init: f32) -> Self {
-        self.init = init;
-        self
+    setters! {
+        /// Sets the number of slopes: 1, or as many as the input has channels.
+        num_parameters: usize;
+        /// Sets the initial slope.
+        init: f32;
     }
 }
 
@@ -196,36 +170,17 @@ impl Layer for PRelu {
     }
 }
 
-macro_rules! along_an_axis {
-    ($(#[$doc:meta])* $name:ident, $method:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub struct $name {
-            axis: usize,
-        }
-
-        impl $name {
-            /// Softmax along this axis, PyTorch's `dim`: 1 for classes.
-            pub fn new(axis: usize) -> Self {
-                $name { axis }
-            }
-        }
-
-        impl Layer for $name {
-            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-                g.$method(x, self.axis)
-            }
-        }
-    };
-}
-
-along_an_axis!(
+operator_layer!(
     /// exp(x) divided by its sum along an axis, of any shape.
     Softmax,
-    softmax
+    softmax,
+    /// Softmax along this axis, PyTorch's `dim`: 1 for classes.
+    axis: usize
 );
-along_an_axis!(
+operator_layer!(
     /// The logarithm of [`Softmax`], of any shape.
     LogSoftmax,
-    log_softmax
+    log_softmax,
+    /// Softmax along this axis, PyTorch's `dim`: 1 for classes.
+    axis: usize
 );

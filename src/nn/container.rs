@@ -6,6 +6,36 @@ use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
 use std::fmt;
 
+/// A layer that is a container, in its field `0`.
+macro_rules! container_layer {
+    ($name:ident) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(
+                &self,
+                g: &mut crate::Graph,
+                x: crate::Value,
+                mode: crate::Mode,
+            ) -> crate::Result<crate::Value> {
+                self.0.forward(g, x, mode)
+            }
+
+            fn container(&self) -> Option<&Container> {
+                Some(&self.0)
+            }
+
+            fn container_mut(&mut self) -> Option<&mut Container> {
+                Some(&mut self.0)
+            }
+        }
+    };
+}
+
 /// A layer and the name of its scope. Without a name it runs in its container's scope.
 struct Child {
     name: Option<String>,

@@ -1,6 +1,7 @@
 //! Convolution layers, plain and transposed, in one and two dimensions.
 
-use super::{Initializers, Layer};
+use super::Layer;
+use super::initializers::Initializers;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
 use crate::ops::conv2d::{self, Padding};
@@ -31,13 +32,6 @@ macro_rules! convolution {
                 $name { inputs, outputs, kernel, bias: true, initializers, id, attributes, $($field: $default)? }
             }
 
-            /// Sets the stride: the distance between windows. 1 by default.
-            #[must_use]
-            pub fn stride(mut self, stride: $size) -> Self {
-                self.attributes = self.attributes.stride(stride);
-                self
-            }
-
             /// Sets the padding of the input, by number or by name; none by default. A transposed convolution
             /// removes as much from its output instead.
             #[must_use]
@@ -46,41 +40,18 @@ macro_rules! convolution {
                 self
             }
 
-            /// Sets the dilation: the distance between the taps of a window. 1 by default.
-            #[must_use]
-            pub fn dilation(mut self, dilation: $size) -> Self {
-                self.attributes = self.attributes.dilation(dilation);
-                self
+            setters! {
+                in attributes;
+                /// Sets the stride: the distance between windows. 1 by default.
+                stride: $size;
+                /// Sets the dilation: the distance between the taps of a window. 1 by default.
+                dilation: $size;
+                /// Sets the number of groups: each group of output channels sees one group of input channels. 1
+                /// by default.
+                groups: usize;
             }
 
-            /// Sets the number of groups: each group of output channels sees one group of input channels. 1
-            /// by default.
-            #[must_use]
-            pub fn groups(mut self, groups: usize) -> Self {
-                self.attributes = self.attributes.groups(groups);
-                self
-            }
-
-            /// Sets whether a bias is added. It is by default.
-            #[must_use]
-            pub fn bias(mut self, bias: bool) -> Self {
-                self.bias = bias;
-                self
-            }
-
-            /// Sets the initial weight.
-            #[must_use]
-            pub fn init(mut self, init: Init) -> Self {
-                self.initializers.weight = Some(init);
-                self
-            }
-
-            /// Sets the initial bias.
-            #[must_use]
-            pub fn bias_init(mut self, init: Init) -> Self {
-                self.initializers.bias = Some(init);
-                self
-            }
+            initializer_setters!();
         }
     };
 }
@@ -89,11 +60,9 @@ macro_rules! convolution {
 macro_rules! plain {
     ($name:ident, $method:ident) => {
         impl $name {
-            /// Sets the contents of the padding: zeros by default.
-            #[must_use]
-            pub fn padding_mode(mut self, mode: PadMode) -> Self {
-                self.padding_mode = mode;
-                self
+            setters! {
+                /// Sets the contents of the padding: zeros by default.
+                padding_mode: PadMode;
             }
         }
 
@@ -122,11 +91,10 @@ macro_rules! plain {
 macro_rules! transposed {
     ($name:ident, $method:ident, $size:ty) => {
         impl $name {
-            /// Sets how many elements the output has past the last window; none by default.
-            #[must_use]
-            pub fn output_padding(mut self, output_padding: $size) -> Self {
-                self.attributes = self.attributes.output_padding(output_padding);
-                self
+            setters! {
+                in attributes;
+                /// Sets how many elements the output has past the last window; none by default.
+                output_padding: $size;
             }
         }
 

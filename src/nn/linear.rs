@@ -1,6 +1,7 @@
 //! The fully connected layer.
 
-use super::{Initializers, Layer};
+use super::Layer;
+use super::initializers::Initializers;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
 
@@ -23,26 +24,7 @@ impl Linear {
         Linear { inputs, outputs, bias: true, initializers: Initializers::default(), id: LayerId::new() }
     }
 
-    /// Sets whether a bias is added. It is by default.
-    #[must_use]
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.bias = bias;
-        self
-    }
-
-    /// Sets the initial weight.
-    #[must_use]
-    pub fn init(mut self, init: Init) -> Self {
-        self.initializers.weight = Some(init);
-        self
-    }
-
-    /// Sets the initial bias.
-    #[must_use]
-    pub fn bias_init(mut self, init: Init) -> Self {
-        self.initializers.bias = Some(init);
-        self
-    }
+    initializer_setters!();
 }
 
 impl Layer for Linear {

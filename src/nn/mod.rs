@@ -10,8 +10,14 @@
 //! application, in order, and dropout draws anew. Two different layers of the same name are refused, even if they are
 //! equal. To put one layer in several containers, wrap it in an [`Arc`].
 
-mod activations;
+#[macro_use]
 mod container;
+#[macro_use]
+mod initializers;
+#[macro_use]
+mod operator;
+
+mod activations;
 mod convolution;
 mod dropout;
 mod embedding;
@@ -41,7 +47,7 @@ pub use pooling::{
 pub use sequential::Sequential;
 
 use crate::error::Result;
-use crate::graph::{Graph, Init, Mode, Value};
+use crate::graph::{Graph, Mode, Value};
 use container::Container;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -100,30 +106,4 @@ impl<L: Layer + ?Sized> Layer for Arc<L> {
     fn container_mut(&mut self) -> Option<&mut Container> {
         Arc::get_mut(self)?.container_mut()
     }
-}
-
-/// Initial weight and bias of a layer, where the user set them.
-#[derive(Clone, PartialEq, Default, Debug)]
-struct Initializers {
-    weight: Option<Init>,
-    bias: Option<Init>,
-}
-
-impl Initializers {
-    /// Initial weight and bias, [`default_init`] where the user set nothing.
-    fn or_default(&self, fan_in: usize) -> (Init, Init) {
-        let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));
-        (or_default(&self.weight), or_default(&self.bias))
-    }
-}
-
-/// PyTorch's default for weights and biases of convolutions and linear layers: uniform within
-/// 1 / sqrt(fan_in), where fan_in is the number of inputs that one output sums over.
-///
-/// PyTorch writes the weight's as `kaiming_uniform_(a = sqrt(5))`: the bound is gain * sqrt(3 / fan_in) with
-/// gain = sqrt(2 / (1 + a^2)) = sqrt(2 / 6) = sqrt(1 / 3), and sqrt(1 / 3) * sqrt(3 / fan_in) = 1 /
-/// sqrt(fan_in). For the bias it writes that bound directly.
-fn default_init(fan_in: usize) -> Init {
-    // With fan_in 0 the weight has no elements, and the graph refuses it.
-    Init::Uniform((1.0 / (fan_in.max(1) as f64).sqrt()) as f32)
 }

@@ -39,11 +39,10 @@ impl BatchNorm {
         }
     }
 
-    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
-    #[must_use]
-    pub fn eps(mut self, eps: f32) -> Self {
-        self.attributes.eps = eps;
-        self
+    setters! {
+        in attributes;
+        /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
+        eps: f32;
     }
 
     /// Sets the weight of a batch's statistics in the running ones, 0.1 by default.
@@ -60,19 +59,12 @@ impl BatchNorm {
         self
     }
 
-    /// Sets whether there are a weight and a bias. On by default.
-    #[must_use]
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = affine;
-        self
-    }
-
-    /// Sets whether there are running statistics. Without them, evaluation uses the batch's own. On by
-    /// default.
-    #[must_use]
-    pub fn track_running_stats(mut self, track: bool) -> Self {
-        self.track_running_stats = track;
-        self
+    setters! {
+        /// Sets whether there are a weight and a bias. On by default.
+        affine: bool;
+        /// Sets whether there are running statistics. Without them, evaluation uses the batch's own. On by
+        /// default.
+        track_running_stats: bool;
     }
 
     /// Uses the running statistics in training too and does not update them, for example to fine-tune a
@@ -159,25 +151,13 @@ impl LayerNorm {
         }
     }
 
-    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
-    #[must_use]
-    pub fn eps(mut self, eps: f32) -> Self {
-        self.eps = eps;
-        self
-    }
-
-    /// Sets whether there are a weight and a bias, PyTorch's `elementwise_affine`. On by default.
-    #[must_use]
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = affine;
-        self
-    }
-
-    /// Sets whether there is a bias in addition to the weight. On by default.
-    #[must_use]
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.bias = bias;
-        self
+    setters! {
+        /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
+        eps: f32;
+        /// Sets whether there are a weight and a bias, PyTorch's `elementwise_affine`. On by default.
+        affine: bool;
+        /// Sets whether there is a bias in addition to the weight. On by default.
+        bias: bool;
     }
 }
 
@@ -208,18 +188,11 @@ impl GroupNorm {
         GroupNorm { groups, channels, eps: 1e-5, affine: true, id: LayerId::new() }
     }
 
-    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
-    #[must_use]
-    pub fn eps(mut self, eps: f32) -> Self {
-        self.eps = eps;
-        self
-    }
-
-    /// Sets whether there are a weight and a bias. On by default.
-    #[must_use]
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = affine;
-        self
+    setters! {
+        /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
+        eps: f32;
+        /// Sets whether there are a weight and a bias. On by default.
+        affine: bool;
     }
 }
 
@@ -249,18 +222,11 @@ impl InstanceNorm {
         InstanceNorm { channels, eps: 1e-5, affine: false, id: LayerId::new() }
     }
 
-    /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
-    #[must_use]
-    pub fn eps(mut self, eps: f32) -> Self {
-        self.eps = eps;
-        self
-    }
-
-    /// Sets whether there are a weight and a bias. Off by default.
-    #[must_use]
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = affine;
-        self
+    setters! {
+        /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
+        eps: f32;
+        /// Sets whether there are a weight and a bias. Off by default.
+        affine: bool;
     }
 }
 

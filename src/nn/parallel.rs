@@ -3,9 +3,6 @@
 use super::Layer;
 use super::Sequential;
 use super::container::{Container, Join};
-use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
-use std::fmt;
 
 /// Gives every branch the same input and joins their outputs. For residual blocks, skip connections, and
 /// blocks of several kernel sizes.
@@ -74,22 +71,4 @@ impl Parallel {
     }
 }
 
-impl fmt::Debug for Parallel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Layer for Parallel {
-    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        self.0.forward(g, x, mode)
-    }
-
-    fn container(&self) -> Option<&Container> {
-        Some(&self.0)
-    }
-
-    fn container_mut(&mut self) -> Option<&mut Container> {
-        Some(&mut self.0)
-    }
-}
+container_layer!(Parallel);

@@ -140,76 +140,43 @@ impl Layer for LpPool2d {
     }
 }
 
-macro_rules! adaptive {
-    ($(#[$doc:meta])* $name:ident, $method:ident, $size:ty) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub struct $name {
-            output_size: $size,
-        }
-
-        impl $name {
-            /// An output of this size.
-            pub fn new(output_size: $size) -> Self {
-                $name { output_size }
-            }
-        }
-
-        impl Layer for $name {
-            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-                g.$method(x, self.output_size)
-            }
-        }
-    };
-}
-
-adaptive!(
+operator_layer!(
     /// The mean of each window, with windows that fit an output size as [`Graph::adaptive_avg_pool2d`]
     /// defines them: \[n, c, h, w] to \[n, c, oh, ow].
     AdaptiveAvgPool2d,
     adaptive_avg_pool2d,
-    [usize; 2]
+    /// An output of this size.
+    output_size: [usize; 2]
 );
-adaptive!(
+operator_layer!(
     /// The largest value of each window, with windows that fit an output size as
     /// [`Graph::adaptive_max_pool2d`] defines them: \[n, c, h, w] to \[n, c, oh, ow].
     AdaptiveMaxPool2d,
     adaptive_max_pool2d,
-    [usize; 2]
+    /// An output of this size.
+    output_size: [usize; 2]
 );
-adaptive!(
+operator_layer!(
     /// The mean of each window, with windows that fit an output size: \[n, c, l] to \[n, c, ol].
     AdaptiveAvgPool1d,
     adaptive_avg_pool1d,
-    usize
+    /// An output of this size.
+    output_size: usize
 );
-adaptive!(
+operator_layer!(
     /// The largest value of each window, with windows that fit an output size: \[n, c, l] to \[n, c, ol].
     AdaptiveMaxPool1d,
     adaptive_max_pool1d,
-    usize
+    /// An output of this size.
+    output_size: usize
 );
 
-macro_rules! global {
-    ($(#[$doc:meta])* $name:ident, $method:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub struct $name;
-
-        impl Layer for $name {
-            fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-                g.$method(x)
-            }
-        }
-    };
-}
-
-global!(
+operator_layer!(
     /// The mean of each plane: \[n, c, h, w] to \[n, c, 1, 1].
     GlobalAvgPool2d,
     global_avg_pool2d
 );
-global!(
+operator_layer!(
     /// The largest value of each plane: \[n, c, h, w] to \[n, c, 1, 1].
     GlobalMaxPool2d,
     global_max_pool2d

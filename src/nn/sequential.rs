@@ -2,9 +2,6 @@
 
 use super::Layer;
 use super::container::{Container, Join};
-use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
-use std::fmt;
 
 /// Runs its layers in order, each in a scope of its name.
 ///
@@ -66,22 +63,4 @@ impl Sequential {
     }
 }
 
-impl fmt::Debug for Sequential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Layer for Sequential {
-    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        self.0.forward(g, x, mode)
-    }
-
-    fn container(&self) -> Option<&Container> {
-        Some(&self.0)
-    }
-
-    fn container_mut(&mut self) -> Option<&mut Container> {
-        Some(&mut self.0)
-    }
-}
+container_layer!(Sequential);

@@ -4,17 +4,6 @@ use super::Optimizer;
 use crate::graph::Value;
 use crate::ops::optimizer::{AdadeltaRule, AdagradRule, AdamRule, LionRule, NadamRule, RmspropRule, SgdRule};
 
-/// Setter methods for fields of the rule.
-macro_rules! setters {
-    ($($(#[$doc:meta])* $setting:ident: $type:ty;)*) => {$(
-        $(#[$doc])*
-        pub fn $setting(mut self, $setting: $type) -> Self {
-            self.rule.$setting = $setting;
-            self
-        }
-    )*};
-}
-
 /// Stochastic gradient descent, as `torch.optim.SGD`: `p -= rate g`. With momentum, `b = momentum b + (1 -
 /// dampening) g` and `p -= rate b`; with Nesterov's, `p -= rate (g + momentum b)`. Weight decay adds
 /// `weight_decay p` to the gradient.
@@ -30,6 +19,7 @@ impl Sgd {
     }
 
     setters! {
+        in rule;
         /// Sets the momentum; 0 by default, which is none.
         momentum: f64;
         /// Sets the dampening of the momentum, 0 by default.
@@ -67,6 +57,7 @@ impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
     }
 
     setters! {
+        in rule;
         /// Sets epsilon, which is added to the divisor. 1e-8 by default.
         eps: f64;
         /// Sets the weight decay, 0 for Adam and 0.01 for AdamW by default.
@@ -97,6 +88,7 @@ impl Nadam {
     }
 
     setters! {
+        in rule;
         /// Sets epsilon, which is added to the divisor. 1e-8 by default.
         eps: f64;
         /// Sets the weight decay, 0 by default.
@@ -123,6 +115,7 @@ impl Rmsprop {
     }
 
     setters! {
+        in rule;
         /// Sets the decay of the squares' mean, 0.99 by default.
         alpha: f64;
         /// Sets epsilon, which is added to the divisor. 1e-8 by default.
@@ -148,6 +141,7 @@ impl Adagrad {
     }
 
     setters! {
+        in rule;
         /// Sets the decay of the learning rate, 0 by default. The rate of update t, counted from 0, is
         /// divided by `1 + t lr_decay`.
         lr_decay: f64;
@@ -173,6 +167,7 @@ impl Adadelta {
     }
 
     setters! {
+        in rule;
         /// Sets the decay of both means, 0.9 by default.
         rho: f64;
         /// Sets epsilon, which is added to both means before taking roots. 1e-6 by default.
@@ -201,6 +196,7 @@ impl Lion {
     }
 
     setters! {
+        in rule;
         /// Sets the weight decay, 0 by default.
         weight_decay: f64;
     }
