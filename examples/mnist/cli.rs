@@ -76,7 +76,7 @@ pub struct Options {
     pub optimizer: Optimizer,
     pub learning_rate: f32,
     pub schedule: Schedule,
-    pub dropout: f32,
+    pub dropout: f64,
     pub seed: u64,
     pub data: PathBuf,
     pub load: Option<PathBuf>,

@@ -9,14 +9,14 @@ macro_rules! dropout {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Debug)]
         pub struct $name {
-            probability: f32,
+            p: f64,
             seed: u64,
         }
 
         impl $name {
-            /// Sets each to zero with this probability, PyTorch's `p`, from 0 to 1.
-            pub fn new(probability: f32) -> Self {
-                $name { probability, seed: 0 }
+            /// Sets each to zero with probability `p`, from 0 to 1; PyTorch's default is 0.5.
+            pub fn new(p: f64) -> Self {
+                $name { p, seed: 0 }
             }
 
             /// For a network's input or the output of convolutions: keeps each with probability 0.8, which
@@ -40,14 +40,7 @@ macro_rules! dropout {
 
         impl Layer for $name {
             fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-                if !(0.0..=1.0).contains(&self.probability) {
-                    let message = format!(
-                        "dropout probability has to be between 0 and 1, but got {}",
-                        self.probability
-                    );
-                    return Err(g.refusal(stringify!($method), message));
-                }
-                g.$method(x, 1.0 - self.probability, self.seed, mode)
+                g.$method(x, self.p, self.seed, mode)
             }
         }
     };

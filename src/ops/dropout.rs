@@ -11,14 +11,14 @@ use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 use std::any::Any;
 
-/// Each unit is kept with probability `keep`, then divided by it, or else becomes 0 (Srivastava et al.,
+/// Each unit becomes 0 with probability `p`, or else is divided by 1 - p (Srivastava et al.,
 /// "Dropout", 2014, in the form that leaves evaluation alone). Its gradient is the same operator on the
 /// gradient. Inputs: x, the step counter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Dropout {
-    /// Probability that a unit is kept, at least 0 and below 1.
-    pub keep: f32,
-    /// The unit that is kept or dropped as one.
+    /// Probability that a unit is dropped, above 0 and at most 1. What is kept is 1 - p, rounded to f32 once.
+    pub p: f64,
+    /// What is a unit.
     pub of: Unit,
     /// Seed of the run.
     pub seed: u64,
@@ -43,20 +43,25 @@ impl Dropout {
             Unit::Element => 1,
             Unit::Channel => shape[2..].iter().product(),
         };
-        // A word is below keep * 2^32 exactly if it is below that number rounded up.
-        let below = (f64::from(self.keep) * 2f64.powi(32)).ceil() as u32;
+        // Words are below keep * 2^32 exactly where they are below it rounded up.
+        let below = (f64::from(self.keep()) * 2f64.powi(32)).ceil() as u32;
         IndexMap::Units(Units { plane, below, seed: self.seed, node: self.node })
     }
 
-    /// The factor of kept elements.
+    /// Probability that a unit is kept.
+    pub(crate) fn keep(&self) -> f32 {
+        keep(self.p)
+    }
+
+    /// What is kept is multiplied by this.
     fn scale(&self) -> f32 {
-        if self.keep == 0.0 { 0.0 } else { 1.0 / self.keep }
+        if self.keep() == 0.0 { 0.0 } else { 1.0 / self.keep() }
     }
 
     fn check(&self, shape: &Shape) -> Result<(), String> {
         // Written so that a NaN fails too.
-        if !((0.0..1.0).contains(&self.keep) && self.scale().is_finite()) {
-            return Err(format!("keep probability must be at least 0 and below 1, found {}", self.keep));
+        if !((0.0..=1.0).contains(&self.p) && self.keep() < 1.0) {
+            return Err(format!("dropout probability has to be above 0 and at most 1, but got {}", self.p));
         }
         if self.of == Unit::Channel && shape.len() < 2 {
             return Err(format!(
@@ -65,6 +70,11 @@ impl Dropout {
         }
         Ok(())
     }
+}
+
+/// The probability of keeping a unit that is dropped with this one.
+fn keep(p: f64) -> f32 {
+    (1.0 - p) as f32
 }
 
 fn check_step(step: &TensorType) -> Result<(), String> {
@@ -153,15 +163,27 @@ impl Operator for DropoutMask {
 }
 
 impl Graph {
-    /// Dropout: in training each element of `x` is kept with probability `keep_probability` and
-    /// divided by it, or else becomes 0; in evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in
-    /// training. Every step, and every dropout of a graph, draws anew; the same seed draws the same again. With a keep
-    /// probability of 0 the output and the gradient are zeros, as with PyTorch's `p=1`.
+    /// Dropout: in training each element of `x` becomes 0 with probability `p`, or else is divided by 1 - p; in
+    /// evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in training. Every step, and every dropout of a
+    /// graph, draws anew; the same seed draws the same again. With a `p` of 1 the output and the gradient are zeros.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode};
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [32, 128])?;
+    /// let y = g.dropout(x, 0.2, 42, Mode::Train)?; // drops a fifth
+    /// assert_eq!(g.dropout(x, 0.2, 42, Mode::Eval)?, x);
+    /// assert_eq!(g.shape(y)?, g.shape(x)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// A keep probability that is not between 0 and 1; an `x` that is not f32.
-    pub fn dropout(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
-        self.dropout_of(Unit::Element, x, keep_probability, seed, mode)
+    /// A `p` that is not between 0 and 1; an `x` that is not f32.
+    pub fn dropout(&mut self, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
+        self.dropout_of(Unit::Element, x, p, seed, mode)
     }
 
     /// [`Graph::dropout`] of whole channels: of `x` (N, C, ...) each channel of each sample is kept or
@@ -169,29 +191,29 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::dropout`]; an `x` of fewer than two dimensions.
-    pub fn dropout2d(&mut self, x: Value, keep_probability: f32, seed: u64, mode: Mode) -> Result<Value> {
-        self.dropout_of(Unit::Channel, x, keep_probability, seed, mode)
+    pub fn dropout2d(&mut self, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
+        self.dropout_of(Unit::Channel, x, p, seed, mode)
     }
 
-    fn dropout_of(&mut self, of: Unit, x: Value, keep: f32, seed: u64, mode: Mode) -> Result<Value> {
-        if !(0.0..=1.0).contains(&keep) {
+    fn dropout_of(&mut self, of: Unit, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
+        if !(0.0..=1.0).contains(&p) {
             let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
-            let message = format!("keep_probability must be between 0 and 1, found {keep}");
+            let message = format!("dropout probability has to be between 0 and 1, but got {p}");
             return Err(self.refusal(operator, message));
         }
-        if mode == Mode::Eval || keep == 1.0 {
+        if mode == Mode::Eval || keep(p) == 1.0 {
             return Ok(x);
         }
         let earlier = self.count_of("dropout");
         let step = self.step_counter();
         // A graph of 2^32 nodes fits no memory.
-        self.apply1(Dropout { keep, of, seed, node: earlier as u32 }, &[x, step])
+        self.apply1(Dropout { p, of, seed, node: earlier as u32 }, &[x, step])
     }
 
     /// The mask of the dropout that made `y`: 1 where it keeps an element, 0 elsewhere.
     ///
     /// # Errors
-    /// A value that no dropout made; in evaluation, and with a keep probability of 1, none does.
+    /// A value that no dropout made; in evaluation, and with a `p` of 0, none does.
     pub fn dropout_mask(&mut self, y: Value) -> Result<Value> {
         self.check_owned([y])?;
         let info = self.info(y);

@@ -33,7 +33,7 @@ fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
         let unit = i / neighbours;
         let words = philox4x32([(unit / 4) as u32, dropout.node, step.data[0] as u32, 0], key);
         let uniform = f64::from(words[unit % 4]) / 2f64.powi(32);
-        *kept = if uniform < f64::from(dropout.keep) { 1.0 } else { 0.0 };
+        *kept = if uniform < f64::from(dropout.keep()) { 1.0 } else { 0.0 };
     }
     mask
 }
@@ -42,7 +42,7 @@ fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
 impl Reference for Dropout {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let mask = dropout_mask(self, &inputs[0].shape, inputs[1]);
-        vec![inputs[0].zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(self.keep) } else { 0.0 * x })]
+        vec![inputs[0].zip(&mask, |x, kept| if kept == 1.0 { x / f64::from(self.keep()) } else { 0.0 * x })]
     }
 }
 

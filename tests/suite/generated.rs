@@ -486,7 +486,7 @@ fn random_units_and_moments_of_generated_shapes() {
         let shape = [generator.edge(9), generator.edge(40), generator.edge(30)];
         let name = format!("{shape:?}");
         let of = if number % 2 == 0 { Unit::Element } else { Unit::Channel };
-        let dropout = Dropout { keep: 0.7, of, seed: 5, node: number };
+        let dropout = Dropout { p: 0.3, of, seed: 5, node: number };
         cases.extend(cases::dropout::pair(&name, dropout, &shape, number));
         cases.push(cases::sample_moments::case(&name, &shape, (number + 1) as f32));
     }

@@ -138,7 +138,7 @@ fn errors_name_the_layer() {
     assert!(error.contains("conv2d \"layer\": input has 3 channels, weight expects 4"), "{error}");
     let error = message(built(nn::Linear::new(5, 2), &[1, 4]));
     assert!(error.contains("\"layer\""), "{error}");
-    for probability in [-0.1, 1.1, f32::NAN] {
+    for probability in [-0.1, 1.1, f64::NAN] {
         let error = message(built(nn::Dropout::new(probability), &[1, 4]));
         assert!(
             error.starts_with("dropout \"layer\": dropout probability has to be between 0 and 1"),

@@ -73,7 +73,7 @@ fn nothing_has_no_size() {
 
 #[test]
 fn attributes_out_of_range_are_refused_under_the_layers_name() {
-    for probability in [-0.1, 1.1, f32::NAN] {
+    for probability in [-0.1, 1.1, f64::NAN] {
         let words = "probability has to be between 0 and 1";
         let error = refused(nn::Dropout::new(probability), &[1, 4]);
         assert_says(&error, &["dropout \"layer\"", words]);

@@ -15,10 +15,10 @@ fn session(graph: &Graph, outputs: &[Value]) -> Result<Session> {
 }
 
 /// The mask of one dropout over `size` elements in step `step`.
-fn mask(size: usize, keep: f32, seed: u64, step: u32) -> Result<Vec<f64>> {
+fn mask(size: usize, p: f64, seed: u64, step: u32) -> Result<Vec<f64>> {
     let mut graph = Graph::new();
     let x = graph.input("x", [size])?;
-    let y = graph.dropout(x, keep, seed, Mode::Train)?;
+    let y = graph.dropout(x, p, seed, Mode::Train)?;
     let mask = graph.dropout_mask(y)?;
     let mut session = session(&graph, &[mask])?;
     session.set_step_number(step);
@@ -35,9 +35,9 @@ fn agreement(a: &[f64], b: &[f64]) -> f64 {
 fn masks_keep_each_unit_with_the_probability_and_by_itself() -> Result<()> {
     const SIZE: usize = 100_003;
     for keep in [0.1, 0.5, 0.8] {
-        let mask = mask(SIZE, keep, 7, 0)?;
+        let mask = mask(SIZE, 1.0 - keep, 7, 0)?;
         assert!(mask.iter().all(|&kept| kept == 0.0 || kept == 1.0));
-        let (keep, size) = (f64::from(keep), SIZE as f64);
+        let size = SIZE as f64;
         let mean = mask.iter().sum::<f64>() / size;
         // Four standard deviations of a mean of independent draws.
         let bound = 4.0 * (keep * (1.0 - keep) / size).sqrt();
@@ -87,7 +87,7 @@ fn the_backward_pass_uses_the_masks_of_the_forward_pass() -> Result<()> {
         let mut graph = Graph::new();
         let x = graph.input("x", [size])?;
         let dy = graph.input("dy", [size])?;
-        let hidden = graph.dropout(x, 0.8, 11, Mode::Train)?;
+        let hidden = graph.dropout(x, 0.2, 11, Mode::Train)?;
         let y = graph.dropout(hidden, 0.5, 11, Mode::Train)?;
         let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
         // A dropout added after the gradients has bits of its own too.
@@ -114,7 +114,7 @@ fn the_backward_pass_uses_the_masks_of_the_forward_pass() -> Result<()> {
 #[test]
 fn a_backward_rule_agrees_with_finite_differences() {
     let step = HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![9]) };
-    let dropout = Dropout { keep: 0.7, of: Unit::Element, seed: 5, node: 2 };
+    let dropout = Dropout { p: 0.3, of: Unit::Element, seed: 5, node: 2 };
     harness::finite::check_gradients(&Case::new("a prime", dropout, vec![numbers([3, 7], 1), step]), &[0]);
 }
 
@@ -123,13 +123,13 @@ fn without_anything_to_drop_the_value_itself_comes_back() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", [4])?;
     assert_eq!(graph.dropout(x, 0.5, 0, Mode::Eval)?, x);
-    assert_eq!(graph.dropout(x, 1.0, 0, Mode::Train)?, x);
+    assert_eq!(graph.dropout(x, 0.0, 0, Mode::Train)?, x);
     let error = graph.dropout_mask(x).expect_err("x is an input");
     assert_eq!(error.to_string(), "graph: \"x\" is not the output of a dropout");
-    for keep in [-1e-6, -0.5, 1.5, f32::NAN, f32::INFINITY] {
+    for p in [-1e-6, -0.5, 1.5, f64::NAN, f64::INFINITY] {
         for mode in [Mode::Train, Mode::Eval] {
-            let error = graph.dropout(x, keep, 0, mode).expect_err("no probability");
-            assert!(error.to_string().contains("must be between 0 and 1"), "{error}");
+            let error = graph.dropout(x, p, 0, mode).expect_err("no probability");
+            assert!(error.to_string().contains("has to be between 0 and 1, but got"), "{error}");
         }
     }
     assert_eq!(graph.nodes().count(), 0);
@@ -142,7 +142,7 @@ fn channels_are_dropped_whole_and_by_themselves() -> Result<()> {
     let mut graph = Graph::new();
     let x = graph.input("x", SHAPE)?;
     let dy = graph.input("dy", SHAPE)?;
-    let y = graph.dropout2d(x, 0.8, 3, Mode::Train)?;
+    let y = graph.dropout2d(x, 0.2, 3, Mode::Train)?;
     let mask = graph.dropout_mask(y)?;
     let dx = graph.gradients_from(&[(y, dy)], &[x])?[0].expect("y depends on x");
     let mut session = session(&graph, &[y, mask, dx])?;
@@ -174,7 +174,7 @@ fn what_has_no_channels_is_refused() {
     let x = graph.input("x", [4]).expect("the input is valid");
     let error = graph.dropout2d(x, 0.5, 0, Mode::Train).expect_err("there are no channels").to_string();
     assert!(error.contains("Feature dropout requires at least 2 dimensions in the input"), "{error}");
-    for layer in [Box::new(nn::Dropout::new(1.01)) as Box<dyn Layer>, Box::new(nn::Dropout2d::new(f32::NAN))]
+    for layer in [Box::new(nn::Dropout::new(1.01)) as Box<dyn Layer>, Box::new(nn::Dropout2d::new(f64::NAN))]
     {
         let error = layer.forward(&mut graph, x, Mode::Eval).expect_err("no probability").to_string();
         assert!(error.contains("probability has to be between 0 and 1, but got"), "{error}");
@@ -204,7 +204,7 @@ fn dropout_fuses_with_chains_around_it() -> Result<()> {
         let relu = graph.relu(linear)?;
         let dropped = graph.dropout(relu, 0.5, 1, Mode::Train)?;
         let tanh = graph.tanh(dropped)?;
-        let y = graph.dropout(tanh, 0.8, 2, Mode::Train)?;
+        let y = graph.dropout(tanh, 0.2, 2, Mode::Train)?;
         let forward = Plan::new(&graph, &[y], device().caps())?;
         assert!(forward.to_string().contains("linear + relu + dropout + tanh + dropout"), "{forward}");
         verify(&graph, forward, &[x, w])?;
@@ -233,7 +233,7 @@ fn a_dropout_that_keeps_nothing_gives_zeros() -> Result<()> {
         let x = graph.input("x", [2, 4])?;
         let y = match through_a_layer {
             true => nn::Dropout::new(1.0).forward(&mut graph, x, Mode::Train)?,
-            false => graph.dropout2d(x, 0.0, 3, Mode::Train)?,
+            false => graph.dropout2d(x, 1.0, 3, Mode::Train)?,
         };
         let mask = graph.dropout_mask(y)?;
         let loss = graph.sum(y, &[], false)?;

@@ -25,7 +25,7 @@ fn classifier(seed: u64) -> Result<Classifier> {
         .add("fc1", nn::Linear::new(INPUTS, HIDDEN))
         .add("norm", nn::BatchNorm::new(HIDDEN))
         .add("tanh", nn::Tanh)
-        .add("dropout", nn::Dropout::new(1.0 - KEEP as f32).seed(seed))
+        .add("dropout", nn::Dropout::new(1.0 - KEEP).seed(seed))
         .add("fc2", nn::Linear::new(HIDDEN, CLASSES));
     let logits = net.forward(&mut graph, x, Mode::MonteCarlo)?;
     let probabilities = graph.softmax(logits, 1)?;

@@ -204,7 +204,7 @@ impl Network<'_> {
             6 => net.push(nn::Parallel::sum().identity().add("branch", nn::BatchNorm::new(channels))),
             7 => net.push(nn::Parallel::concatenate(random.amount(2)).identity().add("branch", convolution)),
             8 => net.push(nn::Linear::new(channels, outputs)).push(nn::Gelu),
-            9 => net.push(nn::Dropout::new(number)).push(nn::Dropout2d::new(0.5)),
+            9 => net.push(nn::Dropout::new(f64::from(number))).push(nn::Dropout2d::new(0.5)),
             10 => net.push(nn::GroupNorm::new(groups, channels)).push(nn::Silu),
             11 => net.push(nn::LayerNorm::new(Shape::from(&shape[shape.len().min(1)..]))),
             12 => net.push(nn::Embedding::new(channels, outputs).padding_idx(padding)),

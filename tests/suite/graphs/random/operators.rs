@@ -177,7 +177,12 @@ fn norm(random: &mut Random) -> BatchNorm {
 
 fn dropout(random: &mut Random) -> Dropout {
     let of = if flag(random) { Unit::Element } else { Unit::Channel };
-    Dropout { keep: random.number(), of, seed: random.hostile() as u64, node: random.hostile() as u32 }
+    Dropout {
+        p: f64::from(random.number()),
+        of,
+        seed: random.hostile() as u64,
+        node: random.hostile() as u32,
+    }
 }
 
 fn upsample(random: &mut Random) -> Upsample {

@@ -127,10 +127,11 @@ impl Network<'_> {
             36..=39 => one(self.loss()),
             40 | 41 => {
                 let x = self.float();
-                let (keep, seed, mode) = (self.random.number(), self.random.hostile() as u64, self.mode());
+                let (p, seed) = (f64::from(self.random.number()), self.random.hostile() as u64);
+                let mode = self.mode();
                 let y = match self.flag() {
-                    true => self.graph.dropout(x, keep, seed, mode)?,
-                    false => self.graph.dropout2d(x, keep, seed, mode)?,
+                    true => self.graph.dropout(x, p, seed, mode)?,
+                    false => self.graph.dropout2d(x, p, seed, mode)?,
                 };
                 if self.random.once_in(5) {
                     self.graph.dropout_mask(y).map(|mask| vec![y, mask])
