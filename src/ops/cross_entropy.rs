@@ -6,10 +6,10 @@
 mod long;
 
 use super::loops::{shared, stretched, tree};
-use super::loss::Reduction;
+use super::losses::Reduction;
 use super::rows::Rows;
 use crate::error::Result;
-use crate::graph::{Graph, Ignored, LabelRange, Value};
+use crate::graph::{Ignored, LabelRange};
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
@@ -35,7 +35,7 @@ const PART_ROWS: usize = 1 << 12;
 pub enum ClassScores {
     /// Any numbers, which the softmax turns into probabilities: PyTorch's `cross_entropy`.
     Logits,
-    /// Logarithms of probabilities, such as [`Graph::log_softmax`] makes: PyTorch's `nll_loss`.
+    /// Logarithms of probabilities, such as [`Graph::log_softmax`](crate::Graph::log_softmax) makes: PyTorch's `nll_loss`.
     LogProbabilities,
 }
 
@@ -77,28 +77,7 @@ impl Default for CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Sets the label of rows to ignore.
-    #[must_use]
-    pub fn ignore_index(mut self, label: i32) -> Self {
-        self.ignore_index = label;
-        self
-    }
-
-    /// Sets the part of the target that is spread over all classes.
-    #[must_use]
-    pub fn label_smoothing(mut self, part: f32) -> Self {
-        self.label_smoothing = part;
-        self
-    }
-
-    /// Sets the reduction of the rows' losses.
-    #[must_use]
-    pub fn reduction(mut self, reduction: Reduction) -> Self {
-        self.reduction = reduction;
-        self
-    }
-
-    /// Whether one workgroup computes the loss of such inputs.
+    /// Whether one workgroup makes the loss of such inputs.
     pub(crate) fn is_whole(self, inputs: &[&TensorType]) -> bool {
         let plain = CrossEntropy { ignore_index: self.ignore_index, ..CrossEntropy::default() };
         self == plain
@@ -114,11 +93,6 @@ impl CrossEntropy {
                 "label_smoothing must be between 0.0 and 1.0, found {}",
                 self.label_smoothing
             ));
-        }
-        if self.reduction == Reduction::BatchMean {
-            return Err(
-                "the mean over the batch is for losses of float targets; take mean, sum or none".into()
-            );
         }
         Ok(())
     }
@@ -450,47 +424,5 @@ impl Operator for CrossEntropyWithGrad {
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         10 * inputs[0].shape.elements() as u64
-    }
-}
-
-impl Graph {
-    /// The mean cross-entropy of `logits (n, classes)` with `labels` (i32 `(n)`), a scalar; or of `(n, classes, ...)`
-    /// with `(n, ...)`, for example one label per pixel. Rows labelled -100 are ignored.
-    ///
-    /// # Errors
-    /// Logits that are not `(n, classes, ...)`, or another number of labels.
-    pub fn cross_entropy(&mut self, logits: Value, labels: Value) -> Result<Value> {
-        self.cross_entropy_with(logits, labels, None, CrossEntropy::default())
-    }
-
-    /// [`Graph::cross_entropy`] with attributes, and perhaps a weight for each class (f32 `(classes)`).
-    ///
-    /// # Errors
-    /// As [`Graph::cross_entropy`]; weights of another shape; smoothing outside 0 to 1.
-    pub fn cross_entropy_with(
-        &mut self,
-        logits: Value,
-        labels: Value,
-        weight: Option<Value>,
-        attributes: CrossEntropy,
-    ) -> Result<Value> {
-        let inputs: Vec<Value> = [logits, labels].into_iter().chain(weight).collect();
-        Ok(self.apply(attributes, &inputs)?[0])
-    }
-
-    /// The negative log likelihood of `labels` under the logarithms of probabilities `(n, classes, ...)` that
-    /// [`Graph::log_softmax`] makes; otherwise as [`Graph::cross_entropy_with`].
-    ///
-    /// # Errors
-    /// As [`Graph::cross_entropy_with`].
-    pub fn nll_loss(
-        &mut self,
-        log_probabilities: Value,
-        labels: Value,
-        weight: Option<Value>,
-        attributes: CrossEntropy,
-    ) -> Result<Value> {
-        let attributes = CrossEntropy { scores: ClassScores::LogProbabilities, ..attributes };
-        self.cross_entropy_with(log_probabilities, labels, weight, attributes)
     }
 }

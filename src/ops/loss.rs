@@ -6,8 +6,9 @@
 //! calls it on the way, so that no tensor of losses is written.
 
 use super::loops::{CUT_TERMS, fits, shared, stretched, tree};
+use super::losses::Reduction;
 use crate::error::Result;
-use crate::graph::{Graph, Value};
+use crate::graph::Value;
 use crate::op::occupancy::{self, LANES};
 use crate::op::{
     AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise, Variant,
@@ -23,10 +24,10 @@ const WORTH: usize = 64;
 /// Elements that an invocation adds before it joins them to the others.
 const STRETCH: u64 = 32;
 
-/// The reduction of single losses, like PyTorch's argument of this name.
+/// What becomes of the elements' losses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Reduction {
-    /// Their mean, which is weighted for class labels.
+pub enum ElementReduction {
+    /// Their mean.
     #[default]
     Mean,
     /// Their sum.
@@ -37,7 +38,17 @@ pub enum Reduction {
     None,
 }
 
-/// The loss of a prediction x and a target t, with PyTorch's names and defaults.
+impl From<Reduction> for ElementReduction {
+    fn from(reduction: Reduction) -> Self {
+        match reduction {
+            Reduction::Mean => ElementReduction::Mean,
+            Reduction::Sum => ElementReduction::Sum,
+            Reduction::None => ElementReduction::None,
+        }
+    }
+}
+
+/// How a prediction x and a target t make a loss, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ElementLoss {
     /// `(x - t)^2`
@@ -140,23 +151,23 @@ impl ElementLoss {
 pub struct Loss {
     /// The loss of one element.
     pub element: ElementLoss,
-    /// The reduction of the elements' losses.
-    pub reduction: Reduction,
+    /// What becomes of the elements' losses.
+    pub reduction: ElementReduction,
 }
 
 impl Loss {
     /// The factor of the sum of losses over inputs of this shape.
     fn scale(self, shape: &Shape) -> f32 {
         match self.reduction {
-            Reduction::Mean => (1.0 / shape.elements() as f64) as f32,
-            Reduction::BatchMean => (1.0 / shape.first().copied().unwrap_or(1) as f64) as f32,
-            Reduction::Sum | Reduction::None => 1.0,
+            ElementReduction::Mean => (1.0 / shape.elements() as f64) as f32,
+            ElementReduction::BatchMean => (1.0 / shape.first().copied().unwrap_or(1) as f64) as f32,
+            ElementReduction::Sum | ElementReduction::None => 1.0,
         }
     }
 
     fn output(self, inputs: &[&TensorType]) -> TensorType {
         match self.reduction {
-            Reduction::None => inputs[0].clone(),
+            ElementReduction::None => inputs[0].clone(),
             _ => TensorType::f32(Shape::scalar()),
         }
     }
@@ -245,11 +256,11 @@ impl Operator for Loss {
     }
 
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
-        (self.reduction == Reduction::None).then(|| self.function(inputs)).flatten()
+        (self.reduction == ElementReduction::None).then(|| self.function(inputs)).flatten()
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if self.reduction == Reduction::None {
+        if self.reduction == ElementReduction::None {
             return cx.map();
         }
         let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
@@ -317,86 +328,5 @@ impl Operator for LossGrad {
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         4 * inputs[0].shape.elements() as u64
-    }
-}
-
-impl Graph {
-    /// A loss of `predictions` and `targets` of one shape: a scalar, or without reduction one loss per element.
-    ///
-    /// # Errors
-    /// Shapes that differ; a `beta` below 0, a `delta` not above 0.
-    pub fn element_loss(
-        &mut self,
-        element: ElementLoss,
-        predictions: Value,
-        targets: Value,
-        reduction: Reduction,
-    ) -> Result<Value> {
-        self.apply1(Loss { element, reduction }, &[predictions, targets])
-    }
-
-    /// The mean squared difference of two tensors of one shape.
-    ///
-    /// # Errors
-    /// Shapes that differ.
-    pub fn mse_loss(&mut self, predictions: Value, targets: Value) -> Result<Value> {
-        self.element_loss(ElementLoss::Mse, predictions, targets, Reduction::Mean)
-    }
-
-    /// The mean absolute difference of two tensors of one shape.
-    ///
-    /// # Errors
-    /// Shapes that differ.
-    pub fn l1_loss(&mut self, predictions: Value, targets: Value) -> Result<Value> {
-        self.element_loss(ElementLoss::L1, predictions, targets, Reduction::Mean)
-    }
-
-    /// The mean of [`ElementLoss::SmoothL1`].
-    ///
-    /// # Errors
-    /// Shapes that differ; a `beta` below 0.
-    pub fn smooth_l1_loss(&mut self, predictions: Value, targets: Value, beta: f32) -> Result<Value> {
-        self.element_loss(ElementLoss::SmoothL1 { beta }, predictions, targets, Reduction::Mean)
-    }
-
-    /// The mean of [`ElementLoss::Huber`].
-    ///
-    /// # Errors
-    /// Shapes that differ; a `delta` not above 0.
-    pub fn huber_loss(&mut self, predictions: Value, targets: Value, delta: f32) -> Result<Value> {
-        self.element_loss(ElementLoss::Huber { delta }, predictions, targets, Reduction::Mean)
-    }
-
-    /// Binary cross-entropy of `logits` with `targets` from 0 to 1, both of one shape. If given, `pos_weight`
-    /// multiplies the loss of positive targets: one number for all, or a tensor that broadcasts, such as one number
-    /// per element of the last dimension.
-    ///
-    /// # Errors
-    /// Shapes that differ; weights that do not broadcast to them.
-    pub fn bce_with_logits_loss(
-        &mut self,
-        logits: Value,
-        targets: Value,
-        pos_weight: Option<Value>,
-        reduction: Reduction,
-    ) -> Result<Value> {
-        let inputs: Vec<Value> = [logits, targets].into_iter().chain(pos_weight).collect();
-        self.apply1(Loss { element: ElementLoss::BceWithLogits, reduction }, &inputs)
-    }
-
-    /// The Kullback-Leibler divergence of `targets` from `predictions`. Predictions are logarithms of probabilities;
-    /// targets are probabilities, or their logarithms with `log_target`.
-    ///
-    /// # Errors
-    /// Shapes that differ.
-    pub fn kl_div_loss(
-        &mut self,
-        predictions: Value,
-        targets: Value,
-        log_target: bool,
-        reduction: Reduction,
-    ) -> Result<Value> {
-        let element = if log_target { ElementLoss::KlDivOfLogarithms } else { ElementLoss::KlDiv };
-        self.element_loss(element, predictions, targets, reduction)
     }
 }

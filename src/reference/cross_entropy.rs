@@ -2,7 +2,7 @@
 
 use crate::op::{Array, Reference};
 use crate::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
-use crate::ops::loss::Reduction;
+use crate::ops::losses::Reduction;
 use crate::tensor::Shape;
 
 /// The rows of scores (N, classes, ...), in the order of their labels.

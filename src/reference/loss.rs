@@ -2,7 +2,7 @@
 
 use crate::op::{Array, Reference};
 use crate::ops::expand::Expand;
-use crate::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
+use crate::ops::loss::{ElementLoss, ElementReduction, Loss, LossGrad};
 use crate::tensor::Shape;
 
 /// The loss of predictions, targets and perhaps a weight.
@@ -33,7 +33,7 @@ impl Reference for Loss {
         };
         let losses: Vec<f64> = (0..inputs[0].data.len()).map(each).collect();
         match self.reduction {
-            Reduction::None => vec![Array::new(inputs[0].shape.clone(), losses)],
+            ElementReduction::None => vec![Array::new(inputs[0].shape.clone(), losses)],
             _ => {
                 let sum = losses.iter().sum::<f64>() * scale(self, inputs[0]);
                 vec![Array::new(Shape::scalar(), vec![sum])]
@@ -50,7 +50,7 @@ impl Reference for Loss {
         });
         let divergence = matches!(self.element, ElementLoss::KlDiv | ElementLoss::KlDivOfLogarithms);
         divergence.then(|| match self.reduction {
-            Reduction::None => each.largest(),
+            ElementReduction::None => each.largest(),
             _ => each.data.iter().sum::<f64>() * scale(self, inputs[0]),
         })
     }
@@ -112,9 +112,9 @@ fn stretched_to(x: &Array, shape: &Shape) -> Array {
 
 fn scale(loss: &Loss, predictions: &Array) -> f64 {
     match loss.reduction {
-        Reduction::Mean => 1.0 / predictions.data.len() as f64,
-        Reduction::BatchMean => 1.0 / predictions.shape.first().copied().unwrap_or(1) as f64,
-        Reduction::Sum | Reduction::None => 1.0,
+        ElementReduction::Mean => 1.0 / predictions.data.len() as f64,
+        ElementReduction::BatchMean => 1.0 / predictions.shape.first().copied().unwrap_or(1) as f64,
+        ElementReduction::Sum | ElementReduction::None => 1.0,
     }
 }
 

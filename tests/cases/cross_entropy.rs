@@ -3,7 +3,7 @@
 use crate::harness::{Case, labels, scaled};
 use wgrad::ops::correct::CorrectPredictions;
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
-use wgrad::ops::loss::Reduction;
+use wgrad::ops::losses::Reduction;
 use wgrad::{HostData, HostTensor, Shape};
 
 fn given(labels: &[i32]) -> HostTensor {
@@ -42,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(correct);
     };
     let default = CrossEntropy::default();
+    let smoothed = CrossEntropy { label_smoothing: 0.2, ..default };
     for (name, rows, classes) in [
         ("one row, one class", 1, 1),
         ("digits", 128, 10),
@@ -74,31 +75,41 @@ pub fn cases() -> Vec<Case> {
         add(name, default, logits, labels);
     }
     add("every label ignored", default, scaled([6, 5], 5, 2.0), given(&[-100; 6]));
-    add("a class ignored", default.ignore_index(2), scaled([7, 4], 6, 2.0), labels(7, 4, 6));
+    add(
+        "a class ignored",
+        CrossEntropy { ignore_index: 2, ..default },
+        scaled([7, 4], 6, 2.0),
+        labels(7, 4, 6),
+    );
     add("ties", default, HostTensor::filled([4, 67], 1.0).expect("it is small"), given(&[0, 1, 66, 0]));
     for (name, attributes, shape, weighted) in [
-        ("label smoothing", default.label_smoothing(0.1), &[13, 7][..], false),
+        ("label smoothing", CrossEntropy { label_smoothing: 0.1, ..default }, &[13, 7][..], false),
         ("weights of classes", default, &[13, 7], true),
-        ("weights and smoothing, a team a row", default.label_smoothing(0.3), &[5, 67], true),
-        ("a label for each pixel", default, &[3, 5, 7, 3], false),
         (
-            "a label for each pixel, one row an invocation",
-            default.label_smoothing(0.2),
-            &[2, 3, 32, 33],
+            "weights and smoothing, a team a row",
+            CrossEntropy { label_smoothing: 0.3, ..default },
+            &[5, 67],
             true,
         ),
+        ("a label for each pixel", default, &[3, 5, 7, 3], false),
+        ("a label for each pixel, one row an invocation", smoothed, &[2, 3, 32, 33], true),
         (
             "rows too long for teams, side by side",
-            default.label_smoothing(0.2).reduction(Reduction::Sum),
+            CrossEntropy { reduction: Reduction::Sum, ..smoothed },
             &[1, 1_050_000, 2],
             true,
         ),
-        ("sum", default.reduction(Reduction::Sum), &[13, 7], true),
-        ("many rows, in parts", default.reduction(Reduction::Sum), &[1, 2, 131, 131], false),
+        ("sum", CrossEntropy { reduction: Reduction::Sum, ..default }, &[13, 7], true),
+        (
+            "many rows, in parts",
+            CrossEntropy { reduction: Reduction::Sum, ..default },
+            &[1, 2, 131, 131],
+            false,
+        ),
         ("many rows, in parts, their mean", default, &[1, 2, 131, 131], true),
         (
             "one loss for each label",
-            default.reduction(Reduction::None).label_smoothing(0.1),
+            CrossEntropy { label_smoothing: 0.1, reduction: Reduction::None, ..default },
             &[4, 5, 6],
             true,
         ),
@@ -110,7 +121,7 @@ pub fn cases() -> Vec<Case> {
             cases.extend(family(&format!("{name}, of logarithms"), attributes, shape, weighted));
         }
     }
-    let logarithms = CrossEntropy { scores: ClassScores::LogProbabilities, ..default.label_smoothing(0.1) };
+    let logarithms = CrossEntropy { scores: ClassScores::LogProbabilities, label_smoothing: 0.1, ..default };
     cases.extend(family("a row too long for a team, of logarithms", logarithms, &[1, 2_100_001], false));
     cases
 }

@@ -3,7 +3,7 @@
 use crate::harness::{Case, numbers, scaled};
 use wgrad::HostTensor;
 use wgrad::op::Operator;
-use wgrad::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
+use wgrad::ops::loss::{ElementLoss, ElementReduction, Loss, LossGrad};
 
 pub const ELEMENTS: [ElementLoss; 8] = [
     ElementLoss::Mse,
@@ -50,15 +50,15 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for element in ELEMENTS {
         for (name, shape, reduction) in [
-            ("a prime", &[37][..], Reduction::Mean),
-            ("several workgroups, in fours", &[3, 5, 4, 64], Reduction::None),
-            ("several parts", &[37, 1024], Reduction::Sum),
-            ("the mean over the batch", &[6, 5, 7], Reduction::BatchMean),
+            ("a prime", &[37][..], ElementReduction::Mean),
+            ("several workgroups, in fours", &[3, 5, 4, 64], ElementReduction::None),
+            ("several parts", &[37, 1024], ElementReduction::Sum),
+            ("the mean over the batch", &[6, 5, 7], ElementReduction::BatchMean),
         ] {
             cases.extend(passes(name, Loss { element, reduction }, inputs(element, shape)));
         }
     }
-    let loss = Loss { element: ElementLoss::BceWithLogits, reduction: Reduction::Mean };
+    let loss = Loss { element: ElementLoss::BceWithLogits, reduction: ElementReduction::Mean };
     for (name, shape, weight) in [
         ("one weight of positive targets", &[5, 3][..], &[][..]),
         ("a weight for each class", &[9, 4], &[4]),
@@ -70,14 +70,14 @@ pub fn cases() -> Vec<Case> {
     }
     let far = HostTensor::f32([8], vec![-1e30, -200.0, -90.0, -17.0, 17.0, 90.0, 200.0, 1e30]);
     for t in [0.0, 1.0] {
-        let loss = Loss { element: ElementLoss::BceWithLogits, reduction: Reduction::None };
+        let loss = Loss { element: ElementLoss::BceWithLogits, reduction: ElementReduction::None };
         cases.extend(passes(
             "far logits",
             loss,
             vec![far.clone(), HostTensor::filled([8], t).expect("it is small")],
         ));
     }
-    let loss = Loss { element: ElementLoss::L1, reduction: Reduction::None };
+    let loss = Loss { element: ElementLoss::L1, reduction: ElementReduction::None };
     let equal = numbers([5], 4);
     cases.extend(passes("equal elements", loss, vec![equal.clone(), equal]));
     cases
@@ -86,5 +86,9 @@ pub fn cases() -> Vec<Case> {
 /// A regression of images.
 pub fn large() -> Vec<Case> {
     let element = ElementLoss::Mse;
-    passes("64x1x28x28", Loss { element, reduction: Reduction::Mean }, inputs(element, &[64, 1, 28, 28]))
+    passes(
+        "64x1x28x28",
+        Loss { element, reduction: ElementReduction::Mean },
+        inputs(element, &[64, 1, 28, 28]),
+    )
 }

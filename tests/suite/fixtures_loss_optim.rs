@@ -6,6 +6,7 @@ use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::{Case, device, labels, numbers, scaled};
 use wgrad::graph::Init;
 use wgrad::ops::cross_entropy::CrossEntropy;
+use wgrad::ops::losses::CrossEntropyOptions;
 use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
 use wgrad::optim::{Adagrad, Adam, AdamW, OneCycle, Rmsprop, Schedule, Sgd};
@@ -62,12 +63,8 @@ fn cross_entropy_agrees_with_pytorch() -> Result<()> {
         let logits = graph.input("logits", shape.clone())?;
         let labels = graph.input_i32("labels", shape[0])?;
         let ignore_index = fixture.number("ignore_index", -100.0) as i32;
-        let loss = graph.cross_entropy_with(
-            logits,
-            labels,
-            None,
-            CrossEntropy::default().ignore_index(ignore_index),
-        )?;
+        let options = CrossEntropyOptions::new().ignore_index(ignore_index);
+        let loss = graph.cross_entropy_with(logits, labels, options)?;
         let gradient = graph.gradients(loss, &[logits])?[0].expect("depends on the logits");
         let weights = Weights::init(device(), &graph, 0)?;
         let apart = PlanOptions::default().without(Fusion::LossGradient);

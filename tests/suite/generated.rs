@@ -14,7 +14,8 @@ use wgrad::ops::dropout::{Dropout, Unit};
 use wgrad::ops::elementwise::SumTo;
 use wgrad::ops::embedding::Embedding;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
-use wgrad::ops::loss::{Loss, Reduction};
+use wgrad::ops::loss::{ElementReduction, Loss};
+use wgrad::ops::losses::Reduction;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{MaxPool2d, Pool2d, Weighting, Windows};
@@ -457,10 +458,12 @@ fn rows_and_elements_of_generated_shapes() {
 fn losses_of_generated_shapes() {
     let mut generator = Generator::new(22);
     let mut cases = Vec::new();
-    let reductions = [Reduction::Mean, Reduction::Sum, Reduction::None, Reduction::BatchMean];
+    let reductions = [Reduction::Mean, Reduction::Sum, Reduction::None];
+    let of_elements = reductions.map(ElementReduction::from);
+    let of_elements = [&of_elements[..], &[ElementReduction::BatchMean]].concat();
     for (i, element) in cases::loss::ELEMENTS.into_iter().enumerate() {
         let shape: Vec<usize> = (0..generator.size(4)).map(|_| generator.edge(9)).collect();
-        let loss = Loss { element, reduction: reductions[i % 4] };
+        let loss = Loss { element, reduction: of_elements[i % 4] };
         let name = format!("{shape:?} {:?}", loss.reduction);
         cases.extend(cases::loss::passes(&name, loss, cases::loss::inputs(element, &shape)));
     }
@@ -468,9 +471,9 @@ fn losses_of_generated_shapes() {
         let mut shape = vec![generator.edge(9), 1 + generator.edge(40)];
         shape.extend((0..generator.size(3) - 1).map(|_| generator.edge(7)));
         let scores = [ClassScores::Logits, ClassScores::LogProbabilities][i % 2];
-        let attributes = CrossEntropy { scores, ..CrossEntropy::default() }
-            .reduction(reductions[generator.size(3) - 1])
-            .label_smoothing([0.0, 0.2][generator.size(2) - 1]);
+        let reduction = reductions[generator.size(3) - 1];
+        let label_smoothing = [0.0, 0.2][generator.size(2) - 1];
+        let attributes = CrossEntropy { scores, reduction, label_smoothing, ..CrossEntropy::default() };
         let weighted = generator.size(2) == 1;
         let name = format!("{shape:?} {attributes:?} weighted: {weighted}");
         cases.extend(cases::cross_entropy::family(&name, attributes, &shape, weighted));

@@ -6,8 +6,11 @@ use crate::harness::{Case, array, device, labels, numbers, scaled};
 use std::collections::BTreeMap;
 use wgrad::op::Array;
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
-use wgrad::ops::loss::{ElementLoss, Loss, Reduction};
-use wgrad::ops::row_loss::TripletMargin;
+use wgrad::ops::loss::{ElementLoss, Loss};
+use wgrad::ops::losses::{
+    BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, HuberOptions, KlDivOptions,
+    NllOptions, Reduction, SmoothL1Options, TripletMarginOptions,
+};
 use wgrad::{Graph, HostData, HostTensor, Plan, Result, Session, Shape, Value, Weights};
 
 /// Builds a loss of the case's input and target, and compares it and the gradient of the input.
@@ -36,23 +39,31 @@ fn compare_loss(
 #[test]
 fn losses_of_labels_agree_with_pytorch() -> Result<()> {
     for fixture in Fixture::of("loss", "cross_entropy") {
-        let attributes = CrossEntropy::default()
-            .ignore_index(fixture.number("ignore_index", -100.0) as i32)
-            .label_smoothing(fixture.number("label_smoothing", 0.0) as f32);
+        let ignored = fixture.number("ignore_index", -100.0) as i32;
+        let smoothing = fixture.number("label_smoothing", 0.0) as f32;
         let weight = |graph: &mut Graph| match fixture.attributes["class_weight"].as_bool() {
             Some(true) => Ok(Some(graph.constant(fixture.f32("weight"))?)),
             _ => Ok::<_, wgrad::Error>(None),
         };
         let of_logits = |graph: &mut Graph, logits, labels| {
-            let weight = weight(graph)?;
-            graph.cross_entropy_with(logits, labels, weight, attributes)
+            let options = CrossEntropyOptions::new().ignore_index(ignored).label_smoothing(smoothing);
+            let options = options.weight(weight(graph)?);
+            graph.cross_entropy_with(logits, labels, options)
         };
         compare_loss(&fixture, of_logits, true)?;
-        // The same in two steps.
+        // The same in two steps. The operator smooths logarithms of probabilities too.
         let of_logarithms = |graph: &mut Graph, logits, labels| {
             let weight = weight(graph)?;
             let logarithms = graph.log_softmax(logits, 1)?;
-            graph.nll_loss(logarithms, labels, weight, attributes)
+            if smoothing == 0.0 {
+                let options = NllOptions::new().ignore_index(ignored).weight(weight);
+                return graph.nll_loss_with(logarithms, labels, options);
+            }
+            let scores = ClassScores::LogProbabilities;
+            let (ignore_index, label_smoothing, reduction) = (ignored, smoothing, Reduction::Mean);
+            let operator = CrossEntropy { ignore_index, label_smoothing, reduction, scores };
+            let inputs: Vec<Value> = [logarithms, labels].into_iter().chain(weight).collect();
+            Ok(graph.apply(operator, &inputs)?[0])
         };
         compare_loss(&fixture, of_logarithms, true)?;
     }
@@ -69,15 +80,22 @@ fn losses_of_float_targets_agree_with_pytorch() -> Result<()> {
     }
     for fixture in Fixture::of("loss", "smooth_l1") {
         let beta = fixture.number("beta", 1.0) as f32;
-        compare_loss(&fixture, |graph, x, t| graph.smooth_l1_loss(x, t, beta), false)?;
+        compare_loss(
+            &fixture,
+            |graph, x, t| graph.smooth_l1_loss_with(x, t, SmoothL1Options::new().beta(beta)),
+            false,
+        )?;
     }
     for fixture in Fixture::of("loss", "huber") {
         let delta = fixture.number("delta", 1.0) as f32;
-        compare_loss(&fixture, |graph, x, t| graph.huber_loss(x, t, delta), false)?;
+        compare_loss(
+            &fixture,
+            |graph, x, t| graph.huber_loss_with(x, t, HuberOptions::new().delta(delta)),
+            false,
+        )?;
     }
     for fixture in Fixture::of("loss", "bce_with_logits") {
-        let build = |graph: &mut Graph, x, t| graph.bce_with_logits_loss(x, t, None, Reduction::Mean);
-        compare_loss(&fixture, build, false)?;
+        compare_loss(&fixture, |graph, x, t| graph.bce_with_logits_loss(x, t), false)?;
     }
     Ok(())
 }
@@ -89,12 +107,13 @@ fn losses_agree_with_worked_examples() -> Result<()> {
     let logits = graph.constant(HostTensor::f32([2], vec![0.0, 0.0]))?;
     let targets = graph.constant(HostTensor::f32([2], vec![1.0, 0.0]))?;
     let three = graph.constant(HostTensor::filled(Shape::scalar(), 3.0)?)?;
-    let binary = graph.bce_with_logits_loss(logits, targets, Some(three), Reduction::None)?;
+    let options = BceWithLogitsOptions::new().pos_weight(three).reduction(Reduction::None);
+    let binary = graph.bce_with_logits_loss_with(logits, targets, options)?;
     // Uniform against (1/2, 1/4, 1/4): log 3 - 3/2 log 2 in sum, and each row again.
     let third = -(3f32.ln());
     let uniform = graph.constant(HostTensor::filled([2, 3], third)?)?;
     let target = graph.constant(HostTensor::f32([2, 3], vec![0.5, 0.25, 0.25, 0.5, 0.25, 0.25]))?;
-    let divergence = graph.kl_div_loss(uniform, target, false, Reduction::BatchMean)?;
+    let divergence = graph.kl_div_loss_with(uniform, target, KlDivOptions::new().batch_mean())?;
     let plan = Plan::new(&graph, &[binary, divergence], device().caps())?;
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
     session.step()?;
@@ -117,17 +136,17 @@ fn losses_of_rows_agree_with_worked_examples() -> Result<()> {
     let x1 = tensor(&mut graph, [4, 2], &[1.0, 0.0, 1.0, 0.0, 2.0, 0.0, 0.0, 3.0])?;
     let x2 = tensor(&mut graph, [4, 2], &[1.0, 1.0, 1.0, 1.0, -5.0, 0.0, 0.0, 1.0])?;
     let y = graph.constant(HostTensor::f32([4], vec![1.0, -1.0, -1.0, -1.0]))?;
-    let cosine = graph.cosine_embedding_loss(x1, x2, y, 0.5, Reduction::None)?;
-    let mean = graph.cosine_embedding_loss(x1, x2, y, 0.5, Reduction::Mean)?;
+    let options = CosineEmbeddingOptions::new().margin(0.5);
+    let cosine = graph.cosine_embedding_loss_with(x1, x2, y, options.reduction(Reduction::None))?;
+    let mean = graph.cosine_embedding_loss_with(x1, x2, y, options)?;
     let anchor = tensor(&mut graph, [2, 2], &[0.0; 4])?;
     let positive = tensor(&mut graph, [2, 2], &[3.0, 4.0, 0.0, 1.0])?;
     let negative = tensor(&mut graph, [2, 2], &[0.0, 4.0, 6.0, 8.0])?;
-    let plain = TripletMargin { eps: 0.0, ..TripletMargin::default() };
-    let mut triplet =
-        |attributes| graph.triplet_margin_loss(anchor, positive, negative, attributes, Reduction::None);
+    let plain = TripletMarginOptions::new().eps(0.0).reduction(Reduction::None);
+    let mut triplet = |options| graph.triplet_margin_loss_with(anchor, positive, negative, options);
     let euclid = triplet(plain)?;
-    let swapped = triplet(TripletMargin { swap: true, ..plain })?;
-    let absolute = triplet(TripletMargin { p: 1.0, ..plain })?;
+    let swapped = triplet(plain.swap(true))?;
+    let absolute = triplet(plain.p(1.0))?;
     let outputs = [cosine, mean, euclid, swapped, absolute];
     let plan = Plan::new(&graph, &outputs, device().caps())?;
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
@@ -155,8 +174,8 @@ fn losses_of_rows_agree_with_worked_examples() -> Result<()> {
 /// What the losses of rows give back, by the references and by differences.
 #[test]
 fn gradients_of_losses_of_rows_agree_with_finite_differences() -> Result<()> {
-    let triplet = TripletMargin::default();
-    let cubic = TripletMargin { p: 3.0, swap: true, ..triplet };
+    let triplet = TripletMarginOptions::new();
+    let cubic = triplet.p(3.0).swap(true);
     for (reduction, which) in [(Reduction::Mean, 0), (Reduction::Sum, 1), (Reduction::None, 2)] {
         let mut graph = Graph::new();
         let mut contents = BTreeMap::new();
@@ -168,11 +187,12 @@ fn gradients_of_losses_of_rows_agree_with_finite_differences() -> Result<()> {
         }
         let [a, b, c] = [inputs[0], inputs[1], inputs[2]];
         let loss = match which {
-            0 => graph.triplet_margin_loss(a, b, c, triplet, reduction)?,
-            1 => graph.triplet_margin_loss(a, b, c, cubic, reduction)?,
+            0 => graph.triplet_margin_loss_with(a, b, c, triplet.reduction(reduction))?,
+            1 => graph.triplet_margin_loss_with(a, b, c, cubic.reduction(reduction))?,
             _ => {
                 let y = graph.constant(HostTensor::f32([3], vec![1.0, -1.0, -1.0]))?;
-                graph.cosine_embedding_loss(a, b, y, -0.9, reduction)?
+                let options = CosineEmbeddingOptions::new().margin(-0.9).reduction(reduction);
+                graph.cosine_embedding_loss_with(a, b, y, options)?
             }
         };
         let total = if reduction == Reduction::None { graph.sum(loss, &[0], false)? } else { loss };
@@ -205,49 +225,48 @@ fn losses_refuse_what_does_not_fit() -> Result<()> {
         message(graph.mse_loss(x, t)),
         "mse_loss \"mse_loss\": expects a prediction and a target of f32 and one shape, found f32[4, 3] and f32[4, 1]"
     );
-    assert!(message(graph.huber_loss(x, x, 0.0)).contains("non-positive values for delta, found 0"));
-    assert!(message(graph.smooth_l1_loss(x, x, f32::NAN)).contains("negative values for beta, found NaN"));
+    assert!(
+        message(graph.huber_loss_with(x, x, HuberOptions::new().delta(0.0)))
+            .contains("non-positive values for delta, found 0")
+    );
+    assert!(
+        message(graph.smooth_l1_loss_with(x, x, SmoothL1Options::new().beta(f32::NAN)))
+            .contains("negative values for beta, found NaN")
+    );
     let four = graph.input("four", [4])?;
-    let weight = message(graph.bce_with_logits_loss(x, x, Some(four), Reduction::Mean));
+    let weight = message(graph.bce_with_logits_loss_with(x, x, BceWithLogitsOptions::new().pos_weight(four)));
     assert!(weight.contains("pos_weight to stretch along one run of dimensions of f32[4, 3]"), "{weight}");
-    let rows = message(graph.triplet_margin_loss(x, x, t, TripletMargin::default(), Reduction::Mean));
+    let rows = message(graph.triplet_margin_loss(x, x, t));
     assert!(
         rows.contains("triplet_margin_loss \"triplet_margin_loss\": expects (n, features) of one shape"),
         "{rows}"
     );
-    let norm = TripletMargin { p: 0.0, ..TripletMargin::default() };
-    let norm = message(graph.triplet_margin_loss(x, x, x, norm, Reduction::Mean));
+    let plain = TripletMarginOptions::new();
+    let norm = message(graph.triplet_margin_loss_with(x, x, x, plain.p(0.0)));
     assert!(norm.contains("p must be above 0 and finite, found 0"), "{norm}");
     let before = graph.nodes().count();
-    for (attributes, words) in [
-        (TripletMargin { margin: 0.0, ..TripletMargin::default() }, "margin must be greater than 0, got 0"),
-        (
-            TripletMargin { margin: f32::NAN, ..TripletMargin::default() },
-            "margin must be greater than 0, got NaN",
-        ),
-        (
-            TripletMargin { eps: f32::INFINITY, ..TripletMargin::default() },
-            "eps must be a finite number, found inf",
-        ),
+    for (options, words) in [
+        (plain.margin(0.0), "margin must be greater than 0, got 0"),
+        (plain.margin(f32::NAN), "margin must be greater than 0, got NaN"),
+        (plain.eps(f32::INFINITY), "eps must be a finite number, found inf"),
     ] {
-        let made = graph.scoped("head", |g| g.triplet_margin_loss(x, x, x, attributes, Reduction::Mean));
+        let made = graph.scoped("head", |g| g.triplet_margin_loss_with(x, x, x, options));
         assert_eq!(message(made), format!("triplet_margin_loss \"head\": {words}"));
     }
-    let batch = message(graph.triplet_margin_loss(x, x, x, TripletMargin::default(), Reduction::BatchMean));
-    assert!(batch.contains("the mean over the batch is the mean here"), "{batch}");
-    let margin = message(graph.cosine_embedding_loss(x, x, four, f32::NAN, Reduction::Mean));
+    let margin = CosineEmbeddingOptions::new().margin(f32::NAN);
+    let margin = message(graph.cosine_embedding_loss_with(x, x, four, margin));
     assert!(
         margin.contains("cosine_embedding_loss\": margin must be a finite number, found NaN"),
         "{margin}"
     );
     assert_eq!(graph.nodes().count(), before, "what was refused left no node");
-    let target = message(graph.cosine_embedding_loss(x, x, t, 0.0, Reduction::Mean));
+    let target = message(graph.cosine_embedding_loss(x, x, t));
     assert!(target.contains("a target for each row of [4, 3], found [4, 1]"), "{target}");
     let labels = graph.input_i32("labels", 4)?;
-    let smoothed = CrossEntropy::default().label_smoothing(1.5);
-    let smoothed = message(graph.cross_entropy_with(x, labels, None, smoothed));
+    let plain = CrossEntropyOptions::new();
+    let smoothed = message(graph.cross_entropy_with(x, labels, plain.label_smoothing(1.5)));
     assert!(smoothed.contains("label_smoothing must be between 0.0 and 1.0, found 1.5"), "{smoothed}");
-    let weighted = message(graph.cross_entropy_with(x, labels, Some(t), CrossEntropy::default()));
+    let weighted = message(graph.cross_entropy_with(x, labels, plain.weight(t)));
     assert!(weighted.contains("weight tensor should be defined for all 3 classes"), "{weighted}");
     Ok(())
 }
@@ -264,7 +283,10 @@ fn gradients_of_losses_agree_with_finite_differences() {
             let plain = CrossEntropy { scores, reduction, ..CrossEntropy::default() };
             let weight = HostTensor::f32([5], vec![0.5, 1.0, 1.5, 0.25, 2.0]);
             let inputs = inputs.iter().cloned().chain([weight]).collect();
-            check_gradients(&Case::new("weights", plain.label_smoothing(0.2), inputs), &[0]);
+            check_gradients(
+                &Case::new("weights", CrossEntropy { label_smoothing: 0.2, ..plain }, inputs),
+                &[0],
+            );
         }
         // Far enough from the kinks that no difference crosses one.
         let inputs = vec![scaled([2, 5], 3, 2.0), scaled([2, 5], 4, 2.0)];
@@ -276,9 +298,10 @@ fn gradients_of_losses_agree_with_finite_differences() {
             ElementLoss::BceWithLogits,
             ElementLoss::KlDivOfLogarithms,
         ] {
+            let reduction = reduction.into();
             check_gradients(&Case::new("loss", Loss { element, reduction }, inputs.clone()), &[0, 1]);
         }
-        let element = ElementLoss::KlDiv;
+        let (element, reduction) = (ElementLoss::KlDiv, reduction.into());
         let targets = HostTensor::f32([2, 5], (1..=10).map(|i| i as f32 / 20.0).collect());
         let of_probabilities = vec![inputs[0].clone(), targets.clone()];
         check_gradients(&Case::new("loss", Loss { element, reduction }, of_probabilities), &[0, 1]);

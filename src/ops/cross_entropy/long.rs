@@ -5,7 +5,7 @@ use super::{ClassScores, CrossEntropy, rows};
 use crate::error::Result;
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Operand};
-use crate::ops::loss::Reduction;
+use crate::ops::losses::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
 use crate::ops::rows::Rows;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};

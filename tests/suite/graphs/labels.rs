@@ -3,7 +3,7 @@
 use super::assert_says;
 use crate::harness;
 use wgrad::op::AdapterKind;
-use wgrad::ops::cross_entropy::CrossEntropy;
+use wgrad::ops::losses::CrossEntropyOptions;
 use wgrad::{Caps, Graph, HostData, HostTensor, Plan, Result, Session, Value, Weights};
 
 /// What reads the labels.
@@ -23,8 +23,7 @@ fn build(graph: &mut Graph, labels: Value, readers: &[Reader]) -> Result<Vec<Val
     let readers = readers.iter().enumerate().map(|(i, &reader)| match reader {
         Reader::Loss(classes, ignored) => {
             let logits = graph.input(&format!("logits{i}"), [count, classes])?;
-            let attributes = CrossEntropy::default().ignore_index(ignored);
-            graph.cross_entropy_with(logits, labels, None, attributes)
+            graph.cross_entropy_with(logits, labels, CrossEntropyOptions::new().ignore_index(ignored))
         }
         Reader::Embedding(rows) => {
             let weight = graph.input(&format!("weight{i}"), [rows, 3])?;

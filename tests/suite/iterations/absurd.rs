@@ -3,10 +3,8 @@
 use wgrad::graph::Init;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::{Conv1d, Conv2d};
-use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
-use wgrad::ops::loss::Reduction;
+use wgrad::ops::losses::{CrossEntropyOptions, NllOptions, Reduction, TripletMarginOptions};
 use wgrad::ops::pool2d::Pool2d;
-use wgrad::ops::row_loss::TripletMargin;
 use wgrad::optim::{Adam, Nadam, Sgd};
 use wgrad::{Graph, Mode, Result, Value};
 
@@ -72,17 +70,17 @@ fn classes(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
     let rows: Vec<usize> = [&shape[..1], &shape[2..]].concat();
     let labels = g.input_i32("labels", rows)?;
     let weight = g.input("weight", [shape[1]])?;
-    let plain = CrossEntropy::default();
-    let logarithms = CrossEntropy { scores: ClassScores::LogProbabilities, ..plain };
+    let (of_logits, of_logarithms) = (CrossEntropyOptions::new(), NllOptions::new());
+    let smoothed = of_logits.label_smoothing(0.1);
+    let losses = [
+        g.cross_entropy_with(x, labels, of_logits)?,
+        g.cross_entropy_with(x, labels, smoothed)?,
+        g.cross_entropy_with(x, labels, smoothed.weight(weight).reduction(Reduction::None))?,
+        g.nll_loss_with(x, labels, of_logarithms)?,
+        g.nll_loss_with(x, labels, of_logarithms.weight(weight).reduction(Reduction::Sum))?,
+    ];
     let mut read = Vec::new();
-    for (weight, attributes) in [
-        (None, plain),
-        (None, plain.label_smoothing(0.1)),
-        (Some(weight), plain.label_smoothing(0.1).reduction(Reduction::None)),
-        (None, logarithms),
-        (Some(weight), logarithms.label_smoothing(0.1).reduction(Reduction::Sum)),
-    ] {
-        let loss = g.cross_entropy_with(x, labels, weight, attributes)?;
+    for loss in losses {
         let dy = g.input(&format!("dy{}", read.len()), g.shape(loss)?.clone())?;
         read.push(loss);
         read.extend(g.gradients_from(&[(loss, dy)], &[x])?.into_iter().flatten());
@@ -95,7 +93,7 @@ fn classes(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
 
 fn losses(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
     let (x, target) = (x(g, shape)?, g.input("target", shape)?);
-    let (first, second) = (g.mse_loss(x, target)?, g.huber_loss(x, target, 1.0)?);
+    let (first, second) = (g.mse_loss(x, target)?, g.huber_loss(x, target)?);
     let mut read = both_ways(g, first, &[x])?;
     read.push(second);
     Ok(read)
@@ -104,8 +102,9 @@ fn losses(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
 fn rows_apart(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
     let (x, other, third) = (x(g, shape)?, g.input("other", shape)?, g.input("third", shape)?);
     let y = g.input("y", [shape[0]])?;
-    let cosine = g.cosine_embedding_loss(x, other, y, 0.1, Reduction::Mean)?;
-    let triplet = g.triplet_margin_loss(x, other, third, TripletMargin::default(), Reduction::Sum)?;
+    let cosine = g.cosine_embedding_loss(x, other, y)?;
+    let options = TripletMarginOptions::new().reduction(Reduction::Sum);
+    let triplet = g.triplet_margin_loss_with(x, other, third, options)?;
     let loss = g.add(cosine, triplet)?;
     both_ways(g, loss, &[x, other])
 }

@@ -33,8 +33,7 @@ fn a_triplet_network_agrees_with_pytorch() -> Result<()> {
     for &x in &inputs {
         embedded.push(net.forward(&mut g, x, Mode::Train)?);
     }
-    let loss =
-        g.triplet_margin_loss(embedded[0], embedded[1], embedded[2], Default::default(), Default::default())?;
+    let loss = g.triplet_margin_loss(embedded[0], embedded[1], embedded[2])?;
     assert_eq!(g.parameters().len(), 6, "the three applications have one set of parameters");
     assert_eq!(g.summary(loss)?.parameters(), 36 + 4 + 4 + 36 + 36 + 36 * 5);
     assert_eq!(g.summary(loss)?.state, 4 + 4 + 36 + 36 + 1);

@@ -44,7 +44,7 @@ impl Adversaries {
     pub(super) fn judge(&self, g: &mut Graph, x: Value, target: f32) -> Result<Value> {
         let logits = g.scoped("discriminator", |g| self.discriminator.forward(g, x, Mode::Train))?;
         let targets = g.constant(HostTensor::filled([8, 1], target)?)?;
-        g.bce_with_logits_loss(logits, targets, None, Default::default())
+        g.bce_with_logits_loss(logits, targets)
     }
 
     /// What the discriminator is trained by.

@@ -5,12 +5,13 @@ use serde_json::Value as Json;
 use wgrad::graph::Mode;
 use wgrad::ops::batch_norm::{BatchNorm, Running};
 use wgrad::ops::conv2d::Conv2d;
-use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
-use wgrad::ops::loss::{ElementLoss, Reduction};
+use wgrad::ops::losses::{
+    BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, HuberOptions, KlDivOptions, L1Options,
+    MseOptions, NllOptions, Reduction, SmoothL1Options, TripletMarginOptions,
+};
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::Pool2d;
-use wgrad::ops::row_loss::TripletMargin;
 use wgrad::ops::upsample::Resize;
 use wgrad::{Graph, Result, Value};
 
@@ -64,7 +65,6 @@ fn reduction(case: &Fixture) -> Reduction {
     match case.attributes["reduction"].as_str() {
         Some("mean") => Reduction::Mean,
         Some("sum") => Reduction::Sum,
-        Some("batchmean") => Reduction::BatchMean,
         _ => Reduction::None,
     }
 }
@@ -72,35 +72,41 @@ fn reduction(case: &Fixture) -> Reduction {
 fn loss(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
     let number = case.number("number", f64::NAN) as f32;
     let reduction = reduction(case);
-    let element = match op {
-        "mse_loss" => ElementLoss::Mse,
-        "l1_loss" => ElementLoss::L1,
-        "smooth_l1_loss" => ElementLoss::SmoothL1 { beta: number },
-        "huber_loss" => ElementLoss::Huber { delta: number },
-        "kl_div_loss" => ElementLoss::KlDiv,
-        "kl_div_log_loss" => ElementLoss::KlDivOfLogarithms,
+    let kl_div = || match case.attributes["reduction"].as_str() {
+        Some("batchmean") => KlDivOptions::new().batch_mean(),
+        _ => KlDivOptions::new().reduction(reduction),
+    };
+    match op {
+        "mse_loss" => graph.mse_loss_with(x[0], x[1], MseOptions::new().reduction(reduction)),
+        "l1_loss" => graph.l1_loss_with(x[0], x[1], L1Options::new().reduction(reduction)),
+        "smooth_l1_loss" => {
+            let options = SmoothL1Options::new().beta(number).reduction(reduction);
+            graph.smooth_l1_loss_with(x[0], x[1], options)
+        }
+        "huber_loss" => {
+            graph.huber_loss_with(x[0], x[1], HuberOptions::new().delta(number).reduction(reduction))
+        }
+        "kl_div_loss" => graph.kl_div_loss_with(x[0], x[1], kl_div()),
+        "kl_div_log_loss" => graph.kl_div_loss_with(x[0], x[1], kl_div().log_target(true)),
         "bce_with_logits_loss" => {
-            return graph.bce_with_logits_loss(x[0], x[1], x.get(2).copied(), reduction);
+            let options = BceWithLogitsOptions::new().pos_weight(x.get(2).copied()).reduction(reduction);
+            graph.bce_with_logits_loss_with(x[0], x[1], options)
         }
-        "nll_loss" => {
-            let attributes = CrossEntropy::default().reduction(reduction);
-            return graph.nll_loss(x[0], x[1], None, attributes);
-        }
+        "nll_loss" => graph.nll_loss_with(x[0], x[1], NllOptions::new().reduction(reduction)),
         "triplet_margin_loss" => {
-            let attributes = TripletMargin {
-                p: case.number("p", 2.0) as f32,
-                eps: case.number("eps", 0.0) as f32,
-                swap: case.attributes["swap"] == true,
-                margin: 1.0,
-            };
-            return graph.triplet_margin_loss(x[0], x[1], x[2], attributes, Reduction::None);
+            let options = TripletMarginOptions::new()
+                .p(case.number("p", 2.0) as f32)
+                .eps(case.number("eps", 0.0) as f32)
+                .swap(case.attributes["swap"] == true)
+                .reduction(Reduction::None);
+            graph.triplet_margin_loss_with(x[0], x[1], x[2], options)
         }
         "cosine_embedding_loss" => {
-            return graph.cosine_embedding_loss(x[0], x[1], x[2], 0.1, Reduction::None);
+            let options = CosineEmbeddingOptions::new().margin(0.1).reduction(Reduction::None);
+            graph.cosine_embedding_loss_with(x[0], x[1], x[2], options)
         }
         other => panic!("no loss for {other} of {}", case.name),
-    };
-    graph.element_loss(element, x[0], x[1], reduction)
+    }
 }
 
 fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
@@ -173,11 +179,12 @@ fn along_axes(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Resul
     };
     match op {
         "cross_entropy" => {
-            let attributes = CrossEntropy::default()
+            let options = CrossEntropyOptions::new()
+                .weight((x.len() > 2).then(|| x[1]))
                 .reduction(reduction(case))
                 .label_smoothing(case.number("smoothing", 0.0) as f32);
             let labels = *x.last().expect("labels come last");
-            graph.cross_entropy_with(x[0], labels, (x.len() > 2).then(|| x[1]), attributes)
+            graph.cross_entropy_with(x[0], labels, options)
         }
         "softmax" => graph.softmax(x[0], 1),
         "log_softmax" => graph.log_softmax(x[0], 1),

@@ -5,7 +5,7 @@ use wgrad::op::MAX_ITERATIONS;
 use wgrad::ops::argmax::ArgMax;
 use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
-use wgrad::ops::loss::Reduction;
+use wgrad::ops::losses::Reduction;
 use wgrad::ops::pool2d::{LpPool2d, MaxPool2d, Norm, Pool2d};
 use wgrad::ops::softmax::Softmax;
 use wgrad::{HostData, HostTensor};
@@ -30,7 +30,7 @@ fn of_long_rows_nothing_is_lost() {
             cases.push(Case::new(format!("{number}"), Softmax { axis: 1, log }, vec![x.clone()]));
         }
         let label = labels(2, classes, 1);
-        let forward = CrossEntropy::default().reduction(Reduction::Sum);
+        let forward = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
         let scalar = |x: f32| HostTensor::f32(Vec::new(), vec![x]);
         let inputs = vec![x.clone(), label.clone(), scalar(2.0), scalar(1.0)];
         cases.push(Case::new(format!("{number}"), forward, vec![x.clone(), label]));

@@ -2,7 +2,7 @@
 
 use super::numbers::Random;
 use wgrad::graph::Init;
-use wgrad::ops::loss::Reduction;
+use wgrad::ops::losses::Reduction;
 use wgrad::{DType, Error, Graph, HostData, HostTensor, Mode, Result, Shape, TensorType, Value};
 
 /// A value that is written, trained, kept or fixed.
@@ -194,7 +194,7 @@ impl<'r> Network<'r> {
     }
 
     pub(super) fn reduction(&mut self) -> Reduction {
-        *self.random.of(&[Reduction::Mean, Reduction::Sum, Reduction::BatchMean, Reduction::None])
+        *self.random.of(&[Reduction::Mean, Reduction::Sum, Reduction::None])
     }
 
     pub(super) fn flag(&mut self) -> bool {

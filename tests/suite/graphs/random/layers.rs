@@ -4,12 +4,13 @@ use super::build::Network;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::local_response_norm::LocalResponseNorm;
-use wgrad::ops::loss::ElementLoss;
+use wgrad::ops::loss::{ElementLoss, ElementReduction, Loss};
+use wgrad::ops::losses::{
+    BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, NllOptions, TripletMarginOptions,
+};
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::{Pool1d, Pool2d};
-use wgrad::ops::row_loss::TripletMargin;
 use wgrad::{Result, Shape, Value};
 
 impl Network<'_> {
@@ -136,15 +137,22 @@ impl Network<'_> {
                 let weight = if self.random.once_in(3) { Some(self.made([classes])?) } else { None };
                 let smoothing = if self.random.once_in(4) { a } else { 0.0 };
                 let ignored = if self.random.once_in(4) { self.random.hostile() as i32 } else { -100 };
-                let attributes = CrossEntropy::default()
-                    .ignore_index(ignored)
-                    .label_smoothing(smoothing)
-                    .reduction(reduction);
                 match self.random.below(4) {
-                    0 => self.graph.nll_loss(logits, labels, weight, attributes),
+                    0 => {
+                        let options =
+                            NllOptions::new().weight(weight).ignore_index(ignored).reduction(reduction);
+                        self.graph.nll_loss_with(logits, labels, options)
+                    }
                     1 => self.graph.correct_predictions(logits, labels),
                     2 => self.graph.cross_entropy(logits, labels),
-                    _ => self.graph.cross_entropy_with(logits, labels, weight, attributes),
+                    _ => {
+                        let options = CrossEntropyOptions::new()
+                            .weight(weight)
+                            .ignore_index(ignored)
+                            .label_smoothing(smoothing)
+                            .reduction(reduction);
+                        self.graph.cross_entropy_with(logits, labels, options)
+                    }
                 }
             }
             2 | 3 => {
@@ -161,21 +169,25 @@ impl Network<'_> {
                 };
                 if self.random.once_in(4) {
                     let weight = self.beside(x)?;
-                    return self.graph.bce_with_logits_loss(x, target, Some(weight), reduction);
+                    let options = BceWithLogitsOptions::new().pos_weight(weight).reduction(reduction);
+                    return self.graph.bce_with_logits_loss_with(x, target, options);
                 }
-                self.graph.element_loss(element, x, target, reduction)
+                let reduction =
+                    if self.random.once_in(4) { ElementReduction::BatchMean } else { reduction.into() };
+                self.graph.apply1(Loss { element, reduction }, &[x, target])
             }
             4 => {
                 let x = self.ranked(2)?;
                 let (near, far) = (self.beside(x)?, self.beside(x)?);
-                let attributes = TripletMargin { margin: a, p: b, ..TripletMargin::default() };
-                self.graph.triplet_margin_loss(x, near, far, attributes, reduction)
+                let options = TripletMarginOptions::new().margin(a).p(b).reduction(reduction);
+                self.graph.triplet_margin_loss_with(x, near, far, options)
             }
             _ => {
                 let x = self.ranked(2)?;
                 let (other, rows) = (self.beside(x)?, self.shape(x).first().copied().unwrap_or(1));
                 let targets = self.made([rows])?;
-                self.graph.cosine_embedding_loss(x, other, targets, a, reduction)
+                let options = CosineEmbeddingOptions::new().margin(a).reduction(reduction);
+                self.graph.cosine_embedding_loss_with(x, other, targets, options)
             }
         }
     }

@@ -18,7 +18,8 @@ use wgrad::ops::elementwise::{Copy, SumTo};
 use wgrad::ops::embedding::{Embedding, EmbeddingGrad};
 use wgrad::ops::expand::Expand;
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
-use wgrad::ops::loss::{ElementLoss, Loss, LossGrad, Reduction};
+use wgrad::ops::loss::{ElementLoss, ElementReduction, Loss, LossGrad};
+use wgrad::ops::losses::Reduction;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::optimizer::{AdamRule, Clip, EmaRule, Group, SgdRule, Update};
 use wgrad::ops::pad::{Pad, PadGrad, PadMode};
@@ -141,13 +142,14 @@ fn cross_entropy(random: &mut Random) -> CrossEntropy {
     CrossEntropy {
         ignore_index: random.hostile() as i32,
         label_smoothing: random.number(),
-        reduction: reduction(random),
+        reduction: *random.of(&[Reduction::Mean, Reduction::Sum, Reduction::None]),
         scores: *random.of(&[ClassScores::Logits, ClassScores::LogProbabilities]),
     }
 }
 
-fn reduction(random: &mut Random) -> Reduction {
-    *random.of(&[Reduction::Mean, Reduction::Sum, Reduction::BatchMean, Reduction::None])
+fn reduction(random: &mut Random) -> ElementReduction {
+    use ElementReduction::{BatchMean, Mean, None, Sum};
+    *random.of(&[Mean, Sum, BatchMean, None])
 }
 
 fn loss(random: &mut Random) -> Loss {

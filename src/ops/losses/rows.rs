@@ -1,36 +1,16 @@
-//! Losses of rows of features: cosine embedding and triplet margin. They are made of other operators and have no
-//! kernels. Losses of elements are in `loss`, those of class labels in `cross_entropy`.
+//! Losses of rows of features, made of other operators: cosine embedding and triplet margin. They have no kernels
+//! of their own.
 
-use super::loss::Reduction;
+use super::{CosineEmbeddingOptions, Reduction, TripletMarginOptions};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 /// Added to squared norms, as PyTorch's `cosine_embedding_loss` does.
 const COSINE_EPS: f32 = 1e-12;
 
-/// Attributes of [`Graph::triplet_margin_loss`], with PyTorch's names and defaults.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct TripletMargin {
-    /// By how much negative rows have to be further away than positive ones.
-    pub margin: f32,
-    /// The norm that measures distance; 2 is the Euclidean one.
-    pub p: f32,
-    /// Added to each difference.
-    pub eps: f32,
-    /// Whether to use the distance between positive and negative if it is smaller than that between anchor and
-    /// negative.
-    pub swap: bool,
-}
-
-impl Default for TripletMargin {
-    fn default() -> Self {
-        TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false }
-    }
-}
-
-impl TripletMargin {
+impl TripletMarginOptions {
     fn check(self) -> Result<(), String> {
-        let TripletMargin { margin, p, eps, .. } = self;
+        let TripletMarginOptions { margin, p, eps, .. } = self;
         if !(margin > 0.0 && margin.is_finite()) {
             return Err(format!("margin must be greater than 0, got {margin}"));
         }
@@ -45,20 +25,14 @@ impl TripletMargin {
 }
 
 impl Graph {
-    /// With y = 1 the loss of two rows is 1 - cos, with y = -1 it is max(0, cos - margin), where cos is the cosine of
-    /// the angle between them. `x1` and `x2` are (n, features), `y` (n) holds only 1 and -1. The result is a scalar,
-    /// or (n) without reduction.
-    ///
-    /// # Errors
-    /// Shapes that do not fit; a margin that is not a finite number.
-    pub fn cosine_embedding_loss(
+    /// Of each row 1 - cos where y is 1, max(0, cos - margin) where it is -1.
+    pub(super) fn cosine_embedding(
         &mut self,
-        x1: Value,
-        x2: Value,
+        [x1, x2]: [Value; 2],
         y: Value,
-        margin: f32,
-        reduction: Reduction,
+        options: CosineEmbeddingOptions,
     ) -> Result<Value> {
+        let CosineEmbeddingOptions { margin, reduction } = options;
         self.check_rows("cosine_embedding_loss", &[x1, x2])?;
         self.check_owned([y])?;
         if self.shape_of(y)[..] != self.shape_of(x1)[..1] {
@@ -66,7 +40,6 @@ impl Graph {
                 format!("expects a target for each row of {}, found {}", self.shape_of(x1), self.shape_of(y));
             return Err(self.refusal("cosine_embedding_loss", message));
         }
-        self.check_batch_mean("cosine_embedding_loss", reduction)?;
         if !margin.is_finite() {
             let message = format!("margin must be a finite number, found {margin}");
             return Err(self.refusal("cosine_embedding_loss", message));
@@ -94,37 +67,29 @@ impl Graph {
         self.reduce_losses(losses, reduction)
     }
 
-    /// max(0, d(anchor, positive) - d(anchor, negative) + margin) of each row, where d(a, b) is the p-norm of a - b +
-    /// eps. All three are (n, features). The result is a scalar, or (n) without reduction.
-    ///
-    /// # Errors
-    /// Shapes that differ; `p` or a margin not above 0; an eps that is not a finite number.
-    pub fn triplet_margin_loss(
+    /// Of each row max(0, d(anchor, positive) - d(anchor, negative) + margin).
+    pub(super) fn triplet_margin(
         &mut self,
-        anchor: Value,
-        positive: Value,
-        negative: Value,
-        attributes: TripletMargin,
-        reduction: Reduction,
+        [anchor, positive, negative]: [Value; 3],
+        options: TripletMarginOptions,
     ) -> Result<Value> {
         self.check_rows("triplet_margin_loss", &[anchor, positive, negative])?;
-        self.check_batch_mean("triplet_margin_loss", reduction)?;
-        attributes.check().map_err(|message| self.refusal("triplet_margin_loss", message))?;
-        let near = self.distance(anchor, positive, attributes)?;
-        let mut far = self.distance(anchor, negative, attributes)?;
-        if attributes.swap {
-            let other = self.distance(positive, negative, attributes)?;
+        options.check().map_err(|message| self.refusal("triplet_margin_loss", message))?;
+        let near = self.distance(anchor, positive, options)?;
+        let mut far = self.distance(anchor, negative, options)?;
+        if options.swap {
+            let other = self.distance(positive, negative, options)?;
             far = self.minimum(far, other)?;
         }
         let difference = self.sub(near, far)?;
-        let over = self.shift(difference, attributes.margin)?;
+        let over = self.shift(difference, options.margin)?;
         let losses = self.clamp(over, Some(0.0), None)?;
-        self.reduce_losses(losses, reduction)
+        self.reduce_losses(losses, options.reduction)
     }
 
-    /// The p-norm of a - b + eps, for each row.
-    fn distance(&mut self, a: Value, b: Value, attributes: TripletMargin) -> Result<Value> {
-        let TripletMargin { p, eps, .. } = attributes;
+    /// Of each row, the p-norm of a - b + eps.
+    fn distance(&mut self, a: Value, b: Value, options: TripletMarginOptions) -> Result<Value> {
+        let TripletMarginOptions { p, eps, .. } = options;
         let difference = self.sub(a, b)?;
         let difference = self.shift(difference, eps)?;
         self.vector_norm(difference, p, &[1], false)
@@ -136,21 +101,12 @@ impl Graph {
         self.sum(products, &[1], false)
     }
 
-    /// Appends the reduction. [`Graph::check_batch_mean`] must have passed.
     fn reduce_losses(&mut self, losses: Value, reduction: Reduction) -> Result<Value> {
         match reduction {
-            Reduction::Mean | Reduction::BatchMean => self.mean(losses, &[0], false),
+            Reduction::Mean => self.mean(losses, &[0], false),
             Reduction::Sum => self.sum(losses, &[0], false),
             Reduction::None => Ok(losses),
         }
-    }
-
-    fn check_batch_mean(&self, operator: &'static str, reduction: Reduction) -> Result<()> {
-        if reduction == Reduction::BatchMean {
-            let message = "the mean over the batch is the mean here; take that";
-            return Err(self.refusal(operator, message.into()));
-        }
-        Ok(())
     }
 
     fn check_rows(&self, operator: &'static str, rows: &[Value]) -> Result<()> {
