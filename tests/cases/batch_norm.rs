@@ -1,6 +1,6 @@
 //! Batch normalisation in training and evaluation, and both gradients.
 
-use crate::harness::{Case, array, numbers};
+use crate::harness::{Case, array, numbers, sweep};
 use wgrad::op::Reference;
 use wgrad::ops::batch_norm::{
     BatchCount, BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad,
@@ -94,9 +94,8 @@ pub fn large() -> Vec<Case> {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut all =
-        |name: &str, x: HostTensor, attributes: BatchNorm| cases.extend(family(name, x, attributes));
     let plain = BatchNorm::default();
+    let by_edges = |case: Case| case.by_edges(sweep::SHOWN);
     for (name, shape) in [
         ("three values of one channel", vec![3, 1]),
         ("four values in one plane", vec![1, 3, 1, 4]),
@@ -113,8 +112,11 @@ pub fn cases() -> Vec<Case> {
         ("a channel too long for a workgroup", vec![1, 1, 2_100_001]),
         ("features, too many rows for a workgroup", vec![131_100, 9]),
     ] {
-        all(name, numbers(shape, 1), plain);
+        cases.extend(family(name, numbers(shape, 1), plain).into_iter().map(by_edges));
     }
+    // What the numbers are, and attributes, no text shows.
+    let mut all =
+        |name: &str, x: HostTensor, attributes: BatchNorm| cases.extend(family(name, x, attributes));
     // Two values are normalised to -1 and 1 whatever they are: only eps leaves a gradient, and with a
     // small one that is what cancellation leaves of f32.
     let soft = BatchNorm { eps: 0.5, ..plain };
@@ -124,8 +126,8 @@ pub fn cases() -> Vec<Case> {
     all("statistics replaced", numbers([6, 5], 8), BatchNorm { momentum: Some(1.0), ..plain });
     all("a mean far from zero", shifted(&numbers([16, 3, 9, 9], 9), 3000.0), plain);
     all("a constant channel", HostTensor::filled([8, 2, 3, 3], 4.5).expect("it is small"), plain);
-    cases.extend(partial("features, primes", numbers([37, 19], 13)));
-    cases.extend(partial("channels in several parts", numbers([7, 3, 28, 28], 14)));
+    cases.extend(partial("features, primes", numbers([37, 19], 13)).into_iter().map(by_edges));
+    cases.extend(partial("channels in several parts", numbers([7, 3, 28, 28], 14)).into_iter().map(by_edges));
     cases.push(Case::new(
         "the eighth batch",
         BatchCount,
@@ -139,7 +141,8 @@ pub fn cases() -> Vec<Case> {
         ("channels in several parts", [7, 3, 28, 28], Some(Unary::Tanh)),
         ("windows side by side", [2, 3, 2, 34], None),
     ] {
-        cases.extend(pooled(&format!("pooled: {name}"), numbers(shape, 12), activation));
+        let pooled = pooled(&format!("pooled: {name}"), numbers(shape, 12), activation);
+        cases.extend(pooled.into_iter().map(by_edges));
     }
     let bare = BatchNormTrain { norm: BatchNorm::default(), affine: false, tracked: false };
     let x = vec![numbers([3, 2, 6, 4], 12)];

@@ -3,7 +3,7 @@
 use crate::harness::{Case, numbers};
 use wgrad::Shape;
 use wgrad::op::Operator;
-use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
 
 /// Name, input, weight, attributes.
 pub type Problem = (&'static str, [usize; 4], [usize; 4], Conv2d);
@@ -146,6 +146,45 @@ pub fn problems() -> Vec<Problem> {
     ]
 }
 
+/// How the attributes of a problem stand to each other, which no constant of a kernel shows by itself.
+fn relations(&(_, input, weight, attributes): &Problem) -> Vec<String> {
+    let Padding::Sides(sides) = attributes.padding else { return Vec::new() };
+    let several_groups = attributes.groups > 1;
+    let depthwise = several_groups && weight[1] == 1;
+    let mut relations = Vec::new();
+    for (axis, name) in ["columns", "rows"].into_iter().enumerate() {
+        let (size, taps, [before, after]) = (input[2 + axis], weight[2 + axis], sides[axis]);
+        let (stride, dilation) = (attributes.stride[axis], attributes.dilation[axis]);
+        let window = (taps - 1).saturating_mul(dilation) + 1;
+        let rest = (size + before + after - window) % stride;
+        let (strides, dilates, pads) = (stride > 1, dilation > 1, before > 0);
+        let shared = (2..=stride.min(dilation)).any(|n| stride % n == 0 && dilation % n == 0);
+        for (relation, holds) in [
+            ("windows longer than the input", window > size),
+            ("windows within the padding", before >= window),
+            ("steps over a window", stride > window),
+            ("a rest that no window meets", rest > 0),
+            ("other padding after than before", before != after),
+            ("padding and stride", pads && strides),
+            ("padding that is no multiple of the stride", before % stride > 0),
+            ("padding and dilation", pads && dilates),
+            ("stride and dilation", strides && dilates),
+            ("stride and dilation with a common factor", shared),
+            ("phases with different numbers of taps", taps % stride > 0),
+            ("phases without taps", stride > taps),
+            ("stride in groups", strides && several_groups),
+            ("padding in groups", pads && several_groups),
+            ("dilation in groups", dilates && several_groups),
+            ("stride of depthwise windows", strides && depthwise),
+            ("padding of depthwise windows", pads && depthwise),
+            ("dilation of depthwise windows", dilates && depthwise),
+        ] {
+            relations.extend(holds.then(|| format!("{relation}, {name}")));
+        }
+    }
+    relations
+}
+
 /// The forward pass and all gradients of one problem.
 pub fn passes(problem: &Problem) -> Vec<Case> {
     let &(name, input, weight, attributes) = problem;
@@ -165,8 +204,10 @@ pub fn passes(problem: &Problem) -> Vec<Case> {
     ]
 }
 
+/// Every problem runs in the sweep. By default a variant runs those that show it an edge.
 pub fn cases() -> Vec<Case> {
-    problems().iter().flat_map(passes).collect()
+    let each = |problem| passes(problem).into_iter().map(|case| case.by_edges(relations(problem)));
+    problems().iter().flat_map(each).collect()
 }
 
 /// The seed network's layers and a ResNet's, all passes.

@@ -1,8 +1,21 @@
 //! Matrix products of every orientation, and the linear layer.
 
-use crate::harness::{Case, numbers};
+use crate::harness::{Case, numbers, sweep};
 use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
+
+/// Whether sides go in fours, which is another edge where an operand is transposed.
+fn sides(m: usize, n: usize, k: usize, transpose_lhs: bool, transpose_rhs: bool) -> [String; 4] {
+    let side = |what: &str, size: usize, transposed: bool| {
+        format!("{what} in fours: {}, transposed: {transposed}", size.is_multiple_of(4))
+    };
+    [
+        side("rows", m, transpose_lhs),
+        side("terms of rows", k, transpose_lhs),
+        side("columns", n, transpose_rhs),
+        side("terms of columns", k, transpose_rhs),
+    ]
+}
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -32,7 +45,8 @@ pub fn cases() -> Vec<Case> {
             let b = if transpose_rhs { [n, k] } else { [k, n] };
             let name = format!("{name} {m}x{k}x{n} transposed {transpose_lhs} {transpose_rhs}");
             let operator = MatMul { transpose_lhs, transpose_rhs };
-            cases.push(Case::new(name, operator, vec![numbers(a, 1), numbers(b, 2)]));
+            let case = Case::new(name, operator, vec![numbers(a, 1), numbers(b, 2)]);
+            cases.push(case.by_edges(sides(m, n, k, transpose_lhs, transpose_rhs)));
         }
     }
     cases.push(Case::new(
@@ -77,7 +91,8 @@ pub fn cases() -> Vec<Case> {
         LinearGradWeight,
         vec![numbers([1030, 6], 8), numbers([1030, 5], 5)],
     ));
-    cases
+    let named = |case: Case| if case.edges.is_some() { case } else { case.by_edges(sweep::SHOWN) };
+    cases.into_iter().map(named).collect()
 }
 
 /// The seed network's linear layers, forward and both gradients, and squares.

@@ -37,20 +37,19 @@ pub fn check(file: &str, filter: &str, found: &str) {
     }
     let committed = std::fs::read_to_string(path(file)).unwrap_or_default();
     if let Some(difference) = difference(&committed, found) {
-        panic!("{}", told(file, filter, &difference));
+        panic!("{}", told(file, &command(filter), &difference));
     }
 }
 
-/// What a failing test says.
-pub fn told(file: &str, filter: &str, difference: &str) -> String {
-    let command = command(filter);
+/// What a failing test says. `command` writes the file.
+pub fn told(file: &str, command: &str, difference: &str) -> String {
     format!(
         "{file} differs (- committed, + found):\n{difference}if that is meant, write it anew and commit it: {command}"
     )
 }
 
 /// What writes the files of the tests of this name.
-pub fn command(filter: &str) -> String {
+fn command(filter: &str) -> String {
     format!("{VARIABLE}=1 cargo test --release --test suite {filter}")
 }
 

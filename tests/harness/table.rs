@@ -1,7 +1,7 @@
 //! The table of tested operators in the docs: which operators, with what attributes, and the largest
 //! error that a run of the tests saw.
 
-use super::{Case, Seen, device, snapshot};
+use super::{Case, Seen, device, snapshot, sweep};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wgrad::Caps;
@@ -10,8 +10,13 @@ use wgrad::op::AdapterKind;
 /// Where the table stands.
 pub const PATH: &str = "docs/operators.md";
 
-/// The tests that write it.
-pub const FILTER: &str = "ops::";
+/// What writes it: its errors are those of all cases.
+pub const COMMAND: &str = "WGRAD_SWEEP=1 WGRAD_UPDATE=1 cargo test --release --test suite ops::";
+
+/// Whether it is to be written.
+pub fn updating() -> bool {
+    snapshot::updating() && sweep::sweeping()
+}
 
 /// Values of an attribute that are listed one by one; more are counted.
 const LISTED: usize = 6;
@@ -34,11 +39,12 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
     let mut text = format!(
         "# Tested operators\n\n\
          Written by `{}`.\n\n\
-         Every variant runs every case and is compared with the reference in f64. An error is the largest\n\
+         In the sweep every variant runs every case and is compared with the reference in f64. By default it runs\n\
+         those that show it an edge (`tests/harness/sweep.rs`). An error is the largest\n\
          difference of all cases and variants, relative to the largest magnitude of the reference. This run\n\
          was on a {} adapter. Other tests cover generated shapes, PyTorch's answers and finite differences\n\
          (`tests/suite/generated.rs`, `tests/suite/fixtures_*.rs`, `tests/suite/losses.rs` and others).\n",
-        snapshot::command(FILTER),
+        COMMAND,
         device().caps().kind
     );
     // What every adapter lists alike, whichever runs.

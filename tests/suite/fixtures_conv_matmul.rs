@@ -1,20 +1,26 @@
-//! Convolution and matrix products against PyTorch's answers, with every variant; and their
-//! backward rules against finite differences.
+//! Convolution and matrix products against PyTorch's answers: the reference, and the variants in turn, all of them in the
+//! sweep; and their backward rules against finite differences.
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, numbers, run};
-use wgrad::Shape;
+use crate::harness::{Case, array, numbers, run, sweep};
+use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::Linear;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::reduce::Reduce;
+use wgrad::{HostTensor, Shape};
 
 const TOLERANCE: f64 = 1e-5;
 
-/// Runs `case` with every variant and compares its first output with a tensor of the fixture.
-fn check(fixture: &Fixture, tensor: &str, case: Case) {
-    for variant in case.variants() {
+/// Compares the reference's first output, and a variant's, with a tensor of the fixture. `number` says whose turn it is:
+/// every variant is compared with the reference by `ops`, so which one gets which fixture shows nothing new.
+fn check(fixture: &Fixture, tensor: &str, case: Case, number: usize) {
+    let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
+    let reference = case.operator.reference(&inputs.iter().collect::<Vec<_>>()).swap_remove(0);
+    let reference = HostTensor::f32(reference.shape, reference.data.iter().map(|&x| x as f32).collect());
+    assert_close(fixture, tensor, &reference, TOLERANCE);
+    for variant in sweep::turn(&case.variants(), number) {
         let outputs =
             run(&case, variant).unwrap_or_else(|e| panic!("{} {tensor} [{variant}]: {e}", fixture.name));
         assert_close(fixture, tensor, &outputs[0], TOLERANCE);
@@ -23,7 +29,7 @@ fn check(fixture: &Fixture, tensor: &str, case: Case) {
 
 #[test]
 fn conv2d_and_its_gradients_give_pytorchs_numbers() {
-    for fixture in Fixture::of("conv2d", "conv2d") {
+    for (number, fixture) in Fixture::of("conv2d", "conv2d").into_iter().enumerate() {
         let attributes = Conv2d::default()
             .stride(fixture.pair("stride"))
             .padding(fixture.pair("padding"))
@@ -35,24 +41,39 @@ fn conv2d_and_its_gradients_give_pytorchs_numbers() {
         let mut forward = vec![input.clone(), weight.clone()];
         if fixture.attributes["bias"] == true {
             forward.push(fixture.f32("bias"));
-            check(&fixture, "grad_bias", Case::new("bias", Reduce::sum([0, 2, 3]), vec![gradient.clone()]));
+            check(
+                &fixture,
+                "grad_bias",
+                Case::new("bias", Reduce::sum([0, 2, 3]), vec![gradient.clone()]),
+                number,
+            );
         }
-        check(&fixture, "output", Case::new("output", attributes, forward));
+        check(&fixture, "output", Case::new("output", attributes, forward), number);
         let operator = Conv2dGradInput { attributes, input: input_shape };
-        check(&fixture, "grad_input", Case::new("input", operator, vec![gradient.clone(), weight]));
+        check(&fixture, "grad_input", Case::new("input", operator, vec![gradient.clone(), weight]), number);
         let operator = Conv2dGradWeight { attributes, weight: weight_shape };
-        check(&fixture, "grad_weight", Case::new("weight", operator, vec![gradient, input]));
+        check(&fixture, "grad_weight", Case::new("weight", operator, vec![gradient, input]), number);
     }
 }
 
 #[test]
 fn matmul_and_its_gradients_give_pytorchs_numbers() {
-    for fixture in Fixture::of("matmul", "matmul") {
+    for (number, fixture) in Fixture::of("matmul", "matmul").into_iter().enumerate() {
         let (lhs, rhs, gradient) = (fixture.f32("lhs"), fixture.f32("rhs"), fixture.f32("grad_output"));
         let product = |transpose_lhs, transpose_rhs| MatMul { transpose_lhs, transpose_rhs };
-        check(&fixture, "output", Case::new("output", product(false, false), vec![lhs.clone(), rhs.clone()]));
-        check(&fixture, "grad_lhs", Case::new("lhs", product(false, true), vec![gradient.clone(), rhs]));
-        check(&fixture, "grad_rhs", Case::new("rhs", product(true, false), vec![lhs, gradient]));
+        check(
+            &fixture,
+            "output",
+            Case::new("output", product(false, false), vec![lhs.clone(), rhs.clone()]),
+            number,
+        );
+        check(
+            &fixture,
+            "grad_lhs",
+            Case::new("lhs", product(false, true), vec![gradient.clone(), rhs]),
+            number,
+        );
+        check(&fixture, "grad_rhs", Case::new("rhs", product(true, false), vec![lhs, gradient]), number);
     }
 }
 

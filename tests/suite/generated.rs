@@ -1,7 +1,7 @@
 //! Generated shapes and attributes: every variant against the reference. The generator is fixed, so a failed problem
 //! can be run again.
 
-use crate::harness::{Case, device, numbers};
+use crate::harness::{Case, device, numbers, sweep};
 use crate::{cases, harness};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -60,7 +60,7 @@ fn check(cases: &[Case]) {
 fn convolutions_of_generated_shapes() {
     let mut generator = Generator::new(1);
     let mut cases = Vec::new();
-    while cases.len() < 5 * 16 {
+    while cases.len() < 5 * sweep::count(4, 16) {
         let groups = [1, 1, 2, 3][generator.size(4) - 1];
         let mut sides = || generator.pair(4).map(|p| p - 1);
         let padding = match cases.len() / 5 % 4 {
@@ -94,7 +94,7 @@ fn convolutions_of_generated_shapes() {
 fn products_of_generated_shapes() {
     let mut generator = Generator::new(2);
     let mut cases = Vec::new();
-    for i in 0..32 {
+    for i in 0..sweep::count(8, 32) {
         let (batch, mut m, mut n, mut k) =
             (generator.size(3), generator.edge(90), generator.edge(90), generator.edge(300));
         // Of four products one has few rows or columns and a longer sum.
@@ -117,7 +117,7 @@ fn products_of_generated_shapes() {
 fn broadcasts_of_generated_shapes() {
     let mut generator = Generator::new(3);
     let mut cases = Vec::new();
-    for i in 0..40 {
+    for i in 0..sweep::count(12, 40) {
         let rank = generator.size(6);
         let full: Vec<usize> = (0..rank).map(|_| generator.size(6)).collect();
         let mut stretched = |from: usize| -> Vec<usize> {
@@ -136,7 +136,7 @@ fn broadcasts_of_generated_shapes() {
 fn moves_of_generated_shapes() {
     let mut generator = Generator::new(9);
     let mut cases = Vec::new();
-    for i in 0..12 {
+    for i in 0..sweep::count(6, 12) {
         let rank = 1 + i % 6;
         let shape: Vec<usize> = (0..rank).map(|_| generator.edge(if rank > 3 { 5 } else { 11 })).collect();
         let name = format!("{shape:?}");
@@ -182,7 +182,7 @@ fn moves_of_generated_shapes() {
 fn reductions_of_generated_shapes() {
     let mut generator = Generator::new(10);
     let mut cases = Vec::new();
-    for rank in [1, 2, 3, 4, 5, 6] {
+    for rank in [4, 1, 6, 2, 3, 5].into_iter().take(sweep::count(3, 6)) {
         let shape: Vec<usize> = (0..rank).map(|_| generator.edge(if rank > 3 { 5 } else { 23 })).collect();
         let axes: Vec<usize> = (0..rank).filter(|_| generator.size(2) == 1).collect();
         let keep = generator.size(2) == 1;
@@ -202,7 +202,7 @@ fn reductions_of_generated_shapes() {
 fn poolings_of_generated_shapes() {
     let mut generator = Generator::new(4);
     let mut cases = Vec::new();
-    while cases.len() < 6 * 20 {
+    while cases.len() < 6 * sweep::count(5, 20) {
         let kernel = generator.pair(4);
         let padding = kernel.map(|k| generator.size(k / 2 + 1) - 1);
         let pool =
@@ -221,7 +221,7 @@ fn poolings_of_generated_shapes() {
 fn resamplings_of_generated_shapes() {
     let mut generator = Generator::new(21);
     let mut cases = Vec::new();
-    while cases.len() < 2 * 40 {
+    while cases.len() < 2 * sweep::count(10, 40) {
         // Where many outputs give to a single element, they may cancel by chance.
         let input = [generator.edge(3), 1 + generator.edge(3), generator.edge(13), generator.edge(40)];
         let resize = match generator.size(2) {
@@ -246,7 +246,7 @@ fn resamplings_of_generated_shapes() {
 fn kinds_of_pooling_of_generated_shapes() {
     let mut generator = Generator::new(20);
     let mut cases = Vec::new();
-    while cases.len() < 10 * 10 {
+    while cases.len() < 10 * sweep::count(3, 10) {
         let kernel = generator.pair(4);
         let pool = Pool2d::new(kernel).stride(generator.pair(3)).ceil_mode(generator.size(2) == 1);
         let padded = pool
@@ -273,7 +273,7 @@ fn kinds_of_pooling_of_generated_shapes() {
 fn normalisations_of_generated_shapes() {
     let mut generator = Generator::new(5);
     let mut cases = Vec::new();
-    while cases.len() < 4 * 20 {
+    while cases.len() < 4 * sweep::count(5, 20) {
         let mut shape = vec![2 + generator.edge(40), generator.edge(20)];
         if generator.size(3) > 1 {
             shape.extend([generator.edge(9), generator.edge(12)]);
@@ -292,7 +292,7 @@ fn normalisations_of_generated_shapes() {
 fn normalised_rows_of_generated_shapes() {
     let mut generator = Generator::new(11);
     let mut cases = Vec::new();
-    while cases.len() < 3 * 20 {
+    while cases.len() < 3 * sweep::count(6, 20) {
         let groups = generator.size(4);
         let mut shape = vec![generator.edge(9), groups * generator.edge(9)];
         shape.extend((0..generator.size(3) - 1).map(|_| generator.edge(13)));
@@ -318,7 +318,7 @@ fn normalised_rows_of_generated_shapes() {
 fn local_responses_of_generated_shapes() {
     let mut generator = Generator::new(12);
     let mut cases = Vec::new();
-    for _ in 0..12 {
+    for _ in 0..sweep::count(4, 12) {
         let shape = [generator.edge(4), generator.edge(11), generator.edge(9), generator.edge(13)];
         let attributes = LocalResponseNorm {
             size: generator.size(9),
@@ -336,7 +336,7 @@ fn local_responses_of_generated_shapes() {
 fn normalisations_with_pooling_of_generated_shapes() {
     let mut generator = Generator::new(7);
     let mut cases = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..sweep::count(5, 20) {
         // A single channel's sum may cancel by chance; the largest of several measures them.
         let shape =
             [1 + generator.size(5), 2 + generator.edge(9), 2 * generator.edge(9), 2 + 2 * generator.edge(9)];
@@ -351,7 +351,7 @@ fn normalisations_with_pooling_of_generated_shapes() {
 #[test]
 fn chains_of_generated_shapes() {
     let mut generator = Generator::new(8);
-    for i in 0..25 {
+    for i in 0..sweep::count(10, 25) {
         let shape = [generator.edge(3), generator.edge(9), generator.edge(9), generator.edge(13)];
         let (mut graph, links) = (Graph::new(), generator.size(4));
         let build = |graph: &mut Graph, generator: &mut Generator| -> Result<Value, Error> {
@@ -438,7 +438,7 @@ fn chains_of_generated_shapes() {
 fn rows_and_elements_of_generated_shapes() {
     let mut generator = Generator::new(6);
     let mut cases = Vec::new();
-    for i in 0..20 {
+    for i in 0..sweep::count(5, 20) {
         let shape = [generator.edge(9), generator.edge(70), generator.edge(9)];
         let name = format!("{shape:?}");
         for axis in 0..3 {
@@ -467,7 +467,7 @@ fn losses_of_generated_shapes() {
         let name = format!("{shape:?} {:?}", loss.reduction);
         cases.extend(cases::loss::passes(&name, loss, cases::loss::inputs(element, &shape)));
     }
-    for i in 0..8 {
+    for i in 0..sweep::count(4, 8) {
         let mut shape = vec![generator.edge(9), 1 + generator.edge(40)];
         shape.extend((0..generator.size(3) - 1).map(|_| generator.edge(7)));
         let scores = [ClassScores::Logits, ClassScores::LogProbabilities][i % 2];
@@ -485,7 +485,7 @@ fn losses_of_generated_shapes() {
 fn random_units_and_moments_of_generated_shapes() {
     let mut generator = Generator::new(17);
     let mut cases = Vec::new();
-    for number in 0..12 {
+    for number in 0..sweep::count(4, 12) as u32 {
         let shape = [generator.edge(9), generator.edge(40), generator.edge(30)];
         let name = format!("{shape:?}");
         let of = if number % 2 == 0 { Unit::Element } else { Unit::Channel };
@@ -500,7 +500,7 @@ fn random_units_and_moments_of_generated_shapes() {
 fn updates_of_generated_shapes() {
     let mut generator = Generator::new(18);
     let mut cases = Vec::new();
-    for step in 0..4 {
+    for step in 0..sweep::count(2, 4) as u32 {
         let shapes = [
             vec![generator.edge(300)],
             vec![generator.edge(40), generator.edge(70)],

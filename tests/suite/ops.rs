@@ -1,11 +1,13 @@
-//! Every operator, on every case of its table, with every variant, against the f64 reference.
+//! Every operator, with every variant, against the f64 reference: on the cases of its table that show the variant an
+//! edge, and in the sweep on every case.
 
 use crate::harness::bits::Bits;
-use crate::harness::{Seen, snapshot, table};
+use crate::harness::{Seen, snapshot, sweep, table};
 use crate::{cases, harness};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
+use wgrad::op::Variant;
 
 /// What the families that have run so far showed.
 static SEEN: Mutex<BTreeMap<&'static str, Vec<Seen>>> = Mutex::new(BTreeMap::new());
@@ -50,14 +52,34 @@ fn agrees(name: &'static str) {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     let mut all = SEEN.lock().expect("no test panics while it holds the lock");
     all.insert(name, seen);
-    if all.len() == cases::FAMILIES.len() && snapshot::updating() {
+    if all.len() == cases::FAMILIES.len() && table::updating() {
         snapshot::write(table::PATH, &table::render(&cases::all(), &all));
     }
 }
 
 #[test]
+fn by_default_every_variant_meets_every_edge() {
+    let cases = cases::matmul::cases();
+    let runs = sweep::fewest(&cases);
+    let met = |runs: &[Vec<Variant>]| {
+        let mut met: BTreeMap<(&str, Variant), BTreeSet<String>> = BTreeMap::new();
+        for (case, variants) in cases.iter().zip(runs) {
+            for &variant in variants {
+                let edges = sweep::edges(case, variant).expect("the case can be planned");
+                met.entry((case.operator.name(), variant)).or_default().extend(edges);
+            }
+        }
+        met
+    };
+    let all: Vec<Vec<Variant>> = cases.iter().map(harness::Case::variants).collect();
+    let count = |runs: &[Vec<Variant>]| runs.iter().map(Vec::len).sum::<usize>();
+    assert_eq!(met(&runs), met(&all));
+    assert!(2 * count(&runs) < count(&all), "{} of {} runs", count(&runs), count(&all));
+}
+
+#[test]
 fn the_docs_list_what_is_tested() {
-    if snapshot::updating() {
+    if table::updating() {
         // Written when every family has run.
         return;
     }
@@ -65,7 +87,7 @@ fn the_docs_list_what_is_tested() {
     let expected = table::render(&cases::all(), &BTreeMap::new());
     let (written, expected) = (table::without_errors(&written), table::without_errors(&expected));
     if let Some(difference) = snapshot::difference(&written, &expected) {
-        panic!("{}", snapshot::told(table::PATH, table::FILTER, &difference));
+        panic!("{}", snapshot::told(table::PATH, table::COMMAND, &difference));
     }
 }
 

@@ -8,7 +8,7 @@ mod toeplitz;
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, numbers, relative_error};
+use crate::harness::{Case, device, numbers, relative_error, sweep};
 use wgrad::op::{AdapterKind, Array};
 use wgrad::ops::conv2d::{Conv1d, Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
 use wgrad::{Caps, Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
@@ -80,12 +80,16 @@ impl Problem {
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
 
-fn check_fixture(fixture: &Fixture, build: &Build<'_>) {
+/// How many rounds run every variant of every pass.
+const ROUNDS: [usize; 6] = [0, 1, 2, 3, 4, 5];
+
+/// Compares a variant's numbers with PyTorch's, or those of all in the sweep. `number` says whose turn it is.
+fn check_fixture(fixture: &Fixture, number: usize, build: &Build<'_>) {
     let [input, weight, bias, gradient] = ["input", "weight", "bias", "grad_output"].map(|n| fixture.f32(n));
     let problem =
         Problem::new(input, weight, Some(bias), Some(gradient), build).expect("the fixture is valid");
-    for number in 0..6 {
-        let options = problem.variants(number, device().caps());
+    for round in sweep::turn(&ROUNDS, number) {
+        let options = problem.variants(round, device().caps());
         let found = problem.run(&options).unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
         for (tensor, found) in ["output", "grad_input", "grad_weight", "grad_bias"].into_iter().zip(&found) {
             assert_eq!(found.shape, fixture.array(tensor).shape, "{} {tensor}", fixture.name);
@@ -96,27 +100,27 @@ fn check_fixture(fixture: &Fixture, build: &Build<'_>) {
 
 #[test]
 fn convolutions_in_one_dimension_give_pytorchs_numbers() {
-    for fixture in Fixture::of("conv_other", "conv1d") {
-        let number = |name, default| fixture.number(name, default) as usize;
+    for (number, fixture) in Fixture::of("conv_other", "conv1d").into_iter().enumerate() {
+        let whole = |name, default| fixture.number(name, default) as usize;
         let attributes = Conv1d::default()
-            .stride(number("stride", 1.0))
-            .padding(number("padding", 0.0))
-            .dilation(number("dilation", 1.0))
-            .groups(number("groups", 1.0));
-        check_fixture(&fixture, &|g, x, w, b| g.conv1d(x, w, b, attributes));
+            .stride(whole("stride", 1.0))
+            .padding(whole("padding", 0.0))
+            .dilation(whole("dilation", 1.0))
+            .groups(whole("groups", 1.0));
+        check_fixture(&fixture, number, &|g, x, w, b| g.conv1d(x, w, b, attributes));
     }
 }
 
 #[test]
 fn transposed_convolutions_give_pytorchs_numbers() {
-    for fixture in Fixture::of("conv_other", "conv_transpose2d") {
+    for (number, fixture) in Fixture::of("conv_other", "conv_transpose2d").into_iter().enumerate() {
         let attributes = Conv2d::default()
             .stride(fixture.pair("stride"))
             .padding(fixture.pair("padding"))
             .output_padding(fixture.pair("output_padding"))
             .dilation(fixture.pair("dilation"))
             .groups(fixture.number("groups", 1.0) as usize);
-        check_fixture(&fixture, &|g, x, w, b| g.conv_transpose2d(x, w, b, attributes));
+        check_fixture(&fixture, number, &|g, x, w, b| g.conv_transpose2d(x, w, b, attributes));
     }
 }
 

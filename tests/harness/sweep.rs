@@ -1,0 +1,121 @@
+//! What runs by default, and what in the full sweep.
+//!
+//! A driver compiles a kernel for each shape, and that is nearly all the time that tests take. By default a variant
+//! therefore leaves out cases that show it no new edge, if their table allows it ([`Case::by_edges`]). An edge is what a
+//! kernel is made of or told:
+//!
+//! - the files that are joined, and with them every loader, store, epilogue and split of a sum;
+//! - each constant of these in each [`class`] of numbers: sizes of one, tails of fours, sides past a tile;
+//! - what no constant shows by itself: how attributes stand to each other, and what the numbers are. The table of cases
+//!   names these.
+
+use super::{Case, bits, build, device};
+use std::collections::{BTreeMap, BTreeSet};
+use wgrad::op::Variant;
+use wgrad::{Error, Plan, PlanOptions};
+
+/// Environment variable that, if set, makes every variant run every case.
+pub const VARIABLE: &str = "WGRAD_SWEEP";
+
+/// For [`Case::by_edges`] where the text of kernels shows every edge.
+pub const SHOWN: [&str; 0] = [];
+
+/// The longest side of a product's tile.
+const TILE: f64 = 64.0;
+
+/// Whether all cases run. Where bits are compared, those of all cases are.
+pub fn sweeping() -> bool {
+    std::env::var_os(VARIABLE).is_some() || std::env::var_os(bits::VARIABLE).is_some()
+}
+
+/// How many generated cases run: `few`, or `all` in the sweep.
+pub fn count(few: usize, all: usize) -> usize {
+    if sweeping() { all } else { few }
+}
+
+/// One of `all`, the one whose turn it is, or all in the sweep.
+pub fn turn<T: Copy>(all: &[T], turn: usize) -> Vec<T> {
+    if sweeping() { all.to_vec() } else { vec![all[turn % all.len()]] }
+}
+
+/// The variants that run each of these cases.
+pub fn runs(cases: &[Case]) -> Vec<Vec<Variant>> {
+    if sweeping() { cases.iter().map(Case::variants).collect() } else { fewest(cases) }
+}
+
+/// A case that may be left out, and its edges.
+type Choice = (usize, BTreeSet<String>);
+
+/// The variants that run each of these cases by default: of the cases that may be left out, so few that each variant of
+/// an operator meets every edge that it meets in all of them. The case with the most new edges goes first, and of
+/// several the earliest.
+pub fn fewest(cases: &[Case]) -> Vec<Vec<Variant>> {
+    let mut runs: Vec<Vec<Variant>> = vec![Vec::new(); cases.len()];
+    let mut choices: BTreeMap<(&str, Variant), Vec<Choice>> = BTreeMap::new();
+    for (i, case) in cases.iter().enumerate() {
+        if case.edges.is_none() {
+            runs[i] = case.variants();
+            continue;
+        }
+        for variant in case.variants() {
+            let edges = edges(case, variant).unwrap_or_else(|e| panic!("{} [{variant}]: {e}", case.name));
+            choices.entry((case.operator.name(), variant)).or_default().push((i, edges));
+        }
+    }
+    for ((_, variant), mut left) in choices {
+        let mut met = BTreeSet::new();
+        loop {
+            let new = |(_, edges): &Choice| edges.difference(&met).count();
+            let best = (0..left.len()).rev().max_by_key(|&at| new(&left[at]));
+            let Some(best) = best.filter(|&best| new(&left[best]) > 0) else { break };
+            let (case, edges) = left.remove(best);
+            met.extend(edges);
+            runs[case].push(variant);
+        }
+    }
+    runs
+}
+
+/// The edges that a case shows a variant: those that its table names, and those of its kernels' text.
+///
+/// # Errors
+/// A case that can't be planned.
+pub fn edges(case: &Case, variant: Variant) -> Result<BTreeSet<String>, Error> {
+    let built = build(case)?;
+    let options = PlanOptions::default().variant(case.operator.name(), variant);
+    let plan = Plan::with_options(&built.graph, &built.outputs, device().caps(), &options)?;
+    let mut edges: BTreeSet<String> = case.edges.iter().flatten().cloned().collect();
+    for dispatch in plan.dispatches() {
+        let (kernel, source) = (dispatch.kernel.name(), dispatch.kernel.source()?);
+        let (constants, rest): (Vec<&str>, Vec<&str>) =
+            source.lines().partition(|line| constant(line).is_some());
+        edges.insert(rest.join("\n"));
+        for (name, value) in constants.into_iter().filter_map(constant) {
+            edges.insert(format!("{kernel} {name}: {}", class(value)));
+            edges.extend((value > TILE).then(|| format!("{kernel} {name}: past a tile")));
+        }
+    }
+    Ok(edges)
+}
+
+/// Name and value of a constant that is a number.
+fn constant(line: &str) -> Option<(&str, f64)> {
+    let (declared, value) = line.strip_prefix("const ")?.split_once(" = ")?;
+    let (name, _) = declared.split_once(':')?;
+    let (value, _) = value.split_once(';')?;
+    let value = value.strip_prefix("i32(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
+    Some((name, value.trim_end_matches(['u', 'i', 'f']).parse().ok()?))
+}
+
+/// Numbers of one class are alike to kernels that take four elements at a time.
+fn class(value: f64) -> &'static str {
+    match value {
+        ..0.0 => "negative",
+        0.0 => "0",
+        1.0 => "1",
+        65_536.0.. => "large",
+        _ if value % 4.0 == 0.0 => "fours",
+        _ if value.fract() == 0.0 => "no fours",
+        _ => "a fraction",
+    }
+}
