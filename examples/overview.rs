@@ -1,17 +1,21 @@
 //! Shows convolution, pooling and padding on a picture: edges by a kernel of two taps, four kinds of pooling
-//! by windows of 8 x 8, and a blur with three paddings. Writes `overview.png`, or to the path given.
+//! by windows of 8 x 8, and a blur with three paddings.
+//!
+//! `cargo run --release --example overview -- FILE SIDE` writes FILE, by default `overview.png`, of a picture whose
+//! sides are SIDE pixels, by default 512.
 
 #[path = "panels/mod.rs"]
 mod panels;
 
 use panels::{Outcome, Panel, say};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use wgrad::ops::conv2d::Conv2d;
 use wgrad::ops::pool2d::Pool2d;
 use wgrad::{Device, Graph, HostTensor, Plan, Session, Value, Weights};
 
-/// Side of the test picture.
-const SIZE: usize = 512;
+/// What sides are multiples of: those of the quarter divide by the windows.
+const STEP: usize = 32;
 
 fn main() -> std::process::ExitCode {
     panels::end(run())
@@ -19,12 +23,13 @@ fn main() -> std::process::ExitCode {
 
 fn run() -> Outcome<()> {
     let path = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("overview.png"), PathBuf::from);
-    let picture = landscape();
+    let size = side(std::env::args_os().nth(2))?;
+    let picture = landscape(size);
 
     let mut g = Graph::new();
-    let image = g.constant(HostTensor::f32([1, 1, SIZE, SIZE], picture.clone()))?;
+    let image = g.constant(HostTensor::f32([1, 1, size, size], picture.clone()))?;
 
-    // The difference of each pixel and its right neighbour: 512 x 511, three operations each.
+    // The difference of each pixel and its right neighbour, three operations each.
     let difference = g.constant(HostTensor::f32([1, 1, 1, 2], vec![-1.0, 1.0]))?;
     let edges = g.conv2d(image, difference, None, Conv2d::default())?;
 
@@ -38,7 +43,7 @@ fn run() -> Outcome<()> {
 
     // A blur by a kernel of 9 x 9, padded by nothing, half of the kernel, and the kernel's size minus one.
     let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0).expect("it is small"))?;
-    let small = g.constant(HostTensor::f32([1, 1, SIZE / 4, SIZE / 4], quarter(&picture)))?;
+    let small = g.constant(HostTensor::f32([1, 1, size / 4, size / 4], quarter(&picture, size)))?;
     let mut padded = Vec::new();
     for (name, padding) in [("valid", 0), ("half", 4), ("full", 8)] {
         let blurred = g.conv2d(small, blur, None, Conv2d::default().padding([padding; 2]))?;
@@ -59,10 +64,10 @@ fn run() -> Outcome<()> {
         let caption = format!("{name}, {width} x {height}");
         Ok(Panel::new(caption, width, height, tensor.as_f32().unwrap_or_default().to_vec()).scaled(scale))
     };
-    let original = Panel::new(format!("the picture, {SIZE} x {SIZE}"), SIZE, SIZE, picture);
+    let original = Panel::new(format!("the picture, {size} x {size}"), size, size, picture);
     let mut edge = panel("edges by (-1, 1)", edges, 1)?;
     edge.pixels.iter_mut().for_each(|x| *x = (4.0 * x.abs()).min(1.0));
-    say!("operations of the edges: {}", SIZE * (SIZE - 1) * 3);
+    say!("operations of the edges: {}", size * (size - 1) * 3);
     let pools = vec![
         panel("largest of 8 x 8", largest, 4)?,
         panel("mean", mean, 4)?,
@@ -78,17 +83,25 @@ fn run() -> Outcome<()> {
     Ok(())
 }
 
+/// The side of the picture that was asked for.
+fn side(argument: Option<OsString>) -> Outcome<usize> {
+    let Some(argument) = argument else { return Ok(512) };
+    let side = argument.to_str().and_then(|text| text.parse().ok());
+    let fits = |side: &usize| (2 * STEP..=4096).contains(side) && side.is_multiple_of(STEP);
+    side.filter(fits).ok_or_else(|| format!("SIDE must be a multiple of {STEP} from 64 to 4096").into())
+}
+
 /// Every fourth pixel of every fourth row.
-fn quarter(picture: &[f32]) -> Vec<f32> {
-    let rows = (0..SIZE / 4).flat_map(|y| (0..SIZE / 4).map(move |x| (4 * y, 4 * x)));
-    rows.map(|(y, x)| picture[y * SIZE + x]).collect()
+fn quarter(picture: &[f32], size: usize) -> Vec<f32> {
+    let rows = (0..size / 4).flat_map(|y| (0..size / 4).map(move |x| (4 * y, 4 * x)));
+    rows.map(|(y, x)| picture[y * size + x]).collect()
 }
 
 /// A landscape: sun and sky over two ridges, a lake with their reflections, a house, trees, and grain.
-fn landscape() -> Vec<f32> {
-    (0..SIZE * SIZE)
+fn landscape(size: usize) -> Vec<f32> {
+    (0..size * size)
         .map(|i| {
-            let (x, y) = ((i % SIZE) as f32 / SIZE as f32, (i / SIZE) as f32 / SIZE as f32);
+            let (x, y) = ((i % size) as f32 / size as f32, (i / size) as f32 / size as f32);
             // Little grain, so that the picture compresses well.
             let grain = if hash(i as u32) < 0.1 { 0.02 } else { 0.0 };
             (scene(x, y) + grain).clamp(0.0, 1.0)

@@ -1,45 +1,20 @@
 //! The MNIST trainer as a user runs it: prints, files and refusals.
 
-mod harness;
-
-use harness::files::{self, listing};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use super::{command, text};
+use crate::harness::device;
+use crate::harness::files::{self, listing};
+use std::path::Path;
+use std::process::Output;
 use tempfile::TempDir;
 
-/// The example's program, which cargo builds along with the tests.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let directory = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let program = directory.join("examples").join(format!("mnist{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        program.is_file(),
-        "{} is missing; `cargo test` builds it, and `cargo build --example mnist` with the same profile does",
-        program.display()
-    );
-    program
-}
-
 fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(program())
-        // Where it is not set, a window system's library that drivers load complains on stderr.
-        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
-        // Nothing is kept from run to run.
-        .env("WGRAD_CACHE_DIR", "")
-        .current_dir(directory)
-        .args(arguments)
-        .output()
-        .expect("the trainer can be started")
+    command("mnist", directory).args(arguments).output().expect("the trainer can be started")
 }
 
 /// Runs on a small data set beside which outputs are written.
 fn train(work: &Path, data: &Path, arguments: &[&str]) -> Output {
     let data = data.to_str().expect("temporary paths are UTF-8");
     run(work, &[&["--data", data, "--batch-size", "8"], arguments].concat())
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Fails unless the run ended with this code and one line of error that holds all `parts`.
@@ -179,10 +154,10 @@ fn a_run_writes_what_it_was_asked_for() {
         trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "step").count();
     assert_eq!(steps, 20);
     let report = report(&work.path().join("report.json"));
-    let software = harness::device().summary().software;
+    let software = device().summary().software;
     assert_eq!(said.contains("software adapter"), software);
     assert_eq!(report["software"], software);
-    assert_eq!(report["adapter"], harness::device().summary().name);
+    assert_eq!(report["adapter"], device().summary().name);
     assert_eq!(report["batch_size"], 8);
     // 43 images make 6 batches, the last filled up.
     assert_eq!(report["steps"], 12);
@@ -368,13 +343,11 @@ fn runs_with_one_checkpoint_leave_one_of_theirs() {
 #[test]
 fn without_any_adapter_the_fix_is_in_the_message() {
     let work = TempDir::new().unwrap();
-    let output = Command::new(program())
-        .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+    let output = command("mnist", work.path())
         // A list of drivers that holds none; elsewhere than on Vulkan the adapter is refused by name.
         .env("VK_DRIVER_FILES", "/nonexistent")
         .env("VK_ICD_FILENAMES", "/nonexistent")
         .env("WGRAD_ADAPTER", "no adapter has this name")
-        .current_dir(work.path())
         .output()
         .expect("the trainer can be started");
     let part = if cfg!(target_os = "linux") { "mesa-vulkan-drivers" } else { "no adapter has this name" };
