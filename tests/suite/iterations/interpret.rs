@@ -5,7 +5,8 @@
 //! unknown. If a branch depends on an unknown number, both sides run and the longer one counts. Numbers that no
 //! branch depends on are not evaluated, so a loop costs as little as its counter.
 
-use super::values::{Slice, V, binary, cast, math, root, select, unary};
+use super::slice::{Slice, root};
+use super::values::{V, binary, cast, math, select, unary};
 use naga::{Block, BuiltIn, Expression, Function, Handle, Literal, LocalVariable, Module, Statement};
 use std::collections::HashMap;
 

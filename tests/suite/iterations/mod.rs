@@ -5,6 +5,7 @@
 mod absurd;
 mod counts;
 mod interpret;
+mod slice;
 mod values;
 
 use crate::harness::sweep;
