@@ -1,6 +1,6 @@
 //! Dropout, of elements and of whole channels, and its mask.
 //!
-//! Seed, step, node and unit alone decide which units are kept (`shared/philox`). So the backward pass draws the same
+//! Seed, step, node and unit alone decide which units are kept (the part `philox`). So the backward pass draws the same
 //! bits again, no mask is stored, and a resumed run drops the same units as an uninterrupted one. Dropout is an
 //! element-wise operator and fuses.
 

@@ -22,6 +22,8 @@ mod constant;
 mod file;
 mod head;
 mod library;
+#[cfg(test)]
+mod tests;
 
 pub use constant::{Access, Constant};
 pub use file::ShaderFile;
@@ -31,6 +33,7 @@ pub(crate) use library::{kernels, parts};
 use crate::error::{Error, Result};
 use constant::{binding, settable};
 use file::add;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A kernel: joined files, the values of their constants, and text that Rust wrote.
@@ -268,22 +271,12 @@ impl Kernel {
         self.check()?;
         let mut text = String::new();
         let mut used = vec![0usize; self.constants.len()];
-        for line in self.files.iter().flat_map(|file| file.text().lines()) {
-            let set = settable(line).and_then(|(name, kind)| {
-                let at = self.constants.iter().position(|(constant, _)| *constant == name)?;
-                Some((at, name, kind))
-            });
-            let Some((at, name, kind)) = set else {
-                text.push_str(line);
+        for file in &self.files {
+            let _ = writeln!(text, "// {}.wgsl", file.path());
+            for line in file.text().lines() {
+                text.push_str(&self.set(line, &mut used)?);
                 text.push('\n');
-                continue;
-            };
-            let value = self.constants[at].1;
-            if value.wgsl_type() != kind {
-                return Err(self.error(format!("constant {name} is {kind}, not {}", value.wgsl_type())));
             }
-            used[at] += 1;
-            let _ = writeln!(text, "const {name}: {kind} = {value};");
         }
         for written in &self.written {
             text.push_str(&written.text);
@@ -303,6 +296,20 @@ impl Kernel {
                 self.constants[i].0, used[i]
             ))),
         }
+    }
+
+    /// A line of a file, with the value of the constant that it declares, if that is set; counts how often each is.
+    fn set<'l>(&self, line: &'l str, used: &mut [usize]) -> Result<Cow<'l, str>> {
+        let Some((name, kind)) = settable(line) else { return Ok(line.into()) };
+        let Some(at) = self.constants.iter().position(|(constant, _)| *constant == name) else {
+            return Ok(line.into());
+        };
+        let value = self.constants[at].1;
+        if value.wgsl_type() != kind {
+            return Err(self.error(format!("constant {name} is {kind}, not {}", value.wgsl_type())));
+        }
+        used[at] += 1;
+        Ok(format!("const {name}: {kind} = {value};").into())
     }
 
     /// The text as browsers and other strict compilers want it: one that uses subgroups says so

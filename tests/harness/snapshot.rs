@@ -49,7 +49,7 @@ pub fn told(file: &str, command: &str, difference: &str) -> String {
 }
 
 /// What writes the files of the tests of this name.
-fn command(filter: &str) -> String {
+pub fn command(filter: &str) -> String {
     format!("{VARIABLE}=1 cargo test --release --test suite {filter}")
 }
 

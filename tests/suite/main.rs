@@ -23,6 +23,7 @@ mod gradients;
 mod graphs;
 mod iterations;
 mod layers;
+mod linkage;
 mod long_windows;
 mod losses;
 mod memory;

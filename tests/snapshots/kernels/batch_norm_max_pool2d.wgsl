@@ -1,7 +1,9 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/common/is_nan.wgsl
 // NaN and infinities, told by their bits: compilers may take it that no number is one.
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -22,6 +24,7 @@ fn unless_infinite(bound: f32, x: f32) -> f32 {
     var nan = 0x7fc00000u;
     return select(x, bitcast<f32>(nan), (bitcast<u32>(bound) & 0x7f800000u) == 0x7f800000u);
 }
+// parts/batch_norm/max_pool2d_taps.wgsl
 // Which tap won in each window of batch_norm_max_pool2d: a byte a window, 0 to 3 row by row, four
 // windows a word, the first lowest; each plane of OUT_H x OUT_W windows starts a word.
 const OUT_H: u32 = 14u;
@@ -29,34 +32,52 @@ const OUT_W: u32 = 14u;
 
 const WINDOWS: u32 = OUT_H * OUT_W;
 const WORDS: u32 = (WINDOWS + 3u) / 4u;
+// parts/batch_norm/batch_norm_bias.wgsl
+//! fills bias_of
+//
 // The bias of a channel.
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 
 fn bias_of(c: u32) -> f32 {
     return bias[c];
 }
-// An element is one number. Where one may be NaN or infinite it is told by its bits: compilers may take it that no
-// number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_1.wgsl
+//! fills Element
+//
+// An element is one number.
 alias Element = f32;
 alias Flag = bool;
 alias Bits = u32;
 
+fn element_sum(x: Element) -> f32 {
+    return x;
+}
+// parts/common/element.wgsl
+//! hole Element
+//!     element_sum(x: Element) -> f32
+//!     by element_1, element_4
+//
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// components. The plan knows which.
+//
+// Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
+// min, clamp and selections by comparisons alone may lose one.
 fn is_nan_element(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7fffffffu) > 0x7f800000u;
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
 }
 
 // Infinite, or NaN.
 fn is_not_finite(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7f800000u) == 0x7f800000u;
+    return (bitcast<Bits>(x) & Bits(0x7f800000u)) == Bits(0x7f800000u);
 }
 
 fn is_minus_infinity(x: Element) -> Flag {
-    return bitcast<Bits>(x) == 0xff800000u;
+    return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
 // Neither zero, of either sign, nor NaN.
 fn is_below_zero(x: Element) -> Flag {
-    return (bitcast<Bits>(x) - 0x80000001u) < 0x7f800000u;
+    return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
 }
 
 // y, or x where that is NaN.
@@ -66,7 +87,7 @@ fn keep_nan(x: Element, y: Element) -> Element {
 
 // NaN, which no constant expression can be.
 fn no_number() -> Element {
-    var bits = 0x7fc00000u;
+    var bits = Bits(0x7fc00000u);
     return bitcast<Element>(bits);
 }
 
@@ -87,6 +108,9 @@ fn times(number: f32, x: Element) -> Element {
     }
     return number * x;
 }
+// parts/elementwise/activation_relu.wgsl
+//! uses element
+//
 // ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
 // others; at NaN 1 for ReLU.
 fn relu(x: Element) -> Element {
@@ -118,8 +142,17 @@ fn prelu_grad_weight(x: Element, dy: Element) -> Element {
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
     return select(weight * dy, dy, x > Element(0.0));
 }
+// kernels/batch_norm/batch_norm_max_pool2d.wgsl
+//! uses group, is_nan, max_pool2d_taps
+//! hole bias_of(c: u32) -> f32 { return 0.0; }
+//!     by batch_norm_bias
+//! hole epilogue(at: u32, value: f32) -> f32
+//!     by the plan
+//! hole stored(value: f32) -> f32
+//!     by the plan
+//
 // result = stored(largest of each 2x2 window of epilogue(batch norm of source)); taps say which one won, the first
-// of equals, the last that is NaN (shared/max_pool2d_taps). The normalised tensor is never written.
+// of equals, the last that is NaN (max_pool2d_taps). The normalised tensor is never written.
 //
 // Source (N, C, 2 OUT_H, 2 OUT_W), read as pairs, since a row of a window is one; result (N, C, OUT_H,
 // OUT_W); statistics as batch_norm_finalize makes them. One invocation makes the windows of one word.
@@ -167,7 +200,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     taps[i] = word;
 }
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: f32) -> f32 {
     var value = first;
     value = relu(value);
     return value;

@@ -1,7 +1,9 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
 // (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
 // the channels of one group. Stride S, padding P and dilation D are given per axis.
@@ -39,13 +41,16 @@ struct Tap {
 fn tap_of(k: u32) -> Tap {
     return Tap(k / (KH * KW), k / KW % KH, k % KW);
 }
+// parts/conv2d/conv2d_correlation.wgsl
+//! uses conv2d_shape
+//
 // What a convolution's output and the gradient of its input have in common. Both are correlations:
 // result p of an axis is the sum over taps k of weight k times source (p S + k D - P) / U, over those
 // k for which U divides. Forward, the source is the input, S the stride and U = 1. For the gradient
 // of the input, the source is the output's gradient, S = 1, U the stride, and the window is turned
 // by half a turn (FLIP): no multiplication by the zeros between strides, whatever the phase of p.
 //
-// Sizes stand in shared/conv2d_shape with results in the place of the output and sources in the
+// Sizes stand in conv2d_shape with results in the place of the output and sources in the
 // place of the input. Tiles of results start LEAD before a multiple of their size, where U divides
 // p S - P, so that within a tile it is known at compile time which taps meet a source.
 const UH: u32 = 1u;
@@ -61,32 +66,43 @@ fn weight_place(z: u32, m: u32, c: u32, kh: u32, kw: u32) -> u32 {
     }
     return (((z * OUT + m) * IN + c) * KH + kh) * KW + kw;
 }
-// The product as it is.
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values;
-}
-// An element is one number. Where one may be NaN or infinite it is told by its bits: compilers may take it that no
-// number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_1.wgsl
+//! fills Element
+//
+// An element is one number.
 alias Element = f32;
 alias Flag = bool;
 alias Bits = u32;
 
+fn element_sum(x: Element) -> f32 {
+    return x;
+}
+// parts/common/element.wgsl
+//! hole Element
+//!     element_sum(x: Element) -> f32
+//!     by element_1, element_4
+//
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// components. The plan knows which.
+//
+// Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
+// min, clamp and selections by comparisons alone may lose one.
 fn is_nan_element(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7fffffffu) > 0x7f800000u;
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
 }
 
 // Infinite, or NaN.
 fn is_not_finite(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7f800000u) == 0x7f800000u;
+    return (bitcast<Bits>(x) & Bits(0x7f800000u)) == Bits(0x7f800000u);
 }
 
 fn is_minus_infinity(x: Element) -> Flag {
-    return bitcast<Bits>(x) == 0xff800000u;
+    return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
 // Neither zero, of either sign, nor NaN.
 fn is_below_zero(x: Element) -> Flag {
-    return (bitcast<Bits>(x) - 0x80000001u) < 0x7f800000u;
+    return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
 }
 
 // y, or x where that is NaN.
@@ -96,7 +112,7 @@ fn keep_nan(x: Element, y: Element) -> Element {
 
 // NaN, which no constant expression can be.
 fn no_number() -> Element {
-    var bits = 0x7fc00000u;
+    var bits = Bits(0x7fc00000u);
     return bitcast<Element>(bits);
 }
 
@@ -117,6 +133,9 @@ fn times(number: f32, x: Element) -> Element {
     }
     return number * x;
 }
+// parts/elementwise/batch_norm_eval.wgsl
+//! uses element
+//
 // Batch normalisation by running statistics, which are constants: with and without weight and bias, and the
 // gradient of x.
 fn batch_norm_eval(x: Element, weight: Element, bias: Element, mean: Element, variance: Element, epsilon: f32) -> Element {
@@ -134,6 +153,9 @@ fn batch_norm_eval_grad(gradient: Element, weight: Element, variance: Element, e
 fn batch_norm_eval_grad_plain(gradient: Element, variance: Element, epsilon: f32) -> Element {
     return gradient * inverseSqrt(variance + epsilon);
 }
+// parts/elementwise/activation_hard.wgsl
+//! uses element
+//
 // Activations of straight pieces. Slopes at the corners are PyTorch's: those of the flat side for the
 // hard sigmoid and tanh, those of the outer sides for the hard swish.
 
@@ -165,7 +187,14 @@ fn hard_tanh(x: Element, low: f32, high: f32) -> Element {
 fn hard_tanh_grad(y: Element, dy: Element, low: f32, high: f32) -> Element {
     return select(Element(0.0), dy, (y > Element(low)) & (y < Element(high)));
 }
-// Output of a depthwise convolution, or the gradient of its input; see shared/conv2d_correlation.
+// kernels/conv2d/conv2d_depthwise.wgsl
+//! uses group, conv2d_correlation
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows
+//! hole epilogue(at: u32, value: f32) -> f32
+//!     by the plan
+//
+// Output of a depthwise convolution, or the gradient of its input; see conv2d_correlation.
 //
 // An invocation makes TILE_H x TILE_W results of one channel. It reads the rows of sources that these
 // need once, for all taps. The sum runs over source channels (one forward, the multiplier backward),
@@ -246,9 +275,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 @group(0) @binding(33) var<storage, read> operand_1: array<f32>;
 @group(0) @binding(34) var<storage, read> operand_2: array<f32>;
 @group(0) @binding(35) var<storage, read> operand_3: array<f32>;
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: f32) -> f32 {
     var value = first;
     value = batch_norm_eval(value, f32(operand_0[at / 12544u % 32u]), f32(operand_1[at / 12544u % 32u]), f32(operand_2[at / 12544u % 32u]), f32(operand_3[at / 12544u % 32u]), 9.999999747378752e-6f);
     value = hard_tanh(value, 0.0f, 6.0f);
     return value;
+}
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
 }

@@ -1,7 +1,9 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
 // (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
 // the channels of one group. Stride S, padding P and dilation D are given per axis.
@@ -39,13 +41,16 @@ struct Tap {
 fn tap_of(k: u32) -> Tap {
     return Tap(k / (KH * KW), k / KW % KH, k % KW);
 }
+// parts/conv2d/conv2d_correlation.wgsl
+//! uses conv2d_shape
+//
 // What a convolution's output and the gradient of its input have in common. Both are correlations:
 // result p of an axis is the sum over taps k of weight k times source (p S + k D - P) / U, over those
 // k for which U divides. Forward, the source is the input, S the stride and U = 1. For the gradient
 // of the input, the source is the output's gradient, S = 1, U the stride, and the window is turned
 // by half a turn (FLIP): no multiplication by the zeros between strides, whatever the phase of p.
 //
-// Sizes stand in shared/conv2d_shape with results in the place of the output and sources in the
+// Sizes stand in conv2d_shape with results in the place of the output and sources in the
 // place of the input. Tiles of results start LEAD before a multiple of their size, where U divides
 // p S - P, so that within a tile it is known at compile time which taps meet a source.
 const UH: u32 = 1u;
@@ -61,13 +66,20 @@ fn weight_place(z: u32, m: u32, c: u32, kh: u32, kw: u32) -> u32 {
     }
     return (((z * OUT + m) * IN + c) * KH + kh) * KW + kw;
 }
-// Adds a bias along rows: one number for each row, counted through all batches: a channel.
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values + vec4(bias[row]);
-}
-// Sliding windows without workgroup memory; see shared/conv2d_correlation. A loaded stretch of a
+// parts/conv2d/conv2d_sliding.wgsl
+//! uses conv2d_correlation
+//! hole load_row(line: u32, first_w: i32)
+//!     by conv2d_row, conv2d_row_vec4
+//! hole weights
+//!     load_weights(z: u32, block: u32, c: u32, kh: u32)
+//!     weights_of(z: u32, block: u32, b: u32, c: u32, kh: u32) -> array<f32, KW>
+//!     by conv2d_direct, conv2d_direct_subgroup
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows
+//! hole epilogue(at: u32, value: f32) -> f32
+//!     by the plan
+//
+// Sliding windows without workgroup memory; see conv2d_correlation. A loaded stretch of a
 // source row serves every tap of the window's row and every channel of a block.
 //
 // An invocation makes BLOCK result channels of TILE_W neighbours in a row. A workgroup's invocations
@@ -157,6 +169,18 @@ fn convolve(number: u32, lane: u32) {
         }
     }
 }
+// parts/gemm/gemm_bias_rows.wgsl
+//! fills add_bias
+//
+// Adds a bias along rows: one number for each row, counted through all batches: a channel.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values + vec4(bias[row]);
+}
+// parts/conv2d/conv2d_row.wgsl
+//! fills load_row
+//
 // A stretch of a source row, element by element. What lies in the padding is zero.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 
@@ -166,60 +190,24 @@ fn load_row(line: u32, first_w: i32) {
         row[j] = select(0.0, input[line + u32(clamp(w, 0, i32(W) - 1))], w >= 0 && w < i32(W));
     }
 }
-// An element is one number. Where one may be NaN or infinite it is told by its bits: compilers may take it that no
-// number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_1.wgsl
+//! fills Element
+//
+// An element is one number.
 alias Element = f32;
 alias Flag = bool;
 alias Bits = u32;
 
-fn is_nan_element(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7fffffffu) > 0x7f800000u;
+fn element_sum(x: Element) -> f32 {
+    return x;
 }
-
-// Infinite, or NaN.
-fn is_not_finite(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & 0x7f800000u) == 0x7f800000u;
-}
-
-fn is_minus_infinity(x: Element) -> Flag {
-    return bitcast<Bits>(x) == 0xff800000u;
-}
-
-// Neither zero, of either sign, nor NaN.
-fn is_below_zero(x: Element) -> Flag {
-    return (bitcast<Bits>(x) - 0x80000001u) < 0x7f800000u;
-}
-
-// y, or x where that is NaN.
-fn keep_nan(x: Element, y: Element) -> Element {
-    return select(y, x, is_nan_element(x));
-}
-
-// NaN, which no constant expression can be.
-fn no_number() -> Element {
-    var bits = 0x7fc00000u;
-    return bitcast<Element>(bits);
-}
-
-// For activations that are x times something between 0 and 1: what PyTorch's products with an infinity are. Minus
-// infinity makes NaN, and neither infinity has a slope.
-fn as_a_product(x: Element, y: Element) -> Element {
-    return select(y, no_number(), is_nan_element(x) | is_minus_infinity(x));
-}
-
-fn slope_as_of_a_product(x: Element, slope: Element) -> Element {
-    return select(slope, no_number(), is_not_finite(x));
-}
-
-// x times a number that the compiler knows: by 0 it need not multiply, which is NaN of what is not finite.
-fn times(number: f32, x: Element) -> Element {
-    if (number == 0.0) {
-        return select(Element(0.0), no_number(), is_not_finite(x));
-    }
-    return number * x;
-}
+// kernels/conv2d/conv2d_direct_subgroup.wgsl
+//! uses group, conv2d_sliding
+//! fills weights
+//! holes load_row, add_bias, epilogue of conv2d_sliding
+//
 // Sliding windows in which eight lanes of a subgroup load one weight each and spread them to all; see
-// shared/conv2d_sliding. Subgroups have eight lanes at least.
+// conv2d_sliding. Subgroups have eight lanes at least.
 const EIGHTS: u32 = (BLOCK + 7u) / 8u;
 
 var<private> subgroup_lane: u32;
@@ -247,7 +235,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     subgroup_lane = id;
     convolve(group_number(group, groups), lane);
 }
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: f32) -> f32 {
     var value = first;
     return value;
 }

@@ -1,10 +1,12 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/gemm/gemm_shape.wgsl
 // The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
 //
-// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// A kernel is one gemm_* tiling joined with files that say where the operands come from and where
 // the result goes:
 //   lhs_start(z, m): where row m of A[z] starts, as the two below take it
 //   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
@@ -25,6 +27,69 @@ const K: u32 = 512u;
 const BATCHES: u32 = 4u;
 const SPLITS: u32 = 4u;
 const K_PER_SPLIT: u32 = 128u;
+// parts/gemm/gemm_product.wgsl
+//! hole lhs
+//!     lhs_start(z: u32, m: u32) -> u32
+//!     lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32>
+//!     by matmul_lhs_rows, matmul_lhs_columns, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight,
+//!        conv2d_gradient_rows, conv2d_gradient_rows_vec4
+//! hole rhs
+//!     rhs_start(z: u32, n: u32) -> RhsStart
+//!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Products of 4 x 4 blocks, of which gemm_* are made; see gemm_shape.
+
+// The starts of rows m to m + 3.
+fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
+    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
+}
+
+// a b for a row of A and four rows of B.
+fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
+}
+
+// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
+fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
+}
+// parts/gemm/gemm_store.wgsl
+//! uses gemm_shape
+//! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
+//!     by matmul_store, matmul_store_vec4, conv2d_store, conv2d_store_vec4, conv2d_phase_store, linear_grad_store,
+//!        linear_grad_store_vec4, split_store
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows, gemm_bias_columns
+//
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
+fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
+    if (m >= M || n >= N) {
+        return;
+    }
+    store(part, m, n, add_bias(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
+    }
+    if (M % 4u == 0u || m + 2u < M) {
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
+    }
+    if (M % 4u == 0u || m + 3u < M) {
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
+    }
+}
+// parts/gemm/split_store.wgsl
+//! uses gemm_shape
+//! fills store
+//
+// Keeps the parts of a split sum apart: (parts x M x N rounded up to 4).
+@group(0) @binding(2) var<storage, read_write> split_parts: array<vec4<f32>>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
+}
+// parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
 // (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
 // the channels of one group. Stride S, padding P and dilation D are given per axis.
@@ -62,6 +127,9 @@ struct Tap {
 fn tap_of(k: u32) -> Tap {
     return Tap(k / (KH * KW), k / KW % KH, k % KW);
 }
+// parts/conv2d/conv2d_phase.wgsl
+//! uses conv2d_shape
+//
 // The gradient of a strided convolution's input, phase by phase: inputs of one residue modulo the
 // stride meet the same taps, every STEP-th from a first one, and each phase is a product of its own.
 //
@@ -105,50 +173,12 @@ fn phase_of(z: u32) -> Phase {
 fn phase_tap(k: u32) -> Tap {
     return Tap(k / (TAPS_H * TAPS_W), k / TAPS_W % TAPS_H * STEP_H, k % TAPS_W * STEP_W);
 }
-// The product as it is.
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values;
-}
-// Keeps the parts of a split sum apart: (parts x M x N rounded up to 4).
-@group(0) @binding(2) var<storage, read_write> split_parts: array<vec4<f32>>;
-
-fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
-    split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
-}
-// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
-
-// The starts of rows m to m + 3.
-fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
-    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
-}
-
-// a b for a row of A and four rows of B.
-fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
-    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
-}
-
-// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
-fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
-}
-// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
-fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
-    if (m >= M || n >= N) {
-        return;
-    }
-    store(part, m, n, add_bias(c[0], part * M + m, n));
-    if (M % 4u == 0u || m + 1u < M) {
-        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
-    }
-    if (M % 4u == 0u || m + 2u < M) {
-        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
-    }
-    if (M % 4u == 0u || m + 3u < M) {
-        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
-    }
-}
+// parts/conv2d/conv2d_phase_weight.wgsl
+//! uses gemm_shape, conv2d_phase
+//! fills lhs, lhs_row
+//
 // A of the input's gradient in phases: row m = input channel, column k = (output channel, tap of the
-// phase). Zero where the phase has fewer taps; see shared/conv2d_phase.
+// phase). Zero where the phase has fewer taps; see conv2d_phase.
 @group(0) @binding(0) var<storage, read> weight: array<f32>;
 
 const NONE: u32 = 0xffffffffu;
@@ -179,8 +209,12 @@ fn lhs_row(start: u32, k: u32) -> vec4<f32> {
 fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }
+// parts/conv2d/conv2d_phase_columns.wgsl
+//! uses gemm_shape, conv2d_phase
+//! fills rhs
+//
 // B of the input's gradient in phases: row k = (output channel, tap of the phase), column n = (image,
-// row, column) of the phase's plane, gathered from the output's gradient; see shared/conv2d_phase.
+// row, column) of the phase's plane, gathered from the output's gradient; see conv2d_phase.
 @group(0) @binding(1) var<storage, read> gradient: array<f32>;
 
 // Of each column: the first element of its image and group; SH times the row of the gradient that
@@ -218,7 +252,11 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
 fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }
-// Matrix product with tiles in workgroup memory; see shared/gemm_shape.
+// kernels/gemm/gemm_tiled.wgsl
+//! uses group, gemm_shape, gemm_product, gemm_store
+//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//
+// Matrix product with tiles in workgroup memory; see gemm_shape.
 //
 // 64 invocations make a tile of 64 x 64; each makes 8 x 8 of it, as four 4 x 4 blocks that lie 32
 // apart, so that neighbours read neighbouring vec4s. Steps of 16 along k: every invocation loads
@@ -303,4 +341,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     store_block(part, m, n + 32u, c.c01);
     store_block(part, m + 32u, n, c.c10);
     store_block(part, m + 32u, n + 32u, c.c11);
+}
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
 }

@@ -1,10 +1,12 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/gemm/gemm_shape.wgsl
 // The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
 //
-// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// A kernel is one gemm_* tiling joined with files that say where the operands come from and where
 // the result goes:
 //   lhs_start(z, m): where row m of A[z] starts, as the two below take it
 //   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
@@ -25,6 +27,102 @@ const K: u32 = 200u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 1u;
 const K_PER_SPLIT: u32 = 208u;
+// parts/gemm/gemm_product.wgsl
+//! hole lhs
+//!     lhs_start(z: u32, m: u32) -> u32
+//!     lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32>
+//!     by matmul_lhs_rows, matmul_lhs_columns, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight,
+//!        conv2d_gradient_rows, conv2d_gradient_rows_vec4
+//! hole rhs
+//!     rhs_start(z: u32, n: u32) -> RhsStart
+//!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Products of 4 x 4 blocks, of which gemm_* are made; see gemm_shape.
+
+// The starts of rows m to m + 3.
+fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
+    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
+}
+
+// a b for a row of A and four rows of B.
+fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
+}
+
+// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
+fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
+}
+// parts/gemm/gemm_store.wgsl
+//! uses gemm_shape
+//! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
+//!     by matmul_store, matmul_store_vec4, conv2d_store, conv2d_store_vec4, conv2d_phase_store, linear_grad_store,
+//!        linear_grad_store_vec4, split_store
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows, gemm_bias_columns
+//
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
+fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
+    if (m >= M || n >= N) {
+        return;
+    }
+    store(part, m, n, add_bias(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
+    }
+    if (M % 4u == 0u || m + 2u < M) {
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
+    }
+    if (M % 4u == 0u || m + 3u < M) {
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
+    }
+}
+// parts/conv2d/conv2d_store_vec4.wgsl
+//! uses gemm_shape
+//! fills store
+//! hole epilogue(at: u32, value: vec4<f32>) -> vec4<f32>
+//!     by the plan
+//
+// C into an (image, channel, pixel) tensor with a plane divisible by 4: row m is a channel of
+// group z, column n = (image, pixel).
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+
+const PIXELS: u32 = 196u;
+
+fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
+    let at = (((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS) / 4u;
+    result[at] = epilogue(at, values);
+}
+// parts/gemm/gemm_bias_rows.wgsl
+//! fills add_bias
+//
+// Adds a bias along rows: one number for each row, counted through all batches: a channel.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values + vec4(bias[row]);
+}
+// parts/matmul/matmul_lhs_rows.wgsl
+//! uses gemm_shape
+//! fills lhs, lhs_row
+//
+// A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
+@group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
+
+fn lhs_start(z: u32, m: u32) -> u32 {
+    return (z * M + min(m, M - 1u)) * (K / 4u);
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return lhs[start + k / 4u];
+}
+
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
+// parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
 // (GROUPS OUT, IN, KH, KW), output (IMAGES, GROUPS OUT, OH, OW), all row-major. IN and OUT count
 // the channels of one group. Stride S, padding P and dilation D are given per axis.
@@ -62,68 +160,10 @@ struct Tap {
 fn tap_of(k: u32) -> Tap {
     return Tap(k / (KH * KW), k / KW % KH, k % KW);
 }
-// Adds a bias along rows: one number for each row, counted through all batches: a channel.
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values + vec4(bias[row]);
-}
-// C into an (image, channel, pixel) tensor with a plane divisible by 4: row m is a channel of
-// group z, column n = (image, pixel).
-@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
-
-const PIXELS: u32 = 196u;
-
-fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
-    let at = (((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS) / 4u;
-    result[at] = epilogue(at, values);
-}
-// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
-
-// The starts of rows m to m + 3.
-fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
-    return vec4(lhs_start(z, m), lhs_start(z, m + 1u), lhs_start(z, m + 2u), lhs_start(z, m + 3u));
-}
-
-// a b for a row of A and four rows of B.
-fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
-    return fma(vec4(a.w), b[3], fma(vec4(a.z), b[2], fma(vec4(a.y), b[1], vec4(a.x) * b[0])));
-}
-
-// a b for 4 x 4 blocks, each row a vec4: a[i] is row i of A along k, b[k] row k of B along n.
-fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
-}
-// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
-fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
-    if (m >= M || n >= N) {
-        return;
-    }
-    store(part, m, n, add_bias(c[0], part * M + m, n));
-    if (M % 4u == 0u || m + 1u < M) {
-        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
-    }
-    if (M % 4u == 0u || m + 2u < M) {
-        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
-    }
-    if (M % 4u == 0u || m + 3u < M) {
-        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
-    }
-}
-// A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
-@group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
-
-fn lhs_start(z: u32, m: u32) -> u32 {
-    return (z * M + min(m, M - 1u)) * (K / 4u);
-}
-
-fn lhs_row(start: u32, k: u32) -> vec4<f32> {
-    return lhs[start + k / 4u];
-}
-
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
-}
+// parts/conv2d/conv2d_input_columns.wgsl
+//! uses gemm_shape, conv2d_shape
+//! fills rhs
+//
 // B of the forward pass: row k = (channel, kh, kw), column n = (image, oh, ow), gathered from the
 // input without being written out. What lies in the padding is zero.
 @group(0) @binding(1) var<storage, read> input: array<f32>;
@@ -158,59 +198,22 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
 fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }
-// An element is four numbers side by side. Where one may be NaN or infinite it is told by its bits: compilers may take
-// it that no number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_4.wgsl
+//! fills Element
+//
+// An element is four numbers side by side.
 alias Element = vec4<f32>;
 alias Flag = vec4<bool>;
 alias Bits = vec4<u32>;
 
-fn is_nan_element(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+fn element_sum(x: Element) -> f32 {
+    return (x.x + x.y) + (x.z + x.w);
 }
-
-// Infinite, or NaN.
-fn is_not_finite(x: Element) -> Flag {
-    return (bitcast<Bits>(x) & Bits(0x7f800000u)) == Bits(0x7f800000u);
-}
-
-fn is_minus_infinity(x: Element) -> Flag {
-    return bitcast<Bits>(x) == Bits(0xff800000u);
-}
-
-// Neither zero, of either sign, nor NaN.
-fn is_below_zero(x: Element) -> Flag {
-    return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
-}
-
-// y, or x where that is NaN.
-fn keep_nan(x: Element, y: Element) -> Element {
-    return select(y, x, is_nan_element(x));
-}
-
-// NaN, which no constant expression can be.
-fn no_number() -> Element {
-    var bits = Bits(0x7fc00000u);
-    return bitcast<Element>(bits);
-}
-
-// For activations that are x times something between 0 and 1: what PyTorch's products with an infinity are. Minus
-// infinity makes NaN, and neither infinity has a slope.
-fn as_a_product(x: Element, y: Element) -> Element {
-    return select(y, no_number(), is_nan_element(x) | is_minus_infinity(x));
-}
-
-fn slope_as_of_a_product(x: Element, slope: Element) -> Element {
-    return select(slope, no_number(), is_not_finite(x));
-}
-
-// x times a number that the compiler knows: by 0 it need not multiply, which is NaN of what is not finite.
-fn times(number: f32, x: Element) -> Element {
-    if (number == 0.0) {
-        return select(Element(0.0), no_number(), is_not_finite(x));
-    }
-    return number * x;
-}
-// Matrix product with tiles in workgroup memory; see shared/gemm_shape.
+// kernels/gemm/gemm_tiled.wgsl
+//! uses group, gemm_shape, gemm_product, gemm_store
+//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//
+// Matrix product with tiles in workgroup memory; see gemm_shape.
 //
 // 64 invocations make a tile of 64 x 64; each makes 8 x 8 of it, as four 4 x 4 blocks that lie 32
 // apart, so that neighbours read neighbouring vec4s. Steps of 16 along k: every invocation loads
@@ -296,7 +299,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     store_block(part, m + 32u, n, c.c10);
     store_block(part, m + 32u, n + 32u, c.c11);
 }
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: vec4<f32>) -> vec4<f32> {
     var value = first;
     return value;
 }

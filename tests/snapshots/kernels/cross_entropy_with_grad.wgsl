@@ -1,41 +1,4 @@
-// NaN and infinities, told by their bits: compilers may take it that no number is one.
-fn is_nan(x: f32) -> bool {
-    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn are_nan(x: vec4<f32>) -> vec4<bool> {
-    return (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
-}
-
-// What a maximum starts from, which no constant expression can be.
-fn minus_infinity() -> f32 {
-    var bits = 0xff800000u;
-    return bitcast<f32>(bits);
-}
-
-// `x`, or NaN unless `bound` is finite.
-fn unless_infinite(bound: f32, x: f32) -> f32 {
-    var nan = 0x7fc00000u;
-    return select(x, bitcast<f32>(nan), (bitcast<u32>(bound) & 0x7f800000u) == 0x7f800000u);
-}
-// log(1 + r) for r >= 0, to full precision where r is small and 1 + r would round it away: there
-// 2 atanh(r / (2 + r)) by its power series.
-fn log1p(r: f32) -> f32 {
-    if (r > 0.5) {
-        return log(1.0 + r);
-    }
-    let s = r / (2.0 + r);
-    let q = s * s;
-    return 2.0 * s * (1.0 + q * (0.333333333 + q * (0.2 + q * (0.142857143 + q * 0.111111111))));
-}
-// Which labels take part in a loss: those of a class that are not the ignored one. What is no
-// class at all never becomes an index.
-const CLASSES: u32 = 10u;
-const IGNORED: i32 = i32(-100);
-
-fn counts(label: i32) -> bool {
-    return label != IGNORED && label >= 0 && label < i32(CLASSES);
-}
+// parts/cross_entropy/mean_loss.wgsl
 // The end of a loss that one workgroup of 256 sums up: adds the invocations' sums and weights as
 // fixed trees and writes the mean, which is 0 where nothing weighs anything, or without MEAN the sum.
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
@@ -62,9 +25,53 @@ fn write_mean(own_sum: f32, own_count: f32, lane: u32) {
         count[0] = counted[0];
     }
 }
+// parts/common/is_nan.wgsl
+// NaN and infinities, told by their bits: compilers may take it that no number is one.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4<f32>) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
+}
+
+// What a maximum starts from, which no constant expression can be.
+fn minus_infinity() -> f32 {
+    var bits = 0xff800000u;
+    return bitcast<f32>(bits);
+}
+
+// `x`, or NaN unless `bound` is finite.
+fn unless_infinite(bound: f32, x: f32) -> f32 {
+    var nan = 0x7fc00000u;
+    return select(x, bitcast<f32>(nan), (bitcast<u32>(bound) & 0x7f800000u) == 0x7f800000u);
+}
+// parts/common/log1p.wgsl
+// log(1 + r) for r >= 0, to full precision where r is small and 1 + r would round it away: there
+// 2 atanh(r / (2 + r)) by its power series.
+fn log1p(r: f32) -> f32 {
+    if (r > 0.5) {
+        return log(1.0 + r);
+    }
+    let s = r / (2.0 + r);
+    let q = s * s;
+    return 2.0 * s * (1.0 + q * (0.333333333 + q * (0.2 + q * (0.142857143 + q * 0.111111111))));
+}
+// parts/cross_entropy/label.wgsl
+// Which labels take part in a loss: those of a class that are not the ignored one. What is no
+// class at all never becomes an index.
+const CLASSES: u32 = 10u;
+const IGNORED: i32 = i32(-100);
+
+fn counts(label: i32) -> bool {
+    return label != IGNORED && label >= 0 && label < i32(CLASSES);
+}
+// parts/cross_entropy/row_loss.wgsl
+//! uses is_nan, log1p, label
+//
 // The loss of one row: log(1 + rest) + m - x[n, label[n]], with m the row's first maximum and rest = sum
 // over the other classes c of exp(x[n, c] - m). Both parts are positive, so that a loss near zero keeps
-// its digits. A row whose maximum is not finite makes NaN. Needs shared/is_nan. logits [n, c] are row-major; a row's terms are added in order.
+// its digits. A row whose maximum is not finite makes NaN. logits [n, c] are row-major; a row's terms are added in order.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 
@@ -102,6 +109,9 @@ fn share_of_loss(lane: u32) -> vec2<f32> {
     }
     return share;
 }
+// kernels/cross_entropy/cross_entropy_with_grad.wgsl
+//! uses mean_loss, row_loss
+//
 // cross_entropy, and its gradient as cross_entropy_grad defines it, by the one workgroup.
 @group(0) @binding(4) var<storage, read> dloss: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;

@@ -1,10 +1,12 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/gemm/gemm_shape.wgsl
 // The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
 //
-// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// A kernel is one gemm_* tiling joined with files that say where the operands come from and where
 // the result goes:
 //   lhs_start(z, m): where row m of A[z] starts, as the two below take it
 //   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
@@ -25,20 +27,19 @@ const K: u32 = 1568u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 1u;
 const K_PER_SPLIT: u32 = 1568u;
-// Adds a bias along columns: one number for each n.
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values + vec4<f32>(bias[n], bias[min(n + 1u, N - 1u)], bias[min(n + 2u, N - 1u)], bias[min(n + 3u, N - 1u)]);
-}
-// C as a plain (parts x M x N) tensor with N divisible by 4.
-@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
-
-fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
-    let at = ((part * M + m) * N + n) / 4u;
-    result[at] = epilogue(at, values);
-}
-// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
+// parts/gemm/gemm_product.wgsl
+//! hole lhs
+//!     lhs_start(z: u32, m: u32) -> u32
+//!     lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32>
+//!     by matmul_lhs_rows, matmul_lhs_columns, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight,
+//!        conv2d_gradient_rows, conv2d_gradient_rows_vec4
+//! hole rhs
+//!     rhs_start(z: u32, n: u32) -> RhsStart
+//!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Products of 4 x 4 blocks, of which gemm_* are made; see gemm_shape.
 
 // The starts of rows m to m + 3.
 fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
@@ -54,6 +55,14 @@ fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
 fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
 }
+// parts/gemm/gemm_store.wgsl
+//! uses gemm_shape
+//! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
+//!     by matmul_store, matmul_store_vec4, conv2d_store, conv2d_store_vec4, conv2d_phase_store, linear_grad_store,
+//!        linear_grad_store_vec4, split_store
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows, gemm_bias_columns
+//
 // Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
 fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
     if (m >= M || n >= N) {
@@ -70,6 +79,33 @@ fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
         store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
     }
 }
+// parts/matmul/matmul_store_vec4.wgsl
+//! uses gemm_shape
+//! fills store
+//! hole epilogue(at: u32, value: vec4<f32>) -> vec4<f32>
+//!     by the plan
+//
+// C as a plain (parts x M x N) tensor with N divisible by 4.
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    let at = ((part * M + m) * N + n) / 4u;
+    result[at] = epilogue(at, values);
+}
+// parts/gemm/gemm_bias_columns.wgsl
+//! uses gemm_shape
+//! fills add_bias
+//
+// Adds a bias along columns: one number for each n.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values + vec4<f32>(bias[n], bias[min(n + 1u, N - 1u)], bias[min(n + 2u, N - 1u)], bias[min(n + 3u, N - 1u)]);
+}
+// parts/matmul/matmul_lhs_rows.wgsl
+//! uses gemm_shape
+//! fills lhs, lhs_row
+//
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
 @group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
 
@@ -84,6 +120,10 @@ fn lhs_row(start: u32, k: u32) -> vec4<f32> {
 fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }
+// parts/matmul/matmul_rhs_columns.wgsl
+//! uses gemm_shape
+//! fills rhs
+//
 // B stored transposed, (N x K) with K divisible by 4: one vec4 load a column.
 @group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
 
@@ -98,6 +138,12 @@ fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
     let at = start + k / 4u;
     return transpose(mat4x4<f32>(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]));
 }
+// parts/gemm/gemm_spread_rows.wgsl
+//! fills spread
+//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
+//!     by matmul_lhs_rows, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight, conv2d_gradient_rows,
+//!        conv2d_gradient_rows_vec4
+//
 // For gemm_subgroup: eight rows of A, a row in each of eight lanes. A vec4 along k is a lane's load.
 alias Rows = array<vec4<f32>, 8>;
 
@@ -122,12 +168,27 @@ fn spread(c: Rows, a: vec4<f32>, b: mat4x4<f32>) -> Rows {
         c[7] + multiply_row(subgroupBroadcast(a, 7u), b),
     );
 }
-// An element is four numbers side by side. Where one may be NaN or infinite it is told by its bits: compilers may take
-// it that no number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_4.wgsl
+//! fills Element
+//
+// An element is four numbers side by side.
 alias Element = vec4<f32>;
 alias Flag = vec4<bool>;
 alias Bits = vec4<u32>;
 
+fn element_sum(x: Element) -> f32 {
+    return (x.x + x.y) + (x.z + x.w);
+}
+// parts/common/element.wgsl
+//! hole Element
+//!     element_sum(x: Element) -> f32
+//!     by element_1, element_4
+//
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// components. The plan knows which.
+//
+// Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
+// min, clamp and selections by comparisons alone may lose one.
 fn is_nan_element(x: Element) -> Flag {
     return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
 }
@@ -174,6 +235,9 @@ fn times(number: f32, x: Element) -> Element {
     }
     return number * x;
 }
+// parts/elementwise/activation_relu.wgsl
+//! uses element
+//
 // ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
 // others; at NaN 1 for ReLU.
 fn relu(x: Element) -> Element {
@@ -205,12 +269,21 @@ fn prelu_grad_weight(x: Element, dy: Element) -> Element {
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
     return select(weight * dy, dy, x > Element(0.0));
 }
+// kernels/gemm/gemm_subgroup.wgsl
+//! uses group, gemm_shape, gemm_product, gemm_store
+//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! hole spread
+//!     share_start(z: u32, m: u32, lane: u32) -> u32
+//!     load_share(start: u32, k: u32, lane: u32) -> vec4<f32>
+//!     spread(c: Rows, a: vec4<f32>, b: mat4x4<f32>) -> Rows
+//!     by gemm_spread_rows, gemm_spread_columns
+//
 // Matrix product with a register tile whose rows of A are spread through the subgroup; see
-// shared/gemm_shape.
+// gemm_shape.
 //
 // An invocation makes ROWS rows x 4 columns, lanes lie side by side along columns. All lanes want
 // the same rows of A, so eight of them load a share each of eight rows, and the subgroup hands it
-// round (shared/gemm_spread_*): a load of A serves eight rows. Any subgroup of eight lanes or more
+// round (gemm_spread_*): a load of A serves eight rows. Any subgroup of eight lanes or more
 // does; further lanes repeat the loads.
 // The sum over k runs in order, each four terms added up before they join it, which halves the
 // rounding and shortens the chain of instructions that wait for each other.
@@ -268,7 +341,7 @@ fn main(
         }
     }
 }
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: vec4<f32>) -> vec4<f32> {
     var value = first;
     value = relu(value);
     return value;

@@ -1,10 +1,12 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/gemm/gemm_shape.wgsl
 // The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
 //
-// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// A kernel is one gemm_* tiling joined with files that say where the operands come from and where
 // the result goes:
 //   lhs_start(z, m): where row m of A[z] starts, as the two below take it
 //   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
@@ -25,17 +27,19 @@ const K: u32 = 600u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 2u;
 const K_PER_SPLIT: u32 = 304u;
-// The product as it is.
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values;
-}
-// Keeps the parts of a split sum apart: (parts x M x N rounded up to 4).
-@group(0) @binding(2) var<storage, read_write> split_parts: array<vec4<f32>>;
-
-fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
-    split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
-}
-// Products of 4 x 4 blocks, of which gemm_* are made; see shared/gemm_shape.
+// parts/gemm/gemm_product.wgsl
+//! hole lhs
+//!     lhs_start(z: u32, m: u32) -> u32
+//!     lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32>
+//!     by matmul_lhs_rows, matmul_lhs_columns, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight,
+//!        conv2d_gradient_rows, conv2d_gradient_rows_vec4
+//! hole rhs
+//!     rhs_start(z: u32, n: u32) -> RhsStart
+//!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Products of 4 x 4 blocks, of which gemm_* are made; see gemm_shape.
 
 // The starts of rows m to m + 3.
 fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
@@ -51,6 +55,14 @@ fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
 fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
 }
+// parts/gemm/gemm_store.wgsl
+//! uses gemm_shape
+//! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
+//!     by matmul_store, matmul_store_vec4, conv2d_store, conv2d_store_vec4, conv2d_phase_store, linear_grad_store,
+//!        linear_grad_store_vec4, split_store
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows, gemm_bias_columns
+//
 // Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
 fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
     if (m >= M || n >= N) {
@@ -67,6 +79,20 @@ fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
         store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
     }
 }
+// parts/gemm/split_store.wgsl
+//! uses gemm_shape
+//! fills store
+//
+// Keeps the parts of a split sum apart: (parts x M x N rounded up to 4).
+@group(0) @binding(2) var<storage, read_write> split_parts: array<vec4<f32>>;
+
+fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
+    split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
+}
+// parts/matmul/matmul_lhs_rows.wgsl
+//! uses gemm_shape
+//! fills lhs, lhs_row
+//
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
 @group(0) @binding(0) var<storage, read> lhs: array<vec4<f32>>;
 
@@ -81,6 +107,10 @@ fn lhs_row(start: u32, k: u32) -> vec4<f32> {
 fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }
+// parts/matmul/matmul_rhs_rows.wgsl
+//! uses gemm_shape
+//! fills rhs
+//
 // B as it lies in memory, (K x N) with N divisible by 4: one vec4 load a k.
 @group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
 
@@ -100,7 +130,11 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
 fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }
-// Matrix product with a register tile and no workgroup memory; see shared/gemm_shape.
+// kernels/gemm/gemm_register.wgsl
+//! uses group, gemm_shape, gemm_product, gemm_store
+//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//
+// Matrix product with a register tile and no workgroup memory; see gemm_shape.
 //
 // An invocation makes 8 rows x COLUMNS columns. Lanes lie side by side along columns, LANES_N of
 // them, and then along rows. The sum over k runs in order, each four terms added up before they join
@@ -165,4 +199,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         store_block(part, m + 4u, n + 8u, c12);
         store_block(part, m + 4u, n + 12u, c13);
     }
+}
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
 }

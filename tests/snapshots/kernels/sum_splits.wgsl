@@ -1,10 +1,12 @@
+// parts/common/group.wgsl
 // The workgroup's number where the plan folded a long row of workgroups into x, y and z.
 fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + groups.x * (group.y + groups.y * group.z);
 }
+// parts/gemm/gemm_shape.wgsl
 // The matrix problem of every gemm_*: C[z] (M x N) = A[z] (M x K) B[z] (K x N) for z < BATCHES.
 //
-// A kernel is one gemm_* body joined with files that say where the operands come from and where
+// A kernel is one gemm_* tiling joined with files that say where the operands come from and where
 // the result goes:
 //   lhs_start(z, m): where row m of A[z] starts, as the two below take it
 //   lhs_row(start, k): that row, a vec4 along k to k + 3; where A is stored transposed, instead
@@ -25,10 +27,36 @@ const K: u32 = 600u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 4u;
 const K_PER_SPLIT: u32 = 150u;
-// The product as it is.
-fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
-    return values;
+// parts/gemm/gemm_store.wgsl
+//! uses gemm_shape
+//! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
+//!     by matmul_store, matmul_store_vec4, conv2d_store, conv2d_store_vec4, conv2d_phase_store, linear_grad_store,
+//!        linear_grad_store_vec4, split_store
+//! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
+//!     by gemm_bias_rows, gemm_bias_columns
+//
+// Stores a 4 x 4 block of the result, as far as it lies within M and N; m is a multiple of 4.
+fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
+    if (m >= M || n >= N) {
+        return;
+    }
+    store(part, m, n, add_bias(c[0], part * M + m, n));
+    if (M % 4u == 0u || m + 1u < M) {
+        store(part, m + 1u, n, add_bias(c[1], part * M + m + 1u, n));
+    }
+    if (M % 4u == 0u || m + 2u < M) {
+        store(part, m + 2u, n, add_bias(c[2], part * M + m + 2u, n));
+    }
+    if (M % 4u == 0u || m + 3u < M) {
+        store(part, m + 3u, n, add_bias(c[3], part * M + m + 3u, n));
+    }
 }
+// parts/matmul/matmul_store_vec4.wgsl
+//! uses gemm_shape
+//! fills store
+//! hole epilogue(at: u32, value: vec4<f32>) -> vec4<f32>
+//!     by the plan
+//
 // C as a plain (parts x M x N) tensor with N divisible by 4.
 @group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
 
@@ -36,12 +64,27 @@ fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     let at = ((part * M + m) * N + n) / 4u;
     result[at] = epilogue(at, values);
 }
-// An element is four numbers side by side. Where one may be NaN or infinite it is told by its bits: compilers may take
-// it that no number is, so max, min, clamp and selections by comparisons alone may lose one.
+// parts/common/element_4.wgsl
+//! fills Element
+//
+// An element is four numbers side by side.
 alias Element = vec4<f32>;
 alias Flag = vec4<bool>;
 alias Bits = vec4<u32>;
 
+fn element_sum(x: Element) -> f32 {
+    return (x.x + x.y) + (x.z + x.w);
+}
+// parts/common/element.wgsl
+//! hole Element
+//!     element_sum(x: Element) -> f32
+//!     by element_1, element_4
+//
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// components. The plan knows which.
+//
+// Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
+// min, clamp and selections by comparisons alone may lose one.
 fn is_nan_element(x: Element) -> Flag {
     return (bitcast<Bits>(x) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
 }
@@ -88,6 +131,9 @@ fn times(number: f32, x: Element) -> Element {
     }
     return number * x;
 }
+// parts/elementwise/activation_relu.wgsl
+//! uses element
+//
 // ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
 // others; at NaN 1 for ReLU.
 fn relu(x: Element) -> Element {
@@ -119,6 +165,10 @@ fn prelu_grad_weight(x: Element, dy: Element) -> Element {
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
     return select(weight * dy, dy, x > Element(0.0));
 }
+// kernels/gemm/sum_splits.wgsl
+//! uses group, gemm_shape, gemm_store
+//! holes store, add_bias of gemm_store
+//
 // Adds the parts of a split sum in order, and stores the result as the unsplit kernel would.
 //
 // parts is (BATCHES x SPLITS x M x N rounded up to 4). An invocation makes four columns of a row. Of very many
@@ -148,8 +198,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     store(z, m, n, add_bias(sum, z * M + m, n));
 }
 @group(0) @binding(32) var<storage, read> operand_0: array<vec4<f32>>;
-fn epilogue(at: u32, first: Element) -> Element {
+fn epilogue(at: u32, first: vec4<f32>) -> vec4<f32> {
     var value = first;
     value = relu_grad(operand_0[at], value);
     return value;
+}
+fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
+    return values;
 }

@@ -1,14 +1,14 @@
 //! What WGSL files say of each other in their heads: that it is true, and the table of it in `shaders/README.md`.
 
+use crate::harness::snapshot;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use wgrad::shader::{Function, Hole, Kernel, ShaderFile};
 
-/// Where the table stands, and what writes it.
+/// Where the table stands.
 const TABLE: &str = "shaders/README.md";
-const COMMAND: &str = "WGRAD_WRITE_TABLE=1 cargo test --release --test linkage";
 
 /// What fills holes from Rust.
 const WRITERS: [&str; 3] = ["the plan", "the operator", "the session"];
@@ -303,7 +303,7 @@ fn code_list(names: impl IntoIterator<Item = &'static str>) -> String {
 fn table() -> String {
     let mut text = format!(
         "# Shaders\n\n\
-         Written by `{COMMAND}` from the heads of the files.\n\n\
+         Written by `{}` from the heads of the files.\n\n\
          `kernels/` has the files with an entry point, `parts/` those without, both by family. A file is used by its name,\n\
          which no other file has.\n\n\
          The first lines of a file say what it is joined with:\n\n\
@@ -317,7 +317,8 @@ fn table() -> String {
          `Kernel::new` joins a kernel with what it uses, `Kernel::fill` fills its holes. A hole that stays open, a file that\n\
          fills none, and a name that is no file's are errors. `cargo run --release --example plan -- --kernel NAME` prints a\n\
          joined kernel.\n\n\
-         ## Kernels\n\n| family | kernels |\n|---|---|\n"
+         ## Kernels\n\n| family | kernels |\n|---|---|\n",
+        snapshot::command("linkage::")
     );
     for (family, files) in families("kernels") {
         let _ = writeln!(text, "| {family} | {} |", code_list(files));
@@ -351,10 +352,5 @@ fn table() -> String {
 
 #[test]
 fn the_table_of_holes_is_up_to_date() {
-    let path = root().join(TABLE);
-    if std::env::var_os("WGRAD_WRITE_TABLE").is_some_and(|value| value == "1") {
-        std::fs::write(&path, table()).expect("the table can be written");
-    }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == table(), "{TABLE} is out of date: run {COMMAND}");
+    snapshot::check(TABLE, "linkage::", &table());
 }
