@@ -143,8 +143,12 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         0
     }
 
-    /// Floating-point operations per run. A multiply-add counts as two.
+    /// Floating-point operations per run. By default, two for each multiply-add; for an element-wise operator, one for
+    /// each element of the output.
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        2 * self.multiply_adds(inputs)
+        match self.pointwise(inputs) {
+            Some(_) => self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements() as u64),
+            None => 2 * self.multiply_adds(inputs),
+        }
     }
 }

@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand, Operator};
+use crate::ops::checks;
 use crate::shader::{Kernel, kernels};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 /// The index (i32) of the largest element along an axis, or of the smallest; the first of equals. NaN
 /// counts as both, as in PyTorch. It has no gradient.
@@ -32,12 +33,8 @@ impl Operator for ArgMax {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let shape = &inputs[0].shape;
-        if inputs[0].dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {}", inputs[0]));
-        }
-        if self.axis >= shape.len() {
-            return Err(format!("axis {} is outside the {} dimensions of {shape}", self.axis, shape.len()));
-        }
+        checks::f32_input(inputs[0])?;
+        checks::axis(self.axis, shape)?;
         let mut sizes = shape.to_vec();
         if self.keepdim {
             sizes[self.axis] = 1;

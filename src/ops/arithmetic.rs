@@ -98,10 +98,6 @@ impl Operator for Binary {
             numbers: vec![],
         })
     }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        broadcast(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| s.elements() as u64)
-    }
 }
 
 /// Gradient of [`Binary::Maximum`] or [`Binary::Minimum`] by one input, before it is summed to that
@@ -132,10 +128,6 @@ impl Operator for ExtremumGrad {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = index_map(inputs, &inputs[0].shape)?;
         Some(Pointwise { file: &parts::arithmetic, function: self.name(), index_map, numbers: vec![] })
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
 

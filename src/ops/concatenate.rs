@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, kernels};
 use crate::tensor::{Shape, TensorType};
@@ -40,14 +41,7 @@ impl Operator for Concatenate {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let first = inputs[0];
         let mut sizes = first.shape.to_vec();
-        if self.axis >= sizes.len() {
-            return Err(format!(
-                "axis {} is outside the {} dimensions of {}",
-                self.axis,
-                sizes.len(),
-                first.shape
-            ));
-        }
+        checks::axis(self.axis, &first.shape)?;
         sizes[self.axis] = 0;
         for (number, input) in inputs.iter().enumerate() {
             strided_copy::check_input(input)?;

@@ -8,6 +8,7 @@ use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{
     BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Preference, Variant,
 };
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, kernels, parts};
@@ -194,9 +195,7 @@ impl Operator for EmbeddingGrad {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let weight = TensorType::f32([self.rows, Self::features(inputs[1])]);
         let output = self.forward.infer(&[&weight, inputs[0]])?;
-        if output[0] != *inputs[1] {
-            return Err(format!("expects a gradient like the output {}, found {}", output[0], inputs[1]));
-        }
+        checks::gradient(inputs[1], &output[0])?;
         Ok(vec![weight])
     }
 

@@ -4,8 +4,9 @@ use super::elementwise::{SumTo, broadcast};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
+use crate::ops::checks;
 use crate::shader::parts;
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 /// The input broadcast to a shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,9 +27,7 @@ impl Operator for Expand {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let input = inputs[0];
-        if input.dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {input}"));
-        }
+        checks::f32_input(input)?;
         match broadcast(&input.shape, &self.shape) {
             Ok(shape) if shape == self.shape => Ok(vec![TensorType::f32(shape)]),
             _ => Err(format!("{} does not broadcast to {}", input.shape, self.shape)),
@@ -45,6 +44,10 @@ impl Operator for Expand {
     fn pointwise(&self, inputs: &[&TensorType]) -> Option<Pointwise> {
         let index_map = vec![IndexMap::of(&inputs[0].shape, &self.shape)?];
         Some(Pointwise { file: &parts::repeated, function: "repeated", index_map, numbers: vec![] })
+    }
+
+    fn flops(&self, _inputs: &[&TensorType]) -> u64 {
+        0
     }
 }
 

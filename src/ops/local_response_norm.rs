@@ -7,9 +7,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 const WIDE: Variant = Variant::new("wide");
 
@@ -41,9 +42,7 @@ impl LocalResponseNorm {
     }
 
     fn check(&self, x: &TensorType) -> Result<(), String> {
-        if x.dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {x}"));
-        }
+        checks::f32_input(x)?;
         if x.shape.len() < 3 {
             return Err(format!(
                 "Expected 3D or higher dimensionality input (got {} dimensions)",

@@ -6,9 +6,9 @@
 
 pub mod argmax;
 pub mod arithmetic;
-mod axes;
 pub mod batch_norm;
 pub(crate) mod chain;
+mod checks;
 pub mod concatenate;
 pub mod conv2d;
 pub mod correct;

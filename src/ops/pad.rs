@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::shader::{Kernel, kernels};
@@ -181,9 +182,7 @@ impl Operator for PadGrad {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let input = TensorType::f32(self.input.clone());
         let output = self.forward.infer(&[&input])?;
-        if output[0] != *inputs[0] {
-            return Err(format!("expects a gradient like the output {}, found {}", output[0], inputs[0]));
-        }
+        checks::gradient(inputs[0], &output[0])?;
         if let PadMode::Constant(_) = self.forward.mode {
             return Err("expects padding with elements of the input, found a constant".into());
         }

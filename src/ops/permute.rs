@@ -4,6 +4,7 @@ use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::strided_copy::{SCALAR, TILED, VEC4};
 use crate::tensor::{Shape, TensorType};
 
@@ -55,9 +56,7 @@ impl Operator for Permute {
                 axes.len()
             ));
         }
-        if let Some(axis) = axes.iter().find(|&&axis| axis >= input.len()) {
-            return Err(format!("axis {axis} is outside the {} dimensions of {input}", input.len()));
-        }
+        axes.iter().try_for_each(|&axis| checks::axis(axis, input))?;
         if (1..axes.len()).any(|i| axes[..i].contains(&axes[i])) {
             return Err(format!("duplicate dims are not allowed, found {axes:?}"));
         }

@@ -6,6 +6,7 @@ use super::reshape::Reshape;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
+use crate::ops::checks;
 use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 
@@ -78,10 +79,6 @@ impl Operator for PRelu {
         let index_map = vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape)];
         Some(Pointwise { file: &parts::activation_relu, function: "prelu", index_map, numbers: vec![] })
     }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
-    }
 }
 
 /// Gradient of [`PRelu`] by x. Inputs: x, the weight, the output's gradient.
@@ -98,9 +95,7 @@ impl Operator for PReluGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        if inputs[0] != inputs[2] {
-            return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[2]));
-        }
+        checks::gradient(inputs[2], inputs[0])?;
         PRelu.infer(&inputs[..2])
     }
 
@@ -108,10 +103,6 @@ impl Operator for PReluGrad {
         let index_map =
             vec![IndexMap::Same, weight_reach(&inputs[0].shape, &inputs[1].shape), IndexMap::Same];
         Some(Pointwise { file: &parts::activation_relu, function: "prelu_grad", index_map, numbers: vec![] })
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
 
@@ -144,10 +135,6 @@ impl Operator for PReluGradWeight {
             index_map,
             numbers: vec![],
         })
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
 

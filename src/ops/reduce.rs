@@ -9,6 +9,7 @@ use super::unary::Unary;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant};
+use crate::ops::checks;
 use crate::shader::parts;
 use crate::tensor::{DType, Shape, TensorType};
 
@@ -47,13 +48,10 @@ impl Axes {
     }
 
     fn check(&self, input: &TensorType) -> Result<(), String> {
-        let rank = input.shape.len();
-        if input.dtype != DType::F32 || rank > RANK {
+        if input.dtype != DType::F32 || input.shape.len() > RANK {
             return Err(format!("expects an f32 input of at most {RANK} dimensions, found {input}"));
         }
-        if let Some(axis) = self.axes.iter().find(|&&axis| axis >= rank) {
-            return Err(format!("axis {axis} is outside the {rank} dimensions of {}", input.shape));
-        }
+        self.axes.iter().try_for_each(|&axis| checks::axis(axis, &input.shape))?;
         let twice = (0..self.axes.len()).find(|&i| self.axes[..i].contains(&self.axes[i]));
         match twice {
             None => Ok(()),
@@ -241,10 +239,6 @@ impl Operator for ExtremumShare {
             index_map: index_map.collect::<Option<_>>()?,
             numbers: vec![],
         })
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
 

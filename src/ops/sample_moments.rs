@@ -6,6 +6,7 @@ use super::pack::pack;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
 use crate::op::{LowerContext, Operator};
+use crate::ops::checks;
 use crate::shader::{Kernel, kernels};
 use crate::tensor::{DType, Shape, TensorType};
 
@@ -28,9 +29,7 @@ impl Operator for SampleMoments {
         let [x, sample, mean, deviations] = inputs else {
             return Err(format!("expects 4 inputs, found {}", inputs.len()));
         };
-        if x.dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {x}"));
-        }
+        checks::f32_input(x)?;
         if **sample != TensorType::f32(Shape::scalar()) {
             return Err(format!("expects the sample's number, an f32 scalar, found {sample}"));
         }

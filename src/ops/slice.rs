@@ -4,6 +4,7 @@ use super::strided_copy::{self, Axis, Border, StridedCopy, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::strided_copy::{SCALAR, VEC4};
 use crate::tensor::{Shape, TensorType};
 
@@ -161,9 +162,7 @@ impl Operator for SliceGrad {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let input = TensorType::f32(self.input.clone());
         let output = self.forward.infer(&[&input])?;
-        if output[0] != *inputs[0] {
-            return Err(format!("expects a gradient like the output {}, found {}", output[0], inputs[0]));
-        }
+        checks::gradient(inputs[0], &output[0])?;
         Ok(vec![input])
     }
 

@@ -9,9 +9,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{BackwardContext, LowerContext, Operand, Operator, Variant};
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 /// `exp(x) / sum of exp(x)` along an axis, or the logarithm of that. Stable for any finite input.
 /// The output has the input's shape.
@@ -74,17 +75,8 @@ impl Operator for Softmax {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        if inputs[0].dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {}", inputs[0]));
-        }
-        if self.axis >= inputs[0].shape.len() {
-            return Err(format!(
-                "axis {} is outside the {} dimensions of {}",
-                self.axis,
-                inputs[0].shape.len(),
-                inputs[0].shape
-            ));
-        }
+        checks::f32_input(inputs[0])?;
+        checks::axis(self.axis, &inputs[0].shape)?;
         Ok(vec![inputs[0].clone()])
     }
 
@@ -135,9 +127,7 @@ impl Operator for SoftmaxGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        if inputs[0] != inputs[1] {
-            return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[1]));
-        }
+        checks::gradient(inputs[1], inputs[0])?;
         self.forward.infer(&inputs[..1])
     }
 

@@ -5,8 +5,9 @@ use super::elementwise::RANK;
 use crate::error::Result;
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::op::{LowerContext, Variant};
+use crate::ops::checks;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 pub(super) const VEC4: Variant = Variant::new("vec4");
 pub(super) const SCALAR: Variant = Variant::new("scalar");
@@ -238,9 +239,7 @@ pub(super) fn strides(shape: &Shape) -> Vec<usize> {
 
 /// Fails for inputs that the kernel can't move.
 pub(super) fn check_input(input: &TensorType) -> Result<(), String> {
-    if input.dtype != DType::F32 {
-        return Err(format!("expects an f32 input, found {input}"));
-    }
+    checks::f32_input(input)?;
     if input.shape.len() > RANK {
         return Err(format!("expects at most {RANK} dimensions, found {}", input.shape));
     }

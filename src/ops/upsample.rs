@@ -7,9 +7,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 
 const AXES: Variant = Variant::new("axes");
 
@@ -153,13 +154,6 @@ impl Upsample {
     }
 }
 
-fn check_images(ty: &TensorType) -> Result<(), String> {
-    if ty.dtype == DType::F32 && ty.shape.len() == 4 {
-        return Ok(());
-    }
-    Err(format!("expected f32 of shape (N, C, H, W), found {ty}"))
-}
-
 /// An input of another height and width. Inputs: x (N, C, H, W). Outputs: y.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upsample2d(pub Upsample);
@@ -177,7 +171,7 @@ impl Operator for Upsample2d {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
+        checks::images(inputs[0])?;
         Ok(vec![TensorType::f32(self.0.output_shape(&inputs[0].shape)?)])
     }
 
@@ -234,7 +228,7 @@ impl Operator for Upsample2dGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let ty = TensorType::f32(self.input.clone());
-        check_images(&ty)?;
+        checks::images(&ty)?;
         let output = TensorType::f32(self.upsample.output_shape(&self.input)?);
         if *inputs[0] != output {
             return Err(format!("expected the output's gradient as {output}, found {}", inputs[0]));

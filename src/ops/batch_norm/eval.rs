@@ -117,10 +117,6 @@ impl Operator for BatchNormEvalGradInput {
             numbers: vec![self.norm.eps],
         })
     }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
-    }
 }
 
 /// The gradient of [`BatchNormEval`](super::BatchNormEval). Inputs: x, the gradient of y, weight, running mean, running

@@ -5,9 +5,10 @@ use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO};
-use super::{LANES, Pool2d, Windows, check_gradient, check_images, plane, team};
+use super::{LANES, Pool2d, Windows, check_gradient, plane, team};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::pack::pack;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
@@ -154,7 +155,7 @@ impl Operator for AvgPool2d {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
+        checks::images(inputs[0])?;
         self.0.check()?;
         Ok(vec![TensorType::f32(self.0.windows.output_shape(&inputs[0].shape)?)])
     }
@@ -264,7 +265,7 @@ impl Operator for AvgPool2dGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let ty = TensorType::f32(self.input.clone());
-        check_images(&ty)?;
+        checks::images(&ty)?;
         self.average.check()?;
         check_gradient(inputs[0], &self.average.windows.output_shape(&self.input)?)?;
         Ok(vec![ty])

@@ -3,9 +3,10 @@
 use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{LANES, Pool2d, Windows, check_gradient, check_images, plane};
+use super::{LANES, Pool2d, Windows, check_gradient, plane};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Variant};
+use crate::ops::checks;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
 
@@ -78,7 +79,7 @@ impl Operator for LpPool2d {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
+        checks::images(inputs[0])?;
         self.0.check()?;
         Ok(vec![TensorType::f32(self.0.windows().output_shape(&inputs[0].shape)?)])
     }
@@ -142,7 +143,7 @@ impl Operator for LpPool2dGrad {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[1])?;
+        checks::images(inputs[1])?;
         self.0.check()?;
         let output = self.0.windows().output_shape(&inputs[1].shape)?;
         check_gradient(inputs[0], &output)?;

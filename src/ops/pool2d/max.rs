@@ -5,9 +5,10 @@ use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
 use super::{GLOBAL, GLOBAL_WIDE, TWO_BY_TWO, TWO_BY_TWO_ROWS};
-use super::{LANES, Windows, check_gradient, check_images, plane, team};
+use super::{LANES, Windows, check_gradient, plane, team};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Preference, Variant};
+use crate::ops::checks;
 use crate::ops::pack::pack;
 use crate::shader::{self, Kernel, ShaderFile, kernels};
 use crate::tensor::{Shape, TensorType};
@@ -63,7 +64,7 @@ impl Operator for MaxPool2d {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
+        checks::images(inputs[0])?;
         check_max(&self.0)?;
         let output = self.0.output_shape(&inputs[0].shape)?;
         let taps = kept_taps(&self.0, &inputs[0].shape, &output);
@@ -180,7 +181,7 @@ impl Operator for MaxPool2dGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let ty = TensorType::f32(self.input.clone());
-        check_images(&ty)?;
+        checks::images(&ty)?;
         check_max(&self.windows)?;
         let output = self.windows.output_shape(&self.input)?;
         check_gradient(inputs[0], &output)?;

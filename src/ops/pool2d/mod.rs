@@ -41,13 +41,6 @@ fn plane(shape: &Shape) -> [usize; 2] {
     [shape[2], shape[3]]
 }
 
-fn check_images(ty: &TensorType) -> Result<(), String> {
-    if ty.dtype == DType::F32 && ty.shape.len() == 4 {
-        return Ok(());
-    }
-    Err(format!("expected f32 of shape (N, C, H, W), found {ty}"))
-}
-
 fn check_gradient(ty: &TensorType, expected: &Shape) -> Result<(), String> {
     if ty.dtype == DType::F32 && ty.shape == *expected {
         return Ok(());

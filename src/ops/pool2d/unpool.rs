@@ -2,10 +2,11 @@
 
 use super::max::{check_max, check_taps, kept_taps};
 use super::parts::is_short;
-use super::{LANES, Pool2d, Windows, check_gradient, check_images};
+use super::{LANES, Pool2d, Windows, check_gradient};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Variant};
+use crate::ops::checks;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 
@@ -113,7 +114,7 @@ impl Operator for MaxUnpool2d {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        check_images(inputs[0])?;
+        checks::images(inputs[0])?;
         let output = self.0.output_shape(&inputs[0].shape)?;
         check_taps(inputs[1], &kept_taps(&self.0.windows(), &output, &inputs[0].shape))?;
         Ok(vec![TensorType::f32(output)])
@@ -173,7 +174,7 @@ impl Operator for MaxUnpool2dGrad {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let ty = TensorType::f32(self.input.clone());
-        check_images(&ty)?;
+        checks::images(&ty)?;
         let output = self.unpool.output_shape(&self.input)?;
         check_gradient(inputs[0], &output)?;
         check_taps(inputs[1], &kept_taps(&self.unpool.windows(), &output, &self.input))?;

@@ -19,9 +19,10 @@ use crate::op::{
     BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant,
 };
 use crate::ops::batch_norm::{NARROW, WIDE};
+use crate::ops::checks;
 use crate::ops::serial;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
 
 /// Batch norm's division among many workgroups.
@@ -75,9 +76,7 @@ impl RowNorm {
         if !(self.eps > 0.0 && self.eps.is_finite()) {
             return Err(format!("eps must be above 0, found {}", self.eps));
         }
-        if x.dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {x}"));
-        }
+        checks::f32_input(x)?;
         let shape = &x.shape;
         match &self.rows {
             Rows::Layer { normalized_shape } if normalized_shape.is_empty() => Err(

@@ -9,7 +9,8 @@ mod functions;
 
 use crate::error::Result;
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise};
-use crate::tensor::{DType, TensorType};
+use crate::ops::checks;
+use crate::tensor::TensorType;
 use functions::Saved;
 pub(crate) use functions::{SELU_ALPHA, SELU_SCALE};
 
@@ -110,9 +111,7 @@ impl Operator for Unary {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        if inputs[0].dtype != DType::F32 {
-            return Err(format!("expects an f32 input, found {}", inputs[0]));
-        }
+        checks::f32_input(inputs[0])?;
         self.check()?;
         Ok(vec![inputs[0].clone()])
     }
@@ -138,10 +137,6 @@ impl Operator for Unary {
             numbers: function.numbers,
         })
     }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
-    }
 }
 
 /// Gradient of a function by its input. Inputs: the function's output or its input, whichever the gradient needs, and
@@ -166,9 +161,7 @@ impl Operator for UnaryGrad {
         if function.saved == Saved::Nothing {
             return Err(format!("{} takes its gradient from the output's alone", function.names[0]));
         }
-        if inputs[0] != inputs[1] {
-            return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[1]));
-        }
+        checks::gradient(inputs[1], inputs[0])?;
         self.function.infer(&inputs[..1])
     }
 
@@ -180,9 +173,5 @@ impl Operator for UnaryGrad {
             index_map: vec![IndexMap::Same; 2],
             numbers: function.numbers,
         })
-    }
-
-    fn flops(&self, inputs: &[&TensorType]) -> u64 {
-        inputs[0].shape.elements() as u64
     }
 }
