@@ -2,7 +2,16 @@
 
 use super::Optimizer;
 use crate::graph::Value;
-use crate::ops::optimizer::{AdadeltaRule, AdagradRule, AdamRule, LionRule, NadamRule, RmspropRule, SgdRule};
+use crate::ops::optimizer::{
+    AdadeltaRule, AdagradRule, AdamRule, LionRule, NadamRule, RmspropRule, Rule, SgdRule,
+};
+
+impl<R: Rule + Default> Optimizer<R> {
+    /// PyTorch's defaults, Lion's those of its paper, with the learning rate in the scalar `rate`.
+    pub fn new(rate: Value) -> Self {
+        Optimizer::of(R::default(), rate)
+    }
+}
 
 /// Stochastic gradient descent, as `torch.optim.SGD`: `p -= rate g`. With momentum, `b = momentum b + (1 -
 /// dampening) g` and `p -= rate b`; with Nesterov's, `p -= rate (g + momentum b)`. Weight decay adds
@@ -13,11 +22,6 @@ use crate::ops::optimizer::{AdadeltaRule, AdagradRule, AdamRule, LionRule, Nadam
 pub type Sgd = Optimizer<SgdRule>;
 
 impl Sgd {
-    /// Plain descent, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(SgdRule::default(), rate)
-    }
-
     setters! {
         in rule;
         /// Sets the momentum; 0 by default, which is none.
@@ -44,11 +48,6 @@ pub type Adam = Optimizer<AdamRule<false>>;
 pub type AdamW = Optimizer<AdamRule<true>>;
 
 impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
-    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(AdamRule::default(), rate)
-    }
-
     /// Sets the decay of the gradients' mean and of their squares' mean, 0.9 and 0.999 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -75,11 +74,6 @@ impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
 pub type Nadam = Optimizer<NadamRule>;
 
 impl Nadam {
-    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(NadamRule::default(), rate)
-    }
-
     /// Sets the decay of the gradients' mean and of their squares' mean, 0.9 and 0.999 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -109,11 +103,6 @@ impl Nadam {
 pub type Rmsprop = Optimizer<RmspropRule>;
 
 impl Rmsprop {
-    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(RmspropRule::default(), rate)
-    }
-
     setters! {
         in rule;
         /// Sets the decay of the squares' mean, 0.99 by default.
@@ -135,11 +124,6 @@ impl Rmsprop {
 pub type Adagrad = Optimizer<AdagradRule>;
 
 impl Adagrad {
-    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(AdagradRule::default(), rate)
-    }
-
     setters! {
         in rule;
         /// Sets the decay of the learning rate, 0 by default. The rate of update t, counted from 0, is
@@ -161,11 +145,6 @@ impl Adagrad {
 pub type Adadelta = Optimizer<AdadeltaRule>;
 
 impl Adadelta {
-    /// PyTorch's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(AdadeltaRule::default(), rate)
-    }
-
     setters! {
         in rule;
         /// Sets the decay of both means, 0.9 by default.
@@ -183,11 +162,6 @@ impl Adadelta {
 pub type Lion = Optimizer<LionRule>;
 
 impl Lion {
-    /// The paper's defaults, with the learning rate in the scalar `rate`.
-    pub fn new(rate: Value) -> Self {
-        Optimizer::of(LionRule::default(), rate)
-    }
-
     /// Sets the decay of the mean for the step's direction, and of the mean that is kept; 0.9 and 0.99 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
