@@ -208,7 +208,8 @@ pub(crate) struct Store {
     pub width: usize,
 }
 
-/// The bias that is added to the product before it is stored.
+/// The bias that is added to the product before the epilogue. As a link of the epilogue it would have to find its row
+/// or column again from the element's index; `docs/performance.md` has what that costs.
 #[derive(Clone, Debug)]
 pub(crate) enum Bias {
     None,
