@@ -74,7 +74,7 @@ fn what_lies_in_no_arena_is_not_updated() -> Result<()> {
         (1, ["\"p\" together with \"x\"", "of one optimizer"]),
         (2, ["\"p\" together with \"kept\"", "of one optimizer"]),
         (3, ["together with \"x\"", "of one optimizer"]),
-        (4, ["softmax", "one arena; copy one of them"]),
+        (4, ["softmax", "in the same arena, where an update places both; copy one of them"]),
     ] {
         let error = build(last).map(drop).expect_err("this can't be updated");
         assert_says(&error.to_string(), &words);
