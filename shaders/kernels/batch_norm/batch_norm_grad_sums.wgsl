@@ -8,7 +8,7 @@
 //!     by batch_norm_grad_finalize, batch_norm_grad_parts, row_norm_grad_finalize, row_norm_parameter_finalize
 //
 // (sum of gradient, sum of gradient * (source - mean)) over one part of channel c. The two terms at one
-// place are `terms`', what becomes of the sums is `finalize`'s, and what both go by is `line_of` the channel.
+// place are `terms`', `finalize` takes the sums, and `line_of` gives what both need to know of the channel.
 //
 // One workgroup makes one part of LANES_C channels: each
 // lane adds its terms in order, then the lanes are added as a fixed tree.

@@ -3,8 +3,7 @@
 //! hole epilogue(at: u32, value: Element) -> Element
 //!     by the plan
 //
-// result[i] = epilogue(i, 0): a chain of operators that work element by element, the first of which reads
-// tensors alone.
+// result[i] = epilogue(i, 0): a chain of element-wise operators. The first of them reads tensors alone.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
 @group(0) @binding(0) var<storage, read_write> result: array<Element>;

@@ -9,7 +9,7 @@
 //
 // dx[i] = epilogue(i, sum of dy over the places to which padding copied element i).
 //
-// In each of six dimensions the input has EXTENT coordinates, of which BEFORE lie in front in the padded
+// In each of six dimensions the input has EXTENT coordinates, with BEFORE in front of them in the padded
 // tensor, which has PADDED of them, STRIDE apart. What `copies` and `copy_of` (border_*) say of
 // each is added in the order of the padded tensor. Shapes of fewer dimensions have ones on the left.
 //

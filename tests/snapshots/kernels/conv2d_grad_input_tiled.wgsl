@@ -39,7 +39,7 @@ const K_PER_SPLIT: u32 = 128u;
 //!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
 //!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
 //
-// Products of 4 x 4 blocks, of which gemm_* are made; see gemm_shape.
+// Products of 4 x 4 blocks, from which gemm_* are made; see gemm_shape.
 
 // The starts of rows m to m + 3.
 fn lhs_starts(z: u32, m: u32) -> vec4<u32> {
