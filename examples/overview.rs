@@ -10,8 +10,8 @@ mod panels;
 use panels::{Outcome, Panel, say};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use wgrad::ops::conv2d::Conv2d;
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::conv2d::Conv2dOptions;
+use wgrad::ops::pool2d::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, WeightedAvgPool2dOptions};
 use wgrad::{Device, Graph, HostTensor, Plan, Session, Value, Weights};
 
 /// What sides are multiples of: those of the quarter divide by the windows.
@@ -31,14 +31,14 @@ fn run() -> Outcome<()> {
 
     // The difference of each pixel and its right neighbour, three operations each.
     let difference = g.constant(HostTensor::f32([1, 1, 1, 2], vec![-1.0, 1.0]))?;
-    let edges = g.conv2d(image, difference, None, Conv2d::default())?;
+    let edges = g.conv2d(image, difference, None, Conv2dOptions::new())?;
 
-    let windows = Pool2d::new([8, 8]);
-    let largest = g.max_pool2d(image, windows)?;
-    let mean = g.avg_pool2d(image, windows)?;
-    let middle = g.weighted_avg_pool2d(image, windows)?;
+    let window = [8, 8];
+    let largest = g.max_pool2d(image, MaxPool2dOptions::new(window))?;
+    let mean = g.avg_pool2d(image, AvgPool2dOptions::new(window))?;
+    let middle = g.weighted_avg_pool2d(image, WeightedAvgPool2dOptions::new(window))?;
     // The root of the mean square: the 2-norm divided by the root of 64.
-    let norm = g.lp_pool2d(image, 2.0, windows)?;
+    let norm = g.lp_pool2d(image, 2.0, LpPool2dOptions::new(window))?;
     let norm = g.scale(norm, 0.125)?;
 
     // A blur by a kernel of 9 x 9, padded by nothing, half of the kernel, and the kernel's size minus one.
@@ -46,7 +46,7 @@ fn run() -> Outcome<()> {
     let small = g.constant(HostTensor::f32([1, 1, size / 4, size / 4], quarter(&picture, size)))?;
     let mut padded = Vec::new();
     for (name, padding) in [("valid", 0), ("half", 4), ("full", 8)] {
-        let blurred = g.conv2d(small, blur, None, Conv2d::default().padding([padding; 2]))?;
+        let blurred = g.conv2d(small, blur, None, Conv2dOptions::new().padding([padding; 2]))?;
         padded.push((name, blurred));
     }
 

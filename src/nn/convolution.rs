@@ -8,9 +8,9 @@ use crate::ops::conv2d::{self, Padding};
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
 
-/// The common part of the layers: sizes, attributes and their setters.
+/// The common part of the layers: sizes, options and their setters.
 macro_rules! convolution {
-    ($(#[$doc:meta])* $name:ident, $attributes:ident, $axes:literal, $size:ty, $($field:ident: $type:ty = $default:expr)?) => {
+    ($(#[$doc:meta])* $name:ident, $options:ident, $axes:literal, $size:ty, $($field:ident: $type:ty = $default:expr)?) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Debug)]
         pub struct $name {
@@ -20,28 +20,28 @@ macro_rules! convolution {
             bias: bool,
             initializers: Initializers,
             id: LayerId,
-            attributes: conv2d::$attributes,
+            options: conv2d::$options,
             $($field: $type,)?
         }
 
         impl $name {
             /// A layer with stride 1, no padding, one group and a bias.
             pub fn new(inputs: usize, outputs: usize, kernel: $size) -> Self {
-                let (initializers, attributes) = (Initializers::default(), conv2d::$attributes::default());
+                let (initializers, options) = (Initializers::default(), conv2d::$options::default());
                 let id = LayerId::new();
-                $name { inputs, outputs, kernel, bias: true, initializers, id, attributes, $($field: $default)? }
+                $name { inputs, outputs, kernel, bias: true, initializers, id, options, $($field: $default)? }
             }
 
             /// Sets the padding of the input, by number or by name; none by default. A transposed convolution
             /// removes as much from its output instead.
             #[must_use]
             pub fn padding(mut self, padding: impl Into<Padding<$axes>>) -> Self {
-                self.attributes = self.attributes.padding(padding);
+                self.options = self.options.padding(padding);
                 self
             }
 
             setters! {
-                in attributes;
+                in options;
                 /// Sets the stride: the distance between windows. 1 by default.
                 stride: $size;
                 /// Sets the dilation: the distance between the taps of a window. 1 by default.
@@ -71,17 +71,17 @@ macro_rules! plain {
                 const NAME: &str = stringify!($method);
                 let channels = [("out_channels", self.outputs), ("in_channels", self.inputs)];
                 let bias = self.bias.then_some(self.outputs);
-                let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
+                let (kernel, groups) = (self.kernel.into(), self.options.groups);
                 let (weight, bias) = g.layer(&self.id, |g| {
                     parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)
                 })?;
                 if self.padding_mode == ZEROS {
-                    return g.$method(x, weight, bias, self.attributes);
+                    return g.$method(x, weight, bias, self.options);
                 }
-                let (sides, attributes) =
-                    self.attributes.without_padding(self.kernel).map_err(|e| g.refusal(NAME, e))?;
+                let (sides, options) =
+                    self.options.without_padding(self.kernel).map_err(|e| g.refusal(NAME, e))?;
                 let x = g.pad(x, sides, self.padding_mode)?;
-                g.$method(x, weight, bias, attributes)
+                g.$method(x, weight, bias, options)
             }
         }
     };
@@ -92,7 +92,7 @@ macro_rules! transposed {
     ($name:ident, $method:ident, $size:ty) => {
         impl $name {
             setters! {
-                in attributes;
+                in options;
                 /// Sets how many elements the output has past the last window; none by default.
                 output_padding: $size;
             }
@@ -103,11 +103,11 @@ macro_rules! transposed {
                 const NAME: &str = stringify!($method);
                 let channels = [("in_channels", self.inputs), ("out_channels", self.outputs)];
                 let bias = self.bias.then_some(self.outputs);
-                let (kernel, groups) = (self.kernel.into(), self.attributes.groups);
+                let (kernel, groups) = (self.kernel.into(), self.options.groups);
                 let (weight, bias) = g.layer(&self.id, |g| {
                     parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)
                 })?;
-                g.$method(x, weight, bias, self.attributes)
+                g.$method(x, weight, bias, self.options)
             }
         }
     };
@@ -148,7 +148,7 @@ convolution!(
     ///
     /// Parameters: `weight` \[outputs, inputs / groups, kernel] and `bias` \[outputs], both initially uniform
     /// within 1 / sqrt(inputs / groups * kernel), as in PyTorch.
-    Conv1d, Conv1d, 1, usize, padding_mode: PadMode = ZEROS
+    Conv1d, Conv1dOptions, 1, usize, padding_mode: PadMode = ZEROS
 );
 plain!(Conv1d, conv1d);
 
@@ -159,7 +159,7 @@ convolution!(
     ///
     /// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias` \[outputs],
     /// both initially uniform within 1 / sqrt(inputs / groups * kernel height * kernel width), as in PyTorch.
-    Conv2d, Conv2d, 2, [usize; 2], padding_mode: PadMode = ZEROS
+    Conv2d, Conv2dOptions, 2, [usize; 2], padding_mode: PadMode = ZEROS
 );
 plain!(Conv2d, conv2d);
 
@@ -170,7 +170,7 @@ convolution!(
     /// Parameters: `weight` \[inputs, outputs / groups, kernel] and `bias` \[outputs], both initially uniform
     /// within 1 / sqrt(outputs / groups * kernel), as in PyTorch, which takes the weight's second dimension
     /// as the fan-in.
-    ConvTranspose1d, Conv1d, 1, usize,
+    ConvTranspose1d, ConvTranspose1dOptions, 1, usize,
 );
 transposed!(ConvTranspose1d, conv_transpose1d, usize);
 
@@ -181,6 +181,6 @@ convolution!(
     /// Parameters: `weight` \[inputs, outputs / groups, kernel height, kernel width] and `bias` \[outputs],
     /// both initially uniform within 1 / sqrt(outputs / groups * kernel height * kernel width), as in
     /// PyTorch, which takes the weight's second dimension as the fan-in.
-    ConvTranspose2d, Conv2d, 2, [usize; 2],
+    ConvTranspose2d, ConvTranspose2dOptions, 2, [usize; 2],
 );
 transposed!(ConvTranspose2d, conv_transpose2d, [usize; 2]);

@@ -3,7 +3,7 @@
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
-use crate::ops::embedding::Embedding as Attributes;
+use crate::ops::embedding::EmbeddingOptions;
 
 /// Replaces each index by its row of a table: i32 of any shape to that shape with `features` appended. As a
 /// network's first layer it takes a [`Graph::input_i32`].
@@ -41,7 +41,7 @@ impl Layer for Embedding {
         };
         g.layer(&self.id, |g| {
             let weight = g.parameter("weight", [self.rows, self.features], init)?;
-            g.embedding_with(weight, x, Attributes { padding: self.padding })
+            g.embedding_with(weight, x, EmbeddingOptions::new().padding_idx(self.padding))
         })
     }
 }

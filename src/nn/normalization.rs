@@ -3,8 +3,8 @@
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
-use crate::ops::batch_norm::{self, Running};
-use crate::ops::local_response_norm;
+use crate::ops::batch_norm::{Momentum, Running};
+use crate::ops::local_response_norm::LocalResponseNormOptions;
 use crate::tensor::Shape;
 
 /// Normalises each channel over the batch, and over the image if there is one. Input: \[n, channels] or \[n,
@@ -17,7 +17,9 @@ use crate::tensor::Shape;
 #[derive(Clone, PartialEq, Debug)]
 pub struct BatchNorm {
     channels: usize,
-    attributes: batch_norm::BatchNorm,
+    eps: f32,
+    /// `None` makes plain averages.
+    momentum: Option<f32>,
     affine: bool,
     track_running_stats: bool,
     frozen_statistics: bool,
@@ -30,7 +32,8 @@ impl BatchNorm {
     pub fn new(channels: usize) -> Self {
         BatchNorm {
             channels,
-            attributes: batch_norm::BatchNorm::default(),
+            eps: 1e-5,
+            momentum: Some(0.1),
             affine: true,
             track_running_stats: true,
             frozen_statistics: false,
@@ -40,7 +43,6 @@ impl BatchNorm {
     }
 
     setters! {
-        in attributes;
         /// Sets epsilon, which is added to the variance under the root. 1e-5 by default.
         eps: f32;
     }
@@ -48,14 +50,14 @@ impl BatchNorm {
     /// Sets the weight of a batch's statistics in the running ones, 0.1 by default.
     #[must_use]
     pub fn momentum(mut self, momentum: f32) -> Self {
-        self.attributes.momentum = Some(momentum);
+        self.momentum = Some(momentum);
         self
     }
 
     /// Makes running statistics plain averages over all batches, as PyTorch's `momentum=None`.
     #[must_use]
     pub fn cumulative_average(mut self) -> Self {
-        self.attributes.momentum = None;
+        self.momentum = None;
         self
     }
 
@@ -91,7 +93,7 @@ impl Layer for BatchNorm {
         }
         let (affine, running) = g.layer(&self.id, |g| self.declare(g))?;
         let mode = if self.frozen_statistics { Mode::Eval } else { mode };
-        g.batch_norm(x, affine, running, self.attributes, mode)
+        g.batch_norm(x, affine, running, self.eps, mode)
     }
 }
 
@@ -116,9 +118,12 @@ impl BatchNorm {
         let running = Running {
             mean: g.state("running_mean", shape, Init::Constant(0.0), true)?,
             variance: g.state("running_var", shape, Init::Constant(1.0), true)?,
-            batches: match self.attributes.momentum {
-                Some(_) => None,
-                None => Some(g.state("num_batches_tracked", Shape::scalar(), Init::Constant(0.0), true)?),
+            momentum: match self.momentum {
+                Some(share) => Momentum::Share(share),
+                None => {
+                    let zero = Init::Constant(0.0);
+                    Momentum::Cumulative(g.state("num_batches_tracked", Shape::scalar(), zero, true)?)
+                }
             },
         };
         Ok((affine, Some(running)))
@@ -241,17 +246,30 @@ impl Layer for InstanceNorm {
 /// Divides each element by a power of the squares of its neighbours in other channels, as PyTorch's
 /// `LocalResponseNorm`. Input: \[n, channels, ...]. No parameters.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct LocalResponseNorm(local_response_norm::LocalResponseNorm);
+pub struct LocalResponseNorm(LocalResponseNormOptions);
 
 impl LocalResponseNorm {
     /// Windows of `size` channels, with PyTorch's defaults: alpha 1e-4, beta 0.75, k 1.
     pub fn new(size: usize) -> Self {
-        LocalResponseNorm(local_response_norm::LocalResponseNorm::new(size))
+        LocalResponseNorm(LocalResponseNormOptions::new(size))
     }
 
-    /// Local response norm with all of the operator's attributes.
-    pub fn with(attributes: local_response_norm::LocalResponseNorm) -> Self {
-        LocalResponseNorm(attributes)
+    /// Sets the factor of the mean of squares, 1e-4 by default.
+    #[must_use]
+    pub fn alpha(self, alpha: f32) -> Self {
+        LocalResponseNorm(self.0.alpha(alpha))
+    }
+
+    /// Sets the exponent, 0.75 by default.
+    #[must_use]
+    pub fn beta(self, beta: f32) -> Self {
+        LocalResponseNorm(self.0.beta(beta))
+    }
+
+    /// Sets what is added to the squares, 1 by default.
+    #[must_use]
+    pub fn k(self, k: f32) -> Self {
+        LocalResponseNorm(self.0.k(k))
     }
 }
 

@@ -3,27 +3,30 @@
 use super::Layer;
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};
-use crate::ops::pool2d::{Pool1d, Pool2d};
+use crate::ops::pool2d::{
+    AvgPool1dOptions, AvgPool2dOptions, LpPool2dOptions, MaxPool1dOptions, MaxPool2dOptions,
+    WeightedAvgPool2dOptions,
+};
 use crate::ops::upsample::{Interpolation, Resize, Upsample as Way, Upsample2d};
 
 macro_rules! sliding {
     (
-        $(#[$doc:meta])* $name:ident, $method:ident, $attributes:ty, $size:ty,
+        $(#[$doc:meta])* $name:ident, $method:ident, $options:ty, $size:ty,
         $($setter:ident: $kind:ty, $text:literal;)*
     ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Debug)]
-        pub struct $name($attributes);
+        pub struct $name($options);
 
         impl $name {
             /// Windows of this size, without padding. The stride is the window's size.
             pub fn new(kernel: $size) -> Self {
-                $name(<$attributes>::new(kernel))
+                $name(<$options>::new(kernel))
             }
 
-            /// Pooling with all of the operator's attributes.
-            pub fn with(attributes: $attributes) -> Self {
-                $name(attributes)
+            /// Pooling with these options.
+            pub fn with(options: $options) -> Self {
+                $name(options)
             }
 
             $(
@@ -47,7 +50,7 @@ sliding!(
     /// The largest value of each window: \[n, c, h, w] to \[n, c, oh, ow].
     MaxPool2d,
     max_pool2d,
-    Pool2d,
+    MaxPool2dOptions,
     [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
@@ -58,7 +61,7 @@ sliding!(
     /// The mean of each window, padding counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
     AvgPool2d,
     avg_pool2d,
-    Pool2d,
+    AvgPool2dOptions,
     [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
@@ -71,7 +74,7 @@ sliding!(
     /// counted as zeros by default: \[n, c, h, w] to \[n, c, oh, ow].
     WeightedAvgPool2d,
     weighted_avg_pool2d,
-    Pool2d,
+    WeightedAvgPool2dOptions,
     [usize; 2],
     stride: [usize; 2], "Steps between windows, down and across; as far as a window is wide by default.";
     padding: [usize; 2], "Rows above and below, columns left and right, that windows may reach into.";
@@ -82,7 +85,7 @@ sliding!(
     /// The largest value of each window: \[n, c, l] to \[n, c, ol].
     MaxPool1d,
     max_pool1d,
-    Pool1d,
+    MaxPool1dOptions,
     usize,
     stride: usize, "Steps between windows; as far as a window is wide by default.";
     padding: usize, "Elements at either end that windows may reach into.";
@@ -93,7 +96,7 @@ sliding!(
     /// The mean of each window, padding counted as zeros by default: \[n, c, l] to \[n, c, ol].
     AvgPool1d,
     avg_pool1d,
-    Pool1d,
+    AvgPool1dOptions,
     usize,
     stride: usize, "Steps between windows; as far as a window is wide by default.";
     padding: usize, "Elements at either end that windows may reach into.";
@@ -105,13 +108,13 @@ sliding!(
 #[derive(Clone, PartialEq, Debug)]
 pub struct LpPool2d {
     norm_type: f32,
-    pool: Pool2d,
+    options: LpPool2dOptions,
 }
 
 impl LpPool2d {
     /// The `norm_type`-norm of windows of this height and width. The stride is the window's size.
     pub fn new(norm_type: f32, kernel: [usize; 2]) -> Self {
-        LpPool2d { norm_type, pool: Pool2d::new(kernel) }
+        LpPool2d { norm_type, options: LpPool2dOptions::new(kernel) }
     }
 
     /// The root of the sum of squares of windows of this height and width. The stride is the window's size.
@@ -122,21 +125,21 @@ impl LpPool2d {
     /// Sets the stride, down and across; the window's size by default.
     #[must_use]
     pub fn stride(mut self, stride: [usize; 2]) -> Self {
-        self.pool = self.pool.stride(stride);
+        self.options = self.options.stride(stride);
         self
     }
 
     /// Sets whether a last window that reaches past the input is kept. Off by default.
     #[must_use]
     pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
-        self.pool = self.pool.ceil_mode(ceil_mode);
+        self.options = self.options.ceil_mode(ceil_mode);
         self
     }
 }
 
 impl Layer for LpPool2d {
     fn forward(&self, g: &mut Graph, x: Value, _mode: Mode) -> Result<Value> {
-        g.lp_pool2d(x, self.norm_type, self.pool)
+        g.lp_pool2d(x, self.norm_type, self.options)
     }
 }
 

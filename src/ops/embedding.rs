@@ -36,6 +36,26 @@ pub struct Embedding {
     pub padding: Option<usize>,
 }
 
+/// Options of [`Graph::embedding_with`], with PyTorch's names and defaults.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct EmbeddingOptions {
+    padding_idx: Option<usize>,
+}
+
+impl EmbeddingOptions {
+    /// PyTorch's defaults: every row is trained.
+    pub fn new() -> Self {
+        EmbeddingOptions::default()
+    }
+
+    /// Sets a row that gets no gradient, and so stays as it is; none by default.
+    #[must_use]
+    pub fn padding_idx(mut self, row: impl Into<Option<usize>>) -> Self {
+        self.padding_idx = row.into();
+        self
+    }
+}
+
 impl Operator for Embedding {
     fn name(&self) -> &'static str {
         "embedding"
@@ -259,14 +279,19 @@ impl Graph {
     /// # Errors
     /// A weight that is not f32 of two dimensions, indices that are not i32.
     pub fn embedding(&mut self, weight: Value, indices: Value) -> Result<Value> {
-        self.embedding_with(weight, indices, Embedding::default())
+        self.embedding_with(weight, indices, EmbeddingOptions::new())
     }
 
-    /// [`Graph::embedding`] with attributes.
+    /// [`Graph::embedding`] with options.
     ///
     /// # Errors
     /// As [`Graph::embedding`]; a padding row that the weight does not have.
-    pub fn embedding_with(&mut self, weight: Value, indices: Value, attributes: Embedding) -> Result<Value> {
-        self.apply1(attributes, &[weight, indices])
+    pub fn embedding_with(
+        &mut self,
+        weight: Value,
+        indices: Value,
+        options: EmbeddingOptions,
+    ) -> Result<Value> {
+        self.apply1(Embedding { padding: options.padding_idx }, &[weight, indices])
     }
 }

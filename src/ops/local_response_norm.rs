@@ -17,9 +17,9 @@ const WIDE: Variant = Variant::new("wide");
 /// Packs per invocation in the kernels for windows of a few channels.
 const ITEMS: u64 = 4;
 
-/// Attributes of local response normalisation, with PyTorch's names, and the operator: `y[c] = x[c] / (k + alpha /
-/// size * sum of x[j]^2)^beta`, over the existing channels j from `c - size / 2` to `c + (size - 1) / 2`. Input: x
-/// (N, C, ...). Outputs: y, and the term in parentheses, for the gradient.
+/// Local response normalisation: `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the existing channels j
+/// from `c - size / 2` to `c + (size - 1) / 2`. Input: x (N, C, ...). Outputs: y, and the term in parentheses, for the
+/// gradient.
 ///
 /// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012, section
 /// 3.3. The paper does not divide alpha by the size; PyTorch does.
@@ -33,6 +33,38 @@ pub struct LocalResponseNorm {
     pub beta: f32,
     /// Added to that mean.
     pub k: f32,
+}
+
+/// Options of [`Graph::local_response_norm`], with PyTorch's names and defaults.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LocalResponseNormOptions(LocalResponseNorm);
+
+impl LocalResponseNormOptions {
+    /// Windows of `size` channels, with PyTorch's defaults: alpha 1e-4, beta 0.75, k 1.
+    pub fn new(size: usize) -> Self {
+        LocalResponseNormOptions(LocalResponseNorm::new(size))
+    }
+
+    /// Sets the factor of the mean of squares, 1e-4 by default.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f32) -> Self {
+        self.0.alpha = alpha;
+        self
+    }
+
+    /// Sets the exponent, 0.75 by default.
+    #[must_use]
+    pub fn beta(mut self, beta: f32) -> Self {
+        self.0.beta = beta;
+        self
+    }
+
+    /// Sets what is added to the squares, 1 by default.
+    #[must_use]
+    pub fn k(mut self, k: f32) -> Self {
+        self.0.k = k;
+        self
+    }
 }
 
 impl LocalResponseNorm {
@@ -231,8 +263,8 @@ impl Graph {
     /// [`LocalResponseNorm`] has the formula.
     ///
     /// # Errors
-    /// Fewer than three dimensions, a size of 0, attributes that are not finite.
-    pub fn local_response_norm(&mut self, x: Value, attributes: LocalResponseNorm) -> Result<Value> {
-        Ok(self.apply(attributes, &[x])?[0])
+    /// Fewer than three dimensions, a size of 0, options that are not finite.
+    pub fn local_response_norm(&mut self, x: Value, options: LocalResponseNormOptions) -> Result<Value> {
+        Ok(self.apply(options.0, &[x])?[0])
     }
 }

@@ -6,7 +6,7 @@ use crate::harness::{array, device, numbers};
 use wgrad::graph::{Init, Mode, Value};
 use wgrad::op::{Array, Operator, Reference};
 use wgrad::ops::batch_norm::{
-    BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain, Running,
+    BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormGrad, BatchNormTrain, Momentum, Running,
 };
 use wgrad::{Error, Graph, Plan, Session, Weights};
 
@@ -56,12 +56,10 @@ fn normed(
     let bias = graph.parameter(WEIGHTS[1], [channels], Init::Constant(0.0))?;
     let mean = graph.state(WEIGHTS[2], [channels], Init::Constant(0.0), true)?;
     let var = graph.state(WEIGHTS[3], [channels], Init::Constant(1.0), true)?;
-    let attributes = BatchNorm {
-        eps: fixture.number("eps", 1e-5) as f32,
-        momentum: Some(fixture.number("momentum", 0.1) as f32),
-    };
-    let running = Running { mean, variance: var, batches: None };
-    let y = graph.batch_norm(x, Some([weight, bias]), Some(running), attributes, mode)?;
+    let eps = fixture.number("eps", 1e-5) as f32;
+    let momentum = Momentum::Share(fixture.number("momentum", 0.1) as f32);
+    let running = Running { mean, variance: var, momentum };
+    let y = graph.batch_norm(x, Some([weight, bias]), Some(running), eps, mode)?;
     let gradients: Vec<Value> = graph
         .gradients_from(&[(y, dy)], &[x, weight, bias])?
         .into_iter()
@@ -148,15 +146,15 @@ fn batch_norm_gradients_are_slopes() {
 
 #[test]
 fn batch_norm_refuses_what_pytorch_refuses() -> Result<(), Error> {
-    let build = |shape: &[usize], channels: usize, attributes: BatchNorm, mode: Mode| {
+    let build = |shape: &[usize], channels: usize, [eps, momentum]: [f32; 2], mode: Mode| {
         let mut graph = Graph::new();
         let x = graph.input("x", shape)?;
         let mut each = |name: &str| graph.state(name, [channels], Init::Constant(1.0), false);
         let [weight, bias, mean, var] = WEIGHTS.map(&mut each);
-        let running = Running { mean: mean?, variance: var?, batches: None };
-        graph.batch_norm(x, Some([weight?, bias?]), Some(running), attributes, mode)
+        let running = Running { mean: mean?, variance: var?, momentum: Momentum::Share(momentum) };
+        graph.batch_norm(x, Some([weight?, bias?]), Some(running), eps, mode)
     };
-    let plain = BatchNorm::default();
+    let plain = [1e-5, 0.1];
     let refused = |made: Result<Value, Error>, words: &str| {
         let message = made.expect_err(words).to_string();
         assert!(message.contains(words), "{message}");
@@ -168,10 +166,7 @@ fn batch_norm_refuses_what_pytorch_refuses() -> Result<(), Error> {
     build(&[1, 3, 1, 1], 3, plain, Mode::Eval)?;
     refused(build(&[4, 3], 2, plain, Mode::Train), "expected weight as f32[3], found f32[2]");
     refused(build(&[4], 4, plain, Mode::Eval), "expected f32 of shape (N, C) or (N, C, ...)");
-    refused(build(&[4, 3], 3, BatchNorm { eps: 0.0, ..plain }, Mode::Eval), "eps must be above 0");
-    refused(
-        build(&[4, 3], 3, BatchNorm { momentum: Some(1.5), ..plain }, Mode::Train),
-        "momentum must be between 0 and 1",
-    );
+    refused(build(&[4, 3], 3, [0.0, 0.1], Mode::Eval), "eps must be above 0");
+    refused(build(&[4, 3], 3, [1e-5, 1.5], Mode::Train), "momentum must be between 0 and 1");
     Ok(())
 }

@@ -324,7 +324,7 @@ fn what_the_user_reads_is_not_fused_away() {
     let mut graph = Graph::new();
     let x = graph.input("x", [2, 3, 4, 4]).unwrap();
     let w = graph.input("w", [5, 3, 3, 3]).unwrap();
-    let inner = graph.conv2d(x, w, None, wgrad::ops::conv2d::Conv2d::default()).unwrap();
+    let inner = graph.conv2d(x, w, None, wgrad::ops::conv2d::Conv2dOptions::new()).unwrap();
     let outer = graph.relu(inner).unwrap();
     let plan = Plan::new(&graph, &[inner, outer], device().caps()).unwrap();
     assert_eq!(plan.steps().len(), 2);

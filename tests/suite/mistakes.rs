@@ -4,7 +4,7 @@
 use crate::harness;
 use wgrad::nn::{self, Layer};
 use wgrad::op::AdapterKind;
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::{Caps, Error, Graph, Mode, Plan, Result};
 
 /// The error of a layer called "layer" on an input of this shape.
@@ -128,7 +128,7 @@ fn values_of_another_graph_and_names_given_twice_are_refused() -> Result<()> {
     let error = small.input("own", [3]).expect_err("the name is taken");
     assert_says(&error.to_string(), &["own", "takes a name"]);
     let weight = small.parameter("w", [1, 1, 1, 1], wgrad::graph::Init::Constant(0.0))?;
-    let error = small.conv2d(own, weight, None, Conv2d::default()).expect_err("a vector is no image");
+    let error = small.conv2d(own, weight, None, Conv2dOptions::new()).expect_err("a vector is no image");
     assert_says(&error.to_string(), &["conv2d", "[2]"]);
     Ok(())
 }

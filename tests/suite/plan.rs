@@ -4,7 +4,7 @@ use crate::harness::snapshot;
 use crate::{cases, harness};
 use wgrad::nn::{self, Layer};
 use wgrad::op::AdapterKind;
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::plan::{BufferKind, Fusion, Place, Traffic};
 use wgrad::shader::Access;
 use wgrad::{Caps, Error, Graph, Mode, Plan, PlanOptions, Value, optim};
@@ -19,7 +19,7 @@ fn chain(batch: usize, size: usize, layers: usize) -> Result<(Graph, Value), Err
     let mut x = graph.input("x", [batch, 1, size, size])?;
     let w = graph.input("w", [1, 1, 3, 3])?;
     for layer in 0..layers {
-        let attributes = Conv2d::default().padding([1, 1]);
+        let attributes = Conv2dOptions::new().padding([1, 1]);
         x = graph.scoped(&format!("layer{layer}"), |g| g.conv2d(x, w, None, attributes))?;
     }
     Ok((graph, x))

@@ -9,7 +9,10 @@ use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::{Case, array, device, finite, numbers};
 use crate::{cases, harness};
 use std::collections::BTreeSet;
-use wgrad::ops::pool2d::{Average, AvgPool2d, LpPool2d, MaxPool2d, Norm, Pool1d, Pool2d, Weighting, Windows};
+use wgrad::ops::pool2d::{
+    Average, AvgPool1dOptions, AvgPool2d, AvgPool2dOptions, LpPool2d, LpPool2dOptions, MaxPool1dOptions,
+    MaxPool2d, MaxPool2dOptions, Norm, Pool2d, WeightedAvgPool2dOptions, Weighting, Windows,
+};
 use wgrad::{Error, Graph, HostTensor, Plan, PlanOptions, Session, Value, Weights};
 
 /// What f32 rounding may change, relative to a tensor's largest value.
@@ -49,28 +52,33 @@ fn assert_numbers(found: &HostTensor, expected: &[f64], what: &str) {
     }
 }
 
-fn pool_of(fixture: &Fixture) -> Pool2d {
-    let flag = |name: &str, default| fixture.attributes[name].as_bool().unwrap_or(default);
-    let mut pool = Pool2d::new(fixture.pair("kernel"))
-        .stride(fixture.pair("stride"))
-        .padding(fixture.pair("padding"))
-        .ceil_mode(flag("ceil_mode", false))
-        .count_include_pad(flag("count_include_pad", true));
-    if !fixture.attributes["dilation"].is_null() {
-        pool = pool.dilation(fixture.pair("dilation"));
-    }
-    pool
-}
-
 /// Every case of the file, each by the operator that it names.
 #[test]
 fn pooling_agrees_with_pytorch() -> Result<(), Error> {
     for fixture in Fixture::all("pool2d") {
         let (x, dy) = (fixture.f32("input"), fixture.f32("grad_output"));
+        let flag = |name: &str, default| fixture.attributes[name].as_bool().unwrap_or(default);
+        let pair = |name: &str| fixture.pair(name);
+        let ceil_mode = flag("ceil_mode", false);
         let (y, dx) = passes(&x, Some(&dy), |g, x| match fixture.attributes["op"].as_str() {
-            Some("max_pool2d") => g.max_pool2d(x, pool_of(&fixture)),
-            Some("avg_pool2d") => g.avg_pool2d(x, pool_of(&fixture)),
-            Some("lp_pool2d") => g.lp_pool2d(x, fixture.number("norm", 0.0) as f32, pool_of(&fixture)),
+            Some("max_pool2d") => {
+                let pool =
+                    MaxPool2dOptions::new(pair("kernel")).stride(pair("stride")).padding(pair("padding"));
+                let dilated = !fixture.attributes["dilation"].is_null();
+                let pool = if dilated { pool.dilation(pair("dilation")) } else { pool };
+                g.max_pool2d(x, pool.ceil_mode(ceil_mode))
+            }
+            Some("avg_pool2d") => {
+                let pool =
+                    AvgPool2dOptions::new(pair("kernel")).stride(pair("stride")).padding(pair("padding"));
+                let pool = pool.count_include_pad(flag("count_include_pad", true));
+                g.avg_pool2d(x, pool.ceil_mode(ceil_mode))
+            }
+            Some("lp_pool2d") => {
+                assert_eq!(pair("padding"), [0, 0]);
+                let pool = LpPool2dOptions::new(pair("kernel")).stride(pair("stride")).ceil_mode(ceil_mode);
+                g.lp_pool2d(x, fixture.number("norm", 0.0) as f32, pool)
+            }
             Some("adaptive_avg_pool2d") => g.adaptive_avg_pool2d(x, fixture.pair("output_size")),
             other => panic!("{}: no operator {other:?}", fixture.name),
         })?;
@@ -111,12 +119,12 @@ fn weighted_averages_by_hand() -> Result<(), Error> {
     let x = plane([[1.0, 0.0, 0.0], [10.0, 100.0, 0.0], [0.0, 0.0, 0.0]]);
     let corner = 1.0 / (1.0 + 2f64.sqrt());
     let all = 1.0 + 4.0 * 0.5 + 4.0 * corner;
-    let (y, dx) = passes(&x, None, |g, x| g.weighted_avg_pool2d(x, Pool2d::new([3, 3])))?;
+    let (y, dx) = passes(&x, None, |g, x| g.weighted_avg_pool2d(x, WeightedAvgPool2dOptions::new([3, 3])))?;
     assert_numbers(&y, &[(corner + 5.0 + 100.0) / all], "one window");
     let [c, e, m] = [corner / all, 0.5 / all, 1.0 / all];
     assert_numbers(&dx, &[c, e, c, e, m, e, c, e, c], "its gradient");
     // The first window's middle is the first element; what it lacks counts as zeros, or not at all.
-    let pool = Pool2d::new([3, 3]).stride([3, 3]).padding([1, 1]);
+    let pool = WeightedAvgPool2dOptions::new([3, 3]).padding([1, 1]);
     let sum = 1.0 + 0.5 * 10.0 + corner * 100.0;
     let (y, _) = passes(&x, None, |g, x| g.weighted_avg_pool2d(x, pool))?;
     assert_numbers(&y, &[sum / all], "padding counted");
@@ -130,8 +138,9 @@ fn weighted_averages_by_hand() -> Result<(), Error> {
 
 #[test]
 fn norms_by_hand() -> Result<(), Error> {
-    let two = Pool2d::new([1, 2]);
-    let norm = |p: f32, x: &HostTensor, pool: Pool2d| passes(x, None, |g, x| g.lp_pool2d(x, p, pool));
+    let two = LpPool2dOptions::new([1, 2]);
+    let norm =
+        |p: f32, x: &HostTensor, pool: LpPool2dOptions| passes(x, None, |g, x| g.lp_pool2d(x, p, pool));
     let x = plane([[3.0, -4.0, 0.0, 0.0]]);
     let (y, dx) = norm(2.0, &x, two)?;
     assert_numbers(&y, &[5.0, 0.0], "p = 2");
@@ -181,16 +190,17 @@ fn adaptive_and_global_windows_by_hand() -> Result<(), Error> {
 #[test]
 fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
     let line = HostTensor::f32([1, 1, 5], vec![1.0, 4.0, 2.0, 8.0, 16.0]);
-    let pool = Pool1d::new(2).padding(1);
-    let (y, dx) = passes(&line, None, |g, x| g.max_pool1d(x, pool))?;
+    let max = MaxPool1dOptions::new(2).padding(1);
+    let (y, dx) = passes(&line, None, |g, x| g.max_pool1d(x, max))?;
     assert_eq!(y, HostTensor::f32([1, 1, 3], vec![1.0, 4.0, 16.0]));
     assert_eq!(dx, HostTensor::f32([1, 1, 5], vec![1.0, 1.0, 0.0, 0.0, 1.0]));
-    let (y, _) = passes(&line, None, |g, x| g.max_pool1d(x, Pool1d::new(2).dilation(3).stride(1)))?;
+    let (y, _) = passes(&line, None, |g, x| g.max_pool1d(x, MaxPool1dOptions::new(2).dilation(3).stride(1)))?;
     assert_eq!(y.to_f64(), [8.0, 16.0]);
-    let (y, dx) = passes(&line, None, |g, x| g.avg_pool1d(x, pool.stride(3).ceil_mode(true)))?;
+    let average = AvgPool1dOptions::new(2).padding(1);
+    let (y, dx) = passes(&line, None, |g, x| g.avg_pool1d(x, average.stride(3).ceil_mode(true)))?;
     assert_eq!(y.to_f64(), [0.5, 5.0]);
     assert_eq!(dx.to_f64(), [0.5, 0.0, 0.5, 0.5, 0.0]);
-    let (y, _) = passes(&line, None, |g, x| g.avg_pool1d(x, pool.count_include_pad(false)))?;
+    let (y, _) = passes(&line, None, |g, x| g.avg_pool1d(x, average.count_include_pad(false)))?;
     assert_eq!(y.to_f64(), [1.0, 3.0, 12.0]);
     // Windows 0..3 and 2..5.
     let (y, _) = passes(&line, None, |g, x| g.adaptive_max_pool1d(x, 2))?;
@@ -203,10 +213,10 @@ fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
     let x = g.input("x", [1, 1, 5])?;
     for (made, words) in [
         (
-            g.max_pool1d(x, Pool1d::new(0)),
+            g.max_pool1d(x, MaxPool1dOptions::new(0)),
             "max_pool1d \"max_pool1d\": kernel size should be greater than zero",
         ),
-        (g.avg_pool1d(x, Pool1d::new(usize::MAX)), "avg_pool1d \"avg_pool1d\": a kernel"),
+        (g.avg_pool1d(x, AvgPool1dOptions::new(usize::MAX)), "avg_pool1d \"avg_pool1d\": a kernel"),
         (g.adaptive_avg_pool1d(x, 0), "output_size along the width must be at least 1, found 0"),
         (g.adaptive_max_pool1d(x, usize::MAX), "out of range"),
     ] {
@@ -214,7 +224,7 @@ fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
     }
     assert_eq!(g.nodes().count(), 0, "what was refused left no node");
     let image = g.input("image", [1, 1, 5, 5])?;
-    refused(g.max_pool1d(image, pool), "expected f32 of shape (N, C, L), found f32[1, 1, 5, 5]");
+    refused(g.max_pool1d(image, max), "expected f32 of shape (N, C, L), found f32[1, 1, 5, 5]");
     Ok(())
 }
 
@@ -222,7 +232,7 @@ fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
 fn averages_divide_by_the_divisor_given() -> Result<(), Error> {
     let x = plane([[1.0, 2.0, 3.0, 4.0]]);
     // Windows of zero and 1, 2 and 3, 4 and zero.
-    let pool = Pool2d::new([1, 2]).padding([0, 1]).divisor_override(4);
+    let pool = AvgPool2dOptions::new([1, 2]).padding([0, 1]).divisor_override(4);
     let (y, dx) = passes(&x, None, |g, x| g.avg_pool2d(x, pool))?;
     assert_numbers(&y, &[0.25, 1.25, 1.0], "divisor of 4");
     assert_numbers(&dx, &[0.25; 4], "its gradient");

@@ -5,7 +5,7 @@ use crate::harness::{device, numbers};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::op::{Array, LowerContext, Operator, Reference};
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::ops::reduce::Reduce;
 use wgrad::plan::Fusion;
 use wgrad::shader::{Kernel, ShaderFile};
@@ -67,7 +67,7 @@ fn session(wrong_at: u32) -> (Session, Value) {
         let x = graph.input("x", [2, 3, 6, 5])?;
         let w = graph.input("w", [4, 3, 3, 3])?;
         let first = graph.scoped("first", |g| g.apply1(Negate { wrong_at: u32::MAX }, &[x]))?;
-        let convolved = graph.scoped("middle", |g| g.conv2d(first, w, None, Conv2d::default()))?;
+        let convolved = graph.scoped("middle", |g| g.conv2d(first, w, None, Conv2dOptions::new()))?;
         let last = graph.scoped("last", |g| g.apply1(Negate { wrong_at }, &[convolved]))?;
         let plan = Plan::new(&graph, &[last], device().caps())?;
         let weights = Weights::init(device(), &graph, 0)?;

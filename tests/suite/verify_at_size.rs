@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wgrad::op::{Array, LowerContext, Operator, Preference, Reference, Variant};
 use wgrad::ops::batch_norm::{BatchNorm, BatchNormGrad, BatchNormTrain};
-use wgrad::ops::conv2d::{Conv1d, Conv2d};
+use wgrad::ops::conv2d::{Conv1dOptions, Conv2dOptions};
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
-use wgrad::ops::pool2d::{Average, AvgPool2dGrad, MaxUnpool2dGrad, Pool2d, Unpool, Weighting};
+use wgrad::ops::pool2d::{
+    Average, AvgPool2dGrad, AvgPool2dOptions, LpPool2dOptions, MaxUnpool2dGrad, Pool2d, Unpool, Weighting,
+};
 use wgrad::ops::softmax::{Softmax, SoftmaxGrad};
 use wgrad::{Error, Graph, Plan, PlanOptions, Session, TensorType, Value, Weights};
 
@@ -62,12 +64,12 @@ fn long() -> Vec<(&'static str, Build)> {
         }),
         ("a line of 300,000", |g| {
             let (x, w) = (g.input("x", [1, 2, 300_002])?, g.input("w", [3, 2, 3])?);
-            let y = g.conv1d(x, w, None, Conv1d::default())?;
+            let y = g.conv1d(x, w, None, Conv1dOptions::new())?;
             with_gradients(g, y)
         }),
         ("10,000 channels", |g| {
             let (x, w) = (g.input("x", [1, 10_000, 3, 4])?, g.input("w", [2, 10_000, 3, 3])?);
-            let y = g.conv2d(x, w, None, Conv2d::default())?;
+            let y = g.conv2d(x, w, None, Conv2dOptions::new())?;
             Ok(vec![y])
         }),
         ("a mean of two million", |g| {
@@ -102,9 +104,9 @@ fn long() -> Vec<(&'static str, Build)> {
         }),
         ("windows of 10,000 and whole planes", |g| {
             let x = g.input("x", [1, 2, 400, 300])?;
-            let windows = g.avg_pool2d(x, Pool2d::new([100, 100]).padding([1, 0]))?;
+            let windows = g.avg_pool2d(x, AvgPool2dOptions::new([100, 100]).padding([1, 0]))?;
             let whole = g.global_avg_pool2d(x)?;
-            let norms = g.lp_pool2d(x, 2.0, Pool2d::new([120, 90]))?;
+            let norms = g.lp_pool2d(x, 2.0, LpPool2dOptions::new([120, 90]))?;
             Ok(vec![windows, whole, norms])
         }),
         ("an element in 160,000 outputs", |g| {

@@ -95,9 +95,18 @@ pub struct Running {
     pub mean: Value,
     /// Variance of each channel, (C).
     pub variance: Value,
-    /// Number of batches behind them, a scalar f32 state. It is needed if [`BatchNorm::momentum`] is `None`, and only
-    /// then. The count saturates at 2^24; from then on each batch's weight is constant.
-    pub batches: Option<Value>,
+    /// How much a batch counts in them.
+    pub momentum: Momentum,
+}
+
+/// The share of a batch's statistics in the new running ones.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Momentum {
+    /// This share, from 0 to 1. PyTorch's default is 0.1.
+    Share(f32),
+    /// 1 / (batches so far), which makes plain averages over all batches: PyTorch's `momentum=None`. The value is a
+    /// scalar f32 state that counts the batches. The count saturates at 2^24; from then on the share is constant.
+    Cumulative(Value),
 }
 
 impl Graph {
@@ -108,33 +117,34 @@ impl Graph {
     ///
     /// # Errors
     /// Another rank, type or number of channels; one value per channel if the batch's statistics are used; an `eps`
-    /// not above 0 or a `momentum` outside 0 to 1; both a momentum and a count of batches, or neither; running
-    /// statistics that were updated earlier in the graph.
+    /// not above 0 or a momentum outside 0 to 1; running statistics that were updated earlier in the graph.
     pub fn batch_norm(
         &mut self,
         x: Value,
         affine: Option<[Value; 2]>,
         running: Option<Running>,
-        attributes: BatchNorm,
+        eps: f32,
         mode: Mode,
     ) -> Result<Value> {
         let mut inputs = vec![x];
         inputs.extend(affine.into_iter().flatten());
         let affine = affine.is_some();
-        let Some(Running { mean, variance, batches }) = running else {
-            let operator = BatchNormTrain { norm: attributes, affine, tracked: false };
+        let Some(Running { mean, variance, momentum }) = running else {
+            let norm = BatchNorm { eps, ..BatchNorm::default() };
+            let operator = BatchNormTrain { norm, affine, tracked: false };
             return Ok(self.apply(operator, &inputs)?[0]);
         };
-        if attributes.momentum.is_some() == batches.is_some() {
-            let message = "running statistics need either a momentum or a count of batches";
-            return Err(self.refusal("batch_norm", message.into()));
-        }
+        let share = match momentum {
+            Momentum::Share(share) => Some(share),
+            Momentum::Cumulative(_) => None,
+        };
+        let norm = BatchNorm { eps, momentum: share };
         inputs.extend([mean, variance]);
         if mode != Mode::Train {
-            return self.apply1(BatchNormEval { norm: attributes, affine }, &inputs);
+            return self.apply1(BatchNormEval { norm, affine }, &inputs);
         }
-        let operator = BatchNormTrain { norm: attributes, affine, tracked: true };
-        if let Some(batches) = batches {
+        let operator = BatchNormTrain { norm, affine, tracked: true };
+        if let Momentum::Cumulative(batches) = momentum {
             inputs.push(batches);
             self.check_owned(inputs.iter().copied())?;
             let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();

@@ -1,5 +1,7 @@
-//! Attributes of convolutions, and their checks. `geometry` computes sizes from them and from shapes.
+//! Padding, and the checks of a convolution's attributes. `options` has the attributes and their setters, `geometry`
+//! computes sizes from them and from shapes.
 
+use super::Conv2d;
 use super::geometry::Geometry;
 use crate::tensor::Shape;
 
@@ -53,70 +55,7 @@ impl From<[[usize; 2]; 2]> for Padding<2> {
     }
 }
 
-/// Attributes of a convolution, each per axis (height, width), with PyTorch's meaning and defaults.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Conv2d {
-    /// Steps between windows.
-    pub stride: [usize; 2],
-    /// Zeros around the input. A transposed convolution crops its result by as much.
-    pub padding: Padding<2>,
-    /// Steps between a window's taps.
-    pub dilation: [usize; 2],
-    /// Groups of channels that are convolved separately.
-    pub groups: usize,
-    /// Rows and columns of a transposed convolution's result past the end of the last window, fewer than stride or
-    /// dilation. No window of the corresponding convolution meets them.
-    pub output_padding: [usize; 2],
-}
-
-impl Default for Conv2d {
-    fn default() -> Self {
-        Conv2d {
-            stride: [1, 1],
-            padding: Padding::default(),
-            dilation: [1, 1],
-            groups: 1,
-            output_padding: [0, 0],
-        }
-    }
-}
-
 impl Conv2d {
-    /// Sets the stride.
-    #[must_use]
-    pub fn stride(mut self, stride: [usize; 2]) -> Self {
-        self.stride = stride;
-        self
-    }
-
-    /// Sets the padding: `[height, width]`, `[[top, bottom], [left, right]]` or a name.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Padding<2>>) -> Self {
-        self.padding = padding.into();
-        self
-    }
-
-    /// Sets the dilation.
-    #[must_use]
-    pub fn dilation(mut self, dilation: [usize; 2]) -> Self {
-        self.dilation = dilation;
-        self
-    }
-
-    /// Sets the number of groups.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
-
-    /// Sets the output padding of a transposed convolution.
-    #[must_use]
-    pub fn output_padding(mut self, output_padding: [usize; 2]) -> Self {
-        self.output_padding = output_padding;
-        self
-    }
-
     /// Fails for attributes that are wrong for any shape.
     pub(super) fn check(&self) -> Result<(), String> {
         let Conv2d { stride, dilation, output_padding, groups, .. } = *self;
@@ -154,12 +93,6 @@ impl Conv2d {
                 Padding::Full => [reach; 2],
             }
         })
-    }
-
-    /// The padding in numbers, for a padding node in front, and the attributes without it.
-    pub(crate) fn without_padding(&self, kernel: [usize; 2]) -> Result<([[usize; 2]; 2], Conv2d), String> {
-        self.check()?;
-        Ok((self.sides(kernel), self.padding(Padding::Valid)))
     }
 
     /// The sizes of a convolution of this input by this weight, checked.

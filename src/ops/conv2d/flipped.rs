@@ -1,7 +1,7 @@
 //! Convolution as signal processing defines it: the kernel is rotated by half a turn before it slides. Neural
 //! networks use the word for cross-correlation, which `conv1d` and `conv2d` compute.
 
-use super::{Conv1d, Conv2d};
+use super::{Conv1dOptions, Conv2dOptions};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -17,10 +17,10 @@ impl Graph {
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv1d,
+        options: Conv1dOptions,
     ) -> Result<Value> {
         self.of_height_one("convolution1d", input, weight, |g, input, weight| {
-            g.convolution2d(input, weight, bias, attributes.along_width())
+            g.convolution2d(input, weight, bias, options.into())
         })
     }
 
@@ -34,7 +34,7 @@ impl Graph {
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv2d,
+        options: Conv2dOptions,
     ) -> Result<Value> {
         const NAME: &str = "convolution2d";
         self.check_owned([weight])?;
@@ -43,6 +43,6 @@ impl Graph {
             return Err(self.refusal(NAME, message));
         }
         let turned = self.flip(weight, &[2, 3])?;
-        self.conv2d(input, turned, bias, attributes).map_err(|e| e.of_operator(NAME))
+        self.conv2d(input, turned, bias, options).map_err(|e| e.of_operator(NAME))
     }
 }

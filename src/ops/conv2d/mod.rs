@@ -2,11 +2,11 @@
 //!
 //! Stride, padding, dilation and groups are attributes of one family. Each pass is a matrix product whose operands
 //! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), or a sliding
-//! window (`direct`, `depthwise`). This file has the forward pass; `gradients` has the others, `attributes` what
-//! users set, `geometry` the sizes, `correlation` the sliding windows of output and input gradient, `grad_weight`
-//! those of the weight's gradient, and `phases` the product of a strided convolution's input gradient. Convolutions
-//! in one dimension (`one_dimension`) and transposed ones (`transposed`) are the same operators on other shapes.
-//! `flipped` has true convolution, and `toeplitz` writes a convolution as a matrix.
+//! window (`direct`, `depthwise`). This file has the forward pass; `gradients` has the others, `options` what users
+//! set, `attributes` its checks, `geometry` the sizes, `correlation` the sliding windows of output and input gradient,
+//! `grad_weight` those of the weight's gradient, and `phases` the product of a strided convolution's input gradient.
+//! Convolutions in one dimension (`one_dimension`) and transposed ones (`transposed`) are the same operators on other
+//! shapes. `flipped` has true convolution, and `toeplitz` writes a convolution as a matrix.
 
 mod attributes;
 mod correlation;
@@ -15,13 +15,14 @@ mod geometry;
 mod grad_weight;
 mod gradients;
 mod one_dimension;
+mod options;
 mod phases;
 mod toeplitz;
 mod transposed;
 
-pub use attributes::{Conv2d, Padding};
+pub use attributes::Padding;
 pub use gradients::{Conv2dGradInput, Conv2dGradWeight};
-pub use one_dimension::Conv1d;
+pub use options::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions};
 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
 pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
@@ -188,24 +189,30 @@ impl Graph {
     /// Convolution (cross-correlation) of `input` (N, C, H, W) by `weight` (out, C / groups, kh, kw)
     /// plus `bias` (out), as PyTorch's `conv2d`.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    /// use wgrad::ops::conv2d::Conv2dOptions;
+    ///
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [8, 3, 32, 32])?;
+    /// let weight = g.input("weight", [16, 3, 3, 3])?;
+    /// let y = g.conv2d(images, weight, None, Conv2dOptions::new().stride([2, 2]).padding([1, 1]))?;
+    /// assert_eq!(g.shape(y)?[..], [8, 16, 16, 16]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// Channels, groups or bias that do not fit; a kernel larger than the padded input; an output padding,
-    /// which only transposed convolutions have.
+    /// Channels, groups or bias that do not fit; a kernel larger than the padded input.
     pub fn conv2d(
         &mut self,
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv2d,
+        options: Conv2dOptions,
     ) -> Result<Value> {
-        if attributes.output_padding != [0, 0] {
-            let message = format!(
-                "output_padding is for transposed convolutions, found {:?}",
-                attributes.output_padding
-            );
-            return Err(self.refusal("conv2d", message));
-        }
         let inputs: Vec<Value> = [input, weight].into_iter().chain(bias).collect();
-        self.apply1(attributes, &inputs)
+        self.apply1(Conv2d::from(options), &inputs)
     }
 }

@@ -1,89 +1,8 @@
 //! Convolutions in one dimension: two-dimensional ones of height one, between views, which cost nothing.
 
-use super::{Conv2d, Padding};
+use super::{Conv1dOptions, ConvTranspose1dOptions};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-
-/// Attributes of a convolution along one axis, with PyTorch's meaning and defaults.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Conv1d {
-    /// Steps between windows.
-    pub stride: usize,
-    /// Zeros around the input. A transposed convolution crops its result by as much.
-    pub padding: Padding<1>,
-    /// Steps between a window's taps.
-    pub dilation: usize,
-    /// Groups of channels that are convolved separately.
-    pub groups: usize,
-    /// Elements of a transposed convolution's result past the end of the last window, fewer than stride or dilation.
-    pub output_padding: usize,
-}
-
-impl Default for Conv1d {
-    fn default() -> Self {
-        Conv1d { stride: 1, padding: Padding::default(), dilation: 1, groups: 1, output_padding: 0 }
-    }
-}
-
-impl Conv1d {
-    /// Sets the stride.
-    #[must_use]
-    pub fn stride(mut self, stride: usize) -> Self {
-        self.stride = stride;
-        self
-    }
-
-    /// Sets the padding: of both sides, `[left, right]` or a name.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Padding<1>>) -> Self {
-        self.padding = padding.into();
-        self
-    }
-
-    /// Sets the dilation.
-    #[must_use]
-    pub fn dilation(mut self, dilation: usize) -> Self {
-        self.dilation = dilation;
-        self
-    }
-
-    /// Sets the number of groups.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
-
-    /// Sets the output padding of a transposed convolution.
-    #[must_use]
-    pub fn output_padding(mut self, output_padding: usize) -> Self {
-        self.output_padding = output_padding;
-        self
-    }
-
-    /// The padding in numbers, for a padding node in front, and the attributes without it.
-    pub(crate) fn without_padding(&self, kernel: usize) -> Result<([[usize; 2]; 1], Conv1d), String> {
-        let ([_, sides], _) = self.along_width().without_padding([1, kernel])?;
-        Ok(([sides], self.padding(Padding::Valid)))
-    }
-
-    /// The same attributes along the width of an image of height one.
-    pub(super) fn along_width(&self) -> Conv2d {
-        Conv2d {
-            stride: [1, self.stride],
-            padding: match self.padding {
-                Padding::Sides([sides]) => Padding::Sides([[0, 0], sides]),
-                Padding::Valid => Padding::Valid,
-                Padding::Half => Padding::Half,
-                Padding::Same => Padding::Same,
-                Padding::Full => Padding::Full,
-            },
-            dilation: [1, self.dilation],
-            groups: self.groups,
-            output_padding: [0, self.output_padding],
-        }
-    }
-}
 
 impl Graph {
     /// Convolution (cross-correlation) of `input` (N, C, L) by `weight` (out, C / groups, k) plus `bias`
@@ -96,10 +15,10 @@ impl Graph {
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv1d,
+        options: Conv1dOptions,
     ) -> Result<Value> {
         self.of_height_one("conv1d", input, weight, |g, input, weight| {
-            g.conv2d(input, weight, bias, attributes.along_width())
+            g.conv2d(input, weight, bias, options.into())
         })
     }
 
@@ -113,10 +32,10 @@ impl Graph {
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv1d,
+        options: ConvTranspose1dOptions,
     ) -> Result<Value> {
         self.of_height_one("conv_transpose1d", input, weight, |g, input, weight| {
-            g.conv_transpose2d(input, weight, bias, attributes.along_width())
+            g.conv_transpose2d(input, weight, bias, options.into())
         })
     }
 

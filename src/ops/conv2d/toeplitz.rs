@@ -1,10 +1,10 @@
 //! A convolution as a matrix, for study and for checking, not for speed. No kernel uses it.
 
-use super::{Conv1d, Conv2d};
+use super::{Conv1dOptions, Conv2d, Conv2dOptions};
 use crate::error::{Error, Result};
 use crate::tensor::{HostTensor, Shape};
 
-impl Conv2d {
+impl Conv2dOptions {
     /// The matrix T with which the convolution (cross-correlation) of one image is T x: \[outputs, inputs],
     /// where an input is an element of the image (C, H, W) and an output one of the result (out, oh, ow),
     /// both counted row-major. `input` is (C, H, W), `weight` (out, C / groups, kh, kw).
@@ -27,8 +27,9 @@ impl Conv2d {
         if taps.len() != weight.shape.elements() {
             return Err(error(format!("weight {} holds {} elements", weight.shape, taps.len())));
         }
-        let geometry =
-            self.geometry(&Shape::from([1, channels, height, width]), &weight.shape).map_err(error)?;
+        let geometry = Conv2d::from(*self)
+            .geometry(&Shape::from([1, channels, height, width]), &weight.shape)
+            .map_err(error)?;
         let [output_height, output_width] = geometry.output;
         let results = geometry.results * geometry.groups;
         let shape = Shape::from([
@@ -64,12 +65,12 @@ impl Conv2d {
     }
 }
 
-impl Conv1d {
+impl Conv1dOptions {
     /// The matrix T with which the convolution (cross-correlation) of one signal is T x; see
-    /// [`Conv2d::toeplitz`]. `input` is (C, L), `weight` (out, C / groups, k).
+    /// [`Conv2dOptions::toeplitz`]. `input` is (C, L), `weight` (out, C / groups, k).
     ///
     /// # Errors
-    /// As [`Conv2d::toeplitz`].
+    /// As [`Conv2dOptions::toeplitz`].
     pub fn toeplitz(&self, input: &Shape, weight: &HostTensor) -> Result<HostTensor> {
         let (&[channels, length], &[first, second, kernel]) = (&input[..], &weight.shape[..]) else {
             return Err(Error::Value {
@@ -81,6 +82,6 @@ impl Conv1d {
             });
         };
         let weight = HostTensor { shape: Shape::from([first, second, 1, kernel]), data: weight.data.clone() };
-        self.along_width().toeplitz(&Shape::from([channels, 1, length]), &weight)
+        Conv2dOptions::from(*self).toeplitz(&Shape::from([channels, 1, length]), &weight)
     }
 }

@@ -2,7 +2,7 @@
 //! input; its own input gradient is that convolution, and its weight gradient is the convolution's with operands
 //! exchanged.
 
-use super::{Conv2d, Conv2dGradInput};
+use super::{Conv2d, Conv2dGradInput, ConvTranspose2dOptions};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::tensor::Shape;
@@ -54,7 +54,7 @@ fn too_small(size: [usize; 2], output: [i128; 2]) -> String {
 
 impl Graph {
     /// Transposed convolution of `input` (N, C, H, W) by `weight` (C, out / groups, kh, kw) plus `bias` (out), as
-    /// PyTorch's `conv_transpose2d`. It is the input gradient of the convolution with these attributes whose output
+    /// PyTorch's `conv_transpose2d`. It is the input gradient of the convolution with these options whose output
     /// is as large as `input`. Its size along an axis is (size - 1) stride - both paddings + dilation (kernel - 1) +
     /// output padding + 1.
     ///
@@ -66,9 +66,10 @@ impl Graph {
         input: Value,
         weight: Value,
         bias: Option<Value>,
-        attributes: Conv2d,
+        options: ConvTranspose2dOptions,
     ) -> Result<Value> {
         const NAME: &str = "conv_transpose2d";
+        let attributes = Conv2d::from(options);
         self.check_owned([input, weight].into_iter().chain(bias))?;
         let shape = attributes
             .transposed_shape(self.shape_of(input), self.shape_of(weight))

@@ -17,7 +17,7 @@ pub enum Reduction {
 
 /// A struct of options: PyTorch's defaults, and a setter of each field's name.
 macro_rules! options {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty = $default:expr,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty, $argument:ty = $default:expr,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Debug)]
         pub struct $name {
@@ -41,7 +41,7 @@ macro_rules! options {
             $(
                 $(#[$of_field])*
                 #[must_use]
-                pub fn $field(mut self, $field: impl Into<$type>) -> Self {
+                pub fn $field(mut self, $field: $argument) -> Self {
                     self.$field = $field.into();
                     self
                 }
@@ -60,19 +60,19 @@ options! {
     /// Options of [`Graph::cross_entropy_with`](crate::Graph::cross_entropy_with).
     CrossEntropyOptions {
         /// Sets the weight of each class, f32 `(classes)`, which is not trained; none by default.
-        weight: Option<Value> = None,
+        weight: Option<Value>, impl Into<Option<Value>> = None,
         /// Sets the label of rows that take no part, -100 by default.
-        ignore_index: i32 = -100,
+        ignore_index: i32, i32 = -100,
         /// Sets the part of the target that is spread over all classes, from 0 to 1; 0 by default.
-        label_smoothing: f32 = 0.0,
+        label_smoothing: f32, f32 = 0.0,
     }
 
     /// Options of [`Graph::nll_loss_with`](crate::Graph::nll_loss_with).
     NllOptions {
         /// Sets the weight of each class, f32 `(classes)`, which is not trained; none by default.
-        weight: Option<Value> = None,
+        weight: Option<Value>, impl Into<Option<Value>> = None,
         /// Sets the label of rows that take no part, -100 by default.
-        ignore_index: i32 = -100,
+        ignore_index: i32, i32 = -100,
     }
 
     /// Options of [`Graph::mse_loss_with`](crate::Graph::mse_loss_with).
@@ -85,39 +85,39 @@ options! {
     SmoothL1Options {
         /// Sets the difference from which on the loss is straight, 1 by default; with 0 it is the absolute
         /// difference.
-        beta: f32 = 1.0,
+        beta: f32, f32 = 1.0,
     }
 
     /// Options of [`Graph::huber_loss_with`](crate::Graph::huber_loss_with).
     HuberOptions {
         /// Sets the difference from which on the loss is straight, above 0; 1 by default.
-        delta: f32 = 1.0,
+        delta: f32, f32 = 1.0,
     }
 
     /// Options of [`Graph::bce_with_logits_loss_with`](crate::Graph::bce_with_logits_loss_with).
     BceWithLogitsOptions {
         /// Sets how many times positive targets count: one number, or one for each of a run of dimensions, such as
         /// the last one. It is not trained. None by default.
-        pos_weight: Option<Value> = None,
+        pos_weight: Option<Value>, impl Into<Option<Value>> = None,
     }
 
     /// Options of [`Graph::cosine_embedding_loss_with`](crate::Graph::cosine_embedding_loss_with).
     CosineEmbeddingOptions {
         /// Sets the cosine up to which unlike rows cost nothing, 0 by default.
-        margin: f32 = 0.0,
+        margin: f32, f32 = 0.0,
     }
 
     /// Options of [`Graph::triplet_margin_loss_with`](crate::Graph::triplet_margin_loss_with).
     TripletMarginOptions {
         /// Sets by how much negative rows have to be further away than positive ones, above 0; 1 by default.
-        margin: f32 = 1.0,
+        margin: f32, f32 = 1.0,
         /// Sets which norm is the distance, above 0; 2, Euclid's, by default.
-        p: f32 = 2.0,
+        p: f32, f32 = 2.0,
         /// Sets what is added to each difference, 1e-6 by default.
-        eps: f32 = 1e-6,
+        eps: f32, f32 = 1e-6,
         /// Sets whether the distance of positive and negative counts where it is the smaller one; it does not by
         /// default.
-        swap: bool = false,
+        swap: bool, bool = false,
     }
 }
 

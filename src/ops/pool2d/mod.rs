@@ -9,6 +9,7 @@ mod average;
 mod lp;
 mod max;
 mod one_dimension;
+mod options;
 mod parts;
 mod unpool;
 mod windows;
@@ -16,7 +17,10 @@ mod windows;
 pub use average::{Average, AvgPool2d, AvgPool2dGrad, Weighting};
 pub use lp::{LpPool2d, LpPool2dGrad, Norm};
 pub use max::{MaxPool2d, MaxPool2dGrad};
-pub use one_dimension::Pool1d;
+pub use options::{
+    AvgPool1dOptions, AvgPool2dOptions, LpPool2dOptions, MaxPool1dOptions, MaxPool2dOptions,
+    WeightedAvgPool2dOptions,
+};
 pub use unpool::{MaxIndices, MaxUnpool2d, MaxUnpool2dGrad, Unpool};
 pub use windows::{Pool2d, Windows};
 
@@ -52,30 +56,43 @@ impl Graph {
     /// The largest element of each window of `x` (N, C, H, W); of equals the first, row by row. NaN is larger than
     /// any number, and the last NaN gets the gradient, as in PyTorch.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    /// use wgrad::ops::pool2d::MaxPool2dOptions;
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 64, 112, 112])?;
+    /// let options = MaxPool2dOptions::new([3, 3]).stride([2, 2]).padding([1, 1]);
+    /// let y = g.max_pool2d(x, options)?;
+    /// assert_eq!(g.shape(y)?[..], [8, 64, 56, 56]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`]; a divisor.
-    pub fn max_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
-        Ok(self.apply(MaxPool2d(pool.into()), &[x])?[0])
+    /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`].
+    pub fn max_pool2d(&mut self, x: Value, options: MaxPool2dOptions) -> Result<Value> {
+        Ok(self.apply(MaxPool2d(Pool2d::from(options).into()), &[x])?[0])
     }
 
     /// The mean of each window of `x` (N, C, H, W).
     ///
     /// # Errors
-    /// Another rank or type; dilation; windows that do not fit, as [`Pool2d::output_size`]; a divisor of
-    /// zero.
-    pub fn avg_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
-        self.average_pool2d(x, pool.into(), Weighting::Equal)
+    /// Another rank or type; windows that do not fit, as [`Pool2d::output_size`]; a divisor of zero.
+    pub fn avg_pool2d(&mut self, x: Value, options: AvgPool2dOptions) -> Result<Value> {
+        self.average_pool2d(x, Pool2d::from(options).into(), Weighting::Equal)
     }
 
     /// The mean of each window of `x` (N, C, H, W), weighted by distance from the window's middle: sum of w x over
     /// sum of w with w = 1 / (1 + d), where d = sqrt((ky - (KH - 1) / 2)^2 + (kx - (KW - 1) / 2)^2) for the tap in
     /// row ky and column kx of a window of KH x KW. Padding counts as zeros. Its weights are part of the divisor if
-    /// [`Pool2d::count_include_pad`] is set.
+    /// [`WeightedAvgPool2dOptions::count_include_pad`] is set.
     ///
     /// # Errors
-    /// As [`Graph::avg_pool2d`]; any divisor.
-    pub fn weighted_avg_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
-        self.average_pool2d(x, pool.into(), Weighting::Distance)
+    /// As [`Graph::avg_pool2d`].
+    pub fn weighted_avg_pool2d(&mut self, x: Value, options: WeightedAvgPool2dOptions) -> Result<Value> {
+        self.average_pool2d(x, Pool2d::from(options).into(), Weighting::Distance)
     }
 
     /// The p-norm of each window of `x` (N, C, H, W): (sum of x^p)^(1/p), times (taps of a whole window / taps in the
@@ -88,15 +105,15 @@ impl Graph {
     /// and x is zero; PyTorch gives NaN for both.
     ///
     /// # Errors
-    /// p that is not above 0; another rank or type; padding or dilation; windows that do not
-    /// fit, as [`Pool2d::output_size`].
-    pub fn lp_pool2d(&mut self, x: Value, p: f32, pool: Pool2d) -> Result<Value> {
+    /// p that is not above 0; another rank or type; windows that do not fit, as [`Pool2d::output_size`].
+    pub fn lp_pool2d(&mut self, x: Value, p: f32, options: LpPool2dOptions) -> Result<Value> {
+        let pool = Pool2d::from(options);
         if p == f32::INFINITY {
             self.check_owned([x])?;
             let any = LpPool2d(Norm { p: 1.0, pool });
             any.infer(&[&self.info(x).ty]).map_err(|message| self.refusal(any.name(), message))?;
             let magnitudes = self.abs(x)?;
-            return self.max_pool2d(magnitudes, pool);
+            return Ok(self.apply(MaxPool2d(pool.into()), &[magnitudes])?[0]);
         }
         self.apply1(LpPool2d(Norm { p, pool }), &[x])
     }
@@ -105,8 +122,8 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::lp_pool2d`].
-    pub fn l2_pool2d(&mut self, x: Value, pool: Pool2d) -> Result<Value> {
-        self.lp_pool2d(x, 2.0, pool)
+    pub fn l2_pool2d(&mut self, x: Value, options: LpPool2dOptions) -> Result<Value> {
+        self.lp_pool2d(x, 2.0, options)
     }
 
     /// The mean of `x` (N, C, H, W) over windows that give an output of `output_size`, height before width. Along a

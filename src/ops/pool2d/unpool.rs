@@ -2,7 +2,7 @@
 
 use super::max::{check_max, check_taps, kept_taps};
 use super::parts::is_short;
-use super::{LANES, Pool2d, Windows, check_gradient};
+use super::{LANES, MaxPool2dOptions, Pool2d, Windows, check_gradient};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operand, Operator, Variant};
@@ -206,7 +206,12 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::max_pool2d`].
-    pub fn max_pool2d_with_indices(&mut self, x: Value, pool: Pool2d) -> Result<(Value, MaxIndices)> {
+    pub fn max_pool2d_with_indices(
+        &mut self,
+        x: Value,
+        options: MaxPool2dOptions,
+    ) -> Result<(Value, MaxIndices)> {
+        let pool = Pool2d::from(options);
         let outputs = self.apply(super::MaxPool2d(pool.into()), &[x])?;
         let input = [self.shape_of(x)[2], self.shape_of(x)[3]];
         Ok((outputs[0], MaxIndices { taps: outputs[1], pool, input }))

@@ -4,7 +4,7 @@ use super::{assert_is, assert_says, counted, refusal};
 use crate::harness::device;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::ops::embedding::Embedding;
+use wgrad::ops::embedding::EmbeddingOptions;
 use wgrad::{Graph, HostData, HostTensor, Mode, Plan, Result, Session, TensorType, Value, Weights};
 
 /// What `build` makes of numbers in this shape, and whether it is whole numbers.
@@ -47,7 +47,7 @@ fn rows_by_index() {
         let (y, dweight) = counted([3, 2], |graph, weight| {
             let indices =
                 graph.constant(HostTensor { shape: [1, 3].into(), data: HostData::I32(vec![2, 0, 2]) })?;
-            graph.embedding_with(weight, indices, Embedding { padding })
+            graph.embedding_with(weight, indices, EmbeddingOptions::new().padding_idx(padding))
         });
         assert_is(&y, &[1, 3, 2], &[5.0, 6.0, 1.0, 2.0, 5.0, 6.0]);
         assert_is(&dweight, &[3, 2], &[3.0, 4.0, 0.0, 0.0, third[0], third[1]]);
@@ -65,7 +65,7 @@ fn rows_by_index() {
     says(
         refusal(|graph, x| {
             let indices = graph.input_i32("indices", 2)?;
-            graph.embedding_with(x, indices, Embedding { padding: Some(2) })
+            graph.embedding_with(x, indices, EmbeddingOptions::new().padding_idx(2))
         }),
         "padding_idx must be within num_embeddings",
     );

@@ -10,7 +10,9 @@ use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::{Case, device, numbers, relative_error, sweep};
 use wgrad::op::{AdapterKind, Array};
-use wgrad::ops::conv2d::{Conv1d, Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
+use wgrad::ops::conv2d::{
+    Conv1dOptions, Conv2d, Conv2dGradInput, Conv2dGradWeight, Conv2dOptions, ConvTranspose2dOptions, Padding,
+};
 use wgrad::{Caps, Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
 type Build<'a> = dyn Fn(&mut Graph, Value, Value, Option<Value>) -> Result<Value> + 'a;
@@ -102,7 +104,7 @@ fn check_fixture(fixture: &Fixture, number: usize, build: &Build<'_>) {
 fn convolutions_in_one_dimension_give_pytorchs_numbers() {
     for (number, fixture) in Fixture::of("conv_other", "conv1d").into_iter().enumerate() {
         let whole = |name, default| fixture.number(name, default) as usize;
-        let attributes = Conv1d::default()
+        let attributes = Conv1dOptions::new()
             .stride(whole("stride", 1.0))
             .padding(whole("padding", 0.0))
             .dilation(whole("dilation", 1.0))
@@ -114,7 +116,7 @@ fn convolutions_in_one_dimension_give_pytorchs_numbers() {
 #[test]
 fn transposed_convolutions_give_pytorchs_numbers() {
     for (number, fixture) in Fixture::of("conv_other", "conv_transpose2d").into_iter().enumerate() {
-        let attributes = Conv2d::default()
+        let attributes = ConvTranspose2dOptions::new()
             .stride(fixture.pair("stride"))
             .padding(fixture.pair("padding"))
             .output_padding(fixture.pair("output_padding"))
@@ -139,7 +141,7 @@ fn padding_by_name_is_what_it_says() {
     // Worked by hand: each digit of an output is one tap's input.
     let by_name = |window: &[f32], padding: Padding<1>| {
         output(row(&[1.0, 2.0, 3.0, 4.0]), row(window), &|g, x, w, b| {
-            g.conv1d(x, w, b, Conv1d::default().padding(padding))
+            g.conv1d(x, w, b, Conv1dOptions::new().padding(padding))
         })
         .to_f64()
     };
@@ -155,14 +157,15 @@ fn padding_by_name_is_what_it_says() {
     assert_eq!(by_name(&odd, Padding::from([0, 2])), [123.0, 234.0, 340.0, 400.0]);
     // Half a window goes with any stride, and with dilation: three taps two apart cover five.
     let strided = output(row(&[1.0, 2.0, 3.0, 4.0]), row(&odd), &|g, x, w, b| {
-        g.conv1d(x, w, b, Conv1d::default().padding(Padding::Half).stride(2).dilation(2))
+        g.conv1d(x, w, b, Conv1dOptions::new().padding(Padding::Half).stride(2).dilation(2))
     });
     assert_eq!(strided.to_f64(), [13.0, 130.0]);
     // In two dimensions: top, bottom, left and right are 1, 0, 0 and 2.
     let image = HostTensor::f32([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]);
     let window = HostTensor::f32([1, 1, 2, 2], vec![1000.0, 100.0, 10.0, 1.0]);
-    let found =
-        output(image, window, &|g, x, w, b| g.conv2d(x, w, b, Conv2d::default().padding([[1, 0], [0, 2]])));
+    let found = output(image, window, &|g, x, w, b| {
+        g.conv2d(x, w, b, Conv2dOptions::new().padding([[1, 0], [0, 2]]))
+    });
     assert_eq!(found.shape[..], [1, 1, 2, 3]);
     assert_eq!(found.to_f64(), [12.0, 20.0, 0.0, 1234.0, 2040.0, 0.0]);
 }
@@ -178,7 +181,7 @@ fn convolution_proper_turns_the_kernel() {
         (Padding::Valid, &[2.5]),
     ] {
         let found = output(signal(), window(), &|g, x, w, b| {
-            g.convolution1d(x, w, b, Conv1d::default().padding(padding))
+            g.convolution1d(x, w, b, Conv1dOptions::new().padding(padding))
         });
         assert_eq!(found.to_f64(), expected, "{padding:?}");
     }
@@ -189,7 +192,7 @@ fn convolution_proper_turns_the_kernel() {
         let planes = data.chunks(plane).flat_map(|plane| plane.iter().rev().copied());
         HostTensor::f32(tensor.shape.clone(), planes.collect())
     };
-    let attributes = Conv2d::default().stride([2, 1]).padding([[0, 1], [2, 1]]).dilation([1, 2]).groups(2);
+    let attributes = Conv2dOptions::new().stride([2, 1]).padding([[0, 1], [2, 1]]).dilation([1, 2]).groups(2);
     let (x, w, b) = (numbers([2, 4, 7, 6], 1), numbers([6, 2, 3, 2], 2), numbers([6], 3));
     let proper = Problem::new(x.clone(), w.clone(), Some(b.clone()), None, &|g, x, w, b| {
         g.convolution2d(x, w, b, attributes)
@@ -244,7 +247,7 @@ fn scattered(
 
 #[test]
 fn transposed_convolutions_scatter_their_input() {
-    let plain = Conv2d::default();
+    let plain = ConvTranspose2dOptions::new();
     for (input, weight, sides, attributes, size) in [
         ([2, 3, 4, 5], [3, 2, 3, 2], [[0, 0], [0, 0]], plain, [6, 6]),
         ([1, 4, 3, 3], [4, 3, 2, 3], [[0, 1], [2, 0]], plain.stride([3, 2]).groups(2), [7, 5]),
@@ -273,8 +276,9 @@ fn transposed_convolutions_scatter_their_input() {
         })
         .expect("the problem is valid");
         let shape = problem.graph.shape(problem.outputs[0]).expect("of this graph").clone();
-        assert_eq!(shape[..], [input[0], weight[1] * attributes.groups, size[0], size[1]]);
-        let expected = scattered(&x, &w, &shape, sides, &attributes);
+        let conv = Conv2d::from(attributes);
+        assert_eq!(shape[..], [input[0], weight[1] * conv.groups, size[0], size[1]]);
+        let expected = scattered(&x, &w, &shape, sides, &conv);
         // The gradients are in the table of cases.
         problem.outputs.truncate(1);
         for number in 0..6 {
@@ -287,14 +291,15 @@ fn transposed_convolutions_scatter_their_input() {
 #[test]
 fn depthwise_layers_are_one_dispatch_each_pass() {
     type Sizes = ([usize; 4], [usize; 4]);
-    let attributes = Conv2d::default().stride([2, 1]).padding([1, 2]).groups(6);
+    let attributes = Conv2dOptions::new().stride([2, 1]).padding([1, 2]).groups(6);
+    let of_transposed = ConvTranspose2dOptions::new().stride([2, 1]).padding([1, 2]).groups(6);
     let (forward, transposed): (Sizes, Sizes) =
         (([4, 6, 16, 15], [12, 1, 3, 5]), ([4, 6, 16, 15], [6, 2, 3, 5]));
     let builds: [(Sizes, Box<Build<'static>>); 2] = [
         (forward, Box::new(move |g, x, w, b| g.conv2d(x, w, b, attributes))),
         (
             transposed,
-            Box::new(move |g, x, w, b| g.conv_transpose2d(x, w, b, attributes.output_padding([1, 0]))),
+            Box::new(move |g, x, w, b| g.conv_transpose2d(x, w, b, of_transposed.output_padding([1, 0]))),
         ),
     ];
     for ((input, weight), build) in builds {
@@ -327,14 +332,14 @@ fn one_dimension_costs_no_more_than_two() {
             numbers([6, 2, 5], 2),
             Some(numbers([6], 3)),
             None,
-            &|g, x, w, b| g.conv1d(x, w, b, Conv1d::default().stride(2).padding(3).groups(2)),
+            &|g, x, w, b| g.conv1d(x, w, b, Conv1dOptions::new().stride(2).padding(3).groups(2)),
         );
         let two = Problem::new(
             numbers([3, 4, 1, 50], 1),
             numbers([6, 2, 1, 5], 2),
             Some(numbers([6], 3)),
             None,
-            &|g, x, w, b| g.conv2d(x, w, b, Conv2d::default().stride([1, 2]).padding([0, 3]).groups(2)),
+            &|g, x, w, b| g.conv2d(x, w, b, Conv2dOptions::new().stride([1, 2]).padding([0, 3]).groups(2)),
         );
         let (one, two) = (one.expect("valid").plan(kind), two.expect("valid").plan(kind));
         assert_eq!(one.dispatches().len(), two.dispatches().len(), "{kind}\n{one}");
@@ -348,7 +353,7 @@ fn windows_longer_than_registers_go_by_a_product() {
     for (kernel, dilation, groups, slides) in
         [(9, 1, 1, true), (29, 1, 4, true), (30, 1, 1, false), (3, 15, 4, false), (1000, 1, 1, false)]
     {
-        let attributes = Conv1d::default().dilation(dilation).groups(groups).padding(Padding::Half);
+        let attributes = Conv1dOptions::new().dilation(dilation).groups(groups).padding(Padding::Half);
         let (input, weight) = (numbers([1, 4, 1200], 1), numbers([4, 4 / groups, kernel], 2));
         let problem = Problem::new(input, weight, None, None, &|g, x, w, b| g.conv1d(x, w, b, attributes));
         let problem = problem.expect("the problem is valid");
@@ -373,7 +378,7 @@ fn windows_longer_than_registers_go_by_a_product() {
 
 #[test]
 fn backward_rules_agree_with_finite_differences() {
-    let attributes = Conv2d::default().padding([[0, 2], [1, 0]]).stride([1, 2]).dilation([2, 1]).groups(2);
+    let attributes = Conv2d::new().padding([[0, 2], [1, 0]]).stride([1, 2]).dilation([2, 1]).groups(2);
     let (input, weight) = ([2, 4, 4, 5], [2, 2, 3, 2]);
     check_gradients(
         &Case::new("sides", attributes, vec![numbers(input, 1), numbers(weight, 2), numbers([2], 3)]),

@@ -4,7 +4,9 @@ use super::{Build, layers::layer};
 use crate::harness::numbers;
 use wgrad::nn;
 use wgrad::op::AdapterKind;
-use wgrad::ops::conv2d::{Conv1d, Conv2d, Padding};
+use wgrad::ops::conv2d::{
+    Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, Padding,
+};
 use wgrad::{Caps, Error, Graph, Plan, Result, Value};
 
 /// The error of an operation on an input and a weight of these shapes, within the scope "layer".
@@ -17,48 +19,49 @@ fn refused(input: &[usize], weight: &[usize], build: &Build<'_>) -> String {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_pytorchs_words() {
-    let plain = Conv2d::default();
-    for (attributes, words) in [
-        (plain.stride([1, 0]), "non-positive stride is not supported"),
-        (plain.dilation([0, 1]), "dilation should be greater than zero"),
-        (plain.groups(0), "expected groups to be greater than 0, but got groups=0"),
-        (plain.groups(3), "in_channels must be divisible by groups"),
-        (
-            plain.padding(Padding::Same).stride([1, 2]),
-            "padding='same' is not supported for strided convolutions",
-        ),
-        (plain.output_padding([0, 1]), "output padding must be smaller than either stride or dilation"),
+    let (plain, transposed) = (Conv2dOptions::new(), ConvTranspose2dOptions::new());
+    let (same, no_same) = (Padding::Same, "padding='same' is not supported for strided convolutions");
+    for (of_plain, of_transposed, words) in [
+        (plain.stride([1, 0]), transposed.stride([1, 0]), "non-positive stride is not supported"),
+        (plain.dilation([0, 1]), transposed.dilation([0, 1]), "dilation should be greater than zero"),
+        (plain.groups(0), transposed.groups(0), "expected groups to be greater than 0, but got groups=0"),
+        (plain.groups(3), transposed.groups(3), "in_channels must be divisible by groups"),
+        (plain.padding(same).stride([1, 2]), transposed.padding(same).stride([1, 2]), no_same),
     ] {
         let error =
-            refused(&[1, 4, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, attributes));
+            refused(&[1, 4, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, of_transposed));
         assert!(error.starts_with("conv_transpose2d \"layer\": ") && error.contains(words), "{error}");
-        let words = if words.contains("output") { "is for transposed convolutions" } else { words };
-        let error = refused(&[1, 4, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv2d(x, w, b, attributes));
+        let error = refused(&[1, 4, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv2d(x, w, b, of_plain));
         assert!(error.starts_with("conv2d \"layer\": ") && error.contains(words), "{error}");
     }
+    let error = refused(&[1, 4, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| {
+        g.conv_transpose2d(x, w, b, transposed.output_padding([0, 1]))
+    });
+    let words = "output padding must be smaller than either stride or dilation";
+    assert!(error.starts_with("conv_transpose2d \"layer\": ") && error.contains(words), "{error}");
     let error = refused(&[1, 4, 5, 5], &[4, 4, 6, 3], &|g, x, w, b| g.conv2d(x, w, b, plain));
     assert!(error.contains("kernel size can't be greater than actual input size"), "{error}");
     let error = refused(&[1, 4, 2, 5], &[4, 4, 2, 3], &|g, x, w, b| {
-        g.conv_transpose2d(x, w, b, plain.padding([2, 0]))
+        g.conv_transpose2d(x, w, b, transposed.padding([2, 0]))
     });
     assert!(
         error.contains("calculated output size per channel: (-1 x 7)") && error.contains("too small"),
         "{error}"
     );
-    let error = refused(&[1, 3, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, plain));
+    let error = refused(&[1, 3, 5, 5], &[4, 4, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, transposed));
     assert!(error.starts_with("conv_transpose2d \"layer\": input has 3 channels"), "{error}");
-    let error = refused(&[1, 4, 5, 5], &[4, 5, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, plain));
+    let error = refused(&[1, 4, 5, 5], &[4, 5, 3, 3], &|g, x, w, b| g.conv_transpose2d(x, w, b, transposed));
     assert!(error.starts_with("conv_transpose2d \"layer\": bias must be [5]"), "{error}");
     // The others speak under their own names.
-    let line = Conv1d::default();
+    let (line, transposed_line) = (Conv1dOptions::new(), ConvTranspose1dOptions::new());
     let error = refused(&[1, 4, 5], &[4, 3, 3], &|g, x, w, b| g.conv1d(x, w, b, line));
     assert!(error.starts_with("conv1d \"layer\": input has 4 channels"), "{error}");
     for (input, weight) in [(&[1, 4, 5, 5][..], &[4, 4, 3][..]), (&[1, 4, 5], &[4, 4, 3, 3])] {
         let error = refused(input, weight, &|g, x, w, b| g.conv1d(x, w, b, line));
         assert!(error.starts_with("conv1d \"layer\": input must be (images, channels, length)"), "{error}");
-        let error = refused(input, weight, &|g, x, w, b| g.conv_transpose1d(x, w, b, line));
+        let error = refused(input, weight, &|g, x, w, b| g.conv_transpose1d(x, w, b, transposed_line));
         assert!(error.starts_with("conv_transpose1d \"layer\""), "{error}");
-        refused(input, weight, &|g, x, w, b| g.conv_transpose2d(x, w, b, plain));
+        refused(input, weight, &|g, x, w, b| g.conv_transpose2d(x, w, b, transposed));
         refused(input, weight, &|g, x, w, b| g.convolution2d(x, w, b, plain));
     }
     let error = refused(&[1, 4, 5], &[4, 3, 3], &|g, x, w, b| g.convolution1d(x, w, b, line));
@@ -87,7 +90,7 @@ fn what_makes_no_sense_is_refused_with_pytorchs_words() {
     for error in [
         graph.conv1d(x, y, None, line),
         graph.convolution1d(y, x, None, line),
-        graph.conv_transpose1d(x, x, Some(y), line),
+        graph.conv_transpose1d(x, x, Some(y), transposed_line),
     ] {
         assert!(error.expect_err("it is refused").to_string().contains("another graph"));
     }
@@ -106,7 +109,7 @@ fn attributes_of_any_size_are_sizes_or_errors() {
                     zeros.iter().flat_map(|&b| zeros.iter().flat_map(move |&a| zeros.map(|o| (b, a, o))))
                 {
                     let attributes =
-                        Conv1d::default().stride(stride).dilation(dilation).padding([before, after]);
+                        Conv1dOptions::new().stride(stride).dilation(dilation).padding([before, after]);
                     let int = |size: usize| size as i128;
                     let reach = int(dilation) * (int(kernel) - 1);
                     let padding = int(before) + int(after);
@@ -146,7 +149,9 @@ fn attributes_of_any_size_are_sizes_or_errors() {
                         let built = graph.conv1d(x, w, None, attributes);
                         check((4 + padding - reach - 1) / int(stride) + 1, built, &graph, Some(x));
                     }
-                    let built = graph.conv_transpose1d(x, w, None, attributes.output_padding(output));
+                    let transposed = ConvTranspose1dOptions::new().stride(stride).dilation(dilation);
+                    let transposed = transposed.padding([before, after]).output_padding(output);
+                    let built = graph.conv_transpose1d(x, w, None, transposed);
                     check(3 * int(stride) - padding + reach + int(output) + 1, built, &graph, Some(x));
                 }
             }

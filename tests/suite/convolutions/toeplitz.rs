@@ -3,7 +3,7 @@
 use super::Problem;
 use crate::harness::{numbers, relative_error};
 use wgrad::op::Array;
-use wgrad::ops::conv2d::{Conv1d, Conv2d, Padding};
+use wgrad::ops::conv2d::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding};
 use wgrad::{HostTensor, PlanOptions, Shape};
 
 /// `matrix` (m x n), or its transpose, by a vector.
@@ -23,7 +23,7 @@ fn product(matrix: &HostTensor, transposed: bool, vector: &HostTensor) -> Vec<f6
 fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
     // By hand: each row is the one above, one further.
     let window = HostTensor::f32([1, 1, 3], vec![1.0, 2.0, 3.0]);
-    let matrix = Conv1d::default().padding([1, 0]).toeplitz(&[1, 4].into(), &window).expect("it fits");
+    let matrix = Conv1dOptions::new().padding([1, 0]).toeplitz(&[1, 4].into(), &window).expect("it fits");
     let by_hand = [[2.0, 3.0, 0.0, 0.0], [1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 2.0, 3.0]];
     assert_eq!(matrix, HostTensor::f32([3, 4], by_hand.concat()));
 
@@ -37,7 +37,7 @@ fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
         close(&product(matrix, false, &problem.inputs[0].1), &found[0]);
         close(&product(matrix, true, &problem.inputs[2].1), &found[1]);
     };
-    let plain = Conv2d::default();
+    let plain = Conv2dOptions::new();
     for (input, weight, attributes) in [
         ([1, 1, 1, 1], [1, 1, 1, 1], plain),
         ([1, 2, 5, 7], [3, 2, 3, 2], plain.padding([[1, 0], [0, 2]])),
@@ -51,7 +51,7 @@ fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
             &Problem::new(x, w, None, None, &|g, x, w, b| g.conv2d(x, w, b, attributes)).expect("valid"),
         );
     }
-    let attributes = Conv1d::default().stride(2).padding([3, 1]).dilation(2).groups(2);
+    let attributes = Conv1dOptions::new().stride(2).padding([3, 1]).dilation(2).groups(2);
     let (x, w) = (numbers([1, 4, 13], 1), numbers([2, 2, 3], 2));
     let matrix = attributes.toeplitz(&[4, 13].into(), &w).expect("it fits");
     check(
@@ -59,10 +59,11 @@ fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
         &Problem::new(x, w, None, None, &|g, x, w, b| g.conv1d(x, w, b, attributes)).expect("valid"),
     );
     // A transposed convolution is the product by the transpose, of the convolution of its result.
-    let attributes = plain.stride([2, 1]).padding([1, 0]).output_padding([1, 0]);
+    let attributes = plain.stride([2, 1]).padding([1, 0]);
+    let transposed = ConvTranspose2dOptions::new().stride([2, 1]).padding([1, 0]).output_padding([1, 0]);
     let (x, w) = (numbers([1, 3, 4, 5], 1), numbers([3, 2, 3, 3], 2));
     let problem =
-        Problem::new(x.clone(), w.clone(), None, None, &|g, x, w, b| g.conv_transpose2d(x, w, b, attributes));
+        Problem::new(x.clone(), w.clone(), None, None, &|g, x, w, b| g.conv_transpose2d(x, w, b, transposed));
     let problem = problem.expect("valid");
     let matrix = attributes
         .toeplitz(&Shape::from(&problem.graph.shape(problem.outputs[0]).expect("of this graph")[1..]), &w)

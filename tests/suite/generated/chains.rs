@@ -3,8 +3,8 @@
 use super::Generator;
 use crate::harness::{device, numbers, sweep};
 use wgrad::graph::{Init, Source};
-use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput};
+use wgrad::ops::batch_norm::{Momentum, Running};
+use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dOptions};
 use wgrad::ops::unary::Unary;
 use wgrad::{Error, Graph, Mode, Plan, PlanOptions, Session, Shape, Value, Weights};
 
@@ -21,7 +21,7 @@ fn chains_of_generated_shapes() {
             let mut y = match i % 5 {
                 0 => {
                     let weight = graph.input("weight", [generator.edge(9), c, 1, 1])?;
-                    graph.conv2d(x, weight, None, Conv2d::default().padding([1, 0]))?
+                    graph.conv2d(x, weight, None, Conv2dOptions::new().padding([1, 0]))?
                 }
                 1 => {
                     let weight = graph.input("weight", [n, c, w, generator.edge(20)])?;
@@ -38,8 +38,8 @@ fn chains_of_generated_shapes() {
                     let mean = graph.state("mean", [c], Init::Constant(0.5), true)?;
                     let variance = graph.state("variance", [c], Init::Constant(1.5), true)?;
                     let mode = if n * h * w > 4 { Mode::Train } else { Mode::Eval };
-                    let running = Running { mean, variance, batches: None };
-                    graph.batch_norm(x, Some([weight, bias]), Some(running), BatchNorm::default(), mode)?
+                    let running = Running { mean, variance, momentum: Momentum::Share(0.1) };
+                    graph.batch_norm(x, Some([weight, bias]), Some(running), 1e-5, mode)?
                 }
                 _ => graph.tanh(x)?,
             };

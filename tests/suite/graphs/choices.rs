@@ -3,7 +3,7 @@
 use super::assert_says;
 use wgrad::graph::Init;
 use wgrad::op::AdapterKind;
-use wgrad::ops::conv2d::Conv2d;
+use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Result, Value};
 
 fn caps() -> Caps {
@@ -17,7 +17,7 @@ fn convolutions() -> Result<(Graph, Vec<Value>)> {
     let mut weights = Vec::new();
     for name in ["first", "second"] {
         let weight = graph.parameter(&format!("{name}.weight"), [4, 4, 3, 3], Init::Uniform(0.1))?;
-        let attributes = Conv2d::default().padding([1, 1]);
+        let attributes = Conv2dOptions::new().padding([1, 1]);
         x = graph.scoped(name, |g| g.conv2d(x, weight, None, attributes))?;
         weights.push(weight);
     }

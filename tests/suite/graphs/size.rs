@@ -94,9 +94,9 @@ fn chains_that_fuse() {
         let x = g.input("x", [2, 1, 8, 8])?;
         let mut outputs = Vec::new();
         for _ in 0..NODES / 3 {
-            let y = g.batch_norm(x, None, None, Default::default(), Mode::Train)?;
+            let y = g.batch_norm(x, None, None, 1e-5, Mode::Train)?;
             let y = g.relu(y)?;
-            outputs.push(g.max_pool2d(y, wgrad::ops::pool2d::Pool2d::new([2, 2]))?);
+            outputs.push(g.max_pool2d(y, wgrad::ops::pool2d::MaxPool2dOptions::new([2, 2]))?);
         }
         outputs.push(g.relu(x)?);
         Ok(outputs)

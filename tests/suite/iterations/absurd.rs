@@ -1,10 +1,10 @@
 //! Graphs at sizes that no adapter holds. Planning needs none.
 
 use wgrad::graph::Init;
-use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::conv2d::{Conv1d, Conv2d};
+use wgrad::ops::batch_norm::{Momentum, Running};
+use wgrad::ops::conv2d::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions};
 use wgrad::ops::losses::{CrossEntropyOptions, NllOptions, Reduction, TripletMarginOptions};
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::pool2d::MaxPool2dOptions;
 use wgrad::optim::{Adam, Nadam, Sgd};
 use wgrad::{Graph, Mode, Result, Value};
 
@@ -115,11 +115,11 @@ fn batch_norm(g: &mut Graph, shape: &[usize], mode: Mode) -> Result<Vec<Value>> 
     let affine = [g.input("weight", channels)?, g.input("bias", channels)?];
     let mean = g.state("mean", channels, Init::Constant(0.0), true)?;
     let variance = g.state("variance", channels, Init::Constant(1.0), true)?;
-    let running = Some(Running { mean, variance, batches: None });
-    let mut y = g.batch_norm(x, Some(affine), running, BatchNorm::default(), mode)?;
+    let running = Some(Running { mean, variance, momentum: Momentum::Share(0.1) });
+    let mut y = g.batch_norm(x, Some(affine), running, 1e-5, mode)?;
     if shape.len() == 4 && shape[2..].iter().all(|size| size % 2 == 0) {
         y = g.relu(y)?;
-        y = g.max_pool2d(y, Pool2d::new([2, 2]))?;
+        y = g.max_pool2d(y, MaxPool2dOptions::new([2, 2]))?;
     }
     both_ways(g, y, &[x, affine[0], affine[1]])
 }
@@ -159,21 +159,22 @@ fn products(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
     Ok(read)
 }
 
-fn convolution(g: &mut Graph, shape: &[usize], attributes: Conv2d, results: usize) -> Result<Vec<Value>> {
+fn convolution(g: &mut Graph, shape: &[usize], options: Conv2dOptions, results: usize) -> Result<Vec<Value>> {
     let x = x(g, shape)?;
-    let weight = g.input("weight", [results, shape[1] / attributes.groups, 3, 3])?;
+    let groups = Conv2d::from(options).groups;
+    let weight = g.input("weight", [results, shape[1] / groups, 3, 3])?;
     let bias = g.input("bias", [results])?;
-    let y = g.conv2d(x, weight, Some(bias), attributes)?;
+    let y = g.conv2d(x, weight, Some(bias), options)?;
     both_ways(g, y, &[x, weight, bias])
 }
 
-fn line(g: &mut Graph, shape: &[usize], attributes: Conv1d, transposed: bool) -> Result<Vec<Value>> {
+fn line(g: &mut Graph, shape: &[usize], transposed: bool) -> Result<Vec<Value>> {
     let x = x(g, shape)?;
     let weight = g.input("weight", [shape[1], shape[1], 5])?;
     let y = if transposed {
-        g.conv_transpose1d(x, weight, None, attributes)?
+        g.conv_transpose1d(x, weight, None, ConvTranspose1dOptions::new())?
     } else {
-        g.conv1d(x, weight, None, attributes)?
+        g.conv1d(x, weight, None, Conv1dOptions::new())?
     };
     both_ways(g, y, &[x, weight])
 }
@@ -270,19 +271,19 @@ pub fn all() -> Vec<Absurd> {
                 &[40_000, 30_000, 40_000],
             ],
         ),
-        absurd("convolution", |g, s| convolution(g, s, Conv2d::default().padding([1, 1]), 2), images),
+        absurd("convolution", |g, s| convolution(g, s, Conv2dOptions::new().padding([1, 1]), 2), images),
         absurd(
             "convolution with a stride",
-            |g, s| convolution(g, s, Conv2d::default().padding([1, 1]).stride([2, 2]), 2),
+            |g, s| convolution(g, s, Conv2dOptions::new().padding([1, 1]).stride([2, 2]), 2),
             &images[..4],
         ),
         absurd(
             "convolution in groups",
-            |g, s| convolution(g, s, Conv2d::default().padding([1, 1]).groups(s[1]), s[1]),
+            |g, s| convolution(g, s, Conv2dOptions::new().padding([1, 1]).groups(s[1]), s[1]),
             &images[1..],
         ),
-        absurd("convolution of lines", |g, s| line(g, s, Conv1d::default(), false), lines),
-        absurd("transposed convolution of lines", |g, s| line(g, s, Conv1d::default(), true), &lines[..2]),
+        absurd("convolution of lines", |g, s| line(g, s, false), lines),
+        absurd("transposed convolution of lines", |g, s| line(g, s, true), &lines[..2]),
         absurd("updates", updates, &[&[2_000_000_000], &[40_000, 50_000]]),
         absurd("elements", elements, &[&[1_000_000_000], &[30_000, 35_000], &[1_000_003, 7, 150]]),
     ]

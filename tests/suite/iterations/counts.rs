@@ -1,7 +1,7 @@
 //! Sums of ones, longer than the loops that a driver stops. The results are counts.
 
 use crate::harness::device;
-use wgrad::ops::conv2d::{Conv1d, Conv2d};
+use wgrad::ops::conv2d::{Conv1dOptions, Conv2dOptions};
 use wgrad::{Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
 /// Ones of this shape, made on the device.
@@ -90,12 +90,12 @@ fn parts_of_a_sum_are_added_in_levels() -> Result<()> {
 fn convolutions_sum_over_all_channels_and_pixels() -> Result<()> {
     let channels = extremes(None, |g| {
         let (x, w) = (ones(g, "x", &[1, 33_000, 2, 2])?, ones(g, "w", &[1, 33_000, 3, 3])?);
-        g.conv2d(x, w, None, Conv2d::default().padding([1, 1]))
+        g.conv2d(x, w, None, Conv2dOptions::new().padding([1, 1]))
     })?;
     assert_eq!(channels, [4.0 * 33_000.0; 2]);
     let weight = extremes(None, |g| {
         let (x, w) = (ones(g, "x", &[1, 4, 1_200_004])?, ones(g, "w", &[16, 4, 5])?);
-        let y = g.conv1d(x, w, None, Conv1d::default())?;
+        let y = g.conv1d(x, w, None, Conv1dOptions::new())?;
         let dy = ones(g, "dy", &[1, 16, 1_200_000])?;
         let gradients = g.gradients_from(&[(y, dy)], &[w])?;
         Ok(gradients[0].expect("a convolution has a gradient by its weight"))

@@ -5,10 +5,10 @@
 mod plans;
 
 use crate::harness::device;
-use wgrad::ops::conv2d::Conv2d;
-use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::conv2d::Conv2dOptions;
+use wgrad::ops::local_response_norm::LocalResponseNormOptions;
 use wgrad::ops::pad::PadMode;
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::pool2d::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions};
 use wgrad::ops::upsample::Resize;
 use wgrad::{Error, Graph, Plan, Session, Value, Weights};
 
@@ -67,7 +67,7 @@ fn ones_add_up_to_their_number() -> Result<(), Error> {
     }
     let found = run(|g| g.input("x", [1, 1, 700, 800]).and_then(|x| g.adaptive_avg_pool2d(x, [3, 3])), ones)?;
     all("adaptive average", &found, 1.0);
-    let window = Pool2d::new([300, 300]);
+    let window = AvgPool2dOptions::new([300, 300]);
     let found = run(|g| g.input("x", [1, 1, 300, 308]).and_then(|x| g.avg_pool2d(x, window)), ones)?;
     all("average", &found, 1.0);
     for bilinear in [false, true] {
@@ -84,14 +84,14 @@ fn ones_add_up_to_their_number() -> Result<(), Error> {
     for channels in [10_000, 21_000, 33_000] {
         let conv = |g: &mut Graph| {
             let (x, w) = (g.input("x", [1, channels, 2, 2])?, g.input("w", [1, channels, 3, 3])?);
-            g.conv2d(x, w, None, Conv2d::default().padding([1, 1]))
+            g.conv2d(x, w, None, Conv2dOptions::new().padding([1, 1]))
         };
         all(&format!("{channels} channels"), &run(conv, ones)?, 4.0 * channels as f64);
     }
     // 600 iterations for each lane, around loops of 200 that are written out.
     let deep = |g: &mut Graph| {
         let (x, w) = (g.input("x", [1, 2, 40_002, 18])?, g.input("w", [2, 1, 3, 3])?);
-        g.conv2d(x, w, None, Conv2d::default().groups(2))
+        g.conv2d(x, w, None, Conv2dOptions::new().groups(2))
     };
     all("a depthwise weight", &run(|g| gradient(g, "w", deep), ones)?, 640_000.0);
     let hit = |g: &mut Graph| {
@@ -107,9 +107,8 @@ fn ones_add_up_to_their_number() -> Result<(), Error> {
 #[test]
 fn windows_of_everything_reach_everything() -> Result<(), Error> {
     // 1 + 70,000 squares of 1 at a rate of 1 / 70,000, to the first power.
-    let attributes = LocalResponseNorm { alpha: 1.0, beta: 1.0, ..LocalResponseNorm::new(70_000) };
-    let norm =
-        |g: &mut Graph| g.input("x", [1, 70_000, 1]).and_then(|x| g.local_response_norm(x, attributes));
+    let options = LocalResponseNormOptions::new(70_000).alpha(1.0).beta(1.0);
+    let norm = |g: &mut Graph| g.input("x", [1, 70_000, 1]).and_then(|x| g.local_response_norm(x, options));
     let found = run(norm, ones)?;
     // Channel c reaches from c - 35,000 to c + 34,999.
     for c in [0usize, 20_000, 35_000, 50_000, 69_999] {
@@ -118,7 +117,7 @@ fn windows_of_everything_reach_everything() -> Result<(), Error> {
     }
     for p in [1.0, 2.0, 3.0] {
         let pool = |g: &mut Graph| {
-            g.input("x", [1, 1, 200, 201]).and_then(|x| g.lp_pool2d(x, p, Pool2d::new([200, 201])))
+            g.input("x", [1, 1, 200, 201]).and_then(|x| g.lp_pool2d(x, p, LpPool2dOptions::new([200, 201])))
         };
         all(&format!("norm of order {p}"), &run(pool, ones)?, (200.0f64 * 201.0).powf(1.0 / f64::from(p)));
     }
@@ -150,7 +149,7 @@ fn the_largest_of_a_large_window_is_found_where_it_is() -> Result<(), Error> {
         type Pooling = fn(&mut Graph, Value) -> Result<Value, Error>;
         let pools: [(&str, Pooling); 2] = [
             ("whole", |g, x| g.global_max_pool2d(x)),
-            ("with a border", |g, x| g.max_pool2d(x, Pool2d::new([H, W]).padding([1, 1]))),
+            ("with a border", |g, x| g.max_pool2d(x, MaxPool2dOptions::new([H, W]).padding([1, 1]))),
         ];
         for (name, pool) in pools {
             let build = |g: &mut Graph| g.input("x", [1, 1, H, W]).and_then(|x| pool(g, x));
@@ -171,7 +170,7 @@ fn unpooling_under_many_windows_takes_the_last() -> Result<(), Error> {
     const W: usize = 279;
     // 11 x 10 windows. In the first its last element wins; those below it take the row behind it, each its first
     // element, and those right of it one element of the column behind it.
-    let pool = Pool2d::new([270, 270]).stride([1, 1]);
+    let pool = MaxPool2dOptions::new([270, 270]).stride([1, 1]);
     let unpool = |g: &mut Graph| {
         let x = g.input("x", [1, 1, H, W])?;
         let (y, indices) = g.max_pool2d_with_indices(x, pool)?;

@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 use wgrad::op::{AdapterKind, MAX_ITERATIONS};
-use wgrad::ops::conv2d::{Conv2d, Padding};
-use wgrad::ops::embedding::Embedding;
-use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::conv2d::{Conv2dOptions, Padding};
+use wgrad::ops::embedding::EmbeddingOptions;
+use wgrad::ops::local_response_norm::LocalResponseNormOptions;
 use wgrad::ops::pad::PadMode;
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::pool2d::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, WeightedAvgPool2dOptions};
 use wgrad::ops::upsample::Resize;
 use wgrad::{Caps, DType, Error, Graph, Plan, PlanOptions, Value};
+
+/// Windows of this size that lie one apart, as options of a pooling.
+macro_rules! overlapping {
+    ($options:ident, $kernel:expr) => {
+        $options::new([$kernel, $kernel]).stride([1, 1]).padding([($kernel / 2).min(2000), 1])
+    };
+}
 
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
@@ -37,22 +44,34 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
             adaptive.clone(),
         ),
         ("adaptive_max_pool2d", |g, s, k| pooled(g, s, |g, x| g.adaptive_max_pool2d(x, [k, k])), adaptive),
-        ("avg_pool2d", |g, s, k| pooled(g, s, |g, x| g.avg_pool2d(x, overlapping(k))), windows.clone()),
+        (
+            "avg_pool2d",
+            |g, s, k| pooled(g, s, |g, x| g.avg_pool2d(x, overlapping!(AvgPool2dOptions, k))),
+            windows.clone(),
+        ),
         (
             "weighted_avg_pool2d",
-            |g, s, k| pooled(g, s, |g, x| g.weighted_avg_pool2d(x, overlapping(k))),
+            |g, s, k| {
+                pooled(g, s, |g, x| g.weighted_avg_pool2d(x, overlapping!(WeightedAvgPool2dOptions, k)))
+            },
             windows[..3].to_vec(),
         ),
-        ("max_pool2d", |g, s, k| pooled(g, s, |g, x| g.max_pool2d(x, overlapping(k))), windows.clone()),
+        (
+            "max_pool2d",
+            |g, s, k| pooled(g, s, |g, x| g.max_pool2d(x, overlapping!(MaxPool2dOptions, k))),
+            windows.clone(),
+        ),
         (
             "lp_pool2d",
-            |g, s, k| pooled(g, s, |g, x| g.lp_pool2d(x, 3.0, Pool2d::new([k, k]).stride([1, 2]))),
+            |g, s, k| pooled(g, s, |g, x| g.lp_pool2d(x, 3.0, LpPool2dOptions::new([k, k]).stride([1, 2]))),
             windows.clone(),
         ),
         (
             "dilated max_pool2d",
             |g, s, k| {
-                pooled(g, s, |g, x| g.max_pool2d(x, Pool2d::new([2, 3]).stride([1, 1]).dilation([k, k])))
+                pooled(g, s, |g, x| {
+                    g.max_pool2d(x, MaxPool2dOptions::new([2, 3]).stride([1, 1]).dilation([k, k]))
+                })
             },
             planes(&[(1000, 1000, 300), (20_000, 20_000, 9_000)]),
         ),
@@ -60,7 +79,7 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
             "max_unpool2d",
             |g, s, k| {
                 pooled(g, s, |g, x| {
-                    let (y, indices) = g.max_pool2d_with_indices(x, overlapping(k))?;
+                    let (y, indices) = g.max_pool2d_with_indices(x, overlapping!(MaxPool2dOptions, k))?;
                     g.max_unpool2d(y, &indices, indices.input_size())
                 })
             },
@@ -85,7 +104,7 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
         ),
         (
             "local_response_norm",
-            |g, s, k| pooled(g, s, |g, x| g.local_response_norm(x, LocalResponseNorm::new(k))),
+            |g, s, k| pooled(g, s, |g, x| g.local_response_norm(x, LocalResponseNormOptions::new(k))),
             vec![
                 (vec![1, 70_000, 1], 70_000),
                 (vec![3, 9_000, 7, 4], 8_192),
@@ -113,7 +132,8 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
             |g, s, k| {
                 let w = g.input("w", [s[1], s[2]])?;
                 let i = g.input_i32("i", s[0])?;
-                let rows = g.embedding_with(w, i, Embedding { padding: (k > 0).then_some(k) })?;
+                let rows =
+                    g.embedding_with(w, i, EmbeddingOptions::new().padding_idx((k > 0).then_some(k)))?;
                 g.relu(rows)
             },
             vec![
@@ -125,7 +145,7 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
         ),
         (
             "depthwise conv2d",
-            |g, s, k| convolved(g, s, [s[1] * k, 1, 3, 3], Conv2d::default().groups(s[1])),
+            |g, s, k| convolved(g, s, [s[1] * k, 1, 3, 3], Conv2dOptions::new().groups(s[1])),
             vec![
                 (vec![100, 4, 700, 700], 1),
                 (vec![64, 4, 112, 7_000], 1),
@@ -136,14 +156,14 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
         (
             "dilated depthwise conv2d",
             |g, s, k| {
-                let attributes = Conv2d::default().groups(s[1]).dilation([k, k]).padding(Padding::Half);
+                let attributes = Conv2dOptions::new().groups(s[1]).dilation([k, k]).padding(Padding::Half);
                 convolved(g, s, [s[1], 1, 3, 3], attributes)
             },
             vec![(vec![8, 2, 1000, 1000], 30), (vec![1, 2, 10_000, 10_000], 15)],
         ),
         (
             "conv2d",
-            |g, s, k| convolved(g, s, [2, s[1], 3, k], Conv2d::default().padding([1, 0])),
+            |g, s, k| convolved(g, s, [2, s[1], 3, k], Conv2dOptions::new().padding([1, 0])),
             vec![
                 (vec![1, 21_000, 2, 9], 3),
                 (vec![1, 33_000, 2, 5], 3),
@@ -153,10 +173,6 @@ fn absurd() -> Vec<(&'static str, Build, Sizes)> {
             ],
         ),
     ]
-}
-
-fn overlapping(kernel: usize) -> Pool2d {
-    Pool2d::new([kernel, kernel]).stride([1, 1]).padding([(kernel / 2).min(2000), 1])
 }
 
 /// A function of an input, and the gradient that comes through it, behind something that fuses with either.
@@ -171,7 +187,12 @@ fn pooled(
     g.relu(y)
 }
 
-fn convolved(g: &mut Graph, input: &[usize], weight: [usize; 4], attributes: Conv2d) -> Result<Value, Error> {
+fn convolved(
+    g: &mut Graph,
+    input: &[usize],
+    weight: [usize; 4],
+    attributes: Conv2dOptions,
+) -> Result<Value, Error> {
     let (x, w) = (g.input("x", input)?, g.input("w", weight)?);
     let y = g.conv2d(x, w, None, attributes)?;
     g.relu(y)

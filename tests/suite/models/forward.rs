@@ -17,7 +17,7 @@ impl State {
     /// A convolution padded by half its kernel, in as many groups as its weight makes of the input.
     fn conv(&self, layer: &str, x: &Array, stride: usize) -> Array {
         let weight = self.get(layer, "weight").expect("the convolution has a weight");
-        let attributes = Conv2d::default()
+        let attributes = Conv2d::new()
             .stride([stride; 2])
             .padding([weight.shape[2] / 2; 2])
             .groups(x.shape[1] / weight.shape[1]);

@@ -4,7 +4,7 @@ use super::session;
 use crate::harness::{device, numbers};
 use crate::{cases, harness};
 use wgrad::nn::{self, Layer};
-use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormOptions};
 use wgrad::{Graph, Mode, Result, Weights};
 
 /// Worked by hand, as PyTorch's documentation states the formula: windows of 3 channels reach one down and
@@ -13,10 +13,10 @@ use wgrad::{Graph, Mode, Result, Weights};
 fn local_response_norm_agrees_with_a_worked_example() -> Result<()> {
     let x = [1.0f32, 2.0, -3.0];
     for (size, sums) in [(3, [5.0, 14.0, 13.0]), (2, [1.0, 5.0, 13.0]), (1, [1.0, 4.0, 9.0])] {
-        let attributes = LocalResponseNorm { size, alpha: 0.6, beta: 0.5, k: 2.0 };
+        let layer = nn::LocalResponseNorm::new(size).alpha(0.6).beta(0.5).k(2.0);
         let mut graph = Graph::new();
         let input = graph.input("x", [1, 3, 1])?;
-        let y = nn::LocalResponseNorm::with(attributes).forward(&mut graph, input, Mode::Train)?;
+        let y = layer.forward(&mut graph, input, Mode::Train)?;
         let mut session = session(&graph, &[y], &Weights::init(device(), &graph, 0)?)?;
         session.write(input, &x)?;
         session.step()?;
@@ -45,12 +45,12 @@ fn local_response_norm_gradients_are_slopes() {
 
 #[test]
 fn local_responses_that_do_not_fit_are_refused() {
-    let plain = LocalResponseNorm::new(5);
+    let plain = LocalResponseNormOptions::new(5);
     for (shape, attributes, words) in [
         (&[2, 3][..], plain, "Expected 3D or higher dimensionality input (got 2 dimensions)"),
-        (&[2, 3, 4], LocalResponseNorm::new(0), "size must be at least 1, found 0"),
-        (&[2, 3, 4], LocalResponseNorm { beta: f32::NAN, ..plain }, "beta must be a finite number"),
-        (&[2, 3, 4], LocalResponseNorm { alpha: f32::INFINITY, ..plain }, "alpha must be a finite number"),
+        (&[2, 3, 4], LocalResponseNormOptions::new(0), "size must be at least 1, found 0"),
+        (&[2, 3, 4], plain.beta(f32::NAN), "beta must be a finite number"),
+        (&[2, 3, 4], plain.alpha(f32::INFINITY), "alpha must be a finite number"),
     ] {
         let mut graph = Graph::new();
         let x = graph.input("x", shape).expect("the input is valid");

@@ -2,14 +2,14 @@
 
 use super::{assert_numbers, device, numbers, passes, plane};
 use wgrad::nn::{self, Layer};
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::pool2d::MaxPool2dOptions;
 use wgrad::{Error, Graph, Mode, Plan, Session, Weights};
 
 #[test]
 fn unpooling_puts_values_back() -> Result<(), Error> {
     // The pooled values themselves come back; the rest is zeros.
     let x = plane([[1.0, 2.0, 3.0, 4.0, 0.0], [5.0, 8.0, 7.0, 6.0, 0.0], [9.0, 1.0, 2.0, 3.0, 0.0]]);
-    let back = |pool: Pool2d, size: Option<[usize; 2]>| {
+    let back = |pool: MaxPool2dOptions, size: Option<[usize; 2]>| {
         passes(&x, None, |g, x| {
             let (y, indices) = g.max_pool2d_with_indices(x, pool)?;
             assert_eq!(indices.input_size(), [3, 5]);
@@ -17,7 +17,7 @@ fn unpooling_puts_values_back() -> Result<(), Error> {
             g.max_unpool2d(halves, &indices, size.unwrap_or(indices.input_size()))
         })
     };
-    let two = Pool2d::new([2, 2]);
+    let two = MaxPool2dOptions::new([2, 2]);
     let (y, dx) = back(two, None)?;
     let mut expected = [0.0; 15];
     (expected[6], expected[7]) = (4.0, 3.5);
@@ -46,7 +46,7 @@ fn unpooling_takes_the_last_of_several_windows() -> Result<(), Error> {
     let mut graph = Graph::new();
     let source = graph.input("x", [1, 1, 1, 3])?;
     let values = graph.input("values", [1, 1, 1, 2])?;
-    let (_, indices) = graph.max_pool2d_with_indices(source, Pool2d::new([1, 2]).stride([1, 1]))?;
+    let (_, indices) = graph.max_pool2d_with_indices(source, MaxPool2dOptions::new([1, 2]).stride([1, 1]))?;
     let y = graph.max_unpool2d(values, &indices, [1, 3])?;
     let dy = graph.input("dy", [1, 1, 1, 3])?;
     let gradient = graph.gradients_from(&[(y, dy)], &[values])?[0].expect("y depends on the values");
@@ -69,7 +69,7 @@ fn unpooling_works_behind_batch_norm() -> Result<(), Error> {
     let x = graph.input("x", [2, 3, 6, 6])?;
     let net = nn::Sequential::new().add("norm", nn::BatchNorm::new(3)).add("relu", nn::Relu);
     let y = net.forward(&mut graph, x, Mode::Train)?;
-    let (pooled, indices) = graph.max_pool2d_with_indices(y, Pool2d::new([2, 2]))?;
+    let (pooled, indices) = graph.max_pool2d_with_indices(y, MaxPool2dOptions::new([2, 2]))?;
     let back = graph.max_unpool2d(pooled, &indices, [6, 6])?;
     let dy = graph.input("dy", [2, 3, 6, 6])?;
     let gradient = graph.gradients_from(&[(back, dy)], &[x])?[0].expect("y depends on x");

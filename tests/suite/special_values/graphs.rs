@@ -3,15 +3,15 @@
 use crate::harness::fixture::Fixture;
 use serde_json::Value as Json;
 use wgrad::graph::Mode;
-use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::conv2d::Conv2d;
-use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::batch_norm::{Momentum, Running};
+use wgrad::ops::conv2d::{Conv2dOptions, ConvTranspose2dOptions};
+use wgrad::ops::local_response_norm::LocalResponseNormOptions;
 use wgrad::ops::losses::{
     BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, HuberOptions, KlDivOptions, L1Options,
     MseOptions, NllOptions, Reduction, SmoothL1Options, TripletMarginOptions,
 };
 use wgrad::ops::pad::PadMode;
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::pool2d::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions};
 use wgrad::ops::upsample::Resize;
 use wgrad::{Graph, Result, Value};
 
@@ -110,20 +110,27 @@ fn loss(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Valu
 }
 
 fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Value> {
-    let two = Pool2d::new([2, 2]);
-    let windows = || {
-        Pool2d::new(case.pair("kernel"))
-            .stride(case.pair("stride"))
-            .padding(case.pair("padding"))
-            .dilation(case.pair("dilation"))
-            .ceil_mode(case.attributes["ceil"] == true)
-    };
+    let two = MaxPool2dOptions::new([2, 2]);
+    let pair = |name: &str| case.pair(name);
+    let ceil = case.attributes["ceil"] == true;
     match op {
-        "max_pool2d" => graph.max_pool2d(x[0], windows()),
-        "avg_pool2d" => graph.avg_pool2d(x[0], windows()),
+        "max_pool2d" => {
+            let windows =
+                MaxPool2dOptions::new(pair("kernel")).stride(pair("stride")).padding(pair("padding"));
+            graph.max_pool2d(x[0], windows.dilation(pair("dilation")).ceil_mode(ceil))
+        }
+        "avg_pool2d" => {
+            assert_eq!(pair("dilation"), [1, 1]);
+            let windows =
+                AvgPool2dOptions::new(pair("kernel")).stride(pair("stride")).padding(pair("padding"));
+            graph.avg_pool2d(x[0], windows.ceil_mode(ceil))
+        }
         "adaptive_max_pool2d" => graph.adaptive_max_pool2d(x[0], case.pair("output")),
         "adaptive_avg_pool2d" => graph.adaptive_avg_pool2d(x[0], case.pair("output")),
-        "lp_pool2d" => graph.lp_pool2d(x[0], case.number("number", f64::NAN) as f32, two),
+        "lp_pool2d" => {
+            let p = case.number("number", f64::NAN) as f32;
+            graph.lp_pool2d(x[0], p, LpPool2dOptions::new([2, 2]))
+        }
         "max_unpool2d" => {
             let shape = graph.shape(x[0])?.clone();
             let (y, indices) = graph.max_pool2d_with_indices(x[0], two)?;
@@ -134,7 +141,7 @@ fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Valu
             graph.max_pool2d(y, two)
         }
         "batch_norm_pool" => {
-            let y = graph.batch_norm(x[0], Some([x[1], x[2]]), None, BatchNorm::default(), Mode::Train)?;
+            let y = graph.batch_norm(x[0], Some([x[1], x[2]]), None, 1e-5, Mode::Train)?;
             let y = graph.relu(y)?;
             graph.max_pool2d(y, two)
         }
@@ -145,20 +152,17 @@ fn pool(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Result<Valu
 fn norm(graph: &mut Graph, op: &str, x: &[Value]) -> Result<Value> {
     let [weight, bias] = [1, 2].map(|i| x.get(i).copied());
     match op {
-        "batch_norm" => graph.batch_norm(x[0], Some([x[1], x[2]]), None, BatchNorm::default(), Mode::Train),
+        "batch_norm" => graph.batch_norm(x[0], Some([x[1], x[2]]), None, 1e-5, Mode::Train),
         "batch_norm_eval" => {
             let &[.., mean, variance] = x else { panic!("there are running statistics") };
             let affine = (x.len() > 3).then(|| [x[1], x[2]]);
-            let running = Running { mean, variance, batches: None };
-            graph.batch_norm(x[0], affine, Some(running), BatchNorm::default(), Mode::Eval)
+            let running = Running { mean, variance, momentum: Momentum::Share(0.1) };
+            graph.batch_norm(x[0], affine, Some(running), 1e-5, Mode::Eval)
         }
         "layer_norm" => graph.layer_norm(x[0], [6], weight, bias, 1e-5),
         "group_norm" => graph.group_norm(x[0], 2, weight, bias, 1e-5),
         "instance_norm" => graph.instance_norm(x[0], weight, bias, 1e-5),
-        "local_response_norm" => {
-            let attributes = LocalResponseNorm { alpha: 0.5, ..LocalResponseNorm::new(3) };
-            graph.local_response_norm(x[0], attributes)
-        }
+        "local_response_norm" => graph.local_response_norm(x[0], LocalResponseNormOptions::new(3).alpha(0.5)),
         other => panic!("no normalisation is called {other}"),
     }
 }
@@ -168,15 +172,9 @@ fn along_axes(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Resul
         Json::Array(axes) => axes.iter().map(|axis| axis.as_u64().expect("axes count") as usize).collect(),
         _ => Vec::new(),
     };
-    let convolution = || {
-        let size = |name: &str, default: f64| [case.number(name, default) as usize; 2];
-        Conv2d {
-            stride: size("stride", 1.0),
-            padding: size("padding", 0.0).into(),
-            groups: case.number("groups", 1.0) as usize,
-            ..Conv2d::default()
-        }
-    };
+    let size = |name: &str, default: f64| [case.number(name, default) as usize; 2];
+    let (stride, padding) = (size("stride", 1.0), size("padding", 0.0));
+    let groups = case.number("groups", 1.0) as usize;
     match op {
         "cross_entropy" => {
             let options = CrossEntropyOptions::new()
@@ -218,8 +216,14 @@ fn along_axes(graph: &mut Graph, case: &Fixture, op: &str, x: &[Value]) -> Resul
         "embedding" => graph.embedding(x[0], x[1]),
         "matmul" => graph.matmul(x[0], x[1]),
         "linear" => graph.linear(x[0], x[1], Some(x[2])),
-        "conv2d" => graph.conv2d(x[0], x[1], Some(x[2]), convolution()),
-        "conv_transpose2d" => graph.conv_transpose2d(x[0], x[1], None, convolution()),
+        "conv2d" => {
+            let options = Conv2dOptions::new().stride(stride).padding(padding).groups(groups);
+            graph.conv2d(x[0], x[1], Some(x[2]), options)
+        }
+        "conv_transpose2d" => {
+            let options = ConvTranspose2dOptions::new().stride(stride).padding(padding).groups(groups);
+            graph.conv_transpose2d(x[0], x[1], None, options)
+        }
         other => panic!("no operator for {other} of {}", case.name),
     }
 }

@@ -1,8 +1,8 @@
 //! Does the work with wgrad.
 
 use wgrad::nn::{self, Layer};
-use wgrad::ops::conv2d::Conv2d;
-use wgrad::ops::pool2d::Pool2d;
+use wgrad::ops::conv2d::Conv2dOptions;
+use wgrad::ops::pool2d::MaxPool2dOptions;
 use wgrad::{Device, Graph, Mode, Plan, Result, Session, Shape, Value, Weights, optim};
 use wgrad_peers::work::{IMAGES, Operator, numbers};
 use wgrad_peers::{Batch, Network, Peer, Repeat};
@@ -179,12 +179,12 @@ impl Operands {
                 let x = self.input("x", [conv.images, conv.channels, conv.size, conv.size])?;
                 let shape = [conv.results, conv.channels, conv.kernel, conv.kernel];
                 let weight = self.input("weight", shape)?;
-                let attributes = Conv2d::default().stride([conv.stride; 2]).padding([conv.padding; 2]);
+                let attributes = Conv2dOptions::new().stride([conv.stride; 2]).padding([conv.padding; 2]);
                 (self.graph.conv2d(x, weight, None, attributes)?, vec![x, weight])
             }
             Operator::MaxPool => {
                 let x = self.input("x", IMAGES)?;
-                (self.graph.max_pool2d(x, Pool2d::new([2, 2]))?, vec![x])
+                (self.graph.max_pool2d(x, MaxPool2dOptions::new([2, 2]))?, vec![x])
             }
             Operator::BatchNorm => {
                 let x = self.input("x", IMAGES)?;

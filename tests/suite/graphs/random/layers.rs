@@ -3,17 +3,21 @@
 use super::build::Network;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::ops::batch_norm::{BatchNorm, Running};
-use wgrad::ops::local_response_norm::LocalResponseNorm;
+use wgrad::ops::batch_norm::{Momentum, Running};
+use wgrad::ops::local_response_norm::LocalResponseNormOptions;
 use wgrad::ops::loss::{ElementLoss, ElementReduction, Loss};
 use wgrad::ops::losses::{
     BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, NllOptions, TripletMarginOptions,
 };
 use wgrad::ops::pad::PadMode;
-use wgrad::ops::pool2d::{Pool1d, Pool2d};
+use wgrad::ops::pool2d::{
+    AvgPool1dOptions, AvgPool2dOptions, LpPool2dOptions, MaxPool1dOptions, MaxPool2dOptions, Pool2d,
+    WeightedAvgPool2dOptions,
+};
 use wgrad::{Result, Shape, Value};
 
 impl Network<'_> {
+    /// Windows, of which each pooling takes what it has.
     pub(super) fn pool(&mut self) -> Pool2d {
         let random = &mut *self.random;
         let mut pool = Pool2d::new(random.pair(|r| r.attribute(3)));
@@ -32,37 +36,45 @@ impl Network<'_> {
         pool.ceil_mode(random.once_in(4)).count_include_pad(random.once_in(2))
     }
 
-    pub(super) fn pool1d(&mut self) -> Pool1d {
-        let Pool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, .. } = self.pool();
-        Pool1d {
-            kernel: kernel[0],
-            stride: stride[0],
-            padding: padding[0],
-            dilation: dilation[0],
-            ceil_mode,
-            count_include_pad,
-        }
-    }
-
     pub(super) fn pooling(&mut self) -> Result<Value> {
         let kind = self.random.below(10);
         if kind < 2 {
-            let (x, pool) = (self.ranked(3)?, self.pool1d());
-            return if kind == 0 { self.graph.max_pool1d(x, pool) } else { self.graph.avg_pool1d(x, pool) };
+            let (x, pool) = (self.ranked(3)?, self.pool());
+            if kind == 0 {
+                let max =
+                    MaxPool1dOptions::new(pool.kernel[0]).stride(pool.stride[0]).padding(pool.padding[0]);
+                return self.graph.max_pool1d(x, max.dilation(pool.dilation[0]).ceil_mode(pool.ceil_mode));
+            }
+            let average =
+                AvgPool1dOptions::new(pool.kernel[0]).stride(pool.stride[0]).padding(pool.padding[0]);
+            let average = average.ceil_mode(pool.ceil_mode).count_include_pad(pool.count_include_pad);
+            return self.graph.avg_pool1d(x, average);
         }
         let (x, pool, size) = (self.ranked(4)?, self.pool(), self.random.pair(|r| r.attribute(4)));
+        let Pool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override } =
+            pool;
+        let max = MaxPool2dOptions::new(kernel).stride(stride).padding(padding).dilation(dilation);
+        let max = max.ceil_mode(ceil_mode);
         let p = self.random.number();
         let other = self.float();
         let g = &mut self.graph;
         match kind {
-            2..=4 => g.max_pool2d(x, pool),
-            5 => g.avg_pool2d(x, pool),
-            6 => g.weighted_avg_pool2d(x, pool),
-            7 => g.lp_pool2d(x, p, pool),
+            2..=4 => g.max_pool2d(x, max),
+            5 => {
+                let average =
+                    AvgPool2dOptions::new(kernel).stride(stride).padding(padding).ceil_mode(ceil_mode);
+                let average = average.count_include_pad(count_include_pad).divisor_override(divisor_override);
+                g.avg_pool2d(x, average)
+            }
+            6 => {
+                let average = WeightedAvgPool2dOptions::new(kernel).stride(stride).padding(padding);
+                g.weighted_avg_pool2d(x, average.ceil_mode(ceil_mode).count_include_pad(count_include_pad))
+            }
+            7 => g.lp_pool2d(x, p, LpPool2dOptions::new(kernel).stride(stride).ceil_mode(ceil_mode)),
             8 if size[0] % 2 == 0 => g.adaptive_avg_pool2d(x, size),
             8 => g.adaptive_max_pool2d(x, size),
             _ => {
-                let (y, indices) = g.max_pool2d_with_indices(x, pool)?;
+                let (y, indices) = g.max_pool2d_with_indices(x, max)?;
                 let (from, to) = if p < 0.2 { (other, size) } else { (y, indices.input_size()) };
                 g.max_unpool2d(from, &indices, to)
             }
@@ -80,7 +92,7 @@ impl Network<'_> {
                     true => Some([self.made([channels])?, self.made([channels])?]),
                     false => None,
                 };
-                let momentum = (!self.random.once_in(5)).then_some(0.1);
+                let share = (!self.random.once_in(5)).then_some(0.1);
                 let running = match self.flag() {
                     true => {
                         self.names += 1;
@@ -91,16 +103,16 @@ impl Network<'_> {
                         Some(Running {
                             mean: state("mean", [channels].into())?,
                             variance: state("var", [channels].into())?,
-                            batches: match momentum {
-                                None => Some(state("batches", Shape::scalar())?),
-                                Some(_) => None,
+                            momentum: match share {
+                                None => Momentum::Cumulative(state("batches", Shape::scalar())?),
+                                Some(share) => Momentum::Share(share),
                             },
                         })
                     }
                     false => None,
                 };
                 let mode = self.mode();
-                self.graph.batch_norm(x, affine, running, BatchNorm { eps, momentum }, mode)
+                self.graph.batch_norm(x, affine, running, eps, mode)
             }
             4 => {
                 let last = self.random.between(1, 2).min(shape.len());
@@ -119,8 +131,7 @@ impl Network<'_> {
             }
             _ => {
                 let (size, alpha) = (self.random.attribute(5), self.random.number());
-                let attributes = LocalResponseNorm { alpha, ..LocalResponseNorm::new(size) };
-                self.graph.local_response_norm(x, attributes)
+                self.graph.local_response_norm(x, LocalResponseNormOptions::new(size).alpha(alpha))
             }
         }
     }

@@ -1,16 +1,19 @@
 //! A random step: one of the graph's methods on values that it takes as a rule.
 
 use super::build::Network;
-use wgrad::ops::conv2d::{Conv1d, Conv2d, Padding};
-use wgrad::ops::embedding::Embedding;
+use wgrad::ops::conv2d::{
+    Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, Padding,
+};
+use wgrad::ops::embedding::EmbeddingOptions;
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::upsample::Resize;
 use wgrad::{Result, Value};
 
 impl Network<'_> {
+    /// Attributes, of which each convolution takes what it has.
     pub(super) fn convolution(&mut self) -> Conv2d {
         let random = &mut *self.random;
-        let mut attributes = Conv2d::default();
+        let mut attributes = Conv2d::new();
         if random.once_in(2) {
             let sides = random.pair(|r| r.amount(2));
             let padding = match random.below(8) {
@@ -32,13 +35,6 @@ impl Network<'_> {
             attributes = attributes.output_padding(random.pair(|r| r.amount(1)));
         }
         attributes
-    }
-
-    pub(super) fn convolution1d(&mut self) -> Conv1d {
-        let Conv2d { stride, dilation, groups, output_padding, .. } = self.convolution();
-        let padding = self.random.amount(2);
-        let conv = Conv1d::default().stride(stride[0]).padding(padding).dilation(dilation[0]);
-        conv.groups(groups).output_padding(output_padding[0])
     }
 
     /// Input, weight and groups of a convolution with so many spatial dimensions.
@@ -80,26 +76,36 @@ impl Network<'_> {
             }
             8..=11 => {
                 let (x, w, b, groups) = self.operands(2, false)?;
-                let attributes = self.convolution().groups(groups);
+                let Conv2d { stride, padding, dilation, .. } = self.convolution();
+                let options = Conv2dOptions::new().stride(stride).padding(padding).dilation(dilation);
+                let options = options.groups(groups);
                 one(match self.random.below(6) {
-                    0 => self.graph.convolution2d(x, w, b, attributes),
-                    _ => self.graph.conv2d(x, w, b, attributes),
+                    0 => self.graph.convolution2d(x, w, b, options),
+                    _ => self.graph.conv2d(x, w, b, options),
                 })
             }
             12 => {
                 let (x, w, b, groups) = self.operands(1, false)?;
-                let attributes = self.convolution1d().groups(groups);
-                one(self.graph.conv1d(x, w, b, attributes))
+                let Conv2d { stride, dilation, .. } = self.convolution();
+                let padding = self.random.amount(2);
+                let options = Conv1dOptions::new().stride(stride[0]).padding(padding).dilation(dilation[0]);
+                one(self.graph.conv1d(x, w, b, options.groups(groups)))
             }
             13 | 14 => {
                 let (x, w, b, groups) = self.operands(2, true)?;
-                let attributes = self.convolution().groups(groups);
-                one(self.graph.conv_transpose2d(x, w, b, attributes))
+                let Conv2d { stride, padding, dilation, output_padding, .. } = self.convolution();
+                let options =
+                    ConvTranspose2dOptions::new().stride(stride).padding(padding).dilation(dilation);
+                let options = options.groups(groups).output_padding(output_padding);
+                one(self.graph.conv_transpose2d(x, w, b, options))
             }
             15 => {
                 let (x, w, b, groups) = self.operands(1, true)?;
-                let attributes = self.convolution1d().groups(groups);
-                one(self.graph.conv_transpose1d(x, w, b, attributes))
+                let Conv2d { stride, dilation, output_padding, .. } = self.convolution();
+                let padding = self.random.amount(2);
+                let options = ConvTranspose1dOptions::new().stride(stride[0]).padding(padding);
+                let options = options.dilation(dilation[0]).groups(groups).output_padding(output_padding[0]);
+                one(self.graph.conv_transpose1d(x, w, b, options))
             }
             16..=19 => one(self.pooling()),
             20..=23 => one(self.normalization()),
@@ -145,7 +151,7 @@ impl Network<'_> {
                 let shape = self.random.shape();
                 let indices = self.labels(shape)?;
                 let padding = self.flag().then(|| self.random.amount(4));
-                one(self.graph.embedding_with(weight, indices, Embedding { padding }))
+                one(self.graph.embedding_with(weight, indices, EmbeddingOptions::new().padding_idx(padding)))
             }
             43 => {
                 let x = self.float();
