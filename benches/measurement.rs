@@ -1,5 +1,7 @@
 //! Wall time for criterion, with throughput in FLOP/s, bytes/s or images/s.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use std::time::Duration;

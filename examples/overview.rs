@@ -27,10 +27,10 @@ fn run() -> Outcome<()> {
     let picture = landscape(size);
 
     let mut g = Graph::new();
-    let image = g.constant(HostTensor::f32([1, 1, size, size], picture.clone()))?;
+    let image = g.constant(HostTensor::f32([1, 1, size, size], picture.clone())?)?;
 
     // The difference of each pixel and its right neighbour, three operations each.
-    let difference = g.constant(HostTensor::f32([1, 1, 1, 2], vec![-1.0, 1.0]))?;
+    let difference = g.constant(HostTensor::f32([1, 1, 1, 2], vec![-1.0, 1.0])?)?;
     let edges = g.conv2d(image, difference, None, Conv2dOptions::new())?;
 
     let window = [8, 8];
@@ -43,7 +43,7 @@ fn run() -> Outcome<()> {
 
     // A blur by a kernel of 9 x 9, padded by nothing, half of the kernel, and the kernel's size minus one.
     let blur = g.constant(HostTensor::filled([1, 1, 9, 9], 1.0 / 81.0).expect("it is small"))?;
-    let small = g.constant(HostTensor::f32([1, 1, size / 4, size / 4], quarter(&picture, size)))?;
+    let small = g.constant(HostTensor::f32([1, 1, size / 4, size / 4], quarter(&picture, size))?)?;
     let mut padded = Vec::new();
     for (name, padding) in [("valid", 0), ("half", 4), ("full", 8)] {
         let blurred = g.conv2d(small, blur, None, Conv2dOptions::new().padding([padding; 2]))?;

@@ -28,7 +28,7 @@ impl Graph {
                 info.name, info.ty
             )));
         }
-        let seed = HostTensor::f32(info.ty.shape.clone(), vec![1.0]);
+        let seed = HostTensor::f32(info.ty.shape.clone(), vec![1.0])?;
         let seed = self.constant(seed)?;
         self.gradients_from(&[(loss, seed)], by)
     }

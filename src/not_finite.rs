@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The first step with a value that was not finite.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct NotFinite {
     /// The step's number, as [`Session::step_number`](crate::Session::step_number) counts.
     pub step: u32,
@@ -18,6 +19,7 @@ pub struct NotFinite {
 
 /// A node whose output was not finite.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct NodeFault {
     /// The operator, or several that were fused.
     pub operator: String,
@@ -37,6 +39,7 @@ pub struct NodeFault {
 
 /// Contents that were not finite before a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct SourceFault {
     /// Its kind.
     pub kind: SourceKind,

@@ -2,7 +2,7 @@
 //!
 //! A tensor on the GPU is a value of a graph ([`Value`](crate::Value)); a plan decides where it lies.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory;
 use std::fmt;
 use std::ops::Deref;
@@ -75,6 +75,7 @@ impl fmt::Debug for Shape {
 
 /// Element type. Each takes four bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum DType {
     /// 32-bit float.
     F32,
@@ -134,6 +135,7 @@ impl fmt::Display for TensorType {
 /// Borrowed numbers to upload to a value of the same element type. Slices, vectors, arrays and
 /// [`HostTensor`]s convert to it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum HostSlice<'a> {
     /// Floats.
     F32(&'a [f32]),
@@ -204,6 +206,7 @@ impl<'a> From<&'a HostTensor> for HostSlice<'a> {
 
 /// Elements of a [`HostTensor`].
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum HostData {
     /// Floats.
     F32(Vec<f32>),
@@ -223,9 +226,45 @@ pub struct HostTensor {
 }
 
 impl HostTensor {
-    /// A float tensor. `data` holds `shape.elements()` numbers.
-    pub fn f32(shape: impl Into<Shape>, data: Vec<f32>) -> Self {
-        HostTensor { shape: shape.into(), data: HostData::F32(data) }
+    /// A float tensor.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::HostTensor;
+    ///
+    /// let rows = HostTensor::f32([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// assert_eq!(rows.as_f32().unwrap()[3..], [4.0, 5.0, 6.0]);
+    /// assert!(HostTensor::f32([2, 3], vec![0.0; 5]).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A vector of another length than the shape has elements.
+    pub fn f32(shape: impl Into<Shape>, data: Vec<f32>) -> Result<Self> {
+        HostTensor::checked(shape.into(), HostData::F32(data))
+    }
+
+    /// A tensor of signed integers, such as class labels.
+    ///
+    /// # Errors
+    /// As [`HostTensor::f32`].
+    pub fn i32(shape: impl Into<Shape>, data: Vec<i32>) -> Result<Self> {
+        HostTensor::checked(shape.into(), HostData::I32(data))
+    }
+
+    /// A tensor of unsigned integers.
+    ///
+    /// # Errors
+    /// As [`HostTensor::f32`].
+    pub fn u32(shape: impl Into<Shape>, data: Vec<u32>) -> Result<Self> {
+        HostTensor::checked(shape.into(), HostData::U32(data))
+    }
+
+    fn checked(shape: Shape, data: HostData) -> Result<Self> {
+        let tensor = HostTensor { shape, data };
+        tensor.check().map_err(|message| Error::Value { name: "tensor".into(), message })?;
+        Ok(tensor)
     }
 
     /// A float tensor whose elements are all `value`.
@@ -235,7 +274,7 @@ impl HostTensor {
     pub fn filled(shape: impl Into<Shape>, value: f32) -> Result<Self> {
         let shape = shape.into();
         let data = memory::filled(shape.elements(), value, &format!("a tensor {shape}"))?;
-        Ok(HostTensor::f32(shape, data))
+        Ok(HostTensor { shape, data: HostData::F32(data) })
     }
 
     /// A tensor of type `kind` from the bytes of a GPU buffer.

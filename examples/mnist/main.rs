@@ -4,6 +4,8 @@
 //! step first, `checkpoint.rs` saves and resumes a run, `plot.rs` draws the curves, `report.rs` writes the
 //! measurements.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 mod checkpoint;
 mod cli;
 mod network;

@@ -1,6 +1,8 @@
 //! Draws rows of pictures with captions to a PNG, and ends a program that does. Shared by the examples that
 //! draw pictures.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 use plotters::prelude::*;
 use std::error::Error;
 use std::path::Path;

@@ -68,6 +68,7 @@ impl<'d> Samples<'d> {
 
 /// A batch, as a graph's inputs take it.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Batch<'b> {
     /// Pixels from 0 to 1 (the byte over 255), shape \[batch, 1, rows, columns].
     pub images: &'b [f32],

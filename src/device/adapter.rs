@@ -7,6 +7,7 @@ use std::fmt;
 
 /// An adapter's name, backend and driver, for people and reports.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct AdapterSummary {
     /// The adapter's own name.
     pub name: String,

@@ -132,7 +132,7 @@ pub(crate) struct Upload<'d> {
 
 impl Upload<'_> {
     /// Adds bytes for a part of a buffer. Offset and length are multiples of four.
-    pub fn write(&mut self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Upload<'_> {
 
     /// Submits the upload and returns the number of bytes. If the staging memory of pending uploads exceeds a
     /// bound, it waits for the GPU.
-    pub fn submit(self) -> Result<u64> {
+    pub(crate) fn submit(self) -> Result<u64> {
         self.device.guarded(|device| {
             let mut encoder =
                 device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("upload") });

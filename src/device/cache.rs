@@ -39,7 +39,7 @@ struct State {
 impl Cache {
     /// The cache of `device` in `folder`, filled from an earlier run; `None` if the backend has no such
     /// cache.
-    pub fn open(device: &Device, info: &wgpu::AdapterInfo, folder: &Path) -> Option<Cache> {
+    pub(super) fn open(device: &Device, info: &wgpu::AdapterInfo, folder: &Path) -> Option<Cache> {
         if !device.wgpu().features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
         }
@@ -67,12 +67,12 @@ impl Cache {
         Some(Cache { raw, path, identity, state: Mutex::new(State { saved, writer: None }) })
     }
 
-    pub fn raw(&self) -> &wgpu::PipelineCache {
+    pub(super) fn raw(&self) -> &wgpu::PipelineCache {
         &self.raw
     }
 
     /// Writes what the driver has compiled so far, in a thread. Writes nothing if the file is up to date.
-    pub fn save(&self) {
+    pub(super) fn save(&self) {
         let Some(data) = self.raw.get_data() else { return };
         let Ok(mut state) = self.state.lock() else { return };
         let checksum = fnv1a(&data);

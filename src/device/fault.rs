@@ -26,7 +26,7 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Registers for errors of `device` and its loss.
-    pub fn of(device: &wgpu::Device) -> Arc<Faults> {
+    pub(super) fn of(device: &wgpu::Device) -> Arc<Faults> {
         let wait_limit = AtomicU64::new(NO_LIMIT);
         let faults = Arc::new(Faults { lost: OnceLock::new(), stray: OnceLock::new(), wait_limit });
         let listener = Arc::clone(&faults);

@@ -24,6 +24,7 @@ const RUNS: usize = 9;
 
 /// An adapter's measured peaks.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Peaks {
     /// Floating-point operations a second in multiply-adds, each counted as two.
     pub flops_per_second: f64,

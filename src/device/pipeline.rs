@@ -33,7 +33,7 @@ struct Request {
 
 impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
-    pub fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
+    pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
         let mut requests: Vec<Request> = Vec::new();
         let mut by_source: HashMap<(String, bool), usize> = HashMap::new();
         let mut of_kernel = Vec::with_capacity(kernels.len());
@@ -63,11 +63,11 @@ impl Pipelines {
         Ok(Pipelines { pipelines, of_kernel })
     }
 
-    pub fn pipeline(&self, kernel: usize) -> &wgpu::ComputePipeline {
+    pub(crate) fn pipeline(&self, kernel: usize) -> &wgpu::ComputePipeline {
         &self.pipelines[self.of_kernel[kernel]].pipeline
     }
 
-    pub fn layout(&self, kernel: usize) -> &wgpu::BindGroupLayout {
+    pub(crate) fn layout(&self, kernel: usize) -> &wgpu::BindGroupLayout {
         &self.pipelines[self.of_kernel[kernel]].layout
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// Creates an empty file in `folder`, with mode and owner of the file that it will replace.
-    pub fn create(folder: &Path, existing: Option<&Metadata>) -> io::Result<Temporary> {
+    pub(super) fn create(folder: &Path, existing: Option<&Metadata>) -> io::Result<Temporary> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -74,12 +74,12 @@ impl Temporary {
         self.file.set_permissions(existing.permissions())
     }
 
-    pub fn file(&mut self) -> &mut File {
+    pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
     /// Renames it to `to`, in the same folder.
-    pub fn rename(mut self, to: &Path) -> io::Result<()> {
+    pub(super) fn rename(mut self, to: &Path) -> io::Result<()> {
         if cfg!(windows) {
             // On Windows, others can't read a locked file.
             let _ = self.file.unlock();

@@ -38,13 +38,13 @@ struct Ancestor {
 }
 
 impl Identity {
-    pub fn new() -> Identity {
+    pub(super) fn new() -> Identity {
         static GRAPHS: AtomicU64 = AtomicU64::new(0);
         Identity { id: GRAPHS.fetch_add(1, Ordering::Relaxed), ancestors: Vec::new() }
     }
 
     /// The identity of a clone of a graph that has this many values and nodes.
-    pub fn of_clone(&self, values: usize, nodes: usize) -> Identity {
+    pub(super) fn of_clone(&self, values: usize, nodes: usize) -> Identity {
         let mut ancestors = self.ancestors.clone();
         // A graph that added nothing to what it took over owns nothing.
         let last = ancestors.last().map_or((0, 0), |last| (last.values, last.nodes));
@@ -55,16 +55,16 @@ impl Identity {
     }
 
     /// Gives up the nodes that were taken over, because others replace them.
-    pub fn disown_nodes(&mut self) {
+    pub(super) fn disown_nodes(&mut self) {
         self.ancestors.iter_mut().for_each(|ancestor| ancestor.nodes = 0);
     }
 
-    pub fn value(&self, index: usize) -> Value {
+    pub(super) fn value(&self, index: usize) -> Value {
         let owner = self.ancestors.partition_point(|ancestor| ancestor.values <= index);
         Value { index, graph: self.ancestors.get(owner).map_or(self.id, |ancestor| ancestor.id) }
     }
 
-    pub fn node(&self, index: usize) -> NodeId {
+    pub(super) fn node(&self, index: usize) -> NodeId {
         let owner = self.ancestors.partition_point(|ancestor| ancestor.nodes <= index);
         NodeId { index, graph: self.ancestors.get(owner).map_or(self.id, |ancestor| ancestor.id) }
     }

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 /// The source of a value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Source {
     /// Written by the user before a step.
     Input,
@@ -59,6 +60,7 @@ pub enum Source {
 
 /// What is known of a value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// Name: unique for inputs, parameters and state.
     pub name: String,
@@ -74,6 +76,7 @@ pub struct ValueInfo {
 
 /// An operator applied to values.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Node {
     /// Name for errors and printing, unique among nodes of the same operator.
     pub name: String,
@@ -87,6 +90,7 @@ pub struct Node {
 
 /// Whether a network is built for training, for evaluation, or for Monte-Carlo evaluation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Mode {
     /// Batch statistics, dropout on.
     Train,

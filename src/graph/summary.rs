@@ -11,6 +11,7 @@ use std::fmt;
 
 /// One node in [`Graph::summary`].
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct SummaryRow {
     /// The node's name, which is its layer's.
     pub layer: String,
@@ -28,6 +29,7 @@ pub struct SummaryRow {
 
 /// The nodes behind a value, with their costs. Its `Display` is a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Summary {
     /// The nodes, in order.
     pub rows: Vec<SummaryRow>,

@@ -8,12 +8,12 @@ pub(crate) struct Origins(HashMap<usize, usize>);
 
 impl Origins {
     /// The number of the parameter or state that `value` updates, or its own.
-    pub fn of(&self, value: Value) -> usize {
+    pub(crate) fn of(&self, value: Value) -> usize {
         self.0.get(&value.index).copied().unwrap_or(value.index)
     }
 
     /// Whether `value` is an updated parameter or state.
-    pub fn is_update(&self, value: Value) -> bool {
+    pub(crate) fn is_update(&self, value: Value) -> bool {
         self.0.contains_key(&value.index)
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Initializers {
 
 impl Initializers {
     /// Initial weight and bias, [`default_init`] where the user set nothing.
-    pub fn or_default(&self, fan_in: usize) -> (Init, Init) {
+    pub(super) fn or_default(&self, fan_in: usize) -> (Init, Init) {
         let or_default = |init: &Option<Init>| init.clone().unwrap_or_else(|| default_init(fan_in));
         (or_default(&self.weight), or_default(&self.bias))
     }

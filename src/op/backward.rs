@@ -4,6 +4,7 @@ use super::Operator;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Value};
 use crate::tensor::Shape;
+use std::fmt;
 use std::sync::Arc;
 
 /// A node and its gradients, as an operator's backward rule sees them. The rule appends nodes and sets the inputs'
@@ -14,6 +15,12 @@ pub struct BackwardContext<'g> {
     pub(crate) output_gradients: Vec<Option<Value>>,
     pub(crate) wanted: Vec<bool>,
     pub(crate) input_gradients: Vec<Option<Value>>,
+}
+
+impl fmt::Debug for BackwardContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackwardContext").field("node", self.graph.node_at(self.node)).finish_non_exhaustive()
+    }
 }
 
 impl BackwardContext<'_> {

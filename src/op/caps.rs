@@ -11,6 +11,7 @@ pub const MAX_ITERATIONS: u64 = 1 << 15;
 
 /// Kind of adapter. Operators state their preferred variants for each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum AdapterKind {
     /// A graphics card with memory of its own.
     Discrete,

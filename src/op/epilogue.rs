@@ -142,12 +142,12 @@ pub(crate) fn reader(name: &str, binding: usize, index_map: IndexMap, width: usi
 
 impl EpilogueOp {
     /// Inputs that are tensors.
-    pub fn operands(&self) -> usize {
+    pub(crate) fn operands(&self) -> usize {
         self.inputs.iter().flatten().count()
     }
 
     /// The operator's result for the chain's value and its operands, in order.
-    pub fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
+    pub(crate) fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
         let mut operands = operands.iter();
         let of = |input: &Option<Value>| match input {
             None => value,

@@ -5,6 +5,7 @@ use crate::tensor::Shape;
 
 /// Which element of an input belongs to element `i` of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum IndexMap {
     /// Element `i`: the shapes are equal.
     Same,

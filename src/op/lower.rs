@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
+use std::fmt;
 use std::sync::Arc;
 
 /// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
@@ -13,6 +14,7 @@ pub(crate) const ARENA_ALIGNMENT: u64 = 256;
 
 /// A binding of a dispatch, before it has a place in memory.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum Operand {
     /// A value of the graph.
     Value(Value),
@@ -59,6 +61,12 @@ pub struct LowerContext<'p> {
     pub(crate) hook: Option<Hook>,
     /// Whether a kernel counts, and whether one had no binding left for its count.
     pub(crate) hooked: (bool, bool),
+}
+
+impl fmt::Debug for LowerContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LowerContext").field("node", self.node).finish_non_exhaustive()
+    }
 }
 
 impl<'p> LowerContext<'p> {

@@ -14,6 +14,7 @@ use crate::tensor::{DType, Shape, TensorType};
 
 /// `f(lhs, rhs)`, element by element, both broadcast to a common shape of at most six dimensions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Binary {
     /// `lhs + rhs`
     Add,

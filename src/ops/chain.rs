@@ -21,7 +21,7 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// The operator of a node, with an empty chain.
-    pub fn new(node: &Node) -> Chain {
+    pub(crate) fn new(node: &Node) -> Chain {
         Chain {
             head: Arc::clone(&node.operator),
             head_inputs: node.inputs.len(),

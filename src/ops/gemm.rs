@@ -44,7 +44,7 @@ pub(crate) enum Tiling {
 
 impl Tiling {
     /// The tilings that compute any product on this adapter.
-    pub fn names(caps: &Caps) -> Vec<Variant> {
+    pub(crate) fn names(caps: &Caps) -> Vec<Variant> {
         let mut names = vec![TILED, REGISTER, VECTOR];
         names.extend(Tiling::subgroup(caps));
         names
@@ -52,12 +52,12 @@ impl Tiling {
 
     /// The subgroup tiling, if the adapter supports it. Eight lanes broadcast rows, and a varying subgroup size may
     /// be smaller.
-    pub fn subgroup(caps: &Caps) -> Option<Variant> {
+    pub(crate) fn subgroup(caps: &Caps) -> Option<Variant> {
         (caps.subgroups && caps.subgroup_size >= 8).then_some(SUBGROUP)
     }
 
     /// The tiling of a variant. Other variants, such as an operator's own, use `Tiled`.
-    pub fn of(variant: Variant) -> Tiling {
+    pub(crate) fn of(variant: Variant) -> Tiling {
         match variant {
             REGISTER => Tiling::Register,
             SUBGROUP => Tiling::Subgroup,
@@ -169,29 +169,29 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub fn new(file: &'static ShaderFile) -> Loader {
+    pub(crate) fn new(file: &'static ShaderFile) -> Loader {
         Loader { file, constants: Vec::new(), by_column: false }
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Loader {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Constant>) -> Loader {
         self.constants.push((name, value.into()));
         self
     }
 
     /// Marks a loader of A that loads columns instead of rows.
-    pub fn by_column(mut self) -> Loader {
+    pub(crate) fn by_column(mut self) -> Loader {
         self.by_column = true;
         self
     }
 
     /// Stands for a file that uses this one.
-    pub fn used_by(mut self, file: &'static ShaderFile) -> Loader {
+    pub(crate) fn used_by(mut self, file: &'static ShaderFile) -> Loader {
         self.file = file;
         self
     }
 
     /// Sets the constants in a kernel that has the file.
-    pub fn set(&self, kernel: Kernel) -> Kernel {
+    pub(crate) fn set(&self, kernel: Kernel) -> Kernel {
         self.constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value))
     }
 
@@ -239,7 +239,7 @@ pub(crate) struct Gemm {
 
 impl Gemm {
     /// Records the dispatches: one, or more if the sum is split.
-    pub fn lower(
+    pub(crate) fn lower(
         &self,
         cx: &mut LowerContext<'_>,
         lhs: Operand,
@@ -294,14 +294,14 @@ impl Gemm {
     }
 
     /// Memory for the parts of a split sum.
-    pub fn parts(&self, cx: &mut LowerContext<'_>, splits: usize) -> Result<Operand> {
+    pub(crate) fn parts(&self, cx: &mut LowerContext<'_>, splits: usize) -> Result<Operand> {
         let elements = self.part_elements(splits);
         cx.index(elements)?;
         Ok(cx.temporary(elements))
     }
 
     /// Records the sum of the parts, in order. Very many parts are first summed in groups.
-    pub fn lower_sum(
+    pub(crate) fn lower_sum(
         &self,
         cx: &mut LowerContext<'_>,
         mut splits: usize,

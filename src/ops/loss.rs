@@ -50,6 +50,7 @@ impl From<Reduction> for ElementReduction {
 
 /// How a prediction x and a target t make a loss, with PyTorch's names and defaults.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum ElementLoss {
     /// `(x - t)^2`
     Mse,

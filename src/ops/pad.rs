@@ -17,6 +17,7 @@ use std::cmp::Ordering;
 
 /// The contents of padding.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum PadMode {
     /// A number; 0 is zero padding.
     Constant(f32),

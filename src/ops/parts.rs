@@ -33,7 +33,7 @@ impl Parts {
     /// Parts for `results` results of `terms` terms, where each term takes `each` iterations in addition to its own.
     /// With few results there are as many parts as terms in a part, so neither sum is long. With enough results to
     /// keep the adapter busy, parts are as long as allowed.
-    pub fn new(results: usize, terms: usize, each: u64) -> Parts {
+    pub(super) fn new(results: usize, terms: usize, each: u64) -> Parts {
         let terms = terms.max(1);
         let most = (MOST / (2 + each)).max(1) as usize;
         let enough = (occupancy::LONG_SUM / results.max(1)).min(terms.isqrt());

@@ -30,7 +30,7 @@ impl Lines {
 
     /// Records the sums over blocks and over blocks of blocks: the operands of `range_sum`. `elements`
     /// defines `element_at` and binds `operands`.
-    pub fn block_sums(
+    pub(super) fn block_sums(
         &self,
         cx: &mut LowerContext<'_>,
         elements: &'static ShaderFile,
@@ -67,7 +67,7 @@ impl Lines {
     }
 
     /// A kernel that may call `range_sum` once.
-    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+    pub(super) fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
         let (blocks, above) = (self.blocks().length, self.blocks().blocks().length);
         // Elements before and behind whole blocks, or all elements if there are none; then blocks before and behind
         // whole blocks of blocks, and those.

@@ -65,6 +65,7 @@ impl Axes {
 
 /// The function of a reduction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Function {
     /// Their sum.
     Sum,

@@ -21,18 +21,18 @@ pub(super) struct Rows {
 
 impl Rows {
     /// The rows along an axis.
-    pub fn along(shape: &Shape, axis: usize) -> Rows {
+    pub(super) fn along(shape: &Shape, axis: usize) -> Rows {
         let [outer, inner] = [&shape[..axis], &shape[axis + 1..]].map(|sizes| sizes.iter().product());
         Rows { outer, terms: shape[axis], inner }
     }
 
-    pub fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         self.outer * self.inner
     }
 
     /// The team for a kernel that goes over a row `passes` times and reduces `trees` values of its invocations;
     /// `None` where rows are too long for one.
-    pub fn team(self, passes: u64, trees: u64) -> Option<Team> {
+    pub(super) fn team(self, passes: u64, trees: u64) -> Option<Team> {
         // Neighbouring rows lie side by side where there is an inner size: then invocations of
         // their own read side by side, as long as there are enough rows to go round.
         let own = Team::of(self.terms, 1, passes, trees);
@@ -44,7 +44,7 @@ impl Rows {
     }
 
     /// Records a reduction of `source`, which has these rows, to one number a row in scratch memory.
-    pub fn reduce(
+    pub(super) fn reduce(
         self,
         cx: &mut LowerContext<'_>,
         source: Operand,
@@ -68,12 +68,12 @@ pub(super) struct Team {
 
 impl Team {
     /// So many invocations for a row of so many terms.
-    pub fn of(terms: usize, lanes: usize, passes: u64, trees: u64) -> Team {
+    pub(super) fn of(terms: usize, lanes: usize, passes: u64, trees: u64) -> Team {
         Team { lanes, iterations: passes * shared(terms, lanes) + trees * tree(lanes) }
     }
 
     /// Sets a kernel's size of a team, and finds the workgroups for so many rows.
-    pub fn share(&self, kernel: Kernel, rows: usize) -> (Kernel, usize) {
+    pub(super) fn share(&self, kernel: Kernel, rows: usize) -> (Kernel, usize) {
         let kernel = kernel.with("TEAM", self.lanes as u32).iterations(self.iterations);
         (kernel, rows.div_ceil(LANES / self.lanes))
     }

@@ -30,7 +30,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// A dimension that is copied as it is.
-    pub fn whole(size: usize, stride: usize) -> Axis {
+    pub(super) fn whole(size: usize, stride: usize) -> Axis {
         Axis { size, start: 0, step: 1, spread: 1, extent: size, stride }
     }
 
@@ -58,7 +58,7 @@ pub(super) enum Border {
 }
 
 impl Border {
-    pub fn file(self) -> &'static ShaderFile {
+    pub(super) fn file(self) -> &'static ShaderFile {
         match self {
             Border::Fill(_) => &parts::border_fill,
             Border::Reflect => &parts::border_reflect,
@@ -78,7 +78,7 @@ pub(super) struct StridedCopy {
 
 impl StridedCopy {
     /// A copy, reduced to as few dimensions as possible.
-    pub fn new(axes: impl IntoIterator<Item = Axis>, border: Border) -> StridedCopy {
+    pub(super) fn new(axes: impl IntoIterator<Item = Axis>, border: Border) -> StridedCopy {
         let mut merged: Vec<Axis> = Vec::new();
         for inner in axes {
             if inner.size == 1 && inner.is_whole() {
@@ -131,7 +131,7 @@ impl StridedCopy {
     }
 
     /// The variants that can make this copy.
-    pub fn variants(&self) -> Vec<Variant> {
+    pub(super) fn variants(&self) -> Vec<Variant> {
         if self.packed().is_some() {
             vec![VEC4, SCALAR]
         } else if self.crossing().is_some() {
@@ -142,7 +142,7 @@ impl StridedCopy {
     }
 
     /// Records the copy of the first input to the first output.
-    pub fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
+    pub(super) fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         if let (Some(a), TILED) = (self.crossing(), cx.variant()) {
             return self.lower_tiled(cx, a);
         }

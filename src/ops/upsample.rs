@@ -33,6 +33,7 @@ pub enum Resize {
 
 /// How an output is computed from input elements.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Interpolation {
     /// The element at floor(output index * input size / output size).
     Nearest,

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 /// The kind of a buffer's contents.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
 pub enum BufferKind {
     /// Trained tensors.
     Parameters,
@@ -63,7 +64,7 @@ pub(crate) struct Arenas {
 
 impl Arenas {
     /// Lays out the arenas of `graph` with pages of at most `page_bytes` ([`Caps::page_bytes`](crate::op::Caps)).
-    pub fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
+    pub(crate) fn new(graph: &Graph, page_bytes: u64) -> Result<Arenas> {
         let mut arenas = Arenas::default();
         for (id, node) in graph.nodes() {
             let runs: Vec<Vec<Value>> = node

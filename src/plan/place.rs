@@ -23,7 +23,7 @@ pub(super) struct Placer<'g> {
 }
 
 impl<'g> Placer<'g> {
-    pub fn new(graph: &'g Graph, arenas: &'g Arenas) -> Self {
+    pub(super) fn new(graph: &'g Graph, arenas: &'g Arenas) -> Self {
         Placer {
             graph,
             arenas,
@@ -37,7 +37,7 @@ impl<'g> Placer<'g> {
 
     /// # Errors
     /// A kernel that binds what it does not declare.
-    pub fn add_node(&mut self, drafts: Vec<Draft>, temporaries: &[u64]) -> Result<()> {
+    pub(super) fn add_node(&mut self, drafts: Vec<Draft>, temporaries: &[u64]) -> Result<()> {
         let base = self.lifetimes.len();
         let first = self.drafts.len();
         self.lifetimes.extend(temporaries.iter().map(|&bytes| Lifetime::new(bytes)));
@@ -74,7 +74,7 @@ impl<'g> Placer<'g> {
     }
 
     /// Keeps these values alive to the end of the step.
-    pub fn pin(&mut self, outputs: &[Value]) {
+    pub(super) fn pin(&mut self, outputs: &[Value]) {
         for &output in outputs {
             if let Some(&index) = self.of_value.get(&self.graph.storage(output)) {
                 self.lifetimes[index].keep_until(self.drafts.len());
@@ -83,17 +83,17 @@ impl<'g> Placer<'g> {
     }
 
     /// Number of dispatches so far.
-    pub fn dispatches(&self) -> usize {
+    pub(super) fn dispatches(&self) -> usize {
         self.drafts.len()
     }
 
     /// The most bytes alive at once.
-    pub fn lower_bound(&self) -> u64 {
+    pub(super) fn lower_bound(&self) -> u64 {
         slots::lower_bound(&self.lifetimes)
     }
 
     /// Gives everything a place, in buffers of at most `most` bytes.
-    pub fn place(&mut self, outputs: &[Value], most: u64) -> Placed {
+    pub(super) fn place(&mut self, outputs: &[Value], most: u64) -> Placed {
         self.touched.extend(outputs.iter().map(|&v| self.graph.storage(v)));
         let packing = slots::pack(&self.lifetimes, most);
         let mut buffers: Vec<BufferPlan> = packing
@@ -142,7 +142,12 @@ impl<'g> Placer<'g> {
     ///
     /// # Errors
     /// A kernel that binds what it does not declare.
-    pub fn bind(self, placed: &Placed, watching: Option<&Watching>, caps: &Caps) -> Result<Vec<Dispatch>> {
+    pub(super) fn bind(
+        self,
+        placed: &Placed,
+        watching: Option<&Watching>,
+        caps: &Caps,
+    ) -> Result<Vec<Dispatch>> {
         let place_of = |value: Value| placed.places[&self.graph.storage(value)];
         let mut dispatches = Vec::with_capacity(self.drafts.len());
         for (draft, temporaries) in self.drafts.into_iter().zip(&self.temporaries) {

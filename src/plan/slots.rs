@@ -21,23 +21,23 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    pub fn new(bytes: u64) -> Self {
+    pub(super) fn new(bytes: u64) -> Self {
         Lifetime { bytes, first: usize::MAX, last: 0, uses: Vec::new() }
     }
 
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Notes a use by dispatch `at`.
-    pub fn touch(&mut self, at: usize, access: Access) {
+    pub(super) fn touch(&mut self, at: usize, access: Access) {
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         self.uses.push((at, access));
     }
 
     /// Keeps it alive until dispatch `at`.
-    pub fn keep_until(&mut self, at: usize) {
+    pub(super) fn keep_until(&mut self, at: usize) {
         self.last = self.last.max(at);
     }
 

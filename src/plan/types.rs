@@ -8,6 +8,7 @@ use std::ops::Range;
 
 /// A buffer that the plan owns.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct BufferPlan {
     /// Kind of its contents.
     pub kind: BufferKind,
@@ -49,6 +50,7 @@ impl Place {
 
 /// One binding of a dispatch.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Binding {
     /// Number in the shader.
     pub index: u32,
@@ -62,6 +64,7 @@ pub struct Binding {
 
 /// One launch of a kernel.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Dispatch {
     /// The kernel.
     pub kernel: Kernel,
@@ -75,6 +78,7 @@ pub struct Dispatch {
 
 /// A node and its dispatches.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// The node.
     pub node: NodeId,

@@ -97,18 +97,18 @@ pub(crate) const REPORT_WORDS: u64 = 4;
 
 impl Watching {
     /// Bytes of the buffers of counts and report.
-    pub fn bytes(&self) -> [u64; 2] {
+    pub(crate) fn bytes(&self) -> [u64; 2] {
         let counts = self.watched.len().max(1) as u64;
         [counts * self.stride, 4 * (REPORT_WORDS + counts)]
     }
 
     /// The place of a count.
-    pub fn count_place(&self, number: usize) -> Place {
+    pub(crate) fn count_place(&self, number: usize) -> Place {
         Place::Owned { buffer: self.counts, offset: number as u64 * self.stride, bytes: 4 }
     }
 
     /// Whether a node of this name is left out.
-    pub fn leaves_out(&self, name: &str) -> bool {
+    pub(crate) fn leaves_out(&self, name: &str) -> bool {
         self.except.contains(name)
     }
 }
@@ -131,7 +131,13 @@ pub(super) struct Builder<'g> {
 }
 
 impl<'g> Builder<'g> {
-    pub fn new(watch: &Watch, graph: &'g Graph, arenas: &'g Arenas, outputs: &[Value], caps: &Caps) -> Self {
+    pub(super) fn new(
+        watch: &Watch,
+        graph: &'g Graph,
+        arenas: &'g Arenas,
+        outputs: &[Value],
+        caps: &Caps,
+    ) -> Self {
         let mut replaced = BTreeMap::new();
         let mut read = BTreeSet::new();
         for (id, node) in graph.nodes() {
@@ -171,7 +177,7 @@ impl<'g> Builder<'g> {
     }
 
     /// The hook for the kernels of the next node.
-    pub fn hook(&self, node: &Node) -> Option<Hook> {
+    pub(super) fn hook(&self, node: &Node) -> Option<Hook> {
         let whole = self.padding_filled && !node.operator.arenas().is_empty();
         let watched = !whole && !self.watching.except.contains(&node.name);
         watched.then_some(Hook { count: self.watching.watched.len(), least_bits: self.watching.least_bits })
@@ -179,7 +185,7 @@ impl<'g> Builder<'g> {
 
     /// Notes the outputs that a node's kernels count, and adds scans for the others. `read` says which outputs
     /// anything reads.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         id: NodeId,
         node: &Node,
@@ -276,7 +282,7 @@ impl<'g> Builder<'g> {
     }
 
     /// Adds buffers for counts and report, and returns the finished `Watching`.
-    pub fn placed(mut self, buffers: &mut Vec<BufferPlan>) -> Watching {
+    pub(super) fn placed(mut self, buffers: &mut Vec<BufferPlan>) -> Watching {
         (self.watching.counts, self.watching.report) = (buffers.len(), buffers.len() + 1);
         let new = |bytes| BufferPlan { kind: BufferKind::Watch, bytes, value: None };
         buffers.extend(self.watching.bytes().map(new));

@@ -35,6 +35,7 @@ const IN_FLIGHT: usize = 3;
 
 /// Counts of a session's work since it was created.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Counters {
     /// Steps run.
     pub steps: u64,

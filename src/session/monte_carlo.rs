@@ -7,6 +7,7 @@ use crate::tensor::{HostData, HostTensor};
 
 /// The estimate of one output.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Estimate {
     /// Mean over the samples, with the output's shape.
     pub mean: HostTensor,

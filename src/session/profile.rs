@@ -28,6 +28,7 @@ pub enum Clock {
 
 /// Times of a session's steps, node by node. [`Session::profile`] measures it; its `Display` is a table.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Profile {
     /// The adapter.
     pub adapter: AdapterSummary,
@@ -43,6 +44,7 @@ pub struct Profile {
 
 /// A node's cost in one step.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct ProfiledNode {
     /// The node's name.
     pub node: String,
@@ -62,6 +64,7 @@ pub struct ProfiledNode {
 
 /// A dispatch's cost in one step.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct ProfiledDispatch {
     /// Name of the kernel.
     pub kernel: &'static str,
@@ -73,6 +76,7 @@ pub struct ProfiledDispatch {
 
 /// The peak that a node is nearer to, which limits it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Bound {
     /// Multiply-adds.
     Compute,

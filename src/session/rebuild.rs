@@ -31,6 +31,7 @@ impl Snapshot {
 /// The source of weights and step number for [`Session::rebuild`]. Paths, snapshots and weights convert to
 /// it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Recovery<'a> {
     /// A file of [`Session::save_checkpoint`].
     Checkpoint(&'a Path),

@@ -47,7 +47,7 @@ struct Slot {
 }
 
 impl Uploads {
-    pub fn new(device: &Device, plan: &Plan) -> Result<Uploads> {
+    pub(super) fn new(device: &Device, plan: &Plan) -> Result<Uploads> {
         let (mut slots, mut of_value, mut size) = (Vec::new(), BTreeMap::new(), 0u64);
         for (value, info) in plan.graph().values() {
             // An input without a reader has no buffer.
@@ -76,19 +76,19 @@ impl Uploads {
         Ok(Uploads { slots, of_value, of_watch, open: None, copied: None, free, encoder: None })
     }
 
-    pub fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
+    pub(super) fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
         self.encoder.get_or_insert_with(|| {
             device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("step") })
         })
     }
 
     /// Stages `bytes` for the next submission. Returns how many will be uploaded.
-    pub fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
+    pub(super) fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
         self.write_slot(device, self.of_value.get(&value).copied(), bytes)
     }
 
     /// [`Uploads::write`] of the step's number and the number of its run, for the numerics watch.
-    pub fn write_watch(&mut self, device: &Device, numbers: [u32; 2]) -> Result<u64> {
+    pub(super) fn write_watch(&mut self, device: &Device, numbers: [u32; 2]) -> Result<u64> {
         self.write_slot(device, self.of_watch, bytemuck::cast_slice(&numbers))
     }
 
@@ -118,7 +118,7 @@ impl Uploads {
     }
 
     /// Encodes copies to the plan's buffers of everything written since the last submission.
-    pub fn encode(&mut self, device: &Device, buffers: &[Buffer]) {
+    pub(super) fn encode(&mut self, device: &Device, buffers: &[Buffer]) {
         let Some(chunk) = self.open.take() else { return };
         chunk.unmap();
         for i in 0..self.slots.len() {
@@ -132,7 +132,7 @@ impl Uploads {
         self.copied = Some(chunk);
     }
 
-    pub fn submit(&mut self, device: &Device) -> wgpu::SubmissionIndex {
+    pub(super) fn submit(&mut self, device: &Device) -> wgpu::SubmissionIndex {
         let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
         let index = device.queue().submit(commands);
         if let Some(chunk) = self.copied.take() {
@@ -148,7 +148,7 @@ impl Uploads {
     }
 
     /// Requires every input that was written to `other`, of the same plan, to be written here before a step.
-    pub fn expect_inputs_of(&mut self, other: &Uploads) {
+    pub(super) fn expect_inputs_of(&mut self, other: &Uploads) {
         for (slot, other) in self.slots.iter_mut().zip(&other.slots).filter(|(slot, _)| slot.value.is_some())
         {
             slot.due = (other.written || other.due) && !slot.written;
@@ -156,7 +156,7 @@ impl Uploads {
     }
 
     /// Fails if an input has to be written first.
-    pub fn check_due(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn check_due(&self, plan: &Plan) -> Result<()> {
         let graph = plan.graph();
         // The session writes the step's number itself.
         let due = |slot: &&Slot| slot.due && slot.value != graph.counted_steps();

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 /// A node that agreed with the reference.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Verified {
     /// Operator.
     pub operator: &'static str,

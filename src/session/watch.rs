@@ -47,7 +47,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub fn new(device: &Device, plan: &Plan, weights: &Weights, buffers: &[Buffer]) -> Result<Option<Watch>> {
+    pub(super) fn new(
+        device: &Device,
+        plan: &Plan,
+        weights: &Weights,
+        buffers: &[Buffer],
+    ) -> Result<Option<Watch>> {
         let Some(watching) = &plan.watching else { return Ok(None) };
         Ok(Some(Watch {
             scans: Scans::new(device, plan, weights, buffers)?,
@@ -62,7 +67,7 @@ impl Watch {
     }
 
     /// Checks data written to an input.
-    pub fn look_at(&mut self, value: Value, data: HostSlice<'_>) {
+    pub(super) fn look_at(&mut self, value: Value, data: HostSlice<'_>) {
         let HostSlice::F32(data) = data else { return };
         let least = self.least_bits;
         let counts = |x: &f32| x.to_bits() & 0x7fff_ffff >= least;
@@ -90,12 +95,12 @@ impl Watch {
     }
 
     /// Notes that the start was submitted.
-    pub fn started(&mut self) {
+    pub(super) fn started(&mut self) {
         self.is_due = false;
     }
 
     /// Counts a step.
-    pub fn count_run(&mut self) {
+    pub(super) fn count_run(&mut self) {
         self.run = self.run.saturating_add(1);
     }
 }

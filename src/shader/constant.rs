@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Value of a constant in a shader.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum Constant {
     /// `u32`
     U32(u32),

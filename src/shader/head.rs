@@ -72,7 +72,7 @@ impl Head {
     ///
     /// # Errors
     /// The line that is none of a head.
-    pub fn parse(text: &'static str) -> Result<Head, String> {
+    pub(super) fn parse(text: &'static str) -> Result<Head, String> {
         let mut head = Head::default();
         let mut entry: Vec<&'static str> = Vec::new();
         for line in text.lines().map_while(|line| line.strip_prefix("//!")) {

@@ -26,7 +26,7 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     /// The file's metadata.
-    pub fn metadata(&self) -> HashMap<String, String> {
+    pub(crate) fn metadata(&self) -> HashMap<String, String> {
         let step_number = match &self.step_numbers[..] {
             [one] => json!(one),
             several => json!(several),
@@ -37,7 +37,7 @@ impl Checkpoint {
     }
 
     /// Checks that the notes fit a file. The error says what is wrong.
-    pub fn check_notes(&self) -> Result<(), String> {
+    pub(crate) fn check_notes(&self) -> Result<(), String> {
         let bytes = |(name, note): (&String, &String)| name.len() + note.len();
         let all: usize = self.notes.iter().map(bytes).sum();
         if all <= MOST_NOTES {
@@ -54,7 +54,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Damaged metadata.
-    pub fn of(metadata: &Option<HashMap<String, String>>) -> Result<Option<Checkpoint>, String> {
+    pub(crate) fn of(metadata: &Option<HashMap<String, String>>) -> Result<Option<Checkpoint>, String> {
         let Some(text) = metadata.as_ref().and_then(|metadata| metadata.get(KEY)) else { return Ok(None) };
         let damaged = |what: &str| {
             format!(

@@ -23,11 +23,11 @@ pub(super) struct Tensor<'g> {
 }
 
 impl<'g> Tensor<'g> {
-    pub fn info(&self) -> &'g ValueInfo {
+    pub(super) fn info(&self) -> &'g ValueInfo {
         self.graph.info(self.value)
     }
 
-    pub fn init(&self) -> &'g Init {
+    pub(super) fn init(&self) -> &'g Init {
         match &self.info().source {
             Source::Parameter(init) | Source::State { init, .. } => init,
             other => unreachable!("only parameters and state are kept, found {other:?}"),
@@ -60,7 +60,7 @@ impl<'g> Layout<'g> {
     ///
     /// # Errors
     /// A tensor that graphs have with different shapes; optimizers that need different orders.
-    pub fn new(graphs: &[&'g Graph], page_bytes: u64) -> Result<Layout<'g>> {
+    pub(super) fn new(graphs: &[&'g Graph], page_bytes: u64) -> Result<Layout<'g>> {
         if graphs.len() > MOST_GRAPHS {
             return Err(Error::Graph(format!(
                 "at most {MOST_GRAPHS} graphs share weights, found {}",
@@ -74,7 +74,7 @@ impl<'g> Layout<'g> {
     ///
     /// # Errors
     /// As [`Layout::new`].
-    pub fn of_extra_state(
+    pub(super) fn of_extra_state(
         graph: &'g Graph,
         entries: &BTreeMap<String, Entry>,
         before: usize,

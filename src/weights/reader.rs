@@ -47,7 +47,7 @@ pub(super) struct Tensor<'r> {
 
 impl<'p> Reader<'p> {
     /// Opens a file for weights whose own header takes up to `own_header` bytes.
-    pub fn open(path: &'p Path, own_header: u64) -> Result<Reader<'p>> {
+    pub(super) fn open(path: &'p Path, own_header: u64) -> Result<Reader<'p>> {
         let failed = |source| Error::File { action: "reading", path: path.to_owned(), source };
         let error = |message: String| Error::Weights { path: path.to_owned(), message };
         let damaged = |what: String| error(format!("is not a whole safetensors file: {what}"));
@@ -107,24 +107,24 @@ impl<'p> Reader<'p> {
     }
 
     /// Names of its tensors, sorted.
-    pub fn names(&self) -> Vec<&str> {
+    pub(super) fn names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
     }
 
-    pub fn holds(&self, name: &str) -> bool {
+    pub(super) fn holds(&self, name: &str) -> bool {
         self.header.info(name).is_some()
     }
 
     /// Whether this tensor of a checkpoint is not part of a state dict.
-    pub fn is_state(&self, name: &str) -> bool {
+    pub(super) fn is_state(&self, name: &str) -> bool {
         self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.state.contains(name))
     }
 
-    pub fn error(&self, message: String) -> Error {
+    pub(super) fn error(&self, message: String) -> Error {
         Error::Weights { path: self.path.to_owned(), message }
     }
 
-    pub fn extra(&self, name: &str) -> Error {
+    pub(super) fn extra(&self, name: &str) -> Error {
         self.error(format!(
             "tensor \"{}\" is extra: the network has no such parameter; load the file into the network it was saved from",
             printable(name)
@@ -132,7 +132,7 @@ impl<'p> Reader<'p> {
     }
 
     /// The tensor `name`, which must have the shape of `entry`.
-    pub fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>> {
+    pub(super) fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>> {
         let shown = printable(name);
         let info = self.header.info(name).ok_or_else(|| {
             let held = self.names();
@@ -157,7 +157,7 @@ impl<'p> Reader<'p> {
     }
 
     /// The numbers of a tensor.
-    pub fn read(&self, tensor: &Tensor<'_>) -> Result<Vec<f32>> {
+    pub(super) fn read(&self, tensor: &Tensor<'_>) -> Result<Vec<f32>> {
         let &Tensor { info, elements } = tensor;
         let at = self.contents + info.data_offsets.0 as u64;
         if info.dtype == Dtype::I64 {
@@ -186,7 +186,7 @@ impl<'p> Reader<'p> {
     }
 
     /// Fails if another program wrote to the open file meanwhile.
-    pub fn check_unchanged(&self) -> Result<()> {
+    pub(super) fn check_unchanged(&self) -> Result<()> {
         let state = |metadata: &std::fs::Metadata| (metadata.len(), metadata.modified().ok());
         match self.file.metadata() {
             Ok(now) if state(&now) == state(&self.opened) => Ok(()),

@@ -1,13 +1,12 @@
 //! Argmax and argmin along axes.
 
-use crate::harness::{Case, array, numbers};
-use wgrad::HostTensor;
+use crate::harness::{Case, array, floats, numbers};
 use wgrad::ops::argmax::ArgMax;
 
 /// The largest and the smallest, of numbers of which many are equal.
 pub fn pair(name: &str, shape: &[usize], axis: usize) -> [Case; 2] {
     let rounded = array(&numbers(shape, 1)).map(|x| (4.0 * x).round());
-    let x = HostTensor::f32(shape, rounded.data.iter().map(|&x| x as f32).collect());
+    let x = floats(shape, rounded.data.iter().map(|&x| x as f32).collect());
     [false, true]
         .map(|smallest| Case::new(name, ArgMax { axis, keepdim: smallest, smallest }, vec![x.clone()]))
 }
@@ -26,7 +25,7 @@ pub fn cases() -> Vec<Case> {
     let inf = f32::INFINITY;
     let extremes = vec![-inf, -inf, inf, inf, f32::MAX, inf, -inf, f32::MIN];
     for smallest in [false, true] {
-        let x = HostTensor::f32([2, 4], extremes.clone());
+        let x = floats([2, 4], extremes.clone());
         cases.push(Case::new("extremes", ArgMax { axis: 1, keepdim: false, smallest }, vec![x]));
     }
     cases

@@ -1,6 +1,6 @@
 //! Arithmetic of two tensors with broadcasting, and the gradients that are operators of their own.
 
-use crate::harness::{Case, numbers};
+use crate::harness::{Case, floats, numbers};
 use wgrad::HostTensor;
 use wgrad::ops::arithmetic::{Binary, ExtremumGrad};
 
@@ -11,14 +11,14 @@ pub const ALL: [Binary; 6] =
 fn coarse(shape: &[usize], seed: u64) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|x| (2.0 * x).round() as f32 / 2.0).collect();
-    HostTensor::f32(tensor.shape, data)
+    floats(tensor.shape, data)
 }
 
 /// A function with numbers that it is defined for.
 pub fn case(name: &str, function: Binary, lhs: &[usize], rhs: &[usize]) -> Case {
     let divisor = |tensor: HostTensor| {
         let data = tensor.to_f64().iter().map(|&x| (x + 0.25 * x.signum()) as f32).collect();
-        HostTensor::f32(tensor.shape, data)
+        floats(tensor.shape, data)
     };
     let rhs = numbers(rhs, 2);
     let rhs = if function == Binary::Div { divisor(rhs) } else { rhs };

@@ -1,6 +1,6 @@
 //! Batch normalisation in training and evaluation, and both gradients.
 
-use crate::harness::{Case, array, numbers, sweep};
+use crate::harness::{Case, array, floats, numbers, sweep};
 use wgrad::op::Reference;
 use wgrad::ops::batch_norm::{
     BatchCount, BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad,
@@ -65,7 +65,7 @@ pub fn pooled(name: &str, x: HostTensor, activation: Option<Unary>) -> Vec<Case>
     let outputs = forward.reference(&arrays.iter().collect::<Vec<_>>());
     let rounded = |i: usize| {
         let data = outputs[i].data.iter().map(|&x| x as f32).collect();
-        HostTensor::f32(outputs[i].shape.clone(), data)
+        floats(outputs[i].shape.clone(), data)
     };
     let taps = outputs[4].data.iter().map(|&word| word as i32).collect();
     // Labels are the harness's whole numbers, of one dimension.
@@ -153,12 +153,12 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn shifted(tensor: &HostTensor, by: f64) -> HostTensor {
-    HostTensor::f32(tensor.shape.clone(), tensor.to_f64().iter().map(|x| (x + by) as f32).collect())
+    floats(tensor.shape.clone(), tensor.to_f64().iter().map(|x| (x + by) as f32).collect())
 }
 
 /// What the forward reference hands to the backward.
 fn statistics(train: &BatchNormTrain, inputs: &[HostTensor]) -> HostTensor {
     let inputs: Vec<_> = inputs.iter().map(array).collect();
     let exact = train.reference(&inputs.iter().collect::<Vec<_>>()).remove(1);
-    HostTensor::f32(exact.shape, exact.data.iter().map(|&x| x as f32).collect())
+    floats(exact.shape, exact.data.iter().map(|&x| x as f32).collect())
 }

@@ -1,6 +1,6 @@
 //! Cross-entropy, its gradient, and the count of correct predictions.
 
-use crate::harness::{Case, labels, scaled};
+use crate::harness::{Case, floats, labels, scaled};
 use wgrad::ops::correct::CorrectPredictions;
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
 use wgrad::ops::losses::Reduction;
@@ -134,9 +134,9 @@ pub fn family(name: &str, attributes: CrossEntropy, shape: &[usize], weighted: b
     labels.shape = Shape::from(rows);
     // Logarithms of probabilities are below zero, so that the terms do not cancel.
     let logits = scaled(shape, 1, 3.0).to_f64().iter().map(|x| (x - 3.5) as f32).collect();
-    let mut inputs = vec![HostTensor::f32(shape, logits), labels];
+    let mut inputs = vec![floats(shape, logits), labels];
     let weight = scaled([classes], 2, 1.0).to_f64().iter().map(|x| (x + 1.5) as f32).collect();
-    let weight = weighted.then(|| HostTensor::f32([classes], weight));
+    let weight = weighted.then(|| floats([classes], weight));
     inputs.extend(weight.clone());
     let forward = Case::new(name, attributes, inputs.clone());
     let arrays: Vec<_> = inputs.iter().map(crate::harness::array).collect();

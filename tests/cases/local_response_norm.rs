@@ -1,6 +1,6 @@
 //! Local response normalisation and its gradient.
 
-use crate::harness::{Case, array, numbers, scaled};
+use crate::harness::{Case, array, floats, numbers, scaled};
 use wgrad::HostTensor;
 use wgrad::op::Reference;
 use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
@@ -8,7 +8,7 @@ use wgrad::ops::local_response_norm::{LocalResponseNorm, LocalResponseNormGrad};
 /// A case each way.
 pub fn pair(name: &str, x: HostTensor, attributes: LocalResponseNorm) -> [Case; 2] {
     let scales = attributes.reference(&[&array(&x)]).swap_remove(1);
-    let scales = HostTensor::f32(scales.shape, scales.data.iter().map(|&x| x as f32).collect());
+    let scales = floats(scales.shape, scales.data.iter().map(|&x| x as f32).collect());
     let backward = vec![x.clone(), numbers(x.shape.clone(), 2), scales];
     [Case::new(name, attributes, vec![x]), Case::new(name, LocalResponseNormGrad(attributes), backward)]
 }

@@ -1,6 +1,6 @@
 //! Losses of float targets, every reduction, and their gradients by predictions and targets.
 
-use crate::harness::{Case, numbers, scaled};
+use crate::harness::{Case, floats, numbers, scaled};
 use wgrad::HostTensor;
 use wgrad::op::Operator;
 use wgrad::ops::loss::{ElementLoss, ElementReduction, Loss, LossGrad};
@@ -33,7 +33,7 @@ pub fn passes(name: &str, loss: Loss, inputs: Vec<HostTensor>) -> Vec<Case> {
 pub fn inputs(element: ElementLoss, shape: &[usize]) -> Vec<HostTensor> {
     let [x, t] = [scaled(shape, 1, 2.0), scaled(shape, 2, 2.0)];
     let mapped = |tensor: &HostTensor, f: fn(f64) -> f64| {
-        HostTensor::f32(shape, tensor.to_f64().iter().map(|&x| f(x) as f32).collect())
+        floats(shape, tensor.to_f64().iter().map(|&x| f(x) as f32).collect())
     };
     match element {
         ElementLoss::BceWithLogits => vec![scaled(shape, 1, 9.0), mapped(&t, |t| (t + 2.0) / 4.0)],
@@ -68,7 +68,7 @@ pub fn cases() -> Vec<Case> {
         inputs.push(scaled(weight, 3, 4.0));
         cases.extend(passes(name, loss, inputs));
     }
-    let far = HostTensor::f32([8], vec![-1e30, -200.0, -90.0, -17.0, 17.0, 90.0, 200.0, 1e30]);
+    let far = floats([8], vec![-1e30, -200.0, -90.0, -17.0, 17.0, 90.0, 200.0, 1e30]);
     for t in [0.0, 1.0] {
         let loss = Loss { element: ElementLoss::BceWithLogits, reduction: ElementReduction::None };
         cases.extend(passes(

@@ -1,5 +1,6 @@
 //! The case tables, one file per operator family. Tests and benches use them.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
 #![allow(dead_code, reason = "tests use the small cases, benches the large ones")]
 
 pub mod argmax;

@@ -1,6 +1,6 @@
 //! Optimizer updates over several tensors: arenas with gaps, every attribute, early and late steps.
 
-use crate::harness::{Case, scaled};
+use crate::harness::{Case, floats, scaled};
 use wgrad::ops::optimizer::{
     AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, Group, LionRule, NadamRule,
     RmspropRule, Rule, SgdRule, Update,
@@ -24,7 +24,7 @@ fn case<R: Rule>(name: &str, update: Update<R>, step: u32, shapes: &[&[usize]]) 
         inputs.extend(run(seed, 1.0).map(|tensor| {
             let change = |&x: &f64| if signed { x as f32 } else { (x * x + least) as f32 };
             let data = tensor.to_f64().iter().map(change).collect();
-            HostTensor::f32(tensor.shape, data)
+            floats(tensor.shape, data)
         }));
     }
     if R::HAS_RATE {

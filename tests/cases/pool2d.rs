@@ -1,6 +1,6 @@
 //! Pooling of every kind and its gradients.
 
-use crate::harness::{Case, numbers};
+use crate::harness::{Case, floats, numbers};
 use wgrad::HostTensor;
 use wgrad::op::{Operator, Reference};
 use wgrad::ops::pool2d::{
@@ -64,7 +64,7 @@ pub fn norm(name: &str, p: f32, pool: Pool2d, input: [usize; 4]) -> Vec<Case> {
     }
     let forward = LpPool2d(norm);
     let y = forward.reference(&[&crate::harness::array(&x)]).remove(0);
-    let y = HostTensor::f32(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
+    let y = floats(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
     let gradient = numbers(y.shape.clone(), 9);
     vec![Case::new(name, forward, vec![x.clone()]), Case::new(name, LpPool2dGrad(norm), vec![gradient, x, y])]
 }
@@ -245,7 +245,7 @@ fn output(forward: &impl Operator, input: [usize; 4]) -> TensorType {
 fn ties(shape: [usize; 4]) -> HostTensor {
     let tensor = numbers(shape, 7);
     let data = tensor.to_f64().iter().map(|x| (2.0 * x).round() as f32).collect();
-    HostTensor::f32(shape, data)
+    floats(shape, data)
 }
 
 /// The seed network's poolings and a ResNet stem's, forward and backward.

@@ -1,6 +1,6 @@
 //! Reductions over axes, and the operators behind the gradients of the largest and the smallest.
 
-use crate::harness::{Case, array, numbers, sweep};
+use crate::harness::{Case, array, floats, numbers, sweep};
 use wgrad::op::{Operator, Reference};
 use wgrad::ops::reduce::{Axes, EqualCount, ExtremumShare, Function, Reduce, Variance};
 use wgrad::{HostData, HostTensor};
@@ -24,9 +24,8 @@ pub fn family(name: &str, x: &HostTensor, axes: &[usize], keepdim: bool) -> Vec<
 
 /// The gradient of the largest, with few distinct numbers, so that several equal it.
 fn shares(name: &str, x: &HostTensor, axes: &[usize]) -> [Case; 2] {
-    let rounded = |array: wgrad::op::Array| {
-        HostTensor::f32(array.shape, array.data.iter().map(|&x| x as f32).collect())
-    };
+    let rounded =
+        |array: wgrad::op::Array| floats(array.shape, array.data.iter().map(|&x| x as f32).collect());
     let x = rounded(array(x).map(|x| (4.0 * x).round()));
     let forward = Reduce { function: Function::Max, axes: Axes { axes: axes.to_vec(), keepdim: true } };
     let y = forward.reference(&[&array(&x)]).remove(0);
@@ -67,15 +66,11 @@ pub fn cases() -> Vec<Case> {
         let data: Vec<f32> = x.to_f64().iter().map(|&x| (sign * (x + 1.5)) as f32).collect();
         for function in [Function::Max, Function::Min] {
             let axes = Axes { axes: vec![1], keepdim: false };
-            cases.push(Case::new(
-                name,
-                Reduce { function, axes },
-                vec![HostTensor::f32([5, 67], data.clone())],
-            ));
+            cases.push(Case::new(name, Reduce { function, axes }, vec![floats([5, 67], data.clone())]));
         }
     }
     let (most, inf) = (f32::MAX, f32::INFINITY);
-    let extremes = HostTensor::f32([2, 4], vec![inf, -inf, most, -most, -inf, -inf, -inf, -inf]);
+    let extremes = floats([2, 4], vec![inf, -inf, most, -most, -inf, -inf, -inf, -inf]);
     for function in [Function::Max, Function::Min] {
         for axis in [0, 1] {
             let axes = Axes { axes: vec![axis], keepdim: false };

@@ -1,6 +1,6 @@
 //! Layer, group and instance norm, and their gradients.
 
-use crate::harness::{Case, array, numbers};
+use crate::harness::{Case, array, floats, numbers};
 use wgrad::HostTensor;
 use wgrad::op::Reference;
 use wgrad::ops::row_norm::{RowNorm, RowNormGrad, RowNormGradParameters, Rows};
@@ -16,7 +16,7 @@ pub fn family(name: &str, x: HostTensor, norm: RowNorm) -> Vec<Case> {
     inputs.extend(norm.bias.then(|| numbers(of, 3)));
     let arrays: Vec<_> = inputs.iter().map(array).collect();
     let exact = norm.reference(&arrays.iter().collect::<Vec<_>>()).remove(1);
-    let statistics = HostTensor::f32(exact.shape, exact.data.iter().map(|&x| x as f32).collect());
+    let statistics = floats(exact.shape, exact.data.iter().map(|&x| x as f32).collect());
     let backward = vec![x.clone(), numbers(x.shape, 5), statistics];
     let mut for_input = backward.clone();
     for_input.extend(norm.weight.then(|| inputs[1].clone()));
@@ -69,7 +69,7 @@ pub fn cases() -> Vec<Case> {
     all("instances in several parts", numbers([2, 3, 80, 72], 18), instance());
     let far = |shape: &[usize], seed: u64, by: f64| {
         let x = numbers(shape, seed);
-        HostTensor::f32(x.shape.clone(), x.to_f64().iter().map(|x| (x + by) as f32).collect())
+        floats(x.shape.clone(), x.to_f64().iter().map(|x| (x + by) as f32).collect())
     };
     all("a mean far from zero", far(&[7, 96], 19, 3000.0), layer(&[96]));
     all("long rows, a mean far from zero", far(&[2, 6000], 20, -3000.0), layer(&[6000]));

@@ -1,6 +1,6 @@
 //! Mean and deviations over samples, updated by one more sample.
 
-use crate::harness::{Case, numbers};
+use crate::harness::{Case, floats, numbers};
 use wgrad::HostTensor;
 use wgrad::ops::sample_moments::SampleMoments;
 
@@ -8,7 +8,7 @@ use wgrad::ops::sample_moments::SampleMoments;
 pub fn case(name: &str, shape: &[usize], sample: f32) -> Case {
     let number = HostTensor::filled([0; 0], sample).expect("it is small");
     let deviations = numbers(shape, 3).to_f64().iter().map(|x| x.abs() as f32).collect();
-    let deviations = HostTensor::f32(numbers(shape, 3).shape, deviations);
+    let deviations = floats(numbers(shape, 3).shape, deviations);
     Case::new(name, SampleMoments, vec![numbers(shape, 1), number, numbers(shape, 2), deviations])
 }
 

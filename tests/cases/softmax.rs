@@ -1,6 +1,6 @@
 //! Softmax, its logarithm, and their gradients.
 
-use crate::harness::{Case, numbers, scaled};
+use crate::harness::{Case, floats, numbers, scaled};
 use wgrad::HostTensor;
 use wgrad::op::Reference;
 use wgrad::ops::softmax::{Softmax, SoftmaxGrad};
@@ -15,7 +15,7 @@ pub fn pair(name: &str, log: bool, shape: &[usize], axis: usize) -> [Case; 2] {
 
 fn forward_output(forward: Softmax, x: &HostTensor) -> HostTensor {
     let y = forward.reference(&[&crate::harness::array(x)]).remove(0);
-    HostTensor::f32(y.shape, y.data.iter().map(|&y| y as f32).collect())
+    floats(y.shape, y.data.iter().map(|&y| y as f32).collect())
 }
 
 pub fn cases() -> Vec<Case> {
@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Case> {
         add("a row too long for a team", &[1_050_001], 0);
         add("rows too long for teams, side by side", &[1_050_000, 2], 0);
         let extreme = vec![1e4, -1e4, 9999.0, 0.0, -1e30, -1e30, -1e30, -1e30];
-        let x = HostTensor::f32([2, 4], extreme);
+        let x = floats([2, 4], extreme);
         cases.push(Case::new("extremes", Softmax { axis: 1, log }, vec![x]));
     }
     cases

@@ -1,6 +1,6 @@
 //! Functions of one tensor, and their gradients.
 
-use crate::harness::{Case, array, numbers, scaled};
+use crate::harness::{Case, array, floats, numbers, scaled};
 use wgrad::HostTensor;
 use wgrad::op::{Operator, Reference};
 use wgrad::ops::unary::{Unary, UnaryGrad};
@@ -56,7 +56,7 @@ pub fn domain(function: Unary, x: HostTensor) -> HostTensor {
         Unary::Power { exponent } if exponent < 0.0 => x + 0.05f32.copysign(x),
         _ => x,
     };
-    HostTensor::f32(x.shape.clone(), x.to_f64().iter().map(|&x| into(x as f32)).collect())
+    floats(x.shape.clone(), x.to_f64().iter().map(|&x| into(x as f32)).collect())
 }
 
 /// A function, and its gradient if it has one of its own, for numbers `x`.
@@ -65,7 +65,7 @@ pub fn pair(name: &str, function: Unary, x: HostTensor) -> Vec<Case> {
     let mut saved = x.clone();
     if function.saves_output() {
         let y = function.reference(&[&array(&x)]).swap_remove(0);
-        saved = HostTensor::f32(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
+        saved = floats(y.shape.clone(), y.data.iter().map(|&y| y as f32).collect());
     }
     let dy = numbers(x.shape.clone(), 3);
     let mut cases = vec![Case::new(name, function, vec![x])];
@@ -94,7 +94,7 @@ pub fn cases() -> Vec<Case> {
     // What is bounded shows errors anywhere; `tests/elementwise.rs` looks at each element of the others.
     let extremes = [-1e30, -1e4, -100.0, -30.0, -1e-6, 0.0, 1e-6, 30.0, 100.0, 1e4, 1e30];
     for function in [Unary::Sigmoid, Unary::Tanh, Unary::HardSigmoid] {
-        cases.extend(pair("extremes", function, HostTensor::f32([11], extremes.to_vec())));
+        cases.extend(pair("extremes", function, floats([11], extremes.to_vec())));
     }
     cases
 }

@@ -1,6 +1,8 @@
 //! Faults: every call to a lost device fails by name, a rebuilt session gives the same bits, waits end, lack of
 //! memory is an error, and objects of two devices don't mix.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 #[cfg(target_os = "linux")]

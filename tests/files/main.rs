@@ -1,6 +1,8 @@
 //! Files are written whole even if the writer is killed or races another, refused if they are not regular files or of
 //! the wrong kind, and never trusted. Generated damage is in `damaged`; `WGRAD_FUZZ` multiplies its cases.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 

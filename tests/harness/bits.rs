@@ -54,6 +54,7 @@ fn hash(tensor: &HostTensor) -> u64 {
         HostData::F32(data) => data.iter().map(|x| x.to_bits()).collect(),
         HostData::I32(data) => data.iter().map(|&x| x as u32).collect(),
         HostData::U32(data) => data.clone(),
+        other => panic!("no bits of {other:?}"),
     };
     let sizes = tensor.shape.iter().map(|&size| size as u32);
     sizes.chain(words).flat_map(u32::to_le_bytes).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

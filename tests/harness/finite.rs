@@ -45,6 +45,7 @@ pub fn compare_gradients(case: &Case, by: &[usize]) -> Result<(), String> {
                 graph.input_i32(&name, tensor.shape.clone()).expect("shapes of cases are valid")
             }
             HostData::U32(_) => graph.step_counter(),
+            ref other => panic!("no input holds {other:?}"),
         };
         contents.insert(value, array(tensor));
         values.push(value);

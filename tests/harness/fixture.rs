@@ -1,5 +1,6 @@
 //! Reads PyTorch's answers from `tests/fixtures`: named cases of tensors with JSON attributes.
 
+use super::floats;
 use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,7 +66,7 @@ impl Fixture {
     /// A tensor rounded to f32, as the GPU gets it.
     pub fn f32(&self, name: &str) -> HostTensor {
         let array = self.array(name);
-        HostTensor::f32(array.shape.clone(), array.data.iter().map(|&x| x as f32).collect())
+        floats(array.shape.clone(), array.data.iter().map(|&x| x as f32).collect())
     }
 
     /// Class labels.

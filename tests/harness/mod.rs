@@ -1,5 +1,6 @@
 //! Runs one operator on the GPU and compares it with the reference. Shared by tests and benches.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
 #![allow(dead_code, reason = "each test and bench uses its part")]
 
 pub mod bits;
@@ -113,6 +114,7 @@ pub fn build(case: &Case) -> Result<Built, Error> {
             HostData::F32(_) => graph.input(&name, shape)?,
             HostData::I32(_) => graph.input_i32(&name, shape)?,
             HostData::U32(_) => graph.step_counter(),
+            other => panic!("no input holds {other:?}"),
         };
         inputs.push(value);
         placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
@@ -237,7 +239,7 @@ pub fn numbers(shape: impl Into<Shape>, seed: u64) -> HostTensor {
             (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
         })
         .collect();
-    HostTensor::f32(shape, data)
+    floats(shape, data)
 }
 
 /// Class labels in `0..classes`.
@@ -254,5 +256,10 @@ pub fn labels(count: usize, classes: usize, seed: u64) -> HostTensor {
 pub fn scaled(shape: impl Into<Shape>, seed: u64, scale: f32) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|&x| x as f32 * scale).collect();
-    HostTensor::f32(tensor.shape, data)
+    floats(tensor.shape, data)
+}
+
+/// A float tensor of as many numbers as its shape has elements.
+pub fn floats(shape: impl Into<Shape>, data: Vec<f32>) -> HostTensor {
+    HostTensor::f32(shape, data).expect("tests give as many numbers as the shape has elements")
 }

@@ -1,5 +1,7 @@
 //! Training steps of whole networks: the trainer's network, called the seed network, and residual ones.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 use wgrad::nn::models::ResNet;
 use wgrad::nn::{self, Layer};
 use wgrad::{Error, Graph, Mode, Value, optim};

@@ -1,5 +1,6 @@
 //! Tensors of published networks: names and shapes from the tables in tests/suite/models, and contents for them.
 
+use super::floats;
 use super::numbers;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ pub fn contents(tensors: &BTreeMap<String, Vec<usize>>) -> BTreeMap<String, Host
         };
         let data = numbers(sizes.as_slice(), seed).to_f64();
         let data = data.iter().map(|&x| middle + spread * x as f32).collect();
-        (name.clone(), HostTensor::f32(sizes.as_slice(), data))
+        (name.clone(), floats(sizes.as_slice(), data))
     };
     tensors.iter().enumerate().map(tensor).collect()
 }

@@ -3,7 +3,7 @@
 
 use crate::cases;
 use crate::harness::finite::check_gradients;
-use crate::harness::{array, device, scaled};
+use crate::harness::{array, device, floats, scaled};
 use wgrad::nn::{self, Layer};
 use wgrad::op::Reference;
 use wgrad::ops::arithmetic::Binary;
@@ -36,7 +36,7 @@ fn run(
 
 #[test]
 fn arithmetic_as_worked_by_hand() -> Result<()> {
-    let inputs = [HostTensor::f32([2, 1], vec![6.0, -2.0]), HostTensor::f32([3], vec![1.0, -2.0, 4.0])];
+    let inputs = [floats([2, 1], vec![6.0, -2.0]), floats([3], vec![1.0, -2.0, 4.0])];
     let check = |function: Binary, output: [f64; 6], by_lhs: [f64; 2], by_rhs: [f64; 3]| -> Result<()> {
         let found = run(&inputs, |g, x| g.apply1(function, x))?;
         assert_eq!(found[0].shape, Shape::from([2, 3]));
@@ -57,7 +57,7 @@ fn arithmetic_as_worked_by_hand() -> Result<()> {
 
 #[test]
 fn a_tensor_with_itself() -> Result<()> {
-    let x = [HostTensor::f32([3], vec![1.5, -2.0, 3.0])];
+    let x = [floats([3], vec![1.5, -2.0, 3.0])];
     let values = |found: Vec<HostTensor>| [found[0].to_f64(), found[1].to_f64()];
     assert_eq!(values(run(&x, |g, x| g.mul(x[0], x[0]))?), [[2.25, 4.0, 9.0], [3.0, -4.0, 6.0]]);
     assert_eq!(values(run(&x, |g, x| g.div(x[0], x[0]))?), [[1.0; 3], [0.0; 3]]);
@@ -123,7 +123,7 @@ fn functions_are_accurate_in_every_element() -> Result<()> {
             _ => true,
         };
         let inputs: Vec<f32> = numbers.iter().copied().filter(|&x| defined(x)).collect();
-        let x = HostTensor::f32([inputs.len()], inputs);
+        let x = floats([inputs.len()], inputs);
         let found = run(std::slice::from_ref(&x), |g, x| g.apply1(function, x))?;
         let y = function.reference(&[&array(&x)]).swap_remove(0);
         let gradient = UnaryGrad { function };
@@ -155,7 +155,7 @@ fn functions_are_accurate_in_every_element() -> Result<()> {
 fn ends_and_kinks_are_pytorchs() -> Result<()> {
     let mut failures = Vec::new();
     for &(function, rows) in cases::unary::KNOWN {
-        let x = HostTensor::f32([rows.len()], rows.iter().map(|row| row.0 as f32).collect());
+        let x = floats([rows.len()], rows.iter().map(|row| row.0 as f32).collect());
         let found = run(&[x], |g, x| g.apply1(function, x))?;
         let close = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-6 * b.abs();
         for (i, &(x, y, slope)) in rows.iter().enumerate() {
@@ -174,14 +174,14 @@ fn ends_and_kinks_are_pytorchs() -> Result<()> {
 
 #[test]
 fn prelu_as_worked_by_hand() -> Result<()> {
-    let x = HostTensor::f32([2, 2, 2], vec![1.0, -2.0, 0.0, -4.0, -1.0, 3.0, 5.0, -0.5]);
-    let weights = HostTensor::f32([2], vec![0.5, -0.25]);
+    let x = floats([2, 2, 2], vec![1.0, -2.0, 0.0, -4.0, -1.0, 3.0, 5.0, -0.5]);
+    let weights = floats([2], vec![0.5, -0.25]);
     let found = run(&[x.clone(), weights], |g, x| g.prelu(x[0], x[1]))?;
     assert_eq!(found[0].to_f64(), [1.0, -1.0, 0.0, 1.0, -0.5, 3.0, 5.0, 0.125]);
     // At 0 the slope is the weight.
     assert_eq!(found[1].to_f64(), [1.0, 0.5, -0.25, -0.25, 0.5, 1.0, 1.0, -0.25]);
     assert_eq!(found[2].to_f64(), [-3.0, -4.5]);
-    let one = HostTensor::f32([1], vec![2.0]);
+    let one = floats([1], vec![2.0]);
     let found = run(&[x, one], |g, x| g.prelu(x[0], x[1]))?;
     assert_eq!(found[0].to_f64(), [1.0, -4.0, 0.0, -8.0, -2.0, 3.0, 5.0, -1.0]);
     assert_eq!(found[2].to_f64(), [-7.5]);

@@ -3,13 +3,13 @@
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, array, numbers, run, sweep};
+use crate::harness::{Case, array, floats, numbers, run, sweep};
 use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::Linear;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::reduce::Reduce;
-use wgrad::{HostTensor, Shape};
+use wgrad::Shape;
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -18,7 +18,7 @@ const TOLERANCE: f64 = 1e-5;
 fn check(fixture: &Fixture, tensor: &str, case: Case, number: usize) {
     let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
     let reference = case.operator.reference(&inputs.iter().collect::<Vec<_>>()).swap_remove(0);
-    let reference = HostTensor::f32(reference.shape, reference.data.iter().map(|&x| x as f32).collect());
+    let reference = floats(reference.shape, reference.data.iter().map(|&x| x as f32).collect());
     assert_close(fixture, tensor, &reference, TOLERANCE);
     for variant in sweep::turn(&case.variants(), number) {
         let outputs =
@@ -80,8 +80,8 @@ fn matmul_and_its_gradients_give_pytorchs_numbers() {
 #[test]
 fn the_worked_examples_of_the_overview_come_out() {
     // Padding 1, a 2 x 2 kernel on a 3 x 3 input of 0..8, worked by hand.
-    let input = wgrad::HostTensor::f32([1, 1, 3, 3], (0..9).map(|x| x as f32).collect());
-    let weight = wgrad::HostTensor::f32([1, 1, 2, 2], vec![0.0, 1.0, 2.0, 3.0]);
+    let input = floats([1, 1, 3, 3], (0..9).map(|x| x as f32).collect());
+    let weight = floats([1, 1, 2, 2], vec![0.0, 1.0, 2.0, 3.0]);
     let case = Case::new("worked", Conv2d::default().padding([1, 1]), vec![input, weight]);
     let expected = [0.0, 3.0, 8.0, 4.0, 9.0, 19.0, 25.0, 10.0, 21.0, 37.0, 43.0, 16.0, 6.0, 7.0, 8.0, 0.0];
     for variant in case.variants() {
@@ -89,8 +89,8 @@ fn the_worked_examples_of_the_overview_come_out() {
         assert_eq!(found[0].as_f32(), Some(&expected[..]), "variant {variant}");
     }
     // One row of five numbers under a window of five.
-    let signal = wgrad::HostTensor::f32([1, 1, 1, 5], vec![128.0, 255.0, 123.0, 45.0, 4.0]);
-    let window = wgrad::HostTensor::f32([1, 1, 1, 5], vec![1.0 / 9.0, 4.0 / 7.0, -1.5, 0.8, 1.0 / 7.0]);
+    let signal = floats([1, 1, 1, 5], vec![128.0, 255.0, 123.0, 45.0, 4.0]);
+    let window = floats([1, 1, 1, 5], vec![1.0 / 9.0, 4.0 / 7.0, -1.5, 0.8, 1.0 / 7.0]);
     let case = Case::new("one dimension", Conv2d::default(), vec![signal, window]);
     let found = run(&case, "direct").expect("the case runs")[0].to_f64()[0];
     assert!((found - 12.008).abs() < 1e-3, "about 12, found {found}");

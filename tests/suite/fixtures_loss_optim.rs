@@ -3,7 +3,7 @@
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, labels, numbers, scaled};
+use crate::harness::{Case, device, floats, labels, numbers, scaled};
 use wgrad::graph::Init;
 use wgrad::ops::cross_entropy::CrossEntropy;
 use wgrad::ops::losses::CrossEntropyOptions;
@@ -11,7 +11,7 @@ use wgrad::ops::reshape::Reshape;
 use wgrad::ops::softmax::Softmax;
 use wgrad::optim::{Adagrad, Adam, AdamW, OneCycle, Rmsprop, Schedule, Sgd};
 use wgrad::plan::Fusion;
-use wgrad::{Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
+use wgrad::{Graph, HostData, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
 
 /// Runs `build` on the case's input and compares the output and the gradient of the input.
 fn compare_unary(fixture: &Fixture, build: impl Fn(&mut Graph, Value) -> Result<Value>) -> Result<()> {
@@ -180,7 +180,7 @@ fn optimizers_agree_with_pytorch() -> Result<()> {
                 session.step()?;
                 found.extend_from_slice(weights.read("weight")?.as_f32().expect("weights are f32"));
             }
-            assert_close(&fixture, "parameters", &HostTensor::f32(steps.shape.clone(), found), 1e-5);
+            assert_close(&fixture, "parameters", &floats(steps.shape.clone(), found), 1e-5);
         }
     }
     Ok(())

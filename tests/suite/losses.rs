@@ -2,7 +2,7 @@
 
 use crate::harness::finite::{check_gradients, evaluate};
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, array, device, labels, numbers, scaled};
+use crate::harness::{Case, array, device, floats, labels, numbers, scaled};
 use std::collections::BTreeMap;
 use wgrad::op::Array;
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy};
@@ -104,15 +104,15 @@ fn losses_of_float_targets_agree_with_pytorch() -> Result<()> {
 #[test]
 fn losses_agree_with_worked_examples() -> Result<()> {
     let mut graph = Graph::new();
-    let logits = graph.constant(HostTensor::f32([2], vec![0.0, 0.0]))?;
-    let targets = graph.constant(HostTensor::f32([2], vec![1.0, 0.0]))?;
+    let logits = graph.constant(floats([2], vec![0.0, 0.0]))?;
+    let targets = graph.constant(floats([2], vec![1.0, 0.0]))?;
     let three = graph.constant(HostTensor::filled(Shape::scalar(), 3.0)?)?;
     let options = BceWithLogitsOptions::new().pos_weight(three).reduction(Reduction::None);
     let binary = graph.bce_with_logits_loss_with(logits, targets, options)?;
     // Uniform against (1/2, 1/4, 1/4): log 3 - 3/2 log 2 in sum, and each row again.
     let third = -(3f32.ln());
     let uniform = graph.constant(HostTensor::filled([2, 3], third)?)?;
-    let target = graph.constant(HostTensor::f32([2, 3], vec![0.5, 0.25, 0.25, 0.5, 0.25, 0.25]))?;
+    let target = graph.constant(floats([2, 3], vec![0.5, 0.25, 0.25, 0.5, 0.25, 0.25]))?;
     let divergence = graph.kl_div_loss_with(uniform, target, KlDivOptions::new().batch_mean())?;
     let plan = Plan::new(&graph, &[binary, divergence], device().caps())?;
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
@@ -130,12 +130,11 @@ fn losses_agree_with_worked_examples() -> Result<()> {
 #[test]
 fn losses_of_rows_agree_with_worked_examples() -> Result<()> {
     let mut graph = Graph::new();
-    let tensor = |graph: &mut Graph, shape: [usize; 2], data: &[f32]| {
-        graph.constant(HostTensor::f32(shape, data.to_vec()))
-    };
+    let tensor =
+        |graph: &mut Graph, shape: [usize; 2], data: &[f32]| graph.constant(floats(shape, data.to_vec()));
     let x1 = tensor(&mut graph, [4, 2], &[1.0, 0.0, 1.0, 0.0, 2.0, 0.0, 0.0, 3.0])?;
     let x2 = tensor(&mut graph, [4, 2], &[1.0, 1.0, 1.0, 1.0, -5.0, 0.0, 0.0, 1.0])?;
-    let y = graph.constant(HostTensor::f32([4], vec![1.0, -1.0, -1.0, -1.0]))?;
+    let y = graph.constant(floats([4], vec![1.0, -1.0, -1.0, -1.0]))?;
     let options = CosineEmbeddingOptions::new().margin(0.5);
     let cosine = graph.cosine_embedding_loss_with(x1, x2, y, options.reduction(Reduction::None))?;
     let mean = graph.cosine_embedding_loss_with(x1, x2, y, options)?;
@@ -190,7 +189,7 @@ fn gradients_of_losses_of_rows_agree_with_finite_differences() -> Result<()> {
             0 => graph.triplet_margin_loss_with(a, b, c, triplet.reduction(reduction))?,
             1 => graph.triplet_margin_loss_with(a, b, c, cubic.reduction(reduction))?,
             _ => {
-                let y = graph.constant(HostTensor::f32([3], vec![1.0, -1.0, -1.0]))?;
+                let y = graph.constant(floats([3], vec![1.0, -1.0, -1.0]))?;
                 let options = CosineEmbeddingOptions::new().margin(-0.9).reduction(reduction);
                 graph.cosine_embedding_loss_with(a, b, y, options)?
             }
@@ -281,7 +280,7 @@ fn gradients_of_losses_agree_with_finite_differences() {
     for reduction in [Reduction::Mean, Reduction::Sum, Reduction::None] {
         for scores in [ClassScores::Logits, ClassScores::LogProbabilities] {
             let plain = CrossEntropy { scores, reduction, ..CrossEntropy::default() };
-            let weight = HostTensor::f32([5], vec![0.5, 1.0, 1.5, 0.25, 2.0]);
+            let weight = floats([5], vec![0.5, 1.0, 1.5, 0.25, 2.0]);
             let inputs = inputs.iter().cloned().chain([weight]).collect();
             check_gradients(
                 &Case::new("weights", CrossEntropy { label_smoothing: 0.2, ..plain }, inputs),
@@ -302,7 +301,7 @@ fn gradients_of_losses_agree_with_finite_differences() {
             check_gradients(&Case::new("loss", Loss { element, reduction }, inputs.clone()), &[0, 1]);
         }
         let (element, reduction) = (ElementLoss::KlDiv, reduction.into());
-        let targets = HostTensor::f32([2, 5], (1..=10).map(|i| i as f32 / 20.0).collect());
+        let targets = floats([2, 5], (1..=10).map(|i| i as f32 / 20.0).collect());
         let of_probabilities = vec![inputs[0].clone(), targets.clone()];
         check_gradients(&Case::new("loss", Loss { element, reduction }, of_probabilities), &[0, 1]);
         let element = ElementLoss::BceWithLogits;

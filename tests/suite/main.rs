@@ -2,6 +2,8 @@
 //! per subject. Tests that need a process of their own (a counting allocator, lost devices, programs as users run
 //! them) are other programs.
 
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
 #[path = "../cases/mod.rs"]
 mod cases;
 #[path = "../harness/mod.rs"]

@@ -1,13 +1,13 @@
 //! Optimizers in a graph: one dispatch for all parameters, gradients that need a copy, errors.
 
-use crate::harness::{device, labels, numbers};
+use crate::harness::{device, floats, labels, numbers};
 use wgrad::graph::Init;
 use wgrad::op::AdapterKind;
 use wgrad::ops::elementwise::SumTo;
 use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
 use wgrad::plan::Place;
 use wgrad::shader::Access;
-use wgrad::{Caps, Graph, HostTensor, Plan, Result, Session, Shape, Value, Weights};
+use wgrad::{Caps, Graph, Plan, Result, Session, Shape, Value, Weights};
 
 fn kernels(plan: &Plan) -> Vec<&'static str> {
     plan.dispatches().iter().map(|d| d.kernel.name()).collect()
@@ -128,8 +128,8 @@ fn gradients_that_are_no_nodes_output_are_copied() -> Result<()> {
     session.write(flat, &[4.0, 5.0, 6.0, 7.0])?;
     session.write_scalar(rate, 0.5)?;
     session.step()?;
-    assert_eq!(weights.read("a")?, HostTensor::f32([3], vec![0.5, 0.0, -0.5]));
-    assert_eq!(weights.read("b")?, HostTensor::f32([2, 2], vec![-1.0, -1.5, -2.0, -2.5]));
+    assert_eq!(weights.read("a")?, floats([3], vec![0.5, 0.0, -0.5]));
+    assert_eq!(weights.read("b")?, floats([2, 2], vec![-1.0, -1.5, -2.0, -2.5]));
     Ok(())
 }
 

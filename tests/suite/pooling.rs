@@ -6,7 +6,7 @@ mod resampling;
 mod unpooling;
 
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, array, device, finite, numbers};
+use crate::harness::{Case, array, device, finite, floats, numbers};
 use crate::{cases, harness};
 use std::collections::BTreeSet;
 use wgrad::ops::pool2d::{
@@ -41,7 +41,7 @@ fn passes(
 
 /// One plane of rows.
 fn plane<const H: usize, const W: usize>(rows: [[f32; W]; H]) -> HostTensor {
-    HostTensor::f32([1, 1, H, W], rows.as_flattened().to_vec())
+    floats([1, 1, H, W], rows.as_flattened().to_vec())
 }
 
 fn assert_numbers(found: &HostTensor, expected: &[f64], what: &str) {
@@ -102,7 +102,7 @@ fn max_pool2d_keeps_the_first_of_equals() -> Result<(), Error> {
         (Windows::Adaptive([2, 3]), [1, 3, 7, 8]),
     ] {
         let data = numbers(shape, 9).to_f64().iter().map(|x| (2.0 * x).round() as f32).collect();
-        let case = Case::new("ties", MaxPool2d(windows), vec![HostTensor::f32(shape, data)]);
+        let case = Case::new("ties", MaxPool2d(windows), vec![floats(shape, data)]);
         let expected = case.operator.reference(&[&array(&case.inputs[0])]);
         for variant in case.variants() {
             let found = harness::run(&case, variant)?;
@@ -179,7 +179,7 @@ fn adaptive_and_global_windows_by_hand() -> Result<(), Error> {
     let third = 1.0 / 3.0;
     assert_numbers(&dx, &[third, third, 2.0 * third, third, 2.0 * third, third, third], "mean, gradient");
     let (y, dx) = passes(&x, None, Graph::global_max_pool2d)?;
-    assert_eq!(y, HostTensor::f32([1, 1, 1, 1], vec![9.0]));
+    assert_eq!(y, floats([1, 1, 1, 1], vec![9.0]));
     assert_numbers(&dx, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], "global max, gradient");
     let (y, dx) = passes(&x, None, Graph::global_avg_pool2d)?;
     assert_numbers(&y, &[32.0 / 7.0], "global mean");
@@ -189,11 +189,11 @@ fn adaptive_and_global_windows_by_hand() -> Result<(), Error> {
 
 #[test]
 fn lines_are_pooled_as_planes_of_height_one() -> Result<(), Error> {
-    let line = HostTensor::f32([1, 1, 5], vec![1.0, 4.0, 2.0, 8.0, 16.0]);
+    let line = floats([1, 1, 5], vec![1.0, 4.0, 2.0, 8.0, 16.0]);
     let max = MaxPool1dOptions::new(2).padding(1);
     let (y, dx) = passes(&line, None, |g, x| g.max_pool1d(x, max))?;
-    assert_eq!(y, HostTensor::f32([1, 1, 3], vec![1.0, 4.0, 16.0]));
-    assert_eq!(dx, HostTensor::f32([1, 1, 5], vec![1.0, 1.0, 0.0, 0.0, 1.0]));
+    assert_eq!(y, floats([1, 1, 3], vec![1.0, 4.0, 16.0]));
+    assert_eq!(dx, floats([1, 1, 5], vec![1.0, 1.0, 0.0, 0.0, 1.0]));
     let (y, _) = passes(&line, None, |g, x| g.max_pool1d(x, MaxPool1dOptions::new(2).dilation(3).stride(1)))?;
     assert_eq!(y.to_f64(), [8.0, 16.0]);
     let average = AvgPool1dOptions::new(2).padding(1);
@@ -258,7 +258,7 @@ fn steady(shape: [usize; 4], p: f32) -> HostTensor {
         };
         (sign * (0.3 + x.abs())) as f32
     };
-    HostTensor::f32(shape, numbers(shape, 11).to_f64().into_iter().enumerate().map(away).collect())
+    floats(shape, numbers(shape, 11).to_f64().into_iter().enumerate().map(away).collect())
 }
 
 /// By the references, whose backward rules the kernels are compared with.

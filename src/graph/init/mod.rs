@@ -70,6 +70,7 @@ pub enum Fan {
 
 /// The distribution of random numbers with a given standard deviation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Distribution {
     /// Uniform between plus and minus sqrt(3) standard deviations.
     Uniform,
@@ -79,6 +80,7 @@ pub enum Distribution {
 
 /// The nonlinearity behind a weight, as PyTorch's `calculate_gain` names it.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum Nonlinearity {
     /// None. Sigmoid counts as this too.
     Linear,

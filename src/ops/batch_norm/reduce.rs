@@ -59,7 +59,7 @@ pub(crate) struct Sums<'s> {
 
 impl Sums<'_> {
     /// Records the sums, and the finalizer.
-    pub fn lower(self, cx: &mut LowerContext<'_>, finalizer: Finalizer<'_>) -> Result<()> {
+    pub(crate) fn lower(self, cx: &mut LowerContext<'_>, finalizer: Finalizer<'_>) -> Result<()> {
         let split = &self.split;
         let line = self.line.is_some().then_some(&parts::channel_line);
         let kernel = split

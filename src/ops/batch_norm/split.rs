@@ -32,12 +32,12 @@ pub(crate) struct ChannelSplit {
 }
 
 impl ChannelSplit {
-    pub fn new(shape: &Shape, variant: Variant) -> ChannelSplit {
+    pub(crate) fn new(shape: &Shape, variant: Variant) -> ChannelSplit {
         ChannelSplit::by(pack(shape[2..].iter().product()), shape, variant)
     }
 
     /// A split for kernels that take single elements.
-    pub fn single(shape: &Shape, variant: Variant) -> ChannelSplit {
+    pub(crate) fn single(shape: &Shape, variant: Variant) -> ChannelSplit {
         ChannelSplit::by((1, &parts::pack_1), shape, variant)
     }
 
@@ -62,7 +62,7 @@ impl ChannelSplit {
     }
 
     /// A kernel that uses `channels`.
-    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+    pub(crate) fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
         Ok(Kernel::new(main)
             .fill(self.pack)
             .with("LANES", cx.index(self.lanes)?)
@@ -75,21 +75,21 @@ impl ChannelSplit {
     }
 
     /// Loop iterations of an invocation over its share of a part and of the tree after it.
-    pub fn iterations(&self) -> u64 {
+    pub(crate) fn iterations(&self) -> u64 {
         share(self.part_packs, self.lanes / self.lanes_c)
     }
 
     /// Loop iterations of an invocation of the workgroup that merges a channel's parts.
-    pub fn merge_iterations(&self) -> u64 {
+    pub(crate) fn merge_iterations(&self) -> u64 {
         shared(self.parts.saturating_sub(MERGED), MERGED) + tree(MERGED)
     }
 
-    pub fn workgroups(&self) -> usize {
+    pub(crate) fn workgroups(&self) -> usize {
         self.channels.div_ceil(self.lanes_c) * self.parts
     }
 
     /// Elements of a buffer with one pair per part.
-    pub fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         2 * self.channels * self.parts
     }
 }

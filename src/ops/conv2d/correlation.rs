@@ -47,7 +47,7 @@ struct Tile {
 
 impl Correlation {
     /// The output, from the input.
-    pub fn output(g: &Geometry) -> Correlation {
+    pub(super) fn output(g: &Geometry) -> Correlation {
         Correlation {
             images: g.images,
             groups: g.groups,
@@ -66,7 +66,7 @@ impl Correlation {
     }
 
     /// The gradient of the input, from the output's.
-    pub fn grad_input(g: &Geometry) -> Correlation {
+    pub(super) fn grad_input(g: &Geometry) -> Correlation {
         let padding = [0, 1].map(|i| (g.dilation[i] * (g.kernel[i] - 1)) as i32 - g.padding[i] as i32);
         Correlation {
             channels: g.results,
@@ -94,7 +94,7 @@ impl Correlation {
 
     /// The sliding-window kernels that can compute this. If the sources of even four neighbouring results don't fit
     /// in registers, sliding takes hundreds of times as long as a product.
-    pub fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<Variant> {
+    pub(super) fn variants(&self, depthwise: bool, caps: &Caps) -> Vec<Variant> {
         let fits = |axis: usize, results: usize| {
             let tile = results.next_multiple_of(self.upsample[axis]);
             tile <= MOST_UNROLLED && self.span(axis, tile) <= MOST_UNROLLED
@@ -187,7 +187,7 @@ impl Correlation {
     }
 
     /// Records the sliding-window kernel. With `subgroup`, lanes share the loading of weights.
-    pub fn lower_direct(
+    pub(super) fn lower_direct(
         &self,
         cx: &mut LowerContext<'_>,
         subgroup: bool,
@@ -230,7 +230,7 @@ impl Correlation {
     }
 
     /// Records the kernel for groups of one source or one result channel.
-    pub fn lower_depthwise(
+    pub(super) fn lower_depthwise(
         &self,
         cx: &mut LowerContext<'_>,
         weight: Operand,

@@ -25,39 +25,39 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.output[0] * self.output[1]
     }
 
     /// Elements of the unrolled input, if kernels can index them.
-    pub fn unrolled(&self) -> Option<usize> {
+    pub(super) fn unrolled(&self) -> Option<usize> {
         let rows = self.groups * self.channels * self.taps();
         rows.checked_mul(self.images * self.pixels()).filter(|&elements| elements <= i32::MAX as usize)
     }
 
-    pub fn taps(&self) -> usize {
+    pub(super) fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
 
-    pub fn input_shape(&self) -> Shape {
+    pub(super) fn input_shape(&self) -> Shape {
         Shape::from([self.images, self.channels * self.groups, self.size[0], self.size[1]])
     }
 
-    pub fn weight_shape(&self) -> Shape {
+    pub(super) fn weight_shape(&self) -> Shape {
         Shape::from([self.results * self.groups, self.channels, self.kernel[0], self.kernel[1]])
     }
 
-    pub fn output_shape(&self) -> Shape {
+    pub(super) fn output_shape(&self) -> Shape {
         Shape::from([self.images, self.results * self.groups, self.output[0], self.output[1]])
     }
 
-    pub fn multiply_adds(&self) -> u64 {
+    pub(super) fn multiply_adds(&self) -> u64 {
         let outputs = self.images * self.results * self.groups * self.pixels();
         (outputs * self.channels * self.taps()) as u64
     }
 
     /// Constants of `conv2d_shape`.
-    pub fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
+    pub(super) fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
         let Geometry { stride, padding, dilation, .. } = *self;
         Ok(Loader::new(&parts::conv2d_shape)
             .with("IMAGES", cx.index(self.images)?)
@@ -79,20 +79,20 @@ impl Geometry {
     }
 
     /// A kernel that uses `conv2d_shape`.
-    pub fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+    pub(super) fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
         Ok(self.constants(cx)?.set(Kernel::new(main)))
     }
 
     /// Whether every group has one input channel and there are several groups, or one output channel and
     /// few input channels, as in the gradient of a transposed depthwise convolution with a multiplier.
-    pub fn is_depthwise(&self) -> bool {
+    pub(super) fn is_depthwise(&self) -> bool {
         const MOST: usize = 4;
         self.groups > 1 && (self.channels == 1 || self.results == 1 && self.channels <= MOST)
     }
 
     /// Whether the convolution is a product over the channels of each pixel (1 x 1), and four pixels of a plane can
     /// be loaded at once.
-    pub fn is_pointwise_in_fours(&self) -> bool {
+    pub(super) fn is_pointwise_in_fours(&self) -> bool {
         self.kernel == [1, 1]
             && self.stride == [1, 1]
             && self.padding == [0, 0]

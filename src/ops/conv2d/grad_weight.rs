@@ -49,7 +49,7 @@ struct Rows {
 impl Geometry {
     /// Whether the sliding-window kernel can hold its sums and its stretch of a row in registers, and one invocation
     /// can loop over a row of the output.
-    pub fn grad_weight_slides(&self, caps: &Caps) -> bool {
+    pub(super) fn grad_weight_slides(&self, caps: &Caps) -> bool {
         let fits = self.taps() <= MOST_SUMS.0
             && self.kernel.iter().all(|&taps| taps <= MOST_UNROLLED)
             && self.span(1) <= MOST_UNROLLED;
@@ -110,7 +110,7 @@ impl Geometry {
     }
 
     /// Records the sliding-window kernel, and the sum of its invocations' parts as in `gemm`.
-    pub fn lower_grad_weight_direct(
+    pub(super) fn lower_grad_weight_direct(
         &self,
         cx: &mut LowerContext<'_>,
         gemm: &Gemm,
@@ -148,7 +148,7 @@ impl Geometry {
 
     /// Records the kernel for groups of one input or one output channel: a workgroup for each pair of an
     /// output and an input channel.
-    pub fn lower_grad_weight_depthwise(
+    pub(super) fn lower_grad_weight_depthwise(
         &self,
         cx: &mut LowerContext<'_>,
         gradient: Operand,

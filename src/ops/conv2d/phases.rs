@@ -40,12 +40,12 @@ const LONGEST: usize = 1 << 16;
 
 impl Geometry {
     /// Whether the input's gradient is a product per phase: if windows are more than one step apart.
-    pub fn has_phases(&self) -> bool {
+    pub(super) fn has_phases(&self) -> bool {
         self.stride != [1, 1] && self.stride.iter().all(|&stride| stride <= LONGEST)
     }
 
     /// Records the products of all phases, in one dispatch, or two if the sum is split.
-    pub fn lower_grad_input_phases(
+    pub(super) fn lower_grad_input_phases(
         &self,
         cx: &mut LowerContext<'_>,
         weight: Operand,

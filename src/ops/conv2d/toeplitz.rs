@@ -61,7 +61,7 @@ impl Conv2dOptions {
                 }
             }
         }
-        Ok(HostTensor::f32(shape, matrix))
+        HostTensor::f32(shape, matrix)
     }
 }
 

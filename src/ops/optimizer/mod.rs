@@ -100,6 +100,7 @@ pub trait RuleReference {
 
 /// One element in an update.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Element {
     /// The parameter, first old, then new.
     pub parameter: f64,

@@ -6,6 +6,7 @@ use std::f64::consts::PI;
 
 /// How a rate moves from one value to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Annealing {
     /// Along half a cosine.
     Cosine,
@@ -15,27 +16,31 @@ pub enum Annealing {
 
 /// The learning rate rises, falls back, and falls further to nearly zero: PyTorch's `OneCycleLR`, with its
 /// names. Momentum does not change.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::optim::{OneCycle, Schedule};
+///
+/// let schedule = Schedule::one_cycle(OneCycle::new(0.1, 1000).pct_start(0.2))?;
+/// assert!((schedule.rate(0) - 0.1 / 25.0).abs() < 1e-9);
+/// assert!(schedule.rate(999) < schedule.rate(0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct OneCycle {
-    /// The largest rate; above 0.
-    pub max_rate: f64,
-    /// Steps of the whole cycle, at least 1. The last step, and any after it, has the smallest rate.
-    pub total_steps: u64,
-    /// Fraction of the steps in which the rate rises, from 0 to 1; 0.3 by default.
-    pub pct_start: f64,
-    /// How the rate changes, [`Annealing::Cosine`] by default.
-    pub anneal_strategy: Annealing,
-    /// The first rate is `max_rate / div_factor`. Above 0; 25 by default.
-    pub div_factor: f64,
-    /// The last rate is the first one divided by this. Above 0; 10,000 by default.
-    pub final_div_factor: f64,
-    /// Whether the rate first falls to the first rate, in as many steps as it rose, and only then to the
-    /// last.
-    pub three_phase: bool,
+    pub(super) max_rate: f64,
+    total_steps: u64,
+    pct_start: f64,
+    anneal_strategy: Annealing,
+    div_factor: f64,
+    final_div_factor: f64,
+    three_phase: bool,
 }
 
 impl OneCycle {
-    /// A cycle up to `max_rate` with PyTorch's defaults.
+    /// A cycle of `total_steps`, at least 1, up to `max_rate`, above 0, with PyTorch's defaults. The last step, and any
+    /// after it, has the smallest rate.
     pub fn new(max_rate: f64, total_steps: u64) -> Self {
         OneCycle {
             max_rate,
@@ -46,6 +51,42 @@ impl OneCycle {
             final_div_factor: 1e4,
             three_phase: false,
         }
+    }
+
+    /// Sets the fraction of the steps in which the rate rises, from 0 to 1; 0.3 by default.
+    #[must_use]
+    pub fn pct_start(mut self, pct_start: f64) -> Self {
+        self.pct_start = pct_start;
+        self
+    }
+
+    /// Sets how the rate changes, [`Annealing::Cosine`] by default.
+    #[must_use]
+    pub fn anneal_strategy(mut self, anneal_strategy: Annealing) -> Self {
+        self.anneal_strategy = anneal_strategy;
+        self
+    }
+
+    /// Sets what the first rate is `max_rate` divided by, above 0; 25 by default.
+    #[must_use]
+    pub fn div_factor(mut self, div_factor: f64) -> Self {
+        self.div_factor = div_factor;
+        self
+    }
+
+    /// Sets what the last rate is the first one divided by, above 0; 10,000 by default.
+    #[must_use]
+    pub fn final_div_factor(mut self, final_div_factor: f64) -> Self {
+        self.final_div_factor = final_div_factor;
+        self
+    }
+
+    /// Sets whether the rate first falls to the first rate, in as many steps as it rose, and only then to the last.
+    /// Off by default.
+    #[must_use]
+    pub fn three_phase(mut self, three_phase: bool) -> Self {
+        self.three_phase = three_phase;
+        self
     }
 
     pub(super) fn check(&self) -> Result<()> {

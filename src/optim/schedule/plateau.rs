@@ -12,25 +12,55 @@ pub enum Preferred {
     Larger,
 }
 
-/// Settings of a [`Plateau`]. The defaults are PyTorch's.
+/// Options of a [`Plateau`], with PyTorch's defaults.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PlateauOptions {
-    /// Which values of the metric are better: smaller ones by default.
-    pub preferred: Preferred,
-    /// Factor that the rate is multiplied by when it falls, at least 0 and below 1; 0.1 by default.
-    pub factor: f64,
-    /// Number of metrics in a row without improvement before the rate falls at the next, 10 by default.
-    pub patience: u64,
-    /// How much better a metric must be to count as an improvement, at least 0; 1e-4 by default.
-    pub threshold: f64,
-    /// Whether the threshold is relative to the best metric. On by default; otherwise it is absolute.
-    pub relative: bool,
-    /// Number of metrics after a fall that never count as lack of improvement, 0 by default.
-    pub cooldown: u64,
-    /// The smallest rate, 0 by default.
-    pub min_rate: f64,
-    /// A change of the rate by no more than this is left out, 1e-8 by default.
-    pub eps: f64,
+    preferred: Preferred,
+    factor: f64,
+    patience: u64,
+    threshold: f64,
+    relative: bool,
+    cooldown: u64,
+    min_rate: f64,
+    eps: f64,
+}
+
+/// Methods that each set the field of their name.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $type:ty;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )*};
+}
+
+impl PlateauOptions {
+    /// PyTorch's defaults.
+    pub fn new() -> Self {
+        PlateauOptions::default()
+    }
+
+    setters! {
+        /// Sets which values of the metric are better: smaller ones by default.
+        preferred: Preferred;
+        /// Sets the factor that the rate is multiplied by when it falls, at least 0 and below 1; 0.1 by default.
+        factor: f64;
+        /// Sets the number of metrics in a row without improvement before the rate falls at the next, 10 by default.
+        patience: u64;
+        /// Sets how much better a metric must be to count as an improvement, at least 0; 1e-4 by default.
+        threshold: f64;
+        /// Sets whether the threshold is relative to the best metric. On by default; otherwise it is absolute.
+        relative: bool;
+        /// Sets the number of metrics after a fall that never count as lack of improvement, 0 by default.
+        cooldown: u64;
+        /// Sets the smallest rate, 0 by default.
+        min_rate: f64;
+        /// Sets the change of the rate up to which it is left out, 1e-8 by default.
+        eps: f64;
+    }
 }
 
 impl Default for PlateauOptions {
@@ -49,6 +79,17 @@ impl Default for PlateauOptions {
 }
 
 /// A learning rate that falls when a metric stops improving: PyTorch's `ReduceLROnPlateau`.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::optim::{Plateau, PlateauOptions};
+///
+/// let mut plateau = Plateau::new(0.1, PlateauOptions::new().factor(0.5).patience(0))?;
+/// assert_eq!(plateau.step(1.0), 0.1); // the first loss
+/// assert_eq!(plateau.step(2.0), 0.05); // a worse one
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plateau {
     options: PlateauOptions,

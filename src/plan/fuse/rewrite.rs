@@ -68,7 +68,7 @@ const ORDER_STEP: u64 = 1 << 16;
 type Places = Vec<Slot>;
 
 impl<'a> Rewrite<'a> {
-    pub fn new(
+    pub(super) fn new(
         graph: Graph,
         nodes: Vec<Node>,
         kept: &[Value],
@@ -122,7 +122,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// The graph with the nodes as they are now.
-    pub fn finish(self) -> Graph {
+    pub(super) fn finish(self) -> Graph {
         let mut nodes = Vec::with_capacity(self.entries.len());
         let mut entries = self.entries;
         let mut at = self.first;
@@ -134,17 +134,17 @@ impl<'a> Rewrite<'a> {
         self.graph.with_nodes(nodes)
     }
 
-    pub fn first(&self) -> Option<Slot> {
+    pub(super) fn first(&self) -> Option<Slot> {
         self.first
     }
 
     /// The place behind this one.
-    pub fn after(&self, slot: Slot) -> Option<Slot> {
+    pub(super) fn after(&self, slot: Slot) -> Option<Slot> {
         self.entries[slot.0].next
     }
 
     /// This place, or the next one with a node if its own was removed.
-    pub fn here_or_after(&self, slot: Slot) -> Option<Slot> {
+    pub(super) fn here_or_after(&self, slot: Slot) -> Option<Slot> {
         let mut at = Some(slot);
         while let Some(slot) = at.filter(|slot| self.entries[slot.0].node.is_none()) {
             at = self.entries[slot.0].next;
@@ -153,43 +153,43 @@ impl<'a> Rewrite<'a> {
     }
 
     /// The node at a place that still has one.
-    pub fn node(&self, slot: Slot) -> &Node {
+    pub(super) fn node(&self, slot: Slot) -> &Node {
         self.entries[slot.0].node.as_ref().expect("passes keep no slots whose node is gone")
     }
 
     /// The node that makes this value, and the output's number.
-    pub fn producer(&self, value: Value) -> Option<(Slot, usize)> {
+    pub(super) fn producer(&self, value: Value) -> Option<(Slot, usize)> {
         self.made_by[value.index]
     }
 
     /// The nodes that read this value, in order.
-    pub fn consumers(&self, value: Value) -> Vec<Slot> {
+    pub(super) fn consumers(&self, value: Value) -> Vec<Slot> {
         let mut consumers: Vec<Slot> = self.consumers[value.index].iter().copied().collect();
         consumers.sort_by_key(|&slot| self.order(slot));
         consumers
     }
 
     /// Whether this node alone reads the value.
-    pub fn is_only_consumer(&self, value: Value, slot: Slot) -> bool {
+    pub(super) fn is_only_consumer(&self, value: Value, slot: Slot) -> bool {
         let consumers = &self.consumers[value.index];
         consumers.len() == 1 && consumers.contains(&slot)
     }
 
     /// The operator of a node, if it is of this type.
-    pub fn operator<T: Operator>(&self, slot: Slot) -> Option<&T> {
+    pub(super) fn operator<T: Operator>(&self, slot: Slot) -> Option<&T> {
         let operator: &dyn Any = self.node(slot).operator.as_ref();
         operator.downcast_ref()
     }
 
     /// A value like `like`, for new nodes.
-    pub fn reserve(&mut self, like: Value) -> Value {
+    pub(super) fn reserve(&mut self, like: Value) -> Value {
         let info = self.graph.info(like);
         let (name, ty) = (info.name.clone(), info.ty.clone());
         self.reserve_of(name, ty)
     }
 
     /// A value of this name and type, for new nodes.
-    pub fn reserve_of(&mut self, name: String, ty: crate::tensor::TensorType) -> Value {
+    pub(super) fn reserve_of(&mut self, name: String, ty: crate::tensor::TensorType) -> Value {
         let value = self.graph.reserve(name, ty);
         self.made_by.push(None);
         self.consumers.push(BTreeSet::new());
@@ -200,7 +200,7 @@ impl<'a> Rewrite<'a> {
     /// Replaces nodes. A group's new nodes take the place of its last member, or else of its first. Values that no
     /// node makes any more are dropped. If this would change what other nodes see, it returns `None` and changes
     /// nothing. The pass has to ask whether the adapter can bind the new nodes' operands ([`Rewrite::fits`]).
-    pub fn replace(&mut self, groups: Vec<Group>) -> Option<()> {
+    pub(super) fn replace(&mut self, groups: Vec<Group>) -> Option<()> {
         let by_order = |slot: &&Slot| self.order(**slot);
         let last: Places =
             groups.iter().filter_map(|g| g.members.iter().max_by_key(by_order).copied()).collect();
@@ -228,17 +228,17 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Whether the adapter can bind all operands of the nodes' kernels, and their loops stay short.
-    pub fn fits(&self, nodes: &[Node]) -> bool {
+    pub(super) fn fits(&self, nodes: &[Node]) -> bool {
         nodes.iter().all(|node| self.operands(node).is_some_and(|count| count <= self.most_operands()))
     }
 
     /// The most operands that one kernel can bind.
-    pub fn most_operands(&self) -> usize {
+    pub(super) fn most_operands(&self) -> usize {
         self.caps.max_storage_buffers as usize
     }
 
     /// The most operands that one of a node's kernels binds. `None` if the node can't be lowered or loops too long.
-    pub fn operands(&self, node: &Node) -> Option<usize> {
+    pub(super) fn operands(&self, node: &Node) -> Option<usize> {
         let read = vec![true; node.outputs.len()];
         let drafted = draft(&self.graph, node, self.caps, self.options, &read, &[], None).ok()?;
         let short = drafted.drafts.iter().all(|draft| draft.kernel.max_iterations() <= MAX_ITERATIONS);

@@ -18,7 +18,7 @@ pub(in crate::session) struct Queries {
 const DISPATCHES_A_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
 impl Queries {
-    pub fn new(device: &Device, dispatches: usize) -> Result<Queries> {
+    pub(super) fn new(device: &Device, dispatches: usize) -> Result<Queries> {
         let mut sets = Vec::new();
         for first in (0..dispatches).step_by(DISPATCHES_A_SET) {
             let count = 2 * (dispatches - first).min(DISPATCHES_A_SET) as u32;
@@ -37,7 +37,7 @@ impl Queries {
     }
 
     /// The timestamps for the pass of one dispatch to write.
-    pub fn writes(&self, dispatch: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+    pub(super) fn writes(&self, dispatch: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * (dispatch % DISPATCHES_A_SET) as u32;
         wgpu::ComputePassTimestampWrites {
             query_set: &self.sets[dispatch / DISPATCHES_A_SET],
@@ -46,7 +46,7 @@ impl Queries {
         }
     }
 
-    pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
         for (i, set) in self.sets.iter().enumerate() {
             let first = i * DISPATCHES_A_SET;
             let count = 2 * (self.dispatches - first).min(DISPATCHES_A_SET) as u32;
@@ -56,7 +56,7 @@ impl Queries {
 
     /// Start and end of each dispatch. A dispatch that starts before its predecessor ends counts from that
     /// end, so that times add up to the step's.
-    pub fn read(&self, device: &Device) -> Result<Vec<Span>> {
+    pub(super) fn read(&self, device: &Device) -> Result<Vec<Span>> {
         if self.dispatches == 0 {
             return Ok(Vec::new());
         }

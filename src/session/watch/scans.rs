@@ -39,7 +39,7 @@ struct Window {
 }
 
 impl Scans {
-    pub fn new(device: &Device, plan: &Plan, weights: &Weights, buffers: &[Buffer]) -> Result<Scans> {
+    pub(super) fn new(device: &Device, plan: &Plan, weights: &Weights, buffers: &[Buffer]) -> Result<Scans> {
         let watching = plan.watching.as_ref().expect("the caller found it");
         let sources = sources(plan);
         let kernels = kernels(plan);
@@ -131,11 +131,11 @@ impl Scans {
         })
     }
 
-    pub fn encode_before(&self, encoder: &mut wgpu::CommandEncoder) -> u64 {
+    pub(super) fn encode_before(&self, encoder: &mut wgpu::CommandEncoder) -> u64 {
         self.encode(&self.before, encoder)
     }
 
-    pub fn encode_after(&self, encoder: &mut wgpu::CommandEncoder) -> u64 {
+    pub(super) fn encode_after(&self, encoder: &mut wgpu::CommandEncoder) -> u64 {
         self.encode(&self.after, encoder)
     }
 

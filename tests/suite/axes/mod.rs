@@ -3,7 +3,7 @@
 
 mod indices;
 
-use crate::harness::{array, device, finite};
+use crate::harness::{array, device, finite, floats};
 use crate::{cases, harness};
 use wgrad::graph::Source;
 use wgrad::nn::{self, Layer};
@@ -21,7 +21,7 @@ fn counted(
     let run = || -> Result<(HostTensor, HostTensor)> {
         let count = |shape: Shape| {
             let data = (1..=shape.elements()).map(|i| i as f32).collect();
-            HostTensor::f32(shape, data)
+            floats(shape, data)
         };
         let mut graph = Graph::new();
         let x = graph.input("x", shape)?;

@@ -1,6 +1,6 @@
 //! The layers: PyTorch's parameters and padding modes.
 
-use crate::harness::{self, device, numbers, relative_error};
+use crate::harness::{self, device, floats, numbers, relative_error};
 use wgrad::nn::{self, Layer};
 use wgrad::op::Array;
 use wgrad::ops::conv2d::Padding;
@@ -57,7 +57,7 @@ fn layers_have_pytorchs_parameters() {
 #[test]
 fn padding_modes_are_pytorchs() {
     // A window of a single one in the corner shows the padded input itself.
-    let x = HostTensor::f32([1, 1, 4], vec![1.0, 2.0, 3.0, 4.0]);
+    let x = floats([1, 1, 4], vec![1.0, 2.0, 3.0, 4.0]);
     for (mode, expected) in [
         (PadMode::Constant(0.0), [0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 0.0]),
         (PadMode::Reflect, [3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0]),

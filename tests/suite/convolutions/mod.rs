@@ -8,7 +8,7 @@ mod toeplitz;
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, numbers, relative_error, sweep};
+use crate::harness::{Case, device, floats, numbers, relative_error, sweep};
 use wgrad::op::{AdapterKind, Array};
 use wgrad::ops::conv2d::{
     Conv1dOptions, Conv2d, Conv2dGradInput, Conv2dGradWeight, Conv2dOptions, ConvTranspose2dOptions, Padding,
@@ -127,7 +127,7 @@ fn transposed_convolutions_give_pytorchs_numbers() {
 }
 
 fn row(data: &[f32]) -> HostTensor {
-    HostTensor::f32([1, 1, data.len()], data.to_vec())
+    floats([1, 1, data.len()], data.to_vec())
 }
 
 /// The output of a problem without gradients.
@@ -161,8 +161,8 @@ fn padding_by_name_is_what_it_says() {
     });
     assert_eq!(strided.to_f64(), [13.0, 130.0]);
     // In two dimensions: top, bottom, left and right are 1, 0, 0 and 2.
-    let image = HostTensor::f32([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]);
-    let window = HostTensor::f32([1, 1, 2, 2], vec![1000.0, 100.0, 10.0, 1.0]);
+    let image = floats([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+    let window = floats([1, 1, 2, 2], vec![1000.0, 100.0, 10.0, 1.0]);
     let found = output(image, window, &|g, x, w, b| {
         g.conv2d(x, w, b, Conv2dOptions::new().padding([[1, 0], [0, 2]]))
     });
@@ -190,7 +190,7 @@ fn convolution_proper_turns_the_kernel() {
         let plane: usize = tensor.shape[2..].iter().product();
         let data: Vec<f32> = tensor.to_f64().iter().map(|&x| x as f32).collect();
         let planes = data.chunks(plane).flat_map(|plane| plane.iter().rev().copied());
-        HostTensor::f32(tensor.shape.clone(), planes.collect())
+        floats(tensor.shape.clone(), planes.collect())
     };
     let attributes = Conv2dOptions::new().stride([2, 1]).padding([[0, 1], [2, 1]]).dilation([1, 2]).groups(2);
     let (x, w, b) = (numbers([2, 4, 7, 6], 1), numbers([6, 2, 3, 2], 2), numbers([6], 3));

@@ -1,7 +1,7 @@
 //! Convolutions as matrices.
 
 use super::Problem;
-use crate::harness::{numbers, relative_error};
+use crate::harness::{floats, numbers, relative_error};
 use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding};
 use wgrad::{HostTensor, PlanOptions, Shape};
@@ -22,10 +22,10 @@ fn product(matrix: &HostTensor, transposed: bool, vector: &HostTensor) -> Vec<f6
 #[test]
 fn a_convolution_is_the_product_by_its_toeplitz_matrix() {
     // By hand: each row is the one above, one further.
-    let window = HostTensor::f32([1, 1, 3], vec![1.0, 2.0, 3.0]);
+    let window = floats([1, 1, 3], vec![1.0, 2.0, 3.0]);
     let matrix = Conv1dOptions::new().padding([1, 0]).toeplitz(&[1, 4].into(), &window).expect("it fits");
     let by_hand = [[2.0, 3.0, 0.0, 0.0], [1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 2.0, 3.0]];
-    assert_eq!(matrix, HostTensor::f32([3, 4], by_hand.concat()));
+    assert_eq!(matrix, floats([3, 4], by_hand.concat()));
 
     let close = |expected: &[f64], found: &HostTensor| {
         let expected = Array::new(found.shape.clone(), expected.to_vec());

@@ -1,7 +1,7 @@
 //! Batch norm with its statistics averaged, frozen and untracked, and without weights.
 
 use super::session;
-use crate::harness::{Case, device, numbers};
+use crate::harness::{Case, device, floats, numbers};
 use crate::{cases, harness};
 use safetensors::tensor::{Dtype, SafeTensors};
 use wgrad::nn::{self, Layer};
@@ -102,7 +102,7 @@ fn without_affine_the_output_is_normal_and_nothing_is_trained() -> Result<()> {
     let mut norm = trained(&nn::BatchNorm::new(SHAPE[1]).affine(false), Mode::Train)?;
     assert!(norm.graph.parameters().is_empty());
     let x = numbers(SHAPE, 1);
-    let y = HostTensor::f32(SHAPE, norm.step(&x)?.iter().map(|&y| y as f32).collect());
+    let y = floats(SHAPE, norm.step(&x)?.iter().map(|&y| y as f32).collect());
     for c in 0..SHAPE[1] {
         let (mean, var) = moments(&y, c);
         let n = (SHAPE[0] * SHAPE[2] * SHAPE[3]) as f64;
@@ -252,7 +252,7 @@ fn a_frozen_norms_gradient_fuses() -> Result<()> {
 /// Squares of deviations past f32's range make the deviation infinite, and what is divided by it zero.
 #[test]
 fn deviations_that_overflow_leave_zeros() -> Result<()> {
-    let huge = HostTensor::f32([2, 2, 2], vec![1e30, -1e30, 1e20, 0.0, 3e29, 0.0, -1e20, 1e20]);
+    let huge = floats([2, 2, 2], vec![1e30, -1e30, 1e20, 0.0, 3e29, 0.0, -1e20, 1e20]);
     let train = BatchNormTrain { norm: BatchNorm::default(), affine: false, tracked: false };
     let case = Case::new("huge", train, vec![huge.clone()]);
     for variant in case.variants() {

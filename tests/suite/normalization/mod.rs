@@ -5,12 +5,12 @@ mod local_response;
 
 use crate::cases::row_norm::{group, instance, layer};
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, numbers};
+use crate::harness::{Case, device, floats, numbers};
 use crate::{cases, harness};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::ops::row_norm::RowNorm;
-use wgrad::{Error, Graph, HostTensor, Mode, Plan, Result, Session, Shape, Value, Weights};
+use wgrad::{Error, Graph, Mode, Plan, Result, Session, Shape, Value, Weights};
 
 /// What f32 rounding may change, relative to a tensor's largest value.
 const TOLERANCE: f64 = 1e-5;
@@ -95,7 +95,7 @@ fn row_norm_gradients_are_slopes() {
 fn deviations_that_overflow_leave_zeros() -> Result<()> {
     let huge = vec![1e30, -1e30, 3e29, 0.0, 1e20, 1e20, -1e20, -1e20];
     let norm = RowNorm { weight: false, bias: false, ..layer(&[4]) };
-    let found = harness::run(&Case::new("huge", norm, vec![HostTensor::f32([2, 4], huge)]), "wide")?;
+    let found = harness::run(&Case::new("huge", norm, vec![floats([2, 4], huge)]), "wide")?;
     assert_eq!(found[0].to_f64(), [0.0; 8]);
     Ok(())
 }

@@ -38,26 +38,23 @@ fn schedules_are_what_their_formulas_say() -> Result<()> {
 fn one_cycle_goes_up_and_down() -> Result<()> {
     // The largest rate comes at 0.4 x 10 - 1 = 3, the smallest at 9; with three phases the first rate comes
     // again at 2 x 0.4 x 10 - 2 = 6.
-    let cycle = OneCycle {
-        pct_start: 0.4,
-        anneal_strategy: Annealing::Linear,
-        div_factor: 4.0,
-        final_div_factor: 10.0,
-        ..OneCycle::new(1.0, 10)
+    let cycle = |total_steps| {
+        let cycle = OneCycle::new(1.0, total_steps).pct_start(0.4).anneal_strategy(Annealing::Linear);
+        cycle.div_factor(4.0).final_div_factor(10.0)
     };
-    let two = Schedule::one_cycle(cycle.clone())?;
+    let two = Schedule::one_cycle(cycle(10))?;
     assert_rates("two phases", &two, 0, &[0.25, 0.5, 0.75, 1.0, 0.8375]);
     assert_rates("two phases", &two, 9, &[0.025, 0.025]);
-    let three = Schedule::one_cycle(OneCycle { three_phase: true, ..cycle.clone() })?;
+    let three = Schedule::one_cycle(cycle(10).three_phase(true))?;
     assert_rates("three phases", &three, 2, &[0.75, 1.0, 0.75, 0.5, 0.25, 0.175, 0.1, 0.025, 0.025]);
     let _ = three.rate(u64::MAX);
     // Nothing to rise in, no time at all.
-    let falling = Schedule::one_cycle(OneCycle { pct_start: 0.0, ..cycle.clone() })?;
+    let falling = Schedule::one_cycle(cycle(10).pct_start(0.0))?;
     assert!(falling.rates().take(20).all(|rate| (0.024..=1.0).contains(&rate)));
     for pct_start in [0.0, 0.1, 0.5, 1.0] {
         for total_steps in [1, 2, 10] {
             for three_phase in [false, true] {
-                let cycle = OneCycle { pct_start, total_steps, three_phase, ..cycle.clone() };
+                let cycle = cycle(total_steps).pct_start(pct_start).three_phase(three_phase);
                 let schedule = Schedule::one_cycle(cycle)?;
                 assert!(schedule.rates().take(12).all(f64::is_finite), "{schedule:?}");
             }
@@ -82,8 +79,7 @@ fn schedules_follow_one_another_and_multiply() -> Result<()> {
 
 #[test]
 fn a_plateau_lowers_the_rate() -> Result<()> {
-    let options =
-        PlateauOptions { factor: 0.5, patience: 1, cooldown: 2, min_rate: 0.3, ..Default::default() };
+    let options = PlateauOptions::new().factor(0.5).patience(1).cooldown(2).min_rate(0.3);
     let mut plateau = Plateau::new(1.0, options.clone())?;
     // Better, no better by a ten-thousandth, the second in a row; then two that do not count; a better one
     // than the best; and again two, the second of which would fall below the smallest rate.
@@ -93,18 +89,12 @@ fn a_plateau_lowers_the_rate() -> Result<()> {
     assert_eq!(found, expected);
     assert_eq!(plateau.rate(), 0.3);
 
-    let amount = PlateauOptions {
-        preferred: Preferred::Larger,
-        relative: false,
-        threshold: 0.1,
-        patience: 0,
-        ..Default::default()
-    };
-    let mut plateau = Plateau::new(1.0, amount.clone())?;
+    let amount = PlateauOptions::new().preferred(Preferred::Larger).relative(false).threshold(0.1);
+    let mut plateau = Plateau::new(1.0, amount.patience(0))?;
     let found: Vec<f64> = [0.5, 0.61, 0.7, 0.72].iter().map(|&metric| plateau.step(metric)).collect();
     assert_eq!(found, [1.0, 1.0, 0.1, 0.1], "0.7 is not better by a tenth, 0.72 is");
     // A fall by no more than eps is none.
-    let mut plateau = Plateau::new(1e-8, PlateauOptions { patience: 0, ..options })?;
+    let mut plateau = Plateau::new(1e-8, options.patience(0))?;
     plateau.step(1.0);
     assert_eq!(plateau.step(1.0), 1e-8);
     Ok(())
@@ -120,9 +110,9 @@ fn mistakes_in_schedules_are_named() {
     assert_eq!(text(Schedule::cosine_with_restarts(1.0, 5, 0, 0.0)), "growth: must be at least 1, found 0");
     let error = text(Schedule::linear(1.0, 0.0, 1.0, 5));
     assert_eq!(error, "start: must be above 0 and at most 1 and finite, found 0");
-    let error = text(Schedule::one_cycle(OneCycle { pct_start: 1.5, ..OneCycle::new(1.0, 5) }));
+    let error = text(Schedule::one_cycle(OneCycle::new(1.0, 5).pct_start(1.5)));
     assert_eq!(error, "pct_start: must be between 0 and 1 and finite, found 1.5");
-    let error = Plateau::new(1.0, PlateauOptions { factor: 1.0, ..Default::default() });
+    let error = Plateau::new(1.0, PlateauOptions::new().factor(1.0));
     assert_eq!(
         error.expect_err("a factor of 1 lowers nothing").to_string(),
         "factor: must be at least 0 and below 1 and finite, found 1"

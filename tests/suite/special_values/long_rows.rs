@@ -1,6 +1,6 @@
 //! Rows and windows that are too long for one invocation and use other kernels, against the reference.
 
-use crate::harness::{Case, device, failures, labels, numbers};
+use crate::harness::{Case, device, failures, floats, labels, numbers};
 use wgrad::op::MAX_ITERATIONS;
 use wgrad::ops::argmax::ArgMax;
 use wgrad::ops::cross_entropy::{CrossEntropy, CrossEntropyGrad};
@@ -31,7 +31,7 @@ fn of_long_rows_nothing_is_lost() {
         }
         let label = labels(2, classes, 1);
         let forward = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
-        let scalar = |x: f32| HostTensor::f32(Vec::new(), vec![x]);
+        let scalar = |x: f32| floats(Vec::new(), vec![x]);
         let inputs = vec![x.clone(), label.clone(), scalar(2.0), scalar(1.0)];
         cases.push(Case::new(format!("{number}"), forward, vec![x.clone(), label]));
         cases.push(Case::new(format!("{number}"), CrossEntropyGrad { forward }, inputs));

@@ -2,7 +2,7 @@
 
 use super::{GRAPHS, compare};
 use crate::harness::fixture::Fixture;
-use crate::harness::{array, device};
+use crate::harness::{array, device, floats};
 use std::collections::BTreeMap;
 use wgrad::graph::{Init, Source};
 use wgrad::op::Array;
@@ -61,12 +61,12 @@ fn fed(case: &Fixture) -> (HostTensor, Vec<HostTensor>, f32) {
         // From zero, a step at a rate of -1 leaves the clipped gradient.
         let gradient = case.f32("x0");
         let zeros = vec![0.0; gradient.shape.elements()];
-        return (HostTensor::f32(gradient.shape.clone(), zeros), vec![gradient], -1.0);
+        return (floats(gradient.shape.clone(), zeros), vec![gradient], -1.0);
     }
     let (start, steps) = (case.f32("x0"), case.f32("x1"));
     let elements = start.shape.elements();
     let rows = steps.as_f32().expect("gradients are f32").chunks(elements);
-    let rows = rows.map(|row| HostTensor::f32(start.shape.clone(), row.to_vec())).collect();
+    let rows = rows.map(|row| floats(start.shape.clone(), row.to_vec())).collect();
     (start, rows, 0.1)
 }
 

@@ -25,6 +25,7 @@ pub fn input(graph: &mut Graph, name: &str, kind: &TensorType, random: &mut Rand
             2..=4 => graph.parameter(name, shape, init(random)),
             _ => graph.input(name, shape),
         },
+        other => panic!("no value holds {other}"),
     }
 }
 
