@@ -4,12 +4,12 @@
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::{Case, array, floats, numbers, run, sweep};
+use wgrad::Shape;
 use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::Linear;
 use wgrad::ops::matmul::MatMul;
 use wgrad::ops::reduce::Reduce;
-use wgrad::Shape;
 
 const TOLERANCE: f64 = 1e-5;
 
