@@ -180,7 +180,7 @@ fn steps_and_groups() -> Vec<Case> {
         Group { rule: RmspropRule { centered: true, alpha: 0.5, ..rmsprop.clone() }, parameters: 3 },
         Group { rule: rmsprop, parameters: 1 },
     ];
-    cases.push(case("groups of three types", Update { groups, clip: BY_NORM, every: 2 }, 5, &SHAPES));
+    cases.push(case("groups of three kinds", Update { groups, clip: BY_NORM, every: 2 }, 5, &SHAPES));
     cases
 }
 
