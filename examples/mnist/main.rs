@@ -12,6 +12,7 @@ mod network;
 mod plot;
 mod progress;
 mod report;
+mod speed;
 mod train;
 mod verify;
 

@@ -5,6 +5,7 @@ use crate::cli::Options;
 use crate::network::{self, Step, Training};
 use crate::progress::{Progress, thousands};
 use crate::report::Record;
+use crate::speed::Speed;
 use crate::verify::verify;
 use crate::{checkpoint, plot, say};
 use std::path::Path;
@@ -383,30 +384,5 @@ fn counts(tensor: &HostTensor) -> &[u32] {
     match &tensor.data {
         HostData::U32(counts) => counts,
         _ => &[],
-    }
-}
-
-/// Steps and the time they took, without pauses.
-#[derive(Default)]
-struct Speed {
-    steps: u64,
-    elapsed: Duration,
-    since: Option<Instant>,
-}
-
-impl Speed {
-    fn go_on(&mut self) {
-        self.since = Some(Instant::now());
-    }
-
-    /// The GPU must have finished by now.
-    fn pause(&mut self) {
-        self.elapsed += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
-    }
-
-    /// `None` before the first counted step.
-    fn images_per_second(&self, batch_size: usize) -> Option<f64> {
-        let elapsed = self.elapsed + self.since.map_or(Duration::ZERO, |since| since.elapsed());
-        (self.steps > 0).then(|| self.steps as f64 * batch_size as f64 / elapsed.as_secs_f64().max(1e-9))
     }
 }
