@@ -17,6 +17,21 @@ impl Graph {
     /// sum over all of its values that the loss depends on. Updates themselves have no gradient, as in PyTorch: none
     /// flows through an optimizer's step or into the batches behind running statistics.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let (x, y) = (g.input("x", [3])?, g.input("y", [3])?);
+    /// let product = g.mul(x, x)?;
+    /// let loss = g.sum(product, &[], false)?;
+    /// let gradients = g.gradients(loss, &[x, y])?;
+    /// assert!(gradients[0].is_some()); // 2 x
+    /// assert!(gradients[1].is_none()); // the loss does not depend on y
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A loss that is not an f32 scalar; an operator on the way that has no gradient.
     pub fn gradients(&mut self, loss: Value, by: &[Value]) -> Result<Vec<Option<Value>>> {
@@ -36,6 +51,23 @@ impl Graph {
     /// Appends the gradients of the scalar `loss` by every parameter that it depends on, and returns pairs of
     /// parameter and gradient: PyTorch's `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply)
     /// takes them, and several optimizers can share them.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode, nn, nn::Layer, optim};
+    ///
+    /// let net = nn::Linear::new(4, 1);
+    /// let mut g = Graph::new();
+    /// let (x, t) = (g.input("x", [8, 4])?, g.input("t", [8, 1])?);
+    /// let y = net.forward(&mut g, x, Mode::Train)?;
+    /// let loss = g.mse_loss(y, t)?;
+    /// let gradients = g.backward(loss)?; // of weight and bias
+    /// assert_eq!(gradients.len(), 2);
+    /// let rate = g.input_scalar("rate")?;
+    /// optim::Sgd::new(rate).apply(&mut g, &gradients)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::gradients`].

@@ -15,6 +15,22 @@ use std::time::Duration;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Errors that a user, a file, an adapter or a driver can cause.
+///
+/// ```
+/// use wgrad::op::AdapterKind;
+/// use wgrad::{Caps, Error, Graph, Mode, Plan, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let images = g.input("images", [512, 3, 224, 224])?;
+/// let logits = nn::models::resnet18(3, 1000).forward(&mut g, images, Mode::Eval)?;
+/// match Plan::new(&g, &[logits], &Caps::webgpu_defaults(AdapterKind::Discrete)) {
+///     Err(Error::Limit { node, largest_batch: Some(batch), .. }) => {
+///         println!("{node} does not fit; a batch of {batch} does");
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -10,6 +10,15 @@ use std::ops::Deref;
 /// Sizes of a tensor's dimensions, outermost first (row-major; NCHW for images).
 ///
 /// A scalar has the empty shape and one element.
+///
+/// ```
+/// use wgrad::Shape;
+///
+/// let shape = Shape::from([64, 3, 32, 32]);
+/// assert_eq!((shape.len(), shape.elements()), (4, 64 * 3 * 32 * 32));
+/// assert_eq!(shape.to_string(), "[64, 3, 32, 32]");
+/// assert_eq!(Shape::from(10), Shape::from([10]));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Shape(Vec<usize>);
 
@@ -96,6 +105,14 @@ impl fmt::Display for DType {
 }
 
 /// Shape and element type.
+///
+/// ```
+/// use wgrad::TensorType;
+///
+/// let images = TensorType::f32([64, 3, 32, 32]);
+/// assert_eq!(images.bytes(), 64 * 3 * 32 * 32 * 4);
+/// assert_eq!(images.to_string(), "f32[64, 3, 32, 32]");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TensorType {
     /// Sizes, outermost first.

@@ -43,6 +43,20 @@ impl Split {
 }
 
 /// Grey images of one size with their classes, one byte a pixel.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::data::Dataset;
+///
+/// // Ten images of 2 x 2 pixels, of two classes.
+/// let data = Dataset::new(vec![128; 10 * 2 * 2], vec![0, 1].repeat(5), 2, 2, 2)?;
+/// let mut batches = data.shuffled(42, 0).batches(4)?; // seed and epoch
+/// while let Some(batch) = batches.next_batch() {
+///     assert_eq!((batch.images.len(), batch.labels.len()), (4 * 2 * 2, 4));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dataset {
     images: Vec<u8>,

@@ -52,6 +52,17 @@ impl DeviceOptions {
 }
 
 /// An opened adapter. Cheap to clone.
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::Device;
+///
+/// let device = Device::open()?; // the most capable adapter
+/// println!("{}", device.summary());
+/// println!("largest binding: {} bytes", device.caps().max_binding_bytes);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Device {
     inner: Arc<Inner>,

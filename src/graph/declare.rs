@@ -12,6 +12,18 @@ const RESERVED_NAME: &str = "__metadata__";
 impl Graph {
     /// A float input that the user writes before each step.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [64, 3, 32, 32])?; // batch, channels, height, width
+    /// assert_eq!(g.find("images"), Some(images));
+    /// assert!(g.input("images", [1]).is_err(), "the name is taken");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A zero-sized shape, or a name that is taken.
     pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
@@ -20,6 +32,18 @@ impl Graph {
 
     /// An input of class labels or other indices (i32) that the user writes before each step. The shape may be one
     /// number, the batch size, or for example `[n, h, w]` for one label per pixel.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let labels = g.input_i32("labels", 64)?;
+    /// let words = g.input_i32("words", [16, 100])?;
+    /// assert_eq!(g.shape(words)?[..], [16, 100]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A zero-sized shape, or a name that is taken.
@@ -37,6 +61,18 @@ impl Graph {
 
     /// A constant, uploaded once.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, HostTensor};
+    ///
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [64, 3, 32, 32])?;
+    /// let mean = g.constant(HostTensor::f32([3, 1, 1], vec![0.49, 0.48, 0.45])?)?;
+    /// let centred = g.sub(images, mean)?; // broadcasts
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A zero-sized tensor, or one whose number of elements differs from its shape's.
     pub fn constant(&mut self, tensor: HostTensor) -> Result<Value> {
@@ -48,6 +84,20 @@ impl Graph {
 
     /// A trained tensor, named after the current scope: `conv1.weight`. Within [`Graph::layer`] it returns the tensor
     /// that the same layer declared before under this name.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    /// use wgrad::graph::{Fan, Init, Nonlinearity};
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 16])?;
+    /// let weight = g.parameter("weight", [4, 16], Init::kaiming_normal(Fan::In, Nonlinearity::Relu))?;
+    /// let y = g.linear(x, weight, None)?;
+    /// assert_eq!(g.parameters_of(y)?, [weight]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A zero-sized shape, an initial value that this shape can't have, or a name that is taken

@@ -7,6 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A tensor of a graph, by number. Cheap to copy. Valid in the graph that made it, and in clones and plans made of
 /// that graph afterwards.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::Graph;
+///
+/// let mut g = Graph::new();
+/// let x = g.input("x", [2, 3])?;
+/// let y = g.relu(x)?;
+/// assert_eq!(g.shape(y)?, g.shape(x)?);
+/// // Another graph refuses it.
+/// assert!(Graph::new().relu(x).is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Value {
     pub(crate) index: usize,

@@ -89,6 +89,22 @@ pub struct Node {
 }
 
 /// Whether a network is built for training, for evaluation, or for Monte-Carlo evaluation.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let net = nn::Sequential::new().add("bn", nn::BatchNorm::new(3)).add("drop", nn::Dropout::new(0.5));
+/// for mode in [Mode::Train, Mode::Eval] {
+///     let mut g = Graph::new();
+///     let x = g.input("x", [8, 3])?;
+///     let y = net.forward(&mut g, x, mode)?;
+///     // Evaluation neither updates statistics nor drops anything.
+///     assert_eq!(g.nodes().count(), if mode == Mode::Train { 2 } else { 1 });
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Mode {
@@ -105,6 +121,23 @@ pub enum Mode {
 ///
 /// A clone is independent: both graphs have the original's values and nodes, and neither sees what is added to the
 /// other later.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer, optim};
+///
+/// let net = nn::Sequential::new().add("fc", nn::Linear::new(4, 2));
+/// let mut g = Graph::new();
+/// let x = g.input("x", [8, 4])?;
+/// let labels = g.input_i32("labels", 8)?;
+/// let logits = net.forward(&mut g, x, Mode::Train)?;
+/// let loss = g.cross_entropy(logits, labels)?;
+/// let rate = g.input_scalar("rate")?;
+/// optim::Sgd::new(rate).minimize(&mut g, loss)?;
+/// println!("{g}"); // one line for each value that is no node's, and for each node
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Graph {
     identity: Identity,
@@ -176,6 +209,18 @@ impl Graph {
     }
 
     /// Runs `build` with `name` added to the scope, the prefix of names of nodes and parameters.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::graph::Init;
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// g.scoped("encoder", |g| g.scoped("fc", |g| g.parameter("weight", [4, 4], Init::Constant(0.0))))?;
+    /// assert!(g.find("encoder.fc.weight").is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn scoped<T>(&mut self, name: &str, build: impl FnOnce(&mut Graph) -> T) -> T {
         self.enter(name);
         let result = build(self);

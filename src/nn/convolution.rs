@@ -159,6 +159,19 @@ convolution!(
     ///
     /// Parameters: `weight` \[outputs, inputs / groups, kernel height, kernel width] and `bias` \[outputs],
     /// both initially uniform within 1 / sqrt(inputs / groups * kernel height * kernel width), as in PyTorch.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode, nn, nn::Layer};
+    ///
+    /// let conv = nn::Conv2d::new(3, 16, [3, 3]).stride([2, 2]).padding([1, 1]).bias(false);
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [8, 3, 32, 32])?;
+    /// let y = conv.forward(&mut g, images, Mode::Train)?;
+    /// assert_eq!(g.shape(y)?[..], [8, 16, 16, 16]);
+    /// # Ok(())
+    /// # }
+    /// ```
     Conv2d, Conv2dOptions, 2, [usize; 2], padding_mode: PadMode = ZEROS
 );
 plain!(Conv2d, conv2d);
@@ -181,6 +194,19 @@ convolution!(
     /// Parameters: `weight` \[inputs, outputs / groups, kernel height, kernel width] and `bias` \[outputs],
     /// both initially uniform within 1 / sqrt(outputs / groups * kernel height * kernel width), as in
     /// PyTorch, which takes the weight's second dimension as the fan-in.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode, nn, nn::Layer};
+    ///
+    /// let up = nn::ConvTranspose2d::new(16, 3, [2, 2]).stride([2, 2]);
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 16, 16, 16])?;
+    /// let y = up.forward(&mut g, x, Mode::Train)?;
+    /// assert_eq!(g.shape(y)?[..], [8, 3, 32, 32]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ConvTranspose2d, ConvTranspose2dOptions, 2, [usize; 2],
 );
 transposed!(ConvTranspose2d, conv_transpose2d, [usize; 2]);

@@ -49,6 +49,19 @@ macro_rules! dropout {
 dropout!(
     /// In training sets elements to zero with a given probability and divides the others by the
     /// probability of keeping them; in evaluation does nothing; with [`Mode::MonteCarlo`] as in training.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode, nn, nn::Layer};
+    ///
+    /// let drop = nn::Dropout::new(0.2).seed(1); // drops a fifth
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [32, 128])?;
+    /// assert_ne!(drop.forward(&mut g, x, Mode::Train)?, x);
+    /// assert_eq!(drop.forward(&mut g, x, Mode::Eval)?, x);
+    /// # Ok(())
+    /// # }
+    /// ```
     Dropout,
     dropout
 );

@@ -10,6 +10,18 @@ use crate::ops::embedding::EmbeddingOptions;
 ///
 /// Parameter: `weight` \[rows, features], initially normal with mean 0 and standard deviation 1, as in
 /// PyTorch.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let words = g.input_i32("words", [16, 100])?;
+/// let y = nn::Embedding::new(5000, 64).padding_idx(0).forward(&mut g, words, Mode::Train)?;
+/// assert_eq!(g.shape(y)?[..], [16, 100, 64]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Embedding {
     rows: usize,

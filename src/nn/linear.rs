@@ -9,6 +9,19 @@ use crate::graph::{Graph, Init, LayerId, Mode, Value};
 ///
 /// Parameters: `weight` \[outputs, inputs] and `bias` \[outputs], both initially uniform within 1 /
 /// sqrt(inputs), as in PyTorch.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let x = g.input("x", [32, 784])?;
+/// let y = nn::Linear::new(784, 10).forward(&mut g, x, Mode::Train)?;
+/// assert_eq!(g.shape(y)?[..], [32, 10]);
+/// assert_eq!(g.parameters().len(), 2); // weight [10, 784] and bias [10]
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Linear {
     inputs: usize,

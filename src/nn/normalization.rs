@@ -14,6 +14,19 @@ use crate::tensor::Shape;
 /// `running_var` \[channels], initially zeros and ones; training updates them, evaluation uses them. With
 /// [`BatchNorm::cumulative_average`] there is also `num_batches_tracked`. Without it, the layer does not keep
 /// that count, and a PyTorch file's is ignored.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let norm = nn::Sequential::new().add("bn", nn::BatchNorm::new(16).momentum(0.05));
+/// let mut g = Graph::new();
+/// let x = g.input("x", [8, 16, 32, 32])?;
+/// norm.forward(&mut g, x, Mode::Train)?;
+/// assert!(g.find("bn.weight").is_some() && g.find("bn.running_mean").is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct BatchNorm {
     channels: usize,
@@ -134,6 +147,18 @@ impl BatchNorm {
 /// \[..., normalized_shape].
 ///
 /// Parameters: `weight` and `bias` of the normalized shape, initially ones and zeros.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let x = g.input("x", [8, 100, 64])?;
+/// let y = nn::LayerNorm::new([64]).forward(&mut g, x, Mode::Train)?; // each row of 64
+/// assert_eq!(g.shape(y)?, g.shape(x)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct LayerNorm {
     normalized_shape: Shape,

@@ -48,6 +48,18 @@ macro_rules! sliding {
 
 sliding!(
     /// The largest value of each window: \[n, c, h, w] to \[n, c, oh, ow].
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Graph, Mode, nn, nn::Layer};
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 16, 32, 32])?;
+    /// let y = nn::MaxPool2d::new([2, 2]).forward(&mut g, x, Mode::Train)?;
+    /// assert_eq!(g.shape(y)?[..], [8, 16, 16, 16]);
+    /// # Ok(())
+    /// # }
+    /// ```
     MaxPool2d,
     max_pool2d,
     MaxPool2dOptions,
@@ -186,6 +198,20 @@ operator_layer!(
 );
 
 /// Resamples images to another size: \[n, c, h, w] to \[n, c, oh, ow].
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::ops::upsample::Resize;
+/// use wgrad::{Graph, Mode, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let x = g.input("x", [8, 16, 16, 16])?;
+/// let up = nn::Upsample::bilinear(Resize::Size([40, 40]), false);
+/// let y = up.forward(&mut g, x, Mode::Train)?;
+/// assert_eq!(g.shape(y)?[..], [8, 16, 40, 40]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Upsample(Way);
 

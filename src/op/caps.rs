@@ -35,6 +35,16 @@ impl fmt::Display for AdapterKind {
 }
 
 /// Limits and traits of an adapter.
+///
+/// ```
+/// use wgrad::Caps;
+/// use wgrad::op::AdapterKind;
+///
+/// let caps = Caps::webgpu_defaults(AdapterKind::Integrated);
+/// assert_eq!(caps.max_binding_bytes, 128 << 20);
+/// // Plan for an adapter that binds more.
+/// let caps = Caps { max_binding_bytes: 1 << 30, max_buffer_bytes: 1 << 30, ..caps };
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Caps {
     /// Kind of adapter.

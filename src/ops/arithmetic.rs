@@ -140,6 +140,18 @@ fn index_map(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<IndexMap>> {
 impl Graph {
     /// `lhs + rhs`, broadcast as NumPy and PyTorch do.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let (images, per_channel) = (g.input("images", [8, 3, 32, 32])?, g.input("offset", [3, 1, 1])?);
+    /// let y = g.add(images, per_channel)?;
+    /// assert_eq!(g.shape(y)?, g.shape(images)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Shapes that do not broadcast, or inputs that are not f32.
     pub fn add(&mut self, lhs: Value, rhs: Value) -> Result<Value> {

@@ -144,6 +144,18 @@ fn pieces(runs: &[usize]) -> String {
 impl Graph {
     /// `values` one after the other along `axis`.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let (x, skip) = (g.input("x", [8, 16, 32, 32])?, g.input("skip", [8, 8, 32, 32])?);
+    /// let y = g.concatenate(&[x, skip], 1)?; // channels
+    /// assert_eq!(g.shape(y)?[..], [8, 24, 32, 32]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// No values, an axis that they do not have, sizes that differ in another dimension, more than 6
     /// dimensions, inputs that are not f32.

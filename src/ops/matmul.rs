@@ -178,6 +178,18 @@ pub(crate) fn require_f32(inputs: &[&TensorType]) -> Result<(), String> {
 impl Graph {
     /// `lhs rhs` over the last two dimensions: (.., m, k) by (.., k, n) gives (.., m, n).
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let (a, b) = (g.input("a", [12, 5, 7])?, g.input("b", [12, 7, 3])?);
+    /// let product = g.matmul(a, b)?;
+    /// assert_eq!(g.shape(product)?[..], [12, 5, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Inner sizes or batches that differ.
     pub fn matmul(&mut self, lhs: Value, rhs: Value) -> Result<Value> {

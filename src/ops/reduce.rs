@@ -264,6 +264,19 @@ impl Graph {
     /// The sum of the elements along `axes`, or of all elements if `axes` is empty. If `keepdim` is set, the output
     /// keeps the axes with size 1.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 3, 32, 32])?;
+    /// let per_channel = g.sum(x, &[0, 2, 3], true)?;
+    /// let all = g.sum(x, &[], false)?;
+    /// assert_eq!((&g.shape(per_channel)?[..], g.shape(all)?.len()), (&[1, 3, 1, 1][..], 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// An axis that `x` does not have or that is given twice, more than 6 dimensions, an input that is not
     /// f32.

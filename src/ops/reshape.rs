@@ -52,6 +52,18 @@ impl Operator for Reshape {
 impl Graph {
     /// The same elements in the same order under another shape.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [8, 16, 4, 4])?;
+    /// let rows = g.reshape(x, [8, 256])?; // costs nothing
+    /// assert_eq!(g.shape(rows)?[..], [8, 256]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A shape of another number of elements.
     pub fn reshape(&mut self, x: Value, shape: impl Into<Shape>) -> Result<Value> {

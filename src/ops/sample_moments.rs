@@ -79,6 +79,27 @@ impl Graph {
     /// The moments are state, but not part of a state dict. Weights of another graph have no memory for them;
     /// [`Weights::with_state_of`](crate::Weights::with_state_of) adds it.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::{Device, Graph, Mode, Plan, Session, Weights, nn, nn::Layer};
+    ///
+    /// # fn predict(device: &Device, net: &nn::Sequential, weights: &Weights, pixels: &[f32]) -> wgrad::Result<()> {
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", [32, 784])?;
+    /// let logits = net.forward(&mut g, x, Mode::MonteCarlo)?;
+    /// let probabilities = g.softmax(logits, 1)?;
+    /// let estimate = g.monte_carlo(&[probabilities])?;
+    /// let weights = weights.with_state_of(&g)?;
+    /// let mut session = Session::new(device, Plan::new(&g, &[], device.caps())?, &weights)?;
+    /// session.write(x, pixels)?;
+    /// let found = session.monte_carlo(&estimate, 100)?.remove(0); // 100 draws
+    /// println!("{:?} give or take {:?}", found.mean, found.variance);
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// An output that no node makes or that is not f32; a graph that already has an estimate in this scope.
     pub fn monte_carlo(&mut self, outputs: &[Value]) -> Result<MonteCarlo> {

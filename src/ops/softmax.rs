@@ -157,6 +157,18 @@ impl Operator for SoftmaxGrad {
 impl Graph {
     /// `exp(x) / sum of exp(x)` along `axis`.
     ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::Graph;
+    ///
+    /// let mut g = Graph::new();
+    /// let logits = g.input("logits", [32, 10])?;
+    /// let probabilities = g.softmax(logits, 1)?;
+    /// assert_eq!(g.shape(probabilities)?, g.shape(logits)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// An axis that `x` does not have, or an input that is not f32.
     pub fn softmax(&mut self, x: Value, axis: usize) -> Result<Value> {

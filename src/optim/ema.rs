@@ -12,6 +12,18 @@ use crate::weights::AVERAGE;
 ///
 /// [`Weights::averaged`](crate::Weights::averaged) returns them under their parameters' names, to evaluate
 /// with or to save.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// # use wgrad::{Graph, Result, Value, optim};
+/// # fn optimize(g: &mut Graph, loss: Value) -> Result<()> {
+/// let rate = g.input_scalar("learning_rate")?;
+/// optim::Adam::new(rate).average(optim::Ema::new(0.999).warm_up(true)).minimize(g, loss)?;
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Ema(EmaRule);
 

@@ -19,6 +19,6 @@ mod rules;
 mod schedule;
 
 pub use ema::Ema;
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Part, Whole};
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
 pub use schedule::{Annealing, OneCycle, Plateau, PlateauOptions, Preferred, Schedule};

@@ -38,16 +38,26 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "an optimizer does nothing until minimize is called"]
-pub struct Optimizer<R> {
+pub struct Optimizer<R, S = Whole<R>> {
     pub(super) rule: R,
     rate: Value,
+    scope: S,
+}
+
+/// What an [`Optimizer`] has beside hyperparameters and a rate, for all of its parameters together.
+#[derive(Clone, Debug)]
+pub struct Whole<R> {
     clip: Clip,
     steps: u32,
     average: Option<Ema>,
     only: Vec<Condition>,
     frozen: Vec<Condition>,
-    groups: Vec<(Condition, Optimizer<R>)>,
+    groups: Vec<(Condition, Optimizer<R, Part>)>,
 }
+
+/// Marks the settings of a group of parameters, which has hyperparameters and a rate of its own and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Part(());
 
 /// A condition on the name of a parameter.
 #[derive(Clone)]
@@ -69,37 +79,38 @@ impl Condition {
     }
 }
 
+impl<R, S> Optimizer<R, S> {
+    /// Sets the scalar that holds the learning rate: for a group with a rate of its own.
+    pub fn rate(mut self, rate: Value) -> Self {
+        self.rate = rate;
+        self
+    }
+}
+
 impl<R: Rule> Optimizer<R> {
     pub(super) fn of(rule: R, rate: Value) -> Self {
-        Optimizer {
-            rule,
-            rate,
+        let scope = Whole {
             clip: Clip::default(),
             steps: 1,
             average: None,
             only: Vec::new(),
             frozen: Vec::new(),
             groups: Vec::new(),
-        }
-    }
-
-    /// Sets the scalar that holds the learning rate: for a group with a rate of its own.
-    pub fn rate(mut self, rate: Value) -> Self {
-        self.rate = rate;
-        self
+        };
+        Optimizer { rule, rate, scope }
     }
 
     /// Clamps every element of the gradients to `-limit ..= limit`, as `torch.nn.utils.clip_grad_value_`,
     /// before [`clip_norm`](Self::clip_norm). Off by default.
     pub fn clip_value(mut self, limit: f64) -> Self {
-        self.clip.value = Some(limit);
+        self.scope.clip.value = Some(limit);
         self
     }
 
     /// Scales all gradients so that their common norm is at most `limit`, as
     /// `torch.nn.utils.clip_grad_norm_`. The norm spans all groups. Off by default.
     pub fn clip_norm(mut self, limit: f64) -> Self {
-        self.clip.norm = Some(limit);
+        self.scope.clip.norm = Some(limit);
         self
     }
 
@@ -108,27 +119,35 @@ impl<R: Rule> Optimizer<R> {
     /// hyperparameters and the [`rate`](Self::rate). All other settings belong to the whole optimizer.
     ///
     /// If one group needs a kind of state, all parameters have it.
+    ///
+    /// ```compile_fail
+    /// # use wgrad::{Value, optim::Sgd};
+    /// # fn f(rate: Value) {
+    /// // The norm is that of all gradients together.
+    /// let optimizer = Sgd::new(rate).group(|name| name.ends_with(".bias"), |group| group.clip_norm(1.0));
+    /// # }
+    /// ```
     pub fn group(
         mut self,
         condition: impl Fn(&str) -> bool + Send + Sync + 'static,
-        settings: impl FnOnce(Self) -> Self,
+        settings: impl FnOnce(Optimizer<R, Part>) -> Optimizer<R, Part>,
     ) -> Self {
-        let group = settings(Optimizer::of(self.rule.clone(), self.rate));
-        self.groups.push((Condition::new(condition), group));
+        let group = settings(Optimizer { rule: self.rule.clone(), rate: self.rate, scope: Part(()) });
+        self.scope.groups.push((Condition::new(condition), group));
         self
     }
 
     /// Trains only the parameters for whose name `condition` holds, such as those of one of several networks, and
     /// leaves the others to other optimizers. If there are several conditions, one has to hold.
     pub fn only(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.only.push(Condition::new(condition));
+        self.scope.only.push(Condition::new(condition));
         self
     }
 
     /// Leaves out the parameters for whose name `condition` holds: they get neither gradients nor
     /// updates.
     pub fn freeze(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.frozen.push(Condition::new(condition));
+        self.scope.frozen.push(Condition::new(condition));
         self
     }
 
@@ -140,13 +159,13 @@ impl<R: Rule> Optimizer<R> {
     /// step that completes a multiple of `steps`, by the session's step number, updates. Bias corrections,
     /// decays and averages count updates, not steps.
     pub fn accumulate(mut self, steps: u32) -> Self {
-        self.steps = steps;
+        self.scope.steps = steps;
         self
     }
 
     /// Keeps averages of the parameters. Off by default.
     pub fn average(mut self, average: Ema) -> Self {
-        self.average = Some(average);
+        self.scope.average = Some(average);
         self
     }
 
@@ -215,21 +234,11 @@ impl<R: Rule> Optimizer<R> {
 
     fn check(&self) -> Result<()> {
         self.rule.check()?;
-        self.clip.check()?;
-        AccumulateRule { steps: self.steps }.check()?;
-        self.average.as_ref().map_or(Ok(()), Ema::check)?;
-        for (_, group) in &self.groups {
+        self.scope.clip.check()?;
+        AccumulateRule { steps: self.scope.steps }.check()?;
+        self.scope.average.as_ref().map_or(Ok(()), Ema::check)?;
+        for (_, group) in &self.scope.groups {
             group.rule.check()?;
-            let whole = group.clip != Clip::default()
-                || group.steps != 1
-                || group.average.is_some()
-                || !(group.only.is_empty() && group.frozen.is_empty() && group.groups.is_empty());
-            if whole {
-                return Err(Error::Setting {
-                    setting: "group",
-                    message: "has hyperparameters and a rate of its own; set clipping, accumulation, averages, freezing and groups for the optimizer as a whole".into(),
-                });
-            }
         }
         Ok(())
     }
@@ -239,12 +248,12 @@ impl<R: Rule> Optimizer<R> {
         let any = |conditions: &[Condition], &parameter: &Value| {
             conditions.iter().any(|condition| condition.holds(graph, parameter))
         };
-        check_conditions(graph, "only", &self.only, parameters)?;
-        let own = |parameter: &Value| self.only.is_empty() || any(&self.only, parameter);
+        check_conditions(graph, "only", &self.scope.only, parameters)?;
+        let own = |parameter: &Value| self.scope.only.is_empty() || any(&self.scope.only, parameter);
         let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
-        check_conditions(graph, "freeze", &self.frozen, &chosen)?;
-        check_conditions(graph, "group", self.groups.iter().map(|(condition, _)| condition), &chosen)?;
-        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(&self.frozen, p)).collect();
+        check_conditions(graph, "freeze", &self.scope.frozen, &chosen)?;
+        check_conditions(graph, "group", self.scope.groups.iter().map(|(condition, _)| condition), &chosen)?;
+        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(&self.scope.frozen, p)).collect();
         if trained.is_empty() && !parameters.is_empty() {
             return Err(Error::Setting {
                 setting: "freeze",
@@ -257,26 +266,26 @@ impl<R: Rule> Optimizer<R> {
     fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         check(graph, pairs)?;
         let group_of = |&(parameter, _): &(Value, Value)| {
-            let held = self.groups.iter().position(|(condition, _)| condition.holds(graph, parameter));
+            let held = self.scope.groups.iter().position(|(condition, _)| condition.holds(graph, parameter));
             held.map_or(0, |group| group + 1)
         };
         let mut pairs: Vec<(Value, Value)> = pairs.to_vec();
         pairs.sort_by_key(group_of);
         let members: Vec<usize> = pairs.iter().map(group_of).collect();
         let (mut groups, mut rates) = (Vec::new(), Vec::new());
-        for (number, settings) in
-            std::iter::once(self).chain(self.groups.iter().map(|(_, group)| group)).enumerate()
-        {
+        let own = std::iter::once((&self.rule, self.rate));
+        let others = self.scope.groups.iter().map(|(_, group)| (&group.rule, group.rate));
+        for (number, (rule, rate)) in own.chain(others).enumerate() {
             // A group may be empty because earlier groups have its parameters.
             let parameters = members.iter().filter(|&&group| group == number).count();
             if parameters > 0 {
-                groups.push(Group { rule: settings.rule.clone(), parameters });
-                rates.push(settings.rate);
+                groups.push(Group { rule: rule.clone(), parameters });
+                rates.push(rate);
             }
         }
         let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
         let gradients = self.accumulated(graph, &pairs)?;
-        let update = Update { groups, clip: self.clip, every: self.steps };
+        let update = Update { groups, clip: self.scope.clip, every: self.scope.steps };
         let mut inputs = parameters.clone();
         inputs.extend(gradients);
         let first: Vec<f32> = update
@@ -290,8 +299,10 @@ impl<R: Rule> Optimizer<R> {
         inputs.extend(rates);
         inputs.push(graph.step_counter());
         let outputs = graph.unscoped(|graph| graph.apply(update, &inputs))?;
-        match &self.average {
-            Some(average) => average.apply(graph, &parameters, &outputs[..parameters.len()], self.steps),
+        match &self.scope.average {
+            Some(average) => {
+                average.apply(graph, &parameters, &outputs[..parameters.len()], self.scope.steps)
+            }
             None => Ok(()),
         }
     }
@@ -299,14 +310,14 @@ impl<R: Rule> Optimizer<R> {
     /// The gradients that the update reads: of this step, or the mean of several.
     fn accumulated(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
         let gradients = placed(graph, pairs)?;
-        if self.steps == 1 {
+        if self.scope.steps == 1 {
             return Ok(gradients);
         }
         let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
         let mut inputs = state(graph, &parameters, "gradient", |_, _| Init::Constant(0.0))?;
         inputs.extend(gradients);
         inputs.push(graph.step_counter());
-        let update = Update::new(AccumulateRule { steps: self.steps }, pairs.len());
+        let update = Update::new(AccumulateRule { steps: self.scope.steps }, pairs.len());
         graph.unscoped(|graph| graph.apply(update, &inputs))
     }
 }

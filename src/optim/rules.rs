@@ -19,9 +19,21 @@ impl<R: Rule + Default> Optimizer<R> {
 ///
 /// Momentum buffers are state of the graph, named after their parameter: `conv1.weight.momentum_buffer`. In
 /// step 0 the buffer becomes the gradient, without dampening.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// # use wgrad::{Graph, Result, Value, optim};
+/// # fn optimize(g: &mut Graph, loss: Value) -> Result<()> {
+/// let rate = g.input_scalar("learning_rate")?;
+/// optim::Sgd::new(rate).momentum(0.9).nesterov(true).weight_decay(1e-4).minimize(g, loss)?;
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 pub type Sgd = Optimizer<SgdRule>;
 
-impl Sgd {
+impl<S> Optimizer<SgdRule, S> {
     setters! {
         in rule;
         /// Sets the momentum; 0 by default, which is none.
@@ -41,13 +53,37 @@ impl Sgd {
 ///
 /// Both means are state of the graph, named after their parameter: `conv1.weight.exp_avg` and `.exp_avg_sq`.
 /// The correction depends on the session's step number: if you reset the means, reset the step number too.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// # use wgrad::{Graph, Result, Value, optim};
+/// # fn optimize(g: &mut Graph, loss: Value) -> Result<()> {
+/// let rate = g.input_scalar("learning_rate")?;
+/// optim::Adam::new(rate).betas(0.9, 0.99).minimize(g, loss)?;
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 pub type Adam = Optimizer<AdamRule<false>>;
 
 /// AdamW, as `torch.optim.AdamW`: [`Adam`] with decoupled weight decay, `p -= rate weight_decay p`, which
 /// does not pass through the gradient.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// # use wgrad::{Graph, Result, Value, optim};
+/// # fn optimize(g: &mut Graph, loss: Value) -> Result<()> {
+/// let rate = g.input_scalar("learning_rate")?;
+/// optim::AdamW::new(rate).weight_decay(0.05).clip_norm(1.0).minimize(g, loss)?;
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 pub type AdamW = Optimizer<AdamRule<true>>;
 
-impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
+impl<const DECOUPLED: bool, S> Optimizer<AdamRule<DECOUPLED>, S> {
     /// Sets the decay of the gradients' mean and of their squares' mean, 0.9 and 0.999 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -73,7 +109,7 @@ impl<const DECOUPLED: bool> Optimizer<AdamRule<DECOUPLED>> {
 /// Its state is Adam's. The product of all momenta so far is computed from the session's step number.
 pub type Nadam = Optimizer<NadamRule>;
 
-impl Nadam {
+impl<S> Optimizer<NadamRule, S> {
     /// Sets the decay of the gradients' mean and of their squares' mean, 0.9 and 0.999 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -102,7 +138,7 @@ impl Nadam {
 /// squares that rounding takes below zero counts as zero, where PyTorch has NaN.
 pub type Rmsprop = Optimizer<RmspropRule>;
 
-impl Rmsprop {
+impl<S> Optimizer<RmspropRule, S> {
     setters! {
         in rule;
         /// Sets the decay of the squares' mean, 0.99 by default.
@@ -123,7 +159,7 @@ impl Rmsprop {
 /// which is the state `.sum`.
 pub type Adagrad = Optimizer<AdagradRule>;
 
-impl Adagrad {
+impl<S> Optimizer<AdagradRule, S> {
     setters! {
         in rule;
         /// Sets the decay of the learning rate, 0 by default. The rate of update t, counted from 0, is
@@ -144,7 +180,7 @@ impl Adagrad {
 /// State: `.square_avg` and `.acc_delta`.
 pub type Adadelta = Optimizer<AdadeltaRule>;
 
-impl Adadelta {
+impl<S> Optimizer<AdadeltaRule, S> {
     setters! {
         in rule;
         /// Sets the decay of both means, 0.9 by default.
@@ -161,7 +197,7 @@ impl Adadelta {
 /// weight_decay p`. A tenth of Adam's learning rate is usual.
 pub type Lion = Optimizer<LionRule>;
 
-impl Lion {
+impl<S> Optimizer<LionRule, S> {
     /// Sets the decay of the mean for the step's direction, and of the mean that is kept; 0.9 and 0.99 by
     /// default.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {

@@ -32,6 +32,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A graph as dispatches over buffers.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::op::AdapterKind;
+/// use wgrad::{Caps, Graph, Mode, Plan, nn, nn::Layer};
+///
+/// let mut g = Graph::new();
+/// let images = g.input("images", [64, 3, 32, 32])?;
+/// let logits = nn::models::resnet18(3, 10).forward(&mut g, images, Mode::Eval)?;
+/// // Without a GPU: what a step would take on a discrete one with the limits that WebGPU guarantees.
+/// let plan = Plan::new(&g, &[logits], &Caps::webgpu_defaults(AdapterKind::Discrete))?;
+/// println!("{plan}"); // kernels, buffers, bytes
+/// assert!(plan.device_bytes().values().sum::<u64>() < 200 << 20);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) graph: Arc<Graph>,

@@ -8,6 +8,24 @@ use crate::op::Variant;
 use std::collections::BTreeSet;
 
 /// Planning options.
+///
+/// ```
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::op::AdapterKind;
+/// use wgrad::plan::Fusion;
+/// use wgrad::{Caps, Graph, Plan, PlanOptions};
+///
+/// let mut g = Graph::new();
+/// let (x, y) = (g.input("x", [64])?, g.input("y", [64])?);
+/// let sum = g.add(x, y)?;
+/// let z = g.relu(sum)?;
+/// let caps = Caps::webgpu_defaults(AdapterKind::Software);
+/// assert_eq!(Plan::new(&g, &[z], &caps)?.dispatches().len(), 1);
+/// let apart = PlanOptions::default().without(Fusion::Elementwise);
+/// assert_eq!(Plan::with_options(&g, &[z], &caps, &apart)?.dispatches().len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
     choices: Vec<Choice>,

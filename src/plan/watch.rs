@@ -32,6 +32,22 @@ const INFINITY_BITS: i32 = 0x7f80_0000;
 /// Options of the numerics watch.
 ///
 /// [`Session::not_finite`](crate::Session::not_finite) returns the finding.
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::plan::Watch;
+/// use wgrad::{Device, Graph, Plan, PlanOptions, Session, Weights};
+///
+/// # fn train(device: &Device, g: &Graph, weights: &Weights, loss: wgrad::Value) -> wgrad::Result<()> {
+/// let options = PlanOptions::default().watch(Watch::new());
+/// let mut session = Session::new(device, Plan::with_options(g, &[loss], device.caps(), &options)?, weights)?;
+/// session.step()?;
+/// session.check_finite()?; // names the first node whose output was infinite or NaN
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Watch {
     except: BTreeSet<String>,

@@ -29,6 +29,20 @@ impl Session {
     /// statistics these are PyTorch's, so [`Weights::load`](crate::Weights::load) and other programs can read
     /// them.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Result, Session};
+    /// # fn run(train: &mut Session, again: &mut Session) -> Result<()> {
+    /// train.save_checkpoint("training.safetensors")?;
+    /// // Later, in a session of the same graph:
+    /// again.load_checkpoint("training.safetensors")?;
+    /// assert_eq!(again.step_number(), train.step_number());
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A session whose graph lacks some of the weights' tensors, such as one for evaluation; a path that
     /// can't be written; a fault of the device.

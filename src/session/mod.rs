@@ -2,6 +2,7 @@
 //! prebuilt dispatches and submits once. Only this module and `device/` name `wgpu`.
 
 mod checkpoint;
+mod inputs;
 mod monte_carlo;
 mod profile;
 mod rebuild;
@@ -21,7 +22,7 @@ pub use watch::kernels as watch_kernels;
 
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::{Error, Result};
-use crate::graph::{Source, Value, ValueInfo};
+use crate::graph::{Source, Value};
 use crate::plan::{Place, Plan};
 use crate::tensor::{HostSlice, HostTensor};
 use crate::weights::Weights;
@@ -52,6 +53,23 @@ pub struct Counters {
 }
 
 /// A plan that runs on a device.
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Device, Graph, Plan, Session, Weights};
+///
+/// let mut g = Graph::new();
+/// let x = g.input("x", [3])?;
+/// let y = g.exp(x)?;
+/// let device = Device::open()?;
+/// let weights = Weights::init(&device, &g, 0)?; // none here
+/// let mut session = Session::new(&device, Plan::new(&g, &[y], device.caps())?, &weights)?;
+/// session.write(x, &[0.0, 1.0, 2.0])?;
+/// session.step()?;
+/// println!("{:?}", session.read(y)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Session {
     device: Device,
@@ -165,32 +183,6 @@ impl Session {
     /// Sets the number of the next step. [`Session::load_checkpoint`] does so itself.
     pub fn set_step_number(&mut self, step: u32) {
         self.step = step;
-    }
-
-    /// Gives an input its contents for the coming steps, until it is written again.
-    ///
-    /// # Errors
-    /// A value that is not an input; another element type or number of elements; a class label out of range;
-    /// a lost device.
-    pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
-        let data = data.into();
-        self.device.check()?;
-        self.plan.graph().check_owned([value])?;
-        let info = self.plan.graph().info(value);
-        check_contents(info, data)?;
-        if let Some(watch) = &mut self.watch {
-            watch.look_at(value, data);
-        }
-        self.counters.bytes_uploaded += self.uploads.write(&self.device, value, data.bytes())?;
-        Ok(())
-    }
-
-    /// Gives a scalar input, such as the learning rate, its value for the coming steps.
-    ///
-    /// # Errors
-    /// As [`Session::write`].
-    pub fn write_scalar(&mut self, value: Value, number: f32) -> Result<()> {
-        self.write(value, &[number])
     }
 
     /// Runs the step: one encoder, one submit, nothing read back. Returns before the GPU is done.
@@ -364,26 +356,4 @@ impl Session {
         self.partly = true;
         Ok(())
     }
-}
-
-fn check_contents(info: &ValueInfo, data: HostSlice<'_>) -> Result<()> {
-    let error = |message: String| Err(Error::Value { name: info.name.clone(), message });
-    if !matches!(info.source, Source::Input) {
-        return error("is not an input; only inputs can be written".into());
-    }
-    if data.dtype() != info.ty.dtype {
-        return error(format!("holds {}, found {} data", info.ty, data.dtype()));
-    }
-    if data.len() != info.ty.shape.elements() {
-        return error(format!(
-            "shape {} has {} elements, found {}",
-            info.ty.shape,
-            info.ty.shape.elements(),
-            data.len()
-        ));
-    }
-    if let HostSlice::I32(labels) = data {
-        return info.labels.check(labels).or_else(error);
-    }
-    Ok(())
 }

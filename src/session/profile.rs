@@ -118,6 +118,20 @@ impl Session {
     ///
     /// The first profile on a device also measures the adapter's peaks, about a second.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Result, Session};
+    /// # fn measure(session: &mut Session) -> Result<()> {
+    /// session.step()?;
+    /// let profile = session.profile(10)?;
+    /// println!("{profile}"); // a table of nodes
+    /// profile.save_trace("step.json")?; // for https://ui.perfetto.dev
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// No steps; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]

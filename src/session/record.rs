@@ -20,6 +20,22 @@ impl Session {
     /// Starts recording a one-element output: keeps its last `capacity` values on the device, for
     /// [`Session::recorded`] to read together. Following a loss then costs no readback per step.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Result, Session, Value};
+    /// # fn train(session: &mut Session, loss: Value) -> Result<()> {
+    /// session.record(loss, 100)?;
+    /// for _ in 0..100 {
+    ///     session.step()?;
+    /// }
+    /// let losses = session.recorded(loss)?.to_f64(); // one readback
+    /// println!("mean of 100 steps: {}", losses.iter().sum::<f64>() / 100.0);
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A value that is not a one-element output of the plan; not enough device memory; a lost device.
     pub fn record(&mut self, value: Value, capacity: usize) -> Result<()> {

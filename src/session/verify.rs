@@ -30,6 +30,19 @@ impl Session {
     /// Runs one step node by node and compares every node with the reference. It is a real step: weights
     /// change as in [`Session::step`]. It is slow, because the reference is scalar code.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Result, Session};
+    /// # fn check(session: &mut Session) -> Result<()> {
+    /// let nodes = session.verify()?; // fails at the first node that is off
+    /// let worst = nodes.iter().map(|node| node.error).fold(0.0, f64::max);
+    /// println!("{} nodes agree with the reference to {worst:.1e}", nodes.len());
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The first node beyond its tolerance, after the step has run to its end; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]

@@ -17,6 +17,18 @@ impl Weights {
     /// [`write_whole`](crate::file::write_whole). To resume training, use
     /// [`Session::save_checkpoint`](crate::Session::save_checkpoint), which saves everything.
     ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Result, Weights};
+    /// # fn hand_over(trained: &Weights, evaluated: &Weights) -> Result<()> {
+    /// trained.save("model.safetensors")?; // PyTorch: safetensors.torch.load_file("model.safetensors")
+    /// evaluated.load("model.safetensors")?;
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A path that can't be written; names too long for a file; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]

@@ -22,6 +22,22 @@ use std::sync::Arc;
 /// Parameters, running statistics and optimizer state of a graph, in arenas on the device.
 ///
 /// Cheap to clone; clones share the memory.
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::{Device, Graph, Mode, Weights, nn, nn::Layer};
+///
+/// let net = nn::Sequential::new().add("fc", nn::Linear::new(4, 2));
+/// let mut g = Graph::new();
+/// let x = g.input("x", [1, 4])?;
+/// net.forward(&mut g, x, Mode::Train)?;
+/// let weights = Weights::init(&Device::open()?, &g, 42)?;
+/// assert_eq!(weights.names().collect::<Vec<_>>(), ["fc.bias", "fc.weight"]);
+/// weights.write("fc.bias", &[0.5, -0.5])?;
+/// println!("{:?}", weights.read("fc.weight")?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Weights {
     device: Device,
@@ -84,6 +100,19 @@ impl Weights {
 
     /// The same weights with each parameter replaced by its average, to evaluate with or to save. It shares
     /// the memory. Tensors without an average, such as running statistics, are the same as before.
+    ///
+    /// ```no_run
+    /// # fn main() -> wgrad::Result<()> {
+    /// # use wgrad::{Device, Plan, Result, Session, Weights};
+    /// # fn evaluate(device: &Device, evaluation: Plan, weights: &Weights) -> Result<()> {
+    /// // Of weights that were trained with `Optimizer::average`.
+    /// let mut session = Session::new(device, evaluation, &weights.averaged()?)?;
+    /// session.step()?;
+    /// # Ok(())
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Weights without averages; a lost device.

@@ -5,6 +5,14 @@ mod random;
 use crate::tensor::Shape;
 
 /// The initial value of a parameter or a state tensor. Random numbers depend on the seed and the tensor's name alone.
+///
+/// ```
+/// use wgrad::graph::{Fan, Init, Nonlinearity};
+/// use wgrad::nn;
+///
+/// let init = Init::kaiming_normal(Fan::Out, Nonlinearity::Relu);
+/// let conv = nn::Conv2d::new(3, 16, [3, 3]).init(init).bias_init(Init::Constant(0.0));
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Init {

@@ -359,8 +359,6 @@ fn mistakes_are_named() -> Result<()> {
     assert_eq!(error, "freeze: holds for every parameter, so there is nothing to train");
     let error = text(sgd.clone().group(|name| name == "wieght", |group| group.momentum(0.5)));
     assert_eq!(error, "group: holds for none of the parameters, which are weight");
-    let error = text(sgd.clone().group(|_| true, |group| group.clip_norm(1.0)));
-    assert!(error.starts_with("group: has hyperparameters and a rate of its own"), "{error}");
     let error = text(sgd.clone().group(|_| true, |group| group.weight_decay(-1.0)));
     assert_eq!(error, "weight_decay: must be at least 0 and finite, found -1");
     let error = text(sgd.group(|_| true, |group| group.rate(x)));
