@@ -53,7 +53,8 @@ files! {
         map
     }
     embedding {
-        embedding embedding_grad embedding_grad_sorted embedding_links embedding_merge embedding_sort
+        embedding embedding_grad embedding_grad_sorted embedding_links embedding_merge
+        embedding_sort
     }
     gemm {
         gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
@@ -106,20 +107,20 @@ files! {
     parts:
     batch_norm {
         batch_norm_bias batch_norm_finalize batch_norm_grad_finalize batch_norm_grad_parts
-        batch_norm_grad_pooled_terms batch_norm_grad_source_bias batch_norm_grad_terms batch_norm_parts
-        batch_norm_track batch_norm_track_average batch_norm_weight channel_line channel_sums channels
-        gradient_plain gradient_pooled max_pool2d_taps moments
+        batch_norm_grad_pooled_terms batch_norm_grad_source_bias batch_norm_grad_terms
+        batch_norm_parts batch_norm_track batch_norm_track_average batch_norm_weight channel_line
+        channel_sums channels gradient_plain gradient_pooled max_pool2d_taps moments
     }
     common {
         element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4 philox team
         team_best team_combine team_pairs units
     }
     conv2d {
-        conv2d_correlation conv2d_gradient_columns conv2d_gradient_rows conv2d_gradient_rows_vec4
-        conv2d_gradient_tile conv2d_gradient_tile_vec4 conv2d_input_columns conv2d_input_rows
-        conv2d_phase conv2d_phase_columns conv2d_phase_store conv2d_phase_weight conv2d_pixel_columns
-        conv2d_pixels conv2d_row conv2d_row_vec4 conv2d_shape conv2d_sliding conv2d_store
-        conv2d_store_vec4 conv2d_weight_by_input
+        conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows
+        conv2d_gradient_rows_vec4 conv2d_gradient_tile conv2d_gradient_tile_vec4
+        conv2d_input_columns conv2d_input_rows conv2d_phase conv2d_phase_columns conv2d_phase_store
+        conv2d_phase_weight conv2d_pixel_columns conv2d_pixels conv2d_row conv2d_row_vec4
+        conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
     }
     cross_entropy {
         all_weights class_weight label label_rows mean_loss row_loss score_line
@@ -130,8 +131,8 @@ files! {
         power repeated with_numbers
     }
     gemm {
-        gemm_bias_columns gemm_bias_rows gemm_product gemm_shape gemm_spread_columns gemm_spread_rows
-        gemm_store split_store
+        gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_product gemm_rhs_rows
+        gemm_shape gemm_spread_columns gemm_spread_rows gemm_store gemm_store_elements split_store
     }
     linear {
         linear_grad_rhs linear_grad_rhs_any linear_grad_store linear_grad_store_vec4
@@ -144,19 +145,19 @@ files! {
         border_circular border_fill border_reflect border_replicate
     }
     optimizer {
-        accumulate_update adadelta_update adagrad_update adam_update clip_norm clip_value ema_update
-        lion_update nadam_update rmsprop_update sgd_update update_rate update_state_a update_state_ab
-        update_state_abc update_state_ac
+        accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
+        ema_update lion_update nadam_update rmsprop_update sgd_update update_rate update_run_a
+        update_run_b update_run_c
     }
     pool2d {
         max_pool2d_goes_before max_pool2d_keep pool2d_adaptive pool2d_average pool2d_candidates
         pool2d_candidates_adaptive pool2d_finalize pool2d_last_kept pool2d_last_winner pool2d_lp
-        pool2d_lp_share pool2d_shape pool2d_sliding pool2d_weight pool2d_weight_kept pool2d_weight_sum
-        pool2d_weighted pool2d_winner pool2d_winner_share
+        pool2d_lp_share pool2d_shape pool2d_sliding pool2d_weight pool2d_weight_kept
+        pool2d_weight_sum pool2d_weighted pool2d_winner pool2d_winner_share
     }
     reduce {
-        combine_max combine_min combine_sum line_plain line_sorted line_squares range_sum
-        reduction term_below term_deviation term_equal term_exponential term_gap term_product
+        combine_max combine_min combine_sum line_plain line_sorted line_squares range_sum reduction
+        term_below term_deviation term_equal term_exponential term_gap term_product
         term_square_deviation term_weighted_gap
     }
     row_norm {

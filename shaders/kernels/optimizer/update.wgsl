@@ -4,10 +4,18 @@
 //!     update(scales: Scales, parameter: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated
 //!     by accumulate_update, adadelta_update, adagrad_update, adam_update, ema_update, lion_update, nadam_update,
 //!        rmsprop_update, sgd_update
-//! hole state
-//!     load_state(i: u32) -> State { return State(vec4(0.0), vec4(0.0), vec4(0.0)); }
-//!     store_state(i: u32, state: State) {}
-//!     by update_state_a, update_state_ab, update_state_abc, update_state_ac
+//! hole run_a
+//!     load_a(i: u32) -> vec4<f32> { return vec4(0.0); }
+//!     store_a(i: u32, value: vec4<f32>) {}
+//!     by update_run_a
+//! hole run_b
+//!     load_b(i: u32) -> vec4<f32> { return vec4(0.0); }
+//!     store_b(i: u32, value: vec4<f32>) {}
+//!     by update_run_b
+//! hole run_c
+//!     load_c(i: u32) -> vec4<f32> { return vec4(0.0); }
+//!     store_c(i: u32, value: vec4<f32>) {}
+//!     by update_run_c
 //! hole clip_value(gradient: vec4<f32>) -> vec4<f32> { return gradient; }
 //!     by clip_value
 //! hole gradient_scale() -> f32 { return 1.0; }
@@ -15,12 +23,12 @@
 //! hole epilogue(at: u32, value: vec4<f32>) -> vec4<f32>
 //!     by the plan
 //
-// Walks a run of an arena and updates each element by update(), which another file has with
-// its Scales, what all elements of a step share. Gradients are clipped on the way.
+// Walks a run of an arena and updates each element by update(), whose Scales are what all elements of a
+// step share. Gradients are clipped on the way.
 //
 // Parameters, gradients and state each lie in a run of an arena, tensor after tensor, padded with zeros
-// to 64 elements, which stay zero unless an eps of 0 divides them. One workgroup makes 64 * ITEMS neighbouring vectors of four, an
-// invocation every 64th of them. Between the steps that update, nothing is written.
+// to 64 elements, which stay zero unless an eps of 0 divides them. One workgroup makes 64 * ITEMS
+// neighbouring vectors of four, an invocation every 64th of them. Between the steps that update, nothing is written.
 @group(0) @binding(0) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> step: array<u32>;
@@ -54,9 +62,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < end) {
-            let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), load_state(i));
+            let state = State(load_a(i), load_b(i), load_c(i));
+            let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), state);
             parameters[i] = epilogue(i, updated.p);
-            store_state(i, updated.state);
+            store_a(i, updated.state.a);
+            store_b(i, updated.state.b);
+            store_c(i, updated.state.c);
         }
     }
 }

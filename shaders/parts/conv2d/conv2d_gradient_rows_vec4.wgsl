@@ -1,4 +1,4 @@
-//! uses conv2d_shape
+//! uses gemm_lhs_rows, conv2d_shape
 //! fills lhs, lhs_row
 //
 // A of the weight's gradient: row m = output channel, column k = (image, oh, ow), for planes of a
@@ -11,8 +11,4 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 
 fn lhs_row(start: u32, k: u32) -> vec4<f32> {
     return gradient[start + k / (OH * OW) * (GROUPS * OUT * OH * OW / 4u) + k % (OH * OW) / 4u];
-}
-
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }

@@ -1,5 +1,5 @@
-//! uses gemm_shape, conv2d_phase
-//! fills store
+//! uses gemm_shape, conv2d_phase, gemm_store_elements
+//! fills store, store_element
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
 //
@@ -7,7 +7,8 @@
 // phase's plane, stored to where it lies in the input; see conv2d_phase.
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 
-fn store_one(phase: Phase, m: u32, n: u32, value: f32) {
+fn store_element(z: u32, m: u32, n: u32, value: f32) {
+    let phase = phase_of(z);
     let h = n / PHASE_W % PHASE_H * SH + phase.h;
     let w = n % PHASE_W * SW + phase.w;
     if (n < N && h < H && w < W) {
@@ -15,12 +16,4 @@ fn store_one(phase: Phase, m: u32, n: u32, value: f32) {
         let at = (((image * GROUPS + phase.group) * M + m) * H + h) * W + w;
         result[at] = epilogue(at, value);
     }
-}
-
-fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
-    let phase = phase_of(z);
-    store_one(phase, m, n, values.x);
-    store_one(phase, m, n + 1u, values.y);
-    store_one(phase, m, n + 2u, values.z);
-    store_one(phase, m, n + 3u, values.w);
 }

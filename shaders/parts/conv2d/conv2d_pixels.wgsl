@@ -1,5 +1,5 @@
-//! uses gemm_shape, conv2d_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows, conv2d_shape
+//! fills rhs, rhs_row
 //
 // B of a pointwise convolution: row k = channel, column n = (image, pixel), for planes divisible by
 // 4: one vec4 load a row, and nothing to gather.
@@ -14,12 +14,5 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     return source[start + k * (H * W / 4u)];
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

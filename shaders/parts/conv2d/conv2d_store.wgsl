@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills store
+//! uses gemm_shape, gemm_store_elements
+//! fills store, store_element
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
 //
@@ -8,16 +8,9 @@
 
 const PIXELS: u32 = 64u; // shape
 
-fn store_one(z: u32, m: u32, n: u32, value: f32) {
+fn store_element(z: u32, m: u32, n: u32, value: f32) {
     if (n < N) {
         let at = ((n / PIXELS * BATCHES + z) * M + m) * PIXELS + n % PIXELS;
         result[at] = epilogue(at, value);
     }
-}
-
-fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
-    store_one(z, m, n, values.x);
-    store_one(z, m, n + 1u, values.y);
-    store_one(z, m, n + 2u, values.z);
-    store_one(z, m, n + 3u, values.w);
 }

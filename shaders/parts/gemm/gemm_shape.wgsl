@@ -21,3 +21,8 @@ const K: u32 = 64u; // shape
 const BATCHES: u32 = 1u; // shape
 const SPLITS: u32 = 1u; // shape
 const K_PER_SPLIT: u32 = 64u; // shape
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}

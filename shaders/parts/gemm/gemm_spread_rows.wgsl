@@ -1,7 +1,5 @@
+//! uses gemm_lhs_rows
 //! fills spread
-//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
-//!     by matmul_lhs_rows, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight, conv2d_gradient_rows,
-//!        conv2d_gradient_rows_vec4
 //
 // For gemm_subgroup: eight rows of A, a row in each of eight lanes. A vec4 along k is a lane's load.
 alias Rows = array<vec4<f32>, 8>;

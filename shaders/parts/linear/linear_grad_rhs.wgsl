@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows
+//! fills rhs, rhs_row
 //
 // B of the gradient of a linear layer's weight and bias: the input as it lies in memory, (K x N - 1)
 // with N - 1 divisible by 4, and a column of ones.
@@ -15,12 +15,5 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     return select(rhs[start.at + k * (N / 4u)], vec4(1.0, 0.0, 0.0, 0.0), start.ones);
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows
+//! fills rhs, rhs_row
 //
 // B of the gradient of a linear layer's weight and bias: the input as it lies in memory, (K x N - 1),
 // and a column of ones.
@@ -16,13 +16,6 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     let at = start.at + k * (N - 1u);
     return select(vec4(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), vec4(1.0), start.ones);
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

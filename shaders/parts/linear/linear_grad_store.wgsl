@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills store
+//! uses gemm_shape, gemm_store_elements
+//! fills store, store_element
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
 //
@@ -7,18 +7,11 @@
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 @group(0) @binding(4) var<storage, read_write> grad_bias: array<f32>;
 
-fn store_one(m: u32, n: u32, value: f32) {
+fn store_element(z: u32, m: u32, n: u32, value: f32) {
     if (n < N - 1u) {
         let at = m * (N - 1u) + n;
         result[at] = epilogue(at, value);
     } else if (n == N - 1u) {
         grad_bias[m] = value;
     }
-}
-
-fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
-    store_one(m, n, values.x);
-    store_one(m, n + 1u, values.y);
-    store_one(m, n + 2u, values.z);
-    store_one(m, n + 3u, values.w);
 }

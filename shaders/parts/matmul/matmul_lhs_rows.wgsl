@@ -1,4 +1,4 @@
-//! uses gemm_shape
+//! uses gemm_shape, gemm_lhs_rows
 //! fills lhs, lhs_row
 //
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
@@ -10,8 +10,4 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 
 fn lhs_row(start: u32, k: u32) -> vec4<f32> {
     return lhs[start + k / 4u];
-}
-
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
 }

@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows
+//! fills rhs, rhs_row
 //
 // B of any size and orientation: element (k, n) lies at k RHS_ROW + n RHS_COLUMN.
 @group(0) @binding(1) var<storage, read> rhs: array<f32>;
@@ -11,17 +11,10 @@ const RHS_COLUMN: u32 = 1u; // shape
 alias RhsStart = vec4<u32>;
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
-    return z * (K * N) + min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u)) * RHS_COLUMN;
+    return z * (K * N) + columns_from(n) * RHS_COLUMN;
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     let at = start + k * RHS_ROW;
     return vec4(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]);
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

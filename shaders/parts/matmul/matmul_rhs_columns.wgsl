@@ -8,7 +8,7 @@
 alias RhsStart = vec4<u32>;
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
-    return (z * N + min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u))) * (K / 4u);
+    return (z * N + columns_from(n)) * (K / 4u);
 }
 
 fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {

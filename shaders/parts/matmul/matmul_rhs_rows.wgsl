@@ -1,5 +1,5 @@
-//! uses gemm_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows
+//! fills rhs, rhs_row
 //
 // B as it lies in memory, (K x N) with N divisible by 4: one vec4 load a k.
 @group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
@@ -11,12 +11,5 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     return rhs[start + k * (N / 4u)];
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }

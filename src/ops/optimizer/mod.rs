@@ -176,16 +176,10 @@ impl<R: Rule> Update<R> {
         group: &Group<R>,
         squares: Option<&clip::Squares>,
     ) -> Result<(Kernel, Option<Operand>)> {
-        let state = match self.slots().map(|slot| slot.is_some()) {
-            [false, false, false] => None,
-            [true, false, false] => Some(&parts::update_state_a),
-            [true, true, false] => Some(&parts::update_state_ab),
-            [true, false, true] => Some(&parts::update_state_ac),
-            [true, true, true] => Some(&parts::update_state_abc),
-            other => unreachable!("no rule keeps state at {other:?}"),
-        };
+        let runs = [&parts::update_run_a, &parts::update_run_b, &parts::update_run_c];
+        let kept = self.slots().into_iter().zip(runs).filter_map(|(slot, run)| slot.map(|_| run));
         let kernel = Kernel::new(&kernels::update).named(group.rule.name());
-        self.clip.update(cx, squares, kernel.fill(group.rule.file()).fill_all(state))
+        self.clip.update(cx, squares, kernel.fill(group.rule.file()).fill_all(kept))
     }
 }
 

@@ -27,6 +27,11 @@ const K: u32 = 512u;
 const BATCHES: u32 = 4u;
 const SPLITS: u32 = 4u;
 const K_PER_SPLIT: u32 = 128u;
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}
 // parts/gemm/gemm_product.wgsl
 //! hole lhs
 //!     lhs_start(z: u32, m: u32) -> u32
@@ -88,6 +93,31 @@ fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
 
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
+}
+// parts/gemm/gemm_lhs_rows.wgsl
+//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
+//!     by matmul_lhs_rows, conv2d_gradient_rows_vec4, gemm_lhs_elements
+//
+// Blocks of A by rows.
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
+// parts/gemm/gemm_lhs_elements.wgsl
+//! uses gemm_shape, gemm_lhs_rows
+//! fills lhs_row
+//! hole lhs_element(start: u32, k: u32) -> f32
+//!     by matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight, conv2d_gradient_rows
+//
+// Rows of A by elements, which are asked for below K.
+fn lhs_at(start: u32, k: u32) -> f32 {
+    if (K % 4u != 0u && k >= K) {
+        return 0.0;
+    }
+    return lhs_element(start, k);
+}
+
+fn lhs_row(start: u32, k: u32) -> vec4<f32> {
+    return vec4(lhs_at(start, k), lhs_at(start, k + 1u), lhs_at(start, k + 2u), lhs_at(start, k + 3u));
 }
 // parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
@@ -174,8 +204,8 @@ fn phase_tap(k: u32) -> Tap {
     return Tap(k / (TAPS_H * TAPS_W), k / TAPS_W % TAPS_H * STEP_H, k % TAPS_W * STEP_W);
 }
 // parts/conv2d/conv2d_phase_weight.wgsl
-//! uses gemm_shape, conv2d_phase
-//! fills lhs, lhs_row
+//! uses gemm_lhs_elements, conv2d_phase
+//! fills lhs, lhs_element
 //
 // A of the input's gradient in phases: row m = input channel, column k = (output channel, tap of the
 // phase). Zero where the phase has fewer taps; see conv2d_phase.
@@ -192,30 +222,47 @@ fn lhs_start(z: u32, m: u32) -> u32 {
     return ((phase.group * OUT * IN + min(m, IN - 1u)) * KH + phase.first_kh) * KW + phase.first_kw;
 }
 
-fn weight_at(start: u32, k: u32) -> f32 {
+fn lhs_element(start: u32, k: u32) -> f32 {
     let tap = phase_tap(k);
     let kh = start / KW % KH + tap.h;
     let kw = start % KW + tap.w;
-    if (start == NONE || kh >= KH || kw >= KW || (K % 4u != 0u && k >= K)) {
+    if (start == NONE || kh >= KH || kw >= KW) {
         return 0.0;
     }
     return weight[start + (tap.channel * IN * KH + tap.h) * KW + tap.w];
 }
-
-fn lhs_row(start: u32, k: u32) -> vec4<f32> {
-    return vec4(weight_at(start, k), weight_at(start, k + 1u), weight_at(start, k + 2u), weight_at(start, k + 3u));
+// parts/gemm/gemm_rhs_rows.wgsl
+//! uses gemm_shape
+//! hole rhs_row(start: RhsStart, k: u32) -> vec4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Blocks of B by rows, which are asked for below K.
+fn rhs_at(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    return rhs_row(start, k);
 }
 
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_at(start, k), rhs_at(start, k + 1u), rhs_at(start, k + 2u), rhs_at(start, k + 3u));
+}
+// parts/conv2d/conv2d_gather.wgsl
+// Elements of an image, or zero for each that is not inside.
+@group(0) @binding(1) var<storage, read> source: array<f32>;
+
+fn gathered(at: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
+    // What is outside reads the first element, and is taken away.
+    let place = select(vec4<u32>(), at, inside);
+    return select(vec4<f32>(), vec4(source[place.x], source[place.y], source[place.z], source[place.w]), inside);
 }
 // parts/conv2d/conv2d_phase_columns.wgsl
-//! uses gemm_shape, conv2d_phase
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows, conv2d_phase, conv2d_gather
+//! fills rhs, rhs_row
 //
 // B of the input's gradient in phases: row k = (output channel, tap of the phase), column n = (image,
 // row, column) of the phase's plane, gathered from the output's gradient; see conv2d_phase.
-@group(0) @binding(1) var<storage, read> gradient: array<f32>;
 
 // Of each column: the first element of its image and group; SH times the row of the gradient that
 // the phase's first tap meets, and likewise the column. Below zero is past the end, as an unsigned
@@ -228,7 +275,7 @@ struct RhsStart {
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
     let phase = phase_of(z);
-    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    let i = columns_from(n);
     let h = i / PHASE_W % PHASE_H * SH + (phase.h + u32(PH) - phase.first_kh * DH);
     let w = i % PHASE_W * SW + (phase.w + u32(PW) - phase.first_kw * DW);
     let none = phase.first_kh >= KH || phase.first_kw >= KW;
@@ -237,20 +284,11 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     let tap = phase_tap(k);
     let h = start.h - tap.h * DH;
     let w = start.w - tap.w * DW;
     let inside = (h / SH < vec4(OH)) & (w / SW < vec4(OW));
-    // What is outside reads the first element, and is taken away.
-    let at = select(vec4<u32>(), start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
-    return select(vec4<f32>(), vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]), inside);
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
+    return gathered(start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
 }
 // kernels/gemm/gemm_tiled.wgsl
 //! uses group, gemm_shape, gemm_product, gemm_store

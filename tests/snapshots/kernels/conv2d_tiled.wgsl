@@ -27,6 +27,11 @@ const K: u32 = 200u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 1u;
 const K_PER_SPLIT: u32 = 208u;
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}
 // parts/gemm/gemm_product.wgsl
 //! hole lhs
 //!     lhs_start(z: u32, m: u32) -> u32
@@ -104,8 +109,16 @@ fn store(z: u32, m: u32, n: u32, values: vec4<f32>) {
 fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
     return values + vec4(bias[row]);
 }
+// parts/gemm/gemm_lhs_rows.wgsl
+//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
+//!     by matmul_lhs_rows, conv2d_gradient_rows_vec4, gemm_lhs_elements
+//
+// Blocks of A by rows.
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
 // parts/matmul/matmul_lhs_rows.wgsl
-//! uses gemm_shape
+//! uses gemm_shape, gemm_lhs_rows
 //! fills lhs, lhs_row
 //
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
@@ -118,9 +131,22 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 fn lhs_row(start: u32, k: u32) -> vec4<f32> {
     return lhs[start + k / 4u];
 }
+// parts/gemm/gemm_rhs_rows.wgsl
+//! uses gemm_shape
+//! hole rhs_row(start: RhsStart, k: u32) -> vec4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Blocks of B by rows, which are asked for below K.
+fn rhs_at(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    return rhs_row(start, k);
+}
 
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_at(start, k), rhs_at(start, k + 1u), rhs_at(start, k + 2u), rhs_at(start, k + 3u));
 }
 // parts/conv2d/conv2d_shape.wgsl
 // The shape of a convolution (cross-correlation): input (IMAGES, GROUPS IN, H, W), weight
@@ -160,13 +186,21 @@ struct Tap {
 fn tap_of(k: u32) -> Tap {
     return Tap(k / (KH * KW), k / KW % KH, k % KW);
 }
+// parts/conv2d/conv2d_gather.wgsl
+// Elements of an image, or zero for each that is not inside.
+@group(0) @binding(1) var<storage, read> source: array<f32>;
+
+fn gathered(at: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
+    // What is outside reads the first element, and is taken away.
+    let place = select(vec4<u32>(), at, inside);
+    return select(vec4<f32>(), vec4(source[place.x], source[place.y], source[place.z], source[place.w]), inside);
+}
 // parts/conv2d/conv2d_input_columns.wgsl
-//! uses gemm_shape, conv2d_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows, conv2d_shape, conv2d_gather
+//! fills rhs, rhs_row
 //
 // B of the forward pass: row k = (channel, kh, kw), column n = (image, oh, ow), gathered from the
 // input without being written out. What lies in the padding is zero.
-@group(0) @binding(1) var<storage, read> input: array<f32>;
 
 // Of each column: where its window starts, in the input and in the plane. Numbers below zero wrap.
 struct RhsStart {
@@ -176,27 +210,18 @@ struct RhsStart {
 }
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
-    let i = min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+    let i = columns_from(n);
     let h = i / OW % OH * SH - u32(PH);
     let w = i % OW * SW - u32(PW);
     return RhsStart((i / (OH * OW) * GROUPS + z) * (IN * H * W) + h * W + w, h, w);
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     let tap = tap_of(k);
     let h = tap.h * DH;
     let w = tap.w * DW;
     let inside = (start.h + h < vec4(H)) & (start.w + w < vec4(W));
-    // What is outside reads the first element, and is taken away.
-    let at = select(vec4<u32>(), start.at + (tap.channel * (H * W) + h * W + w), inside);
-    return select(vec4<f32>(), vec4(input[at.x], input[at.y], input[at.z], input[at.w]), inside);
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
+    return gathered(start.at + (tap.channel * (H * W) + h * W + w), inside);
 }
 // parts/common/element_4.wgsl
 //! fills Element

@@ -27,6 +27,11 @@ const K: u32 = 1568u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 1u;
 const K_PER_SPLIT: u32 = 1568u;
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}
 // parts/gemm/gemm_product.wgsl
 //! hole lhs
 //!     lhs_start(z: u32, m: u32) -> u32
@@ -102,8 +107,16 @@ fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
 fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
     return values + vec4<f32>(bias[n], bias[min(n + 1u, N - 1u)], bias[min(n + 2u, N - 1u)], bias[min(n + 3u, N - 1u)]);
 }
+// parts/gemm/gemm_lhs_rows.wgsl
+//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
+//!     by matmul_lhs_rows, conv2d_gradient_rows_vec4, gemm_lhs_elements
+//
+// Blocks of A by rows.
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
 // parts/matmul/matmul_lhs_rows.wgsl
-//! uses gemm_shape
+//! uses gemm_shape, gemm_lhs_rows
 //! fills lhs, lhs_row
 //
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
@@ -116,10 +129,6 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 fn lhs_row(start: u32, k: u32) -> vec4<f32> {
     return lhs[start + k / 4u];
 }
-
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
-}
 // parts/matmul/matmul_rhs_columns.wgsl
 //! uses gemm_shape
 //! fills rhs
@@ -131,7 +140,7 @@ fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
 alias RhsStart = vec4<u32>;
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
-    return (z * N + min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u))) * (K / 4u);
+    return (z * N + columns_from(n)) * (K / 4u);
 }
 
 fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
@@ -139,10 +148,8 @@ fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]));
 }
 // parts/gemm/gemm_spread_rows.wgsl
+//! uses gemm_lhs_rows
 //! fills spread
-//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
-//!     by matmul_lhs_rows, matmul_lhs_any, conv2d_weight_by_input, conv2d_phase_weight, conv2d_gradient_rows,
-//!        conv2d_gradient_rows_vec4
 //
 // For gemm_subgroup: eight rows of A, a row in each of eight lanes. A vec4 along k is a lane's load.
 alias Rows = array<vec4<f32>, 8>;

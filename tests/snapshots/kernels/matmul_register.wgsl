@@ -27,6 +27,11 @@ const K: u32 = 600u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 2u;
 const K_PER_SPLIT: u32 = 304u;
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}
 // parts/gemm/gemm_product.wgsl
 //! hole lhs
 //!     lhs_start(z: u32, m: u32) -> u32
@@ -89,8 +94,16 @@ fn store_block(part: u32, m: u32, n: u32, c: mat4x4<f32>) {
 fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
     split_parts[(part * M + m) * ((N + 3u) / 4u) + n / 4u] = values;
 }
+// parts/gemm/gemm_lhs_rows.wgsl
+//! hole lhs_row(start: u32, k: u32) -> vec4<f32>
+//!     by matmul_lhs_rows, conv2d_gradient_rows_vec4, gemm_lhs_elements
+//
+// Blocks of A by rows.
+fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+}
 // parts/matmul/matmul_lhs_rows.wgsl
-//! uses gemm_shape
+//! uses gemm_shape, gemm_lhs_rows
 //! fills lhs, lhs_row
 //
 // A as it lies in memory, (M x K) with K divisible by 4: one vec4 load a row.
@@ -103,13 +116,26 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 fn lhs_row(start: u32, k: u32) -> vec4<f32> {
     return lhs[start + k / 4u];
 }
+// parts/gemm/gemm_rhs_rows.wgsl
+//! uses gemm_shape
+//! hole rhs_row(start: RhsStart, k: u32) -> vec4<f32>
+//!     by matmul_rhs_rows, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
+//!        conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//
+// Blocks of B by rows, which are asked for below K.
+fn rhs_at(start: RhsStart, k: u32) -> vec4<f32> {
+    if (K % 4u != 0u && k >= K) {
+        return vec4<f32>();
+    }
+    return rhs_row(start, k);
+}
 
-fn lhs_block(starts: vec4<u32>, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(lhs_row(starts.x, k), lhs_row(starts.y, k), lhs_row(starts.z, k), lhs_row(starts.w, k));
+fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(rhs_at(start, k), rhs_at(start, k + 1u), rhs_at(start, k + 2u), rhs_at(start, k + 3u));
 }
 // parts/matmul/matmul_rhs_rows.wgsl
-//! uses gemm_shape
-//! fills rhs
+//! uses gemm_shape, gemm_rhs_rows
+//! fills rhs, rhs_row
 //
 // B as it lies in memory, (K x N) with N divisible by 4: one vec4 load a k.
 @group(0) @binding(1) var<storage, read> rhs: array<vec4<f32>>;
@@ -121,14 +147,7 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    if (K % 4u != 0u && k >= K) {
-        return vec4<f32>();
-    }
     return rhs[start + k * (N / 4u)];
-}
-
-fn rhs_block(start: RhsStart, k: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(rhs_row(start, k), rhs_row(start, k + 1u), rhs_row(start, k + 2u), rhs_row(start, k + 3u));
 }
 // kernels/gemm/gemm_register.wgsl
 //! uses group, gemm_shape, gemm_product, gemm_store

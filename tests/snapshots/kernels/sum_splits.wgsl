@@ -27,6 +27,11 @@ const K: u32 = 600u;
 const BATCHES: u32 = 1u;
 const SPLITS: u32 = 4u;
 const K_PER_SPLIT: u32 = 150u;
+
+// Columns n to n + 3 of B; those past the last are the last.
+fn columns_from(n: u32) -> vec4<u32> {
+    return min(vec4(n, n + 1u, n + 2u, n + 3u), vec4(N - 1u));
+}
 // parts/gemm/gemm_store.wgsl
 //! uses gemm_shape
 //! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
