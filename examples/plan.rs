@@ -160,10 +160,16 @@ fn kernels(plan: &Plan, name: &str) -> Result<Option<String>, Error> {
 
 /// A kernel that is in no plan.
 fn by_itself(name: &str) -> Result<Option<String>, Error> {
-    let Some(&file) = ShaderFile::kernels().iter().find(|kernel| kernel.name() == name) else {
+    let kernels = ShaderFile::kernels();
+    let mut kernel = if let Some(file) = kernels.iter().find(|file| file.name() == name) {
+        Kernel::new(file)
+    } else if let (Some(part), Some(file)) =
+        (ShaderFile::part(name), kernels.iter().find(|file| is_filled_by(file, name)))
+    {
+        Kernel::new(file).fill(part)
+    } else {
         return Ok(None);
     };
-    let mut kernel = Kernel::new(file);
     let mut text = format!("// {name}, which the network has no use for\n\n");
     while let Some((_, hole)) = kernel.open().pop() {
         let Some(filler) = hole.by.iter().find_map(|by| ShaderFile::part(by)) else {
@@ -174,6 +180,11 @@ fn by_itself(name: &str) -> Result<Option<String>, Error> {
         kernel = kernel.fill(filler);
     }
     Ok(Some(text + &kernel.source()?))
+}
+
+/// Whether a kernel takes its name from this part, as `map` does from what it makes.
+fn is_filled_by(kernel: &ShaderFile, part: &str) -> bool {
+    kernel.holes().iter().any(|hole| hole.by.contains(&part))
 }
 
 fn unknown(plan: &Plan, name: &str) -> String {

@@ -1,13 +1,34 @@
-//! The kernel `map`, which runs element-wise operators that are no other kernel's epilogue.
+//! The kernel `map`, which makes each element by itself: operators that state how to make one, and element-wise
+//! operators that are no other kernel's epilogue.
 
 use super::{EpilogueOp, LowerContext};
 use crate::error::{Error, Result};
 use crate::op::occupancy::{ITEMS, LANES};
-use crate::shader::{Kernel, kernels};
+use crate::shader::{Kernel, ShaderFile, kernels};
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
 impl LowerContext<'_> {
+    /// The kernel that makes so many elements, or fours of them, by the function `made` of a file, and its workgroups.
+    /// An invocation makes `items` of them. The result's binding follows all of the file's.
+    pub(crate) fn made_by(
+        &self,
+        file: &'static ShaderFile,
+        elements: usize,
+        items: usize,
+    ) -> Result<(Kernel, usize)> {
+        let kernel = Kernel::new(&kernels::map).fill(file).named(file.name());
+        Ok((self.sized(kernel, elements, items)?, elements.div_ceil(LANES * items)))
+    }
+
+    fn sized(&self, kernel: Kernel, elements: usize, items: usize) -> Result<Kernel> {
+        Ok(kernel
+            .with("ELEMENTS", self.index(elements)?)
+            .with("ITEMS", items as u32)
+            .iterations(items as u64)
+            .epilogue_calls(items as u64))
+    }
+
     /// Records an element-wise operator as a dispatch of its own.
     ///
     /// # Errors
@@ -27,11 +48,7 @@ impl LowerContext<'_> {
         self.chain.insert(0, own);
         let elements = self.output_type(0).shape.elements();
         let width = if elements.is_multiple_of(4) { 4 } else { 1 };
-        let kernel = Kernel::new(&kernels::map)
-            .with("ELEMENTS", self.index(elements / width)?)
-            .with("ITEMS", ITEMS as u32)
-            .iterations(ITEMS as u64)
-            .epilogue_calls(ITEMS as u64);
+        let kernel = self.sized(Kernel::new(&kernels::map), elements / width, ITEMS)?;
         let operands = [self.output(0)];
         self.dispatch_epilogue(kernel, &operands, (elements / width).div_ceil(LANES * ITEMS), width);
         Ok(())

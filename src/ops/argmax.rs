@@ -58,34 +58,30 @@ impl ArgMax {
     /// Records the search in the first input.
     pub(super) fn lower_into(&self, cx: &mut LowerContext<'_>, result: Operand) -> Result<()> {
         let rows = Rows::along(&cx.input_type(0).shape, self.axis);
-        let Rows { terms, inner, .. } = rows;
+        let terms = rows.terms;
         let (part, team) = match rows.team(1, 1) {
             Some(team) => (terms, team),
             None => (CUT_TERMS * LANES, Team::of(CUT_TERMS * LANES, LANES, 1, 1)),
         };
-        let (rows, parts) = (rows.count(), terms.div_ceil(part));
-        let kernel = Kernel::new(&kernels::argmax)
-            .with("ROWS", cx.index(rows)?)
-            .with("AXIS", cx.index(terms)?)
-            .with("INNER", cx.index(inner)?)
-            .with("PARTS", cx.index(parts)?)
-            .with("PART_AXIS", cx.index(part)?)
-            .with("SMALLEST", self.smallest);
-        let (kernel, groups) = team.share(kernel, rows * parts);
-        let found = if parts > 1 { cx.temporary(rows * parts) } else { result.clone() };
+        let (count, parts) = (rows.count(), terms.div_ceil(part));
+        let shaped = |cx: &LowerContext<'_>, file| -> Result<Kernel> {
+            Ok(rows
+                .shaped(cx, Kernel::new(file))?
+                .with("ROWS", cx.index(count)?)
+                .with("PARTS", cx.index(parts)?)
+                .with("SMALLEST", self.smallest))
+        };
+        let kernel = shaped(cx, &kernels::argmax)?.with("PART_AXIS", cx.index(part)?);
+        let (kernel, groups) = team.share(kernel, count * parts);
+        let found = if parts > 1 { cx.temporary(count * parts) } else { result.clone() };
         let x = cx.input(0);
         cx.dispatch(kernel, &[x.clone(), found.clone()], groups);
         if parts == 1 {
             return Ok(());
         }
-        let kernel = Kernel::new(&kernels::argmax_merge)
-            .with("ROWS", cx.index(rows)?)
-            .with("AXIS", cx.index(terms)?)
-            .with("INNER", cx.index(inner)?)
-            .with("PARTS", cx.index(parts)?)
-            .with("SMALLEST", self.smallest)
-            .iterations(shared(parts, LANES) + tree(LANES));
-        cx.dispatch(kernel, &[x, found, result], rows);
+        let iterations = shared(parts, LANES) + tree(LANES);
+        let kernel = shaped(cx, &kernels::argmax_merge)?.iterations(iterations);
+        cx.dispatch(kernel, &[x, found, result], count);
         Ok(())
     }
 }

@@ -134,10 +134,10 @@ impl CrossEntropy {
     /// Sets the constants of the kernels that address rows.
     fn shaped(self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
         let rows = rows(cx.input_type(0));
-        Ok(kernel
+        Ok(rows
+            .shaped(cx, kernel)?
             .with("ROWS", cx.index(rows.count())?)
             .with("CLASSES", cx.index(rows.terms)?)
-            .with("INNER", cx.index(rows.inner)?)
             .with("IGNORED", self.ignore_index)
             .with("SMOOTHING", self.label_smoothing)
             .with("LOGARITHMS", self.scores == ClassScores::LogProbabilities))

@@ -109,15 +109,10 @@ impl Operator for Embedding {
         let width = if cx.variant() == VEC4 { 4 } else { 1 };
         let shape = &cx.input_type(0).shape;
         let elements = cx.output_type(0).shape.elements() / width;
-        let kernel = Kernel::new(&kernels::embedding)
-            .iterations(ITEMS as u64)
-            .epilogue_calls(ITEMS as u64)
-            .with("ELEMENTS", cx.index(elements)?)
-            .with("ITEMS", ITEMS as u32)
-            .with("ROWS", cx.index(shape[0])?)
-            .with("COLUMNS", cx.index(shape[1] / width)?);
+        let (kernel, groups) = cx.made_by(&parts::embedding, elements, ITEMS)?;
+        let kernel = kernel.with("ROWS", cx.index(shape[0])?).with("COLUMNS", cx.index(shape[1] / width)?);
         let operands = [cx.input(0), cx.input(1), cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 
@@ -185,7 +180,7 @@ impl EmbeddingGrad {
         let elements = [cx.input(1), order];
         let sums = lines.block_sums(cx, &parts::line_sorted, &elements)?;
         let kernel = lines
-            .kernel(cx, &kernels::embedding_grad_sorted)?
+            .summed(cx, Kernel::new(&kernels::embedding_grad_sorted))?
             .with("ROWS", cx.index(self.rows)?)
             .with("IGNORED", cx.index(self.ignored())?)
             .with("STEPS", halvings(positions))

@@ -1,21 +1,17 @@
 //! Local response normalisation: each element divided by a power of the squares of its neighbours in other channels.
 
-use super::batch_norm::flat;
 use super::pack::pack;
 use super::range_sum::Lines;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::LANES;
+use crate::op::occupancy::ITEMS;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::checks;
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile, kernels, parts};
+use crate::shader::{ShaderFile, parts};
 use crate::tensor::{Shape, TensorType};
 
 const WIDE: Variant = Variant::new("wide");
-
-/// Packs per invocation in the kernels for windows of a few channels.
-const ITEMS: u64 = 4;
 
 /// Local response normalisation: `y[c] = x[c] / (k + alpha / size * sum of x[j]^2)^beta`, over the existing channels j
 /// from `c - size / 2` to `c + (size - 1) / 2`. Input: x (N, C, ...). Outputs: y, and the term in parentheses, for the
@@ -92,51 +88,52 @@ impl LocalResponseNorm {
         Ok(())
     }
 
-    /// The kernel over all packs of the first input, with its workgroups and elements in a pack.
-    fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<(Kernel, usize, usize)> {
-        let shape = &cx.input_type(0).shape;
-        let (kernel, groups, width) = flat(cx, shape, main)?;
-        let kernel = kernel.iterations(self.iterations(shape)).epilogue_calls(ITEMS);
-        Ok((self.set(cx, kernel)?, groups, width))
-    }
-
-    /// Sets the constants of all kernels.
-    fn set(&self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
-        // A window has at most all channels.
-        let reach = |neighbours: usize| cx.index(neighbours.min(cx.input_type(0).shape[1]));
-        Ok(kernel
-            .with("LOWER", reach(self.size / 2)?)
-            .with("UPPER", reach((self.size - 1) / 2)?)
-            .with("RATE", self.alpha / self.size as f32)
-            .with("BETA", self.beta))
-    }
-
-    /// Loop iterations of an invocation that reads whole windows.
-    fn iterations(&self, shape: &Shape) -> u64 {
-        ITEMS * (1 + self.size.min(shape[1]) as u64)
-    }
-
-    fn variants(&self, shape: &Shape) -> Vec<Variant> {
-        vec![if self.iterations(shape) <= MAX_ITERATIONS { Variant::DEFAULT } else { WIDE }]
-    }
-
-    /// The kernel for windows of many channels, with its workgroups, the width of its elements and the sums that it
-    /// binds. `elements` defines the terms, and binds `line`.
-    fn lower_wide(
+    /// Records the kernel of which `made` makes an element from the sum over a window of `terms`, which bind `line`.
+    /// The operands before that are `first`.
+    fn lower_windows(
         &self,
         cx: &mut LowerContext<'_>,
-        elements: &'static ShaderFile,
-        line: &Operand,
-        main: &'static ShaderFile,
-    ) -> Result<(Kernel, usize, usize, [Operand; 2])> {
+        (made, constants): (&'static ShaderFile, &[(&'static str, f32)]),
+        terms: &'static ShaderFile,
+        first: &[Operand],
+        line: Operand,
+    ) -> Result<()> {
         let shape = cx.input_type(0).shape.clone();
         let plane: usize = shape[2..].iter().product();
         let width = if plane.is_multiple_of(4) { 4 } else { 1 };
         let lines = Lines { lines: shape[0], length: shape[1], plane: plane / width, width };
-        let sums = lines.block_sums(cx, elements, std::slice::from_ref(line))?;
         let packs = shape.elements() / width;
-        let kernel = lines.kernel(cx, main)?.with("PACKS", cx.index(packs)?);
-        Ok((self.set(cx, kernel)?, packs.div_ceil(LANES), width, sums))
+        let mut operands: Vec<Operand> = first.iter().cloned().chain([line.clone()]).collect();
+        let (kernel, groups) = if cx.variant() == WIDE {
+            operands.extend(lines.block_sums(cx, terms, &[line])?);
+            let (kernel, groups) = cx.made_by(made, packs, 1)?;
+            (lines.summed(cx, kernel.fill(&parts::window_blocks))?, groups)
+        } else {
+            let (kernel, groups) = cx.made_by(made, packs, ITEMS)?;
+            let window = self.size.min(shape[1]) as u64;
+            let kernel = kernel.fill(&parts::window_loop).iterations(ITEMS as u64 * window);
+            (lines.shaped(cx, kernel)?, groups)
+        };
+        // A window has at most all channels.
+        let reach = |neighbours: usize| cx.index(neighbours.min(shape[1]));
+        let kernel = kernel
+            .with("LOWER", reach(self.size / 2)?)
+            .with("UPPER", reach((self.size - 1) / 2)?)
+            .with("RATE", self.alpha / self.size as f32)
+            .with("BETA", self.beta);
+        let kernel = constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value));
+        operands.push(cx.output(0));
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
+        Ok(())
+    }
+
+    /// Loop iterations of an invocation that reads whole windows.
+    fn iterations(&self, shape: &Shape) -> u64 {
+        (ITEMS * (1 + self.size.min(shape[1]))) as u64
+    }
+
+    fn variants(&self, shape: &Shape) -> Vec<Variant> {
+        vec![if self.iterations(shape) <= MAX_ITERATIONS { Variant::DEFAULT } else { WIDE }]
     }
 }
 
@@ -170,18 +167,14 @@ impl Operator for LocalResponseNorm {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        if cx.variant() == WIDE {
-            let x = cx.input(0);
-            let (kernel, groups, width, [blocks, above]) =
-                self.lower_wide(cx, &parts::line_squares, &x, &kernels::local_response_norm_wide)?;
-            let operands = [x.clone(), cx.output(0), cx.output(1), x, blocks, above];
-            cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
-            return Ok(());
-        }
-        let (kernel, groups, width) = self.kernel(cx, &kernels::local_response_norm)?;
-        let operands = [cx.input(0), cx.output(0), cx.output(1)];
-        cx.dispatch_epilogue(kernel.with("K", self.k), &operands, groups, width);
-        Ok(())
+        let (x, scales) = (cx.input(0), cx.output(1));
+        self.lower_windows(
+            cx,
+            (&parts::local_response_norm, &[("K", self.k)]),
+            &parts::line_squares,
+            &[scales],
+            x,
+        )
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
@@ -226,27 +219,13 @@ impl Operator for LocalResponseNormGrad {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
-        let (width, pack) = pack(elements);
-        let packs = elements / width;
+        let (width, _) = pack(elements);
         let terms = cx.temporary(elements);
-        let kernel = Kernel::new(&kernels::local_response_norm_terms)
-            .fill(pack)
-            .with("PACKS", cx.index(packs)?)
-            .with("BETA", self.0.beta);
-        let kernel = kernel.iterations(ITEMS);
-        let operands = [cx.input(0), cx.input(1), cx.input(2), terms.clone()];
-        cx.dispatch(kernel, &operands, packs.div_ceil(256));
-        if cx.variant() == WIDE {
-            let (kernel, groups, width, [blocks, above]) =
-                self.0.lower_wide(cx, &parts::line_plain, &terms, &kernels::local_response_norm_grad_wide)?;
-            let operands = [cx.input(0), cx.input(1), cx.input(2), terms, blocks, above, cx.output(0)];
-            cx.dispatch_epilogue(kernel, &operands, groups, width);
-            return Ok(());
-        }
-        let (kernel, groups, width) = self.0.kernel(cx, &kernels::local_response_norm_grad)?;
-        let operands = [cx.input(0), cx.input(1), cx.input(2), terms, cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, groups, width);
-        Ok(())
+        let (kernel, groups) = cx.made_by(&parts::local_response_norm_terms, elements / width, ITEMS)?;
+        let inputs = [cx.input(0), cx.input(1), cx.input(2)];
+        let operands: Vec<Operand> = inputs.iter().cloned().chain([terms.clone()]).collect();
+        cx.dispatch_without_epilogue(kernel.with("BETA", self.0.beta), &operands, groups, width);
+        self.0.lower_windows(cx, (&parts::local_response_norm_grad, &[]), &parts::line_plain, &inputs, terms)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

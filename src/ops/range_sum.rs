@@ -54,11 +54,9 @@ impl Lines {
         let sums = self.lines * self.blocks().length * self.plane;
         cx.index(sums * self.width)?;
         let result = cx.temporary(sums * self.width);
-        let kernel = Kernel::new(&kernels::block_sums)
-            .fill(elements)
+        let kernel = self
+            .shaped(cx, Kernel::new(&kernels::block_sums).fill(elements))?
             .with("LINES", cx.index(self.lines)?)
-            .with("LENGTH", cx.index(self.length)?)
-            .with("PLANE", cx.index(self.plane)?)
             .with("BLOCK", BLOCK as u32)
             .iterations(super::parts::in_stretches(self.length.min(BLOCK) as u64, 0));
         let operands: Vec<Operand> = operands.iter().cloned().chain([result.clone()]).collect();
@@ -66,16 +64,17 @@ impl Lines {
         Ok(result)
     }
 
-    /// A kernel that may call `range_sum` once.
-    pub(super) fn kernel(&self, cx: &LowerContext<'_>, main: &'static ShaderFile) -> Result<Kernel> {
+    /// Sets the shape of a kernel that may call `range_sum` once.
+    pub(super) fn summed(&self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
         let (blocks, above) = (self.blocks().length, self.blocks().blocks().length);
         // Elements before and behind whole blocks, or all elements if there are none; then blocks before and behind
         // whole blocks of blocks, and those.
         let ends = self.length.min(2 * BLOCK) + self.length.min(BLOCK) + 2 * blocks.min(BLOCK);
-        Ok(Kernel::new(main)
-            .with("LENGTH", cx.index(self.length)?)
-            .with("PLANE", cx.index(self.plane)?)
-            .with("BLOCK", BLOCK as u32)
-            .iterations((ends + above) as u64))
+        Ok(self.shaped(cx, kernel)?.with("BLOCK", BLOCK as u32).iterations((ends + above) as u64))
+    }
+
+    /// Sets the length and plane of a kernel's lines.
+    pub(super) fn shaped(&self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
+        Ok(kernel.with("LENGTH", cx.index(self.length)?).with("PLANE", cx.index(self.plane)?))
     }
 }

@@ -30,6 +30,11 @@ impl Rows {
         self.outer * self.inner
     }
 
+    /// Sets the shape of a kernel that addresses rows.
+    pub(super) fn shaped(self, cx: &LowerContext<'_>, kernel: Kernel) -> Result<Kernel> {
+        Ok(kernel.with("AXIS", cx.index(self.terms)?).with("INNER", cx.index(self.inner)?))
+    }
+
     /// The team for a kernel that goes over a row `passes` times and reduces `trees` values of its invocations;
     /// `None` where rows are too long for one.
     pub(super) fn team(self, passes: u64, trees: u64) -> Option<Team> {

@@ -7,11 +7,11 @@ use super::reduction::{Combine, Term};
 use super::rows::Rows;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::{ITEMS, LANES};
+use crate::op::occupancy::ITEMS;
 use crate::op::{BackwardContext, LowerContext, Operand, Operator, Variant};
 use crate::ops::checks;
 use crate::ops::serial;
-use crate::shader::{Kernel, ShaderFile, kernels};
+use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{Shape, TensorType};
 
 /// `exp(x) / sum of exp(x)` along an axis, or the logarithm of that. Stable for any finite input.
@@ -36,11 +36,8 @@ impl Softmax {
     ) -> Result<Option<(Kernel, usize)>> {
         let rows = Rows::along(shape, self.axis);
         let Some(team) = rows.team(passes, passes - 1) else { return Ok(None) };
-        let kernel = Kernel::new(main)
-            .with("ROWS", cx.index(rows.count())?)
-            .with("AXIS", cx.index(rows.terms)?)
-            .with("INNER", cx.index(rows.inner)?)
-            .with("LOG", self.log);
+        let kernel =
+            rows.shaped(cx, Kernel::new(main))?.with("ROWS", cx.index(rows.count())?).with("LOG", self.log);
         Ok(Some(team.share(kernel, rows.count())))
     }
 
@@ -48,19 +45,14 @@ impl Softmax {
     fn apply(
         self,
         cx: &mut LowerContext<'_>,
-        main: &'static ShaderFile,
+        made: &'static ShaderFile,
         operands: &[Operand],
         shape: &Shape,
     ) -> Result<()> {
         let rows = Rows::along(shape, self.axis);
-        let kernel = Kernel::new(main)
-            .with("ELEMENTS", cx.index(shape.elements())?)
-            .with("AXIS", cx.index(rows.terms)?)
-            .with("INNER", cx.index(rows.inner)?)
-            .with("LOG", self.log)
-            .with("ITEMS", ITEMS as u32)
-            .iterations(ITEMS as u64);
-        cx.dispatch(kernel, operands, shape.elements().div_ceil(LANES * ITEMS));
+        let (kernel, groups) = cx.made_by(made, shape.elements(), ITEMS)?;
+        let kernel = rows.shaped(cx, kernel)?.with("LOG", self.log);
+        cx.dispatch_without_epilogue(kernel, operands, groups, 1);
         Ok(())
     }
 }
@@ -97,7 +89,7 @@ impl Operator for Softmax {
         let rows = Rows::along(&shape, self.axis);
         let maxima = rows.reduce(cx, x.clone(), Combine::Max, Term::Plain)?;
         let sums = rows.reduce(cx, x.clone(), Combine::Sum, Term::Exponential(maxima.clone()))?;
-        self.apply(cx, &kernels::softmax_apply, &[x, maxima, sums, y], &shape)
+        self.apply(cx, &parts::softmax_apply, &[x, maxima, sums, y], &shape)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
@@ -141,7 +133,7 @@ impl Operator for SoftmaxGrad {
         let term = if self.forward.log { Term::Plain } else { Term::Product(y.clone()) };
         let rows = Rows::along(&shape, self.forward.axis);
         let sums = rows.reduce(cx, dy.clone(), Combine::Sum, term)?;
-        self.forward.apply(cx, &kernels::softmax_grad_apply, &[y, dy, sums, dx], &shape)
+        self.forward.apply(cx, &parts::softmax_grad_apply, &[y, dy, sums, dx], &shape)
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {

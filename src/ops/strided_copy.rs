@@ -3,7 +3,7 @@
 
 use super::elementwise::RANK;
 use crate::error::Result;
-use crate::op::occupancy::{ITEMS, LANES};
+use crate::op::occupancy::ITEMS;
 use crate::op::{LowerContext, Variant};
 use crate::ops::checks;
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
@@ -151,13 +151,8 @@ impl StridedCopy {
         let copy = packed.as_ref().unwrap_or(self);
         let elements = copy.axes.iter().map(|axis| axis.size).product::<usize>();
         let fill = if let Border::Fill(number) = copy.border { number } else { 0.0 };
-        let mut kernel = Kernel::new(&kernels::strided_copy)
-            .fill(copy.border.file())
-            .with("ELEMENTS", cx.index(elements)?)
-            .with("ITEMS", ITEMS as u32)
-            .iterations(ITEMS as u64)
-            .epilogue_calls(ITEMS as u64)
-            .with("FILL", fill.to_bits());
+        let (kernel, groups) = cx.made_by(&parts::strided_copy, elements, ITEMS)?;
+        let mut kernel = kernel.fill(copy.border.file()).with("FILL", fill.to_bits());
         let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
         axes.extend(&copy.axes);
         for (d, axis) in axes.iter().enumerate() {
@@ -174,7 +169,7 @@ impl StridedCopy {
                 .with(STRIDE[d], cx.index(axis.stride)?);
         }
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES * ITEMS), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 }

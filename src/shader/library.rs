@@ -36,38 +36,31 @@ files! {
         argmax argmax_merge correct correct_parts correct_sum
     }
     batch_norm {
-        batch_norm_apply batch_norm_count batch_norm_eval_grad batch_norm_eval_grad_parameters
-        batch_norm_grad_apply batch_norm_grad_merge batch_norm_grad_sums batch_norm_max_pool2d
-        batch_norm_merge batch_norm_moments
+        batch_norm_count batch_norm_eval_grad batch_norm_eval_grad_parameters batch_norm_grad_merge
+        batch_norm_grad_sums batch_norm_max_pool2d batch_norm_merge batch_norm_moments
     }
     conv2d {
         conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
         conv2d_grad_weight_direct conv2d_im2col
     }
     cross_entropy {
-        cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_grad_apply
-        cross_entropy_lines cross_entropy_mean cross_entropy_parts cross_entropy_rows
-        cross_entropy_with_grad
+        cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_lines
+        cross_entropy_mean cross_entropy_parts cross_entropy_rows cross_entropy_with_grad
     }
     elementwise {
         map
     }
     embedding {
-        embedding embedding_grad embedding_grad_sorted embedding_links embedding_merge
-        embedding_sort
+        embedding_grad embedding_grad_sorted embedding_links embedding_merge embedding_sort
     }
     gemm {
         gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
-    }
-    local_response_norm {
-        local_response_norm local_response_norm_grad local_response_norm_grad_wide
-        local_response_norm_terms local_response_norm_wide
     }
     loss {
         sum_epilogue
     }
     movement {
-        concatenate copy fill pad_grad permute_tiled strided_copy
+        concatenate copy fill pad_grad permute_tiled
     }
     optimizer {
         gradient_squares nadam_momenta update
@@ -92,7 +85,7 @@ files! {
         sample_moments
     }
     softmax {
-        softmax softmax_apply softmax_grad softmax_grad_apply
+        softmax softmax_grad
     }
     upsample2d {
         upsample2d_bilinear upsample2d_grad upsample2d_grad_axis upsample2d_nearest
@@ -106,14 +99,15 @@ files! {
     /// Files without an entry point, which kernels use or are filled with.
     parts:
     batch_norm {
-        batch_norm_bias batch_norm_finalize batch_norm_grad_finalize batch_norm_grad_parts
-        batch_norm_grad_pooled_terms batch_norm_grad_source_bias batch_norm_grad_terms
-        batch_norm_parts batch_norm_track batch_norm_track_average batch_norm_weight channel_line
-        channel_sums channels gradient_plain gradient_pooled max_pool2d_taps moments
+        batch_norm_apply batch_norm_bias batch_norm_finalize batch_norm_grad_apply
+        batch_norm_grad_finalize batch_norm_grad_parts batch_norm_grad_pooled_terms
+        batch_norm_grad_source_bias batch_norm_grad_terms batch_norm_parts batch_norm_track
+        batch_norm_track_average batch_norm_weight channel_line channel_sums channels gradient_plain
+        gradient_pooled max_pool2d_taps moments
     }
     common {
-        element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4 philox team
-        team_best team_combine team_pairs units
+        axis_rows element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4
+        philox power_of team team_best team_combine team_pairs units
     }
     conv2d {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows
@@ -123,12 +117,16 @@ files! {
         conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
     }
     cross_entropy {
-        all_weights class_weight label label_rows mean_loss row_loss score_line
+        all_weights class_gradient class_weight cross_entropy_grad_apply label label_rows mean_loss
+        row_loss score_line
     }
     elementwise {
         activation_elu activation_gelu activation_hard activation_relu activation_sigmoid
         activation_tanh affine arithmetic batch_norm_eval dropout element_loss extremum_share maths
         power repeated with_numbers
+    }
+    embedding {
+        embedding
     }
     gemm {
         gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_product gemm_rhs_rows
@@ -137,12 +135,16 @@ files! {
     linear {
         linear_grad_rhs linear_grad_rhs_any linear_grad_store linear_grad_store_vec4
     }
+    local_response_norm {
+        channel_window local_response_norm local_response_norm_grad local_response_norm_terms
+        window_blocks window_loop
+    }
     matmul {
         matmul_lhs_any matmul_lhs_columns matmul_lhs_rows matmul_rhs_any matmul_rhs_columns
         matmul_rhs_rows matmul_store matmul_store_vec4
     }
     movement {
-        border_circular border_fill border_reflect border_replicate
+        border_circular border_fill border_reflect border_replicate strided_copy
     }
     optimizer {
         accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
@@ -156,13 +158,16 @@ files! {
         pool2d_weight_sum pool2d_weighted pool2d_winner pool2d_winner_share
     }
     reduce {
-        combine_max combine_min combine_sum line_plain line_sorted line_squares range_sum reduction
-        term_below term_deviation term_equal term_exponential term_gap term_product
+        combine_max combine_min combine_sum line line_plain line_sorted line_squares lines range_sum
+        reduction term_below term_deviation term_equal term_exponential term_gap term_product
         term_square_deviation term_weighted_gap
     }
     row_norm {
         row_norm_grad_finalize row_norm_grad_terms row_norm_gradient row_norm_parameter_finalize
         row_norm_parameter_terms
+    }
+    softmax {
+        softmax_apply softmax_element softmax_grad_apply
     }
     upsample2d {
         upsample2d_at_bilinear upsample2d_at_nearest upsample2d_first upsample2d_shape

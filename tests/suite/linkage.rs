@@ -221,14 +221,33 @@ fn kernels_repeat_which_holes_stay_open() {
     }
 }
 
-/// Fills what is still open, with the first files that go together, or with functions that return zero.
-fn filled(kernel: Kernel) -> Option<Kernel> {
-    let Some(&(_, hole)) = kernel.open().last() else { return kernel.check().ok().map(|()| kernel) };
-    let mut files = hole.by.iter().filter_map(|by| named(by)).peekable();
-    if files.peek().is_none() {
+/// The files in a kernel once what is still open is filled, with the first files that go together, or with functions
+/// that return zero. Checks the joined text.
+fn filled(kernel: Kernel) -> Result<Vec<&'static ShaderFile>, String> {
+    let Some(&(_, hole)) = kernel.open().last() else {
+        validate(&kernel.source().map_err(|e| e.to_string())?)?;
+        return Ok(kernel.files().to_vec());
+    };
+    let files: Vec<_> = hole.by.iter().filter_map(|by| named(by)).collect();
+    if files.is_empty() {
         return filled(kernel.fill_text(hole_name(hole), zeros(hole)));
     }
-    files.find_map(|file| filled(kernel.clone().fill(file)))
+    let mut wrong = Ok(());
+    for file in files {
+        match filled(kernel.clone().fill(file)) {
+            Ok(found) => return Ok(found),
+            Err(message) => wrong = wrong.and(Err(message)),
+        }
+    }
+    Err(wrong.expect_err("a hole has files or none"))
+}
+
+fn validate(source: &str) -> Result<(), String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(source))?;
+    Ok(())
 }
 
 fn hole_name(hole: &'static Hole) -> &'static [&'static str] {
@@ -244,47 +263,42 @@ fn zeros(hole: &Hole) -> String {
     hole.functions.iter().map(function).collect()
 }
 
+/// The holes of files and of what they use that none of those fills.
+fn unclosed(files: &[&'static ShaderFile]) -> Vec<&'static Hole> {
+    let needs: Vec<_> = files.iter().flat_map(|file| with_needs(file)).collect();
+    let closed: BTreeSet<&str> = needs.iter().flat_map(|file| file.fills()).copied().collect();
+    needs.iter().flat_map(|file| file.holes()).filter(|hole| !closed.contains(hole.name)).collect()
+}
+
 /// A file is valid WGSL as it stands, with the values that its constants have in it, once what its head names is
-/// joined: each kernel with its holes filled, each part in each kernel that it may fill a hole of.
+/// joined: each kernel with its holes filled, each part in each kernel that it may fill a hole of, or a hole of such a
+/// part in one of them.
 #[test]
 fn every_file_is_valid_as_it_stands() {
     let mut joined = BTreeSet::new();
     for &main in ShaderFile::kernels() {
-        let all = |kernel: Kernel| filled(kernel).unwrap_or_else(|| panic!("{}: nothing fits", main.path()));
+        let all = |kernel: Kernel| filled(kernel).unwrap_or_else(|e| panic!("{}: {e}", main.path()));
         let mut kernels = vec![all(Kernel::new(main))];
-        let needs = with_needs(main);
-        let closed: BTreeSet<&str> = needs.iter().flat_map(|file| file.fills()).copied().collect();
-        let holes = needs.iter().flat_map(|file| file.holes()).filter(|hole| !closed.contains(hole.name));
-        for filler in holes.flat_map(|hole| &hole.by).filter_map(|by| named(by)) {
+        let known = unclosed(&[main]);
+        for filler in known.iter().flat_map(|hole| &hole.by).filter_map(|by| named(by)) {
             if filler.path().starts_with("kernels/") {
                 continue;
             }
             let kernel = Kernel::new(main).fill(filler);
-            // A filler has holes of its own.
-            let inner = filler.holes().iter().flat_map(|hole| &hole.by).filter_map(|by| named(by));
-            kernels.extend(inner.map(|inner| all(kernel.clone().fill(inner))));
+            // A filler has holes of its own, and not all that fills them goes with this kernel.
+            let inner = unclosed(&[main, filler]).into_iter().filter(|hole| !known.contains(hole));
+            let inner = inner.flat_map(|hole| &hole.by).filter_map(|by| named(by));
+            kernels.extend(inner.filter_map(|inner| filled(kernel.clone().fill(inner)).ok()));
             kernels.push(all(kernel));
         }
-        for kernel in kernels {
-            let source = kernel.source().unwrap_or_else(|e| panic!("{e}"));
-            let module = naga::front::wgsl::parse_str(&source)
-                .unwrap_or_else(|e| panic!("{}: {}", main.path(), e.emit_to_string(&source)));
-            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
-                .validate(&module)
-                .unwrap_or_else(|e| panic!("{}: {}", main.path(), e.emit_to_string(&source)));
-            joined.extend(kernel.files().iter().map(|file| file.path()));
-        }
+        joined.extend(kernels.iter().flatten().map(|file| file.path()));
     }
     // Functions of elements, which the plan calls where it fills `epilogue`.
     for &part in ShaderFile::parts().iter().filter(|part| !joined.contains(part.path())) {
         let element = named("element_4").expect("it is a part");
         let mut source = with_needs(part).into_iter().rev().map(|file| file.text()).collect::<String>();
         source += element.text();
-        let module = naga::front::wgsl::parse_str(&source)
-            .unwrap_or_else(|e| panic!("{}: {}", part.path(), e.emit_to_string(&source)));
-        Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
-            .validate(&module)
-            .unwrap_or_else(|e| panic!("{}: {}", part.path(), e.emit_to_string(&source)));
+        validate(&source).unwrap_or_else(|e| panic!("{}: {e}", part.path()));
     }
 }
 

@@ -1,18 +1,15 @@
-//! uses group, team_best
+//! uses group, team_best, axis_rows
 //
 // result[row] = the first k along the axis whose x[k] is the largest, or with SMALLEST the smallest, of its
 // row. NaN is both.
 //
-// Layout [outer, AXIS, INNER]; a row is one outer and one inner index. A team of TEAM invocations makes a
-// row, or of long rows each of PARTS parts of PART_AXIS terms, and argmax_merge finds the best of those. Each
-// invocation looks at every TEAM-th term in order; the finds are then compared as a fixed tree
-// (team_best).
+// A team of TEAM invocations makes a row (axis_rows), or of long rows each of PARTS parts of PART_AXIS terms,
+// and argmax_merge finds the best of those. Each invocation looks at every TEAM-th term in order; the finds are
+// then compared as a fixed tree (team_best).
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<i32>;
 
 const ROWS: u32 = 64u; // shape
-const AXIS: u32 = 10u; // shape
-const INNER: u32 = 1u; // shape
 const PARTS: u32 = 1u; // shape
 const PART_AXIS: u32 = 10u; // shape
 
@@ -22,8 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let member = lane % TEAM;
     // Teams past the end go along, for the barriers' sake.
     let clamped = min(number, ROWS * PARTS - 1u);
-    let row = clamped / PARTS;
-    let base = row / INNER * (AXIS * INNER) + row % INNER;
+    let base = row_base(clamped / PARTS);
     let first = clamped % PARTS * PART_AXIS;
     let end = min(first + PART_AXIS, AXIS);
     // An invocation without a term of its own looks at the last one, as another does.

@@ -1,17 +1,15 @@
-//! uses group, team_best
+//! uses group, team_best, axis_rows
 //
 // result[row] = the best of the PARTS candidates of a row: indices along the axis that argmax found in parts of it,
 // in order. Of equals it is the first.
 //
-// Layout of x [outer, AXIS, INNER]; a row is one outer and one inner index. A workgroup makes a row, each
-// invocation looking at every 64th candidate in order; the finds are then compared as a fixed tree.
+// A workgroup makes a row (axis_rows), each invocation looking at every 64th candidate in order; the finds are
+// then compared as a fixed tree.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> candidates: array<i32>;
 @group(0) @binding(2) var<storage, read_write> result: array<i32>;
 
 const ROWS: u32 = 64u; // shape
-const AXIS: u32 = 10u; // shape
-const INNER: u32 = 1u; // shape
 const PARTS: u32 = 2u; // shape
 
 @compute @workgroup_size(64)
@@ -19,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let row = group_number(group, groups);
     // Workgroups past the end go along, for the barriers' sake.
     let clamped = min(row, ROWS - 1u);
-    let base = clamped / INNER * (AXIS * INNER) + clamped % INNER;
+    let base = row_base(clamped);
     var best = u32(candidates[clamped * PARTS + min(lane, PARTS - 1u)]);
     var found = x[base + best * INNER];
     for (var k = lane + 64u; k < PARTS; k += 64u) {

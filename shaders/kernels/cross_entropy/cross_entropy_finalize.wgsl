@@ -1,4 +1,4 @@
-//! uses group, is_nan, log1p, label_rows
+//! uses group, is_nan, log1p, axis_rows, label, label_rows
 //! holes class_weight of label_rows
 //! hole score_line(row: u32) -> vec4<f32> { return vec4(0.0); }
 //!     by score_line

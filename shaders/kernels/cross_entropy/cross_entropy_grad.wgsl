@@ -1,22 +1,13 @@
-//! uses group, team, label_rows
+//! uses group, team, axis_rows, label, class_gradient
 //! holes class_weight of label_rows
 //
-// dlogits[r, c] = upstream * ((1 - SMOOTHING) * w[label] * (softmax(x[r])[c] - (1 if c is the label))
-//                             + SMOOTHING / CLASSES * (softmax(x[r])[c] * sum of all w - w[c]))
-// with upstream = dloss, with MEAN that over count, with EACH row r's own; 0 in rows whose label does not
-// count. With LOGARITHMS nothing but the label's and w[c]'s terms is there. At the label softmax - 1 is taken
-// as minus the sum of all others, so that a small gradient keeps its digits. label_rows says where rows lie.
+// dlogits[r, c] = the gradient of row r by its loss (class_gradient); 0 in rows whose label does not count.
 //
 // A team of TEAM invocations makes one row, each every TEAM-th class; the row's sum is added in
 // order by each, then as a fixed tree (team).
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
-@group(0) @binding(2) var<storage, read> count: array<f32>;
-@group(0) @binding(3) var<storage, read> dloss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
-
-const MEAN: bool = true; // shape
-const EACH: bool = false; // shape
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -55,33 +46,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (row >= ROWS) {
         return;
     }
-    var upstream = dloss[select(0u, n, EACH)];
-    if (MEAN) {
-        // Where no row weighs anything, none has a gradient either.
-        upstream /= select(count[0], 1.0, count[0] == 0.0);
-    }
+    var upstream = upstream_of(n);
     var own = 0.0;
     if (counts(label)) {
         own = (1.0 - SMOOTHING) * class_weight(u32(label)) * upstream;
     } else {
         upstream = 0.0;
     }
-    let share = SMOOTHING / f32(CLASSES) * upstream;
     for (var c = lane % TEAM; c < CLASSES; c += TEAM) {
-        let is_label = i32(c) == label;
-        var gradient = 0.0;
-        if (LOGARITHMS) {
-            gradient = select(0.0, -own, is_label);
-        } else {
-            let p = exp(logits[base + c * INNER] - m) / (others + hot);
-            gradient = own * select(p, -others / (others + hot), is_label);
-            if (SMOOTHING > 0.0) {
-                gradient += share * p * all_weights;
-            }
+        let i = base + c * INNER;
+        var p = 0.0;
+        if (!LOGARITHMS) {
+            p = exp(logits[i] - m) / (others + hot);
         }
-        if (SMOOTHING > 0.0) {
-            gradient -= share * class_weight(c);
-        }
-        dlogits[base + c * INNER] = gradient;
+        dlogits[i] = class_gradient(c, i32(c) == label, own, upstream, p, others / (others + hot), all_weights);
     }
 }

@@ -1,10 +1,10 @@
-//! uses group, is_nan, team, log1p, label_rows
+//! uses group, is_nan, team, log1p, axis_rows, label, label_rows
 //! holes class_weight of label_rows
 //
 // losses[r] = sum over the classes of target * weight * -log(softmax(x[r])), 0 where the label does not
 // count, and row_weights[r] = the label's weight. -log(softmax)[c] is log(1 + rest) + (m - x[c]), with m the
 // row's maximum and rest = sum over all classes but one maximal c of exp(x[c] - m): both parts are positive,
-// so that a loss near zero keeps its digits. label_rows says where rows lie.
+// so that a loss near zero keeps its digits. axis_rows says where rows lie.
 //
 // A team of TEAM invocations makes one row: each adds every TEAM-th term in order, then the sums
 // are added as a fixed tree (team).

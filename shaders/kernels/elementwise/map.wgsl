@@ -1,12 +1,16 @@
 //! uses group, element
 //! holes Element of element
+//! hole made(i: u32) -> Element { return Element(0.0); }
+//!     by batch_norm_apply, batch_norm_grad_apply, cross_entropy_grad_apply, embedding, local_response_norm,
+//!        local_response_norm_grad, local_response_norm_terms, softmax_apply, softmax_grad_apply, strided_copy
 //! hole epilogue(at: u32, value: Element) -> Element
 //!     by the plan
 //
-// result[i] = epilogue(i, 0): a chain of element-wise operators. The first of them reads tensors alone.
+// result[i] = epilogue(i, made(i)). Where nothing fills `made`, the epilogue is a chain of element-wise
+// operators. The first of them reads tensors alone.
 //
 // One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
-@group(0) @binding(0) var<storage, read_write> result: array<Element>;
+@group(0) @binding(31) var<storage, read_write> result: array<Element>;
 
 const ELEMENTS: u32 = 64u; // shape
 const ITEMS: u32 = 4u; // tunable
@@ -17,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < ELEMENTS) {
-            result[i] = epilogue(i, Element(0.0));
+            result[i] = epilogue(i, made(i));
         }
     }
 }

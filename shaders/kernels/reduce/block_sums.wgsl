@@ -1,7 +1,7 @@
-//! uses group, element
+//! uses group, element, lines
 //! holes Element of element
 //! hole element_at(n: u32, k: u32, inner: u32) -> Element
-//!     by line_plain, line_squares, line_sorted
+//!     by line, line_sorted
 //! hole epilogue(at: u32, value: Element) -> Element
 //!     by the plan
 //
@@ -11,8 +11,6 @@
 @group(0) @binding(16) var<storage, read_write> sums: array<Element>;
 
 const LINES: u32 = 1u; // shape
-const LENGTH: u32 = 64u; // shape
-const PLANE: u32 = 1u; // shape
 const BLOCK: u32 = 1024u; // tunable
 
 // Rounding grows with a stretch and with the number of stretches, not with their product.

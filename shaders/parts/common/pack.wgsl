@@ -8,8 +8,3 @@
 //
 // Elements that a kernel takes one or four at a time, whichever its sizes allow: the type `Pack`, of WIDTH elements,
 // and `PackNumber`, a number for each of them.
-
-// A power of numbers that are not negative; drivers' powers of NaN need not be NaN.
-fn pack_power(base: Pack, exponent: f32) -> Pack {
-    return select(pow(base, Pack(exponent)), base, pack_is_nan(base));
-}

@@ -1,3 +1,4 @@
+//! uses element, lines
 //! fills element_at
 //
 // One line for each of the PLANE columns of a matrix, with its rows in the order of embedding_sort.

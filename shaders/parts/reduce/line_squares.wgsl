@@ -1,9 +1,7 @@
-//! fills element_at
+//! uses line
+//! fills line_at
 //
-// Lines of the squares of a tensor (N, LENGTH, PLANE) along its middle dimension.
-@group(0) @binding(15) var<storage, read> line: array<Element>;
-
-fn element_at(n: u32, k: u32, inner: u32) -> Element {
-    let x = line[(n * LENGTH + k) * PLANE + inner];
-    return x * x;
+// The elements of a line are the squares of the tensor's.
+fn line_at(at: u32) -> Element {
+    return line[at] * line[at];
 }

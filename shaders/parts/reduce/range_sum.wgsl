@@ -1,6 +1,6 @@
-//! uses element
+//! uses element, lines
 //! hole element_at(n: u32, k: u32, inner: u32) -> Element
-//!     by line_plain, line_squares, line_sorted
+//!     by line, line_sorted
 //
 // Sums over stretches of a line by those over its blocks: element k of a line is `element_at` (line_*),
 // blocks holds sums over BLOCK neighbours each (block_sums), blocks_of_blocks sums over BLOCK of those. Where a
@@ -11,8 +11,6 @@
 @group(0) @binding(16) var<storage, read> blocks: array<Element>;
 @group(0) @binding(17) var<storage, read> blocks_of_blocks: array<Element>;
 
-const LENGTH: u32 = 64u; // shape
-const PLANE: u32 = 1u; // shape
 const BLOCK: u32 = 1024u; // tunable
 
 // The sum over elements that fill no block, `most` of them.

@@ -2,11 +2,11 @@
 
 use super::reduce::{Finalizer, Sums};
 use super::split::PREFERENCE;
-use super::split::{ChannelSplit, VARIANTS, flat, serial_terms};
+use super::split::{ChannelSplit, VARIANTS, flat_gradient, serial_terms};
 use super::{channels, check_each};
 use crate::error::Result;
 use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant};
-use crate::shader::{ShaderFile, kernels, parts};
+use crate::shader::{ShaderFile, parts};
 use crate::tensor::TensorType;
 
 /// The gradient of [`BatchNormTrain`](super::BatchNormTrain). Inputs: x, the gradient of y, statistics.
@@ -78,9 +78,8 @@ pub(super) fn apply(
     constants: &[(&'static str, u32)],
     operands: &[Operand],
 ) -> Result<()> {
-    let (kernel, groups, width) = flat(cx, &cx.output_type(0).shape, &kernels::batch_norm_grad_apply)?;
-    let kernel =
-        constants.iter().fold(kernel.fill(source), |kernel, &(name, value)| kernel.with(name, value));
+    let (kernel, groups, width) = flat_gradient(cx, &cx.output_type(0).shape, source)?;
+    let kernel = constants.iter().fold(kernel, |kernel, &(name, value)| kernel.with(name, value));
     cx.dispatch_epilogue(kernel, operands, groups, width);
     Ok(())
 }

@@ -19,7 +19,7 @@ pub use gradients::BatchNormGrad;
 pub use pool::{BatchNormMaxPool, BatchNormMaxPoolGrad};
 pub(crate) use pool::{pooled_taps, pools};
 pub(crate) use reduce::{Finalizer, Sums, moments};
-pub(crate) use split::{ChannelSplit, NARROW, PREFERENCE, VARIANTS, WIDE, flat, serial_terms};
+pub(crate) use split::{ChannelSplit, NARROW, PREFERENCE, VARIANTS, WIDE, flat, flat_gradient, serial_terms};
 pub use train::{BatchCount, BatchNormTrain};
 
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! The division of batch norm's reductions among workgroups, and its kernels over flat tensors.
 
 use crate::error::Result;
-use crate::op::occupancy;
+use crate::op::occupancy::{self, ITEMS};
 use crate::op::{LowerContext, Preference, Variant};
 use crate::ops::loops::{CUT_TERMS, fits, shared, tree};
 use crate::ops::pack::pack;
@@ -99,24 +99,27 @@ fn share(packs: usize, rows: usize) -> u64 {
     shared(packs, rows) + tree(rows)
 }
 
-/// Workgroups of 64 invocations that make four packs each, and the kernel over all packs of a
-/// tensor (N, C, ...).
+/// The kernel that makes all elements of a tensor (N, C, ...) by a file, its workgroups, and the width of its elements.
 pub(crate) fn flat(
     cx: &LowerContext<'_>,
     shape: &Shape,
-    main: &'static ShaderFile,
+    made: &'static ShaderFile,
 ) -> Result<(Kernel, usize, usize)> {
     let plane: usize = shape[2..].iter().product();
-    let (width, pack) = pack(plane);
-    let packs = shape.elements() / width;
-    let kernel = Kernel::new(main)
-        .fill(pack)
-        .with("CHANNELS", cx.index(shape[1])?)
-        .with("PLANE", cx.index(plane / width)?)
-        .with("PACKS", cx.index(packs)?)
-        .iterations(4)
-        .epilogue_calls(4);
-    Ok((kernel, packs.div_ceil(256), width))
+    let (width, _) = pack(plane);
+    let (kernel, groups) = cx.made_by(made, shape.elements() / width, ITEMS)?;
+    let kernel = kernel.with("CHANNELS", cx.index(shape[1])?).with("PLANE", cx.index(plane / width)?);
+    Ok((kernel, groups, width))
+}
+
+/// The same for the gradient by the input from the lines of its channels; `source` defines `gradient_at`.
+pub(crate) fn flat_gradient(
+    cx: &LowerContext<'_>,
+    shape: &Shape,
+    source: &'static ShaderFile,
+) -> Result<(Kernel, usize, usize)> {
+    let (kernel, groups, width) = flat(cx, shape, &parts::batch_norm_grad_apply)?;
+    Ok((kernel.fill(pack(width).1).fill(source), groups, width))
 }
 
 /// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other. A workgroup shares one

@@ -134,7 +134,7 @@ impl Operator for BatchNormTrain {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         self.lower_statistics(cx)?;
         let (bias, operand) = self.bias(cx);
-        let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &kernels::batch_norm_apply)?;
+        let (kernel, groups, width) = flat(cx, &cx.input_type(0).shape, &parts::batch_norm_apply)?;
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);
         operands.push(cx.output(0));

@@ -8,7 +8,7 @@ use crate::op::{LowerContext, Operand};
 use crate::ops::losses::Reduction;
 use crate::ops::reduction::{ClassWeights, Combine, Term};
 use crate::ops::rows::Rows;
-use crate::shader::{Kernel, ShaderFile, kernels, parts};
+use crate::shader::{Kernel, kernels, parts};
 
 /// The results of the reductions: a line for each row, if asked for, and the sum of the classes' weights, unless all
 /// are one.
@@ -27,7 +27,7 @@ impl CrossEntropy {
     ) -> Result<()> {
         let reduced = self.reduce_scores(cx, weight.as_ref(), true)?;
         let kernel =
-            self.kernel_of_lines(cx, &kernels::cross_entropy_finalize, weight.is_some(), &reduced)?;
+            self.of_lines(cx, Kernel::new(&kernels::cross_entropy_finalize), weight.is_some(), &reduced)?;
         let mut operands = vec![cx.input(0), cx.input(1), losses, row_weights];
         operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
         let rows = cx.input_type(1).shape.elements();
@@ -39,16 +39,15 @@ impl CrossEntropy {
     pub(super) fn lower_long_grad(self, cx: &mut LowerContext<'_>, weight: Option<Operand>) -> Result<()> {
         let reduced = self.reduce_scores(cx, weight.as_ref(), false)?;
         let elements = cx.input_type(0).shape.elements();
+        let (kernel, groups) = cx.made_by(&parts::cross_entropy_grad_apply, elements, ITEMS)?;
         let kernel = self
-            .kernel_of_lines(cx, &kernels::cross_entropy_grad_apply, weight.is_some(), &reduced)?
-            .with("ELEMENTS", cx.index(elements)?)
+            .of_lines(cx, kernel, weight.is_some(), &reduced)?
             .with("MEAN", self.reduction == Reduction::Mean)
-            .with("EACH", self.reduction == Reduction::None)
-            .with("ITEMS", ITEMS as u32)
-            .iterations(ITEMS as u64);
-        let mut operands = vec![cx.input(0), cx.input(1), cx.input(2), cx.input(3), cx.output(0)];
+            .with("EACH", self.reduction == Reduction::None);
+        let mut operands = vec![cx.input(0), cx.input(1), cx.input(2), cx.input(3)];
         operands.extend([reduced.lines, weight, reduced.all_weights].into_iter().flatten());
-        cx.dispatch(kernel, &operands, elements.div_ceil(LANES * ITEMS));
+        operands.push(cx.output(0));
+        cx.dispatch_without_epilogue(kernel, &operands, groups, 1);
         Ok(())
     }
 
@@ -91,10 +90,11 @@ impl CrossEntropy {
         Ok(Reduced { lines: Some(lines), all_weights })
     }
 
-    fn kernel_of_lines(
+    /// Has a kernel read what was reduced, and sets the shape.
+    fn of_lines(
         self,
         cx: &LowerContext<'_>,
-        main: &'static ShaderFile,
+        kernel: Kernel,
         weighted: bool,
         reduced: &Reduced,
     ) -> Result<Kernel> {
@@ -103,6 +103,6 @@ impl CrossEntropy {
             weighted.then_some(&parts::class_weight),
             reduced.all_weights.is_some().then_some(&parts::all_weights),
         ];
-        self.shaped(cx, Kernel::new(main).fill_all(files.into_iter().flatten()))
+        self.shaped(cx, kernel.fill_all(files.into_iter().flatten()))
     }
 }

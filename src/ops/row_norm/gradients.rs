@@ -4,7 +4,7 @@
 use super::{RowNorm, Rows};
 use crate::error::Result;
 use crate::op::{Caps, LowerContext, Operand, Operator, Preference, Variant, reader};
-use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat, serial_terms};
+use crate::ops::batch_norm::{ChannelSplit, Finalizer, Sums, VARIANTS, flat_gradient, serial_terms};
 use crate::ops::pack::pack;
 use crate::ops::serial;
 use crate::shader::{Kernel, kernels, parts};
@@ -122,8 +122,8 @@ impl Operator for RowNormGrad {
             operands: vec![lines.clone()],
         };
         sums.lower(cx, finalizer)?;
-        let (kernel, groups, width) = flat(cx, &shape, &kernels::batch_norm_grad_apply)?;
-        let kernel = weighted(kernel.fill(&parts::row_norm_gradient), weight_at);
+        let (kernel, groups, width) = flat_gradient(cx, &shape, &parts::row_norm_gradient)?;
+        let kernel = weighted(kernel, weight_at);
         let operands: Vec<Operand> = [x, gradient].into_iter().chain(weight).chain([lines, dx]).collect();
         cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())

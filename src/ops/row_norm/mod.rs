@@ -276,7 +276,7 @@ impl Operator for RowNorm {
             operands: vec![statistics.clone()],
         };
         moments(cx, &ChannelSplit::new(&shape, SPLIT), x.clone(), finalizer)?;
-        let (kernel, groups, width) = flat(cx, &shape, &kernels::batch_norm_apply)?;
+        let (kernel, groups, width) = flat(cx, &shape, &parts::batch_norm_apply)?;
         cx.dispatch_epilogue(kernel, &[x, statistics, y], groups, width);
         Ok(())
     }

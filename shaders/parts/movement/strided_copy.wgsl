@@ -1,23 +1,16 @@
-//! uses group, element
-//! holes Element of element
+//! uses element
+//! fills made
 //! hole border(t: i32, extent: i32) -> i32
 //!     by border_fill, border_circular, border_reflect, border_replicate
-//! hole epilogue(at: u32, value: Element) -> Element
-//!     by the plan
 //
-// result[o] = epilogue(o, source[p]), or the fill where o reaches outside the source.
+// The element of the source that output element o copies, or the fill where o reaches outside it.
 //
 // In each of six dimensions, output coordinate c reaches t = START + c * STEP; where SPREAD divides t, that
 // is coordinate t / SPREAD of the source, which has EXTENT of them, STRIDE apart. What lies outside is
 // `border`'s to say (border_*). Shapes of fewer dimensions have ones on the left. Of an
 // `Element` of four, the innermost numbers count fours.
-//
-// One workgroup makes 64 * ITEMS neighbouring elements, an invocation every 64th of them.
 @group(0) @binding(0) var<storage, read> source: array<Element>;
-@group(0) @binding(1) var<storage, read_write> result: array<Element>;
 
-const ELEMENTS: u32 = 64u; // shape
-const ITEMS: u32 = 4u; // tunable
 // The bits of what stands where nothing is copied: a constant expression can't be infinite.
 const FILL: u32 = 0u; // shape
 const SIZE_1: u32 = 1u; // shape
@@ -67,7 +60,7 @@ fn coordinate(t: i32, spread: u32, extent: i32) -> i32 {
     return border(i32(u32(t) / spread), extent);
 }
 
-fn copied(o: u32) -> Element {
+fn made(o: u32) -> Element {
     let c5 = coordinate(START_5 + i32(o % SIZE_5) * STEP_5, SPREAD_5, EXTENT_5);
     var rest = o / SIZE_5;
     let c4 = coordinate(START_4 + i32(rest % SIZE_4) * STEP_4, SPREAD_4, EXTENT_4);
@@ -85,15 +78,4 @@ fn copied(o: u32) -> Element {
     }
     return source[u32(c0) * STRIDE_0 + u32(c1) * STRIDE_1 + u32(c2) * STRIDE_2
         + u32(c3) * STRIDE_3 + u32(c4) * STRIDE_4 + u32(c5) * STRIDE_5];
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let start = group_number(group, groups) * (64u * ITEMS) + lane;
-    for (var item = 0u; item < ITEMS; item++) {
-        let o = start + item * 64u;
-        if (o < ELEMENTS) {
-            result[o] = epilogue(o, copied(o));
-        }
-    }
 }
