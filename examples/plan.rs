@@ -163,12 +163,10 @@ fn by_itself(name: &str) -> Result<Option<String>, Error> {
     let kernels = ShaderFile::kernels();
     let mut kernel = if let Some(file) = kernels.iter().find(|file| file.name() == name) {
         Kernel::new(file)
-    } else if let (Some(part), Some(file)) =
-        (ShaderFile::part(name), kernels.iter().find(|file| is_filled_by(file, name)))
-    {
-        Kernel::new(file).fill(part)
     } else {
-        return Ok(None);
+        let Some(part) = ShaderFile::part(name) else { return Ok(None) };
+        let Some(file) = kernels.iter().find(|file| is_filled_by(file, part)) else { return Ok(None) };
+        Kernel::new(file).fill(part)
     };
     let mut text = format!("// {name}, which the network has no use for\n\n");
     while let Some((_, hole)) = kernel.open().pop() {
@@ -183,8 +181,8 @@ fn by_itself(name: &str) -> Result<Option<String>, Error> {
 }
 
 /// Whether a kernel takes its name from this part, as `map` does from what it makes.
-fn is_filled_by(kernel: &ShaderFile, part: &str) -> bool {
-    kernel.holes().iter().any(|hole| hole.by.contains(&part))
+fn is_filled_by(kernel: &ShaderFile, part: &ShaderFile) -> bool {
+    kernel.holes().iter().any(|hole| hole.by.contains(&"the operator") && part.fills().contains(&hole.name))
 }
 
 fn unknown(plan: &Plan, name: &str) -> String {

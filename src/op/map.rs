@@ -25,7 +25,8 @@ impl LowerContext<'_> {
         Ok(kernel
             .with("ELEMENTS", self.index(elements)?)
             .with("ITEMS", items as u32)
-            .iterations(items as u64)
+            // A single one takes no loop.
+            .iterations(if items > 1 { items as u64 } else { 0 })
             .epilogue_calls(items as u64))
     }
 

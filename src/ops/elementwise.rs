@@ -5,7 +5,7 @@ use super::pack::pack;
 use super::reduction;
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
-use crate::shader::{Kernel, kernels};
+use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 
 /// Number of dimensions in kernels. Shapes with fewer are padded with ones.
@@ -82,11 +82,9 @@ impl Operator for Copy {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let elements = cx.output_type(0).shape.elements();
-        let (width, pack) = pack(elements);
-        let packs = elements / width;
-        let kernel = Kernel::new(&kernels::copy).fill(pack).with("PACKS", cx.index(packs)?);
-        let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch(kernel, &operands, packs.div_ceil(64));
+        let (width, _) = pack(elements);
+        let (kernel, groups) = cx.made_by(&parts::copy, elements / width, 1)?;
+        cx.dispatch_without_epilogue(kernel, &[cx.input(0), cx.output(0)], groups, width);
         Ok(())
     }
 }

@@ -179,16 +179,14 @@ impl EmbeddingGrad {
         let order = Self::lower_order(cx, positions)?;
         let elements = [cx.input(1), order];
         let sums = lines.block_sums(cx, &parts::line_sorted, &elements)?;
+        let (kernel, groups) = cx.made_by(&parts::embedding_grad_sorted, self.rows * lines.plane, 1)?;
         let kernel = lines
-            .summed(cx, Kernel::new(&kernels::embedding_grad_sorted))?
-            .with("ROWS", cx.index(self.rows)?)
+            .summed(cx, kernel)?
             .with("IGNORED", cx.index(self.ignored())?)
             .with("STEPS", halvings(positions))
             .iterations(2 * u64::from(halvings(positions)));
-        let results = self.rows * lines.plane;
-        cx.index(results)?;
         let operands: Vec<Operand> = elements.into_iter().chain(sums).chain([cx.output(0)]).collect();
-        cx.dispatch_epilogue(kernel, &operands, results.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 }
@@ -234,18 +232,22 @@ impl Operator for EmbeddingGrad {
         let columns = Self::features(cx.input_type(1)) / width;
         let (rows, count) = (cx.index(self.rows)?, cx.index(positions)?);
         let (heads, next) = (cx.temporary(self.rows), cx.temporary(positions));
-        let sized = |kernel: Kernel| kernel.with("ROWS", rows).with("POSITIONS", count);
         let kernel = Kernel::new(&kernels::fill).with("ELEMENTS", rows).with("VALUE", count);
         cx.dispatch(kernel, std::slice::from_ref(&heads), self.rows.div_ceil(LANES));
-        let kernel = sized(Kernel::new(&kernels::embedding_links)).iterations(positions as u64);
+        let kernel = Kernel::new(&kernels::embedding_links)
+            .with("ROWS", rows)
+            .with("POSITIONS", count)
+            .iterations(positions as u64);
         let operands = [cx.input(0), heads.clone(), next.clone()];
         cx.dispatch(kernel, &operands, positions.div_ceil(LANES));
-        let kernel = sized(Kernel::new(&kernels::embedding_grad))
+        let (kernel, groups) = cx.made_by(&parts::embedding_grad, self.rows * columns, 1)?;
+        let kernel = kernel
+            .with("POSITIONS", count)
             .with("COLUMNS", cx.index(columns)?)
             .with("IGNORED", cx.index(self.ignored())?)
             .iterations(list_iterations(positions));
         let operands = [cx.input(1), heads, next, cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, (self.rows * columns).div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 

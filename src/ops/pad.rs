@@ -6,12 +6,11 @@ use super::slice::{Slice, SliceAxis};
 use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant};
 use crate::ops::checks;
 use crate::ops::serial;
 use crate::ops::strided_copy::{SCALAR, VEC4};
-use crate::shader::{Kernel, kernels};
+use crate::shader::{self, Kernel};
 use crate::tensor::{Shape, TensorType};
 use std::cmp::Ordering;
 
@@ -207,9 +206,9 @@ impl Operator for PadGrad {
         let (x, y) = (cx.input(0), cx.output(0));
         let copies = axes.iter().fold(1usize, |all, &axis| all.saturating_mul(self.copies(axis)));
         if copies as u64 <= MAX_ITERATIONS {
-            let (kernel, elements) = self.kernel(cx, &axes)?;
+            let (kernel, groups) = self.kernel(cx, &axes, 1)?;
             let kernel = kernel.iterations(copies as u64);
-            cx.dispatch_epilogue(kernel, &[x, y], elements.div_ceil(LANES), width);
+            cx.dispatch_epilogue(kernel, &[x, y], groups, width);
             return Ok(());
         }
         // Copies along several dimensions are summed one dimension after the other, the innermost first. The outer
@@ -223,14 +222,12 @@ impl Operator for PadGrad {
                 Ordering::Greater => [size, 0, size],
             });
             let one: Vec<[usize; 3]> = one.collect();
-            let (kernel, elements) = self.kernel(cx, &one)?;
+            let elements = one.iter().map(|axis| axis[0]).product();
             let parts = Parts::new(elements, self.copies(axes[d]), 0);
             let memory = scratch(cx, elements, parts.count, width)?;
-            let kernel = kernel
-                .with("PARTS", cx.index(parts.count)?)
-                .with("COPIES", signed(cx, parts.length as i64)?)
-                .iterations(parts.length as u64);
-            let groups = (elements * parts.count).div_ceil(LANES);
+            let (kernel, groups) = self.kernel(cx, &one, parts.count)?;
+            let kernel =
+                kernel.with("COPIES", signed(cx, parts.length as i64)?).iterations(parts.length as u64);
             cx.dispatch_without_epilogue(kernel, &[from, memory.clone()], groups, width);
             let last = i + 1 == padded.len();
             let result = if last { None } else { Some(scratch(cx, elements, 1, width)?) };
@@ -269,13 +266,12 @@ impl PadGrad {
         }
     }
 
-    /// The kernel over these dimensions (size, elements before, padded size), and the number of elements that it
-    /// makes.
-    fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]]) -> Result<(Kernel, usize)> {
+    /// The kernel over these dimensions (size, elements before, padded size), of so many parts for each element, and
+    /// its workgroups.
+    fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]], parts: usize) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
-        let mut kernel = Kernel::new(&kernels::pad_grad)
-            .fill(self.forward.mode.border().file())
-            .with("ELEMENTS", cx.index(elements)?);
+        let (kernel, groups) = cx.made_by(&shader::parts::pad_grad, elements * parts, 1)?;
+        let mut kernel = kernel.fill(self.forward.mode.border().file()).with("RESULTS", cx.index(elements)?);
         let mut stride = 1;
         for d in (0..RANK).rev() {
             let [size, before, padded] =
@@ -287,7 +283,7 @@ impl PadGrad {
                 .with(STRIDE[d], cx.index(stride)?);
             stride *= padded;
         }
-        Ok((kernel, elements))
+        Ok((kernel, groups))
     }
 }
 

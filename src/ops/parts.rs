@@ -3,9 +3,9 @@
 //! the kernel that adds them.
 
 use crate::error::Result;
-use crate::op::occupancy::{self, LANES};
+use crate::op::occupancy;
 use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
-use crate::shader::{Kernel, kernels};
+use crate::shader::{self, Kernel};
 
 /// In all kernels, the terms that are added before they join a sum.
 pub(super) const STRETCH: u64 = 32;
@@ -85,15 +85,14 @@ pub(super) fn sum(
     while count > most {
         let groups = count.div_ceil(most);
         let merged = scratch(cx, sum.elements, groups, sum.width)?;
-        let kernel = sum_kernel(cx, &plain, sum.elements, count, count.div_ceil(groups))?;
-        let operands = [parts, merged.clone()];
-        cx.dispatch_without_epilogue(kernel, &operands, (groups * sum.elements).div_ceil(LANES), sum.width);
+        let (kernel, workgroups) = sum_kernel(cx, &plain, sum.elements, count, groups)?;
+        cx.dispatch_without_epilogue(kernel, &[parts, merged.clone()], workgroups, sum.width);
         (parts, count) = (merged, groups);
     }
-    let kernel = sum_kernel(cx, sum.finalize, sum.elements, count, count)?;
-    let mut operands = vec![parts, sum.result.clone().unwrap_or_else(|| cx.output(0))];
+    let (kernel, workgroups) = sum_kernel(cx, sum.finalize, sum.elements, count, 1)?;
+    let mut operands = vec![parts];
     operands.extend(sum.beside.clone());
-    let workgroups = sum.elements.div_ceil(LANES);
+    operands.push(sum.result.clone().unwrap_or_else(|| cx.output(0)));
     match sum.result {
         None => cx.dispatch_epilogue(kernel, &operands, workgroups, sum.width),
         Some(_) => cx.dispatch_without_epilogue(kernel, &operands, workgroups, sum.width),
@@ -106,11 +105,14 @@ fn sum_kernel(
     finalize: &dyn Fn(&LowerContext<'_>, Kernel) -> Result<Kernel>,
     elements: usize,
     parts: usize,
-    count: usize,
-) -> Result<Kernel> {
-    Ok(finalize(cx, Kernel::new(&kernels::sum_parts))?
-        .with("ELEMENTS", cx.index(elements)?)
+    groups: usize,
+) -> Result<(Kernel, usize)> {
+    let count = parts.div_ceil(groups);
+    let (kernel, workgroups) = cx.made_by(&shader::parts::sum_parts, groups * elements, 1)?;
+    let kernel = finalize(cx, kernel)?
+        .with("RESULTS", cx.index(elements)?)
         .with("PARTS", cx.index(parts)?)
         .with("COUNT", cx.index(count)?)
-        .iterations(in_stretches(count as u64, 0)))
+        .iterations(in_stretches(count as u64, 0));
+    Ok((kernel, workgroups))
 }

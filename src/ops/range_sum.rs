@@ -2,9 +2,8 @@
 //! of a line, and those over blocks of blocks. Kernels call `range_sum` of the part of that name.
 
 use crate::error::Result;
-use crate::op::occupancy::LANES;
 use crate::op::{LowerContext, Operand};
-use crate::shader::{Kernel, ShaderFile, kernels, parts};
+use crate::shader::{Kernel, ShaderFile, parts};
 
 /// Elements of a block, and blocks of a block of blocks. Three levels are enough for the longest tensor.
 const BLOCK: usize = 1024;
@@ -54,13 +53,13 @@ impl Lines {
         let sums = self.lines * self.blocks().length * self.plane;
         cx.index(sums * self.width)?;
         let result = cx.temporary(sums * self.width);
+        let (kernel, groups) = cx.made_by(&parts::block_sums, sums, 1)?;
         let kernel = self
-            .shaped(cx, Kernel::new(&kernels::block_sums).fill(elements))?
-            .with("LINES", cx.index(self.lines)?)
+            .shaped(cx, kernel.fill(elements))?
             .with("BLOCK", BLOCK as u32)
             .iterations(super::parts::in_stretches(self.length.min(BLOCK) as u64, 0));
         let operands: Vec<Operand> = operands.iter().cloned().chain([result.clone()]).collect();
-        cx.dispatch_without_epilogue(kernel, &operands, sums.div_ceil(LANES), self.width);
+        cx.dispatch_without_epilogue(kernel, &operands, groups, self.width);
         Ok(result)
     }
 

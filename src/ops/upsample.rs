@@ -5,11 +5,10 @@
 use super::parts::{self, Parts, Sum, scratch};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::LANES;
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operand, Operator, Variant};
 use crate::ops::checks;
 use crate::ops::serial;
-use crate::shader::{self, Kernel, ShaderFile, kernels};
+use crate::shader::{self, Kernel, ShaderFile};
 use crate::tensor::{Shape, TensorType};
 
 const AXES: Variant = Variant::new("axes");
@@ -191,13 +190,14 @@ impl Operator for Upsample2d {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
-        let main = match self.0.interpolation {
-            Interpolation::Nearest => &kernels::upsample2d_nearest,
-            Interpolation::Bilinear { .. } => &kernels::upsample2d_bilinear,
+        let made = match self.0.interpolation {
+            Interpolation::Nearest => &shader::parts::upsample2d_nearest,
+            Interpolation::Bilinear { .. } => &shader::parts::upsample2d_bilinear,
         };
-        let kernel = self.0.planes(cx, Kernel::new(main), input, output)?.with("OUTPUTS", cx.index(outputs)?);
+        let (kernel, groups) = cx.made_by(made, outputs, 1)?;
+        let kernel = self.0.planes(cx, kernel, input, output)?;
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel, &operands, groups, 1);
         Ok(())
     }
 
@@ -255,13 +255,12 @@ impl Operator for Upsample2dGrad {
             return self.lower_axis(cx, 0, rows, None);
         }
         let elements = self.input.elements();
-        let kernel = Kernel::new(&kernels::upsample2d_grad).fill(self.upsample.file());
+        let (kernel, groups) = cx.made_by(&shader::parts::upsample2d_grad, elements, 1)?;
+        let kernel = kernel.fill(self.upsample.file());
         let kernel = self.upsample.planes(cx, kernel, &self.input, &cx.input_type(0).shape)?;
         let operands = [cx.input(0), cx.output(0)];
-        let kernel = kernel
-            .with("ELEMENTS", cx.index(elements)?)
-            .iterations(self.upsample.grad_iterations(&self.input));
-        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
+        let kernel = kernel.iterations(self.upsample.grad_iterations(&self.input));
+        cx.dispatch_epilogue(kernel, &operands, groups, 1);
         Ok(())
     }
 
@@ -296,15 +295,15 @@ impl Upsample2dGrad {
         let parts = Parts::new(elements, self.upsample.reach(d, size, outputs), 0);
         let memory = scratch(cx, elements, parts.count, 1)?;
         let step = self.upsample.step(d, size, outputs);
-        let kernel = Kernel::new(&kernels::upsample2d_grad_axis).fill(self.upsample.file());
+        let (kernel, groups) = cx.made_by(&shader::parts::upsample2d_grad_axis, elements * parts.count, 1)?;
         let kernel = self
             .upsample
-            .sized(cx, kernel, [size; 2], [outputs; 2], [step; 2])?
-            .with("ELEMENTS", cx.index(elements)?)
+            .sized(cx, kernel.fill(self.upsample.file()), [size; 2], [outputs; 2], [step; 2])?
+            .with("RESULTS", cx.index(elements)?)
             .with("PARTS", cx.index(parts.count)?)
             .with("INNER", cx.index(inner)?)
             .iterations(parts.iterations + 2 * SEARCH);
-        cx.dispatch(kernel, &[from, memory.clone()], (elements * parts.count).div_ceil(LANES));
+        cx.dispatch_without_epilogue(kernel, &[from, memory.clone()], groups, 1);
         let finalize = &parts::plain;
         parts::sum(cx, memory, parts.count, &Sum { elements, width: 1, result: to, finalize, beside: None })
     }

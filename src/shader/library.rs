@@ -41,7 +41,7 @@ files! {
     }
     conv2d {
         conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
-        conv2d_grad_weight_direct conv2d_im2col
+        conv2d_grad_weight_direct
     }
     cross_entropy {
         cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_lines
@@ -51,7 +51,7 @@ files! {
         map
     }
     embedding {
-        embedding_grad embedding_grad_sorted embedding_links embedding_merge embedding_sort
+        embedding_links embedding_merge embedding_sort
     }
     gemm {
         gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
@@ -60,7 +60,7 @@ files! {
         sum_epilogue
     }
     movement {
-        concatenate copy fill pad_grad permute_tiled
+        concatenate fill permute_tiled
     }
     optimizer {
         gradient_squares nadam_momenta update
@@ -69,14 +69,11 @@ files! {
         peak_copy peak_fma
     }
     pool2d {
-        avg_pool2d_2x2 avg_pool2d_global avg_pool2d_grad_2x2 avg_pool2d_grad_global max_pool2d
-        max_pool2d_2x2 max_pool2d_2x2_odd max_pool2d_2x2_rows max_pool2d_global max_pool2d_grad_2x2
-        max_pool2d_grad_2x2_odd max_pool2d_merge max_pool2d_parts max_unpool2d max_unpool2d_grad
-        max_unpool2d_last pool2d_gather pool2d_gather_parts pool2d_sum pool2d_sum_parts
-        pool2d_weight_parts
+        avg_pool2d_global avg_pool2d_grad_2x2 max_pool2d max_pool2d_2x2 max_pool2d_2x2_rows
+        max_pool2d_global max_pool2d_grad_2x2 max_pool2d_merge max_pool2d_parts max_unpool2d_last
     }
     reduce {
-        block_sums reduce reduce_channels reduce_rows sum_parts
+        reduce reduce_channels reduce_rows
     }
     row_norm {
         row_norm row_norm_grad
@@ -86,9 +83,6 @@ files! {
     }
     softmax {
         softmax softmax_grad
-    }
-    upsample2d {
-        upsample2d_bilinear upsample2d_grad upsample2d_grad_axis upsample2d_nearest
     }
     watch {
         watch_close watch_gather watch_scan watch_scan_any
@@ -107,11 +101,11 @@ files! {
     }
     common {
         axis_rows element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4
-        philox power_of team team_best team_combine team_pairs units
+        philox power_of stretch team team_best team_combine team_pairs units
     }
     conv2d {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows
-        conv2d_gradient_rows_vec4 conv2d_gradient_tile conv2d_gradient_tile_vec4
+        conv2d_gradient_rows_vec4 conv2d_gradient_tile conv2d_gradient_tile_vec4 conv2d_im2col
         conv2d_input_columns conv2d_input_rows conv2d_phase conv2d_phase_columns conv2d_phase_store
         conv2d_phase_weight conv2d_pixel_columns conv2d_pixels conv2d_row conv2d_row_vec4
         conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
@@ -126,7 +120,7 @@ files! {
         power repeated with_numbers
     }
     embedding {
-        embedding
+        embedding embedding_grad embedding_grad_sorted
     }
     gemm {
         gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_product gemm_rhs_rows
@@ -144,7 +138,7 @@ files! {
         matmul_rhs_rows matmul_store matmul_store_vec4
     }
     movement {
-        border_circular border_fill border_reflect border_replicate strided_copy
+        border_circular border_fill border_reflect border_replicate copy pad_grad strided_copy
     }
     optimizer {
         accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
@@ -152,15 +146,18 @@ files! {
         update_run_b update_run_c
     }
     pool2d {
-        max_pool2d_goes_before max_pool2d_keep pool2d_adaptive pool2d_average pool2d_candidates
-        pool2d_candidates_adaptive pool2d_finalize pool2d_last_kept pool2d_last_winner pool2d_lp
-        pool2d_lp_share pool2d_shape pool2d_sliding pool2d_weight pool2d_weight_kept
+        avg_pool2d_2x2 avg_pool2d_grad_global corners corners_from_fours corners_from_pairs
+        corners_in_fours corners_to_fours corners_to_pairs max_pool2d_goes_before max_pool2d_keep
+        max_unpool2d max_unpool2d_grad pool2d_adaptive pool2d_average pool2d_candidates
+        pool2d_candidates_adaptive pool2d_finalize pool2d_gather pool2d_gather_parts
+        pool2d_last_kept pool2d_last_winner pool2d_lp pool2d_lp_share pool2d_shape pool2d_sliding
+        pool2d_sum pool2d_sum_parts pool2d_weight pool2d_weight_kept pool2d_weight_parts
         pool2d_weight_sum pool2d_weighted pool2d_winner pool2d_winner_share
     }
     reduce {
-        combine_max combine_min combine_sum line line_plain line_sorted line_squares lines range_sum
-        reduction term_below term_deviation term_equal term_exponential term_gap term_product
-        term_square_deviation term_weighted_gap
+        block_sums combine_max combine_min combine_sum line line_plain line_sorted line_squares
+        lines range_sum reduction sum_parts term_below term_deviation term_equal term_exponential
+        term_gap term_product term_square_deviation term_weighted_gap
     }
     row_norm {
         row_norm_grad_finalize row_norm_grad_terms row_norm_gradient row_norm_parameter_finalize
@@ -170,7 +167,8 @@ files! {
         softmax_apply softmax_element softmax_grad_apply
     }
     upsample2d {
-        upsample2d_at_bilinear upsample2d_at_nearest upsample2d_first upsample2d_shape
+        upsample2d_at_bilinear upsample2d_at_nearest upsample2d_bilinear upsample2d_first
+        upsample2d_grad upsample2d_grad_axis upsample2d_nearest upsample2d_shape
     }
     watch {
         watch

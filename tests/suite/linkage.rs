@@ -25,6 +25,15 @@ fn named(name: &str) -> Option<&'static ShaderFile> {
     all().into_iter().find(|file| file.name() == name)
 }
 
+/// The files that fill a hole. Of those that operators bring none is named.
+fn fillers(hole: &Hole) -> Vec<&'static ShaderFile> {
+    let mut files: Vec<_> = hole.by.iter().filter_map(|by| named(by)).collect();
+    if hole.by.contains(&"the operator") {
+        files.extend(all().iter().filter(|file| file.fills().contains(&hole.name)));
+    }
+    files
+}
+
 /// A file and all that it uses.
 fn with_needs(file: &'static ShaderFile) -> Vec<&'static ShaderFile> {
     let mut found = vec![file];
@@ -148,8 +157,7 @@ fn files_use_what_they_name() {
         for name in file.uses() {
             let part = ShaderFile::part(name).unwrap_or_else(|| panic!("{} uses {name}", file.path()));
             let needs = with_needs(part);
-            let fillers = needs.iter().flat_map(|part| part.holes()).flat_map(|hole| &hole.by);
-            let fillers: Vec<_> = fillers.filter_map(|by| named(by)).collect();
+            let fillers: Vec<_> = needs.iter().flat_map(|part| part.holes()).flat_map(fillers).collect();
             let names: BTreeSet<String> = needs.into_iter().chain(fillers).flat_map(declared).collect();
             // Or it fills a hole of another.
             let holes: Vec<&str> =
@@ -171,8 +179,10 @@ fn holes_and_what_fills_them_agree() {
         for hole in file.holes() {
             let of = format!("hole {} of {}", hole.name, file.path());
             assert!(!hole.by.is_empty(), "nothing fills {of}");
-            for &by in hole.by.iter().filter(|by| !WRITERS.contains(by)) {
-                let filler = named(by).unwrap_or_else(|| panic!("{of} is filled by {by}, which is no file"));
+            for by in hole.by.iter().filter(|by| !WRITERS.contains(by)) {
+                assert!(named(by).is_some(), "{of} is filled by {by}, which is no file");
+            }
+            for filler in fillers(hole) {
                 assert!(
                     filler.fills().contains(&hole.name),
                     "{} does not say that it fills {of}",
@@ -228,7 +238,7 @@ fn filled(kernel: Kernel) -> Result<Vec<&'static ShaderFile>, String> {
         validate(&kernel.source().map_err(|e| e.to_string())?)?;
         return Ok(kernel.files().to_vec());
     };
-    let files: Vec<_> = hole.by.iter().filter_map(|by| named(by)).collect();
+    let files = fillers(hole);
     if files.is_empty() {
         return filled(kernel.fill_text(hole_name(hole), zeros(hole)));
     }
@@ -279,17 +289,23 @@ fn every_file_is_valid_as_it_stands() {
     for &main in ShaderFile::kernels() {
         let all = |kernel: Kernel| filled(kernel).unwrap_or_else(|e| panic!("{}: {e}", main.path()));
         let mut kernels = vec![all(Kernel::new(main))];
-        let known = unclosed(&[main]);
-        for filler in known.iter().flat_map(|hole| &hole.by).filter_map(|by| named(by)) {
+        let direct = unclosed(&[main]);
+        for filler in direct.iter().flat_map(|hole| fillers(hole)) {
             if filler.path().starts_with("kernels/") {
                 continue;
             }
-            let kernel = Kernel::new(main).fill(filler);
-            // A filler has holes of its own, and not all that fills them goes with this kernel.
-            let inner = unclosed(&[main, filler]).into_iter().filter(|hole| !known.contains(hole));
-            let inner = inner.flat_map(|hole| &hole.by).filter_map(|by| named(by));
-            kernels.extend(inner.filter_map(|inner| filled(kernel.clone().fill(inner)).ok()));
-            kernels.push(all(kernel));
+            kernels.push(all(Kernel::new(main).fill(filler)));
+            // A filler has holes of its own, as have their fillers. Not all of those go with this kernel.
+            let mut branches = vec![(vec![main, filler], direct.clone())];
+            while let Some((files, known)) = branches.pop() {
+                let open = unclosed(&files);
+                for inner in open.iter().filter(|hole| !known.contains(hole)).flat_map(|hole| fillers(hole)) {
+                    let files: Vec<_> = files.iter().copied().chain([inner]).collect();
+                    let kernel = Kernel::new(main).fill_all(files[1..].iter().copied());
+                    kernels.extend(filled(kernel).ok());
+                    branches.push((files, open.clone()));
+                }
+            }
         }
         joined.extend(kernels.iter().flatten().map(|file| file.path()));
     }
@@ -360,9 +376,9 @@ fn table() -> String {
             true if bodies.clone().count() == 0 => "nothing".to_owned(),
             true => code_list(bodies),
         };
-        let written =
-            |by: &&'static str| if WRITERS.contains(by) { (*by).to_owned() } else { format!("`{by}`") };
-        let by = hole.by.iter().map(written).collect::<Vec<_>>().join(", ");
+        let written = hole.by.iter().filter(|by| WRITERS.contains(by)).map(|by| (*by).to_owned());
+        let files = fillers(hole).into_iter().map(|file| format!("`{}`", file.name()));
+        let by = written.chain(files).collect::<Vec<_>>().join(", ");
         let _ = writeln!(text, "| `{name}` | `{of}` | {functions} | {default} | {by} |");
     }
     text

@@ -1,8 +1,7 @@
 //! uses group, element
 //! holes Element of element
 //! hole made(i: u32) -> Element { return Element(0.0); }
-//!     by batch_norm_apply, batch_norm_grad_apply, cross_entropy_grad_apply, embedding, local_response_norm,
-//!        local_response_norm_grad, local_response_norm_terms, softmax_apply, softmax_grad_apply, strided_copy
+//!     by the operator
 //! hole epilogue(at: u32, value: Element) -> Element
 //!     by the plan
 //

@@ -1,4 +1,4 @@
-//! uses group, team, element
+//! uses group, team, element, stretch
 //! holes Element of element
 //! hole epilogue(at: u32, value: Element) -> Element
 //!     by the plan
@@ -14,9 +14,6 @@ const ELEMENTS: u32 = 16u; // shape
 const PARTS: u32 = 1u; // shape
 const PART_ELEMENTS: u32 = 16u; // shape
 const SCALE: f32 = 1.0; // shape
-
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -1,4 +1,4 @@
-//! uses group, team
+//! uses group, team, stretch
 //! hole clip_value(gradient: vec4<f32>) -> vec4<f32> { return gradient; }
 //!     by clip_value
 //
@@ -17,9 +17,6 @@ const FIRST_PART: u32 = 0u; // shape
 const PARTS: u32 = 4u; // shape
 const PART_VECTORS: u32 = 4u; // shape
 const EVERY: u32 = 1u; // shape
-
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -1,4 +1,4 @@
-//! uses group, pack, team
+//! uses group, pack, team, stretch
 //! holes Pack of pack
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
@@ -14,9 +14,6 @@
 const PLANES: u32 = 16u; // shape
 const PLANE: u32 = 64u; // shape
 const COUNT: u32 = 64u; // shape
-
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

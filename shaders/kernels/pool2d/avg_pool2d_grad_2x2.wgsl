@@ -1,16 +1,15 @@
-//! uses group
+//! uses group, corners
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
 //
 // avg_pool2d_grad for 2x2 windows that tile the input.
 //
-// One invocation spreads four outputs' gradients, which may run on into the next row, over their
-// sixteen input elements: for each a vec2 of the upper row and one of the lower.
+// One invocation spreads four outputs' gradients over their sixteen input elements: for each a vec2 of the upper row
+// and one of the lower.
 @group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> result: array<vec2<f32>>;
 
 const WORDS: u32 = 4u; // shape
-const OUT_W: u32 = 4u; // shape
 
 // Two neighbours in a row, each on its way through what follows.
 fn pair(at: u32, value: f32) -> vec2<f32> {
@@ -24,9 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     let quarter = 0.25 * gradient[word];
-    // An input row is OUT_W vec2s; output row r has input rows 2r and 2r + 1.
-    let o = 4u * word + vec4(0u, 1u, 2u, 3u);
-    let at = o + o / OUT_W * OUT_W;
+    let at = pairs_of(word);
     result[at.x] = pair(at.x, quarter.x);
     result[at.y] = pair(at.y, quarter.y);
     result[at.z] = pair(at.z, quarter.z);

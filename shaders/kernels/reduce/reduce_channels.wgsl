@@ -1,4 +1,4 @@
-//! uses group, reduction, team_combine
+//! uses group, reduction, team_combine, stretch
 //! holes Pack of pack; combine, term of reduction
 //! hole epilogue(at: u32, value: f32) -> f32
 //!     by the plan
@@ -20,9 +20,6 @@ const COUNT: u32 = 64u; // shape
 const PARTS: u32 = 1u; // shape
 const PART_COUNT: u32 = 64u; // shape
 const SCALE: f32 = 1.0; // shape
-
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
 
 // The elements of a pack combined to one.
 fn fold(v: Pack) -> f32 {

@@ -1,4 +1,4 @@
-//! uses group, reduction
+//! uses group, reduction, stretch
 //! holes Pack of pack; combine, term of reduction
 //! hole epilogue(at: u32, value: Pack) -> Pack
 //!     by the plan
@@ -19,9 +19,6 @@ const COUNT: u32 = 128u; // shape
 const PERIOD: u32 = 64u; // shape
 const KEPT: u32 = 64u; // shape
 const SCALE: f32 = 1.0; // shape
-
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -1,4 +1,4 @@
-//! fills term, settle, share
+//! fills term, pooled, share
 //
 // The mean of a window: the divisor counts its taps in the padded input, or in the input alone, or is
 // given.
@@ -10,7 +10,7 @@ fn term(value: f32, ky: i32, kx: i32) -> f32 {
     return value;
 }
 
-fn settle(sum: f32, window: Window) -> f32 {
+fn pooled(sum: f32, window: Window) -> f32 {
     return sum / divisor(window);
 }
 

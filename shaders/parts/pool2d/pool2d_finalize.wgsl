@@ -1,9 +1,9 @@
 //! uses element_1, pool2d_shape
 //! fills finalize
-//! hole settle(sum: f32, window: Window) -> f32
+//! hole pooled(sum: f32, window: Window) -> f32
 //!     by pool2d_average, pool2d_weighted, pool2d_lp
 //
-// The sum over all parts of a window's taps, on its way to the result: `settle` of the kind of pooling.
+// The sum over all parts of a window's taps, on its way to the result: `pooled` of the kind of pooling.
 fn finalize(o: u32, sum: Element) -> Element {
-    return settle(sum, window_of(i32(o) / OUT_W % OUT_H, i32(o) % OUT_W));
+    return pooled(sum, window_of(i32(o) / OUT_W % OUT_H, i32(o) % OUT_W));
 }

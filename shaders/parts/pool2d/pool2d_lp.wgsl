@@ -1,5 +1,5 @@
 //! uses is_nan
-//! fills term, settle
+//! fills term, pooled
 //
 // The p-norm of a window: (SCALE sum of power(x))^(1/p), where power(x) is x^p for an odd whole p and
 // |x|^p for any other. SCALE is the kernel's size over the number of the window's taps in the input.
@@ -26,7 +26,7 @@ fn term(value: f32, ky: i32, kx: i32) -> f32 {
     return select(size, -size, ODD && value < 0.0);
 }
 
-fn settle(sum: f32, window: Window) -> f32 {
+fn pooled(sum: f32, window: Window) -> f32 {
     let scaled = abs(sum) * scale(window);
     var root = scaled;
     if (WHOLE == 2u) {

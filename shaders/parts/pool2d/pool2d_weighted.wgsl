@@ -1,5 +1,5 @@
 //! uses pool2d_weight
-//! fills term, settle, share
+//! fills term, pooled, share
 //! hole divisor(window: Window) -> f32
 //!     by pool2d_weight_sum, pool2d_weight_kept
 //
@@ -10,7 +10,7 @@ fn term(value: f32, ky: i32, kx: i32) -> f32 {
     return weight(ky, kx) * value;
 }
 
-fn settle(sum: f32, window: Window) -> f32 {
+fn pooled(sum: f32, window: Window) -> f32 {
     return sum / divisor(window);
 }
 

@@ -39,7 +39,7 @@ use crate::op::{
     AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant,
 };
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
-use crate::shader::{kernels, parts};
+use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
 use geometry::plane_store;
@@ -167,8 +167,9 @@ impl Operator for Conv2d {
         }
         let elements = geometry.unrolled().expect("the variant is not offered otherwise");
         let columns = cx.temporary(elements);
-        let unroll = geometry.kernel(cx, &kernels::conv2d_im2col)?;
-        cx.dispatch(unroll, &[input, columns.clone()], elements.div_ceil(64));
+        let (unroll, groups) = cx.made_by(&parts::conv2d_im2col, elements, 1)?;
+        let unroll = geometry.constants(cx)?.set(unroll);
+        cx.dispatch_without_epilogue(unroll, &[input, columns.clone()], groups, 1);
         gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
         gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);
         gemm.common = None;

@@ -201,13 +201,10 @@ impl Operator for AvgPool2d {
         }
         let (input, output) = (&cx.input_type(0).shape, &cx.output_type(0).shape);
         let outputs = output.elements();
-        let (kernel, invocations, width) = match cx.variant() {
+        let (kernel, groups, width) = match cx.variant() {
             TWO_BY_TWO => {
-                let words = outputs / 4;
-                let kernel = Kernel::new(&kernels::avg_pool2d_2x2)
-                    .with("WORDS", cx.index(words)?)
-                    .with("OUT_W", cx.index(output[3])?);
-                (kernel, words, 4)
+                let (kernel, groups) = cx.made_by(&shader::parts::avg_pool2d_2x2, outputs / 4, 1)?;
+                (kernel.with("OUT_W", cx.index(output[3])?), groups, 4)
             }
             GLOBAL | GLOBAL_WIDE => {
                 let count = input[2] * input[3];
@@ -221,18 +218,16 @@ impl Operator for AvgPool2d {
                     .with("PLANE", cx.index(plane)?)
                     .with("COUNT", cx.index(count)?)
                     .iterations(parts::global(plane, team));
-                (kernel, outputs * team, 1)
+                (kernel, (outputs * team).div_ceil(LANES), 1)
             }
             _ => {
-                let kernel = self
-                    .0
-                    .fill(cx, Kernel::new(&kernels::pool2d_sum), input, false)?
-                    .with("OUTPUTS", cx.index(outputs)?);
-                (kernel.iterations(self.0.iterations(input)), outputs, 1)
+                let (kernel, groups) = cx.made_by(&shader::parts::pool2d_sum, outputs, 1)?;
+                let kernel = self.0.fill(cx, kernel, input, false)?;
+                (kernel.iterations(self.0.iterations(input)), groups, 1)
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 
@@ -301,35 +296,31 @@ impl Operator for AvgPool2dGrad {
         }
         let (input, output) = (&self.input, &cx.input_type(0).shape);
         let elements = input.elements();
-        let (kernel, invocations, width) = match cx.variant() {
+        let (kernel, groups, width) = match cx.variant() {
             TWO_BY_TWO => {
                 let words = output.elements() / 4;
                 let kernel = Kernel::new(&kernels::avg_pool2d_grad_2x2)
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
                     .epilogue_calls(16);
-                (kernel, words, 1)
+                (kernel, words.div_ceil(LANES), 1)
             }
             GLOBAL => {
                 let count = input[2] * input[3];
-                let (width, pack) = pack(count);
-                let kernel = Kernel::new(&kernels::avg_pool2d_grad_global)
-                    .fill(pack)
-                    .with("PACKS", cx.index(elements / width)?)
-                    .with("PLANE", cx.index(count / width)?)
-                    .with("COUNT", cx.index(count)?);
-                (kernel, elements / width, width)
+                let (width, _) = pack(count);
+                let (kernel, groups) =
+                    cx.made_by(&shader::parts::avg_pool2d_grad_global, elements / width, 1)?;
+                let kernel = kernel.with("PLANE", cx.index(count / width)?).with("COUNT", cx.index(count)?);
+                (kernel, groups, width)
             }
             _ => {
-                let kernel = self.average.fill(cx, Kernel::new(&kernels::pool2d_gather), input, false)?;
-                let kernel = kernel
-                    .with("ELEMENTS", cx.index(elements)?)
-                    .iterations(self.average.grad_iterations(input));
-                (kernel, elements, 1)
+                let (kernel, groups) = cx.made_by(&shader::parts::pool2d_gather, elements, 1)?;
+                let kernel = self.average.fill(cx, kernel, input, false)?;
+                (kernel.iterations(self.average.grad_iterations(input)), groups, 1)
             }
         };
         let operands = [cx.input(0), cx.output(0)];
-        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(LANES), width);
+        cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
     }
 

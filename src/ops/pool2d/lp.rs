@@ -3,11 +3,11 @@
 use super::parts::PARTS;
 use super::parts::{self, is_short};
 use super::windows::Takes;
-use super::{LANES, Pool2d, Windows, check_gradient, plane};
+use super::{Pool2d, Windows, check_gradient, plane};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Variant};
 use crate::ops::checks;
-use crate::shader::{self, Kernel, ShaderFile, kernels};
+use crate::shader::{self, Kernel, ShaderFile};
 use crate::tensor::{Shape, TensorType};
 
 /// The largest p whose powers are computed by multiplication.
@@ -109,13 +109,10 @@ impl Operator for LpPool2d {
             let each = u64::from(self.0.whole());
             return parts::lower_sum(cx, &self.0.windows(), &input, each, None, &fill);
         }
-        let kernel = self
-            .0
-            .fill(cx, Kernel::new(&kernels::pool2d_sum), &shader::parts::pool2d_lp, &input)?
-            .iterations(self.0.iterations(&input)[0]);
+        let (kernel, groups) = cx.made_by(&shader::parts::pool2d_sum, outputs, 1)?;
+        let kernel = self.0.fill(cx, kernel, &shader::parts::pool2d_lp, &input)?;
         let operands = [cx.input(0), cx.output(0)];
-        let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
-        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel.iterations(self.0.iterations(&input)[0]), &operands, groups, 1);
         Ok(())
     }
 
@@ -171,12 +168,10 @@ impl Operator for LpPool2dGrad {
             let (each, operands) = (u64::from(self.0.whole()), [cx.input(0), cx.input(1), cx.input(2)]);
             return parts::lower_gather(cx, &self.0.windows(), &input, each, &operands, &fill);
         }
-        let kernel =
-            self.0.fill(cx, Kernel::new(&kernels::pool2d_gather), &shader::parts::pool2d_lp_share, &input)?;
-        let kernel = kernel.iterations(self.0.iterations(&input)[1]);
+        let (kernel, groups) = cx.made_by(&shader::parts::pool2d_gather, elements, 1)?;
+        let kernel = self.0.fill(cx, kernel, &shader::parts::pool2d_lp_share, &input)?;
         let operands = [cx.input(0), cx.input(1), cx.input(2), cx.output(0)];
-        let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
-        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
+        cx.dispatch_epilogue(kernel.iterations(self.0.iterations(&input)[1]), &operands, groups, 1);
         Ok(())
     }
 

@@ -112,12 +112,15 @@ impl Operator for MaxPool2d {
         let (keep, taps) = keeping(cx);
         let (kernel, invocations) = match cx.variant() {
             TWO_BY_TWO | TWO_BY_TWO_ROWS => {
-                let (file, invocations) = match (cx.variant(), output[3] % 2) {
-                    (TWO_BY_TWO_ROWS, _) => (&kernels::max_pool2d_2x2_rows, words / output[3]),
-                    (_, 0) => (&kernels::max_pool2d_2x2, words),
-                    _ => (&kernels::max_pool2d_2x2_odd, words),
+                let (kernel, invocations) = match (cx.variant(), output[3] % 2) {
+                    (TWO_BY_TWO_ROWS, _) => (Kernel::new(&kernels::max_pool2d_2x2_rows), words / output[3]),
+                    (_, odd) => {
+                        let corners =
+                            [&shader::parts::corners_from_fours, &shader::parts::corners_from_pairs][odd];
+                        (Kernel::new(&kernels::max_pool2d_2x2).fill(corners), words)
+                    }
                 };
-                let kernel = Kernel::new(file)
+                let kernel = kernel
                     .fill_all(keep)
                     .with("WORDS", cx.index(words)?)
                     .with("OUT_W", cx.index(output[3])?)
@@ -211,24 +214,21 @@ impl Operator for MaxPool2dGrad {
         }
         if cx.variant() == TWO_BY_TWO {
             let words = output.elements() / 4;
-            let file = if output[3] % 2 == 0 {
-                &kernels::max_pool2d_grad_2x2
-            } else {
-                &kernels::max_pool2d_grad_2x2_odd
-            };
-            let kernel =
-                Kernel::new(file).with("WORDS", cx.index(words)?).with("OUT_W", cx.index(output[3])?);
+            let corners = [&shader::parts::corners_to_fours, &shader::parts::corners_to_pairs][output[3] % 2];
+            let kernel = Kernel::new(&kernels::max_pool2d_grad_2x2)
+                .fill(corners)
+                .with("WORDS", cx.index(words)?)
+                .with("OUT_W", cx.index(output[3])?);
             cx.dispatch(kernel, &operands, words.div_ceil(LANES));
         } else {
             let per_word = self.windows.taps_per_word([input[2], input[3]]);
-            let kernel = Kernel::new(&kernels::pool2d_gather).fill(&shader::parts::pool2d_winner_share);
+            let (kernel, groups) = cx.made_by(&shader::parts::pool2d_gather, elements, 1)?;
             let kernel = self
                 .windows
-                .fill(cx, kernel, input)?
-                .with("ELEMENTS", cx.index(elements)?)
+                .fill(cx, kernel.fill(&shader::parts::pool2d_winner_share), input)?
                 .with("TAPS_PER_WORD", per_word as u32)
                 .iterations(self.windows.cover_iterations(input, 0));
-            cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
+            cx.dispatch_epilogue(kernel, &operands, groups, 1);
         }
         Ok(())
     }

@@ -46,12 +46,14 @@ pub(super) fn lower_sum(
     let [h, w] = windows.kernel([input[2], input[3]]);
     let parts = Parts::new(results, h.saturating_mul(w), each);
     let memory = scratch(cx, results, parts.count, 1)?;
-    let kernel = fill(cx, Kernel::new(&kernels::pool2d_sum_parts))?
+    let (kernel, groups) = cx.made_by(&shader::parts::pool2d_sum_parts, results * parts.count, 1)?;
+    let kernel = fill(cx, kernel)?
         .with("OUTPUTS", cx.index(results)?)
         .with("PARTS", cx.index(parts.count)?)
         .iterations(parts.iterations);
-    let operands: Vec<Operand> = [cx.input(0), memory.clone()].into_iter().chain(beside.clone()).collect();
-    cx.dispatch(kernel, &operands, (results * parts.count).div_ceil(LANES));
+    let operands: Vec<Operand> =
+        [cx.input(0)].into_iter().chain(beside.clone()).chain([memory.clone()]).collect();
+    cx.dispatch_without_epilogue(kernel, &operands, groups, 1);
     let finalize =
         |cx: &LowerContext<'_>, kernel: Kernel| fill(cx, kernel.fill(&shader::parts::pool2d_finalize));
     sum(
@@ -74,10 +76,9 @@ pub(super) fn lower_weights(
     let [h, w] = windows.kernel(size);
     let parts = Parts::new(oh * ow, h.saturating_mul(w), 0);
     let memory = scratch(cx, oh * ow, parts.count, 1)?;
-    let kernel = fill(cx, Kernel::new(&kernels::pool2d_weight_parts))?
-        .with("PARTS", cx.index(parts.count)?)
-        .iterations(parts.iterations);
-    cx.dispatch(kernel, std::slice::from_ref(&memory), (oh * ow * parts.count).div_ceil(LANES));
+    let (kernel, groups) = cx.made_by(&shader::parts::pool2d_weight_parts, oh * ow * parts.count, 1)?;
+    let kernel = fill(cx, kernel)?.with("PARTS", cx.index(parts.count)?).iterations(parts.iterations);
+    cx.dispatch_without_epilogue(kernel, std::slice::from_ref(&memory), groups, 1);
     let divisors = cx.temporary(oh * ow);
     let plain = &crate::ops::parts::plain;
     let result = Some(divisors.clone());
@@ -109,12 +110,13 @@ pub(super) fn lower_gather(
     };
     let parts = Parts::new(elements, candidates[0].saturating_mul(candidates[1]), each);
     let memory = scratch(cx, elements, parts.count, 1)?;
-    let kernel = fill(cx, Kernel::new(&kernels::pool2d_gather_parts).fill(file))?
-        .with("ELEMENTS", cx.index(elements)?)
+    let (kernel, groups) = cx.made_by(&shader::parts::pool2d_gather_parts, elements * parts.count, 1)?;
+    let kernel = fill(cx, kernel.fill(file))?
+        .with("RESULTS", cx.index(elements)?)
         .with("PARTS", cx.index(parts.count)?)
         .iterations(parts.iterations);
     let operands: Vec<Operand> = operands.iter().cloned().chain([memory.clone()]).collect();
-    cx.dispatch(kernel, &operands, (elements * parts.count).div_ceil(LANES));
+    cx.dispatch_without_epilogue(kernel, &operands, groups, 1);
     let plain = &crate::ops::parts::plain;
     sum(cx, memory, parts.count, &Sum { elements, width: 1, result: None, finalize: plain, beside: None })
 }

@@ -74,18 +74,19 @@ impl Unpool {
         vec![if is_short(self.iterations(output)) { Variant::DEFAULT } else { LAST }]
     }
 
-    /// The kernel that ends in `main`, and a further operand: if many windows cover an element, a pass over the
-    /// windows finds the last one in which it won.
+    /// The kernel that makes `elements` elements by a file, its workgroups, and a further operand: if many windows
+    /// cover an element, a pass over the windows finds the last one in which it won.
     fn kernel(
         &self,
         cx: &mut LowerContext<'_>,
-        main: &'static ShaderFile,
+        (made, elements): (&'static ShaderFile, usize),
         output: &Shape,
         windows: usize,
-    ) -> Result<(Kernel, Option<Operand>)> {
+    ) -> Result<(Kernel, usize, Option<Operand>)> {
+        let (made, groups) = cx.made_by(made, elements, 1)?;
         if cx.variant() != LAST {
-            let kernel = self.fill(cx, Kernel::new(main).fill(&parts::pool2d_last_winner), output)?;
-            return Ok((kernel.iterations(self.iterations(output)), None));
+            let kernel = self.fill(cx, made.fill(&parts::pool2d_last_winner), output)?;
+            return Ok((kernel.iterations(self.iterations(output)), groups, None));
         }
         let elements = output.elements();
         let last = cx.temporary(elements);
@@ -95,7 +96,7 @@ impl Unpool {
             .fill(cx, Kernel::new(&kernels::max_unpool2d_last), output)?
             .with("OUTPUTS", cx.index(windows)?);
         cx.dispatch(kernel, &[last.clone(), cx.input(1)], windows.div_ceil(LANES));
-        Ok((self.fill(cx, Kernel::new(main).fill(&parts::pool2d_last_kept), output)?, Some(last)))
+        Ok((self.fill(cx, made.fill(&parts::pool2d_last_kept), output)?, groups, Some(last)))
     }
 }
 
@@ -141,15 +142,14 @@ impl Operator for MaxUnpool2d {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let output = cx.output_type(0).shape.clone();
-        let elements = output.elements();
         let windows = cx.input_type(0).shape.elements();
-        let (kernel, last) = self.0.kernel(cx, &kernels::max_unpool2d, &output, windows)?;
-        let kernel = kernel.with("ELEMENTS", cx.index(elements)?);
+        let made = (&parts::max_unpool2d, output.elements());
+        let (kernel, groups, last) = self.0.kernel(cx, made, &output, windows)?;
         // What is found beforehand leaves no use for the taps.
         let taps = kernel.has(&parts::pool2d_winner).then(|| cx.input(1));
         let operands: Vec<Operand> =
-            [cx.input(0)].into_iter().chain(taps).chain([cx.output(0)]).chain(last).collect();
-        cx.dispatch_epilogue(kernel, &operands, elements.div_ceil(LANES), 1);
+            [cx.input(0)].into_iter().chain(taps).chain(last).chain([cx.output(0)]).collect();
+        cx.dispatch_epilogue(kernel, &operands, groups, 1);
         Ok(())
     }
 }
@@ -192,11 +192,11 @@ impl Operator for MaxUnpool2dGrad {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let outputs = self.input.elements();
         let output = cx.input_type(0).shape.clone();
-        let (kernel, last) = self.unpool.kernel(cx, &kernels::max_unpool2d_grad, &output, outputs)?;
+        let made = (&parts::max_unpool2d_grad, outputs);
+        let (kernel, groups, last) = self.unpool.kernel(cx, made, &output, outputs)?;
         let operands: Vec<Operand> =
-            [cx.input(0), cx.input(1), cx.output(0)].into_iter().chain(last).collect();
-        let kernel = kernel.with("OUTPUTS", cx.index(outputs)?);
-        cx.dispatch_epilogue(kernel, &operands, outputs.div_ceil(LANES), 1);
+            [cx.input(0), cx.input(1)].into_iter().chain(last).chain([cx.output(0)]).collect();
+        cx.dispatch_epilogue(kernel, &operands, groups, 1);
         Ok(())
     }
 }

@@ -1,28 +1,19 @@
-//! uses group, pool2d_shape
-//! holes windows of pool2d_shape
+//! uses element, pool2d_shape, stretch
+//! fills made
 //! hole term(value: f32, ky: i32, kx: i32) -> f32
 //!     by pool2d_average, pool2d_weighted, pool2d_lp
 //
 // parts[p][o] = sum of term(tap) over every PARTS-th tap in the input of window o, from tap p on: for windows
 // too large for one invocation (pool2d_sum).
 //
-// Source NCHW. One invocation makes one part: it adds stretches of taps in row-major order, and those in order.
-// What a tap gives say pool2d_average, pool2d_weighted and pool2d_lp.
+// Source NCHW. Stretches of taps are added in row-major order, and those in order. pool2d_average, pool2d_weighted
+// and pool2d_lp say what a tap gives.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
-@group(0) @binding(1) var<storage, read_write> parts: array<f32>;
 
 const OUTPUTS: u32 = 16u; // shape
 const PARTS: u32 = 2u; // shape
 
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i = group_number(group, groups) * 64u + lane;
-    if (i >= OUTPUTS * PARTS) {
-        return;
-    }
+fn made(i: u32) -> Element {
     let o = i32(i % OUTPUTS);
     let window = window_of(o / OUT_W % OUT_H, o % OUT_W);
     let plane = o / (OUT_H * OUT_W) * (IN_H * IN_W);
@@ -41,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += stretch;
     }
-    parts[i] = sum;
+    return sum;
 }

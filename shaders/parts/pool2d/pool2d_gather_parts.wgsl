@@ -1,5 +1,5 @@
-//! uses group, pool2d_shape
-//! holes windows of pool2d_shape
+//! uses element, pool2d_shape, stretch
+//! fills made
 //! hole share(gradient: f32, i: u32, o: u32, down: Cover, right: Cover) -> f32
 //!     by pool2d_average, pool2d_weighted, pool2d_lp_share, pool2d_winner_share
 //! hole candidates
@@ -11,32 +11,23 @@
 // cover (y,x), from candidate p on: for elements that too many windows may cover for one invocation
 // (pool2d_gather).
 //
-// Layouts NCHW. One invocation makes one part, the last windows first. Which windows along a dimension are
-// candidates say pool2d_candidates and pool2d_candidates_adaptive, what a window gives to one of its
-// taps the file of each kind of pooling.
+// Layouts NCHW, of RESULTS elements. The last windows come first. pool2d_candidates and pool2d_candidates_adaptive say
+// which windows along a dimension are candidates, the file of each kind of pooling what a window gives to one of its
+// taps.
 @group(0) @binding(0) var<storage, read> gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
 
-const ELEMENTS: u32 = 64u; // shape
+const RESULTS: u32 = 64u; // shape
 const PARTS: u32 = 2u; // shape
 
-// Rounding grows with a stretch and with the number of stretches, not with their product.
-const STRETCH: u32 = 32u;
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn made(number: u32) -> Element {
     const CANDIDATES = CANDIDATES_H * CANDIDATES_W;
-    let number = group_number(group, groups) * 64u + lane;
-    if (number >= ELEMENTS * PARTS) {
-        return;
-    }
-    let i = number % ELEMENTS;
+    let i = number % RESULTS;
     let row = i / u32(IN_W);
     let x = i32(i - row * u32(IN_W));
     let image = row / u32(IN_H);
     let y = i32(row - image * u32(IN_H));
     let plane = i32(image) * (OUT_H * OUT_W);
-    var candidate = number / ELEMENTS;
+    var candidate = number / RESULTS;
     var sum = 0.0;
     while (candidate < CANDIDATES) {
         var stretch = 0.0;
@@ -49,5 +40,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         sum += stretch;
     }
-    parts[number] = sum;
+    return sum;
 }
