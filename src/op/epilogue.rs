@@ -60,7 +60,6 @@ pub(crate) fn glue(
     stored: bool,
 ) -> (Vec<&'static ShaderFile>, String, Vec<Operand>) {
     let element = if width == 4 { "vec4<f32>" } else { "f32" };
-    let kind = if width == 4 { "vector" } else { "scalar" };
     let mut files: Vec<&'static ShaderFile> =
         vec![if width == 4 { &parts::element_4 } else { &parts::element_1 }];
     let (mut declarations, mut body) = (String::new(), String::new());
@@ -100,18 +99,17 @@ pub(crate) fn glue(
             .collect();
         let _ = writeln!(body, "    value = {}({});", link.pointwise.function, arguments.join(", "));
         if watched == Watched::Epilogue {
-            let _ = writeln!(body, "    suspect |= suspect_{kind}(value);");
+            let _ = writeln!(body, "    suspect |= is_suspect(value);");
         }
     }
     if watched == Watched::Epilogue {
-        body = format!("    var suspect = suspect_{kind}(value);\n{body}    watch_{kind}(suspect);\n");
+        body = format!("    var suspect = is_suspect(value);\n{body}    watch(suspect);\n");
     }
     let mut text = format!(
         "{declarations}fn epilogue(at: u32, first: {element}) -> {element} {{\n    var value = first;\n{body}    return value;\n}}\n"
     );
     if stored {
-        let watch =
-            if watched == Watched::Stored { "    watch_scalar(suspect_scalar(value));\n" } else { "" };
+        let watch = if watched == Watched::Stored { "    watch(is_suspect(value));\n" } else { "" };
         let _ = write!(text, "fn stored(value: f32) -> f32 {{\n{watch}    return value;\n}}\n");
     }
     if watched != Watched::Nothing {

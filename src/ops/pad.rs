@@ -3,7 +3,7 @@
 use super::elementwise::RANK;
 use super::parts::{self, Parts, Sum, scratch};
 use super::slice::{Slice, SliceAxis};
-use super::strided_copy::{self, Axis, Border, EXTENT, STRIDE, StridedCopy, signed, strides};
+use super::strided_copy::{self, Axis, Border, StridedCopy, each, signed, strides};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant};
@@ -271,24 +271,23 @@ impl PadGrad {
     fn kernel(&self, cx: &LowerContext<'_>, axes: &[[usize; 3]], parts: usize) -> Result<(Kernel, usize)> {
         let elements = axes.iter().map(|axis| axis[0]).product::<usize>();
         let (kernel, groups) = cx.made_by(&shader::parts::pad_grad, elements * parts, 1)?;
-        let mut kernel = kernel.fill(self.forward.mode.border().file()).with("RESULTS", cx.index(elements)?);
-        let mut stride = 1;
-        for d in (0..RANK).rev() {
-            let [size, before, padded] =
-                (d + axes.len()).checked_sub(RANK).map_or([1, 0, 1], |axis| axes[axis]);
-            kernel = kernel
-                .with(EXTENT[d], signed(cx, size as i64)?)
-                .with(BEFORE[d], signed(cx, before as i64)?)
-                .with(PADDED[d], signed(cx, padded as i64)?)
-                .with(STRIDE[d], cx.index(stride)?);
-            stride *= padded;
-        }
+        // Dimensions that there are not have one element.
+        let mut all = [[1, 0, 1]; RANK];
+        all[RANK - axes.len()..].copy_from_slice(axes);
+        let padded = strides(&all.map(|[_, _, padded]| padded).to_vec().into());
+        let kernel = kernel
+            .fill(self.forward.mode.border().file())
+            .with("RESULTS", cx.index(elements)?)
+            .with("EXTENT", each(&all, |axis| signed(cx, axis[0] as i64))?)
+            .with("BEFORE", each(&all, |axis| signed(cx, axis[1] as i64))?)
+            .with("PADDED", each(&all, |axis| signed(cx, axis[2] as i64))?)
+            .with(
+                "STRIDE",
+                each(&padded.try_into().expect("a stride for each dimension"), |&stride| cx.index(stride))?,
+            );
         Ok((kernel, groups))
     }
 }
-
-const BEFORE: [&str; RANK] = ["BEFORE_0", "BEFORE_1", "BEFORE_2", "BEFORE_3", "BEFORE_4", "BEFORE_5"];
-const PADDED: [&str; RANK] = ["PADDED_0", "PADDED_1", "PADDED_2", "PADDED_3", "PADDED_4", "PADDED_5"];
 
 impl Graph {
     /// `x` with elements added before and after its last dimensions, the innermost last: `[[top, bottom],

@@ -260,8 +260,10 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
     let parts = if fits(iterations(count)) { 1 } else { count.div_ceil(CUT_TERMS * LANES) };
     let part_count = count.div_ceil(parts);
     // Kept dimensions index the workgroups; the others are reduced within one.
-    let keep: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { full[d] } else { 1 }).collect();
-    let sum: Vec<u32> = (0..RANK).map(|d| if target[d] == full[d] { 1 } else { full[d] }).collect();
+    let [keep, sum] = [true, false].map(|kept| {
+        let of = |d: usize| if (target[d] == full[d]) == kept { full[d] } else { 1 };
+        std::array::from_fn::<u32, RANK, _>(of)
+    });
     let kernel = Kernel::new(&kernels::reduce)
         .fill_all(files)
         .with("TEAM", LANES as u32)
@@ -270,22 +272,9 @@ fn reduce_generic(cx: &mut LowerContext<'_>, from: &Shape, to: &Shape, reduction
         .with("PARTS", cx.index(parts)?)
         .with("PART_COUNT", cx.index(part_count)?)
         .iterations(iterations(part_count))
-        .with("KEEP_1", keep[1])
-        .with("KEEP_2", keep[2])
-        .with("KEEP_3", keep[3])
-        .with("KEEP_4", keep[4])
-        .with("KEEP_5", keep[5])
-        .with("SUM_1", sum[1])
-        .with("SUM_2", sum[2])
-        .with("SUM_3", sum[3])
-        .with("SUM_4", sum[4])
-        .with("SUM_5", sum[5])
-        .with("STRIDE_0", source[0])
-        .with("STRIDE_1", source[1])
-        .with("STRIDE_2", source[2])
-        .with("STRIDE_3", source[3])
-        .with("STRIDE_4", source[4])
-        .with("STRIDE_5", source[5]);
+        .with("KEEP", keep)
+        .with("SUM", sum)
+        .with("STRIDE", source);
     let part = (parts > 1).then(|| cx.temporary(outputs * parts));
     let step = Step { source: reduction.source(cx), beside, part: part.clone(), first: true };
     reduction.dispatch(cx, step, kernel, outputs * parts, 1)?;

@@ -152,22 +152,17 @@ impl StridedCopy {
         let elements = copy.axes.iter().map(|axis| axis.size).product::<usize>();
         let fill = if let Border::Fill(number) = copy.border { number } else { 0.0 };
         let (kernel, groups) = cx.made_by(&parts::strided_copy, elements, ITEMS)?;
-        let mut kernel = kernel.fill(copy.border.file()).with("FILL", fill.to_bits());
-        let mut axes = vec![Axis::whole(1, 0); RANK - copy.axes.len()];
-        axes.extend(&copy.axes);
-        for (d, axis) in axes.iter().enumerate() {
-            // The rest is the outermost coordinate.
-            if d > 0 {
-                kernel = kernel.with(SIZE[d], cx.index(axis.size)?);
-            }
-            let step = if axis.size == 1 { 0 } else { axis.step };
-            kernel = kernel
-                .with(START[d], signed(cx, axis.start)?)
-                .with(STEP[d], signed(cx, step)?)
-                .with(SPREAD[d], cx.index(axis.spread)?)
-                .with(EXTENT[d], signed(cx, axis.extent as i64)?)
-                .with(STRIDE[d], cx.index(axis.stride)?);
-        }
+        let mut axes = [Axis::whole(1, 0); RANK];
+        axes[RANK - copy.axes.len()..].copy_from_slice(&copy.axes);
+        let kernel = kernel
+            .fill(copy.border.file())
+            .with("FILL", fill.to_bits())
+            .with("SIZE", each(&axes, |axis| cx.index(axis.size))?)
+            .with("START", each(&axes, |axis| signed(cx, axis.start))?)
+            .with("STEP", each(&axes, |axis| signed(cx, if axis.size == 1 { 0 } else { axis.step }))?)
+            .with("SPREAD", each(&axes, |axis| cx.index(axis.spread))?)
+            .with("EXTENT", each(&axes, |axis| signed(cx, axis.extent as i64))?)
+            .with("STRIDE", each(&axes, |axis| cx.index(axis.stride))?);
         let operands = [cx.input(0), cx.output(0)];
         cx.dispatch_epilogue(kernel, &operands, groups, width);
         Ok(())
@@ -194,7 +189,7 @@ impl StridedCopy {
             let axis = self.axes[d];
             // The rest is the outermost coordinate.
             if place > 0 {
-                kernel = kernel.with(SIZE[place], cx.index(axis.size)?);
+                kernel = kernel.with(SIZES[place], cx.index(axis.size)?);
             }
             kernel =
                 kernel.with(RESULT[place], cx.index(results[d])?).with(SOURCE[place], cx.index(axis.stride)?);
@@ -212,14 +207,19 @@ const OTHERS: usize = RANK - 2;
 
 const RESULT: [&str; OTHERS] = ["RESULT_0", "RESULT_1", "RESULT_2", "RESULT_3"];
 const SOURCE: [&str; OTHERS] = ["SOURCE_0", "SOURCE_1", "SOURCE_2", "SOURCE_3"];
-const SIZE: [&str; RANK] = ["", "SIZE_1", "SIZE_2", "SIZE_3", "SIZE_4", "SIZE_5"];
-const START: [&str; RANK] = ["START_0", "START_1", "START_2", "START_3", "START_4", "START_5"];
-const STEP: [&str; RANK] = ["STEP_0", "STEP_1", "STEP_2", "STEP_3", "STEP_4", "STEP_5"];
-const SPREAD: [&str; RANK] = ["SPREAD_0", "SPREAD_1", "SPREAD_2", "SPREAD_3", "SPREAD_4", "SPREAD_5"];
-pub(super) const EXTENT: [&str; RANK] =
-    ["EXTENT_0", "EXTENT_1", "EXTENT_2", "EXTENT_3", "EXTENT_4", "EXTENT_5"];
-pub(super) const STRIDE: [&str; RANK] =
-    ["STRIDE_0", "STRIDE_1", "STRIDE_2", "STRIDE_3", "STRIDE_4", "STRIDE_5"];
+const SIZES: [&str; OTHERS] = ["", "SIZE_1", "SIZE_2", "SIZE_3"];
+
+/// What a kernel's constants say of each dimension.
+pub(super) fn each<T, N: Copy + Default>(
+    axes: &[T; RANK],
+    number: impl Fn(&T) -> Result<N>,
+) -> Result<[N; RANK]> {
+    let mut numbers = [N::default(); RANK];
+    for (slot, axis) in numbers.iter_mut().zip(axes) {
+        *slot = number(axis)?;
+    }
+    Ok(numbers)
+}
 
 /// A number as the 32 bits of a kernel's signed constants.
 pub(super) fn signed(cx: &LowerContext<'_>, number: i64) -> Result<i32> {

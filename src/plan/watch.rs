@@ -12,7 +12,7 @@ use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::op::occupancy::LANES;
 
 use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, arena_bytes, run_bytes};
-use crate::shader::{Kernel, kernels};
+use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -287,9 +287,10 @@ impl<'g> Builder<'g> {
     }
 
     fn scan(&self, source: Operand, bytes: u64, count: usize) -> Draft {
-        let (main, width) =
-            if bytes.is_multiple_of(16) { (&kernels::watch_scan, 4) } else { (&kernels::watch_scan_any, 1) };
-        let kernel = Kernel::new(main)
+        let (element, width) =
+            if bytes.is_multiple_of(16) { (&parts::element_4, 4) } else { (&parts::element_1, 1) };
+        let kernel = Kernel::new(&kernels::watch_scan)
+            .fill(element)
             .with("ITEMS", ITEMS as u32)
             .iterations(ITEMS as u64)
             .reporting(self.watching.least_bits);

@@ -14,6 +14,10 @@ pub enum Constant {
     F32(u32),
     /// `bool`
     Bool(bool),
+    /// `array<u32, 6>`: a number for each dimension of a tensor of the highest rank.
+    U32s([u32; 6]),
+    /// `array<i32, 6>`
+    I32s([i32; 6]),
 }
 
 impl From<u32> for Constant {
@@ -37,6 +41,17 @@ impl From<bool> for Constant {
     }
 }
 
+impl From<[u32; 6]> for Constant {
+    fn from(values: [u32; 6]) -> Self {
+        Constant::U32s(values)
+    }
+}
+impl From<[i32; 6]> for Constant {
+    fn from(values: [i32; 6]) -> Self {
+        Constant::I32s(values)
+    }
+}
+
 impl Constant {
     pub(super) fn wgsl_type(self) -> &'static str {
         match self {
@@ -44,6 +59,8 @@ impl Constant {
             Constant::I32(_) => "i32",
             Constant::F32(_) => "f32",
             Constant::Bool(_) => "bool",
+            Constant::U32s(_) => "array<u32, 6>",
+            Constant::I32s(_) => "array<i32, 6>",
         }
     }
 }
@@ -58,6 +75,12 @@ impl fmt::Display for Constant {
             // shortest for the same number as an f64 does not.
             Constant::F32(bits) => write!(f, "{:?}f", f64::from(f32::from_bits(bits))),
             Constant::Bool(value) => write!(f, "{value}"),
+            Constant::U32s(values) => {
+                write!(f, "array({})", values.map(|value| format!("{value}u")).join(", "))
+            }
+            Constant::I32s(values) => {
+                write!(f, "array({})", values.map(|value| format!("i32({value})")).join(", "))
+            }
         }
     }
 }

@@ -44,8 +44,8 @@ files! {
         conv2d_grad_weight_direct
     }
     cross_entropy {
-        cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_lines
-        cross_entropy_mean cross_entropy_parts cross_entropy_rows cross_entropy_with_grad
+        cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_mean
+        cross_entropy_parts cross_entropy_rows cross_entropy_with_grad
     }
     elementwise {
         map
@@ -85,7 +85,7 @@ files! {
         softmax softmax_grad
     }
     watch {
-        watch_close watch_gather watch_scan watch_scan_any
+        watch_close watch_gather watch_scan
     }
 }
 
@@ -100,8 +100,8 @@ files! {
         gradient_pooled max_pool2d_taps moments
     }
     common {
-        axis_rows element element_1 element_4 group is_nan log1p one_less_exp pack pack_1 pack_4
-        philox power_of stretch team team_best team_combine team_pairs units
+        axis_rows beyond count_sum element element_1 element_4 group is_nan log1p one_less_exp pack
+        pack_1 pack_4 philox power_of stretch team team_best team_combine team_pairs units
     }
     conv2d {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows
@@ -111,8 +111,8 @@ files! {
         conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
     }
     cross_entropy {
-        all_weights class_gradient class_weight cross_entropy_grad_apply label label_rows mean_loss
-        row_loss score_line
+        all_weights class_gradient class_weight cross_entropy_grad_apply cross_entropy_lines label
+        label_rows mean_loss row_loss score_line
     }
     elementwise {
         activation_elu activation_gelu activation_hard activation_relu activation_sigmoid
@@ -142,17 +142,17 @@ files! {
     }
     optimizer {
         accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
-        ema_update lion_update nadam_update rmsprop_update sgd_update update_rate update_run_a
-        update_run_b update_run_c
+        ema_update lion_update nadam_update rmsprop_update sgd_update update_by_rate update_rate
+        update_run_a update_run_b update_run_c
     }
     pool2d {
         avg_pool2d_2x2 avg_pool2d_grad_global corners corners_from_fours corners_from_pairs
         corners_in_fours corners_to_fours corners_to_pairs max_pool2d_goes_before max_pool2d_keep
         max_unpool2d max_unpool2d_grad pool2d_adaptive pool2d_average pool2d_candidates
         pool2d_candidates_adaptive pool2d_finalize pool2d_gather pool2d_gather_parts
-        pool2d_last_kept pool2d_last_winner pool2d_lp pool2d_lp_share pool2d_shape pool2d_sliding
-        pool2d_sum pool2d_sum_parts pool2d_weight pool2d_weight_kept pool2d_weight_parts
-        pool2d_weight_sum pool2d_weighted pool2d_winner pool2d_winner_share
+        pool2d_last_kept pool2d_last_winner pool2d_lp pool2d_lp_share pool2d_shape pool2d_share
+        pool2d_sliding pool2d_sum pool2d_sum_parts pool2d_weight pool2d_weight_kept
+        pool2d_weight_parts pool2d_weight_sum pool2d_weighted pool2d_winner pool2d_winner_share
     }
     reduce {
         block_sums combine_max combine_min combine_sum line line_plain line_sorted line_squares

@@ -1,4 +1,4 @@
-//! uses group, team_best, axis_rows
+//! uses group, beyond, team_best, axis_rows
 //
 // result[row] = the first k along the axis whose x[k] is the largest, or with SMALLEST the smallest, of its
 // row. NaN is both.

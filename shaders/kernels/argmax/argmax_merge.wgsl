@@ -1,4 +1,4 @@
-//! uses group, team_best, axis_rows
+//! uses group, beyond, team_best, axis_rows
 //
 // result[row] = the best of the PARTS candidates of a row: indices along the axis that argmax found in parts of it,
 // in order. Of equals it is the first.

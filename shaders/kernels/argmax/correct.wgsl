@@ -1,4 +1,4 @@
-//! uses is_nan
+//! uses beyond
 //
 // correct = how many rows n have their first maximal logit at label[n]. logits [n, c] are
 // row-major.
@@ -15,11 +15,6 @@ const TEAM: u32 = 1u; // tunable
 
 var<workgroup> best: array<f32, 256>;
 var<workgroup> best_class: array<u32, 256>;
-
-// Whether a comes before b wherever in the row they are: NaN does, as for argmax.
-fn beyond(a: f32, b: f32) -> bool {
-    return a > b || (is_nan(a) && !is_nan(b));
-}
 
 fn look_at(lane: u32, other: u32) {
     let tied = !beyond(best[other], best[lane]) && !beyond(best[lane], best[other]);

@@ -1,9 +1,8 @@
-//! uses group
+//! uses group, count_sum
 //
 // counts[part] = how many rows of one part of them have their index at their label.
 //
-// One workgroup makes one part of PART_ROWS: each invocation counts every 64th row of it; then a fixed tree adds
-// them. Counts are integers: any order is exact.
+// One workgroup makes one part of PART_ROWS: each invocation counts every 64th row of it (count_sum).
 @group(0) @binding(0) var<storage, read> indices: array<i32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 @group(0) @binding(2) var<storage, read_write> counts: array<u32>;
@@ -11,8 +10,6 @@
 const ROWS: u32 = 128u; // shape
 const PARTS: u32 = 1u; // shape
 const PART_ROWS: u32 = 128u; // shape
-
-var<workgroup> lane_counts: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -22,14 +19,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var n = part * PART_ROWS + lane; n < end; n += 64u) {
         right += u32(indices[n] == labels[n]);
     }
-    lane_counts[lane] = right;
-    for (var width = 32u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if (lane < width) {
-            lane_counts[lane] += lane_counts[lane + width];
-        }
-    }
+    let sum = count_sum(right, lane);
     if (lane == 0u && part < PARTS) {
-        counts[part] = lane_counts[0];
+        counts[part] = sum;
     }
 }

@@ -17,39 +17,26 @@ const COUNT: u32 = 64u; // shape
 const PARTS: u32 = 1u; // shape
 const PART_COUNT: u32 = 64u; // shape
 const SCALE: f32 = 1.0; // shape
-const KEEP_1: u32 = 1u; // shape
-const KEEP_2: u32 = 1u; // shape
-const KEEP_3: u32 = 1u; // shape
-const KEEP_4: u32 = 1u; // shape
-const KEEP_5: u32 = 1u; // shape
-const SUM_1: u32 = 1u; // shape
-const SUM_2: u32 = 1u; // shape
-const SUM_3: u32 = 1u; // shape
-const SUM_4: u32 = 1u; // shape
-const SUM_5: u32 = 64u; // shape
-const STRIDE_0: u32 = 0u; // shape
-const STRIDE_1: u32 = 0u; // shape
-const STRIDE_2: u32 = 0u; // shape
-const STRIDE_3: u32 = 0u; // shape
-const STRIDE_4: u32 = 0u; // shape
-const STRIDE_5: u32 = 1u; // shape
+const KEEP: array<u32, 6> = array(1u, 1u, 1u, 1u, 1u, 1u); // shape
+const SUM: array<u32, 6> = array(1u, 1u, 1u, 1u, 1u, 64u); // shape
+const STRIDE: array<u32, 6> = array(0u, 0u, 0u, 0u, 0u, 1u); // shape
 
 fn kept_index(i: u32) -> u32 {
-    return i % KEEP_5 * STRIDE_5
-        + i / KEEP_5 % KEEP_4 * STRIDE_4
-        + i / (KEEP_5 * KEEP_4) % KEEP_3 * STRIDE_3
-        + i / (KEEP_5 * KEEP_4 * KEEP_3) % KEEP_2 * STRIDE_2
-        + i / (KEEP_5 * KEEP_4 * KEEP_3 * KEEP_2) % KEEP_1 * STRIDE_1
-        + i / (KEEP_5 * KEEP_4 * KEEP_3 * KEEP_2 * KEEP_1) * STRIDE_0;
+    return i % KEEP[5] * STRIDE[5]
+        + i / KEEP[5] % KEEP[4] * STRIDE[4]
+        + i / (KEEP[5] * KEEP[4]) % KEEP[3] * STRIDE[3]
+        + i / (KEEP[5] * KEEP[4] * KEEP[3]) % KEEP[2] * STRIDE[2]
+        + i / (KEEP[5] * KEEP[4] * KEEP[3] * KEEP[2]) % KEEP[1] * STRIDE[1]
+        + i / (KEEP[5] * KEEP[4] * KEEP[3] * KEEP[2] * KEEP[1]) * STRIDE[0];
 }
 
 fn summed_index(i: u32) -> u32 {
-    return i % SUM_5 * STRIDE_5
-        + i / SUM_5 % SUM_4 * STRIDE_4
-        + i / (SUM_5 * SUM_4) % SUM_3 * STRIDE_3
-        + i / (SUM_5 * SUM_4 * SUM_3) % SUM_2 * STRIDE_2
-        + i / (SUM_5 * SUM_4 * SUM_3 * SUM_2) % SUM_1 * STRIDE_1
-        + i / (SUM_5 * SUM_4 * SUM_3 * SUM_2 * SUM_1) * STRIDE_0;
+    return i % SUM[5] * STRIDE[5]
+        + i / SUM[5] % SUM[4] * STRIDE[4]
+        + i / (SUM[5] * SUM[4]) % SUM[3] * STRIDE[3]
+        + i / (SUM[5] * SUM[4] * SUM[3]) % SUM[2] * STRIDE[2]
+        + i / (SUM[5] * SUM[4] * SUM[3] * SUM[2]) % SUM[1] * STRIDE[1]
+        + i / (SUM[5] * SUM[4] * SUM[3] * SUM[2] * SUM[1]) * STRIDE[0];
 }
 
 @compute @workgroup_size(64)

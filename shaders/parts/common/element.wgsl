@@ -1,8 +1,9 @@
 //! hole Element
 //!     element_sum(x: Element) -> f32
+//!     bits_sum(x: Bits) -> u32
 //!     by element_1, element_4
 //
-// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints` of as many
 // components. The plan knows which.
 //
 // Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,

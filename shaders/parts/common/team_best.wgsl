@@ -1,16 +1,8 @@
-//! uses team, is_nan
+//! uses team, beyond
 //
-// Of a team's finds, each an element and its place, the largest element's place, or with SMALLEST the
-// smallest's; of equals the first. NaN is both. A fixed tree.
-const SMALLEST: bool = false; // shape
-
+// Of a team's finds, each an element and its place, the place of the one that comes before the others (beyond); of
+// equals the first. A fixed tree.
 var<workgroup> team_places: array<u32, 64>;
-
-// Whether a comes before b wherever in the row they are.
-fn beyond(a: f32, b: f32) -> bool {
-    let further = select(a > b, a < b, SMALLEST);
-    return further || (is_nan(a) && !is_nan(b));
-}
 
 // What the first invocation of a team gets is the team's.
 fn team_best(own: f32, own_place: u32, lane: u32) -> u32 {

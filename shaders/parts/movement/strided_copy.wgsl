@@ -13,41 +13,12 @@
 
 // The bits of what stands where nothing is copied: a constant expression can't be infinite.
 const FILL: u32 = 0u; // shape
-const SIZE_1: u32 = 1u; // shape
-const SIZE_2: u32 = 1u; // shape
-const SIZE_3: u32 = 1u; // shape
-const SIZE_4: u32 = 1u; // shape
-const SIZE_5: u32 = 64u; // shape
-const START_0: i32 = 0; // shape
-const START_1: i32 = 0; // shape
-const START_2: i32 = 0; // shape
-const START_3: i32 = 0; // shape
-const START_4: i32 = 0; // shape
-const START_5: i32 = 0; // shape
-const STEP_0: i32 = 1; // shape
-const STEP_1: i32 = 1; // shape
-const STEP_2: i32 = 1; // shape
-const STEP_3: i32 = 1; // shape
-const STEP_4: i32 = 1; // shape
-const STEP_5: i32 = 1; // shape
-const SPREAD_0: u32 = 1u; // shape
-const SPREAD_1: u32 = 1u; // shape
-const SPREAD_2: u32 = 1u; // shape
-const SPREAD_3: u32 = 1u; // shape
-const SPREAD_4: u32 = 1u; // shape
-const SPREAD_5: u32 = 1u; // shape
-const EXTENT_0: i32 = 1; // shape
-const EXTENT_1: i32 = 1; // shape
-const EXTENT_2: i32 = 1; // shape
-const EXTENT_3: i32 = 1; // shape
-const EXTENT_4: i32 = 1; // shape
-const EXTENT_5: i32 = 64; // shape
-const STRIDE_0: u32 = 0u; // shape
-const STRIDE_1: u32 = 0u; // shape
-const STRIDE_2: u32 = 0u; // shape
-const STRIDE_3: u32 = 0u; // shape
-const STRIDE_4: u32 = 0u; // shape
-const STRIDE_5: u32 = 1u; // shape
+const SIZE: array<u32, 6> = array(1u, 1u, 1u, 1u, 1u, 64u); // shape
+const START: array<i32, 6> = array(0, 0, 0, 0, 0, 0); // shape
+const STEP: array<i32, 6> = array(1, 1, 1, 1, 1, 1); // shape
+const SPREAD: array<u32, 6> = array(1u, 1u, 1u, 1u, 1u, 1u); // shape
+const EXTENT: array<i32, 6> = array(1, 1, 1, 1, 1, 64); // shape
+const STRIDE: array<u32, 6> = array(0u, 0u, 0u, 0u, 0u, 1u); // shape
 
 // The source's coordinate that t reaches; negative for none.
 fn coordinate(t: i32, spread: u32, extent: i32) -> i32 {
@@ -61,21 +32,21 @@ fn coordinate(t: i32, spread: u32, extent: i32) -> i32 {
 }
 
 fn made(o: u32) -> Element {
-    let c5 = coordinate(START_5 + i32(o % SIZE_5) * STEP_5, SPREAD_5, EXTENT_5);
-    var rest = o / SIZE_5;
-    let c4 = coordinate(START_4 + i32(rest % SIZE_4) * STEP_4, SPREAD_4, EXTENT_4);
-    rest /= SIZE_4;
-    let c3 = coordinate(START_3 + i32(rest % SIZE_3) * STEP_3, SPREAD_3, EXTENT_3);
-    rest /= SIZE_3;
-    let c2 = coordinate(START_2 + i32(rest % SIZE_2) * STEP_2, SPREAD_2, EXTENT_2);
-    rest /= SIZE_2;
-    let c1 = coordinate(START_1 + i32(rest % SIZE_1) * STEP_1, SPREAD_1, EXTENT_1);
-    rest /= SIZE_1;
-    let c0 = coordinate(START_0 + i32(rest) * STEP_0, SPREAD_0, EXTENT_0);
+    let c5 = coordinate(START[5] + i32(o % SIZE[5]) * STEP[5], SPREAD[5], EXTENT[5]);
+    var rest = o / SIZE[5];
+    let c4 = coordinate(START[4] + i32(rest % SIZE[4]) * STEP[4], SPREAD[4], EXTENT[4]);
+    rest /= SIZE[4];
+    let c3 = coordinate(START[3] + i32(rest % SIZE[3]) * STEP[3], SPREAD[3], EXTENT[3]);
+    rest /= SIZE[3];
+    let c2 = coordinate(START[2] + i32(rest % SIZE[2]) * STEP[2], SPREAD[2], EXTENT[2]);
+    rest /= SIZE[2];
+    let c1 = coordinate(START[1] + i32(rest % SIZE[1]) * STEP[1], SPREAD[1], EXTENT[1]);
+    rest /= SIZE[1];
+    let c0 = coordinate(START[0] + i32(rest) * STEP[0], SPREAD[0], EXTENT[0]);
     if (min(min(c0, c1), min(min(c2, c3), min(c4, c5))) < 0) {
         var bits = FILL;
         return Element(bitcast<f32>(bits));
     }
-    return source[u32(c0) * STRIDE_0 + u32(c1) * STRIDE_1 + u32(c2) * STRIDE_2
-        + u32(c3) * STRIDE_3 + u32(c4) * STRIDE_4 + u32(c5) * STRIDE_5];
+    return source[u32(c0) * STRIDE[0] + u32(c1) * STRIDE[1] + u32(c2) * STRIDE[2]
+        + u32(c3) * STRIDE[3] + u32(c4) * STRIDE[4] + u32(c5) * STRIDE[5]];
 }

@@ -1,4 +1,4 @@
-//! uses update_rate
+//! uses update_by_rate
 //! fills rule
 //
 // Adadelta, as PyTorch has it:
@@ -12,14 +12,6 @@ const RHO: f32 = 0.9; // shape
 const ONE_LESS_RHO: f32 = 0.1; // shape
 const EPS: f32 = 1e-6; // shape
 const WEIGHT_DECAY: f32 = 0.0; // shape
-
-struct Scales {
-    rate: f32,
-}
-
-fn scales(updates: u32) -> Scales {
-    return Scales(rate[0]);
-}
 
 fn update(scales: Scales, p: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated {
     let g = gradient + decay_of(p, WEIGHT_DECAY);

@@ -1,4 +1,4 @@
-//! uses update_rate, is_nan
+//! uses update_by_rate, is_nan
 //! fills rule
 //
 // Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms"):
@@ -9,14 +9,6 @@
 const ONE_LESS_BETA1: f32 = 0.1; // shape
 const ONE_LESS_BETA2: f32 = 0.01; // shape
 const WEIGHT_DECAY: f32 = 0.0; // shape
-
-struct Scales {
-    rate: f32,
-}
-
-fn scales(updates: u32) -> Scales {
-    return Scales(rate[0]);
-}
 
 fn update(scales: Scales, p: vec4<f32>, g: vec4<f32>, state: State) -> Updated {
     let difference = g - state.a;

@@ -1,4 +1,4 @@
-//! uses update_rate, is_nan
+//! uses update_by_rate, is_nan
 //! fills rule
 //
 // RMSprop, as PyTorch has it:
@@ -16,14 +16,6 @@ const EPS: f32 = 1e-8; // shape
 const WEIGHT_DECAY: f32 = 0.0; // shape
 const MOMENTUM: f32 = 0.0; // shape
 const CENTERED: bool = false; // shape
-
-struct Scales {
-    rate: f32,
-}
-
-fn scales(updates: u32) -> Scales {
-    return Scales(rate[0]);
-}
 
 fn update(scales: Scales, p: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated {
     let g = gradient + decay_of(p, WEIGHT_DECAY);

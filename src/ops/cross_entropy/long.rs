@@ -85,8 +85,8 @@ impl CrossEntropy {
         };
         let count = rows.count();
         let lines = cx.temporary(4 * count);
-        let kernel = Kernel::new(&kernels::cross_entropy_lines).with("ROWS", cx.index(count)?);
-        cx.dispatch(kernel, &[maxima, below, maximal, gaps, lines.clone()], count.div_ceil(LANES));
+        let (kernel, groups) = cx.made_by(&parts::cross_entropy_lines, count, 1)?;
+        cx.dispatch_without_epilogue(kernel, &[maxima, below, maximal, gaps, lines.clone()], groups, 4);
         Ok(Reduced { lines: Some(lines), all_weights })
     }
 

@@ -48,16 +48,22 @@ fn bias_of(c: u32) -> f32 {
 alias Element = f32;
 alias Flag = bool;
 alias Bits = u32;
+alias Ints = i32;
 
 fn element_sum(x: Element) -> f32 {
+    return x;
+}
+
+fn bits_sum(x: Bits) -> u32 {
     return x;
 }
 // parts/common/element.wgsl
 //! hole Element
 //!     element_sum(x: Element) -> f32
+//!     bits_sum(x: Bits) -> u32
 //!     by element_1, element_4
 //
-// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints` of as many
 // components. The plan knows which.
 //
 // Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,

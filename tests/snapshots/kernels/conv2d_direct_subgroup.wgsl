@@ -197,8 +197,13 @@ fn load_row(line: u32, first_w: i32) {
 alias Element = f32;
 alias Flag = bool;
 alias Bits = u32;
+alias Ints = i32;
 
 fn element_sum(x: Element) -> f32 {
+    return x;
+}
+
+fn bits_sum(x: Bits) -> u32 {
     return x;
 }
 // kernels/conv2d/conv2d_direct_subgroup.wgsl

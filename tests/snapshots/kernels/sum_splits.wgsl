@@ -76,16 +76,22 @@ fn store(part: u32, m: u32, n: u32, values: vec4<f32>) {
 alias Element = vec4<f32>;
 alias Flag = vec4<bool>;
 alias Bits = vec4<u32>;
+alias Ints = vec4<i32>;
 
 fn element_sum(x: Element) -> f32 {
     return (x.x + x.y) + (x.z + x.w);
 }
+
+fn bits_sum(x: Bits) -> u32 {
+    return x.x + x.y + x.z + x.w;
+}
 // parts/common/element.wgsl
 //! hole Element
 //!     element_sum(x: Element) -> f32
+//!     bits_sum(x: Bits) -> u32
 //!     by element_1, element_4
 //
-// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag` and `Bits` of as many
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints` of as many
 // components. The plan knows which.
 //
 // Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
