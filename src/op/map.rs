@@ -9,9 +9,40 @@ use crate::tensor::TensorType;
 use std::sync::Arc;
 
 impl LowerContext<'_> {
-    /// The kernel that makes so many elements, or fours of them, by the function `made` of a file, and its workgroups.
-    /// An invocation makes `items` of them. The result's binding follows all of the file's.
-    pub(crate) fn made_by(
+    /// The kernel that makes so many elements of a result, each by itself, and its number of workgroups. The file fills
+    /// the hole `made` with a function of the element's number; an invocation calls it for `items` elements. Elements are
+    /// `f32`, or `vec4<f32>` where the kernel is recorded with a width of 4, and are counted as such. The result is
+    /// bound behind what the file binds. The kernel ends in `epilogue` ([`LowerContext::dispatch_epilogue`]).
+    ///
+    /// ```
+    /// use wgrad::Result;
+    /// use wgrad::op::LowerContext;
+    /// use wgrad::shader::ShaderFile;
+    ///
+    /// static HALF: ShaderFile = ShaderFile::new(
+    ///     "half",
+    ///     "\
+    /// //! uses element
+    /// //! fills made
+    /// @group(0) @binding(0) var<storage, read> x: array<Element>;
+    ///
+    /// fn made(i: u32) -> Element {
+    ///     return 0.5 * x[i];
+    /// }
+    /// ",
+    /// );
+    ///
+    /// fn lower(cx: &mut LowerContext<'_>) -> Result<()> {
+    ///     let elements = cx.output_type(0).shape.elements();
+    ///     let (kernel, workgroups) = cx.made_by(&HALF, elements, 4)?;
+    ///     cx.dispatch_epilogue(kernel, &[cx.input(0), cx.output(0)], workgroups, 1);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// More elements than 31 bits count.
+    pub fn made_by(
         &self,
         file: &'static ShaderFile,
         elements: usize,
@@ -25,7 +56,7 @@ impl LowerContext<'_> {
         Ok(kernel
             .with("ELEMENTS", self.index(elements)?)
             .with("ITEMS", items as u32)
-            // A single one takes no loop.
+            // The kernel has no loop for a single one.
             .iterations(if items > 1 { items as u64 } else { 0 })
             .epilogue_calls(items as u64))
     }

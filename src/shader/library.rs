@@ -100,8 +100,9 @@ files! {
         gradient_pooled max_pool2d_taps moments
     }
     common {
-        axis_rows beyond count_sum element element_1 element_4 group is_nan log1p one_less_exp pack
-        pack_1 pack_4 philox power_of stretch team team_best team_combine team_pairs units
+        axis_rows beyond count_sum element element_1 element_4 element_bits group is_nan log1p
+        one_less_exp pack pack_1 pack_4 philox power_of stretch team team_best team_combine
+        team_pairs units
     }
     conv2d {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows

@@ -14,13 +14,20 @@
 const ELEMENTS: u32 = 64u; // shape
 const ITEMS: u32 = 4u; // tunable
 
+fn make(i: u32) {
+    if (i < ELEMENTS) {
+        result[i] = epilogue(i, made(i));
+    }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let start = group_number(group, groups) * (64u * ITEMS) + lane;
+    if (ITEMS == 1u) {
+        make(start);
+        return;
+    }
     for (var item = 0u; item < ITEMS; item++) {
-        let i = start + item * 64u;
-        if (i < ELEMENTS) {
-            result[i] = epilogue(i, made(i));
-        }
+        make(start + item * 64u);
     }
 }

@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // elu(x) = scale * x for x > 0, else scale * alpha * (exp(x) - 1). SELU is one with numbers of its own.
 

@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // gelu(x) = x Phi(x), Phi being the normal distribution's integral, and its form by tanh. Both are
 // max(x, 0) - |x| q(|x|), where q(a) falls from 1/2 to 0: no difference of nearly equal numbers, in

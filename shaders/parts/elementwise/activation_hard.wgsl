@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // Activations of straight pieces. Slopes at the corners are PyTorch's: those of the flat side for the
 // hard sigmoid and tanh, those of the outer sides for the hard swish.

@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
 // others; at NaN 1 for ReLU.

@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // The logistic function and what is made of it. Each takes exp(-|x|), which is never above 1.
 

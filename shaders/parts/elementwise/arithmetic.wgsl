@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // Arithmetic of two elements, and the gradients of the larger and the smaller of two by the one called
 // own: all of dy where it was taken, half where both are equal, and all of it where either is NaN, as PyTorch has it.

@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // Dropout of an element, by whether its unit is kept (1) or not (0), and the mask itself.
 fn dropout(x: Element, kept: Element, scale: f32) -> Element {

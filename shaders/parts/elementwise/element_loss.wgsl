@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // Losses of one element, and their gradients by the first (grad) and the second argument (grad_target) times
 // the loss's gradient g and a number: x is the prediction, t the target. Definitions are PyTorch's.

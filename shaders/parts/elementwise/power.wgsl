@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // x to the power of a number.
 

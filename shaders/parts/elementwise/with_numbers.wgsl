@@ -1,4 +1,4 @@
-//! uses element
+//! uses element_bits
 //
 // Arithmetic of an element and numbers. Within and at its bounds clamping has slope 1, at NaN 0.
 fn scaled(x: Element, factor: f32) -> Element {

@@ -2,8 +2,7 @@
 //! hole window_sum(i: u32, below: u32, above: u32) -> Element
 //!     by window_loop, window_blocks
 //
-// Windows over the neighbouring channels of an element of a tensor (N, LENGTH, PLANE), LENGTH channels, and what an
-// element is divided by.
+// Windows over neighbouring channels, and what an element is divided by. Lines run along the channels.
 const LOWER: u32 = 1u; // shape
 const UPPER: u32 = 1u; // shape
 const RATE: f32 = 1e-4; // shape

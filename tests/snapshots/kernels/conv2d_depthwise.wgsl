@@ -88,8 +88,30 @@ fn bits_sum(x: Bits) -> u32 {
 //!     bits_sum(x: Bits) -> u32
 //!     by element_1, element_4
 //
-// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints` of as many
-// components. The plan knows which.
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints`
+// of as many components. The plan knows which.
+// parts/elementwise/batch_norm_eval.wgsl
+//! uses element
+//
+// Batch normalisation by running statistics, which are constants: with and without weight and bias, and the
+// gradient of x.
+fn batch_norm_eval(x: Element, weight: Element, bias: Element, mean: Element, variance: Element, epsilon: f32) -> Element {
+    return (x - mean) * (weight * inverseSqrt(variance + epsilon)) + bias;
+}
+
+fn batch_norm_eval_plain(x: Element, mean: Element, variance: Element, epsilon: f32) -> Element {
+    return (x - mean) * inverseSqrt(variance + epsilon);
+}
+
+fn batch_norm_eval_grad(gradient: Element, weight: Element, variance: Element, epsilon: f32) -> Element {
+    return gradient * (weight * inverseSqrt(variance + epsilon));
+}
+
+fn batch_norm_eval_grad_plain(gradient: Element, variance: Element, epsilon: f32) -> Element {
+    return gradient * inverseSqrt(variance + epsilon);
+}
+// parts/common/element_bits.wgsl
+//! uses element
 //
 // Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
 // min, clamp and selections by comparisons alone may lose one.
@@ -139,28 +161,8 @@ fn times(number: f32, x: Element) -> Element {
     }
     return number * x;
 }
-// parts/elementwise/batch_norm_eval.wgsl
-//! uses element
-//
-// Batch normalisation by running statistics, which are constants: with and without weight and bias, and the
-// gradient of x.
-fn batch_norm_eval(x: Element, weight: Element, bias: Element, mean: Element, variance: Element, epsilon: f32) -> Element {
-    return (x - mean) * (weight * inverseSqrt(variance + epsilon)) + bias;
-}
-
-fn batch_norm_eval_plain(x: Element, mean: Element, variance: Element, epsilon: f32) -> Element {
-    return (x - mean) * inverseSqrt(variance + epsilon);
-}
-
-fn batch_norm_eval_grad(gradient: Element, weight: Element, variance: Element, epsilon: f32) -> Element {
-    return gradient * (weight * inverseSqrt(variance + epsilon));
-}
-
-fn batch_norm_eval_grad_plain(gradient: Element, variance: Element, epsilon: f32) -> Element {
-    return gradient * inverseSqrt(variance + epsilon);
-}
 // parts/elementwise/activation_hard.wgsl
-//! uses element
+//! uses element_bits
 //
 // Activations of straight pieces. Slopes at the corners are PyTorch's: those of the flat side for the
 // hard sigmoid and tanh, those of the outer sides for the hard swish.

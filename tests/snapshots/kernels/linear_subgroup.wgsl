@@ -197,8 +197,10 @@ fn bits_sum(x: Bits) -> u32 {
 //!     bits_sum(x: Bits) -> u32
 //!     by element_1, element_4
 //
-// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints` of as many
-// components. The plan knows which.
+// Elements that pass through an epilogue, one or four at a time: the type `Element`, and `Flag`, `Bits` and `Ints`
+// of as many components. The plan knows which.
+// parts/common/element_bits.wgsl
+//! uses element
 //
 // Where an element may be NaN or infinite it is told by its bits: compilers may take it that no number is, so max,
 // min, clamp and selections by comparisons alone may lose one.
@@ -249,7 +251,7 @@ fn times(number: f32, x: Element) -> Element {
     return number * x;
 }
 // parts/elementwise/activation_relu.wgsl
-//! uses element
+//! uses element_bits
 //
 // ReLU and its leaky relatives. Slopes at 0 are PyTorch's: 0 for ReLU, that of the negative side for the
 // others; at NaN 1 for ReLU.
