@@ -191,19 +191,23 @@ pub struct Seen {
 
 /// Compares the variants that run each case with the reference; returns the failures, one line each.
 pub fn failures(cases: &[Case]) -> Vec<String> {
-    compare(cases, None).0
+    compare(cases, &sweep::runs(cases), None).0
 }
 
-/// Compares the variants that run each case with the reference: the failures, one line each, and the errors.
-pub fn compare(cases: &[Case], mut bits: Option<&mut Bits>) -> (Vec<String>, Vec<Seen>) {
+/// Compares these variants of each case with the reference: the failures, one line each, and the errors.
+pub fn compare(
+    cases: &[Case],
+    runs: &[Vec<Variant>],
+    mut bits: Option<&mut Bits>,
+) -> (Vec<String>, Vec<Seen>) {
     let (mut failures, mut seen) = (Vec::new(), Vec::new());
-    for (case, variants) in cases.iter().zip(sweep::runs(cases)) {
+    for (case, variants) in cases.iter().zip(runs) {
         if variants.is_empty() {
             continue;
         }
         let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
         let expected = case.operator.reference(&inputs.iter().collect::<Vec<_>>());
-        for variant in variants {
+        for &variant in variants {
             let label = format!("{} [{}] {}", case.operator.name(), variant, case.name);
             match run(case, variant) {
                 Err(e) => failures.push(format!("{label}: {e}")),

@@ -20,8 +20,9 @@ pub const VARIABLE: &str = "WGRAD_SWEEP";
 /// For [`Case::by_edges`] where the text of kernels shows every edge.
 pub const SHOWN: [&str; 0] = [];
 
-/// The longest side of a product's tile.
+/// The longest side of a tile, and the constants that tiles divide: sides of a product, and rows of images.
 const TILE: f64 = 64.0;
+const TILED: [&str; 5] = ["M", "N", "K", "W", "OW"];
 
 /// Whether all cases run. Where bits are compared, those of all cases are.
 pub fn sweeping() -> bool {
@@ -41,6 +42,17 @@ pub fn turn<T: Copy>(all: &[T], turn: usize) -> Vec<T> {
 /// The variants that run each of these cases.
 pub fn runs(cases: &[Case]) -> Vec<Vec<Variant>> {
     if sweeping() { cases.iter().map(Case::variants).collect() } else { fewest(cases) }
+}
+
+/// One variant of each of these cases, those of an operator in turn, or all in the sweep.
+pub fn in_turn(cases: &[Case]) -> Vec<Vec<Variant>> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    let one = |case: &Case| {
+        let number = times.entry(case.operator.name()).or_default();
+        *number += 1;
+        turn(&case.variants(), *number - 1)
+    };
+    cases.iter().map(one).collect()
 }
 
 /// A case that may be left out, and its edges.
@@ -92,7 +104,8 @@ pub fn edges(case: &Case, variant: Variant) -> Result<BTreeSet<String>, Error> {
         edges.insert(rest.join("\n"));
         for (name, value) in constants.into_iter().filter_map(constant) {
             edges.insert(format!("{kernel} {name}: {}", class(value)));
-            edges.extend((value > TILE).then(|| format!("{kernel} {name}: past a tile")));
+            let past = value > TILE && TILED.contains(&name);
+            edges.extend(past.then(|| format!("{kernel} {name}: past a tile")));
         }
     }
     Ok(edges)

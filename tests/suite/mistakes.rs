@@ -5,7 +5,7 @@ use crate::harness;
 use wgrad::nn::{self, Layer};
 use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::Conv2dOptions;
-use wgrad::{Caps, Error, Graph, Mode, Plan, Result};
+use wgrad::{Caps, Error, Graph, HostTensor, Mode, Plan, Result};
 
 /// The error of a layer called "layer" on an input of this shape.
 fn refused(layer: impl Layer + 'static, shape: &[usize]) -> String {
@@ -157,4 +157,24 @@ fn the_largest_batch_that_is_named_is_the_largest_that_fits() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn tensors_hold_as_many_numbers_as_their_shape_has_elements() {
+    let message = |made: Result<HostTensor>| made.expect_err("a number is missing").to_string();
+    let expected = "value \"tensor\": shape [2, 3] has 6 elements, the tensor holds 5";
+    assert_eq!(message(HostTensor::f32([2, 3], vec![0.0; 5])), expected);
+    assert_eq!(message(HostTensor::i32([2, 3], vec![0; 5])), expected);
+    assert_eq!(message(HostTensor::u32([2, 3], vec![0; 5])), expected);
+    assert_says(
+        &message(HostTensor::f32([usize::MAX, 2], Vec::new())),
+        &["has 18446744073709551615 elements"],
+    );
+    for (tensor, ty) in [
+        (HostTensor::f32([], vec![1.0]), "f32[]"),
+        (HostTensor::i32([2], vec![-1, 1]), "i32[2]"),
+        (HostTensor::u32([1, 0], Vec::new()), "u32[1, 0]"),
+    ] {
+        assert_eq!(tensor.expect("it fits").ty().to_string(), ty);
+    }
 }

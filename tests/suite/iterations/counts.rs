@@ -1,8 +1,9 @@
 //! Sums of ones, longer than the loops that a driver stops. The results are counts.
 
-use crate::harness::device;
+use crate::harness::{device, sweep};
+use wgrad::op::AdapterKind;
 use wgrad::ops::conv2d::{Conv1dOptions, Conv2dOptions};
-use wgrad::{Graph, Plan, PlanOptions, Result, Session, Value, Weights};
+use wgrad::{Caps, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
 /// Ones of this shape, made on the device.
 fn ones(g: &mut Graph, name: &str, shape: &[usize]) -> Result<Value> {
@@ -16,6 +17,15 @@ fn extremes(
     variant: Option<(&str, &str)>,
     build: impl FnOnce(&mut Graph) -> Result<Value>,
 ) -> Result<[f64; 2]> {
+    planned(device().caps(), variant, build).map(|(found, _)| found)
+}
+
+/// As [`extremes`], as planned for an adapter of these traits, with the names of the kernels.
+fn planned(
+    caps: &Caps,
+    variant: Option<(&str, &str)>,
+    build: impl FnOnce(&mut Graph) -> Result<Value>,
+) -> Result<([f64; 2], Vec<&'static str>)> {
     let mut graph = Graph::new();
     let output = build(&mut graph)?;
     let options = PlanOptions::default();
@@ -23,7 +33,8 @@ fn extremes(
         Some((operator, variant)) => options.variant(operator, variant),
         None => options,
     };
-    let plan = Plan::with_options(&graph, &[output], device().caps(), &options)?;
+    let plan = Plan::with_options(&graph, &[output], caps, &options)?;
+    let kernels = plan.dispatches().iter().map(|dispatch| dispatch.kernel.name()).collect();
     let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
     for name in ["x", "w", "dy"] {
         if let Some(value) = graph.find(name) {
@@ -32,7 +43,8 @@ fn extremes(
     }
     session.step()?;
     let found = session.read(output)?.to_f64();
-    Ok([found.iter().copied().fold(f64::INFINITY, f64::min), found.iter().copied().fold(0.0, f64::max)])
+    let smallest = found.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(([smallest, found.iter().copied().fold(0.0, f64::max)], kernels))
 }
 
 #[test]
@@ -76,6 +88,19 @@ fn products_sum_over_all_terms() -> Result<()> {
 
 #[test]
 fn parts_of_a_sum_are_added_in_levels() -> Result<()> {
+    // On a GPU each row of an image makes a part.
+    let gpu = Caps::webgpu_defaults(AdapterKind::Discrete);
+    let (found, kernels) = planned(&gpu, Some(("conv2d_grad_weight", "direct")), |g| {
+        let (x, w) = (ones(g, "x", &[700, 1, 1, 9])?, ones(g, "w", &[1, 1, 1, 3])?);
+        let y = g.conv2d(x, w, None, Conv2dOptions::new())?;
+        let dy = ones(g, "dy", &[700, 1, 1, 7])?;
+        Ok(g.gradients_from(&[(y, dy)], &[w])?[0].expect("a convolution has a gradient by its weight"))
+    })?;
+    assert_eq!(found, [4900.0; 2]);
+    assert_eq!(kernels.iter().filter(|name| **name == "sum_splits").count(), 2, "{kernels:?}");
+    if !sweep::sweeping() {
+        return Ok(());
+    }
     // A multiple of what f32 tells apart at that size.
     let count = 33_550_000;
     let found = extremes(Some(("matmul", "tiled")), |g| {

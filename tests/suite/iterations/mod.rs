@@ -27,6 +27,9 @@ const WRITTEN_OUT: [&str; 5] = [
     "conv2d_grad_weight_direct",
 ];
 
+/// Iterations past which it takes long to follow an invocation.
+const LONG: u64 = 1000;
+
 /// What was found of kernels, each looked at once.
 #[derive(Default)]
 struct Checked {
@@ -34,10 +37,13 @@ struct Checked {
     seen: BTreeMap<(String, [u32; 3]), ()>,
     wrong: BTreeMap<String, String>,
     dispatches: usize,
+    /// How many long kernels of each name there were.
+    long: BTreeMap<&'static str, usize>,
 }
 
 impl Checked {
-    /// Compares what a dispatch's kernel states with what some of its invocations do: first, last and others.
+    /// Compares what a dispatch's kernel states with what some of its invocations do: the first, one in the middle and the
+    /// last, of which long kernels show one at a time outside the sweep.
     fn check(&mut self, whose: &str, dispatch: &Dispatch) {
         let kernel = &dispatch.kernel;
         let source = kernel.source().expect("a planned kernel joins");
@@ -57,13 +63,20 @@ impl Checked {
         let middle = groups.map(|n| n / 2);
         let mut most = 0;
         let written_out = WRITTEN_OUT.contains(&kernel.name());
-        for (group, lane) in [([0; 3], 0), (middle, 0), (last, lanes - 1)] {
+        let stated = kernel.max_iterations();
+        let mut places = vec![([0; 3], 0), (middle, 0), (last, lanes - 1)];
+        if stated > LONG {
+            // One after the other as the kernel comes again with other sizes.
+            let times = self.long.entry(kernel.name()).or_default();
+            places = sweep::turn(&places, *times);
+            *times += 1;
+        }
+        for (group, lane) in places {
             match interpret::iterations(&module, &slices, Invocation { group, groups, lane }) {
                 Ok(count) => most = most.max(if written_out { count.left } else { count.all }),
                 Err(message) => self.fail(kernel.name(), format!("{whose}: {message}")),
             }
         }
-        let stated = kernel.max_iterations();
         if most > stated {
             self.fail(kernel.name(), format!("{whose}: makes {most} iterations, states {stated}"));
         }
