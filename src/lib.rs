@@ -57,6 +57,7 @@ mod reference;
 pub mod session;
 pub mod shader;
 mod tensor;
+pub mod tune;
 mod weights;
 
 pub use device::{Device, DeviceOptions};
@@ -97,6 +98,7 @@ mod guides {
         PytorchWeights: "docs/pytorch-weights.md",
         SpecialValues: "docs/special-values.md",
         Train: "docs/train.md",
+        Tune: "docs/tune.md",
         Verify: "docs/verify.md",
         WriteALayer: "docs/write-a-layer.md",
         WriteAnOperator: "docs/write-an-operator.md",

@@ -36,6 +36,8 @@ Files
 
 Running
   --adapter NAME      take the adapter whose name contains this
+  --tune FILE         take the fastest kernels for this adapter: those that FILE names, or else measure them, which
+                      takes some seconds, and add them to FILE (JSON)
   --verify            first check every kernel of one step against the CPU reference
   --no-watch          don't look for the first node of a step whose output is not finite
   --no-progress       no progress bar
@@ -87,6 +89,7 @@ pub struct Options {
     pub report: Option<PathBuf>,
     pub profile: Option<PathBuf>,
     pub adapter: Option<String>,
+    pub tune: Option<PathBuf>,
     pub verify: bool,
     pub watch: bool,
     pub progress: bool,
@@ -112,6 +115,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
         report: None,
         profile: None,
         adapter: None,
+        tune: None,
         verify: false,
         watch: true,
         progress: true,
@@ -176,6 +180,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Options
             "--adapter" => {
                 options.adapter = Some(value(&mut parser, &option)?.to_string_lossy().into_owned())
             }
+            "--tune" => options.tune = Some(value(&mut parser, &option)?.into()),
             "--verify" => options.verify = true,
             "--no-watch" => options.watch = false,
             "--no-progress" => options.progress = false,
@@ -209,6 +214,7 @@ fn check(options: &Options) -> Result<(), String> {
         ("--plot", &options.plot),
         ("--report", &options.report),
         ("--profile", &options.profile),
+        ("--tune", &options.tune),
     ];
     for (i, (option, path)) in outputs.iter().enumerate() {
         for (other, other_path) in &outputs[..i] {

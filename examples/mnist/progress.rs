@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use wgrad::tune;
 
 /// A bar on standard error, or nothing.
 pub struct Progress {
@@ -11,11 +12,23 @@ pub struct Progress {
 impl Progress {
     /// A bar over all steps of a run. Hidden if it is not wanted or not a terminal.
     pub fn new(wanted: bool, steps: u64) -> Progress {
-        let shown = wanted && steps > 0 && std::io::stderr().is_terminal();
+        Progress::over(wanted, steps, "steps")
+    }
+
+    /// A bar over the kernels that are measured.
+    pub fn tuning(wanted: bool, total: usize) -> Progress {
+        let progress = Progress::over(wanted, total as u64, "kernels");
+        progress.bar.set_prefix("tuning");
+        progress
+    }
+
+    fn over(wanted: bool, length: u64, unit: &str) -> Progress {
+        let shown = wanted && length > 0 && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(steps), target);
-        let style =
-            ProgressStyle::with_template("{prefix} {bar:30.cyan/black.bright} {pos}/{len} steps  {msg}");
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        let style = ProgressStyle::with_template(&format!(
+            "{{prefix}} {{bar:30.cyan/black.bright}} {{pos}}/{{len}} {unit}  {{msg}}"
+        ));
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("━╸━"));
         }
@@ -28,6 +41,13 @@ impl Progress {
 
     pub fn step(&self) {
         self.bar.inc(1);
+    }
+
+    /// Shows what is being measured.
+    pub fn tuned(&self, progress: &tune::Progress) {
+        self.bar.set_position(progress.done as u64);
+        let operator = progress.operator.as_ref().map(|key| key.operator.clone());
+        self.bar.set_message(operator.unwrap_or_else(|| "the whole step".into()));
     }
 
     /// Shows the last loss, the speed, and the time left at that speed.

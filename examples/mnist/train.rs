@@ -7,7 +7,7 @@ use crate::progress::{Progress, thousands};
 use crate::report::Record;
 use crate::speed::Speed;
 use crate::verify::verify;
-use crate::{checkpoint, plot, say};
+use crate::{checkpoint, plot, say, tune};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wgrad::data::{Dataset, Split};
@@ -29,7 +29,8 @@ const PROFILED_STEPS: usize = 20;
 /// Runs everything that the options request.
 pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     // Report a path that can't be written now, not after an hour.
-    let outputs = [&options.save, &options.checkpoint, &options.plot, &options.report, &options.profile];
+    let outputs =
+        [&options.save, &options.checkpoint, &options.plot, &options.report, &options.profile, &options.tune];
     for path in outputs.into_iter().flatten() {
         file::check_writable(path)?;
     }
@@ -54,6 +55,9 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
     let mut how = PlanOptions::default();
     if options.watch {
         how = how.watch(Watch::new());
+    }
+    if let Some(file) = &options.tune {
+        how = tune::tune(&device, file, (&training, &outputs), &evaluation, how, options)?;
     }
     let plan = Plan::with_options(&training.step.graph, &outputs, device.caps(), &how)?;
     let evaluation_plan = Plan::with_options(&evaluation.graph, &[evaluation.correct], device.caps(), &how)?;

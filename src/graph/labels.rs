@@ -39,6 +39,11 @@ impl LabelRanges {
         self.readers.is_empty()
     }
 
+    /// Labels below this are permitted by every reader; `None` if every label is permitted.
+    pub(crate) fn classes(&self) -> Option<usize> {
+        self.readers.iter().map(|reader| reader.range.classes).min()
+    }
+
     /// Adds a reader's range; messages call the reader `name`. Among readers that ignore the same label only the one
     /// with the fewest classes is kept.
     pub(crate) fn restrict(&mut self, range: LabelRange, name: impl FnOnce() -> String) {
@@ -54,7 +59,7 @@ impl LabelRanges {
     /// # Errors
     /// A message with the label, its position, the range, and which node reads it.
     pub fn check(&self, labels: &[i32]) -> Result<(), String> {
-        let Some(common) = self.readers.iter().map(|reader| reader.range.classes).min() else {
+        let Some(common) = self.classes() else {
             return Ok(());
         };
         let outside =

@@ -7,7 +7,6 @@ use crate::graph::{Graph, Node, Value};
 use crate::shader::Kernel;
 use crate::tensor::TensorType;
 use std::fmt;
-use std::sync::Arc;
 
 /// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
 pub(crate) const ARENA_ALIGNMENT: u64 = 256;
@@ -85,9 +84,9 @@ impl<'p> LowerContext<'p> {
     }
 
     /// Records the dispatches of `head`, a part of this node, with a chain on its first output.
-    pub(crate) fn within(&mut self, head: &Node, chain: &[Arc<EpilogueOp>]) -> Result<()> {
+    pub(crate) fn within(&mut self, head: &Node, chain: Vec<EpilogueOp>) -> Result<()> {
         let mut inner = LowerContext::new(self.graph, head, self.caps, self.variant, self.read, self.pages);
-        inner.chain = chain.iter().map(|link| (**link).clone()).collect();
+        inner.chain = chain;
         inner.hook = self.hook;
         head.operator.lower(&mut inner)?;
         self.hooked = (self.hooked.0 || inner.hooked.0, self.hooked.1 || inner.hooked.1);

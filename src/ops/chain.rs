@@ -72,7 +72,15 @@ impl Operator for Chain {
             inputs: cx.node.inputs[..self.head_inputs].to_vec(),
             ..cx.node.clone()
         };
-        cx.within(&head, &self.links)
+        // The links' operands are those of this node: a copy of it in another graph has others.
+        let mut bound = cx.node.inputs[self.head_inputs..].iter().copied();
+        let link = |link: &Arc<EpilogueOp>| {
+            let mut link = EpilogueOp::clone(link);
+            link.inputs.iter_mut().flatten().zip(&mut bound).for_each(|(input, value)| *input = value);
+            link
+        };
+        let links = self.links.iter().map(link).collect();
+        cx.within(&head, links)
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {

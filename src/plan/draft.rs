@@ -45,7 +45,7 @@ pub(super) fn draft(
     pages: &[Range<usize>],
     hook: Option<Hook>,
 ) -> Result<Drafted> {
-    let (variant, why) = options.pick(graph, node, caps)?;
+    let (variant, why) = options.pick(graph, node, read, caps)?;
     let record = |hook| {
         let mut lower = LowerContext::new(graph, node, caps, variant, read, pages);
         lower.hook = hook;

@@ -10,6 +10,7 @@ mod place;
 mod print;
 mod slots;
 mod traffic;
+mod tuning;
 mod types;
 mod watch;
 
@@ -19,6 +20,8 @@ pub use fuse::Fusion;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
 pub use traffic::Traffic;
+pub(crate) use tuning::{Time, offered, read_outputs};
+pub use tuning::{TunedChoice, Tuning, TuningKey};
 pub use types::{Binding, BufferPlan, Dispatch, Place, Step};
 pub use watch::Watch;
 pub(crate) use watch::{REPORT_WORDS, Watched, Watching};

@@ -1,10 +1,11 @@
-//! Planning options: kernel variants by name, fusions to leave out, and the numerics watch.
+//! Planning options: kernel variants by name or as measured, fusions to leave out, and the numerics watch.
 
-use super::{Fusion, Watch};
+use super::tuning::offered;
+use super::{Fusion, Tuning, TuningKey, Watch};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
-use crate::op::Caps;
-use crate::op::Variant;
+use crate::op::{Caps, Variant};
+use crate::tensor::TensorType;
 use std::collections::BTreeSet;
 
 /// Planning options.
@@ -29,6 +30,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
     choices: Vec<Choice>,
+    tuning: Tuning,
     pub(super) without: BTreeSet<Fusion>,
     pub(super) watch: Option<Watch>,
 }
@@ -64,6 +66,14 @@ impl PlanOptions {
         self.choose(operator, Some(node.to_owned()), variant.as_ref())
     }
 
+    /// Takes kernel variants as measured, for nodes for which no variant is asked by name. Choices for other operators
+    /// and shapes are ignored. [`PlanOptions::tune`] measures them.
+    #[must_use]
+    pub fn tuned(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
     /// Leaves out a fusion. By default all are done.
     #[must_use]
     pub fn without(mut self, fusion: Fusion) -> Self {
@@ -84,15 +94,24 @@ impl PlanOptions {
         self
     }
 
-    /// The variant of a node, and the reason.
-    pub(super) fn pick(&self, graph: &Graph, node: &Node, caps: &Caps) -> Result<(Variant, String)> {
-        let types: Vec<_> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
-        let offered = node.operator.variants(&types, caps);
+    /// Whether a variant is asked for by name for this node.
+    pub(crate) fn names(&self, node: &Node) -> bool {
+        self.choices.iter().any(|choice| choice.is_for(node))
+    }
+
+    /// The variant of a node, and the reason. `read` says which outputs anything reads.
+    pub(super) fn pick(
+        &self,
+        graph: &Graph,
+        node: &Node,
+        read: &[bool],
+        caps: &Caps,
+    ) -> Result<(Variant, String)> {
+        let offered = offered(graph, node, caps);
         let operator = node.operator.name();
         let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
-        match asked {
-            None => Ok(node.operator.preference(&types).choose(caps.kind, &offered)),
-            Some(Choice { variant, .. }) => match offered.iter().find(|offered| offered.name() == variant) {
+        if let Some(Choice { variant, .. }) = asked {
+            return match offered.iter().find(|offered| offered.name() == variant) {
                 Some(&found) => Ok((found, "asked for by name".into())),
                 None => Err(Error::Variant {
                     operator: operator.to_owned(),
@@ -100,8 +119,16 @@ impl PlanOptions {
                     variant: variant.clone(),
                     offered: offered.iter().map(|offered| offered.name()).collect::<Vec<_>>().join(", "),
                 }),
-            },
+            };
         }
+        if offered.len() > 1
+            && !self.tuning.is_empty()
+            && let Some(found) = self.tuning.pick(&TuningKey::of(graph, node, read), &offered)
+        {
+            return Ok(found);
+        }
+        let types: Vec<&TensorType> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
+        Ok(node.operator.preference(&types).choose(caps.kind, &offered))
     }
 
     /// Fails if no node of the planned graph could take a variant that the user asked for.

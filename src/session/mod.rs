@@ -1,6 +1,7 @@
 //! The session: a plan on a device. It builds pipelines, buffers and bind groups once. A step encodes the
 //! prebuilt dispatches and submits once. Only this module and `device/` name `wgpu`.
 
+mod capture;
 mod checkpoint;
 mod inputs;
 mod monte_carlo;
@@ -17,6 +18,7 @@ pub use crate::not_finite::{NodeFault, NotFinite, SourceFault, SourceKind};
 pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use rebuild::{Recovery, Snapshot};
+pub(crate) use verify::{Expected, Mismatch, compare};
 pub use verify::{Verified, difference, tolerance};
 pub use watch::kernels as watch_kernels;
 

@@ -136,16 +136,43 @@ impl Session {
     /// No steps; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile(&mut self, steps: usize) -> Result<Profile> {
+        self.profile_by(steps, |session, spans| session.time(steps, spans))
+    }
+
+    /// Times `steps` steps by the best clock there is.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn time(&mut self, steps: usize, spans: &mut Vec<Vec<Span>>) -> Result<Clock> {
         if !self.device.has_timestamps() {
-            return self.profile_by_wall_clock(steps);
+            return self.time_by_wall_clock(steps, spans);
         }
-        self.profile_by(steps, |session, spans| {
-            let queries = Queries::new(&session.device, session.plan.dispatches().len())?;
-            for _ in 0..steps {
-                spans.push(session.step_by_timestamps(&queries)?);
-            }
-            Ok(Clock::Timestamps)
-        })
+        let queries = Queries::new(&self.device, self.plan.dispatches().len())?;
+        for _ in 0..steps {
+            spans.push(self.step_by_timestamps(&queries)?);
+        }
+        Ok(Clock::Timestamps)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn time_by_wall_clock(&mut self, steps: usize, spans: &mut Vec<Vec<Span>>) -> Result<Clock> {
+        let epoch = Instant::now();
+        for _ in 0..steps {
+            spans.push(self.step_by_wall_clock(epoch)?);
+        }
+        Ok(Clock::Wall { overhead: self.submission_overhead()? })
+    }
+
+    /// Runs `steps` steps and returns, for each of [`Plan::steps`](crate::Plan::steps), the seconds that it took in
+    /// each, by the best clock there is. They are real steps.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn seconds_by_node(&mut self, steps: usize) -> Result<Vec<Vec<f64>>> {
+        self.wait()?;
+        let mut spans = Vec::with_capacity(steps);
+        self.time(steps, &mut spans)?;
+        let seconds = |span: &Span| (span.end - span.start) as f64 * 1e-9;
+        let of_step = |dispatches: &Range<usize>| {
+            spans.iter().map(|step| step[dispatches.clone()].iter().map(seconds).sum()).collect()
+        };
+        Ok(self.plan.steps().iter().map(|step| of_step(&step.dispatches)).collect())
     }
 
     /// [`Session::profile`] by the processor's clock, with a submission and a wait for each dispatch.
@@ -154,13 +181,7 @@ impl Session {
     /// As [`Session::profile`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile_by_wall_clock(&mut self, steps: usize) -> Result<Profile> {
-        self.profile_by(steps, |session, spans| {
-            let epoch = Instant::now();
-            for _ in 0..steps {
-                spans.push(session.step_by_wall_clock(epoch)?);
-            }
-            Ok(Clock::Wall { overhead: session.submission_overhead()? })
-        })
+        self.profile_by(steps, |session, spans| session.time_by_wall_clock(steps, spans))
     }
 
     #[cfg(not(target_arch = "wasm32"))]

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::op::{Array, Operator};
 use crate::plan::Step;
-use crate::tensor::{DType, TensorType};
+use crate::tensor::{DType, HostTensor, TensorType};
 use std::collections::HashSet;
 
 /// A node that agreed with the reference.
@@ -86,39 +86,86 @@ impl Session {
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
         let inputs: Vec<&Array> = inputs.iter().collect();
         let expected = node.operator.reference(&inputs);
-        let types: Vec<TensorType> =
-            node.inputs.iter().map(|&input| self.plan.graph().info(input).ty.clone()).collect();
-        let serial = node.operator.serial_terms(&types.iter().collect::<Vec<_>>(), step.variant);
-        let mut worst: f64 = 0.0;
-        for (&output, found) in read.iter().zip(&outputs) {
-            let tolerance = tolerance_at(node.operator.as_ref(), found.ty().dtype, serial);
-            let terms = node.operator.largest_sum_of_terms(output, &inputs);
-            let scale = terms.unwrap_or(0.0).max(expected[output].largest());
-            let (error, element) = difference_by(scale, &expected[output], &found.to_f64());
-            worst = worst.max(error);
-            // A NaN fails too.
-            if error.is_nan() || error > tolerance {
-                return Err(Error::Verify {
-                    operator: node.operator.name().to_owned(),
-                    node: node.name.clone(),
-                    variant: step.variant.name().to_owned(),
-                    output,
-                    element,
-                    found: found.to_f64()[element],
-                    expected: expected[output].data[element],
-                    error,
-                    tolerance,
-                });
-            }
+        let types: Vec<&TensorType> =
+            node.inputs.iter().map(|&input| &self.plan.graph().info(input).ty).collect();
+        let serial = node.operator.serial_terms(&types, step.variant);
+        let operator = node.operator.as_ref();
+        let expected: Vec<Expected> = expected
+            .into_iter()
+            .enumerate()
+            .map(|(i, array)| Expected::of(operator, i, array, &inputs))
+            .collect();
+        let found = read.into_iter().zip(outputs);
+        match compare(operator, serial, &expected, found) {
+            Ok(error) => Ok(Verified {
+                operator: node.operator.name(),
+                node: node.name.clone(),
+                variant: step.variant.name(),
+                error,
+                tolerance: tolerance_at(operator, DType::F32, serial),
+            }),
+            Err(Mismatch { output, element, found, expected, error, tolerance }) => Err(Error::Verify {
+                operator: node.operator.name().to_owned(),
+                node: node.name.clone(),
+                variant: step.variant.name().to_owned(),
+                output,
+                element,
+                found,
+                expected,
+                error,
+                tolerance,
+            }),
         }
-        Ok(Verified {
-            operator: node.operator.name(),
-            node: node.name.clone(),
-            variant: step.variant.name(),
-            error: worst,
-            tolerance: tolerance_at(node.operator.as_ref(), DType::F32, serial),
-        })
     }
+}
+
+/// An output that differs from the reference by more than its tolerance.
+pub(crate) struct Mismatch {
+    pub output: usize,
+    /// The element with the largest difference, what was found there, and what was expected.
+    pub element: usize,
+    pub found: f64,
+    pub expected: f64,
+    pub error: f64,
+    pub tolerance: f64,
+}
+
+/// An output of the reference, and the magnitude that errors are relative to.
+pub(crate) struct Expected {
+    pub array: Array,
+    scale: f64,
+}
+
+impl Expected {
+    pub(crate) fn of(operator: &dyn Operator, output: usize, array: Array, inputs: &[&Array]) -> Expected {
+        let terms = operator.largest_sum_of_terms(output, inputs);
+        let scale = terms.unwrap_or(0.0).max(array.largest());
+        Expected { array, scale }
+    }
+}
+
+/// Compares outputs, each with its number, with the reference's. `serial` is the operator's
+/// [`serial_terms`](Operator::serial_terms) here. The largest error, or the first output that is wrong.
+pub(crate) fn compare(
+    operator: &dyn Operator,
+    serial: u64,
+    expected: &[Expected],
+    found: impl IntoIterator<Item = (usize, HostTensor)>,
+) -> Result<f64, Mismatch> {
+    let mut worst: f64 = 0.0;
+    for (output, found) in found {
+        let tolerance = tolerance_at(operator, found.ty().dtype, serial);
+        let Expected { array: expected, scale } = &expected[output];
+        let found = found.to_f64();
+        let (error, element) = difference_by(*scale, expected, &found);
+        worst = worst.max(error);
+        // A NaN fails too.
+        if error.is_nan() || error > tolerance {
+            let (found, expected) = (found[element], expected.data[element]);
+            return Err(Mismatch { output, element, found, expected, error, tolerance });
+        }
+    }
+    Ok(worst)
 }
 
 /// The largest error allowed of an operator's output of this element type. Integers are exact.

@@ -231,6 +231,12 @@ pub fn compare(
     (failures, seen)
 }
 
+/// Whether a variant's result is not the reference's, or it gives none.
+pub fn wrong(case: &Case, variant: Variant) -> bool {
+    let (failures, _) = compare(std::slice::from_ref(case), &[vec![variant]], None);
+    !failures.is_empty()
+}
+
 /// Deterministic numbers in (-1, 1), different for each `seed`.
 pub fn numbers(shape: impl Into<Shape>, seed: u64) -> HostTensor {
     let shape = shape.into();

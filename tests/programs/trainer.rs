@@ -53,6 +53,7 @@ fn wrong_arguments_are_explained() {
         (&["--plot", "curve.jpg"], &["curve.jpg", ".png"]),
         (&["--plot", "a.png", "--epochs", "0"], &["--plot", "--epochs"]),
         (&["--save", "a.png", "--plot", "a.png"], &["--save and --plot name the same file"]),
+        (&["--report", "a.json", "--tune", "a.json"], &["--report and --tune name the same file"]),
         (&["--report", "a.json", "--profile", "a.json"], &["--report and --profile name the same file"]),
         (&["--save", "a", "--checkpoint", "a"], &["--save and --checkpoint name the same file"]),
         (&["--load", "a", "--resume", "b"], &["--load and --resume both", "give one"]),
@@ -68,7 +69,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
-        --load --checkpoint --resume --verify --no-watch --adapter --plot --no-progress --report --profile --help";
+        --load --checkpoint --resume --verify --no-watch --adapter --plot --no-progress --report --profile --tune --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -77,7 +78,7 @@ fn help_lists_every_option() {
 #[test]
 fn faults_end_a_run_before_it_trains_and_leave_nothing() {
     let (work, data) = (TempDir::new().unwrap(), files::data_set(40, 10));
-    for option in ["--save", "--report", "--plot", "--profile", "--checkpoint"] {
+    for option in ["--save", "--report", "--plot", "--profile", "--checkpoint", "--tune"] {
         let output = train(work.path(), data.path(), &[option, "missing/file.png"]);
         assert_refused(&output, 1, &["writing missing/file.png"]);
         assert!(text(&output.stdout).is_empty(), "nothing ran before");
@@ -173,6 +174,24 @@ fn a_run_writes_what_it_was_asked_for() {
     }
     let picture = std::fs::read(work.path().join("curves.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n") && picture.len() > 10_000);
+}
+
+#[test]
+fn kernels_are_measured_once_and_then_taken_from_the_file() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(24, 8));
+    let tuned = |name: &str| {
+        let output = train(work.path(), data.path(), &["--tune", "kernels.json", "--report", name]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), report(&work.path().join(name))["losses"].clone())
+    };
+    let (said, first) = tuned("a.json");
+    for part in ["conv2d(f32[", "whole step: ", "choices measured"] {
+        assert!(said.contains(part), "expected \"{part}\" in: {said}");
+    }
+    let (said, second) = tuned("b.json");
+    assert!(said.contains("kernels: 0 choices measured"), "{said}");
+    assert_eq!(first, second, "the same file, the same bits");
+    assert_eq!(second, tuned("c.json").1);
 }
 
 #[test]

@@ -46,6 +46,7 @@ mod sharing;
 mod snapshots;
 mod special_values;
 mod training;
+mod tuning;
 mod verify;
 mod verify_at_size;
 mod views;

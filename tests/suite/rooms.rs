@@ -15,6 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["device"],
     &["weights"],
     &["session"],
+    &["tune"],
     &["nn"],
     &["optim"],
     &["data"],

@@ -1,0 +1,96 @@
+//! Copies of one node in a session of their own, which one kernel variant runs.
+
+use super::problem::Problem;
+use crate::device::Device;
+use crate::error::Result;
+use crate::graph::{Graph, Init, Value};
+use crate::op::Variant;
+use crate::plan::{Plan, PlanOptions};
+use crate::session::Session;
+use crate::tensor::{DType, HostData, HostTensor};
+use crate::weights::Weights;
+use std::sync::Arc;
+
+/// Copies of a node over the same numbers, each in memory of its own.
+pub(super) struct Isolated<'p> {
+    problem: &'p Problem,
+    session: Session,
+    weights: Weights,
+    /// State that the node updates: name, and number of the input.
+    states: Vec<(String, usize)>,
+    /// The outputs of each copy that something reads, with their numbers.
+    outputs: Vec<Vec<(usize, Value)>>,
+}
+
+impl<'p> Isolated<'p> {
+    pub(super) fn new(
+        device: &Device,
+        problem: &'p Problem,
+        variant: Variant,
+        copies: usize,
+    ) -> Result<Self> {
+        let operator = &problem.node.operator;
+        let updated: Vec<usize> = operator.in_place().iter().map(|&(_, input)| input).collect();
+        let mut graph = Graph::new();
+        let (mut states, mut outputs) = (Vec::new(), Vec::new());
+        for copy in 0..copies {
+            let mut values = Vec::with_capacity(problem.inputs.len());
+            for (i, tensor) in problem.inputs.iter().enumerate() {
+                let value = match tensor.ty().dtype {
+                    DType::F32 if updated.contains(&i) => {
+                        let name = format!("input {i} of copy {copy}");
+                        let state = graph.state(&name, tensor.shape.clone(), Init::Constant(0.0), false)?;
+                        states.push((name, i));
+                        state
+                    }
+                    DType::U32 => graph.step_counter(),
+                    // An input would take staging memory for each step in flight.
+                    _ => graph.constant(tensor.clone())?,
+                };
+                values.push(value);
+            }
+            let made = graph.apply_named(format!("copy {copy}"), Arc::clone(operator), &values)?;
+            let read = made.into_iter().enumerate().filter(|&(i, _)| problem.read[i]);
+            outputs.push(read.collect::<Vec<_>>());
+        }
+        let read: Vec<Value> = outputs.iter().flatten().map(|&(_, value)| value).collect();
+        let options = PlanOptions::default().variant(operator.name(), variant);
+        let plan = Plan::with_options(&graph, &read, device.caps(), &options)?;
+        let weights = Weights::init(device, &graph, 0)?;
+        let session = Session::new(device, plan, &weights)?;
+        Ok(Isolated { problem, session, weights, states, outputs })
+    }
+
+    /// Runs all copies once on the problem's inputs.
+    pub(super) fn run(&mut self) -> Result<()> {
+        for (name, i) in &self.states {
+            if let HostData::F32(numbers) = &self.problem.inputs[*i].data {
+                self.weights.write(name, numbers)?;
+            }
+        }
+        let counted = self.problem.inputs.iter().find_map(|tensor| match &tensor.data {
+            HostData::U32(number) => number.first(),
+            _ => None,
+        });
+        self.session.set_step_number(counted.copied().unwrap_or(0));
+        self.session.step()
+    }
+
+    /// Number of copies.
+    pub(super) fn copies(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// The outputs of a copy that something reads, with their numbers.
+    pub(super) fn outputs(&mut self, copy: usize) -> Result<Vec<(usize, HostTensor)>> {
+        let values = self.outputs[copy].clone();
+        values.into_iter().map(|(i, value)| Ok((i, self.session.read(value)?))).collect()
+    }
+
+    /// Seconds of one copy, in each of so many steps.
+    pub(super) fn time(&mut self, steps: usize) -> Result<Vec<f64>> {
+        let seconds = self.session.seconds_by_node(steps)?;
+        let copies = self.copies() as f64;
+        Ok((0..steps).map(|step| seconds.iter().map(|node| node[step]).sum::<f64>() / copies).collect())
+    }
+}

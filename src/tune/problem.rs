@@ -1,0 +1,224 @@
+//! The nodes to measure: one for each operator and shapes, with the inputs that it has in a real step and the outputs
+//! that the reference makes of them.
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::hash::fnv1a;
+use crate::op::{Array, Variant};
+use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, offered, read_outputs};
+use crate::session::{Expected, Session};
+use crate::tensor::{DType, HostTensor, TensorType};
+use crate::weights::Weights;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+/// Host memory that problems may take at a time, in bytes.
+const BYTES: u64 = 1 << 30;
+
+/// A learning rate, or any other scalar input: small, so that the measured steps stay finite.
+const SCALAR: f32 = 1e-3;
+
+/// A node with what it computes.
+pub(super) struct Problem {
+    pub key: TuningKey,
+    pub node: Node,
+    /// Types of the node's inputs.
+    pub types: Vec<TensorType>,
+    /// Which outputs anything reads.
+    pub read: Vec<bool>,
+    pub offered: Vec<Variant>,
+    /// The variant that runs by default.
+    pub default: Variant,
+    pub inputs: Vec<HostTensor>,
+    /// Outputs of the reference.
+    pub expected: Vec<Expected>,
+}
+
+impl Problem {
+    /// Bytes that one run of the node binds.
+    pub(super) fn bytes(&self) -> u64 {
+        let outputs = self.expected.iter().map(|expected| 4 * expected.array.data.len() as u64);
+        self.types.iter().map(TensorType::bytes).chain(outputs).sum()
+    }
+}
+
+/// The problems of a graph, and a session that makes their inputs.
+pub(super) struct Problems {
+    pub(super) device: Device,
+    pub(super) session: Session,
+    pub(super) weights: Weights,
+    keys: BTreeMap<TuningKey, NodeId>,
+    waiting: VecDeque<TuningKey>,
+    ready: VecDeque<Problem>,
+}
+
+impl Problems {
+    /// The operators of `plan`, which is planned without choices, that have several variants, none of which `options`
+    /// ask for, and that are not `known`. `None` if there are none.
+    pub(super) fn new(
+        device: &Device,
+        graph: &Graph,
+        plan: Plan,
+        options: &PlanOptions,
+        known: &Tuning,
+    ) -> Result<Option<Problems>> {
+        let mut keys = BTreeMap::new();
+        let planned = plan.graph();
+        for ((id, node), read) in planned.nodes().zip(read_outputs(planned, plan.outputs())) {
+            let key = TuningKey::of(planned, node, &read);
+            // An operator over arenas needs its tensors where the whole plan has them.
+            let apart = node.operator.arenas().is_empty();
+            if apart
+                && known.get(&key).is_none()
+                && !options.names(node)
+                && offered(planned, node, plan.caps()).len() > 1
+            {
+                keys.entry(key).or_insert(id);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let weights = Weights::init(device, graph, 0)?;
+        let mut session = Session::new(device, plan, &weights)?;
+        write_inputs(&mut session)?;
+        let waiting = keys.keys().cloned().collect();
+        Ok(Some(Problems { device: device.clone(), session, weights, keys, waiting, ready: VecDeque::new() }))
+    }
+
+    /// What is measured, and a node that stands for it.
+    pub(super) fn keys(&self) -> &BTreeMap<TuningKey, NodeId> {
+        &self.keys
+    }
+
+    /// The next problem, in the order of the keys.
+    pub(super) fn next_one(&mut self) -> Result<Option<Problem>> {
+        if self.ready.is_empty() {
+            self.make_ready()?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// Makes as many problems as memory holds, at least one if any are left.
+    fn make_ready(&mut self) -> Result<()> {
+        let (mut bytes, mut nodes) = (0, BTreeSet::new());
+        while let Some(key) = self.waiting.front() {
+            let id = self.keys[key];
+            bytes += self.host_bytes(id);
+            if bytes > BYTES && !nodes.is_empty() {
+                break;
+            }
+            nodes.insert(id);
+            self.waiting.pop_front();
+        }
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        let mut inputs = self.session.inputs_of(&nodes)?;
+        let plan = self.session.plan();
+        let graph = plan.graph();
+        let read = read_outputs(graph, plan.outputs());
+        for ((step, (id, node)), read) in plan.steps().iter().zip(graph.nodes()).zip(read) {
+            let Some(inputs) = inputs.remove(&id) else { continue };
+            self.ready.push_back(Problem {
+                key: TuningKey::of(graph, node, &read),
+                node: node.clone(),
+                types: node.inputs.iter().map(|&value| graph.info(value).ty.clone()).collect(),
+                read,
+                offered: offered(graph, node, plan.caps()),
+                default: step.variant,
+                inputs,
+                expected: Vec::new(),
+            });
+        }
+        self.ready.make_contiguous().sort_by(|a, b| a.key.cmp(&b.key));
+        make_references(self.ready.make_contiguous());
+        Ok(())
+    }
+
+    /// Bytes of a node's inputs as downloaded and in f64, and of its outputs in f64. All references may be at work.
+    fn host_bytes(&self, id: NodeId) -> u64 {
+        let graph = self.session.plan().graph();
+        let node = graph.node_at(id);
+        let elements = |values: &[_]| -> u64 {
+            values.iter().map(|&value| graph.info(value).ty.shape.elements() as u64).sum()
+        };
+        12 * elements(&node.inputs) + 8 * elements(&node.outputs)
+    }
+}
+
+/// Computes the references' outputs, on all processors.
+fn make_references(problems: &mut [Problem]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let left = Mutex::new(problems.iter_mut());
+    let work = || {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(problem) = next else { break };
+            let arrays: Vec<Array> =
+                problem.inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
+            let arrays: Vec<&Array> = arrays.iter().collect();
+            let operator = problem.node.operator.as_ref();
+            let outputs = operator.reference(&arrays).into_iter().enumerate();
+            problem.expected = outputs.map(|(i, array)| Expected::of(operator, i, array, &arrays)).collect();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // The system may give fewer threads; this one does what is left.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}
+
+/// Writes random numbers to every input, and labels that all readers permit.
+pub(super) fn write_inputs(session: &mut Session) -> Result<()> {
+    let graph = session.plan().graph().clone();
+    for (value, info) in graph.values() {
+        if !matches!(info.source, Source::Input) || session.plan().place(value).is_none() {
+            continue;
+        }
+        let elements = info.ty.shape.elements();
+        let mut random = Random(fnv1a(info.name.as_bytes()) | 1);
+        match info.ty.dtype {
+            DType::F32 if elements == 1 => session.write(value, &[SCALAR])?,
+            DType::F32 => {
+                let numbers: Vec<f32> = (0..elements).map(|_| random.number()).collect();
+                session.write(value, &numbers)?;
+            }
+            DType::I32 => {
+                let classes = info.labels.classes().unwrap_or(1).max(1) as u64;
+                let labels: Vec<i32> = (0..elements).map(|_| (random.word() % classes) as i32).collect();
+                session.write(value, &labels)?;
+            }
+            DType::U32 => {
+                return Err(Error::Value {
+                    name: info.name.clone(),
+                    message: "holds u32, for which the tuner has no numbers".into(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Random numbers by xorshift. Any do: they stand for a user's data.
+struct Random(u64);
+
+impl Random {
+    fn word(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 24
+    }
+
+    /// In [-1, 1).
+    fn number(&mut self) -> f32 {
+        (self.word() & 0xff_ffff) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+}

@@ -1,0 +1,178 @@
+//! Measured choices: what the tuner refuses and keeps, the file, and plans that follow it.
+
+mod broken;
+
+use crate::harness::{device, network, sweep};
+use std::sync::Arc;
+use wgrad::plan::{TunedChoice, Tuning};
+use wgrad::tune::Tuner;
+use wgrad::{Error, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
+
+/// Broken kernels that must be refused.
+const BROKEN: usize = 100;
+
+#[test]
+fn no_broken_kernel_is_taken() -> Result<()> {
+    let cases = broken::kernels(sweep::count(25, BROKEN));
+    let mut graph = Graph::new();
+    let mut outputs = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let mut inputs = Vec::new();
+        for (i, tensor) in case.inputs.iter().enumerate() {
+            inputs.push(graph.input(&format!("input {i} of {number}"), tensor.shape.clone())?);
+        }
+        outputs.extend(graph.apply_named(format!("case {number}"), Arc::clone(&case.operator), &inputs)?);
+    }
+    let tuned = Tuner::new(device()).run(&graph, &outputs, &PlanOptions::default())?;
+    assert_eq!(tuned.measured.len(), cases.len(), "each is another operator, shape or damage");
+    let mut taken = Vec::new();
+    for (key, TunedChoice { variant, refused, .. }) in tuned.tuning.choices() {
+        if !refused.contains_key(broken::BROKEN.name()) || variant == broken::BROKEN.name() {
+            taken.push(format!("{key}: {}", key.attributes));
+        }
+    }
+    assert!(taken.is_empty(), "{} of {} were taken:\n{}", taken.len(), cases.len(), taken.join("\n"));
+    // Nor does a plan take one that the file names after all.
+    let options = PlanOptions::default().tuned(tuned.tuning);
+    let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
+    assert!(plan.steps().iter().all(|step| step.variant != broken::BROKEN));
+    Ok(())
+}
+
+#[test]
+fn a_node_without_a_right_kernel_is_named() {
+    let case = broken::without_a_sound_one();
+    let mut graph = Graph::new();
+    let inputs: Vec<Value> = (0..case.inputs.len())
+        .map(|i| graph.input(&format!("input {i}"), case.inputs[i].shape.clone()).expect("names are new"))
+        .collect();
+    let outputs =
+        graph.apply_named("where".into(), Arc::clone(&case.operator), &inputs).expect("the case is valid");
+    let error = Tuner::new(device()).run(&graph, &outputs, &PlanOptions::default());
+    let message = error.expect_err("nothing is right").to_string();
+    for part in [
+        case.operator.name(),
+        "\"where\"",
+        "no kernel variant is right on this device",
+        "broken: ",
+        "tolerance",
+    ] {
+        assert!(message.contains(part), "{message:?} lacks {part:?}");
+    }
+}
+
+/// Trains some steps with the kernels of a file, and returns the plan as text and the weights' bits.
+fn trained(file: &std::path::Path) -> Result<(String, Vec<Vec<f32>>)> {
+    let network::Training { graph, images, labels, rate, loss } = network::training(8)?;
+    let options = PlanOptions::default().tune(device(), &graph, &[loss], file)?;
+    let plan = Plan::with_options(&graph, &[loss], device().caps(), &options)?;
+    let text = plan.to_string();
+    let weights = Weights::init(device(), &graph, 1)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write(images, &crate::harness::numbers([8, 1, 28, 28], 3))?;
+    session.write(labels, &crate::harness::labels(8, 10, 4))?;
+    session.write_scalar(rate, 0.05)?;
+    for _ in 0..3 {
+        session.step()?;
+    }
+    let read = |name: &str| Ok(weights.read(name)?.as_f32().expect("weights are f32").to_vec());
+    Ok((text, weights.names().map(read).collect::<Result<_>>()?))
+}
+
+#[test]
+fn with_one_file_plans_and_bits_are_the_same() -> Result<()> {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = folder.path().join("kernels.json");
+    trained(&file)?;
+    let written = std::fs::read(&file).expect("it was written");
+    let first = trained(&file)?;
+    assert!(first.0.contains("measured "), "the plan says what chose a variant:\n{}", first.0);
+    for _ in 1..sweep::count(3, 20) {
+        assert!(trained(&file)? == first, "another plan or other bits");
+    }
+    assert_eq!(std::fs::read(&file).expect("it is still there"), written, "nothing was measured again");
+    Ok(())
+}
+
+#[test]
+fn a_file_of_something_else_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = folder.path().join("kernels.json");
+    let mut graph = Graph::new();
+    let x = graph.input("x", [4, 4])?;
+    let y = graph.relu(x)?;
+    for (text, expected) in [
+        ("", "no file of kernel choices"),
+        ("{\"format\": \"wgrad tuning 1\"", "no file of kernel choices"),
+        ("[]", "lacks the text \"format\""),
+        ("{\"format\": \"wgrad tuning 9\"}", "expected \"wgrad tuning 1\""),
+        ("{\"format\": \"wgrad tuning 1\"}", "lacks the list \"adapters\""),
+        ("{\"format\": \"wgrad tuning 1\", \"adapters\": [{\"adapter\": 3}]}", "lacks the text \"adapter\""),
+    ] {
+        std::fs::write(&file, text).expect("the folder can be written to");
+        let error = PlanOptions::default().tune(device(), &graph, &[y], &file);
+        let message = error.expect_err("the file is damaged").to_string();
+        assert!(message.contains(expected) && message.contains("kernels.json"), "{message}");
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), text, "it was left alone");
+    }
+    let missing = folder.path().join("none").join("kernels.json");
+    let error = PlanOptions::default().tune(device(), &graph, &[y], missing);
+    assert!(matches!(error, Err(Error::File { action: "writing", .. })), "before anything is measured");
+    Ok(())
+}
+
+#[test]
+fn other_adapters_choices_stay_in_the_file() -> Result<()> {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = folder.path().join("kernels.json");
+    let other = "{\"format\": \"wgrad tuning 1\", \"adapters\": [{\"adapter\": \"a card\", \"backend\": \"Metal\",
+        \"driver\": \"1\", \"choices\": [{\"operator\": \"matmul\", \"attributes\": \"\", \"types\": [\"f32[2, 2]\"],
+        \"variant\": \"tiled\", \"microseconds\": {\"tiled\": 1.5}, \"refused\": {\"register\": \"a race\"}}]}]}";
+    std::fs::write(&file, other).expect("the folder can be written to");
+    let mut graph = Graph::new();
+    let (x, w) = (graph.input("x", [9, 5])?, graph.input("w", [5, 7])?);
+    let y = graph.matmul(x, w)?;
+    let mut calls = Vec::new();
+    let tuned = Tuner::new(device()).file(&file).progress(|progress| calls.push(progress.to_string())).run(
+        &graph,
+        &[y],
+        &PlanOptions::default(),
+    )?;
+    assert_eq!(tuned.tuning.len(), 1, "another adapter's choices are not this one's");
+    assert_eq!(calls, ["tuning 1/1: matmul(f32[9, 5], f32[5, 7])", "tuning: the whole step"]);
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    for part in ["\"a card\"", "\"a race\"", "\"f32[9, 5]\"", device().summary().name.as_str()] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn choices_are_data_and_names_go_first() -> Result<()> {
+    let mut graph = Graph::new();
+    let (x, w) = (graph.input("x", [9, 5])?, graph.input("w", [5, 7])?);
+    let y = graph.matmul(x, w)?;
+    let measured = Tuner::new(device()).run(&graph, &[y], &PlanOptions::default())?.tuning;
+    let (key, choice) = measured.choices().next().expect("a product has several variants");
+    let chosen = |options: &PlanOptions| -> Result<String> {
+        let plan = Plan::with_options(&graph, &[y], device().caps(), options)?;
+        Ok(plan.steps()[0].variant.name().to_owned())
+    };
+    assert!(choice.seconds.len() > 1, "{choice:?}");
+    for name in choice.seconds.keys() {
+        let mut by_hand = Tuning::default();
+        let mut other = choice.clone();
+        other.variant.clone_from(name);
+        by_hand.insert(key.clone(), other);
+        let options = PlanOptions::default().tuned(by_hand);
+        assert_eq!(chosen(&options)?, *name);
+        assert_eq!(chosen(&options.variant("matmul", "tiled"))?, "tiled");
+    }
+    // A variant that there is not, as of an older version, leaves the default.
+    let mut stale = choice.clone();
+    stale.variant = "gone".into();
+    let mut tuning = Tuning::default();
+    tuning.insert(key.clone(), stale);
+    assert_eq!(chosen(&PlanOptions::default().tuned(tuning))?, chosen(&PlanOptions::default())?);
+    Ok(())
+}
