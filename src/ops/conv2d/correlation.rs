@@ -81,6 +81,18 @@ impl Correlation {
         }
     }
 
+    /// Rows of results, or pieces of long ones, that invocations of a sliding window make.
+    pub(super) fn rows(&self) -> usize {
+        self.images * self.result[0] * self.result[1].div_ceil(MOST_UNROLLED)
+    }
+
+    /// Whether channels and sums are long enough for the tiles of a product, and results so many that few of a window's
+    /// taps lie outside: a sliding window leaves those out, a product does not.
+    pub(super) fn suits_product(&self) -> bool {
+        let inside = self.kernel == [1, 1] || self.result[0].min(self.result[1]) >= 4;
+        inside && self.results >= 32 && self.channels * self.kernel[0] * self.kernel[1] >= 64
+    }
+
     /// Results before the first one that the first tile also covers, so that tiles start in phase.
     fn lead(&self, axis: usize) -> usize {
         (-self.padding[axis]).rem_euclid(self.upsample[axis] as i32) as usize

@@ -68,7 +68,10 @@ impl Operator for Conv2dGradInput {
     }
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
-        preference(self.geometry(&inputs[1].shape).is_ok_and(|g| g.is_depthwise()))
+        match self.geometry(&inputs[1].shape) {
+            Ok(geometry) => preference(&geometry, &Correlation::grad_input(&geometry)),
+            Err(_) => Preference::NONE,
+        }
     }
 
     fn has_epilogue(&self) -> bool {

@@ -35,6 +35,7 @@ use super::reduce::Reduce;
 use super::serial;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::op::occupancy::LANES;
 use crate::op::{
     AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant,
 };
@@ -42,16 +43,25 @@ use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
-use geometry::plane_store;
+use geometry::{Geometry, plane_store};
 
 /// The preference of output and input gradient. Software adapters prefer sliding windows, because a load costs as
-/// much as dozens of multiply-adds there.
-fn preference(depthwise: bool) -> Preference {
-    const SOFTWARE: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
-    if depthwise {
-        return Preference::gpus(&[DEPTHWISE, TILED], SOFTWARE).for_class("depthwise");
+/// much as dozens of multiply-adds there; but lanes of a workgroup that have no row to make cost as much as others.
+fn preference(geometry: &Geometry, correlation: &Correlation) -> Preference {
+    const SLIDING: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
+    const PRODUCT: &[Variant] = &[SUBGROUP, REGISTER, DIRECT_SUBGROUP, DIRECT];
+    const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
+    let few = correlation.rows() < LANES;
+    match (geometry.is_depthwise(), few) {
+        (true, true) => {
+            Preference::gpus(&[DEPTHWISE, TILED], DEPTHWISE_FIRST).for_class("depthwise with few rows")
+        }
+        (true, false) => Preference::gpus(&[DEPTHWISE, TILED], SLIDING).for_class("depthwise"),
+        (false, true) if correlation.suits_product() => {
+            Preference::gpus(&[TILED], PRODUCT).for_class("few rows")
+        }
+        (false, _) => Preference::gpus(&[TILED], SLIDING),
     }
-    Preference::gpus(&[TILED], SOFTWARE)
 }
 
 /// Terms of a sum of `terms` that a variant of any pass adds one after the other. Sliding windows add all of them so,
@@ -122,7 +132,10 @@ impl Operator for Conv2d {
     }
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
-        preference(self.geometry(&inputs[0].shape, &inputs[1].shape).is_ok_and(|g| g.is_depthwise()))
+        match self.geometry(&inputs[0].shape, &inputs[1].shape) {
+            Ok(geometry) => preference(&geometry, &Correlation::output(&geometry)),
+            Err(_) => Preference::NONE,
+        }
     }
 
     fn has_epilogue(&self) -> bool {
