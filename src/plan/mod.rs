@@ -4,8 +4,11 @@
 mod arena;
 mod draft;
 mod fuse;
+mod groups;
+mod layout;
 mod limits;
 mod options;
+mod order;
 mod place;
 mod print;
 mod slots;
@@ -30,8 +33,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::Caps;
 use draft::{Drafted, draft};
-use place::{Placed, Placer};
+use layout::{Layout, in_order};
+use place::Placed;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A graph as dispatches over buffers.
@@ -62,6 +67,7 @@ pub struct Plan {
     dispatches: Vec<Dispatch>,
     buffers: Vec<BufferPlan>,
     activation_bound: u64,
+    groups: Vec<Range<usize>>,
     pub(crate) watching: Option<Watching>,
 }
 
@@ -89,7 +95,7 @@ impl Plan {
     ) -> Result<Plan> {
         caps.check()?;
         graph.check_plannable(outputs)?;
-        let graph = Arc::new(fuse::run(graph, outputs, caps, options));
+        let graph = fuse::run(graph, outputs, caps, options);
         options.check_used(&graph)?;
         let arenas = Arenas::new(&graph, caps.page_bytes())?;
         let read: BTreeSet<Value> = graph
@@ -100,10 +106,8 @@ impl Plan {
 
         let watch = options.watch.as_ref();
         let mut watch = watch.map(|watch| watch::Builder::new(watch, &graph, &arenas, outputs, caps));
-        let mut placer = Placer::new(&graph, &arenas);
-        let mut steps = Vec::new();
+        let mut nodes = Vec::with_capacity(graph.nodes().len());
         for (id, node) in graph.nodes() {
-            let start = placer.dispatches();
             let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
             let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
             let hook = watch.as_ref().and_then(|watch| watch.hook(node));
@@ -111,17 +115,24 @@ impl Plan {
             if let Some(watch) = &mut watch {
                 watch.add(id, node, &mut drafted, &read, pages);
             }
-            let Drafted { variant, why, drafts, temporaries, .. } = drafted;
-            placer.add_node(drafts, &temporaries)?;
-            steps.push(Step { node: id, variant, why, dispatches: start..placer.dispatches() });
+            nodes.push(drafted);
         }
-        placer.pin(outputs);
-        let activation_bound = placer.lower_bound();
-        placer.pin(watch.as_ref().map_or(&[], |watch| &watch.pinned));
-        let mut placed = placer.place(outputs, caps.max_buffer_bytes);
+        let watched = watch.as_ref().map(|watch| &watch.pinned[..]);
+        let Layout { order, mut placer, packing, activation_bound } =
+            Layout::choose(&graph, &arenas, &nodes, outputs, watched, caps)?;
+        let mut placed = placer.place(outputs, &packing);
         let watching = watch.map(|watch| watch.placed(&mut placed.buffers));
+        let ranges = placer.nodes.clone();
         let dispatches = placer.bind(&placed, watching.as_ref(), caps)?;
         let Placed { buffers, places, .. } = placed;
+        let graph = Arc::new(in_order(graph, &order));
+        let arenas = Arenas::new(&graph, caps.page_bytes())?;
+        let steps = graph.nodes().zip(order).zip(ranges).map(|(((node, _), number), dispatches)| {
+            let Drafted { variant, why, .. } = &nodes[number];
+            Step { node, variant: *variant, why: why.clone(), dispatches }
+        });
+        let steps = steps.collect();
+        let groups = groups::groups_of(&dispatches, &arenas);
         let plan = Plan {
             caps: caps.clone(),
             outputs: outputs.to_vec(),
@@ -131,8 +142,9 @@ impl Plan {
             activation_bound,
             watching,
             places,
-            arenas: arenas.clone(),
-            graph: Arc::clone(&graph),
+            arenas,
+            graph,
+            groups,
         };
         limits::check(&plan)?;
         Ok(plan)
@@ -161,6 +173,15 @@ impl Plan {
     /// All dispatches of a step, in order.
     pub fn dispatches(&self) -> &[Dispatch] {
         &self.dispatches
+    }
+
+    /// The dispatches in groups, in order. A GPU may run the dispatches of a group at the same time; between two groups
+    /// it waits for all earlier work. A group ends where a dispatch uses a buffer that the group has written, or writes
+    /// one that it has used.
+    ///
+    /// A plan for a GPU has independent nodes next to each other, and in memory where they don't meet.
+    pub fn groups(&self) -> &[Range<usize>] {
+        &self.groups
     }
 
     /// The buffers that the plan owns. Parameters and state are the weights' own.

@@ -1,4 +1,5 @@
-//! The plan as text: every dispatch with its kernel, workgroups and buffers, then the memory.
+//! The plan as text: every dispatch with its kernel, workgroups and buffers, then the memory. A dispatch that a `+`
+//! marks is in one group with the dispatch before it.
 
 use super::{BufferKind, Place, Plan};
 use crate::file::printable;
@@ -7,7 +8,10 @@ use std::fmt;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "plan for {} adapter: {} dispatches, 1 submit", self.caps.kind, self.dispatches.len())?;
+        let (kind, dispatches, groups) = (self.caps.kind, self.dispatches.len(), self.groups.len());
+        writeln!(f, "plan for {kind} adapter: {dispatches} dispatches in {groups} groups, 1 submit")?;
+        let mut starts: Vec<bool> = vec![false; dispatches];
+        self.groups.iter().for_each(|group| starts[group.start] = true);
         for step in &self.steps {
             let node = self.graph.node_at(step.node);
             let kind = &self.graph.info(node.outputs[0]).ty;
@@ -22,7 +26,8 @@ impl fmt::Display for Plan {
             for index in step.dispatches.clone() {
                 let dispatch = &self.dispatches[index];
                 let [x, y, z] = dispatch.workgroups;
-                write!(f, "  {index:>3} {} [{x} {y} {z}]", dispatch.kernel.name())?;
+                let joins = if starts[index] { ' ' } else { '+' };
+                write!(f, " {joins}{index:>3} {} [{x} {y} {z}]", dispatch.kernel.name())?;
                 for binding in &dispatch.bindings {
                     let arrow = if binding.access == Access::Read { "" } else { ">" };
                     match binding.place {

@@ -41,6 +41,17 @@ impl Lifetime {
         self.last = self.last.max(at);
     }
 
+    /// The same life on a coarser clock: dispatch `i` is at time `times[i]`.
+    pub(super) fn at(&self, times: &[usize]) -> Lifetime {
+        let time = |at: usize| times.get(at).copied().unwrap_or(at);
+        Lifetime {
+            bytes: self.bytes,
+            first: time(self.first),
+            last: time(self.last),
+            uses: self.uses.iter().map(|&(at, access)| (time(at), access)).collect(),
+        }
+    }
+
     fn overlaps(&self, other: &Lifetime) -> bool {
         self.first <= other.last && other.first <= self.last
     }
@@ -116,7 +127,8 @@ pub(crate) fn pack(lifetimes: &[Lifetime], most: u64) -> Packing {
 }
 
 impl Packing {
-    fn total(&self) -> u64 {
+    /// Bytes of all slots.
+    pub(super) fn total(&self) -> u64 {
         self.bytes.iter().sum()
     }
 }

@@ -314,8 +314,16 @@ impl Session {
         self.go_on_from(self.step + 1);
     }
 
+    /// Encodes these dispatches, a pass for each group.
     fn encode(&mut self, dispatches: Range<usize>) {
-        self.encode_timed(dispatches, None);
+        let mut next = dispatches.start;
+        while next < dispatches.end {
+            let groups = self.plan.groups();
+            let group = &groups[groups.partition_point(|group| group.end <= next)];
+            let end = group.end.min(dispatches.end);
+            self.encode_timed(next..end, None);
+            next = end;
+        }
     }
 
     /// Encodes these dispatches as one pass, which may write timestamps at its start and end.

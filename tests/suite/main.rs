@@ -34,6 +34,7 @@ mod models;
 mod normalization;
 mod ops;
 mod optim;
+mod overlap;
 mod plan;
 mod pooling;
 mod profile;

@@ -54,6 +54,8 @@ pub fn check(graph: &Graph, plan: &Plan, kernels: bool) {
     for (number, step) in plan.steps().iter().enumerate() {
         check_step(plan, number, step, &mut memory);
     }
+    check_versions(plan);
+    check_groups(plan);
     for &output in plan.outputs() {
         assert!(graph.owns(output) && plan.graph().owns(output));
         match plan.place(output).expect("outputs have places") {
@@ -175,6 +177,59 @@ fn check_step(plan: &Plan, number: usize, step: &Step, memory: &mut Memory) {
             }
         }
     }
+}
+
+/// Every node reads the version of a tensor that the graph says: what an update in place overwrites was read before,
+/// and what it writes is read after it.
+fn check_versions(plan: &Plan) {
+    let graph = plan.graph();
+    let mut newest: BTreeMap<Value, Value> = BTreeMap::new();
+    for step in plan.steps() {
+        let node = graph.node(step.node).expect("it is the plan's");
+        for &input in &node.inputs {
+            let version = behind_views(plan, input);
+            let of_node =
+                matches!(graph.value(version).expect("it is the plan's").source, Source::Node { .. });
+            let found = newest.get(&root(plan, input)).copied();
+            let expected = if of_node || found.is_some() { Some(version) } else { None };
+            assert_eq!(found, expected, "{} \"{}\" reads {input:?}", node.operator.name(), node.name);
+        }
+        for &output in node.outputs.iter().filter(|_| !node.operator.is_view()) {
+            newest.insert(root(plan, output), output);
+        }
+    }
+}
+
+fn behind_views(plan: &Plan, mut value: Value) -> Value {
+    let graph = plan.graph();
+    while let Source::Node { node, .. } = graph.value(value).expect("it is the plan's").source {
+        let node = graph.node(node).expect("it is the plan's");
+        if !node.operator.is_view() {
+            break;
+        }
+        value = node.inputs[0];
+    }
+    value
+}
+
+/// Groups are all dispatches, in order, and no buffer of the plan is written and used in one.
+fn check_groups(plan: &Plan) {
+    let mut next = 0;
+    for group in plan.groups() {
+        assert!(group.start == next && group.end > next, "{:?}", plan.groups());
+        next = group.end;
+        let mut used: BTreeMap<usize, (usize, bool)> = BTreeMap::new();
+        for (number, dispatch) in plan.dispatches()[group.clone()].iter().enumerate() {
+            for binding in &dispatch.bindings {
+                let Place::Owned { buffer, .. } = binding.place else { continue };
+                let writes = binding.access == Access::Write;
+                let (before, written) = *used.entry(buffer).or_insert((number, writes));
+                assert!(before == number || !(writes || written), "{:?} meet in buffer {buffer}", group);
+                used.insert(buffer, (before, written || writes));
+            }
+        }
+    }
+    assert_eq!(next, plan.dispatches().len());
 }
 
 fn validate(name: &str, source: &str) {
