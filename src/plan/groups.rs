@@ -2,8 +2,10 @@
 //!
 //! The GPU library tracks use by whole buffer. Within a compute pass it puts a barrier before a dispatch that binds a
 //! buffer which the pass has used before, unless both only read it. A barrier waits for all earlier work. So a group
-//! ends where a dispatch uses a buffer that the group has written, or writes one that it has used. A session gives each
-//! group a pass of its own: within a pass there is then no barrier, and between two passes there is one at the most.
+//! ends where a dispatch uses a buffer that the group has written, or writes one that it has used.
+//!
+//! A pass remembers a use beyond the barriers behind it, and would put another one into a group that uses the buffer
+//! again. The first use in a pass costs nothing there. So a pass ends where its next group would fall apart.
 
 use super::{Arenas, Dispatch, Place};
 use crate::shader::Access;
@@ -38,10 +40,7 @@ pub(super) struct Open {
 impl Open {
     /// Whether a dispatch needs no barrier in this group.
     pub(super) fn takes(&self, uses: &[(Memory, Access)]) -> bool {
-        uses.iter().all(|(memory, access)| match self.used.get(memory) {
-            None => true,
-            Some(before) => *before == Access::Read && *access == Access::Read,
-        })
+        needs_none(&self.used, uses)
     }
 
     /// Adds a dispatch, in a new group if this one does not take it. Returns whether it is a new one.
@@ -53,6 +52,14 @@ impl Open {
         self.used.extend(uses.iter().copied());
         !takes
     }
+}
+
+/// Whether a dispatch needs no barrier after these uses.
+fn needs_none(used: &BTreeMap<Memory, Access>, uses: &[(Memory, Access)]) -> bool {
+    uses.iter().all(|(memory, access)| match used.get(memory) {
+        None => true,
+        Some(before) => *before == Access::Read && *access == Access::Read,
+    })
 }
 
 /// Cuts dispatches into groups, in order.
@@ -69,8 +76,31 @@ pub(super) fn groups<'u>(uses: impl Iterator<Item = &'u [(Memory, Access)]>) -> 
     groups
 }
 
-/// The groups of a plan's dispatches.
-pub(super) fn groups_of(dispatches: &[Dispatch], arenas: &Arenas) -> Vec<Range<usize>> {
+/// The fewest passes in which barriers fall between groups only.
+fn passes(groups: &[Range<usize>], uses: &[Uses]) -> Vec<Range<usize>> {
+    let mut passes: Vec<Range<usize>> = Vec::new();
+    // The last use of each buffer in the pass.
+    let mut used: BTreeMap<Memory, Access> = BTreeMap::new();
+    for group in groups {
+        used.extend(uses[group.start].iter().copied());
+        let mut falls_apart = false;
+        for uses in &uses[group.start + 1..group.end] {
+            falls_apart |= !needs_none(&used, uses);
+            used.extend(uses.iter().copied());
+        }
+        match passes.last_mut() {
+            Some(pass) if !falls_apart => pass.end = group.end,
+            _ => {
+                passes.push(group.clone());
+                used = uses[group.clone()].iter().flatten().copied().collect();
+            }
+        }
+    }
+    passes
+}
+
+/// The groups of a plan's dispatches, and its passes.
+pub(super) fn groups_of(dispatches: &[Dispatch], arenas: &Arenas) -> [Vec<Range<usize>>; 2] {
     let memory = |place: Place| match place {
         Place::Owned { buffer, .. } => Memory::Buffer(buffer),
         Place::Stored { value, .. } => Memory::Page(arenas.places[&value].0),
@@ -79,7 +109,9 @@ pub(super) fn groups_of(dispatches: &[Dispatch], arenas: &Arenas) -> Vec<Range<u
         dispatch.bindings.iter().map(|binding| (memory(binding.place), binding.access)).collect()
     };
     let uses: Vec<Uses> = dispatches.iter().map(uses_of).collect();
-    groups(uses.iter().map(Vec::as_slice))
+    let groups = groups(uses.iter().map(Vec::as_slice));
+    let passes = passes(&groups, &uses);
+    [groups, passes]
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod order;
 mod place;
 mod print;
 mod slots;
+mod time;
 mod traffic;
 mod tuning;
 mod types;
@@ -22,6 +23,7 @@ pub(crate) use arena::{Arenas, updated_in_place};
 pub use fuse::Fusion;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
+pub use time::Submit;
 pub use traffic::Traffic;
 pub(crate) use tuning::{Time, offered, read_outputs};
 pub use tuning::{TunedChoice, Tuning, TuningKey};
@@ -38,6 +40,7 @@ use place::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A graph as dispatches over buffers.
 ///
@@ -68,6 +71,9 @@ pub struct Plan {
     buffers: Vec<BufferPlan>,
     activation_bound: u64,
     groups: Vec<Range<usize>>,
+    passes: Vec<Range<usize>>,
+    submits: Vec<Submit>,
+    longest_submit: Option<Duration>,
     pub(crate) watching: Option<Watching>,
 }
 
@@ -104,6 +110,7 @@ impl Plan {
             .chain(outputs.iter().copied())
             .collect();
 
+        let longest_submit = time::longest(options, caps.kind);
         let watch = options.watch.as_ref();
         let mut watch = watch.map(|watch| watch::Builder::new(watch, &graph, &arenas, outputs, caps));
         let mut nodes = Vec::with_capacity(graph.nodes().len());
@@ -112,6 +119,8 @@ impl Plan {
             let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
             let hook = watch.as_ref().and_then(|watch| watch.hook(node));
             let mut drafted = draft(&graph, node, caps, options, &read, pages, hook)?;
+            let temporaries = &drafted.temporaries;
+            time::split(&graph, node, &mut drafted.drafts, temporaries, caps, longest_submit)?;
             if let Some(watch) = &mut watch {
                 watch.add(id, node, &mut drafted, &read, pages);
             }
@@ -132,7 +141,8 @@ impl Plan {
             Step { node, variant: *variant, why: why.clone(), dispatches }
         });
         let steps = steps.collect();
-        let groups = groups::groups_of(&dispatches, &arenas);
+        let [groups, passes] = groups::groups_of(&dispatches, &arenas);
+        let submits = time::submits(&dispatches, caps.kind, longest_submit);
         let plan = Plan {
             caps: caps.clone(),
             outputs: outputs.to_vec(),
@@ -145,6 +155,9 @@ impl Plan {
             arenas,
             graph,
             groups,
+            passes,
+            submits,
+            longest_submit,
         };
         limits::check(&plan)?;
         Ok(plan)
@@ -182,6 +195,22 @@ impl Plan {
     /// A plan for a GPU has independent nodes next to each other, and in memory where they don't meet.
     pub fn groups(&self) -> &[Range<usize>] {
         &self.groups
+    }
+
+    /// The compute passes of a step, in order: one or more groups each.
+    pub fn passes(&self) -> &[Range<usize>] {
+        &self.passes
+    }
+
+    /// The parts in which a step is submitted, in order: one, unless a GPU's driver might end so long a submission
+    /// ([`PlanOptions::longest_submit`]).
+    pub fn submits(&self) -> &[Submit] {
+        &self.submits
+    }
+
+    /// What one submission may take by the plan's estimate; nothing limits it if this is `None`.
+    pub fn longest_submit(&self) -> Option<Duration> {
+        self.longest_submit
     }
 
     /// The buffers that the plan owns. Parameters and state are the weights' own.

@@ -1,4 +1,5 @@
-//! Planning options: kernel variants by name or as measured, fusions to leave out, and the numerics watch.
+//! Planning options: kernel variants by name or as measured, fusions to leave out, the numerics watch, and long
+//! submissions.
 
 use super::tuning::offered;
 use super::{Fusion, Tuning, TuningKey, Watch};
@@ -7,6 +8,7 @@ use crate::graph::{Graph, Node};
 use crate::op::{Caps, Variant};
 use crate::tensor::TensorType;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Planning options.
 ///
@@ -33,6 +35,7 @@ pub struct PlanOptions {
     tuning: Tuning,
     pub(super) without: BTreeSet<Fusion>,
     pub(super) watch: Option<Watch>,
+    pub(super) longest_submit: Option<Duration>,
 }
 
 /// A kernel variant that the user asked for.
@@ -86,6 +89,20 @@ impl PlanOptions {
     #[must_use]
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
+        self
+    }
+
+    /// Limits what one submission may take. Drivers end work that takes too long, Windows after two seconds, and the
+    /// device is lost then. So a plan estimates from operations and bytes how long each dispatch could take on a slow
+    /// adapter of its kind. Longer dispatches are split, and a step is submitted in parts ([`Plan::submits`]). The
+    /// steps' results keep their bits.
+    ///
+    /// The default is one second for GPUs, and no limit for software adapters, which have none.
+    ///
+    /// [`Plan::submits`]: super::Plan::submits
+    #[must_use]
+    pub fn longest_submit(mut self, longest: Duration) -> Self {
+        self.longest_submit = Some(longest);
         self
     }
 

@@ -9,7 +9,11 @@ use std::fmt;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, dispatches, groups) = (self.caps.kind, self.dispatches.len(), self.groups.len());
-        writeln!(f, "plan for {kind} adapter: {dispatches} dispatches in {groups} groups, 1 submit")?;
+        let submits = match self.submits.len() {
+            1 => "1 submit".to_owned(),
+            count => format!("{count} submits"),
+        };
+        writeln!(f, "plan for {kind} adapter: {dispatches} dispatches in {groups} groups, {submits}")?;
         let mut starts: Vec<bool> = vec![false; dispatches];
         self.groups.iter().for_each(|group| starts[group.start] = true);
         for step in &self.steps {

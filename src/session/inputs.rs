@@ -1,6 +1,7 @@
-//! Contents of inputs: checked, then uploaded with the next step.
+//! Contents of inputs: checked, then uploaded with the step that they are for.
 
 use super::Session;
+use super::upload::At;
 use crate::error::{Error, Result};
 use crate::graph::{Source, Value, ValueInfo};
 use crate::tensor::HostSlice;
@@ -25,15 +26,31 @@ impl Session {
     /// A value that is not an input; another element type or number of elements; a class label out of range;
     /// a lost device.
     pub fn write<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
-        let data = data.into();
+        self.write_at(value, data.into(), At::Now)
+    }
+
+    /// Gives an input its contents for one more of the coming steps: the first call for the next step, another call for
+    /// the step after it, and so on. [`Session::run`] takes several steps' contents at once. The last contents stay until
+    /// the input is written again; [`Session::write`] drops what was written ahead and not used.
+    ///
+    /// Each step ahead takes staging memory as large as all inputs together, which the session keeps.
+    ///
+    /// # Errors
+    /// As [`Session::write`]; not enough memory.
+    pub fn write_ahead<'a>(&mut self, value: Value, data: impl Into<HostSlice<'a>>) -> Result<()> {
+        self.write_at(value, data.into(), At::Ahead)
+    }
+
+    fn write_at(&mut self, value: Value, data: HostSlice<'_>, at: At) -> Result<()> {
         self.device.check()?;
         self.plan.graph().check_owned([value])?;
         let info = self.plan.graph().info(value);
         check_contents(info, data)?;
+        let ahead = if matches!(at, At::Ahead) { self.uploads.ahead(value) } else { 0 };
         if let Some(watch) = &mut self.watch {
-            watch.look_at(value, data);
+            watch.look_at(value, data, ahead);
         }
-        self.counters.bytes_uploaded += self.uploads.write(&self.device, value, data.bytes())?;
+        self.counters.bytes_uploaded += self.uploads.write(&self.device, value, data.bytes(), at)?;
         Ok(())
     }
 

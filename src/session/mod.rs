@@ -1,5 +1,5 @@
-//! The session: a plan on a device. It builds pipelines, buffers and bind groups once. A step encodes the
-//! prebuilt dispatches and submits once. Only this module and `device/` name `wgpu`.
+//! The session: a plan on a device. It builds pipelines, buffers and bind groups once; `step.rs` runs them. Only this
+//! module and `device/` name `wgpu`.
 
 mod capture;
 mod checkpoint;
@@ -8,6 +8,7 @@ mod monte_carlo;
 mod profile;
 mod rebuild;
 mod record;
+mod step;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -30,7 +31,6 @@ use crate::tensor::{HostSlice, HostTensor};
 use crate::weights::Weights;
 use record::Record;
 use std::collections::VecDeque;
-use std::ops::Range;
 use upload::Uploads;
 
 /// Submissions that may be in flight. A step past this number waits for the oldest.
@@ -50,7 +50,7 @@ pub struct Counters {
     pub bytes_uploaded: u64,
     /// Bytes read back.
     pub bytes_read_back: u64,
-    /// Buffers allocated since the session was created, for reading back and recording.
+    /// Buffers allocated since the session was created, for reading back, recording and writing ahead.
     pub allocations: u64,
 }
 
@@ -173,7 +173,8 @@ impl Session {
 
     /// Counts of the session's work so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let allocations = self.counters.allocations + self.uploads.allocations;
+        Counters { allocations, ..self.counters }
     }
 
     /// Number of the next step. Dropout, among others, depends on it. A step counts once it is submitted, so
@@ -185,17 +186,6 @@ impl Session {
     /// Sets the number of the next step. [`Session::load_checkpoint`] does so itself.
     pub fn set_step_number(&mut self, step: u32) {
         self.step = step;
-    }
-
-    /// Runs the step: one encoder, one submit, nothing read back. Returns before the GPU is done.
-    ///
-    /// # Errors
-    /// A fault of the device; a step in flight that takes longer than the limit of
-    /// [`Device::set_wait_limit`]; a step after the last number, 2^32 - 2. Then the step was not run and does
-    /// not count.
-    pub fn step(&mut self) -> Result<()> {
-        self.begin()?;
-        self.complete(0)
     }
 
     /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
@@ -268,102 +258,5 @@ impl Session {
                 Err(Error::Value { name: info.name.clone(), message: "takes no part in this plan".into() })
             }
         }
-    }
-
-    /// Waits until a step may be submitted, and writes its number.
-    fn begin(&mut self) -> Result<()> {
-        self.device.check()?;
-        self.check_whole()?;
-        if self.step == u32::MAX {
-            return Err(Error::Setting {
-                setting: "step_number",
-                message: format!(
-                    "there is no step after number {}; start from the weights with another step number",
-                    self.step - 1
-                ),
-            });
-        }
-        self.uploads.check_due(&self.plan)?;
-        while self.in_flight.len() >= IN_FLIGHT
-            && let Some((oldest, step)) = self.in_flight.front()
-        {
-            self.device.wait_for(Some(oldest.clone())).map_err(|e| e.of_step(Some(*step)))?;
-            self.in_flight.pop_front();
-        }
-        if let Some(value) = self.plan.graph().counted_steps() {
-            let number = bytemuck::bytes_of(&self.step);
-            self.counters.bytes_uploaded += self.uploads.write(&self.device, value, number)?;
-        }
-        self.begin_watch()
-    }
-
-    /// Submits the rest of the step, from dispatch number `next` on, and counts the step.
-    fn complete(&mut self, next: usize) -> Result<()> {
-        self.submit(|session| {
-            session.encode(next..session.plan.dispatches().len());
-            session.encode_records();
-        })?;
-        self.count_step();
-        Ok(())
-    }
-
-    fn count_step(&mut self) {
-        self.counters.steps += 1;
-        self.records.iter_mut().for_each(|record| record.count += 1);
-        self.watch.iter_mut().for_each(watch::Watch::count_run);
-        self.go_on_from(self.step + 1);
-    }
-
-    /// Encodes these dispatches, a pass for each group.
-    fn encode(&mut self, dispatches: Range<usize>) {
-        let mut next = dispatches.start;
-        while next < dispatches.end {
-            let groups = self.plan.groups();
-            let group = &groups[groups.partition_point(|group| group.end <= next)];
-            let end = group.end.min(dispatches.end);
-            self.encode_timed(next..end, None);
-            next = end;
-        }
-    }
-
-    /// Encodes these dispatches as one pass, which may write timestamps at its start and end.
-    fn encode_timed(
-        &mut self,
-        dispatches: Range<usize>,
-        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
-    ) {
-        self.counters.dispatches += dispatches.len() as u64;
-        let encoder = self.uploads.encoder(&self.device);
-        let mut pass =
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
-        for i in dispatches {
-            let [x, y, z] = self.plan.dispatches()[i].workgroups;
-            pass.set_pipeline(self.pipelines.pipeline(i));
-            pass.set_bind_group(0, &self.bind_groups[i], &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
-    }
-
-    /// Submits the pending inputs and what `encode` adds. An error of the driver is returned to this session;
-    /// then none of it was run.
-    fn submit(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
-        let device = self.device.clone();
-        let index = device.guarded(|_| {
-            self.encode_watch_start();
-            self.uploads.encode(&device, &self.buffers);
-            encode(self);
-            self.uploads.submit(&device)
-        })?;
-        self.counters.submits += 1;
-        self.watch.iter_mut().for_each(watch::Watch::started);
-        self.in_flight.push_back((index, self.step));
-        Ok(())
-    }
-
-    /// Submits a part of the step. [`Session::complete`] has to follow.
-    fn submit_part(&mut self, encode: impl FnOnce(&mut Session)) -> Result<()> {
-        self.submit(encode)?;
-        self.partly = true;
-        Ok(())
     }
 }

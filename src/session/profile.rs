@@ -9,7 +9,7 @@ mod trace;
 use super::Session;
 use crate::device::{AdapterSummary, Peaks};
 use crate::error::{Error, Result};
-use crate::plan::Traffic;
+use crate::plan::{Submit, Traffic};
 use queries::Queries;
 use std::ops::Range;
 use std::time::Instant;
@@ -202,8 +202,8 @@ impl Session {
     }
 
     fn step_by_wall_clock(&mut self, epoch: Instant) -> Result<Vec<Span>> {
-        self.begin()?;
-        self.submit_part(|_| ())?;
+        self.begin(1)?;
+        self.submit_part(Session::encode_inputs)?;
         let mut spans = Vec::with_capacity(self.plan.dispatches().len());
         let mut waited = self.wait();
         while waited.is_ok() && spans.len() < self.plan.dispatches().len() {
@@ -222,14 +222,23 @@ impl Session {
     }
 
     fn step_by_timestamps(&mut self, queries: &Queries) -> Result<Vec<Span>> {
-        self.begin()?;
-        self.submit(|session| {
-            for i in 0..session.plan.dispatches().len() {
-                session.encode_timed(i..i + 1, Some(queries.writes(i)));
-            }
-            queries.resolve(session.uploads.encoder(&session.device));
-            session.encode_records();
-        })?;
+        self.begin(1)?;
+        let all = self.plan.dispatches().len();
+        for Submit { dispatches, .. } in self.plan.submits().to_vec() {
+            let ends = dispatches.end == all;
+            self.submit_part(|session| {
+                if dispatches.start == 0 {
+                    session.encode_inputs();
+                }
+                for i in dispatches {
+                    session.encode_timed(i..i + 1, Some(queries.writes(i)));
+                }
+                if ends {
+                    queries.resolve(session.uploads.encoder(&session.device));
+                    session.encode_records(0);
+                }
+            })?;
+        }
         self.count_step();
         queries.read(&self.device)
     }

@@ -93,11 +93,12 @@ impl Session {
         HostTensor::from_bytes(&kind, &bytes)
     }
 
-    pub(super) fn encode_records(&mut self) {
+    /// Encodes what comes behind a step's dispatches, if the submission ends `before` other steps.
+    pub(super) fn encode_records(&mut self, before: u64) {
         self.encode_watch();
         for record in &self.records {
             let Some(Place::Owned { buffer, offset, .. }) = self.plan.place(record.value) else { continue };
-            let at = 4 * (record.count % record.capacity);
+            let at = 4 * ((record.count + before) % record.capacity);
             let encoder = self.uploads.encoder(&self.device);
             encoder.copy_buffer_to_buffer(&self.buffers[buffer].raw, offset, &record.ring.raw, at, 4);
         }

@@ -1,14 +1,15 @@
 //! Uploads of inputs in the step's own command buffer, from staging memory that is reused.
 //!
-//! Each input has a place in each staging buffer. The user may write it any number of times: only the last
-//! contents before a step are copied, and no write allocates.
+//! A staging buffer holds the contents of one step, and each input has a place in it. The user may write an input any
+//! number of times: only the last contents before a step are copied, and no write allocates. What is written ahead lies
+//! in the buffers of later steps, which are allocated when they are first needed.
 
 use super::IN_FLIGHT;
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Source, Value};
 use crate::plan::{Place, Plan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,13 +21,27 @@ pub(super) struct Uploads {
     slots: Vec<Slot>,
     of_value: BTreeMap<Value, usize>,
     of_watch: Option<usize>,
-    /// The mapped buffer that inputs are written to.
-    open: Option<wgpu::Buffer>,
-    /// The buffer that the encoder copies from.
-    copied: Option<wgpu::Buffer>,
+    size: u64,
+    /// The mapped buffers that inputs are written to, for the next steps.
+    open: VecDeque<wgpu::Buffer>,
+    /// The buffers that the encoder copies from.
+    copied: Vec<wgpu::Buffer>,
     /// Buffers that the GPU has finished with, mapped again.
     free: Arc<Mutex<Vec<wgpu::Buffer>>>,
     encoder: Option<wgpu::CommandEncoder>,
+    /// Staging buffers allocated since the session was made.
+    pub allocations: u64,
+}
+
+/// The steps that contents are for.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// The coming steps, until they are written again.
+    Now,
+    /// The first step that nothing is written ahead for.
+    Ahead,
+    /// The step after so many others.
+    Step(usize),
 }
 
 /// Staging for an input or the step's number; without a value, for the numerics watch's numbers.
@@ -38,12 +53,21 @@ struct Slot {
     /// Offset in staging memory, and length.
     at: u64,
     bytes: u64,
-    /// Whether it was written since the last submission.
-    waits: bool,
+    /// Steps, from the next one on, that contents were written for.
+    waits: usize,
+    /// Those of them that were written ahead.
+    ahead: usize,
     /// Whether it was ever written.
     written: bool,
     /// Whether it has to be written before a step runs.
     due: bool,
+}
+
+impl Slot {
+    fn new(value: Option<Value>, [buffer, offset, at, bytes]: [u64; 4]) -> Slot {
+        let buffer = buffer as usize;
+        Slot { value, buffer, offset, at, bytes, waits: 0, ahead: 0, written: false, due: false }
+    }
 }
 
 impl Uploads {
@@ -57,23 +81,18 @@ impl Uploads {
                 let (at, bytes) = (size, info.ty.bytes());
                 size += bytes.next_multiple_of(16);
                 of_value.insert(value, slots.len());
-                let (waits, written, due) = (false, false, false);
-                slots.push(Slot { value: Some(value), buffer, offset, at, bytes, waits, written, due });
+                slots.push(Slot::new(Some(value), [buffer as u64, offset, at, bytes]));
             }
         }
         let of_watch = plan.watching.as_ref().map(|watching| {
-            let (buffer, offset, at, bytes) = (watching.report, 0, size, 8);
+            slots.push(Slot::new(None, [watching.report as u64, 0, size, 8]));
             size += 16;
-            let (waits, written, due) = (false, false, false);
-            slots.push(Slot { value: None, buffer, offset, at, bytes, waits, written, due });
             slots.len() - 1
         });
-        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        let chunks: Result<Vec<_>> = (0..CHUNKS)
-            .map(|_| device.raw_buffer("staging of the inputs", size.max(256), usage, true))
-            .collect();
-        let free = Arc::new(Mutex::new(chunks?));
-        Ok(Uploads { slots, of_value, of_watch, open: None, copied: None, free, encoder: None })
+        let free: Result<Vec<_>> = (0..CHUNKS).map(|_| staging(device, size)).collect();
+        let free = Arc::new(Mutex::new(free?));
+        let (open, copied) = (VecDeque::with_capacity(CHUNKS), Vec::with_capacity(CHUNKS));
+        Ok(Uploads { slots, of_value, of_watch, size, open, copied, free, encoder: None, allocations: 0 })
     }
 
     pub(super) fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
@@ -82,60 +101,75 @@ impl Uploads {
         })
     }
 
-    /// Stages `bytes` for the next submission. Returns how many will be uploaded.
-    pub(super) fn write(&mut self, device: &Device, value: Value, bytes: &[u8]) -> Result<u64> {
-        self.write_slot(device, self.of_value.get(&value).copied(), bytes)
+    /// Stages `bytes` for a step. Returns how many will be uploaded.
+    pub(super) fn write(&mut self, device: &Device, value: Value, bytes: &[u8], at: At) -> Result<u64> {
+        self.write_slot(device, self.of_value.get(&value).copied(), bytes, at)
     }
 
     /// [`Uploads::write`] of the step's number and the number of its run, for the numerics watch.
-    pub(super) fn write_watch(&mut self, device: &Device, numbers: [u32; 2]) -> Result<u64> {
-        self.write_slot(device, self.of_watch, bytemuck::cast_slice(&numbers))
+    pub(super) fn write_watch(&mut self, device: &Device, numbers: [u32; 2], at: At) -> Result<u64> {
+        self.write_slot(device, self.of_watch, bytemuck::cast_slice(&numbers), at)
     }
 
-    fn write_slot(&mut self, device: &Device, slot: Option<usize>, bytes: &[u8]) -> Result<u64> {
+    fn write_slot(&mut self, device: &Device, slot: Option<usize>, bytes: &[u8], at: At) -> Result<u64> {
         let Some(slot) = slot else { return Ok(0) };
-        if self.open.is_none() {
-            self.open = Some(self.take(device)?);
+        let (step, ahead) = match at {
+            At::Now => (0, 0),
+            At::Ahead => (self.slots[slot].ahead, self.slots[slot].ahead + 1),
+            At::Step(step) => (step, 0),
+        };
+        while self.open.len() <= step {
+            let chunk = self.take(device)?;
+            self.open.push_back(chunk);
         }
         let slot = &mut self.slots[slot];
-        if let Some(open) = &self.open {
-            let mapped = open.get_mapped_range_mut(slot.at..slot.at + slot.bytes);
-            mapped.map_err(|e| device.error(e.to_string()))?.copy_from_slice(bytes);
-        }
-        (slot.waits, slot.written, slot.due) = (true, true, false);
+        let mapped = self.open[step].get_mapped_range_mut(slot.at..slot.at + slot.bytes);
+        mapped.map_err(|e| device.error(e.to_string()))?.copy_from_slice(bytes);
+        (slot.waits, slot.ahead, slot.written, slot.due) = (step + 1, ahead, true, false);
         Ok(slot.bytes)
     }
 
-    /// Takes a free staging buffer. There is one as long as no more steps are in flight than a session
-    /// allows.
-    fn take(&self, device: &Device) -> Result<wgpu::Buffer> {
+    /// Steps that an input was written ahead for.
+    pub(super) fn ahead(&self, value: Value) -> usize {
+        self.of_value.get(&value).map_or(0, |&slot| self.slots[slot].ahead)
+    }
+
+    /// Takes a free staging buffer. For the next step there is one as long as no more steps are in flight than a session
+    /// allows, each in a submission of its own. Further ones are allocated.
+    fn take(&mut self, device: &Device) -> Result<wgpu::Buffer> {
         let take = || self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(chunk) = take() {
             return Ok(chunk);
         }
-        device.wait()?;
-        take().ok_or_else(|| device.error("staging memory did not come back from the GPU".into()))
+        if self.open.is_empty() {
+            device.wait()?;
+            return take()
+                .ok_or_else(|| device.error("staging memory did not come back from the GPU".into()));
+        }
+        self.allocations += 1;
+        staging(device, self.size)
     }
 
-    /// Encodes copies to the plan's buffers of everything written since the last submission.
+    /// Encodes copies to the plan's buffers of everything written for the next step.
     pub(super) fn encode(&mut self, device: &Device, buffers: &[Buffer]) {
-        let Some(chunk) = self.open.take() else { return };
+        let Some(chunk) = self.open.pop_front() else { return };
         chunk.unmap();
         for i in 0..self.slots.len() {
             let Slot { buffer, offset, at, bytes, waits, .. } = self.slots[i];
-            if waits {
+            if waits > 0 {
                 let encoder = self.encoder(device);
                 encoder.copy_buffer_to_buffer(&chunk, at, &buffers[buffer].raw, offset, bytes);
-                self.slots[i].waits = false;
             }
+            let slot = &mut self.slots[i];
+            (slot.waits, slot.ahead) = (slot.waits.saturating_sub(1), slot.ahead.saturating_sub(1));
         }
-        self.copied = Some(chunk);
+        self.copied.push(chunk);
     }
 
     pub(super) fn submit(&mut self, device: &Device) -> wgpu::SubmissionIndex {
         let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
         let index = device.queue().submit(commands);
-        if let Some(chunk) = self.copied.take() {
+        for chunk in self.copied.drain(..) {
             let (free, mapped) = (Arc::clone(&self.free), chunk.clone());
             chunk.map_async(wgpu::MapMode::Write, .., move |result| {
                 // Mapping fails only if the device is lost.
@@ -155,6 +189,20 @@ impl Uploads {
         }
     }
 
+    /// Fails if an input was written ahead for some of these steps and not for all.
+    pub(super) fn check_ahead(&self, plan: &Plan, steps: usize) -> Result<()> {
+        let short = |slot: &&Slot| slot.ahead > 0 && slot.ahead < steps;
+        match self.slots.iter().find(short) {
+            Some(&Slot { value: Some(value), ahead, .. }) => Err(Error::Value {
+                name: plan.graph().info(value).name.clone(),
+                message: format!(
+                    "was written ahead for {ahead} steps, expected {steps}; write it ahead for the others too, or run fewer"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails if an input has to be written first.
     pub(super) fn check_due(&self, plan: &Plan) -> Result<()> {
         let graph = plan.graph();
@@ -168,6 +216,12 @@ impl Uploads {
             }),
         }
     }
+}
+
+/// A mapped staging buffer.
+fn staging(device: &Device, size: u64) -> Result<wgpu::Buffer> {
+    let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+    device.raw_buffer("staging of the inputs", size.max(256), usage, true)
 }
 
 impl fmt::Debug for Uploads {

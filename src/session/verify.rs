@@ -47,8 +47,8 @@ impl Session {
     /// The first node beyond its tolerance, after the step has run to its end; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn verify(&mut self) -> Result<Vec<Verified>> {
-        self.begin()?;
-        self.submit_part(|_| ())?;
+        self.begin(1)?;
+        self.submit_part(Session::encode_inputs)?;
         let (mut verified, mut next, mut failed) = (Vec::new(), 0, None);
         let read = self.plan.graph().nodes().flat_map(|(_, node)| node.inputs.iter().copied());
         let read: HashSet<Value> = read.chain(self.plan.outputs().iter().copied()).collect();

@@ -8,6 +8,7 @@ mod scans;
 
 pub use scans::kernels;
 
+use super::upload::At;
 use super::{Counters, Session};
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
@@ -66,8 +67,8 @@ impl Watch {
         }))
     }
 
-    /// Checks data written to an input.
-    pub(super) fn look_at(&mut self, value: Value, data: HostSlice<'_>) {
+    /// Checks data written to an input, for the step after `ahead` others.
+    pub(super) fn look_at(&mut self, value: Value, data: HostSlice<'_>, ahead: usize) {
         let HostSlice::F32(data) = data else { return };
         let least = self.least_bits;
         let counts = |x: &f32| x.to_bits() & 0x7fff_ffff >= least;
@@ -75,11 +76,12 @@ impl Watch {
         let position = if elements == 0 { None } else { data.iter().position(counts) };
         let held = position.map(|position| Held { elements, position });
         let changes = self.inputs.entry(value).or_default();
+        let first = (self.run + 1).saturating_add(u32::try_from(ahead).unwrap_or(u32::MAX));
         // Contents that are overwritten before a step were never read.
-        changes.pop_if(|&mut (run, _)| run == self.run + 1);
+        while changes.pop_if(|&mut (run, _)| run >= first).is_some() {}
         let changed = held != changes.last().and_then(|&(_, held)| held);
         if changed && (held.is_none() || changes.len() < MOST_CHANGES) {
-            changes.push((self.run + 1, held));
+            changes.push((first, held));
         }
     }
 
@@ -94,9 +96,14 @@ impl Watch {
         self.is_due || self.known.as_ref().is_some_and(|&(run, _)| run == self.run)
     }
 
-    /// Notes that the start was submitted.
-    pub(super) fn started(&mut self) {
-        self.is_due = false;
+    /// Whether the next submission begins the watch.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Notes that the submission with the watch's start failed.
+    pub(super) fn start_again(&mut self) {
+        self.is_due = true;
     }
 
     /// Counts a step.
@@ -187,24 +194,32 @@ impl Session {
         let Some(watch) = &mut self.watch else { return };
         // Inputs keep their contents.
         for changes in watch.inputs.values_mut() {
+            let ahead = changes.split_off(changes.partition_point(|&(run, _)| run <= watch.run));
             let held = changes.pop().and_then(|(_, held)| held);
             changes.clear();
             changes.extend(held.map(|held| (1, Some(held))));
+            for (run, held) in ahead {
+                let run = run - watch.run;
+                changes.pop_if(|&mut (before, _)| before == run);
+                changes.push((run, held));
+            }
         }
         (watch.run, watch.known, watch.is_due) = (0, None, true);
     }
 
-    /// Uploads the step's number for the watch.
-    pub(super) fn begin_watch(&mut self) -> Result<()> {
+    /// Uploads the number of the step after `ahead` others for the watch.
+    pub(super) fn begin_watch(&mut self, ahead: u32) -> Result<()> {
         let Some(watch) = &self.watch else { return Ok(()) };
-        let numbers = [self.step, watch.run.saturating_add(1)];
-        self.counters.bytes_uploaded += self.uploads.write_watch(&self.device, numbers)?;
+        let numbers = [self.step + ahead, watch.run.saturating_add(1).saturating_add(ahead)];
+        let at = At::Step(ahead as usize);
+        self.counters.bytes_uploaded += self.uploads.write_watch(&self.device, numbers, at)?;
         Ok(())
     }
 
     /// Encodes the watch's start, before the uploads of the first step.
     pub(super) fn encode_watch_start(&mut self) {
-        let Some(watch) = self.watch.as_ref().filter(|watch| watch.is_due) else { return };
+        let Some(watch) = self.watch.as_mut().filter(|watch| watch.is_due) else { return };
+        watch.is_due = false;
         let encoder = self.uploads.encoder(&self.device);
         encoder.clear_buffer(&watch.counts.raw, 0, None);
         encoder.clear_buffer(&watch.report.raw, 0, None);

@@ -77,6 +77,8 @@ pub struct Kernel {
     epilogue: (u64, u64),
     /// Whether `main` ends with a report to the numerics watch.
     reports: bool,
+    /// The number of the first workgroup.
+    first_group: u32,
 }
 
 /// Text that Rust wrote, and the holes that it fills.
@@ -102,6 +104,7 @@ impl Kernel {
             iterations: 0,
             epilogue: (1, 0),
             reports: false,
+            first_group: 0,
         }
     }
 
@@ -190,6 +193,13 @@ impl Kernel {
     pub(crate) fn reporting(mut self, least_bits: i32) -> Self {
         self.reports = true;
         self.with("LEAST_BITS", least_bits)
+    }
+
+    /// Begins with another workgroup than the first, for a part of a split dispatch. The kernel has to find its number by
+    /// the part `group`.
+    pub(crate) fn starting_at(mut self, first: u32) -> Self {
+        self.first_group = first;
+        self
     }
 
     /// The name: that of the file with `main`, unless it was given another.
@@ -289,6 +299,9 @@ impl Kernel {
         if self.reports {
             text = with_report(&text);
         }
+        if self.first_group > 0 {
+            text = text.replace(GROUP_NUMBER, &format!("return {}u + group.x + ", self.first_group));
+        }
         match used.iter().position(|&count| count != 1) {
             None => Ok(text),
             Some(i) => Err(self.error(format!(
@@ -346,6 +359,9 @@ impl Kernel {
         Error::Shader { shader: self.name.to_owned(), message }
     }
 }
+
+/// The start of the line in which the part `group` computes a workgroup's number.
+const GROUP_NUMBER: &str = "return group.x + ";
 
 /// The text with a call of `report_watch` wherever `main` ends. Files are formatted alike: `main` begins and ends at
 /// the start of a line, and a return is a line of its own.

@@ -56,6 +56,15 @@ fn parts_are_joined_once_and_before_their_users() {
 }
 
 #[test]
+fn a_part_of_a_dispatch_begins_with_another_workgroup() {
+    let source = |first| Kernel::new(&kernels::argmax).starting_at(first).source().expect("it joins");
+    let number = "group.x + groups.x * (group.y + groups.y * group.z);";
+    assert_eq!(source(0).matches(&format!("return {number}")).count(), 1);
+    assert_eq!(source(7).matches(&format!("return 7u + {number}")).count(), 1);
+    assert_eq!(source(7).replace("7u + group.x", "group.x"), source(0));
+}
+
+#[test]
 fn only_what_is_the_crates_alone_runs_without_checks() {
     static MINE: ShaderFile = ShaderFile::new("mine", "//! uses group\n");
     assert!(Kernel::new(&kernels::softmax).is_own());

@@ -42,6 +42,7 @@ mod recipes;
 mod robustness;
 mod rooms;
 mod session;
+mod several_steps;
 mod shaders;
 mod sharing;
 mod snapshots;

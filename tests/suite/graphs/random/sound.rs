@@ -230,6 +230,10 @@ fn check_groups(plan: &Plan) {
         }
     }
     assert_eq!(next, plan.dispatches().len());
+    let starts =
+        |ranges: &[std::ops::Range<usize>]| ranges.iter().map(|range| range.start).collect::<Vec<_>>();
+    let (groups, passes) = (starts(plan.groups()), starts(plan.passes()));
+    assert!(passes.iter().all(|start| groups.contains(start)), "{passes:?} of {groups:?}");
 }
 
 fn validate(name: &str, source: &str) {

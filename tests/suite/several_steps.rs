@@ -1,0 +1,253 @@
+//! Several steps in one submission, over inputs written ahead; and steps that take several submissions.
+
+use crate::harness::network::{Training, training};
+use crate::harness::{device, labels, numbers};
+use std::time::Duration;
+use wgrad::nn::{self, Layer};
+use wgrad::optim::Adam;
+use wgrad::plan::Watch;
+use wgrad::session::SourceKind;
+use wgrad::{Error, Graph, HostTensor, Mode, Plan, PlanOptions, Result, Session, Value, Weights};
+
+const BATCH: usize = 4;
+
+/// Dropout and Adam depend on the step's number, batch norm on the steps before.
+struct Network {
+    graph: Graph,
+    x: Value,
+    targets: Value,
+    rate: Value,
+    loss: Value,
+}
+
+fn network() -> Result<Network> {
+    let net = nn::Sequential::new()
+        .add("a", nn::Linear::new(8, 16))
+        .add("norm", nn::BatchNorm::new(16))
+        .add("drop", nn::Dropout::new(0.5))
+        .add("b", nn::Linear::new(16, 3));
+    let mut graph = Graph::new();
+    let x = graph.input("x", [BATCH, 8])?;
+    let logits = net.forward(&mut graph, x, Mode::Train)?;
+    let targets = graph.input_i32("targets", BATCH)?;
+    let loss = graph.cross_entropy(logits, targets)?;
+    let rate = graph.input_scalar("rate")?;
+    Adam::new(rate).minimize(&mut graph, loss)?;
+    Ok(Network { graph, x, targets, rate, loss })
+}
+
+fn session(network: &Network, options: &PlanOptions) -> Result<(Session, Weights)> {
+    let weights = Weights::init(device(), &network.graph, 5)?;
+    let plan = Plan::with_options(&network.graph, &[network.loss], device().caps(), options)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write_scalar(network.rate, 0.1)?;
+    session.record(network.loss, 5)?;
+    Ok((session, weights))
+}
+
+fn bits(tensor: &HostTensor) -> Vec<u32> {
+    tensor.as_f32().expect("it holds floats").iter().map(|x| x.to_bits()).collect()
+}
+
+fn all_bits(weights: &Weights) -> Result<Vec<Vec<u32>>> {
+    weights.names().map(|name| Ok(bits(&weights.read(name)?))).collect()
+}
+
+#[test]
+fn several_steps_have_the_bits_of_single_ones() -> Result<()> {
+    let network = network()?;
+    for options in [PlanOptions::default(), PlanOptions::default().watch(Watch::new())] {
+        let batch = |step: u64| (numbers([BATCH, 8], step), labels(BATCH, 3, step));
+        let (mut single, single_weights) = session(&network, &options)?;
+        for step in 0..8 {
+            let (x, targets) = batch(step);
+            single.write(network.x, &x)?;
+            single.write(network.targets, &targets)?;
+            single.step()?;
+        }
+        let (mut together, together_weights) = session(&network, &options)?;
+        // More than the record holds, then some that take what is left.
+        for step in 0..8 {
+            let (x, targets) = batch(step);
+            together.write_ahead(network.x, &x)?;
+            together.write_ahead(network.targets, &targets)?;
+        }
+        let before = together.counters();
+        together.run(6)?;
+        let after = together.counters();
+        assert_eq!((after.submits - before.submits, after.steps - before.steps), (1, 6));
+        together.run(0)?;
+        together.step()?;
+        together.run(1)?;
+        assert_eq!(single.step_number(), 8);
+        assert_eq!(together.step_number(), 8);
+        assert_eq!(single.counters().dispatches, together.counters().dispatches);
+        assert_eq!(single.counters().bytes_uploaded, together.counters().bytes_uploaded);
+        assert_eq!(bits(&single.read(network.loss)?), bits(&together.read(network.loss)?));
+        let (a, b) = (single.recorded(network.loss)?, together.recorded(network.loss)?);
+        assert_eq!(a.shape[..], [5]);
+        assert_eq!(bits(&a), bits(&b));
+        assert_eq!(all_bits(&single_weights)?, all_bits(&together_weights)?);
+        assert_eq!(single.snapshot()?, together.snapshot()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn later_runs_reuse_what_earlier_ones_allocated() -> Result<()> {
+    let network = network()?;
+    let (mut session, _) = session(&network, &PlanOptions::default())?;
+    let mut allocated = Vec::new();
+    for _ in 0..6 {
+        for step in 0..8 {
+            session.write_ahead(network.x, &numbers([BATCH, 8], step))?;
+            session.write_ahead(network.targets, &labels(BATCH, 3, step))?;
+        }
+        session.run(8)?;
+        session.wait()?;
+        allocated.push(session.counters().allocations);
+    }
+    assert_eq!(allocated[1..], [allocated[1]; 5], "{allocated:?}");
+    Ok(())
+}
+
+#[test]
+fn an_input_that_is_written_ahead_for_some_steps_only_is_named() -> Result<()> {
+    let network = network()?;
+    let (mut session, _) = session(&network, &PlanOptions::default())?;
+    session.write(network.targets, &labels(BATCH, 3, 1))?;
+    session.write_ahead(network.x, &numbers([BATCH, 8], 1))?;
+    session.write_ahead(network.x, &numbers([BATCH, 8], 2))?;
+    match session.run(3) {
+        Err(Error::Value { name, message }) => {
+            assert_eq!(name, "x");
+            assert!(message.contains("for 2 steps, expected 3"), "{message}");
+        }
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    assert_eq!((session.step_number(), session.counters().submits), (0, 0));
+    // The third step's contents, and then all three run. The targets were written once and stay.
+    session.write_ahead(network.x, &numbers([BATCH, 8], 3))?;
+    session.run(3)?;
+    assert_eq!(session.step_number(), 3);
+    // Nothing is ahead any more, so what was last stays.
+    session.run(2)?;
+    // `write` drops what is ahead.
+    session.write_ahead(network.x, &numbers([BATCH, 8], 4))?;
+    session.write_ahead(network.x, &numbers([BATCH, 8], 5))?;
+    session.write(network.x, &numbers([BATCH, 8], 6))?;
+    session.run(3)?;
+    let found = session.read(network.loss)?;
+    let (mut other, _) = self::session(&network, &PlanOptions::default())?;
+    other.write(network.targets, &labels(BATCH, 3, 1))?;
+    for seed in [1, 2, 3, 3, 3, 6, 6, 6] {
+        other.write(network.x, &numbers([BATCH, 8], seed))?;
+        other.step()?;
+    }
+    assert_eq!(bits(&found), bits(&other.read(network.loss)?));
+    Ok(())
+}
+
+#[test]
+fn the_watch_names_the_step_and_the_input_of_a_later_step() -> Result<()> {
+    let network = network()?;
+    let (mut session, _) = session(&network, &PlanOptions::default().watch(Watch::new()))?;
+    session.write(network.targets, &labels(BATCH, 3, 1))?;
+    session.set_step_number(40);
+    for step in 0..5 {
+        let mut x: Vec<f32> = numbers([BATCH, 8], step).as_f32().expect("floats").to_vec();
+        if step == 3 {
+            x[7] = f32::NAN;
+        }
+        session.write_ahead(network.x, &x)?;
+    }
+    session.run(5)?;
+    let found = session.not_finite()?.expect("a NaN was written");
+    let source = found.source.expect("the input is the cause");
+    assert_eq!((found.step, source.kind, source.name.as_str()), (43, SourceKind::Input, "x"));
+    Ok(())
+}
+
+/// A step of the seed network, and what two of them leave.
+fn steps(training: &Training, options: &PlanOptions) -> Result<(Session, Vec<Vec<u32>>)> {
+    let weights = Weights::init(device(), &training.graph, 3)?;
+    let plan = Plan::with_options(&training.graph, &[training.loss], device().caps(), options)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    session.write(training.images, &numbers([BATCH, 1, 28, 28], 1))?;
+    session.write(training.labels, &labels(BATCH, 10, 2))?;
+    session.write_scalar(training.rate, 0.05)?;
+    session.record(training.loss, 4)?;
+    session.step()?;
+    session.run(2)?;
+    let mut found = all_bits(&weights)?;
+    found.push(bits(&session.recorded(training.loss)?));
+    Ok((session, found))
+}
+
+#[test]
+fn a_long_step_is_submitted_in_parts_and_keeps_its_bits() -> Result<()> {
+    let training = training(BATCH)?;
+    let (whole, expected) = steps(&training, &PlanOptions::default())?;
+    let plan = whole.plan();
+    assert_eq!((plan.submits().len(), plan.longest_submit()), (1, None), "a software adapter has no limit");
+    assert_eq!(whole.counters().submits, 2);
+    let step = plan.submits()[0].longest;
+    for (shares, splits) in [(2, false), (60, true)] {
+        let longest = step / shares;
+        let (session, found) = steps(&training, &PlanOptions::default().longest_submit(longest))?;
+        let plan = session.plan();
+        let submits = plan.submits();
+        assert!(submits.len() >= shares as usize, "{submits:?}");
+        assert!(submits.iter().all(|submit| submit.longest <= longest), "{submits:?}");
+        let starts: Vec<usize> = submits.iter().map(|submit| submit.dispatches.start).collect();
+        let ends: Vec<usize> = submits.iter().map(|submit| submit.dispatches.end).collect();
+        assert_eq!((starts[0], *ends.last().expect("there is one")), (0, plan.dispatches().len()));
+        assert_eq!(starts[1..], ends[..ends.len() - 1]);
+        assert_eq!(plan.dispatches().len() > whole.plan().dispatches().len(), splits, "{plan}");
+        assert!(plan.to_string().contains(&format!("{} submits", submits.len())), "{plan}");
+        // Parts of neighbouring steps may share a submission.
+        let counted = session.counters().submits;
+        assert!(counted > submits.len() as u64 && counted <= 3 * submits.len() as u64, "{counted}");
+        assert_eq!(session.counters().steps, 3);
+        assert!(found == expected, "bits differ when a step is {} submits", submits.len());
+    }
+    Ok(())
+}
+
+#[test]
+fn what_no_splitting_makes_short_is_refused_by_name() -> Result<()> {
+    let training = training(BATCH)?;
+    for longest in [Duration::from_nanos(1), Duration::ZERO] {
+        let options = PlanOptions::default().longest_submit(longest);
+        match Plan::with_options(&training.graph, &[training.loss], device().caps(), &options) {
+            Err(Error::Limit { operator, node, message, .. }) => {
+                assert_eq!((operator.as_str(), node.as_str()), ("conv2d", "conv1"));
+                assert!(message.contains("longest_submit") && message.contains("seconds"), "{message}");
+            }
+            other => panic!("expected a refusal, found {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// Networks as large as these take a GPU several submissions by the estimate, and none of their dispatches is refused.
+#[test]
+fn plans_for_gpus_limit_every_submission() -> Result<()> {
+    use crate::harness::network::training_of;
+    use wgrad::op::AdapterKind;
+    use wgrad::{Caps, nn::models};
+    let large = training_of(&models::resnet50(3, 1000), [32, 3, 224, 224])?;
+    let small = training(64)?;
+    for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple] {
+        let caps =
+            Caps { max_binding_bytes: 1 << 31, max_buffer_bytes: 1 << 33, ..Caps::webgpu_defaults(kind) };
+        let plan = Plan::new(&large.graph, &[large.loss], &caps)?;
+        let longest = plan.longest_submit().expect("a GPU has a limit");
+        println!("{kind}: {} dispatches, {} submits", plan.dispatches().len(), plan.submits().len());
+        assert!(plan.submits().len() > 1 && plan.submits().iter().all(|submit| submit.longest <= longest));
+        let plan = Plan::new(&small.graph, &[small.loss], &caps)?;
+        assert_eq!(plan.submits().len(), 1, "{kind}");
+        println!("{kind}: the seed network's step takes at the most {:?}", plan.submits()[0].longest);
+    }
+    Ok(())
+}
