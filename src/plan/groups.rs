@@ -135,4 +135,20 @@ mod tests {
         assert_eq!(cut(&[makes(0, 1), makes(1, 2), makes(2, 3), makes(1, 4)]), [0..1, 1..2, 2..4]);
         assert_eq!(cut(&[]), [] as [Range<usize>; 0]);
     }
+
+    #[test]
+    fn a_pass_ends_where_it_would_put_a_barrier_into_a_group() {
+        let uses = |read: &[usize], written: usize| -> Uses {
+            read.iter().map(|&b| (Buffer(b), Read)).chain([(Buffer(written), Write)]).collect()
+        };
+        // The last two can overlap. In one pass the last would wait, because the first has written what it reads.
+        let dispatches = [uses(&[], 1), uses(&[], 2), uses(&[2], 3), uses(&[3], 4), uses(&[1], 5)];
+        let groups = cut(&dispatches);
+        assert_eq!(groups, [0..2, 2..3, 3..5]);
+        assert_eq!(passes(&groups, &dispatches), [0..3, 3..5]);
+        // Nothing waits for itself, so one pass is enough.
+        let dispatches = [uses(&[], 1), uses(&[1], 2), uses(&[1, 2], 3)];
+        let groups = cut(&dispatches);
+        assert_eq!((groups.len(), passes(&groups, &dispatches).len()), (3, 1));
+    }
 }

@@ -22,7 +22,7 @@ pub(super) struct Layout<'p> {
 }
 
 /// The most that slots of a layout with fewer groups may take: these parts of a hundred of the least.
-const MOST: u64 = 110;
+const MOST: u64 = 115;
 
 impl<'p> Layout<'p> {
     /// Chooses a layout for `nodes`, those of `graph`. `outputs` live to the end of the step, and so does what the
@@ -57,16 +57,30 @@ impl<'p> Layout<'p> {
         let least = bound.min(moved_bound);
         let mut best: Option<(usize, u64, bool, Packing)> = None;
         for (is_moved, placer) in [(true, &moved_placer), (false, &placer)] {
-            for packing in [placer.pack(&placer.groups(), most), placer.pack_apart(most)] {
-                let (groups, bytes) = (placer.packed_groups(&packing).len(), packing.total());
+            let groups = placer.groups();
+            // Each has more groups than the one before and takes less memory.
+            let packings: [&dyn Fn() -> Packing; 3] = [
+                &|| placer.pack(&groups, most),
+                &|| placer.pack(&placer.relaxed(&groups, least), most),
+                &|| placer.pack_apart(most),
+            ];
+            for pack in packings {
+                if best.as_ref().is_some_and(|best| best.0 <= groups.len()) {
+                    break;
+                }
+                let packing = pack();
+                let (found, bytes) = (placer.packed_groups(&packing).len(), packing.total());
                 let fits = bytes <= least.saturating_mul(MOST) / 100;
-                let groups = if fits { groups } else { usize::MAX };
-                if best.as_ref().is_none_or(|best| (groups, bytes) < (best.0, best.1)) {
-                    best = Some((groups, bytes, is_moved, packing));
+                let found = if fits { found } else { usize::MAX };
+                if best.as_ref().is_none_or(|best| (found, bytes) < (best.0, best.1)) {
+                    best = Some((found, bytes, is_moved, packing));
+                }
+                if fits {
+                    break;
                 }
             }
         }
-        let (_, _, is_moved, packing) = best.expect("there are four layouts");
+        let (_, _, is_moved, packing) = best.expect("there are six layouts");
         let (order, placer) = if is_moved { (moved, moved_placer) } else { (given, placer) };
         Ok(Layout { order, placer, packing, activation_bound: least })
     }

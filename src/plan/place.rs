@@ -116,11 +116,34 @@ impl<'p> Placer<'p> {
     /// Packs everything that needs a slot, in slots of at most `most` bytes. What is alive in one of these groups is
     /// taken to be alive in all of it, so that its dispatches don't meet in a slot.
     pub(super) fn pack(&self, groups: &[Range<usize>], most: u64) -> Packing {
+        slots::pack(&self.coarse(groups), most)
+    }
+
+    /// The lifetimes on a clock of groups.
+    fn coarse(&self, groups: &[Range<usize>]) -> Vec<Lifetime> {
         let mut times: Vec<usize> =
             groups.iter().enumerate().flat_map(|(time, group)| group.clone().map(move |_| time)).collect();
         times.push(groups.len());
-        let lifetimes: Vec<Lifetime> = self.lifetimes.iter().map(|lifetime| lifetime.at(&times)).collect();
-        slots::pack(&lifetimes, most)
+        self.lifetimes.iter().map(|lifetime| lifetime.at(&times)).collect()
+    }
+
+    /// These groups, but those in which more than `most` bytes are alive fall into single dispatches.
+    pub(super) fn relaxed(&self, groups: &[Range<usize>], most: u64) -> Vec<Range<usize>> {
+        let lifetimes = self.coarse(groups);
+        let mut changes = slots::changes(&lifetimes).peekable();
+        let mut alive = 0;
+        let mut relaxed = Vec::with_capacity(groups.len());
+        for (time, group) in groups.iter().enumerate() {
+            while let Some((_, bytes)) = changes.next_if(|&(at, _)| at <= time) {
+                alive = bytes;
+            }
+            if alive > most {
+                relaxed.extend(group.clone().map(|dispatch| dispatch..dispatch + 1));
+            } else {
+                relaxed.push(group.clone());
+            }
+        }
+        relaxed
     }
 
     /// Packs everything that needs a slot as tightly as it goes, whatever overlaps then.

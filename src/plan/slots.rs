@@ -231,18 +231,21 @@ impl Slot {
 
 /// The least memory any packing needs: the most bytes alive at one dispatch.
 pub(crate) fn lower_bound(lifetimes: &[Lifetime]) -> u64 {
+    changes(lifetimes).map(|(_, alive)| alive).max().unwrap_or(0)
+}
+
+/// The bytes alive from each dispatch on at which that changes, in order.
+pub(super) fn changes(lifetimes: &[Lifetime]) -> impl Iterator<Item = (usize, u64)> {
     // By dispatch: bytes whose life begins, and bytes whose life ended before.
     let mut changes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
     for lifetime in lifetimes.iter().filter(|lifetime| !lifetime.uses.is_empty()) {
         changes.entry(lifetime.first).or_default().0 += lifetime.bytes;
         changes.entry(lifetime.last + 1).or_default().1 += lifetime.bytes;
     }
-    let (mut alive, mut most) = (0, 0);
-    for (born, died) in changes.into_values() {
-        alive = alive + born - died;
-        most = most.max(alive);
-    }
-    most
+    changes.into_iter().scan(0, |alive, (at, (born, died))| {
+        *alive = *alive + born - died;
+        Some((at, *alive))
+    })
 }
 
 #[cfg(test)]

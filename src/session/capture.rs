@@ -14,8 +14,8 @@ impl Session {
         &mut self,
         nodes: &BTreeSet<NodeId>,
     ) -> Result<BTreeMap<NodeId, Vec<HostTensor>>> {
-        self.begin()?;
-        self.submit_part(|_| ())?;
+        self.begin(1)?;
+        self.submit_part(Session::encode_inputs)?;
         let (mut found, mut next, mut failed) = (BTreeMap::new(), 0, None);
         for step in self.plan.steps().to_vec() {
             if !nodes.contains(&step.node) {

@@ -105,7 +105,7 @@ fn barriers_fall_between_groups_only() {
 #[test]
 fn moved_nodes_have_the_bits_of_the_graphs_order() -> Result<(), Error> {
     let discrete = Caps::webgpu_defaults(AdapterKind::Discrete);
-    for training in [training(4)?, residual_training(2, 32, 8, 10)?] {
+    for training in [training(64)?, residual_training(2, 32, 8, 10)?] {
         let mut found: Vec<Vec<HostTensor>> = Vec::new();
         let mut orders: Vec<Vec<String>> = Vec::new();
         for options in [PlanOptions::default(), PlanOptions::default().watch(Watch::new())] {
