@@ -8,6 +8,9 @@ use crate::plan::Submit;
 use std::ops::Range;
 use std::time::Duration;
 
+/// Steps in one submission at the most, which bounds the staging memory for their numbers and inputs.
+const TOGETHER: u32 = 64;
+
 /// A part of a step that is submitted whole.
 struct Piece {
     dispatches: Range<usize>,
@@ -29,7 +32,7 @@ impl Session {
         self.run(1)
     }
 
-    /// Runs `steps` steps in one submission, with the bits of as many calls of [`Session::step`]. The host's work for a
+    /// Runs `steps` steps in one submission, or in several of 64, with the bits of as many calls of [`Session::step`]. The host's work for a
     /// submission is then done once, which helps small networks on fast GPUs.
     ///
     /// [`Session::write_ahead`] gives inputs their contents for each of the steps. Other inputs keep theirs.
@@ -55,11 +58,19 @@ impl Session {
     /// As [`Session::step`]; an input that was written ahead for some of the steps and not for all. Then no step was
     /// run. Where the steps take several submissions and a later one fails, the steps before it were run and count.
     pub fn run(&mut self, steps: usize) -> Result<()> {
-        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        if steps == 0 {
-            return self.device.check();
+        let mut left = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.check_steps(left)?;
+        while left > 0 {
+            let together = left.min(TOGETHER);
+            self.begin(together)?;
+            self.submit_steps(together)?;
+            left -= together;
         }
-        self.begin(steps)?;
+        Ok(())
+    }
+
+    /// Submits steps whose inputs and numbers are written.
+    fn submit_steps(&mut self, steps: u32) -> Result<()> {
         let limit = self.plan.longest_submit().unwrap_or(Duration::MAX);
         let (mut pieces, mut ended, mut taken) = (Vec::new(), 0, Duration::ZERO);
         for _ in 0..steps {
@@ -105,8 +116,8 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until steps may be submitted, and writes their numbers.
-    pub(super) fn begin(&mut self, steps: u32) -> Result<()> {
+    /// Fails if so many steps can't be run now.
+    fn check_steps(&self, steps: u32) -> Result<()> {
         self.device.check()?;
         self.check_whole()?;
         if steps > u32::MAX - self.step {
@@ -119,7 +130,12 @@ impl Session {
             });
         }
         self.uploads.check_due(&self.plan)?;
-        self.uploads.check_ahead(&self.plan, steps as usize)?;
+        self.uploads.check_ahead(&self.plan, steps as usize)
+    }
+
+    /// Waits until steps may be submitted, and writes their numbers.
+    pub(super) fn begin(&mut self, steps: u32) -> Result<()> {
+        self.check_steps(steps)?;
         while self.in_flight.len() >= IN_FLIGHT
             && let Some((oldest, step)) = self.in_flight.front()
         {

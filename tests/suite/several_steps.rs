@@ -112,6 +112,25 @@ fn later_runs_reuse_what_earlier_ones_allocated() -> Result<()> {
 }
 
 #[test]
+fn very_many_steps_take_several_submissions() -> Result<()> {
+    let network = network()?;
+    let mut found = Vec::new();
+    for steps in [1, 150] {
+        let (mut session, weights) = session(&network, &PlanOptions::default())?;
+        session.write(network.x, &numbers([BATCH, 8], 1))?;
+        session.write(network.targets, &labels(BATCH, 3, 1))?;
+        for _ in 0..150 / steps {
+            session.run(steps)?;
+        }
+        assert_eq!(session.counters().submits, if steps == 1 { 150 } else { 3 });
+        assert_eq!(session.step_number(), 150);
+        found.push(all_bits(&weights)?);
+    }
+    assert!(found[0] == found[1]);
+    Ok(())
+}
+
+#[test]
 fn an_input_that_is_written_ahead_for_some_steps_only_is_named() -> Result<()> {
     let network = network()?;
     let (mut session, _) = session(&network, &PlanOptions::default())?;
