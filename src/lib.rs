@@ -92,6 +92,7 @@ mod guides {
         Documentation: "docs/README.md",
         Examples: "docs/examples.md",
         Features: "docs/features.md",
+        Gpu: "docs/gpu.md",
         Operators: "docs/operators.md",
         Performance: "docs/performance.md",
         Profile: "docs/profile.md",

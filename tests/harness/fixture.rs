@@ -1,9 +1,8 @@
 //! Reads PyTorch's answers from `tests/fixtures`: named cases of tensors with JSON attributes.
 
-use super::floats;
+use super::{floats, root};
 use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
-use std::path::Path;
 use wgrad::op::Array;
 use wgrad::{HostData, HostTensor, Shape};
 
@@ -17,10 +16,7 @@ pub struct Fixture {
 impl Fixture {
     /// All cases of a file, by name.
     pub fn all(file: &str) -> Vec<Fixture> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
-            .join(file)
-            .with_extension("safetensors");
+        let path = root().join("tests/fixtures").join(file).with_extension("safetensors");
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a fixture is a whole safetensors file");
         let attributes = header.metadata().clone().unwrap_or_default();

@@ -14,6 +14,7 @@ pub mod sweep;
 pub mod table;
 
 use bits::Bits;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wgrad::graph::Init;
 use wgrad::op::{Array, Operator, Variant};
@@ -54,6 +55,15 @@ impl Case {
         let kinds = self.kinds();
         self.operator.variants(&kinds.iter().collect::<Vec<_>>(), device().caps())
     }
+}
+
+/// Environment variable that names the repository's folder, for programs that run on another machine than built them.
+pub const ROOT_VARIABLE: &str = "WGRAD_ROOT";
+
+/// The repository's folder, with the files that tests read.
+pub fn root() -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    std::env::var_os(ROOT_VARIABLE).map_or_else(built, PathBuf::from)
 }
 
 /// Devices that no thread has now.

@@ -1,7 +1,7 @@
 //! Snapshots: committed files that tests compare with, and rewrite on request.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Environment variable that, if set, makes tests write their files in place of comparing them.
 pub const VARIABLE: &str = "WGRAD_UPDATE";
@@ -18,7 +18,7 @@ pub fn updating() -> bool {
 
 /// A file below the crate's root.
 pub fn path(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+    super::root().join(file)
 }
 
 /// Writes a file below the crate's root, and the folders that lead there.

@@ -1,7 +1,6 @@
 //! Data sets and batches: every sample once an epoch, the order from seed and epoch alone, whole
 //! batches in training and exact padding in evaluation.
 
-use std::path::{Path, PathBuf};
 use wgrad::data::{Dataset, IGNORED_LABEL, Split};
 
 /// `count` images of 2 x 3 pixels; the first pixel is the image's number, its class that modulo 10.
@@ -110,7 +109,7 @@ fn settings_that_make_no_sense_are_refused() {
 
 #[test]
 fn mnist_is_as_it_was_published() {
-    let directory: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist");
+    let directory = crate::harness::root().join("examples/data/mnist");
     for (split, count, first) in
         [(Split::Train, 60_000, [5, 0, 4, 1, 9]), (Split::Test, 10_000, [7, 2, 1, 0, 4])]
     {

@@ -1,10 +1,9 @@
 //! What WGSL files say of each other in their heads: that it is true, and the table of it in `shaders/README.md`.
 
-use crate::harness::snapshot;
+use crate::harness::{root, snapshot};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
 use wgrad::shader::{Function, Hole, Kernel, ShaderFile};
 
 /// Where the table stands.
@@ -12,10 +11,6 @@ const TABLE: &str = "shaders/README.md";
 
 /// What fills holes from Rust.
 const WRITERS: [&str; 3] = ["the plan", "the operator", "the session"];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn all() -> Vec<&'static ShaderFile> {
     ShaderFile::kernels().iter().chain(ShaderFile::parts()).copied().collect()

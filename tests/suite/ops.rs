@@ -5,7 +5,6 @@ use crate::harness::bits::Bits;
 use crate::harness::{Seen, snapshot, sweep, table};
 use crate::{cases, harness};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Mutex;
 use wgrad::op::Variant;
 
@@ -28,7 +27,7 @@ cases::with_families!(tests);
 /// What is not in the list is neither tested nor timed.
 #[test]
 fn every_file_of_cases_is_a_family() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let folder = harness::root().join("tests/cases");
     let mut files: Vec<String> = harness::files::listing(&folder)
         .into_iter()
         .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))

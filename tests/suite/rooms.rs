@@ -43,7 +43,7 @@ fn named(line: &str) -> Vec<String> {
 
 #[test]
 fn imports_run_one_way() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = crate::harness::root().join("src");
     let ranks: BTreeMap<&str, usize> = ORDER
         .iter()
         .enumerate()

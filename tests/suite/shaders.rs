@@ -16,10 +16,6 @@ use wgrad::{Caps, Plan, PlanOptions};
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// Texts of all kernels by name, and the shader files they are made of.
 fn kernels(
     text: fn(&Kernel) -> wgrad::Result<String>,
@@ -139,10 +135,11 @@ fn every_kernel_passes_naga_within_webgpus_default_limits() {
             );
         }
     }
-    let all: BTreeSet<String> = files_below(&root().join("shaders"), "wgsl")
+    let all: BTreeSet<String> = files_below(&harness::root().join("shaders"), "wgsl")
         .iter()
         .map(|path| {
-            let below = path.strip_prefix(root().join("shaders")).expect("the file is below shaders");
+            let below =
+                path.strip_prefix(harness::root().join("shaders")).expect("the file is below shaders");
             below.with_extension("").to_string_lossy().replace('\\', "/")
         })
         .collect();
@@ -179,8 +176,8 @@ fn every_kernel_passes_tint_where_it_is_installed() {
 
 #[test]
 fn only_device_and_session_name_the_gpu_library() {
-    for path in files_below(&root().join("src"), "rs") {
-        let below = path.strip_prefix(root().join("src")).expect("the file is below src");
+    for path in files_below(&harness::root().join("src"), "rs") {
+        let below = path.strip_prefix(harness::root().join("src")).expect("the file is below src");
         if below.starts_with("device") || below.starts_with("session") {
             continue;
         }

@@ -1,10 +1,9 @@
 //! Twenty steps of the MNIST network from PyTorch's initial weights, against PyTorch's losses, weights
 //! and evaluation logits in f64: data, layers, backward pass, optimizer and running statistics at once.
 
-use crate::harness::device;
 use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::network::network;
-use std::path::Path;
+use crate::harness::{device, root};
 use wgrad::data::{Dataset, Split};
 use wgrad::nn::Layer;
 use wgrad::{Graph, HostTensor, Mode, Plan, Session, Weights, optim};
@@ -14,7 +13,7 @@ const STEPS: usize = 20;
 const EVALUATED: usize = 64;
 
 fn mnist(split: Split) -> Dataset {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist");
+    let directory = root().join("examples/data/mnist");
     Dataset::load(directory, split).expect("the data set comes with the source")
 }
 

@@ -1,0 +1,225 @@
+//! The part `throughput`: matrix products and the three passes of ResNet-50's convolutions, by every variant.
+//!
+//! One session holds all variants of a problem, each several times on copies of the operands, so that together the
+//! copies are larger than a cache. The profile gives each its time.
+
+use crate::convolutions::{self, Convolution};
+use crate::harness::{device, numbers};
+use crate::results::{Results, median};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+use wgrad::op::{Operator, Variant};
+use wgrad::ops::conv2d::{Conv2dGradInput, Conv2dGradWeight};
+use wgrad::ops::matmul::MatMul;
+use wgrad::session::{Clock, Profile};
+use wgrad::{Error, Graph, HostData, Plan, PlanOptions, Session, Shape, TensorType, Weights};
+
+/// Bytes of all copies of a problem's tensors, more than caches hold, and the most copies.
+const BYTES: u64 = 160 << 20;
+const MOST_COPIES: u64 = 8;
+/// The same on a software adapter, where a rehearsal has to end.
+const SOFTWARE: (u64, u64) = (8 << 20, 2);
+/// Seconds of measured steps, and their number.
+const SECONDS: f64 = 0.25;
+const STEPS: (f64, f64) = (3.0, 15.0);
+/// The share of the part's time after which no further problem starts.
+const SHARE: f64 = 0.85;
+
+/// An operator's pass in a problem, and which of the problem's tensors it reads.
+struct Pass {
+    name: &'static str,
+    operator: Arc<dyn Operator>,
+    reads: [usize; 2],
+}
+
+/// Passes that share their operands.
+struct Problem {
+    /// The fields that name it in the results.
+    json: Value,
+    tensors: Vec<Shape>,
+    passes: Vec<Pass>,
+}
+
+impl Problem {
+    fn matmul(size: usize) -> Problem {
+        let operator = MatMul { transpose_lhs: false, transpose_rhs: false };
+        Problem {
+            json: json!({ "name": format!("{size}x{size} by {size}x{size}"), "matmul": size }),
+            tensors: vec![[size; 2].into(), [size; 2].into()],
+            passes: vec![Pass { name: "matmul", operator: Arc::new(operator), reads: [0, 1] }],
+        }
+    }
+
+    /// The passes of a convolution. Its tensors are input, weight and the output's gradient.
+    fn convolution(convolution: &Convolution) -> Problem {
+        let attributes = convolution.attributes();
+        let (input, weight) = (Shape::from(convolution.input()), Shape::from(convolution.weight()));
+        let grad_input = Conv2dGradInput { attributes, input: input.clone() };
+        let grad_weight = Conv2dGradWeight { attributes, weight: weight.clone() };
+        Problem {
+            json: convolution.json(),
+            tensors: vec![input, weight, convolution.output().into()],
+            passes: vec![
+                Pass { name: "forward", operator: Arc::new(attributes), reads: [0, 1] },
+                Pass { name: "input gradient", operator: Arc::new(grad_input), reads: [2, 1] },
+                Pass { name: "weight gradient", operator: Arc::new(grad_weight), reads: [2, 0] },
+            ],
+        }
+    }
+
+    fn types(&self, pass: &Pass) -> [TensorType; 2] {
+        pass.reads.map(|tensor| TensorType::f32(self.tensors[tensor].clone()))
+    }
+
+    /// Every variant of every pass: number of the pass, and the variant.
+    fn variants(&self) -> Vec<(usize, Variant)> {
+        let mut all = Vec::new();
+        for (i, pass) in self.passes.iter().enumerate() {
+            let types = self.types(pass);
+            let offered = pass.operator.variants(&[&types[0], &types[1]], device().caps());
+            all.extend(offered.into_iter().map(|variant| (i, variant)));
+        }
+        all
+    }
+
+    /// The variant that a plan chooses by default.
+    fn default_variant(&self, pass: &Pass) -> Result<Variant, Error> {
+        let mut graph = Graph::new();
+        let lhs = graph.input("lhs", self.tensors[pass.reads[0]].clone())?;
+        let rhs = graph.input("rhs", self.tensors[pass.reads[1]].clone())?;
+        let output = graph.apply_named("pass".into(), Arc::clone(&pass.operator), &[lhs, rhs])?[0];
+        let plan = Plan::new(&graph, &[output], device().caps())?;
+        Ok(plan.steps()[0].variant)
+    }
+}
+
+/// Writes the part.
+pub fn run(results: &mut Results) -> Result<(), Error> {
+    let software = device().summary().software;
+    let (images, side) = if software { (1, 32) } else { (32, 224) };
+    let matmuls: &[usize] = if software { &[256, 512] } else { &[1024, 2048, 4096] };
+    let convolutions = convolutions::resnet50(images, side);
+    let problems: Vec<Problem> = matmuls
+        .iter()
+        .map(|&size| Problem::matmul(size))
+        .chain(convolutions.iter().map(Problem::convolution))
+        .collect();
+    results.set("problems", problems.iter().map(|problem| problem.json.clone()).collect::<Vec<_>>());
+    let (bytes, most) = if software { SOFTWARE } else { (BYTES, MOST_COPIES) };
+    let longest = |problem: &Problem| problem.tensors.iter().map(Shape::elements).max().unwrap_or(0);
+    let most_elements = problems.iter().map(longest).max().unwrap_or(0) + (bytes / 4) as usize;
+    let noise = numbers([most_elements], 1);
+    let HostData::F32(noise) = noise.data else { unreachable!("noise is floats") };
+
+    for (number, problem) in problems.iter().enumerate() {
+        if results.is_past(SHARE) {
+            results.note(format!("The time ended after {number} of {} problems.", problems.len()));
+            break;
+        }
+        let one: u64 = problem.tensors.iter().map(|shape| 4 * shape.elements() as u64).sum();
+        let copies = bytes.div_ceil(one).clamp(1, most) as usize;
+        let all = problem.variants();
+        let mut failures = Vec::new();
+        let mut rows = match measure(problem, &all, copies, &noise, results) {
+            Ok(rows) => rows,
+            // Which of them it was, and the times of the others.
+            Err(_) => all
+                .iter()
+                .flat_map(|&(pass, variant)| {
+                    measure(problem, &[(pass, variant)], copies, &noise, results).unwrap_or_else(|error| {
+                        let name = problem.passes[pass].name;
+                        failures.push(format!("{}, {name} [{variant}]: {error}", problem.json["name"]));
+                        vec![json!({ "pass": name, "variant": variant.name(), "error": error.to_string() })]
+                    })
+                })
+                .collect(),
+        };
+        failures.into_iter().for_each(|failure| results.wrong(failure));
+        for row in &mut rows {
+            row["problem"] = problem.json["name"].clone();
+            row["copies"] = copies.into();
+            let pass = problem.passes.iter().find(|pass| row["pass"] == pass.name);
+            let default = pass.and_then(|pass| problem.default_variant(pass).ok());
+            row["default"] = default.is_some_and(|default| row["variant"] == default.name()).into();
+        }
+        for row in rows {
+            results.row(row);
+        }
+    }
+    Ok(())
+}
+
+/// Times these variants, each on every copy.
+fn measure(
+    problem: &Problem,
+    variants: &[(usize, Variant)],
+    copies: usize,
+    noise: &[f32],
+    results: &mut Results,
+) -> Result<Vec<Value>, Error> {
+    let mut graph = Graph::new();
+    let mut inputs = Vec::new();
+    for copy in 0..copies {
+        for (i, shape) in problem.tensors.iter().enumerate() {
+            inputs.push(graph.input(&format!("tensor {i}, copy {copy}"), shape.clone())?);
+        }
+    }
+    let (mut options, mut outputs) = (PlanOptions::default(), Vec::new());
+    let name = |pass: &Pass, variant: Variant, copy: usize| format!("{}, {variant}, copy {copy}", pass.name);
+    for &(pass, variant) in variants {
+        let pass = &problem.passes[pass];
+        for copy in 0..copies {
+            let name = name(pass, variant, copy);
+            options = options.node_variant(pass.operator.name(), &name, variant);
+            let read = pass.reads.map(|tensor| inputs[copy * problem.tensors.len() + tensor]);
+            outputs.push(graph.apply_named(name, Arc::clone(&pass.operator), &read)?[0]);
+        }
+    }
+    let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    // Other stretches of the noise for each, none of them aligned with another.
+    let mut start = 0;
+    for (i, &input) in inputs.iter().enumerate() {
+        let count = graph.shape(input)?.elements();
+        start = (start + 7919 * i) % (noise.len() - count + 1);
+        session.write(input, &noise[start..start + count])?;
+    }
+    session.step()?;
+    session.wait()?;
+    let begin = Instant::now();
+    session.step()?;
+    session.wait()?;
+    let steps = (SECONDS / begin.elapsed().as_secs_f64()).clamp(STEPS.0, STEPS.1) as usize;
+    let profile = session.profile(steps)?;
+    results.set("clock", clock(&profile));
+    let seconds: BTreeMap<&str, f64> =
+        profile.nodes.iter().map(|node| (node.node.as_str(), node.seconds)).collect();
+    let row = |&(pass, variant): &(usize, Variant)| {
+        let pass = &problem.passes[pass];
+        let types = problem.types(pass);
+        let flops = pass.operator.flops(&[&types[0], &types[1]]);
+        let times = (0..copies).filter_map(|copy| seconds.get(name(pass, variant, copy).as_str()).copied());
+        let seconds = median(times.collect());
+        json!({
+            "pass": pass.name,
+            "variant": variant.name(),
+            "seconds": seconds,
+            "flops": flops,
+            "gflops_per_second": flops as f64 / seconds.max(1e-9) / 1e9,
+            "share_of_peak": flops as f64 / seconds.max(1e-9) / profile.peaks.flops_per_second,
+            "steps": steps,
+        })
+    };
+    Ok(variants.iter().map(row).collect())
+}
+
+/// Which clock a profile is of.
+pub fn clock(profile: &Profile) -> String {
+    match profile.clock {
+        Clock::Timestamps => "the device's timestamps".into(),
+        Clock::Wall { .. } => profile.clock.to_string(),
+    }
+}
