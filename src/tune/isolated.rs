@@ -1,4 +1,4 @@
-//! Copies of one node in a session of their own, which one kernel variant runs.
+//! Copies of one node in a session of their own, which one kernel variant runs. They take turns at the samples.
 
 use super::problem::Problem;
 use crate::device::Device;
@@ -11,13 +11,13 @@ use crate::tensor::{DType, HostData, HostTensor};
 use crate::weights::Weights;
 use std::sync::Arc;
 
-/// Copies of a node over the same numbers, each in memory of its own.
+/// Copies of a node, each in memory of its own.
 pub(super) struct Isolated<'p> {
     problem: &'p Problem,
     session: Session,
     weights: Weights,
-    /// State that the node updates: name, and number of the input.
-    states: Vec<(String, usize)>,
+    /// State that the node updates: name, copy, and number of the input.
+    states: Vec<(String, usize, usize)>,
     /// The outputs of each copy that something reads, with their numbers.
     outputs: Vec<Vec<(usize, Value)>>,
 }
@@ -34,13 +34,14 @@ impl<'p> Isolated<'p> {
         let mut graph = Graph::new();
         let (mut states, mut outputs) = (Vec::new(), Vec::new());
         for copy in 0..copies {
-            let mut values = Vec::with_capacity(problem.inputs.len());
-            for (i, tensor) in problem.inputs.iter().enumerate() {
+            let inputs = &problem.samples[copy % problem.samples.len()].inputs;
+            let mut values = Vec::with_capacity(inputs.len());
+            for (i, tensor) in inputs.iter().enumerate() {
                 let value = match tensor.ty().dtype {
                     DType::F32 if updated.contains(&i) => {
                         let name = format!("input {i} of copy {copy}");
                         let state = graph.state(&name, tensor.shape.clone(), Init::Constant(0.0), false)?;
-                        states.push((name, i));
+                        states.push((name, copy, i));
                         state
                     }
                     DType::U32 => graph.step_counter(),
@@ -61,14 +62,15 @@ impl<'p> Isolated<'p> {
         Ok(Isolated { problem, session, weights, states, outputs })
     }
 
-    /// Runs all copies once on the problem's inputs.
+    /// Runs all copies once on their samples.
     pub(super) fn run(&mut self) -> Result<()> {
-        for (name, i) in &self.states {
-            if let HostData::F32(numbers) = &self.problem.inputs[*i].data {
+        let samples = &self.problem.samples;
+        for (name, copy, i) in &self.states {
+            if let HostData::F32(numbers) = &samples[copy % samples.len()].inputs[*i].data {
                 self.weights.write(name, numbers)?;
             }
         }
-        let counted = self.problem.inputs.iter().find_map(|tensor| match &tensor.data {
+        let counted = samples[0].inputs.iter().find_map(|tensor| match &tensor.data {
             HostData::U32(number) => number.first(),
             _ => None,
         });

@@ -74,8 +74,9 @@ enum Found {
 }
 
 fn measure(device: &Device, problem: &Problem, variant: Variant, best: f64) -> Result<Found> {
-    let mut one = Isolated::new(device, problem, variant, 1)?;
-    let mut first = None;
+    let samples = problem.samples.len();
+    let mut one = Isolated::new(device, problem, variant, samples)?;
+    let mut first = vec![None; samples];
     if let Err(message) = check(problem, variant, &mut one, &mut first)? {
         return Ok(Found::Wrong(message));
     }
@@ -84,9 +85,9 @@ fn measure(device: &Device, problem: &Problem, variant: Variant, best: f64) -> R
         return Ok(Found::Right(seconds));
     }
     let cached = (cache_bytes(device.caps().kind) / problem.bytes().max(1)) as usize + 1;
-    let copies = cached.min(MOST_COPIES).min(2 + (PASS / seconds.max(1e-9)) as usize);
-    let mut all = if copies == 1 { one } else { Isolated::new(device, problem, variant, copies)? };
-    for _ in 0..RUNS.div_ceil(copies) {
+    let copies = cached.min(MOST_COPIES).min(2 + (PASS / seconds.max(1e-9)) as usize).max(samples);
+    let mut all = if copies == samples { one } else { Isolated::new(device, problem, variant, copies)? };
+    for _ in 0..RUNS.div_ceil(copies / samples) {
         if let Err(message) = check(problem, variant, &mut all, &mut first)? {
             return Ok(Found::Wrong(message));
         }
@@ -98,27 +99,28 @@ fn measure(device: &Device, problem: &Problem, variant: Variant, best: f64) -> R
     Ok(Found::Right(median(samples)))
 }
 
-/// Runs all copies, compares the first results of all with the reference, and the others with those, bit by bit. Says
-/// what is wrong.
+/// Runs all copies, compares the first results of each sample with the reference, and the others with those, bit by bit.
+/// Says what is wrong.
 fn check(
     problem: &Problem,
     variant: Variant,
     isolated: &mut Isolated<'_>,
-    first: &mut Option<Vec<Vec<u8>>>,
+    first: &mut [Option<Bits>],
 ) -> Result<Result<(), String>> {
     isolated.run()?;
     for copy in 0..isolated.copies() {
         let outputs = isolated.outputs(copy)?;
         let found = bits(&outputs);
-        match first {
+        let sample = copy % first.len();
+        match &first[sample] {
             Some(first) if *first == found => continue,
             Some(_) => return Ok(Err("results differ from run to run on the same inputs".into())),
-            None => *first = Some(found),
+            None => first[sample] = Some(found),
         }
         let operator = problem.node.operator.as_ref();
         let types: Vec<&TensorType> = problem.types.iter().collect();
         let serial = operator.serial_terms(&types, variant);
-        if let Err(wrong) = compare(operator, serial, &problem.expected, outputs) {
+        if let Err(wrong) = compare(operator, serial, &problem.samples[sample].expected, outputs) {
             let Mismatch { output, element, found, expected, error, tolerance } = wrong;
             return Ok(Err(format!(
                 "element {element} of output {output} is {found}, expected {expected}; largest error {error:.3e}, tolerance {tolerance:.1e}"
@@ -128,7 +130,10 @@ fn check(
     Ok(Ok(()))
 }
 
-fn bits(outputs: &[(usize, HostTensor)]) -> Vec<Vec<u8>> {
+/// The bytes of each output.
+type Bits = Vec<Vec<u8>>;
+
+fn bits(outputs: &[(usize, HostTensor)]) -> Bits {
     outputs.iter().map(|(_, tensor)| HostSlice::from(tensor).bytes().to_vec()).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::hash::fnv1a;
 use crate::op::{Array, Variant};
 use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, offered, read_outputs};
 use crate::session::{Expected, Session};
-use crate::tensor::{DType, HostTensor, TensorType};
+use crate::tensor::{DType, HostData, HostTensor, TensorType};
 use crate::weights::Weights;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -30,15 +30,25 @@ pub(super) struct Problem {
     pub offered: Vec<Variant>,
     /// The variant that runs by default.
     pub default: Variant,
+    /// What copies of the node compute. The first is the node's own in a step.
+    pub samples: Vec<Sample>,
+}
+
+/// Inputs, and the outputs that the reference makes of them.
+pub(super) struct Sample {
     pub inputs: Vec<HostTensor>,
-    /// Outputs of the reference.
     pub expected: Vec<Expected>,
 }
+
+/// Samples of an operator without products. A maximum over a part of a row is often that of the row, so one sample may
+/// show nothing. A product is of all its terms.
+const SAMPLES: usize = 4;
 
 impl Problem {
     /// Bytes that one run of the node binds.
     pub(super) fn bytes(&self) -> u64 {
-        let outputs = self.expected.iter().map(|expected| 4 * expected.array.data.len() as u64);
+        let expected = self.samples.iter().take(1).flat_map(|sample| &sample.expected);
+        let outputs = expected.map(|expected| 4 * expected.array.data.len() as u64);
         self.types.iter().map(TensorType::bytes).chain(outputs).sum()
     }
 }
@@ -124,44 +134,82 @@ impl Problems {
             self.ready.push_back(Problem {
                 key: TuningKey::of(graph, node, &read),
                 node: node.clone(),
+                samples: samples(node, inputs),
                 types: node.inputs.iter().map(|&value| graph.info(value).ty.clone()).collect(),
                 read,
                 offered: offered(graph, node, plan.caps()),
                 default: step.variant,
-                inputs,
-                expected: Vec::new(),
             });
         }
         self.ready.make_contiguous().sort_by(|a, b| a.key.cmp(&b.key));
         make_references(self.ready.make_contiguous());
+        for problem in &mut self.ready {
+            // In another order, numbers may mean nothing: a variance below zero.
+            let finite =
+                |sample: &Sample| sample.expected.iter().all(|e| e.array.data.iter().all(|x| x.is_finite()));
+            let mut number = 0;
+            problem.samples.retain(|sample| {
+                number += 1;
+                number == 1 || finite(sample)
+            });
+        }
         Ok(())
     }
 
-    /// Bytes of a node's inputs as downloaded and in f64, and of its outputs in f64. All references may be at work.
+    /// Bytes of a node's samples: inputs as downloaded and in f64, and outputs in f64. All references may be at work.
     fn host_bytes(&self, id: NodeId) -> u64 {
         let graph = self.session.plan().graph();
         let node = graph.node_at(id);
         let elements = |values: &[_]| -> u64 {
             values.iter().map(|&value| graph.info(value).ty.shape.elements() as u64).sum()
         };
-        12 * elements(&node.inputs) + 8 * elements(&node.outputs)
+        let types: Vec<&TensorType> = node.inputs.iter().map(|&value| &graph.info(value).ty).collect();
+        count(node, &types) as u64 * (12 * elements(&node.inputs) + 8 * elements(&node.outputs))
     }
+}
+
+/// How many samples of a node there are.
+fn count(node: &Node, types: &[&TensorType]) -> usize {
+    if node.operator.multiply_adds(types) == 0 { SAMPLES } else { 1 }
+}
+
+/// A node's own inputs, and others with the floats of each tensor in another order.
+fn samples(node: &Node, inputs: Vec<HostTensor>) -> Vec<Sample> {
+    let types: Vec<TensorType> = inputs.iter().map(HostTensor::ty).collect();
+    let count = count(node, &types.iter().collect::<Vec<_>>());
+    let mut random = Random(fnv1a(node.name.as_bytes()) | 1);
+    let mut shuffled = |tensor: &HostTensor| {
+        let mut tensor = tensor.clone();
+        if let HostData::F32(numbers) = &mut tensor.data {
+            for end in (1..numbers.len()).rev() {
+                numbers.swap(end, (random.word() % (end as u64 + 1)) as usize);
+            }
+        }
+        tensor
+    };
+    let others: Vec<Vec<HostTensor>> =
+        (1..count).map(|_| inputs.iter().map(&mut shuffled).collect()).collect();
+    let all = std::iter::once(inputs).chain(others);
+    all.map(|inputs| Sample { inputs, expected: Vec::new() }).collect()
 }
 
 /// Computes the references' outputs, on all processors.
 fn make_references(problems: &mut [Problem]) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(problems.iter_mut());
+    let samples = problems.iter_mut().flat_map(|Problem { node, samples, .. }| {
+        let operator = node.operator.as_ref();
+        samples.iter_mut().map(move |sample| (operator, sample))
+    });
+    let left = Mutex::new(samples);
     let work = || {
         loop {
             let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(problem) = next else { break };
+            let Some((operator, sample)) = next else { break };
             let arrays: Vec<Array> =
-                problem.inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
+                sample.inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
             let arrays: Vec<&Array> = arrays.iter().collect();
-            let operator = problem.node.operator.as_ref();
             let outputs = operator.reference(&arrays).into_iter().enumerate();
-            problem.expected = outputs.map(|(i, array)| Expected::of(operator, i, array, &arrays)).collect();
+            sample.expected = outputs.map(|(i, array)| Expected::of(operator, i, array, &arrays)).collect();
         }
     };
     std::thread::scope(|scope| {

@@ -72,6 +72,7 @@ fn measure(work: &Workload, steps: usize) -> Result<Value, Error> {
         "clock": clock(&profile),
         "steps": profile.steps(),
         "dispatches": trainer.session.plan().dispatches().len(),
+        "groups": trainer.session.plan().groups().len(),
         "plain_step_seconds": plain,
         "profiled_step_seconds": whole,
         "dispatch_seconds": profile.seconds(),

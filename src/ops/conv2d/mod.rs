@@ -53,12 +53,10 @@ fn preference(geometry: &Geometry, correlation: &Correlation) -> Preference {
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     let few = correlation.rows() < LANES;
     match (geometry.is_depthwise(), few) {
-        (true, true) => {
-            Preference::gpus(&[DEPTHWISE, TILED], DEPTHWISE_FIRST).for_class("depthwise with few rows")
-        }
+        (true, true) => Preference::gpus(&[DEPTHWISE, TILED], DEPTHWISE_FIRST).for_class("few-row depthwise"),
         (true, false) => Preference::gpus(&[DEPTHWISE, TILED], SLIDING).for_class("depthwise"),
         (false, true) if correlation.suits_product() => {
-            Preference::gpus(&[TILED], PRODUCT).for_class("few rows")
+            Preference::gpus(&[TILED], PRODUCT).for_class("few-row")
         }
         (false, _) => Preference::gpus(&[TILED], SLIDING),
     }

@@ -258,9 +258,10 @@ fn profiles(part: &Part) -> String {
         }
         let _ = writeln!(
             text,
-            "{} dispatches. A plain step takes {} ms, a profiled one {} ms: {} ms in dispatches and {} ms in gaps between\n\
+            "{} dispatches in {} groups between barriers. A plain step takes {} ms, a profiled one {} ms: {} ms in dispatches and {} ms in gaps between\n\
              them. Medians of {} steps, by {}.\n",
             shown(&row["dispatches"]),
+            shown(&row["groups"]),
             number(&row["plain_step_seconds"], 1e3, 3),
             number(&row["profiled_step_seconds"], 1e3, 3),
             number(&row["dispatch_seconds"], 1e3, 3),
