@@ -1,7 +1,7 @@
 //! Trains a convolutional network on MNIST: the whole path from data files to trained weights.
 //!
-//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `tune.rs` and `verify.rs`
-//! measure and check a step first, `checkpoint.rs` saves and resumes a run, `plot.rs` draws the curves, `report.rs` writes the
+//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `tune.rs` and `verify.rs` measure
+//! and check a step first, `checkpoint.rs` saves and resumes a run, `plot.rs` draws the curves, `report.rs` writes the
 //! measurements.
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]

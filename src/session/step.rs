@@ -32,8 +32,8 @@ impl Session {
         self.run(1)
     }
 
-    /// Runs `steps` steps in one submission, or in several of 64, with the bits of as many calls of [`Session::step`]. The host's work for a
-    /// submission is then done once, which helps small networks on fast GPUs.
+    /// Runs `steps` steps in one submission, or in several of 64, with the bits of as many calls of [`Session::step`].
+    /// The host's work for a submission is then done once, which helps small networks on fast GPUs.
     ///
     /// [`Session::write_ahead`] gives inputs their contents for each of the steps. Other inputs keep theirs.
     ///
