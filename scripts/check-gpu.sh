@@ -26,6 +26,19 @@ pack() {
     gzip -f "$folder/bin/$2"
 }
 
+usage() {
+    sed -n '2,4s/^# *//p' scripts/check-gpu.sh
+}
+
+# Before anything is built, which takes minutes.
+for option in "$@"; do
+    case $option in
+    --help | -h) usage && exit ;;
+    --out | --seconds | --only | --bundle) ;;
+    -*) usage >&2 && fail "unknown option $option" ;;
+    esac
+done
+
 bundle=
 if [ "${1:-}" = --bundle ]; then
     [ $# -eq 2 ] || fail "usage: scripts/check-gpu.sh --bundle DIR"

@@ -70,10 +70,17 @@ impl PlanOptions {
     }
 
     /// Takes kernel variants as measured, for nodes for which no variant is asked by name. Choices for other operators
-    /// and shapes are ignored. [`PlanOptions::tune`] measures them.
+    /// and shapes are ignored, and so are refused variants. [`PlanOptions::tune`] measures them. Later calls override
+    /// earlier ones where both have a choice.
     #[must_use]
     pub fn tuned(mut self, tuning: Tuning) -> Self {
-        self.tuning = tuning;
+        self.tuning.choices.extend(tuning.choices);
+        self
+    }
+
+    /// The same without measured choices.
+    pub(crate) fn untuned(mut self) -> Self {
+        self.tuning = Tuning::default();
         self
     }
 

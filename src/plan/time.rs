@@ -3,7 +3,7 @@
 //!
 //! Estimates are pessimistic. An estimate that is too long costs a submission more, one that is too short the device.
 
-use super::{Dispatch, PlanOptions};
+use super::{Dispatch, PlanOptions, Time};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::op::{AdapterKind, Caps, Draft, Operand, run_bytes};
@@ -104,11 +104,11 @@ pub(super) fn split(
                 operator: node.operator.name().to_owned(),
                 node: node.name.clone(),
                 message: format!(
-                    "kernel {} could take {seconds:.3} seconds in {} workgroups on a slow {} adapter, a submission {:.3}; choose another variant, make the layer smaller, or allow longer submissions with PlanOptions::longest_submit",
+                    "kernel {} could take {} on a slow {} adapter and can't be split into parts of {}, which is what a submission may take; choose another variant, make the layer smaller, or allow longer submissions with PlanOptions::longest_submit",
                     draft.kernel.name(),
-                    draft.workgroups,
+                    Time(seconds),
                     caps.kind,
-                    longest.as_secs_f64()
+                    Time(longest.as_secs_f64())
                 ),
                 largest_batch: None,
             });

@@ -69,8 +69,11 @@ impl Tuning {
     }
 
     /// The chosen one of the variants that an operator offers, and the reason.
-    pub(super) fn pick(&self, key: &TuningKey, offered: &[Variant]) -> Option<(Variant, String)> {
+    pub(crate) fn pick(&self, key: &TuningKey, offered: &[Variant]) -> Option<(Variant, String)> {
         let choice = self.choices.get(key)?;
+        if choice.refused.contains_key(&choice.variant) {
+            return None;
+        }
         let variant = *offered.iter().find(|offered| offered.name() == choice.variant)?;
         let others = choice.seconds.iter().filter(|(name, _)| **name != choice.variant);
         let next = others.min_by(|a, b| a.1.total_cmp(b.1));

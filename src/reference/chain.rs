@@ -50,7 +50,9 @@ impl Reference for Chain {
             let (operands, rest) = bound.split_at(link.operands());
             bound = rest;
             let [up, down] = [1.0, -1.0].map(|sign| {
-                let moved = link.reference(&value.zip(&moves, |x, moves| x + sign * moves), operands);
+                let mut moved = link.reference(&value.zip(&moves, |x, moves| x + sign * moves), operands);
+                // The value before a later link has that link's shape.
+                moved.shape = exact.shape.clone();
                 moved.zip(exact, |moved, exact| (moved - exact).abs())
             });
             moves = up.zip(&down, f64::max);

@@ -32,7 +32,7 @@ impl Session {
         self.run(1)
     }
 
-    /// Runs `steps` steps in one submission, or in several of 64, with the bits of as many calls of [`Session::step`].
+    /// Runs `steps` steps in one submission, or in several of up to 64, with the bits of as many calls of [`Session::step`].
     /// The host's work for a submission is then done once, which helps small networks on fast GPUs.
     ///
     /// [`Session::write_ahead`] gives inputs their contents for each of the steps. Other inputs keep theirs.
@@ -58,10 +58,13 @@ impl Session {
     /// As [`Session::step`]; an input that was written ahead for some of the steps and not for all. Then no step was
     /// run. Where the steps take several submissions and a later one fails, the steps before it were run and count.
     pub fn run(&mut self, steps: usize) -> Result<()> {
-        let mut left = u32::try_from(steps).unwrap_or(u32::MAX);
+        let mut left = u32::try_from(steps).map_err(|_| Error::Setting {
+            setting: "steps",
+            message: format!("{steps} are more than there are numbers for, {}", u32::MAX),
+        })?;
         self.check_steps(left)?;
         while left > 0 {
-            let together = left.min(TOGETHER);
+            let together = left.min(self.uploads.together(TOGETHER));
             self.begin(together)?;
             self.submit_steps(together)?;
             left -= together;

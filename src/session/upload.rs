@@ -31,7 +31,12 @@ pub(super) struct Uploads {
     encoder: Option<wgpu::CommandEncoder>,
     /// Staging buffers allocated since the session was made.
     pub allocations: u64,
+    /// The most steps that were written at a time.
+    most: usize,
 }
+
+/// Bytes of staging memory for the steps of a submission of which nothing is written ahead: each has its number there.
+const AFFORDABLE: u64 = 64 << 20;
 
 /// The steps that contents are for.
 #[derive(Clone, Copy)]
@@ -92,7 +97,18 @@ impl Uploads {
         let free: Result<Vec<_>> = (0..CHUNKS).map(|_| staging(device, size)).collect();
         let free = Arc::new(Mutex::new(free?));
         let (open, copied) = (VecDeque::with_capacity(CHUNKS), Vec::with_capacity(CHUNKS));
-        Ok(Uploads { slots, of_value, of_watch, size, open, copied, free, encoder: None, allocations: 0 })
+        Ok(Uploads {
+            slots,
+            of_value,
+            of_watch,
+            size,
+            open,
+            copied,
+            free,
+            encoder: None,
+            allocations: 0,
+            most: 1,
+        })
     }
 
     pub(super) fn encoder(&mut self, device: &Device) -> &mut wgpu::CommandEncoder {
@@ -118,6 +134,7 @@ impl Uploads {
             At::Ahead => (self.slots[slot].ahead, self.slots[slot].ahead + 1),
             At::Step(step) => (step, 0),
         };
+        self.most = self.most.max(step + 1);
         while self.open.len() <= step {
             let chunk = self.take(device)?;
             self.open.push_back(chunk);
@@ -134,14 +151,22 @@ impl Uploads {
         self.of_value.get(&value).map_or(0, |&slot| self.slots[slot].ahead)
     }
 
-    /// Takes a free staging buffer. For the next step there is one as long as no more steps are in flight than a session
-    /// allows, each in a submission of its own. Further ones are allocated.
+    /// How many steps may go in one submission: as many as were written ahead, or as staging memory is spent on.
+    pub(super) fn together(&self, most: u32) -> u32 {
+        let affordable = (AFFORDABLE / self.size.max(1)).clamp(1, u64::from(most)) as usize;
+        affordable.max(self.open.len()).min(most as usize) as u32
+    }
+
+    /// Takes a free staging buffer. There is one as long as no more submissions are in flight than a session allows, and
+    /// the largest so far was of as many steps as they. Further ones are allocated, so that writing does not wait for
+    /// the device.
     fn take(&mut self, device: &Device) -> Result<wgpu::Buffer> {
         let take = || self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(chunk) = take() {
             return Ok(chunk);
         }
-        if self.open.is_empty() {
+        let most = (IN_FLIGHT + 1) * self.most;
+        if self.open.is_empty() && CHUNKS as u64 + self.allocations >= most as u64 {
             device.wait()?;
             return take()
                 .ok_or_else(|| device.error("staging memory did not come back from the GPU".into()));

@@ -149,18 +149,19 @@ impl<'a> Tuner<'a> {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run(&mut self, graph: &Graph, outputs: &[Value], options: &PlanOptions) -> Result<Tuned> {
         let mut store = match &self.file {
-            Some(path) => {
-                crate::file::check_writable(path)?;
-                Store::load(path)?
-            }
+            Some(path) => Store::load(path)?,
             None => Store::default(),
         };
         let known = store.of(self.device.summary());
-        let by_default = options.clone().tuned(Tuning::default());
+        let by_default = options.clone().untuned();
         let plan = Plan::with_options(graph, outputs, self.device.caps(), &by_default)?;
         let Some(mut problems) = Problems::new(self.device, graph, plan, options, &known)? else {
             return Ok(Tuned { tuning: known, measured: Vec::new(), step: None });
         };
+        // Before it takes long, and only now: a file that has everything may be read-only.
+        if let Some(path) = &self.file {
+            crate::file::check_writable(path)?;
+        }
         let total = problems.keys().len();
         let mut found = Tuning::default();
         while let Some(problem) = problems.next_one()? {
@@ -174,7 +175,11 @@ impl<'a> Tuner<'a> {
         let step = problems.in_the_step(graph, outputs, options, &mut found, &tuning)?;
         tuning.choices.extend(found.choices);
         if let Some(path) = &self.file {
-            store.put(self.device.summary(), &tuning);
+            // Another program may have added its choices meanwhile.
+            store = Store::load(path)?;
+            let mut all = store.of(self.device.summary());
+            all.choices.extend(tuning.choices.clone());
+            store.put(self.device.summary(), &all);
             store.save(path)?;
         }
         Ok(Tuned { tuning, measured, step: Some(step) })

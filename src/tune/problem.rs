@@ -79,11 +79,10 @@ impl Problems {
             let key = TuningKey::of(planned, node, &read);
             // An operator over arenas needs its tensors where the whole plan has them.
             let apart = node.operator.arenas().is_empty();
-            if apart
-                && known.get(&key).is_none()
-                && !options.names(node)
-                && offered(planned, node, plan.caps()).len() > 1
-            {
+            let offered = offered(planned, node, plan.caps());
+            // A choice that names no variant of this version is none.
+            let is_known = known.pick(&key, &offered).is_some();
+            if apart && !is_known && !options.names(node) && offered.len() > 1 {
                 keys.entry(key).or_insert(id);
             }
         }

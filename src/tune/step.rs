@@ -44,13 +44,14 @@ impl Problems {
         let mut seconds = [0.0; 2];
         for attempt in 0..ATTEMPTS {
             let candidates = changed(found);
-            if candidates.is_empty() && attempt > 0 {
-                return Ok([seconds[0]; 2]);
+            if candidates.is_empty() {
+                let default = if attempt == 0 { self.default_seconds()? } else { seconds[0] };
+                return Ok([default; 2]);
             }
             let mut tuning = known.clone();
             tuning.choices.extend(found.choices.clone());
-            let plan =
-                Plan::with_options(graph, outputs, self.device.caps(), &options.clone().tuned(tuning))?;
+            let options = options.clone().untuned().tuned(tuning);
+            let plan = Plan::with_options(graph, outputs, self.device.caps(), &options)?;
             let mut chosen = Session::new(&self.device, plan, &self.weights)?;
             write_inputs(&mut chosen)?;
             let [default, chosen] = take_turns(&mut self.session, &mut chosen)?;
@@ -61,7 +62,12 @@ impl Problems {
             };
             let slower = chosen.1 > NOISE * default.1;
             let lost: Vec<TuningKey> = candidates.iter().filter(|key| !faster(key)).cloned().collect();
-            let lost = if lost.is_empty() && slower { candidates } else { lost };
+            // What is left after the last attempt would not be measured.
+            let all = if lost.is_empty() { slower } else { attempt + 1 == ATTEMPTS };
+            let lost = if all { candidates } else { lost };
+            if all {
+                seconds[1] = seconds[0];
+            }
             if lost.is_empty() {
                 break;
             }
@@ -76,6 +82,12 @@ impl Problems {
             }
         }
         Ok(seconds)
+    }
+
+    /// Seconds of the step by default.
+    fn default_seconds(&mut self) -> Result<f64> {
+        let samples = self.session.seconds_by_node(ROUNDS)?;
+        Ok(times(&self.session, samples).1)
     }
 
     /// The variant that each key has by default.

@@ -289,3 +289,20 @@ fn a_cancelling_sum_that_loses_one_term_is_still_named() {
         other => panic!("one term of {TERMS} was left out, found {other:?}"),
     }
 }
+
+/// A link's reference is compared where a view stands between it and the link before.
+#[test]
+fn a_chain_that_changes_its_shape_is_compared() -> Result<(), Error> {
+    let mut graph = Graph::new();
+    let (x, w) = (graph.input("x", [2, 3])?, graph.input("w", [3, 4])?);
+    let product = graph.matmul(x, w)?;
+    let active = graph.relu(product)?;
+    let flat = graph.reshape(active, [8])?;
+    let y = graph.relu(flat)?;
+    let plan = Plan::new(&graph, &[y], device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    session.write(x, &numbers([2, 3], 1))?;
+    session.write(w, &numbers([3, 4], 2))?;
+    session.verify()?;
+    Ok(())
+}

@@ -12,6 +12,7 @@ use crate::harness::sweep;
 use crate::{cases, harness};
 use interpret::{Invocation, Slices};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use wgrad::op::{AdapterKind, MAX_ITERATIONS};
 use wgrad::plan::Dispatch;
 use wgrad::{Caps, Graph, Plan, PlanOptions, TensorType, Value};
@@ -131,7 +132,7 @@ fn kernels_state_as_many_iterations_as_they_make() {
     checked.done();
 }
 
-/// Adapters that hold whatever is asked of them: a GPU and a software adapter, which between them have every variant, and
+/// Adapters that hold whatever is asked of them, for plans that may take any time: a GPU and a software adapter, which between them have every variant, and
 /// in the sweep one of every kind.
 fn without_limits() -> Vec<Caps> {
     let each = |(kind, size)| Caps {
@@ -160,7 +161,9 @@ fn no_kernel_loops_long_at_any_size() {
             let read = build(&mut graph, &shape).unwrap_or_else(|e| panic!("{name} of {shape:?}: {e}"));
             for caps in without_limits() {
                 let whose = format!("{name} of {shape:?} on {}", caps.kind);
-                let plan = Plan::new(&graph, &read, &caps).unwrap_or_else(|e| panic!("{whose}: {e}"));
+                let plain = PlanOptions::default().longest_submit(Duration::MAX);
+                let plan = Plan::with_options(&graph, &read, &caps, &plain)
+                    .unwrap_or_else(|e| panic!("{whose}: {e}"));
                 plan.dispatches().iter().for_each(|dispatch| checked.check(&whose, dispatch));
                 if matches!(caps.kind, AdapterKind::Integrated | AdapterKind::Apple) {
                     // Their variants are those of a discrete one.
@@ -176,7 +179,7 @@ fn no_kernel_loops_long_at_any_size() {
                             continue;
                         }
                         let (operator, node) = (node.operator.name(), &node.name);
-                        let options = PlanOptions::default().node_variant(operator, node, variant);
+                        let options = plain.clone().node_variant(operator, node, variant);
                         let whose = format!("{whose}, {operator} {node} by {variant}");
                         let plan = Plan::with_options(&graph, &read, &caps, &options)
                             .unwrap_or_else(|e| panic!("{whose}: {e}"));

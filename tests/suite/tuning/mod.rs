@@ -116,8 +116,13 @@ fn a_file_of_something_else_is_refused() -> Result<()> {
         assert_eq!(std::fs::read_to_string(&file).expect("it is there"), text, "it was left alone");
     }
     let missing = folder.path().join("none").join("kernels.json");
-    let error = PlanOptions::default().tune(device(), &graph, &[y], missing);
-    assert!(matches!(error, Err(Error::File { action: "writing", .. })), "before anything is measured");
+    let mut calls = 0;
+    let (graph, y) = product(7)?;
+    let mut tuner = Tuner::new(device()).file(missing).progress(|_| calls += 1);
+    let error = tuner.run(&graph, &[y], &PlanOptions::default());
+    drop(tuner);
+    assert!(matches!(error, Err(Error::File { action: "writing", .. })), "{error:?}");
+    assert_eq!(calls, 0, "before anything is measured");
     Ok(())
 }
 
@@ -168,11 +173,57 @@ fn choices_are_data_and_names_go_first() -> Result<()> {
         assert_eq!(chosen(&options)?, *name);
         assert_eq!(chosen(&options.variant("matmul", "tiled"))?, "tiled");
     }
+    // Nothing takes a refused one, whoever wrote it into the file.
+    let mut refused = choice.clone();
+    for name in choice.seconds.keys() {
+        refused.variant.clone_from(name);
+        refused.refused.insert(name.clone(), "it is wrong".into());
+        let mut tuning = Tuning::default();
+        tuning.insert(key.clone(), refused.clone());
+        assert_eq!(chosen(&PlanOptions::default().tuned(tuning))?, chosen(&PlanOptions::default())?);
+    }
     // A variant that there is not, as of an older version, leaves the default.
     let mut stale = choice.clone();
     stale.variant = "gone".into();
     let mut tuning = Tuning::default();
     tuning.insert(key.clone(), stale);
     assert_eq!(chosen(&PlanOptions::default().tuned(tuning))?, chosen(&PlanOptions::default())?);
+    Ok(())
+}
+
+/// A graph with a product of its own shape.
+fn product(columns: usize) -> Result<(Graph, Value)> {
+    let mut graph = Graph::new();
+    let (x, w) = (graph.input("x", [9, 5])?, graph.input("w", [5, columns])?);
+    let y = graph.matmul(x, w)?;
+    Ok((graph, y))
+}
+
+#[test]
+fn choices_that_are_written_meanwhile_stay() -> Result<()> {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = folder.path().join("kernels.json");
+    let ((graph, y), (other, z)) = (product(7)?, product(6)?);
+    let mut first = true;
+    Tuner::new(device())
+        .file(&file)
+        .progress(|_| {
+            if std::mem::take(&mut first) {
+                let tuned = Tuner::new(device()).file(&file).run(&other, &[z], &PlanOptions::default());
+                assert_eq!(tuned.expect("it can be measured").measured.len(), 1);
+            }
+        })
+        .run(&graph, &[y], &PlanOptions::default())?;
+    for (graph, output) in [(&graph, y), (&other, z)] {
+        let tuned = Tuner::new(device()).file(&file).run(graph, &[output], &PlanOptions::default())?;
+        assert_eq!((tuned.measured.len(), tuned.tuning.len()), (0, 2), "both are in the file");
+    }
+    // What is stale is measured again.
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    let names = ["subgroup", "register", "tiled", "vector"].map(|name| format!("\"variant\": \"{name}\""));
+    let stale = names.iter().fold(text, |text, name| text.replace(name, "\"variant\": \"gone\""));
+    std::fs::write(&file, stale).expect("it can be written");
+    let tuned = Tuner::new(device()).file(&file).run(&graph, &[y], &PlanOptions::default())?;
+    assert_eq!(tuned.measured.len(), 1);
     Ok(())
 }
