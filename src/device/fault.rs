@@ -74,9 +74,10 @@ impl Device {
     }
 
     /// Sets how long a call waits for the GPU before it fails with [`Error::Timeout`], also for clones of the
-    /// device. Calls that wait are a step with three others in flight, reads,
+    /// device. Calls that wait are a step with three submissions in flight, reads,
     /// [`Session::wait`](crate::Session::wait) and others that need results of the GPU. Repeat the call to
-    /// wait again.
+    /// wait again. A submission of [`Session::run`](crate::Session::run) is of up to 64 steps, so it takes a limit for
+    /// as many.
     ///
     /// There is no limit by default. GPU drivers have their own limit of a few seconds, after which they
     /// reset the device and waiting ends with [`Error::DeviceLost`]. A software adapter may need minutes for
