@@ -31,11 +31,20 @@ pub(crate) fn reduction(wide: bool) -> (usize, usize, usize) {
     if wide { (1024 * LANES, 8, LANES) } else { (256, 64, 1) }
 }
 
-/// How batch norm's reductions are divided: invocations of a workgroup, and workgroups wanted. `wide` is the variant
-/// for GPUs; the other gives each channel to one workgroup.
-pub(crate) fn channels(wide: bool) -> (usize, usize) {
-    if wide { (256, 512) } else { (64, 0) }
+/// How batch norm's reductions over channels of so many packs are divided: invocations of a workgroup, and workgroups
+/// wanted. `wide` is the variant for GPUs; the other gives each channel to one workgroup. There, a barrier costs as much
+/// as dozens of loads for each eight invocations, so a workgroup has eight where they can add a channel.
+pub(crate) fn channels(wide: bool, packs: usize) -> (usize, usize) {
+    match wide {
+        true => (256, 512),
+        false if packs <= 8 * NARROW_CHANNELS.0 => (8, 0),
+        false => (64, 0),
+    }
 }
+
+/// For batch norm's reductions on software adapters: the most packs that an invocation adds where there are others to
+/// share them, and workgroups wanted before one makes several channels.
+pub(crate) const NARROW_CHANNELS: (usize, usize) = (256, 32);
 
 /// The most parts of a mean over a tensor, one workgroup each.
 pub(crate) fn mean_parts(kind: AdapterKind) -> usize {

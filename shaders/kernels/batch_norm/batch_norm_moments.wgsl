@@ -34,15 +34,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     // A pack's components are sets of equal count.
     let lane_mean = pack_sum(mean) / WIDTH;
     let apart = mean - Pack(lane_mean);
-    moments[lane] = vec3(count * WIDTH, lane_mean, pack_sum(spread + apart * apart * count));
-    workgroupBarrier();
-    for (var width = LANES / 2u; width >= LANES_C; width /= 2u) {
-        if (lane < width) {
-            moments[lane] = merge_moments(moments[lane], moments[lane + width]);
-        }
+    var own = vec3(count * WIDTH, lane_mean, pack_sum(spread + apart * apart * count));
+    if (ROWS > 1u) {
+        moments[lane] = own;
         workgroupBarrier();
+        for (var width = LANES / 2u; width >= LANES_C; width /= 2u) {
+            if (lane < width) {
+                moments[lane] = merge_moments(moments[lane], moments[lane + width]);
+            }
+            workgroupBarrier();
+        }
+        own = moments[lane];
     }
     if (lane < LANES_C && share.channel < CHANNELS) {
-        finalize(share.channel, share.part, shift, moments[lane]);
+        finalize(share.channel, share.part, shift, own);
     }
 }

@@ -5,6 +5,9 @@
 var<workgroup> pairs: array<vec2<f32>, LANES>;
 
 fn channel_sums(lane: u32, pair: vec2<f32>) -> vec2<f32> {
+    if (ROWS == 1u) {
+        return pair;
+    }
     pairs[lane] = pair;
     workgroupBarrier();
     for (var width = LANES / 2u; width >= LANES_C; width /= 2u) {

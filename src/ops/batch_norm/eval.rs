@@ -169,8 +169,8 @@ impl Operator for BatchNormEvalGrad {
         Ok(())
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        serial_terms(&inputs[0].shape)
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
+        serial_terms(&inputs[0].shape, variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

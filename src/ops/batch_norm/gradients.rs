@@ -127,8 +127,8 @@ impl Operator for BatchNormGrad {
         apply(cx, &parts::gradient_plain, &[], &[x, gradient, lines, result])
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        serial_terms(&inputs[0].shape)
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
+        serial_terms(&inputs[0].shape, variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

@@ -45,9 +45,13 @@ impl ChannelSplit {
         let channels = shape[1];
         let plane: usize = shape[2..].iter().product();
         let packs = shape[0] * plane / width;
-        let (lanes, wanted) = occupancy::channels(variant == WIDE);
-        // Neighbouring channels go to neighbouring lanes, so that loads coalesce.
-        let lanes_c = if plane == 1 { channels.next_power_of_two().min(16) } else { 1 };
+        let (lanes, wanted) = occupancy::channels(variant == WIDE, packs);
+        let lanes_c = if variant == WIDE {
+            // Neighbouring channels go to neighbouring lanes, so that loads coalesce.
+            if plane == 1 { channels.next_power_of_two().min(16) } else { 1 }
+        } else {
+            narrow_lanes_c(channels, packs, lanes)
+        };
         let blocks = channels.div_ceil(lanes_c);
         // A part is worth a workgroup if its lanes have a few packs each.
         let worth = packs.div_ceil(4 * lanes / lanes_c);
@@ -94,6 +98,15 @@ impl ChannelSplit {
     }
 }
 
+/// Invocations of the narrow variant's workgroup that have a channel of their own, out of `lanes`. Those that share a
+/// channel wait for each other, so they are as few as leaves sums short and workgroups many.
+fn narrow_lanes_c(channels: usize, packs: usize, lanes: usize) -> usize {
+    let (most_packs, wanted) = occupancy::NARROW_CHANNELS;
+    let rows = packs.div_ceil(most_packs).next_power_of_two().min(lanes);
+    let blocks = (channels / wanted).max(1);
+    (lanes / rows).min(1 << blocks.ilog2())
+}
+
 /// Loop iterations for the packs of a part among so many invocations, and for the final tree.
 fn share(packs: usize, rows: usize) -> u64 {
     shared(packs, rows) + tree(rows)
@@ -122,9 +135,9 @@ pub(crate) fn flat_gradient(
     Ok((kernel.fill(pack(width).1).fill(source), groups, width))
 }
 
-/// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other. A workgroup shares one
-/// channel, or sixteen if their elements lie side by side.
-pub(crate) fn serial_terms(shape: &Shape) -> u64 {
-    let plane: usize = shape[2..].iter().product();
-    serial::shared(shape[0] * plane, if plane == 1 { 4 } else { 64 })
+/// Terms of a channel of this tensor (N, C, ...) that an invocation adds one after the other: the sums of a pack's
+/// components are kept apart.
+pub(crate) fn serial_terms(shape: &Shape, variant: Variant) -> u64 {
+    let split = ChannelSplit::new(shape, variant);
+    serial::shared(split.part_packs, split.lanes / split.lanes_c)
 }

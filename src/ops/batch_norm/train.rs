@@ -151,8 +151,8 @@ impl Operator for BatchNormTrain {
         if self.tracked { vec![(2, running), (3, running + 1)] } else { Vec::new() }
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        serial_terms(&inputs[0].shape)
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
+        serial_terms(&inputs[0].shape, variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {

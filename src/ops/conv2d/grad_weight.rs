@@ -32,8 +32,9 @@ struct Tile {
     in_fours: bool,
 }
 
-/// Invocations of a workgroup of the depthwise kernel.
-const DEPTHWISE_LANES: usize = 64;
+/// Invocations of a workgroup of the depthwise kernel, on software adapters, where a barrier costs more the more there
+/// are, and on GPUs.
+const DEPTHWISE_LANES: (usize, usize) = (8, 64);
 
 /// The sliding-window kernel's division of the output's rows.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +162,8 @@ impl Geometry {
         let taps_w = even(self.kernel[1], most_w);
         let taps_h = even(self.kernel[0], MOST_DEPTHWISE_TAPS / taps_w);
         let chunks = self.kernel[0].div_ceil(taps_h) * self.kernel[1].div_ceil(taps_w);
-        let most_tile = if cx.caps().kind == AdapterKind::Software { 16 } else { 4 };
+        let software = cx.caps().kind == AdapterKind::Software;
+        let (most_tile, lanes) = if software { (16, DEPTHWISE_LANES.0) } else { (4, DEPTHWISE_LANES.1) };
         let most_tile = most_tile.min((MOST_SPAN / 2 - 1) / self.stride[1] + 1);
         let tile = even(self.output[1], most_tile);
         let span = (tile - 1) * self.stride[1] + (taps_w - 1) * self.dilation[1] + 1;
@@ -169,8 +171,8 @@ impl Geometry {
         // Longer loops are not unrolled.
         let each = if span > MOST_UNROLLED { taps_h * (1 + span) } else { 0 } as u64;
         let iterations = |parts: usize| {
-            let own = stretches.div_ceil(parts).div_ceil(DEPTHWISE_LANES) as u64;
-            own * (1 + each) + (2 + taps_h + DEPTHWISE_LANES) as u64
+            let own = stretches.div_ceil(parts).div_ceil(lanes) as u64;
+            own * (1 + each) + (2 + taps_h + lanes) as u64
         };
         let parts = if iterations(1) <= MAX_ITERATIONS {
             1
@@ -182,7 +184,7 @@ impl Geometry {
             .with("TAPS_H", cx.index(taps_h)?)
             .with("TAPS_W", cx.index(taps_w)?)
             .with("TILE_W", cx.index(tile)?)
-            .with("LANES", DEPTHWISE_LANES as u32)
+            .with("LANES", lanes as u32)
             .with("PARTS", cx.index(parts)?)
             .iterations(iterations(parts));
         let pairs = self.groups * self.results * self.channels;

@@ -198,8 +198,8 @@ impl Operator for RowNormGradParameters {
         sums.lower(cx, Finalizer { files: &[&parts::row_norm_parameter_finalize], constants: &[], operands })
     }
 
-    fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        serial_terms(&self.by_weight(&inputs[0].shape))
+    fn serial_terms(&self, inputs: &[&TensorType], variant: Variant) -> u64 {
+        serial_terms(&self.by_weight(&inputs[0].shape), variant)
     }
 
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
