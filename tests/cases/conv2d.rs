@@ -39,6 +39,12 @@ pub fn problems() -> Vec<Problem> {
             plain.padding([1, 1]).stride([2, 2]).groups(5),
         ),
         (
+            "depthwise, stride 2, images that fill vectors",
+            [4, 3, 16, 17],
+            [3, 1, 3, 3],
+            plain.padding([1, 1]).stride([2, 2]).groups(3),
+        ),
+        (
             "depthwise, more stretches of windows far apart than one invocation adds",
             [1, 2, 6_240, 72],
             [2, 1, 3, 3],

@@ -19,18 +19,19 @@ const STORE: u64 = 16;
 /// of weight k times the source there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Correlation {
-    images: usize,
-    groups: usize,
+    pub(super) images: usize,
+    pub(super) groups: usize,
     /// Channels of one group's sources and results.
-    channels: usize,
-    results: usize,
-    source: [usize; 2],
-    result: [usize; 2],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    upsample: [usize; 2],
-    dilation: [usize; 2],
-    padding: [i32; 2],
+    pub(super) channels: usize,
+    pub(super) results: usize,
+    pub(super) source: [usize; 2],
+    pub(super) result: [usize; 2],
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    /// If it is not one, the stride is.
+    pub(super) upsample: [usize; 2],
+    pub(super) dilation: [usize; 2],
+    pub(super) padding: [i32; 2],
     /// Whether the window is rotated by half a turn, and its two channel dimensions are exchanged.
     flip: bool,
     flops: u64,
@@ -38,11 +39,11 @@ pub(super) struct Correlation {
 
 /// The division of a row of results into tiles.
 #[derive(Clone, Copy, Debug)]
-struct Tile {
-    width: usize,
-    block: usize,
+pub(super) struct Tile {
+    pub(super) width: usize,
+    pub(super) block: usize,
     /// With loads of four elements: the distance of a tile's start past a multiple of four.
-    shift: Option<usize>,
+    pub(super) shift: Option<usize>,
 }
 
 impl Correlation {
@@ -81,25 +82,13 @@ impl Correlation {
         }
     }
 
-    /// Rows of results, or pieces of long ones, that invocations of a sliding window make.
-    pub(super) fn rows(&self) -> usize {
-        self.images * self.result[0] * self.result[1].div_ceil(MOST_UNROLLED)
-    }
-
-    /// Whether channels and sums are long enough for the tiles of a product, and results so many that few of a window's
-    /// taps lie outside: a sliding window leaves those out, a product does not.
-    pub(super) fn suits_product(&self) -> bool {
-        let inside = self.kernel == [1, 1] || self.result[0].min(self.result[1]) >= 4;
-        inside && self.results >= 32 && self.channels * self.kernel[0] * self.kernel[1] >= 64
-    }
-
     /// Results before the first one that the first tile also covers, so that tiles start in phase.
     fn lead(&self, axis: usize) -> usize {
         (-self.padding[axis]).rem_euclid(self.upsample[axis] as i32) as usize
     }
 
     /// Sources that `tile` neighbouring results need along an axis.
-    fn span(&self, axis: usize, tile: usize) -> usize {
+    pub(super) fn span(&self, axis: usize, tile: usize) -> usize {
         ((tile - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis]) / self.upsample[axis]
             + 1
     }
@@ -127,7 +116,7 @@ impl Correlation {
         (self.channels as u64).saturating_mul(rows).saturating_add(step + STORE)
     }
 
-    fn tiles(&self, axis: usize, tile: usize) -> usize {
+    pub(super) fn tiles(&self, axis: usize, tile: usize) -> usize {
         (self.result[axis] + self.lead(axis)).div_ceil(tile)
     }
 
@@ -138,8 +127,7 @@ impl Correlation {
 
     /// The tile with the least work for the sliding-window kernels, in multiply-adds of a whole row for one source
     /// channel and tap row. A load counts as dozens of multiply-adds.
-    fn sliding_tile(&self, caps: &Caps) -> Tile {
-        let software = caps.kind == AdapterKind::Software;
+    pub(super) fn sliding_tile(&self, software: bool) -> Tile {
         let (most_sums, most_block, most_width) = if software { (448, 16, 32) } else { (64, 8, 8) };
         let most_width = most_width.max(self.upsample[1]);
         let block = |most: usize| self.results.div_ceil(self.results.div_ceil(most));
@@ -208,7 +196,7 @@ impl Correlation {
         result: Operand,
         bias: Option<Operand>,
     ) -> Result<()> {
-        let tile = self.sliding_tile(cx.caps());
+        let tile = self.sliding_tile(cx.caps().kind == AdapterKind::Software);
         let row = if tile.shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
         let main = if subgroup { &kernels::conv2d_direct_subgroup } else { &kernels::conv2d_direct };
         let places = self.images * self.tiles(1, tile.width);

@@ -4,12 +4,14 @@
 //! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), or a sliding
 //! window (`direct`, `depthwise`). This file has the forward pass; `gradients` has the others, `options` what users
 //! set, `attributes` its checks, `geometry` the sizes, `correlation` the sliding windows of output and input gradient,
-//! `grad_weight` those of the weight's gradient, and `phases` the product of a strided convolution's input gradient.
+//! `estimate` how long these take, `grad_weight` those of the weight's gradient, and `phases` the product of a strided
+//! convolution's input gradient.
 //! Convolutions in one dimension (`one_dimension`) and transposed ones (`transposed`) are the same operators on other
 //! shapes. `flipped` has true convolution, and `toeplitz` writes a convolution as a matrix.
 
 mod attributes;
 mod correlation;
+mod estimate;
 mod flipped;
 mod geometry;
 mod grad_weight;
@@ -35,7 +37,6 @@ use super::reduce::Reduce;
 use super::serial;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::occupancy::LANES;
 use crate::op::{
     AdapterKind, BackwardContext, Caps, LowerContext, MAX_ITERATIONS, Operator, Preference, Variant,
 };
@@ -45,21 +46,22 @@ use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
 use geometry::{Geometry, plane_store};
 
-/// The preference of output and input gradient. Software adapters prefer sliding windows, because a load costs as
-/// much as dozens of multiply-adds there; but lanes of a workgroup that have no row to make cost as much as others.
+/// The preference of output and input gradient. On a software adapter a load costs as much as dozens of multiply-adds,
+/// so that it depends on all sizes what is faster (`estimate`).
 fn preference(geometry: &Geometry, correlation: &Correlation) -> Preference {
     const SLIDING: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
     const PRODUCT: &[Variant] = &[SUBGROUP, REGISTER, DIRECT_SUBGROUP, DIRECT];
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
-    let few = correlation.rows() < LANES;
-    match (geometry.is_depthwise(), few) {
-        (true, true) => Preference::gpus(&[DEPTHWISE, TILED], DEPTHWISE_FIRST).for_class("few-row depthwise"),
-        (true, false) => Preference::gpus(&[DEPTHWISE, TILED], SLIDING).for_class("depthwise"),
-        (false, true) if correlation.suits_product() => {
-            Preference::gpus(&[TILED], PRODUCT).for_class("few-row")
-        }
-        (false, _) => Preference::gpus(&[TILED], SLIDING),
+    if !geometry.is_depthwise() {
+        let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
+        let preference = Preference::gpus(&[TILED], software);
+        return if software == PRODUCT { preference.for_class("product") } else { preference };
     }
+    // Sliding windows load four neighbours at once, which serves few results if they are a stride apart.
+    let strided = geometry.stride != [1, 1] && geometry.size[1] >= 16 && correlation.fills_vectors();
+    let software = if strided { SLIDING } else { DEPTHWISE_FIRST };
+    let class = if strided { "strided depthwise" } else { "depthwise" };
+    Preference::gpus(&[DEPTHWISE, TILED], software).for_class(class)
 }
 
 /// Terms of a sum of `terms` that a variant of any pass adds one after the other. Sliding windows add all of them so,
