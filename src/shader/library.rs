@@ -42,6 +42,7 @@ files! {
     conv2d {
         conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
         conv2d_grad_weight_direct
+        conv2d_grad_weight_subgroup
     }
     cross_entropy {
         cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_mean

@@ -148,6 +148,19 @@ pub fn problems() -> Vec<Problem> {
             [2, 1, 1, 3],
             plain.padding([0, 1 << 29]).stride([1, 8191]).dilation([1, 2]),
         ),
+        ("channels that no eight divides, rows of seven", [2, 11, 5, 9], [13, 11, 3, 3], plain),
+        (
+            "a stride along rows, groups of channels that no eight divides",
+            [2, 18, 6, 17],
+            [20, 9, 3, 3],
+            plain.padding([1, 1]).stride([1, 2]).groups(2),
+        ),
+        (
+            "a window taller than the plane, dilated along rows in fours",
+            [3, 8, 4, 14],
+            [8, 8, 5, 2],
+            plain.padding([2, 0]).dilation([1, 2]),
+        ),
         ("a stride longer than any registers", [1, 2, 1, 130], [2, 2, 1, 70], plain.stride([1, 60])),
     ]
 }

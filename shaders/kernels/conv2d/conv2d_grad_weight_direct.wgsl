@@ -20,10 +20,12 @@ const TILE_W: u32 = 4u; // tunable
 const LANES: u32 = 8u; // tunable
 const ROWS: u32 = 1u; // tunable
 
+const STRETCHES: u32 = BLOCK;
+const APART: u32 = 1u;
 const SPAN: u32 = (TILE_W - 1u) * SW + (KW - 1u) * DW + 1u;
 
 var<private> row: array<f32, SPAN>;
-var<private> gradients: array<array<f32, TILE_W>, BLOCK>;
+var<private> gradients: array<array<f32, TILE_W>, STRETCHES>;
 // By row of the window, output channel and tap.
 var<private> sums: array<array<array<f32, KW>, BLOCK>, KH>;
 

@@ -12,8 +12,11 @@ use crate::shader::{Kernel, ShaderFile, kernels, parts};
 /// unrolled leave the registers.
 pub(super) const MOST_UNROLLED: usize = 32;
 
+/// The widest tile of a row that is narrow for a software adapter.
+const NARROW: usize = 8;
+
 /// Iterations of the loop in which the sliding-window kernels store the channels of a block.
-const STORE: u64 = 16;
+const STORE: u64 = 32;
 
 /// Result p of an axis is the sum, over the taps k for which (p stride + k dilation - padding) / upsample is whole,
 /// of weight k times the source there.
@@ -44,6 +47,8 @@ pub(super) struct Tile {
     pub(super) block: usize,
     /// With loads of four elements: the distance of a tile's start past a multiple of four.
     pub(super) shift: Option<usize>,
+    /// Neighbouring rows of a phase that a workgroup's invocations share.
+    pub(super) rows: usize,
 }
 
 impl Correlation {
@@ -121,7 +126,7 @@ impl Correlation {
     }
 
     /// Distance between taps that meet a source, along a column.
-    fn step(&self) -> usize {
+    pub(super) fn step(&self) -> usize {
         self.upsample[0] / greatest_common_divisor(self.upsample[0], self.dilation[0])
     }
 
@@ -131,7 +136,7 @@ impl Correlation {
         let (most_sums, most_block, most_width) = if software { (448, 16, 32) } else { (64, 8, 8) };
         let most_width = most_width.max(self.upsample[1]);
         let block = |most: usize| self.results.div_ceil(self.results.div_ceil(most));
-        let mut best = (usize::MAX, Tile { width: self.upsample[1], block: block(8), shift: None });
+        let mut best = (usize::MAX, Tile { width: self.upsample[1], block: block(8), shift: None, rows: 1 });
         for width in (self.upsample[1]..=most_width).step_by(self.upsample[1]) {
             let span = self.span(1, width);
             if span > MOST_UNROLLED && width > self.upsample[1] {
@@ -150,11 +155,28 @@ impl Correlation {
                 let blocks = self.results.div_ceil(block);
                 let work = (loads + weights + products) * blocks * self.tiles(1, width);
                 if work < best.0 {
-                    best = (work, Tile { width, block, shift });
+                    best = (work, Tile { width, block, shift, rows: 1 });
                 }
             }
         }
-        best.1
+        let mut tile = best.1;
+        if software && tile.width <= NARROW {
+            // A load serves so few results that twice as many channels pay.
+            tile.block = block(2 * most_block);
+        }
+        Tile { rows: self.shared_rows(tile.width, if software { 8 } else { 32 }), ..tile }
+    }
+
+    /// Rows that a workgroup shares so that the rounds of vectors of so many invocations are the fewest. In one row
+    /// they skip the taps that lie outside the plane; in several they do not.
+    fn shared_rows(&self, width: usize, lanes: usize) -> usize {
+        let lines = self.result[0].div_ceil(self.upsample[0]);
+        let taps = self.upsample[0].min(self.result[0]) * self.kernel[0].div_ceil(self.step());
+        let vectors = |rows: usize| (self.images * rows * self.tiles(1, width)).div_ceil(lanes);
+        let rounds = |rows: usize| vectors(rows) * lines.div_ceil(rows) * taps;
+        let skipping = vectors(1) * self.column_taps();
+        let fewest = (2..=lines.min(lanes)).min_by_key(|&rows| rounds(rows));
+        fewest.filter(|&rows| rounds(rows) < skipping).unwrap_or(1)
     }
 
     fn constants(&self, cx: &LowerContext<'_>) -> Result<Loader> {
@@ -199,7 +221,7 @@ impl Correlation {
         let tile = self.sliding_tile(cx.caps().kind == AdapterKind::Software);
         let row = if tile.shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
         let main = if subgroup { &kernels::conv2d_direct_subgroup } else { &kernels::conv2d_direct };
-        let places = self.images * self.tiles(1, tile.width);
+        let places = self.images * tile.rows * self.tiles(1, tile.width);
         let waste = |lanes: usize| places.next_multiple_of(lanes);
         let lanes = if waste(32) == waste(8) {
             32
@@ -215,6 +237,7 @@ impl Correlation {
             .with("TILE_W", cx.index(tile.width)?)
             .with("BLOCK", cx.index(tile.block)?)
             .with("LANES", cx.index(lanes)?)
+            .with("ROWS", cx.index(tile.rows)?)
             .iterations(self.direct_iterations())
             .epilogue_calls((tile.block * tile.width) as u64);
         if let Some(shift) = tile.shift {
@@ -223,7 +246,9 @@ impl Correlation {
         let blocks = self.results.div_ceil(tile.block);
         let mut operands = vec![weight, source, result];
         operands.extend(bias);
-        let workgroups = blocks * self.result[0] * self.groups * places.div_ceil(lanes);
+        let [height, phases] = [self.result[0], self.upsample[0]];
+        let chunks = height.div_ceil(phases).div_ceil(tile.rows) * phases.min(height);
+        let workgroups = blocks * chunks * self.groups * places.div_ceil(lanes);
         cx.dispatch_epilogue(kernel, &operands, workgroups, 1);
         cx.flops(self.flops);
         Ok(())

@@ -30,6 +30,37 @@ const STORE_ROW: f64 = 77.0;
 const ROWS: usize = 32;
 const COLUMNS: usize = 4;
 
+/// Loading a stretch of a row, by fours if it starts so far past a multiple of four.
+pub(super) fn row_loads(elements: usize, shift: Option<usize>) -> f64 {
+    match shift {
+        Some(shift) => LOAD_VEC4 * (shift + elements).div_ceil(4) as f64,
+        None => LOAD * elements as f64,
+    }
+}
+
+/// A round of a sliding window's loop with these loads and multiply-adds.
+pub(super) fn round(loads: f64, products: usize) -> f64 {
+    ROUND + loads + FMA * products as f64
+}
+
+/// What an invocation of a sliding window with so many sums takes beside its rounds.
+pub(super) fn invocation(sums: usize) -> f64 {
+    INVOCATION + STORE * sums as f64
+}
+
+/// So many products m x k by k x n whose second operand is gathered from an image.
+pub(super) fn gathered_product(m: usize, k: usize, n: usize, batches: usize) -> f64 {
+    product(m, k, n, batches, GATHERED_BLOCK)
+}
+
+fn product(m: usize, k: usize, n: usize, batches: usize, block: f64) -> f64 {
+    let rows = m.div_ceil(m.div_ceil(ROWS)).next_multiple_of(8);
+    let vectors = (m.div_ceil(rows) * n.div_ceil(VECTOR * COLUMNS) * batches) as f64;
+    let eights = (rows / 8) as f64;
+    let round = block + WEIGHTS * eights + PRODUCT_FMA * (rows * 4 * COLUMNS) as f64;
+    vectors * (k.div_ceil(4) as f64 * round + STORE_ROW * rows as f64)
+}
+
 impl Correlation {
     /// Whether a product in registers takes less time than the sliding window.
     pub(super) fn suits_product(&self) -> bool {
@@ -38,11 +69,12 @@ impl Correlation {
 
     /// Whether there are places enough for the invocations of a sliding window's vectors.
     pub(super) fn fills_vectors(&self) -> bool {
-        2 * self.images * self.tiles(1, self.sliding_tile(true).width) >= VECTOR
+        let tile = self.sliding_tile(true);
+        2 * self.images * tile.rows * self.tiles(1, tile.width) >= VECTOR
     }
 
     /// Taps along a column that meet a source, over all rows of results.
-    fn column_taps(&self) -> usize {
+    pub(super) fn column_taps(&self) -> usize {
         let [stride, upsample] = [self.stride[0] as i64, self.upsample[0] as i64];
         let (results, sources) = (self.result[0] as i64, self.source[0] as i64);
         let meets = |tap: usize| {
@@ -58,18 +90,15 @@ impl Correlation {
     }
 
     fn sliding_time(&self) -> f64 {
-        let Tile { width, block, shift } = self.sliding_tile(true);
-        let places = self.images * self.tiles(1, width);
+        let Tile { width, block, shift, rows } = self.sliding_tile(true);
+        let places = self.images * rows * self.tiles(1, width);
         let vectors = (places.div_ceil(VECTOR) * self.results.div_ceil(block) * self.groups) as f64;
-        let span = self.span(1, width);
-        let loads = match shift {
-            Some(shift) => LOAD_VEC4 * (shift + span).div_ceil(4) as f64,
-            None => LOAD * span as f64,
-        };
-        let sums = (block * width) as f64;
-        let round = ROUND + loads + FMA * sums * self.kernel[1] as f64 / self.upsample[1] as f64;
-        let rounds = (self.channels * self.column_taps()) as f64;
-        vectors * (rounds * round + self.result[0] as f64 * (INVOCATION + STORE * sums))
+        let products = block * width * self.kernel[1] / self.upsample[1];
+        let round = round(row_loads(self.span(1, width), shift), products);
+        let lines =
+            self.result[0].div_ceil(self.upsample[0]).div_ceil(rows) * self.upsample[0].min(self.result[0]);
+        let taps = if rows == 1 { self.column_taps() } else { lines * self.kernel[0].div_ceil(self.step()) };
+        vectors * ((self.channels * taps) as f64 * round + lines as f64 * invocation(block * width))
     }
 
     /// One product for each phase of an upsampling.
@@ -80,14 +109,9 @@ impl Correlation {
             [phases, self.result[axis].div_ceil(upsample), self.kernel[axis].div_ceil(upsample)]
         };
         let ([phases_h, height, taps_h], [phases_w, width, taps_w]) = (along(0), along(1));
-        let rows = self.results.div_ceil(self.results.div_ceil(ROWS)).next_multiple_of(8);
-        let columns = (self.images * height * width).div_ceil(VECTOR * COLUMNS);
-        let vectors = (self.results.div_ceil(rows) * columns * self.groups * phases_h * phases_w) as f64;
-        let rounds = (self.channels * taps_h * taps_w).div_ceil(4) as f64;
+        let (m, k, n) = (self.results, self.channels * taps_h * taps_w, self.images * height * width);
         let block = if self.is_pointwise_in_fours() { PIXEL_BLOCK } else { GATHERED_BLOCK };
-        let eights = (rows / 8) as f64;
-        let round = block + WEIGHTS * eights + PRODUCT_FMA * (rows * 4 * COLUMNS) as f64;
-        vectors * (rounds * round + STORE_ROW * rows as f64)
+        product(m, k, n, self.groups * phases_h * phases_w, block)
     }
 
     fn is_pointwise_in_fours(&self) -> bool {

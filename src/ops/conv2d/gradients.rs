@@ -178,6 +178,7 @@ impl Operator for Conv2dGradWeight {
         [TILED, REGISTER]
             .into_iter()
             .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
+            .chain(offered(DIRECT_SUBGROUP, &|g| g.grad_weight_shares(caps)))
             .chain(offered(DEPTHWISE, &Geometry::is_depthwise))
             .chain(Tiling::subgroup(caps))
             .collect()
@@ -188,6 +189,9 @@ impl Operator for Conv2dGradWeight {
             Ok(g) if g.is_depthwise() => Preference::all(&[DEPTHWISE]).for_class("depthwise"),
             Ok(g) if g.results <= 8 => {
                 Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER]).for_class("few results")
+            }
+            Ok(g) if g.grad_weight_suits_sharing() => {
+                Preference::gpus(&[TILED], &[DIRECT_SUBGROUP, SUBGROUP, REGISTER]).for_class("sliding")
             }
             _ => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
         }
@@ -224,6 +228,7 @@ impl Operator for Conv2dGradWeight {
         };
         match cx.variant() {
             DIRECT => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
+            DIRECT_SUBGROUP => geometry.lower_grad_weight_subgroup(cx, &gemm, gradient, input, result),
             _ => gemm.lower(cx, gradient, input, result),
         }
     }

@@ -15,6 +15,7 @@ mod estimate;
 mod flipped;
 mod geometry;
 mod grad_weight;
+mod grad_weight_subgroup;
 mod gradients;
 mod one_dimension;
 mod options;

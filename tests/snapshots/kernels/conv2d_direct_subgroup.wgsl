@@ -83,9 +83,10 @@ fn weight_place(z: u32, m: u32, c: u32, kh: u32, kw: u32) -> u32 {
 // source row serves every tap of the window's row and every channel of a block.
 //
 // An invocation makes BLOCK result channels of TILE_W neighbours in a row. A workgroup's invocations
-// share row and channels and differ in image and place along the row, so that they also share
-// weights, and which taps lie within the plane. The sum runs over source channels, then kh, then kw,
-// in order.
+// share channels, and so weights, and differ in image, place along the row and, where ROWS are
+// several, row. In one row they also share which taps lie within the plane; in several, UH apart so
+// that they have taps in common, what lies outside is zero. The sum runs over source channels, then
+// kh, then kw, in order.
 //
 // Joined with load_row, which fills `row`, and load_weights and weights_of, which give a channel's
 // weights for a row of the window.
@@ -96,6 +97,7 @@ const STEP_H: u32 = 1u;
 const BLOCK: u32 = 16u;
 const TILE_W: u32 = 14u;
 const LANES: u32 = 32u;
+const ROWS: u32 = 1u;
 
 const SPAN: u32 = ((TILE_W - 1u) * SW + (KW - 1u) * DW) / UW + 1u;
 
@@ -105,32 +107,42 @@ var<private> sums: array<array<f32, TILE_W>, BLOCK>;
 fn convolve(number: u32, lane: u32) {
     const BLOCKS = (OUT + BLOCK - 1u) / BLOCK;
     const TILES = (OW + LEAD_W + TILE_W - 1u) / TILE_W;
-    const PLACES = IMAGES * TILES;
+    const PHASES = min(UH, OH);
+    const CHUNKS = ((OH + UH - 1u) / UH + ROWS - 1u) / ROWS;
+    const PLACES = IMAGES * ROWS * TILES;
     let block = number % BLOCKS;
-    let oh = number / BLOCKS % OH;
-    let z = number / (BLOCKS * OH) % GROUPS;
-    let place = number / (BLOCKS * OH * GROUPS) * LANES + lane;
-    let image = min(place / TILES, IMAGES - 1u);
+    let phase = number / BLOCKS % PHASES;
+    let chunk = number / (BLOCKS * PHASES) % CHUNKS;
+    let z = number / (BLOCKS * PHASES * CHUNKS) % GROUPS;
+    let place = number / (BLOCKS * PHASES * CHUNKS * GROUPS) * LANES + lane;
+    let image = min(place / (ROWS * TILES), IMAGES - 1u);
+    let oh = (chunk * ROWS + place / TILES % ROWS) * UH + phase;
     let ow = i32(place % TILES * TILE_W) - i32(LEAD_W);
     let first_w = (ow * i32(SW) - PW) / i32(UW);
     // The taps that meet a row of the plane: every STEP_H-th from the first to before the last.
     let first_h = i32(oh * SH) - PH;
     var first = i32(KH);
     for (var k = 0; k < i32(STEP_H); k++) {
-        if ((first_h + k * i32(DH)) % i32(UH) == 0) {
+        if ((i32(phase * SH) - PH + k * i32(DH)) % i32(UH) == 0) {
             first = k;
         }
     }
-    const STRIDE = i32(STEP_H * DH);
-    first += max(0, STRIDE - 1 - first_h - first * i32(DH)) / STRIDE * i32(STEP_H);
-    let last = min(i32(KH), (i32((H - 1u) * UH + DH) - first_h) / i32(DH));
+    var last = i32(KH);
+    if (ROWS == 1u) {
+        const STRIDE = i32(STEP_H * DH);
+        first += max(0, STRIDE - 1 - first_h - first * i32(DH)) / STRIDE * i32(STEP_H);
+        last = min(last, (i32((H - 1u) * UH + DH) - first_h) / i32(DH));
+    }
     // One loop over channels and kh: every level of loops costs a copy of all sums.
     let count = max(0, last - first + i32(STEP_H) - 1) / i32(STEP_H);
     for (var i = 0; i < i32(IN) * count; i++) {
         let c = u32(i / count);
         let kh = first + i % count * i32(STEP_H);
-        let h = u32(first_h + kh * i32(DH)) / UH;
-        load_row((((image * GROUPS + z) * IN + c) * H + h) * W, first_w);
+        let reach = first_h + kh * i32(DH);
+        let inside = ROWS == 1u || (reach >= 0 && reach <= i32((H - 1u) * UH));
+        let h = u32(clamp(reach, 0, i32((H - 1u) * UH))) / UH;
+        // A row in the padding is read where all of it is padding.
+        load_row((((image * GROUPS + z) * IN + c) * H + h) * W, select(-i32(SPAN + W), first_w, inside));
         load_weights(z, block * BLOCK, c, u32(kh));
         for (var b = 0u; b < BLOCK; b++) {
             let w = weights_of(z, block * BLOCK, b, c, u32(kh));
@@ -145,7 +157,7 @@ fn convolve(number: u32, lane: u32) {
             }
         }
     }
-    if (place >= PLACES) {
+    if (place >= PLACES || oh >= OH) {
         return;
     }
     // The channels take turns in the first place: a store for each sum of its own would take longer

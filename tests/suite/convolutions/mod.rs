@@ -8,12 +8,14 @@ mod toeplitz;
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, floats, numbers, relative_error, sweep};
-use wgrad::op::{AdapterKind, Array};
+use crate::harness::{Case, device, failures, floats, numbers, relative_error, sweep};
+use wgrad::op::{AdapterKind, Array, Operator};
 use wgrad::ops::conv2d::{
     Conv1dOptions, Conv2d, Conv2dGradInput, Conv2dGradWeight, Conv2dOptions, ConvTranspose2dOptions, Padding,
 };
-use wgrad::{Caps, Graph, HostTensor, Plan, PlanOptions, Result, Session, Shape, Value, Weights};
+use wgrad::{
+    Caps, Graph, HostData, HostTensor, Plan, PlanOptions, Result, Session, Shape, TensorType, Value, Weights,
+};
 
 type Build<'a> = dyn Fn(&mut Graph, Value, Value, Option<Value>) -> Result<Value> + 'a;
 
@@ -395,4 +397,24 @@ fn backward_rules_agree_with_finite_differences() {
     check_gradients(&Case::new("transposed", operator, vec![gradient.clone(), numbers(weight, 2)]), &[0, 1]);
     let operator = Conv2dGradWeight { attributes, weight: Shape::from(weight) };
     check_gradients(&Case::new("weight", operator, vec![gradient, numbers(input, 1)]), &[0, 1]);
+}
+
+/// Variants keep what they load for several taps, and must not multiply by zero what meets no gradient.
+#[test]
+fn an_infinity_reaches_only_the_taps_that_meet_it() {
+    let mut input = numbers([2, 9, 6, 8], 1);
+    let HostData::F32(elements) = &mut input.data else { unreachable!("numbers are floats") };
+    // The first and the last pixel of some planes, and one that no window of stride 2 starts at.
+    for (at, value) in [(0, f32::INFINITY), (48 + 47, f32::NEG_INFINITY), (5 * 48 + 21, f32::NAN)] {
+        elements[at] = value;
+    }
+    for attributes in [Conv2d::new(), Conv2d::new().padding([1, 1]), Conv2d::new().stride([1, 2])] {
+        let weight = Shape::from([10, 9, 3, 3]);
+        let types = [input.ty(), TensorType::f32(weight.clone())];
+        let output = attributes.infer(&[&types[0], &types[1]]).expect("it fits")[0].shape.clone();
+        let inputs = vec![numbers(output, 2), input.clone()];
+        let case = Case::new("infinities", Conv2dGradWeight { attributes, weight }, inputs);
+        let failures = failures(&[case]);
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
 }

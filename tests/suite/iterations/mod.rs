@@ -20,12 +20,13 @@ use wgrad::{Caps, Graph, Plan, PlanOptions, TensorType, Value};
 /// Kernels of windows that slide, which hold numbers in registers and loop over those: they state what compilers
 /// leave of their loops. Mesa's writes out loops of 32 iterations, and that many such loops within one that it keeps
 /// end at the right sums (`tests/suite/long_windows`).
-const WRITTEN_OUT: [&str; 5] = [
+const WRITTEN_OUT: [&str; 6] = [
     "conv2d_direct",
     "conv2d_direct_subgroup",
     "conv2d_depthwise",
     "conv2d_depthwise_grad_weight",
     "conv2d_grad_weight_direct",
+    "conv2d_grad_weight_subgroup",
 ];
 
 /// Iterations past which it takes long to follow an invocation.
