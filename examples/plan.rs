@@ -29,9 +29,10 @@ const KINDS: [AdapterKind; 4] =
 /// A network's training step at a batch size.
 type Network = (&'static str, fn(usize) -> Result<Training, Error>);
 
-const NETWORKS: [Network; 4] = [
+const NETWORKS: [Network; 5] = [
     ("seed", network::training),
     ("resnet18", |batch| network::training_of(&models::resnet18(3, 1000), [batch, 3, 224, 224])),
+    ("resnet50", |batch| network::training_of(&models::resnet50(3, 1000), [batch, 3, 224, 224])),
     ("mobilenet_v2", |batch| network::training_of(&models::mobilenet_v2(3, 1000), [batch, 3, 224, 224])),
     ("unet", |batch| network::training_of(&models::unet(1, 3, 32), [batch, 1, 256, 256])),
 ];

@@ -11,12 +11,21 @@ pub(crate) const LANES: usize = 64;
 /// Elements, or fours of elements, that an invocation of a flat kernel makes in turn.
 pub(crate) const ITEMS: usize = 4;
 
-/// For a matrix product: workgroups below which its sum is split, and the fewest terms of a part.
-pub(crate) fn product(kind: AdapterKind) -> (usize, usize) {
+/// Multiprocessors of a large discrete GPU (132 on NVIDIA's H100 and H200), and invocations with 64 sums each that one
+/// holds at a time.
+const MULTIPROCESSORS: (usize, usize) = (132, 512);
+
+/// For a matrix product in workgroups of `lanes` invocations: workgroups below which its sum is split, and the fewest
+/// terms of a part. The second pair fills a large GPU, with parts so long that adding them takes a tenth of the time.
+pub(crate) fn product(kind: AdapterKind, lanes: usize) -> [(usize, usize); 2] {
+    let of_lanes = |invocations: usize| invocations.div_ceil(lanes.max(LANES));
     match kind {
-        AdapterKind::Software => (40, 256),
-        AdapterKind::Integrated | AdapterKind::Apple => (64, 128),
-        AdapterKind::Discrete => (256, 128),
+        AdapterKind::Software => [(40, 256); 2],
+        AdapterKind::Integrated | AdapterKind::Apple => [(of_lanes(64 * LANES), 128); 2],
+        AdapterKind::Discrete => {
+            let (count, each) = MULTIPROCESSORS;
+            [(of_lanes(256 * LANES), 128), (of_lanes(count * each), 512)]
+        }
     }
 }
 

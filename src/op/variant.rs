@@ -9,7 +9,10 @@ use std::fmt;
 
 /// A kernel variant of an operator. Operators keep theirs as constants, so a misspelt one does not compile.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Variant(&'static str);
+pub struct Variant {
+    name: &'static str,
+    for_gpus: bool,
+}
 
 impl Variant {
     /// The only variant of an operator that names none.
@@ -17,24 +20,35 @@ impl Variant {
 
     /// A variant of this name.
     pub const fn new(name: &'static str) -> Variant {
-        Variant(name)
+        Variant { name, for_gpus: false }
+    }
+
+    /// A variant that only GPUs gain by. It computes the same anywhere, but the tuner leaves it out on software
+    /// adapters.
+    pub const fn for_gpus(name: &'static str) -> Variant {
+        Variant { name, for_gpus: true }
     }
 
     /// The name that [`PlanOptions::variant`](crate::PlanOptions::variant) takes.
     pub const fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// Whether only GPUs gain by it.
+    pub const fn is_for_gpus(self) -> bool {
+        self.for_gpus
     }
 }
 
 impl AsRef<str> for Variant {
     fn as_ref(&self) -> &str {
-        self.0
+        self.name
     }
 }
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.name)
     }
 }
 

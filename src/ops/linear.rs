@@ -1,7 +1,7 @@
 //! The linear layer, and the gradient of its weight and bias at once.
 
 use super::elementwise::SumTo;
-use super::gemm::{self, Bias, Gemm, Loader, Store, Tiling};
+use super::gemm::{Bias, Gemm, Loader, PRODUCT, Size, Store, Tiling};
 use super::matmul::{MatMul, lhs, require_f32, rhs, store};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -68,7 +68,8 @@ impl Operator for Linear {
     }
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
-        gemm::preference(inputs[0].shape[0], inputs[1].shape[0])
+        let (x, weight) = (&inputs[0].shape, &inputs[1].shape);
+        Size { m: x[0], n: weight[0], k: x[1], batches: 1 }.preference()
     }
 
     fn has_epilogue(&self) -> bool {
@@ -80,10 +81,7 @@ impl Operator for Linear {
         let (m, k, n) = (x[0], x[1], weight[0]);
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m,
-            n,
-            k,
-            batches: 1,
+            size: Size { m, n, k, batches: 1 },
             lhs: lhs(false, cx.index(m)?, cx.index(k)?),
             rhs: rhs(true, cx.index(k)?, cx.index(n)?),
             store: store(cx.index(n)?),
@@ -135,8 +133,9 @@ impl Operator for LinearGradWeight {
         Tiling::names(caps)
     }
 
-    fn preference(&self, _inputs: &[&TensorType]) -> Preference {
-        gemm::PRODUCT
+    fn preference(&self, inputs: &[&TensorType]) -> Preference {
+        let (gradient, x) = (&inputs[0].shape, &inputs[1].shape);
+        Size { m: gradient[1], n: x[1] + 1, k: x[0], batches: 1 }.or_large(PRODUCT)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
@@ -149,10 +148,7 @@ impl Operator for LinearGradWeight {
         };
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m: out,
-            n: inputs + 1,
-            k: batch,
-            batches: 1,
+            size: Size { m: out, n: inputs + 1, k: batch, batches: 1 },
             lhs: lhs(true, cx.index(out)?, cx.index(batch)?),
             rhs: Loader::new(rhs),
             store: Store { part: Loader::new(store), width },

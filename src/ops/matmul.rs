@@ -1,6 +1,6 @@
 //! Matrix products: batched, with either operand transposed.
 
-use super::gemm::{self, Bias, Gemm, Loader, Store, Tiling};
+use super::gemm::{self, Bias, Gemm, Loader, Size, Store, Tiling};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
@@ -22,9 +22,9 @@ pub(crate) fn lhs(transposed: bool, m: u32, k: u32) -> Loader {
 pub(crate) fn rhs(transposed: bool, k: u32, n: u32) -> Loader {
     match transposed {
         false if n.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_rows),
-        true if k.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_columns),
+        true if k.is_multiple_of(4) => Loader::new(&parts::matmul_rhs_columns).by_column(),
         false => Loader::new(&parts::matmul_rhs_any).with("RHS_ROW", n).with("RHS_COLUMN", 1u32),
-        true => Loader::new(&parts::matmul_rhs_any).with("RHS_ROW", 1u32).with("RHS_COLUMN", k),
+        true => Loader::new(&parts::matmul_rhs_any).with("RHS_ROW", 1u32).with("RHS_COLUMN", k).by_column(),
     }
 }
 
@@ -45,15 +45,8 @@ pub struct MatMul {
     pub transpose_rhs: bool,
 }
 
-struct Sizes {
-    batches: usize,
-    m: usize,
-    n: usize,
-    k: usize,
-}
-
 impl MatMul {
-    fn sizes(&self, lhs: &Shape, rhs: &Shape) -> Result<Sizes, String> {
+    fn size(&self, lhs: &Shape, rhs: &Shape) -> Result<Size, String> {
         let rank = lhs.len();
         if rank < 2 || rhs.len() != rank || lhs[..rank - 2] != rhs[..rank - 2] {
             return Err(format!(
@@ -69,12 +62,12 @@ impl MatMul {
         if k != k_rhs {
             let mark = |t: bool| if t { " (transposed)" } else { "" };
             return Err(format!(
-                "inner sizes differ: lhs {lhs}{} has {k}, rhs {rhs}{} has {k_rhs}",
+                "inner size differ: lhs {lhs}{} has {k}, rhs {rhs}{} has {k_rhs}",
                 mark(self.transpose_lhs),
                 mark(self.transpose_rhs)
             ));
         }
-        Ok(Sizes { batches: lhs[..rank - 2].iter().product(), m, n, k })
+        Ok(Size { batches: lhs[..rank - 2].iter().product(), m, n, k })
     }
 }
 
@@ -90,9 +83,9 @@ impl Operator for MatMul {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let lhs = &inputs[0].shape;
-        let sizes = self.sizes(lhs, &inputs[1].shape)?;
+        let size = self.size(lhs, &inputs[1].shape)?;
         let mut shape = lhs[..lhs.len() - 2].to_vec();
-        shape.extend([sizes.m, sizes.n]);
+        shape.extend([size.m, size.n]);
         Ok(vec![TensorType::f32(shape)])
     }
 
@@ -126,8 +119,7 @@ impl Operator for MatMul {
     }
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
-        self.sizes(&inputs[0].shape, &inputs[1].shape)
-            .map_or(gemm::PRODUCT, |sizes| gemm::preference(sizes.m, sizes.n))
+        self.size(&inputs[0].shape, &inputs[1].shape).map_or(gemm::PRODUCT, |size| size.preference())
     }
 
     fn has_epilogue(&self) -> bool {
@@ -135,16 +127,13 @@ impl Operator for MatMul {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let sizes = self
-            .sizes(&cx.input_type(0).shape, &cx.input_type(1).shape)
+        let size = self
+            .size(&cx.input_type(0).shape, &cx.input_type(1).shape)
             .expect("the graph has checked the shapes");
-        let (m, n, k) = (cx.index(sizes.m)?, cx.index(sizes.n)?, cx.index(sizes.k)?);
+        let (m, n, k) = (cx.index(size.m)?, cx.index(size.n)?, cx.index(size.k)?);
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m: sizes.m,
-            n: sizes.n,
-            k: sizes.k,
-            batches: sizes.batches,
+            size,
             lhs: lhs(self.transpose_lhs, m, k),
             rhs: rhs(self.transpose_rhs, k, n),
             store: store(n),
@@ -157,13 +146,13 @@ impl Operator for MatMul {
     }
 
     fn serial_terms(&self, inputs: &[&TensorType], _variant: Variant) -> u64 {
-        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
-        sizes.map_or(1, |sizes| serial::product(sizes.k))
+        let size = self.size(&inputs[0].shape, &inputs[1].shape);
+        size.map_or(1, |size| serial::product(size.k))
     }
 
     fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
-        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
-        sizes.map_or(0, |s| (s.batches * s.m * s.n * s.k) as u64)
+        let size = self.size(&inputs[0].shape, &inputs[1].shape);
+        size.map_or(0, |size| size.multiply_adds())
     }
 }
 
@@ -191,7 +180,7 @@ impl Graph {
     /// ```
     ///
     /// # Errors
-    /// Inner sizes or batches that differ.
+    /// Inner size or batches that differ.
     pub fn matmul(&mut self, lhs: Value, rhs: Value) -> Result<Value> {
         self.apply1(MatMul::default(), &[lhs, rhs])
     }

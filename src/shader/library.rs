@@ -55,7 +55,7 @@ files! {
         embedding_links embedding_merge embedding_sort
     }
     gemm {
-        gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
+        gemm_pipelined gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
     }
     loss {
         sum_epilogue
@@ -125,7 +125,7 @@ files! {
         embedding embedding_grad embedding_grad_sorted
     }
     gemm {
-        gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_product gemm_rhs_rows
+        gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_outer gemm_product gemm_rhs_rows
         gemm_shape gemm_spread_columns gemm_spread_rows gemm_store gemm_store_elements split_store
     }
     linear {

@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::hash::fnv1a;
-use crate::op::{Array, Variant};
+use crate::op::{AdapterKind, Array, Caps, Variant};
 use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, offered, read_outputs};
 use crate::session::{Expected, Session};
 use crate::tensor::{DType, HostData, HostTensor, TensorType};
@@ -79,7 +79,7 @@ impl Problems {
             let key = TuningKey::of(planned, node, &read);
             // An operator over arenas needs its tensors where the whole plan has them.
             let apart = node.operator.arenas().is_empty();
-            let offered = offered(planned, node, plan.caps());
+            let offered = candidates(planned, node, plan.caps());
             // A choice that names no variant of this version is none.
             let is_known = known.pick(&key, &offered).is_some();
             if apart && !is_known && !options.names(node) && offered.len() > 1 {
@@ -136,7 +136,7 @@ impl Problems {
                 samples: samples(node, inputs),
                 types: node.inputs.iter().map(|&value| graph.info(value).ty.clone()).collect(),
                 read,
-                offered: offered(graph, node, plan.caps()),
+                offered: candidates(graph, node, plan.caps()),
                 default: step.variant,
             });
         }
@@ -165,6 +165,15 @@ impl Problems {
         let types: Vec<&TensorType> = node.inputs.iter().map(|&value| &graph.info(value).ty).collect();
         count(node, &types) as u64 * (12 * elements(&node.inputs) + 8 * elements(&node.outputs))
     }
+}
+
+/// The variants to measure: those that can compute the node, on a software adapter without those that only GPUs gain
+/// by. Kernels compile slowly there.
+fn candidates(graph: &Graph, node: &Node, caps: &Caps) -> Vec<Variant> {
+    let software = caps.kind == AdapterKind::Software;
+    let mut candidates = offered(graph, node, caps);
+    candidates.retain(|variant| !(software && variant.is_for_gpus()));
+    candidates
 }
 
 /// How many samples of a node there are.

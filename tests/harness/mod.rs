@@ -21,8 +21,8 @@ use wgrad::op::{Array, Operator, Variant};
 use wgrad::ops::elementwise::Copy;
 use wgrad::session::tolerance;
 use wgrad::{
-    Device, DeviceOptions, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape, TensorType,
-    Value, Weights,
+    Caps, Device, DeviceOptions, Error, Graph, HostData, HostTensor, Plan, PlanOptions, Session, Shape,
+    TensorType, Value, Weights,
 };
 
 /// One problem for one operator. Tests run it on every variant, benches time it.
@@ -160,10 +160,20 @@ pub fn prepare_options(case: &Case, options: &PlanOptions) -> Result<Prepared, E
     prepare_with(case, options, usize::MAX)
 }
 
+/// Builds `case` into a session that runs one variant, planned for an adapter with these limits.
+pub fn prepare_within(case: &Case, variant: Variant, caps: &Caps) -> Result<Prepared, Error> {
+    let options = PlanOptions::default().variant(case.operator.name(), variant);
+    prepare_planned(case, &options, usize::MAX, caps)
+}
+
 fn prepare_with(case: &Case, options: &PlanOptions, read: usize) -> Result<Prepared, Error> {
+    prepare_planned(case, options, read, device().caps())
+}
+
+fn prepare_planned(case: &Case, options: &PlanOptions, read: usize, caps: &Caps) -> Result<Prepared, Error> {
     let Built { graph, mut outputs, inputs, stored } = build(case)?;
     outputs.truncate(read);
-    let plan = Plan::with_options(&graph, &outputs, device().caps(), options)?;
+    let plan = Plan::with_options(&graph, &outputs, caps, options)?;
     let weights = Weights::init(device(), &graph, 0)?;
     let mut session = Session::new(device(), plan, &weights)?;
     for ((value, stored), tensor) in inputs.into_iter().zip(stored).zip(&case.inputs) {

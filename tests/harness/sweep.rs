@@ -20,9 +20,13 @@ pub const VARIABLE: &str = "WGRAD_SWEEP";
 /// For [`Case::by_edges`] where the text of kernels shows every edge.
 pub const SHOWN: [&str; 0] = [];
 
-/// The longest side of a tile, and the constants that tiles divide: sides of a product, and rows of images.
+/// The longest side of most tiles, and the constants that tiles divide: sides of a product, and rows of images.
 const TILE: f64 = 64.0;
 const TILED: [&str; 5] = ["M", "N", "K", "W", "OW"];
+
+/// The kernel whose variants differ in the size of a tile alone, its longest side, and that of a band of tiles.
+const PIPELINED: &str = "gemm_pipelined";
+const SIDES: [f64; 2] = [128.0, 1024.0];
 
 /// Whether all cases run. Where bits are compared, those of all cases are.
 pub fn sweeping() -> bool {
@@ -55,15 +59,21 @@ pub fn in_turn(cases: &[Case]) -> Vec<Vec<Variant>> {
     cases.iter().map(one).collect()
 }
 
-/// A case that may be left out, and its edges.
-type Choice = (usize, BTreeSet<String>);
+/// A case that may be left out, a variant that would run it, and the edges that it meets.
+type Choice = (usize, Variant, BTreeSet<String>);
+
+/// What meets edges together: a variant, or those that are one kernel with tiles of several sizes. The size is part of
+/// the edges that depend on it.
+pub fn kin(variant: Variant) -> &'static str {
+    if variant.is_for_gpus() { PIPELINED } else { variant.name() }
+}
 
 /// The variants that run each of these cases by default: of the cases that may be left out, so few that each variant of
-/// an operator meets every edge that it meets in all of them. The case with the most new edges goes first, and of
+/// an operator, or its [`kin`], meets every edge that it meets in all of them. The case with the most new edges goes first, and of
 /// several the earliest.
 pub fn fewest(cases: &[Case]) -> Vec<Vec<Variant>> {
     let mut runs: Vec<Vec<Variant>> = vec![Vec::new(); cases.len()];
-    let mut choices: BTreeMap<(&str, Variant), Vec<Choice>> = BTreeMap::new();
+    let mut choices: BTreeMap<(&str, &str), Vec<Choice>> = BTreeMap::new();
     for (i, case) in cases.iter().enumerate() {
         if case.edges.is_none() {
             runs[i] = case.variants();
@@ -71,16 +81,17 @@ pub fn fewest(cases: &[Case]) -> Vec<Vec<Variant>> {
         }
         for variant in case.variants() {
             let edges = edges(case, variant).unwrap_or_else(|e| panic!("{} [{variant}]: {e}", case.name));
-            choices.entry((case.operator.name(), variant)).or_default().push((i, edges));
+            let key = (case.operator.name(), kin(variant));
+            choices.entry(key).or_default().push((i, variant, edges));
         }
     }
-    for ((_, variant), mut left) in choices {
+    for mut left in choices.into_values() {
         let mut met = BTreeSet::new();
         loop {
-            let new = |(_, edges): &Choice| edges.difference(&met).count();
+            let new = |(_, _, edges): &Choice| edges.difference(&met).count();
             let best = (0..left.len()).rev().max_by_key(|&at| new(&left[at]));
             let Some(best) = best.filter(|&best| new(&left[best]) > 0) else { break };
-            let (case, edges) = left.remove(best);
+            let (case, variant, edges) = left.remove(best);
             met.extend(edges);
             runs[case].push(variant);
         }
@@ -101,6 +112,9 @@ pub fn edges(case: &Case, variant: Variant) -> Result<BTreeSet<String>, Error> {
         let (kernel, source) = (dispatch.kernel.name(), dispatch.kernel.source()?);
         let (constants, rest): (Vec<&str>, Vec<&str>) =
             source.lines().partition(|line| constant(line).is_some());
+        if kernel == PIPELINED {
+            edges.extend(tile_edges(&source));
+        }
         edges.insert(rest.join("\n"));
         for (name, value) in constants.into_iter().filter_map(constant) {
             edges.insert(format!("{kernel} {name}: {}", class(value)));
@@ -111,13 +125,37 @@ pub fn edges(case: &Case, variant: Variant) -> Result<BTreeSet<String>, Error> {
     Ok(edges)
 }
 
-/// Name and value of a constant that is a number.
-fn constant(line: &str) -> Option<(&str, f64)> {
+/// The edges that each size of tile has to meet by itself.
+fn tile_edges(source: &str) -> Vec<String> {
+    let found: BTreeMap<&str, &str> = source.lines().filter_map(declared).collect();
+    let tile =
+        ["TILE_M", "TILE_N", "BUFFERS", "RHS_ALONG_K"].map(|name| found.get(name).copied().unwrap_or(""));
+    let tile = tile.join(" ");
+    let sides = ["M", "N", "K"].into_iter().filter_map(|name| Some((name, number(found.get(name)?)?)));
+    let past = |(name, value): (&str, f64)| {
+        let count = SIDES.iter().filter(|&&side| value > side).count();
+        format!("{PIPELINED} {tile}: {name} past {count} sides")
+    };
+    sides.map(past).collect()
+}
+
+/// Name and value of a constant, as they are written.
+fn declared(line: &str) -> Option<(&str, &str)> {
     let (declared, value) = line.strip_prefix("const ")?.split_once(" = ")?;
     let (name, _) = declared.split_once(':')?;
     let (value, _) = value.split_once(';')?;
+    Some((name, value))
+}
+
+fn number(value: &str) -> Option<f64> {
     let value = value.strip_prefix("i32(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
-    Some((name, value.trim_end_matches(['u', 'i', 'f']).parse().ok()?))
+    value.trim_end_matches(['u', 'i', 'f']).parse().ok()
+}
+
+/// Name and value of a constant that is a number.
+fn constant(line: &str) -> Option<(&str, f64)> {
+    let (name, value) = declared(line)?;
+    Some((name, number(value)?))
 }
 
 /// Numbers of one class are alike to kernels that take four elements at a time.

@@ -6,6 +6,7 @@ use crate::harness::{Seen, snapshot, sweep, table};
 use crate::{cases, harness};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use wgrad::Caps;
 use wgrad::op::Variant;
 
 /// What the families that have run so far showed.
@@ -61,11 +62,11 @@ fn by_default_every_variant_meets_every_edge() {
     let cases = cases::matmul::cases();
     let runs = sweep::fewest(&cases);
     let met = |runs: &[Vec<Variant>]| {
-        let mut met: BTreeMap<(&str, Variant), BTreeSet<String>> = BTreeMap::new();
+        let mut met: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
         for (case, variants) in cases.iter().zip(runs) {
             for &variant in variants {
                 let edges = sweep::edges(case, variant).expect("the case can be planned");
-                met.entry((case.operator.name(), variant)).or_default().extend(edges);
+                met.entry((case.operator.name(), sweep::kin(variant))).or_default().extend(edges);
             }
         }
         met
@@ -87,6 +88,32 @@ fn the_docs_list_what_is_tested() {
     let (written, expected) = (table::without_errors(&written), table::without_errors(&expected));
     if let Some(difference) = snapshot::difference(&written, &expected) {
         panic!("{}", snapshot::told(table::PATH, table::COMMAND, &difference));
+    }
+}
+
+#[test]
+fn products_with_one_buffer_have_the_bits_of_those_with_two() {
+    let one = Caps { max_workgroup_bytes: 16 << 10, ..harness::device().caps().clone() };
+    let two = Caps { max_workgroup_bytes: 32 << 10, ..one.clone() };
+    let sizes = ["two tiles of rows and a bit 131x34x9 transposed false false", "batches in fours, split"];
+    for case in cases::matmul::cases().iter().filter(|case| sizes.contains(&case.name.as_str())) {
+        for variant in case.variants().into_iter().filter(|variant| variant.is_for_gpus()) {
+            let label = format!("{} [{variant}]", case.name);
+            let run = |caps: &Caps| {
+                let prepared = harness::prepare_within(case, variant, caps);
+                let harness::Prepared { mut session, outputs } =
+                    prepared.unwrap_or_else(|e| panic!("{label}: {e}"));
+                session.step().unwrap_or_else(|e| panic!("{label}: {e}"));
+                let source = session.plan().dispatches()[0].kernel.source().expect("a planned kernel joins");
+                let found = session.read(outputs[0]).unwrap_or_else(|e| panic!("{label}: {e}"));
+                (source, harness::array(&found).data)
+            };
+            let ((first, expected), (second, found)) = (run(&two), run(&one));
+            assert!(first.contains("const BUFFERS: u32 = 2u;"), "{label}");
+            let small = variant.name() == "pipelined";
+            assert_eq!(second.contains("const BUFFERS: u32 = 1u;"), !small, "{label}");
+            assert_eq!(found, expected, "{label}");
+        }
     }
 }
 

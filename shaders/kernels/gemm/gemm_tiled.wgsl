@@ -1,4 +1,4 @@
-//! uses group, gemm_shape, gemm_product, gemm_store
+//! uses group, gemm_shape, gemm_product, gemm_outer, gemm_store
 //! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with tiles in workgroup memory; see gemm_shape.
@@ -9,26 +9,9 @@
 var<workgroup> lhs_tile: array<vec4<f32>, 256>; // [k][m / 4], vec4 along m
 var<workgroup> rhs_tile: array<vec4<f32>, 256>; // [k][n / 4], vec4 along n
 
-// An invocation's part of the result: block ij lies i 32 rows down and j 32 columns to the right.
-struct Blocks {
-    c00: mat4x4<f32>,
-    c01: mat4x4<f32>,
-    c10: mat4x4<f32>,
-    c11: mat4x4<f32>,
-}
-
-// c[i] += a[i] b, for one k.
-fn outer(c: mat4x4<f32>, a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(fma(vec4(a.x), b, c[0]), fma(vec4(a.y), b, c[1]), fma(vec4(a.z), b, c[2]), fma(vec4(a.w), b, c[3]));
-}
-
 // One k, from its places in the tiles.
 fn step(c: Blocks, lhs_at: u32, rhs_at: u32) -> Blocks {
-    let a0 = lhs_tile[lhs_at];
-    let a1 = lhs_tile[lhs_at + 8u];
-    let b0 = rhs_tile[rhs_at];
-    let b1 = rhs_tile[rhs_at + 8u];
-    return Blocks(outer(c.c00, a0, b0), outer(c.c01, a0, b1), outer(c.c10, a1, b0), outer(c.c11, a1, b1));
+    return outer_blocks(c, lhs_tile[lhs_at], lhs_tile[lhs_at + 8u], rhs_tile[rhs_at], rhs_tile[rhs_at + 8u]);
 }
 
 @compute @workgroup_size(64)

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::op::LowerContext;
-use crate::ops::gemm::{Loader, Store};
+use crate::ops::gemm::{Loader, Size, Store};
 use crate::shader::{Kernel, ShaderFile, parts};
 use crate::tensor::Shape;
 
@@ -54,6 +54,18 @@ impl Geometry {
     pub(super) fn multiply_adds(&self) -> u64 {
         let outputs = self.images * self.results * self.groups * self.pixels();
         (outputs * self.channels * self.taps()) as u64
+    }
+
+    /// The output as a product of the weight and the unrolled input, for each group.
+    pub(super) fn output_product(&self) -> Size {
+        let (n, k) = (self.images * self.pixels(), self.channels * self.taps());
+        Size { m: self.results, n, k, batches: self.groups }
+    }
+
+    /// The weight's gradient as a product of the output's gradient and the unrolled input.
+    pub(super) fn grad_weight_product(&self) -> Size {
+        let (n, k) = (self.channels * self.taps(), self.images * self.pixels());
+        Size { m: self.results, n, k, batches: self.groups }
     }
 
     /// Constants of `conv2d_shape`.

@@ -68,7 +68,7 @@ impl Geometry {
         let block = self.results.div_ceil(self.results.div_ceil(most)).next_multiple_of(LANES);
         let row_in_fours = self.size[1].is_multiple_of(4) && (width * self.stride[1]).is_multiple_of(4);
         let units = self.images * (self.output[1] / width);
-        let (wanted, _) = occupancy::product(AdapterKind::Software);
+        let [(wanted, _), _] = occupancy::product(AdapterKind::Software, LANES);
         let splits = (wanted / self.workgroups(block)).clamp(1, units);
         let most_units = (MAX_ITERATIONS as usize / 2) / self.steps();
         let division = Division {

@@ -64,12 +64,20 @@ impl Operator for Conv2dGradInput {
     fn variants(&self, inputs: &[&TensorType], caps: &Caps) -> Vec<Variant> {
         let Ok(geometry) = self.geometry(&inputs[1].shape) else { return vec![TILED] };
         let sliding = Correlation::grad_input(&geometry).variants(geometry.is_depthwise(), caps);
-        [TILED].into_iter().chain(sliding).chain([REGISTER]).chain(Tiling::subgroup(caps)).collect()
+        [TILED]
+            .into_iter()
+            .chain(sliding)
+            .chain([REGISTER])
+            .chain(Tiling::pipelined())
+            .chain(Tiling::subgroup(caps))
+            .collect()
     }
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[1].shape) {
-            Ok(geometry) => preference(&geometry, &Correlation::grad_input(&geometry)),
+            Ok(geometry) => {
+                preference(&geometry, &Correlation::grad_input(&geometry), geometry.grad_input_product())
+            }
             Err(_) => Preference::NONE,
         }
     }
@@ -92,19 +100,16 @@ impl Operator for Conv2dGradInput {
             _ => {}
         }
         let plane = geometry.size[0] * geometry.size[1];
-        let (m, k) = (geometry.channels, geometry.results * geometry.taps());
+        let size = geometry.grad_input_product();
         let pointwise = geometry.is_pointwise_in_fours();
         let (lhs, rhs) = if pointwise {
-            (lhs(true, cx.index(m)?, cx.index(k)?), Loader::new(&parts::conv2d_pixels))
+            (lhs(true, cx.index(size.m)?, cx.index(size.k)?), Loader::new(&parts::conv2d_pixels))
         } else {
             (Loader::new(&parts::conv2d_weight_by_input), Loader::new(&parts::conv2d_gradient_columns))
         };
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m,
-            n: geometry.images * plane,
-            k,
-            batches: geometry.groups,
+            size,
             lhs,
             rhs,
             store: plane_store(plane, cx)?,
@@ -177,6 +182,7 @@ impl Operator for Conv2dGradWeight {
             |name, can: &dyn Fn(&Geometry) -> bool| geometry.as_ref().filter(|g| can(g)).map(|_| name);
         [TILED, REGISTER]
             .into_iter()
+            .chain(Tiling::pipelined())
             .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
             .chain(offered(DIRECT_SUBGROUP, &|g| g.grad_weight_shares(caps)))
             .chain(offered(DEPTHWISE, &Geometry::is_depthwise))
@@ -190,10 +196,15 @@ impl Operator for Conv2dGradWeight {
             Ok(g) if g.results <= 8 => {
                 Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER]).for_class("few results")
             }
-            Ok(g) if g.grad_weight_suits_sharing() => {
-                Preference::gpus(&[TILED], &[DIRECT_SUBGROUP, SUBGROUP, REGISTER]).for_class("sliding")
+            Ok(g) => {
+                let sliding = Preference::gpus(&[TILED], &[DIRECT_SUBGROUP, SUBGROUP, REGISTER]);
+                let preference = match g.grad_weight_suits_sharing() {
+                    true => sliding.for_class("sliding"),
+                    false => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
+                };
+                g.grad_weight_product().or_large(preference)
             }
-            _ => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
+            Err(_) => Preference::NONE,
         }
     }
 
@@ -203,25 +214,24 @@ impl Operator for Conv2dGradWeight {
         if cx.variant() == DEPTHWISE {
             return geometry.lower_grad_weight_depthwise(cx, gradient, input, result);
         }
-        let n = geometry.channels * geometry.taps();
+        let size = geometry.grad_weight_product();
         let vec4 = geometry.pixels().is_multiple_of(4);
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m: geometry.results,
-            n,
-            k: geometry.images * geometry.pixels(),
-            batches: geometry.groups,
+            size,
             lhs: Loader::new(if vec4 {
                 &parts::conv2d_gradient_rows_vec4
             } else {
                 &parts::conv2d_gradient_rows
             }),
+            // Neighbouring terms are neighbouring pixels.
             rhs: Loader::new(if geometry.is_pointwise_in_fours() {
                 &parts::conv2d_pixel_columns
             } else {
                 &parts::conv2d_input_rows
-            }),
-            store: store(cx.index(n)?),
+            })
+            .by_column(),
+            store: store(cx.index(size.n)?),
             common: Some(geometry.constants(cx)?),
             bias: Bias::None,
             second_result: None,

@@ -32,7 +32,7 @@ pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
 pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
 pub(crate) const IM2COL: Variant = Variant::new("im2col");
 
-use super::gemm::{Bias, Gemm, Loader, Tiling};
+use super::gemm::{Bias, Gemm, Loader, Size, Tiling};
 use super::matmul::{lhs, require_f32, rhs};
 use super::reduce::Reduce;
 use super::serial;
@@ -49,14 +49,15 @@ use geometry::{Geometry, plane_store};
 
 /// The preference of output and input gradient. On a software adapter a load costs as much as dozens of multiply-adds,
 /// so that it depends on all sizes what is faster (`estimate`).
-fn preference(geometry: &Geometry, correlation: &Correlation) -> Preference {
+fn preference(geometry: &Geometry, correlation: &Correlation, product: Size) -> Preference {
     const SLIDING: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
     const PRODUCT: &[Variant] = &[SUBGROUP, REGISTER, DIRECT_SUBGROUP, DIRECT];
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
         let preference = Preference::gpus(&[TILED], software);
-        return if software == PRODUCT { preference.for_class("product") } else { preference };
+        let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
+        return product.or_large(preference);
     }
     // Sliding windows load four neighbours at once, which serves few results if they are a stride apart.
     let strided = geometry.stride != [1, 1] && geometry.size[1] >= 16 && correlation.fills_vectors();
@@ -127,6 +128,7 @@ impl Operator for Conv2d {
             .into_iter()
             .chain(sliding)
             .chain([REGISTER])
+            .chain(Tiling::pipelined())
             .chain(geometry.unrolled().map(|_| IM2COL))
             .chain(Tiling::subgroup(caps))
             .collect()
@@ -134,7 +136,7 @@ impl Operator for Conv2d {
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[0].shape, &inputs[1].shape) {
-            Ok(geometry) => preference(&geometry, &Correlation::output(&geometry)),
+            Ok(geometry) => preference(&geometry, &Correlation::output(&geometry), geometry.output_product()),
             Err(_) => Preference::NONE,
         }
     }
@@ -156,16 +158,12 @@ impl Operator for Conv2d {
             DEPTHWISE => return correlation.lower_depthwise(cx, weight, input, output, bias),
             _ => {}
         }
-        let m = geometry.results;
-        let k = geometry.channels * geometry.taps();
-        let n = geometry.images * geometry.pixels();
+        let size = geometry.output_product();
+        let (m, n, k) = (cx.index(size.m)?, cx.index(size.n)?, cx.index(size.k)?);
         let mut gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m,
-            n,
-            k,
-            batches: geometry.groups,
-            lhs: lhs(false, cx.index(m)?, cx.index(k)?),
+            size,
+            lhs: lhs(false, m, k),
             rhs: Loader::new(if geometry.is_pointwise_in_fours() {
                 &parts::conv2d_pixels
             } else {
@@ -185,7 +183,7 @@ impl Operator for Conv2d {
         let unroll = geometry.constants(cx)?.set(unroll);
         cx.dispatch_without_epilogue(unroll, &[input, columns.clone()], groups, 1);
         gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
-        gemm.rhs = rhs(false, cx.index(k)?, cx.index(n)?);
+        gemm.rhs = rhs(false, k, n);
         gemm.common = None;
         gemm.lower(cx, weight, columns, output)
     }

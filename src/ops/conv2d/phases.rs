@@ -4,7 +4,7 @@
 use super::geometry::{Geometry, greatest_common_divisor};
 use crate::error::Result;
 use crate::op::{LowerContext, Operand};
-use crate::ops::gemm::{Bias, Gemm, Loader, Store, Tiling};
+use crate::ops::gemm::{Bias, Gemm, Loader, Size, Store, Tiling};
 use crate::shader::parts;
 
 /// Sizes that the phases of one axis share.
@@ -44,6 +44,28 @@ impl Geometry {
         self.stride != [1, 1] && self.stride.iter().all(|&stride| stride <= LONGEST)
     }
 
+    /// The input's gradient as a product of the weight and the unrolled gradient, for each group, and for each phase
+    /// if it has them.
+    pub(super) fn grad_input_product(&self) -> Size {
+        if !self.has_phases() {
+            let n = self.images * self.size[0] * self.size[1];
+            return Size { m: self.channels, n, k: self.results * self.taps(), batches: self.groups };
+        }
+        let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
+        let [phases_h, phases_w] = self.phases();
+        Size {
+            m: self.channels,
+            n: self.images * h.size * w.size,
+            k: self.results * h.taps * w.taps,
+            batches: self.groups * phases_h * phases_w,
+        }
+    }
+
+    /// Phases of each axis. With a stride longer than the input, only some have any input.
+    fn phases(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.stride[axis].min(self.size[axis]))
+    }
+
     /// Records the products of all phases, in one dispatch, or two if the sum is split.
     pub(super) fn lower_grad_input_phases(
         &self,
@@ -53,8 +75,7 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let (h, w) = (Axis::of(self, 0), Axis::of(self, 1));
-        // With a stride longer than the input, only some phases have any input.
-        let [phases_h, phases_w] = [0, 1].map(|axis| self.stride[axis].min(self.size[axis]));
+        let [_, phases_w] = self.phases();
         let shape = self
             .constants(cx)?
             .used_by(&parts::conv2d_phase)
@@ -71,10 +92,7 @@ impl Geometry {
             .with("INVERSE_W", cx.index(w.inverse)?);
         let gemm = Gemm {
             body: Tiling::of(cx.variant()),
-            m: self.channels,
-            n: self.images * h.size * w.size,
-            k: self.results * h.taps * w.taps,
-            batches: self.groups * phases_h * phases_w,
+            size: self.grad_input_product(),
             lhs: Loader::new(&parts::conv2d_phase_weight),
             rhs: Loader::new(&parts::conv2d_phase_columns),
             store: Store { part: Loader::new(&parts::conv2d_phase_store), width: 1 },

@@ -119,19 +119,21 @@ fn convolve(number: u32, lane: u32) {
     let oh = (chunk * ROWS + place / TILES % ROWS) * UH + phase;
     let ow = i32(place % TILES * TILE_W) - i32(LEAD_W);
     let first_w = (ow * i32(SW) - PW) / i32(UW);
-    // The taps that meet a row of the plane: every STEP_H-th from the first to before the last.
     let first_h = i32(oh * SH) - PH;
+    // The taps that meet a row of the plane: every STEP_H-th from the first to before the last. All invocations
+    // find them for the workgroup's first row, so that they leave the loop together.
+    let common_h = i32((chunk * ROWS * UH + phase) * SH) - PH;
     var first = i32(KH);
     for (var k = 0; k < i32(STEP_H); k++) {
-        if ((i32(phase * SH) - PH + k * i32(DH)) % i32(UH) == 0) {
+        if ((common_h + k * i32(DH)) % i32(UH) == 0) {
             first = k;
         }
     }
     var last = i32(KH);
     if (ROWS == 1u) {
         const STRIDE = i32(STEP_H * DH);
-        first += max(0, STRIDE - 1 - first_h - first * i32(DH)) / STRIDE * i32(STEP_H);
-        last = min(last, (i32((H - 1u) * UH + DH) - first_h) / i32(DH));
+        first += max(0, STRIDE - 1 - common_h - first * i32(DH)) / STRIDE * i32(STEP_H);
+        last = min(last, (i32((H - 1u) * UH + DH) - common_h) / i32(DH));
     }
     // One loop over channels and kh: every level of loops costs a copy of all sums.
     let count = max(0, last - first + i32(STEP_H) - 1) / i32(STEP_H);

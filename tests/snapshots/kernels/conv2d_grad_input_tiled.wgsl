@@ -60,6 +60,27 @@ fn multiply_row(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
 fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
 }
+// parts/gemm/gemm_outer.wgsl
+// Outer products of 4 x 4 blocks, one term of the sum at a time, from which gemm_tiled and gemm_pipelined
+// are made.
+
+// An invocation's 8 x 8 of the result: block ij lies i blocks down and j blocks to the right.
+struct Blocks {
+    c00: mat4x4<f32>,
+    c01: mat4x4<f32>,
+    c10: mat4x4<f32>,
+    c11: mat4x4<f32>,
+}
+
+// c[i] += a[i] b, for one k.
+fn outer(c: mat4x4<f32>, a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(fma(vec4(a.x), b, c[0]), fma(vec4(a.y), b, c[1]), fma(vec4(a.z), b, c[2]), fma(vec4(a.w), b, c[3]));
+}
+
+// One k for all blocks: rows of A from a0 and a1, columns of B from b0 and b1.
+fn outer_blocks(c: Blocks, a0: vec4<f32>, a1: vec4<f32>, b0: vec4<f32>, b1: vec4<f32>) -> Blocks {
+    return Blocks(outer(c.c00, a0, b0), outer(c.c01, a0, b1), outer(c.c10, a1, b0), outer(c.c11, a1, b1));
+}
 // parts/gemm/gemm_store.wgsl
 //! uses gemm_shape
 //! hole store(z: u32, m: u32, n: u32, values: vec4<f32>)
@@ -291,7 +312,7 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
     return gathered(start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
 }
 // kernels/gemm/gemm_tiled.wgsl
-//! uses group, gemm_shape, gemm_product, gemm_store
+//! uses group, gemm_shape, gemm_product, gemm_outer, gemm_store
 //! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with tiles in workgroup memory; see gemm_shape.
@@ -302,26 +323,9 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
 var<workgroup> lhs_tile: array<vec4<f32>, 256>; // [k][m / 4], vec4 along m
 var<workgroup> rhs_tile: array<vec4<f32>, 256>; // [k][n / 4], vec4 along n
 
-// An invocation's part of the result: block ij lies i 32 rows down and j 32 columns to the right.
-struct Blocks {
-    c00: mat4x4<f32>,
-    c01: mat4x4<f32>,
-    c10: mat4x4<f32>,
-    c11: mat4x4<f32>,
-}
-
-// c[i] += a[i] b, for one k.
-fn outer(c: mat4x4<f32>, a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(fma(vec4(a.x), b, c[0]), fma(vec4(a.y), b, c[1]), fma(vec4(a.z), b, c[2]), fma(vec4(a.w), b, c[3]));
-}
-
 // One k, from its places in the tiles.
 fn step(c: Blocks, lhs_at: u32, rhs_at: u32) -> Blocks {
-    let a0 = lhs_tile[lhs_at];
-    let a1 = lhs_tile[lhs_at + 8u];
-    let b0 = rhs_tile[rhs_at];
-    let b1 = rhs_tile[rhs_at + 8u];
-    return Blocks(outer(c.c00, a0, b0), outer(c.c01, a0, b1), outer(c.c10, a1, b0), outer(c.c11, a1, b1));
+    return outer_blocks(c, lhs_tile[lhs_at], lhs_tile[lhs_at + 8u], rhs_tile[rhs_at], rhs_tile[rhs_at + 8u]);
 }
 
 @compute @workgroup_size(64)

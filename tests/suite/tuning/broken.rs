@@ -19,6 +19,9 @@ const SHAPES: usize = 3;
 /// An operator's kernel after one of its lines was changed.
 pub struct Broken {
     inner: Arc<dyn Operator>,
+    /// The variant whose kernel was changed.
+    changed: Variant,
+    /// The variant that is right: the same one, or another where the tuner leaves that out.
     sound: Variant,
     file: &'static ShaderFile,
     iterations: u64,
@@ -30,7 +33,7 @@ pub struct Broken {
 
 impl fmt::Debug for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} [{}], {}", self.inner, self.sound, self.what)
+        write!(f, "{:?} [{}], {}", self.inner, self.changed, self.what)
     }
 }
 
@@ -154,7 +157,9 @@ fn constant_too_large(line: &str) -> Option<String> {
 /// broken again.
 pub fn kernels(count: usize) -> Vec<Case> {
     let mut by_kernel: BTreeMap<(&str, Variant), Vec<Vec<Case>>> = BTreeMap::new();
-    for case in cases::all().into_iter().flat_map(|(_, cases)| cases) {
+    // A number that a kernel forgets to store may be in workgroup memory from before. Several are not.
+    let several = |case: &Case| case.inputs.iter().any(|tensor| tensor.shape.elements() > 1);
+    for case in cases::all().into_iter().flat_map(|(_, cases)| cases).filter(several) {
         for variant in case.variants() {
             let known = by_kernel.entry((case.operator.name(), variant)).or_default();
             if known.len() < SHAPES {
@@ -213,12 +218,14 @@ fn broken(case: &Case, variant: Variant, has_sound: bool) -> Option<Vec<Case>> {
     if expected? != places {
         return None;
     }
+    let sound = if variant.is_for_gpus() { case.variants()[0] } else { variant };
     let text = dispatch.kernel.source().ok()?;
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("//!")).collect();
     let cases = damages(&text.join("\n")).into_iter().map(|(what, text)| {
         let broken = Broken {
             inner: Arc::clone(operator),
-            sound: variant,
+            changed: variant,
+            sound,
             file: Box::leak(Box::new(ShaderFile::new("broken", Box::leak(text.into_boxed_str())))),
             iterations: dispatch.kernel.max_iterations(),
             workgroups: dispatch.workgroups.iter().map(|&n| n as usize).product(),

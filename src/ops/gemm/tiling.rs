@@ -1,0 +1,217 @@
+//! The tilings: how a product is divided among invocations, which adapters prefer which, and the loops of each.
+
+use super::Loader;
+use crate::op::{AdapterKind, Caps, MAX_ITERATIONS, Preference, Variant, occupancy};
+use crate::ops::loops::{shared, tree};
+use crate::shader::kernels;
+
+pub(crate) const TILED: Variant = Variant::new("tiled");
+pub(crate) const REGISTER: Variant = Variant::new("register");
+pub(crate) const SUBGROUP: Variant = Variant::new("subgroup");
+pub(crate) const VECTOR: Variant = Variant::new("vector");
+pub(crate) const LARGE: Variant = Variant::for_gpus("large");
+pub(crate) const TALL: Variant = Variant::for_gpus("tall");
+pub(crate) const WIDE: Variant = Variant::for_gpus("wide");
+pub(crate) const PIPELINED: Variant = Variant::for_gpus("pipelined");
+
+/// What discrete GPUs prefer for products that fill them with large tiles.
+const FILLING: &[Variant] = &[LARGE, TILED];
+
+/// The preference of plain products. Published measurements have the tile in workgroup memory ahead on most GPUs, the
+/// register tile on Apple's, and rows broadcast in the subgroup on Intel's. On a GPU a tile in workgroup memory feeds
+/// many FMAs from each load. On a software adapter such a load costs as much as any other, so registers are better.
+pub(crate) const PRODUCT: Preference = Preference::all(&[TILED])
+    .on(AdapterKind::Integrated, &[SUBGROUP, TILED])
+    .on(AdapterKind::Apple, &[REGISTER])
+    .on(AdapterKind::Software, &[SUBGROUP, REGISTER]);
+
+/// The size of a product: C (m x n) = A (m x k) B (k x n), `batches` times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Size {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub batches: usize,
+}
+
+impl Size {
+    /// The preference for a plain product. With few rows or columns, reading the other matrix is most of the work.
+    pub(crate) fn preference(&self) -> Preference {
+        if self.m.min(self.n) <= 4 {
+            return Preference::gpus(&[VECTOR], &[REGISTER]).for_class("vector");
+        }
+        self.or_large(PRODUCT)
+    }
+
+    /// `preference`, or large tiles on discrete GPUs that they fill.
+    pub(crate) fn or_large(&self, preference: Preference) -> Preference {
+        if !self.fills_large() {
+            return preference;
+        }
+        let class = if preference.class().is_empty() { "large" } else { preference.class() };
+        preference.on(AdapterKind::Discrete, FILLING).for_class(class)
+    }
+
+    pub(crate) fn multiply_adds(&self) -> u64 {
+        (self.m * self.n * self.k * self.batches) as u64
+    }
+
+    /// Whether large tiles fill a discrete GPU, with a sum in parts so long that adding them costs little.
+    fn fills_large(&self) -> bool {
+        const SIDE: usize = 128;
+        let tiles = self.m.div_ceil(SIDE).saturating_mul(self.n.div_ceil(SIDE));
+        let [_, (wanted, long)] = occupancy::product(AdapterKind::Discrete, SIDE * SIDE / 64);
+        let used = self.m as f64 * self.n as f64 / (tiles as f64 * (SIDE * SIDE) as f64);
+        self.m.min(self.n) >= SIDE
+            && used >= 0.8
+            && tiles.saturating_mul(self.batches).saturating_mul((self.k / long).max(1)) >= wanted
+    }
+}
+
+/// The division of a product among invocations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tiling {
+    /// 64 x 64 tiles in workgroup memory, 8 x 8 per invocation.
+    Tiled,
+    /// Tiles of this size in workgroup memory, 8 x 8 per invocation, loaded while those before are multiplied.
+    Pipelined(usize, usize),
+    /// 8 x 8 or 8 x 16 per invocation in registers, no workgroup memory.
+    Register,
+    /// Up to 32 x 4 per invocation in registers, rows of A broadcast in the subgroup.
+    Subgroup,
+    /// 4 x 4 per invocation over a part of the sum, for few rows or columns.
+    Vector,
+}
+
+impl Tiling {
+    /// The tilings that compute any product on this adapter.
+    pub(crate) fn names(caps: &Caps) -> Vec<Variant> {
+        let mut names = vec![TILED, REGISTER, VECTOR];
+        names.extend(Tiling::pipelined());
+        names.extend(Tiling::subgroup(caps));
+        names
+    }
+
+    /// The tilings with loads that run ahead. With one buffer each fits any adapter.
+    pub(crate) fn pipelined() -> [Variant; 4] {
+        [LARGE, TALL, WIDE, PIPELINED]
+    }
+
+    /// The subgroup tiling, if the adapter supports it. Eight lanes broadcast rows, and a varying subgroup size may
+    /// be smaller.
+    pub(crate) fn subgroup(caps: &Caps) -> Option<Variant> {
+        (caps.subgroups && caps.subgroup_size >= 8).then_some(SUBGROUP)
+    }
+
+    /// The tiling of a variant. Other variants, such as an operator's own, use `Tiled`.
+    pub(crate) fn of(variant: Variant) -> Tiling {
+        match variant {
+            LARGE => Tiling::Pipelined(128, 128),
+            TALL => Tiling::Pipelined(128, 64),
+            WIDE => Tiling::Pipelined(64, 128),
+            PIPELINED => Tiling::Pipelined(64, 64),
+            REGISTER => Tiling::Register,
+            SUBGROUP => Tiling::Subgroup,
+            VECTOR => Tiling::Vector,
+            _ => Tiling::Tiled,
+        }
+    }
+
+    /// The layout of this tiling over a product of m x n.
+    pub(super) fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
+        let software = caps.kind == AdapterKind::Software;
+        match self {
+            Tiling::Tiled => {
+                let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };
+                Layout { rows: 64, columns: 64, lanes: 64, main: Loader::new(&kernels::gemm_tiled), loops }
+            }
+            Tiling::Pipelined(rows, columns) => {
+                let lanes = rows * columns / 64;
+                // Sixteen terms of both operands.
+                let bytes = 16 * 4 * (rows + columns);
+                let buffers = if 2 * bytes <= caps.max_workgroup_bytes as usize { 2u32 } else { 1 };
+                let main = Loader::new(&kernels::gemm_pipelined)
+                    .with("TILE_M", rows as u32)
+                    .with("TILE_N", columns as u32)
+                    .with("BUFFERS", buffers);
+                // One round more than there are steps: the first only loads, the last only multiplies.
+                let apart = rows + columns <= lanes;
+                let stores = if apart { 4 } else { 8 };
+                let loops = Loops { step: 16, inner: 1 + 4 + stores, other: 1, stores: 64 };
+                Layout { rows, columns, lanes, main, loops }
+            }
+            Tiling::Register => {
+                // 128 sums and the operands need more registers than a GPU's invocation has.
+                let columns = if software { 16 } else { 8 };
+                let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
+                let most_m = if software { 8 } else { 64 } / lanes_n;
+                let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
+                let main = Loader::new(&kernels::gemm_register)
+                    .with("LANES_M", lanes_m as u32)
+                    .with("LANES_N", lanes_n as u32)
+                    .with("COLUMNS", columns as u32);
+                let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
+                let (rows, columns) = (8 * lanes_m, columns * lanes_n);
+                Layout { rows, columns, lanes: lanes_m * lanes_n, main, loops }
+            }
+            Tiling::Subgroup => {
+                // 32 rows need 128 registers per invocation. A processor keeps them in its cache.
+                let most = if software { 32 } else { 16 };
+                let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(8);
+                let lanes = caps.subgroup_size as usize;
+                let main = Loader::new(&kernels::gemm_subgroup)
+                    .with("ROWS", rows as u32)
+                    .with("LANES", lanes as u32);
+                let eights = rows as u64 / 8;
+                let loops = Loops {
+                    step: 4,
+                    inner: 1 + eights,
+                    other: eights + eights * (9 + eights),
+                    stores: 4 * rows,
+                };
+                Layout { rows, columns: 4 * lanes, lanes, main, loops }
+            }
+            Tiling::Vector => {
+                let lanes_n = n.div_ceil(4).next_power_of_two().min(8);
+                let lanes_m = m.div_ceil(4).next_power_of_two().min(8 / lanes_n);
+                let lanes_k = 64 / (lanes_m * lanes_n);
+                let main = Loader::new(&kernels::gemm_vector)
+                    .with("LANES_K", lanes_k as u32)
+                    .with("LANES_M", lanes_m as u32)
+                    .with("LANES_N", lanes_n as u32);
+                let loops = Loops { step: 4 * lanes_k, inner: 1, other: tree(lanes_k), stores: 16 };
+                Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, lanes: 64, main, loops }
+            }
+        }
+    }
+}
+
+/// The part of the result that a workgroup makes, its invocations, the tiling's file with its constants, and its loops.
+pub(super) struct Layout {
+    pub rows: usize,
+    pub columns: usize,
+    pub lanes: usize,
+    pub main: Loader,
+    pub loops: Loops,
+}
+
+/// The loops of an invocation: `inner` iterations per `step` terms of the sum, and `other` ones. It stores `stores`
+/// elements of the result.
+pub(super) struct Loops {
+    step: usize,
+    inner: u64,
+    other: u64,
+    pub stores: usize,
+}
+
+impl Loops {
+    pub(super) fn iterations(&self, k: usize) -> u64 {
+        shared(k, self.step) * self.inner + self.other
+    }
+
+    /// The longest sum, a multiple of 16, whose loops are short enough.
+    pub(super) fn most_k(&self) -> usize {
+        let steps = (MAX_ITERATIONS - self.other) / self.inner;
+        (steps as usize * self.step) / 16 * 16
+    }
+}
