@@ -31,6 +31,7 @@ pub const ADAPTER_VARIABLE: &str = "WGRAD_ADAPTER";
 pub struct DeviceOptions {
     adapter: Option<String>,
     cache: Option<Option<PathBuf>>,
+    rewrite: Option<fn(&str) -> String>,
 }
 
 impl DeviceOptions {
@@ -47,6 +48,15 @@ impl DeviceOptions {
     #[must_use]
     pub fn cache(mut self, folder: Option<PathBuf>) -> Self {
         self.cache = Some(folder);
+        self
+    }
+
+    /// Compiles what this makes of each kernel's text, with the driver's checks. For tests, which so have a driver do what
+    /// WGSL permits and it does not do.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn rewrite_kernels(mut self, rewrite: fn(&str) -> String) -> Self {
+        self.rewrite = Some(rewrite);
         self
     }
 }
@@ -77,6 +87,8 @@ struct Inner {
     caps: Caps,
     /// Folder for compiled pipelines.
     cache_folder: Option<PathBuf>,
+    /// What is made of each kernel's text before it is compiled.
+    rewrite: Option<fn(&str) -> String>,
     /// Opened at the first compilation.
     cache: OnceLock<Option<Cache>>,
     /// Measured at the first call of [`Device::peaks`].
@@ -141,6 +153,7 @@ impl Device {
                 summary,
                 caps,
                 cache_folder: options.cache.clone().unwrap_or_else(cache::default_folder),
+                rewrite: options.rewrite,
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
                 faults,

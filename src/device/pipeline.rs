@@ -40,7 +40,10 @@ impl Pipelines {
         for kernel in kernels {
             let browser = cfg!(target_arch = "wasm32");
             let source = if browser { kernel.strict_source()? } else { kernel.source()? };
-            let text = (source, kernel.is_own());
+            let text = match device.inner.rewrite {
+                Some(rewrite) => (rewrite(&source), false),
+                None => (source, kernel.is_own()),
+            };
             let index = match by_source.get(&text) {
                 Some(&index) => index,
                 None => {

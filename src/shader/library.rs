@@ -101,7 +101,7 @@ files! {
         gradient_pooled max_pool2d_taps moments
     }
     common {
-        axis_rows beyond count_sum element element_1 element_4 element_bits group is_nan log1p
+        axis_rows beyond count_sum element element_1 element_4 element_bits group is_nan log1p log_of
         one_less_exp pack pack_1 pack_4 philox power_of stretch team team_best team_combine
         team_pairs units
     }

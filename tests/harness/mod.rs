@@ -14,6 +14,7 @@ pub mod sweep;
 pub mod table;
 
 use bits::Bits;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wgrad::graph::Init;
@@ -71,6 +72,7 @@ static FREE: Mutex<Vec<&'static Device>> = Mutex::new(Vec::new());
 
 thread_local! {
     static HELD: Held = Held(free().pop().unwrap_or_else(|| Box::leak(Box::new(open()))));
+    static OTHER: Cell<Option<&'static Device>> = const { Cell::new(None) };
 }
 
 /// A device while a thread has it.
@@ -92,7 +94,15 @@ fn free() -> MutexGuard<'static, Vec<&'static Device>> {
 /// adapter compiles kernels there, so tests that run at the same time have one each. Without an adapter they fail, with
 /// the fix in the message.
 pub fn device() -> &'static Device {
-    HELD.with(|held| held.0)
+    OTHER.get().unwrap_or_else(|| HELD.with(|held| held.0))
+}
+
+/// Does something with another device as this thread's.
+pub fn with_device<T>(device: &'static Device, work: impl FnOnce() -> T) -> T {
+    let before = OTHER.replace(Some(device));
+    let result = work();
+    OTHER.set(before);
+    result
 }
 
 /// A device of its own, which keeps nothing from run to run.
@@ -184,6 +194,23 @@ fn prepare_planned(case: &Case, options: &PlanOptions, read: usize, caps: &Caps)
         }
     }
     Ok(Prepared { session, outputs })
+}
+
+/// Whether this thread's device counts denormal numbers as zero: whether a product of one, or a sum, is.
+pub fn flushes_denormals() -> Result<bool, Error> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [2])?;
+    let outputs = [graph.scale(x, 1024.0)?, graph.add(x, x)?];
+    let plan = Plan::new(&graph, &outputs, device().caps())?;
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 0)?)?;
+    // The double of the larger is a normal number.
+    session.write(x, &[1e-39, 1e-38])?;
+    session.step()?;
+    let mut found = Vec::new();
+    for output in outputs {
+        found.extend(session.read(output)?.to_f64());
+    }
+    Ok(found.contains(&0.0))
 }
 
 /// Runs `case` once with one variant and downloads all outputs.

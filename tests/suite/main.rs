@@ -25,6 +25,7 @@ mod gradients;
 mod graphs;
 mod iterations;
 mod layers;
+mod leeway;
 mod linkage;
 mod long_windows;
 mod losses;

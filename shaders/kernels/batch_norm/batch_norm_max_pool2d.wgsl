@@ -1,4 +1,4 @@
-//! uses group, is_nan, max_pool2d_taps
+//! uses group, max_pool2d_goes_before, max_pool2d_taps
 //! hole bias_of(c: u32) -> f32 { return 0.0; }
 //!     by batch_norm_bias
 //! hole epilogue(at: u32, value: f32) -> f32
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             epilogue(2u * (at + OUT_W) + 1u, lower.y),
         );
         for (var k = 0u; k < 3u; k++) {
-            let wins = candidates[k] > best || is_nan(candidates[k]);
+            let wins = goes_before(candidates[k], best);
             best = select(best, candidates[k], wins);
             tap = select(tap, k + 1u, wins);
         }

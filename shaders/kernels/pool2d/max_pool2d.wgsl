@@ -1,4 +1,4 @@
-//! uses group, is_nan, pool2d_shape
+//! uses group, max_pool2d_goes_before, pool2d_shape
 //! holes windows of pool2d_shape
 //! hole keep(word: u32, won: u32) {}
 //!     by max_pool2d_keep
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 for (var kx = 0; kx < window.columns; kx++) {
                     let x = window.left + kx * DILATION_W;
                     let candidate = source[place(plane, y, x)];
-                    let wins = within(y, x) && (!found || candidate > best || is_nan(candidate));
+                    let wins = within(y, x) && (!found || goes_before(candidate, best));
                     best = select(best, candidate, wins);
                     tap = select(tap, u32(ky * KERNEL_W + kx), wins);
                     found = found || within(y, x);

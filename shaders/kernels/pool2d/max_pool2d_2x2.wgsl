@@ -17,11 +17,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let own = corners_of(word);
     // Only a strictly larger one goes before an earlier one, or NaN.
-    let right_above = (own.b > own.a) | are_nan(own.b);
-    let right_below = (own.d > own.c) | are_nan(own.d);
+    let right_above = ((own.b > own.a) & !are_nan(own.a)) | are_nan(own.b);
+    let right_below = ((own.d > own.c) & !are_nan(own.c)) | are_nan(own.d);
     let upper = select(own.a, own.b, right_above);
     let lower = select(own.c, own.d, right_below);
-    let below = (lower > upper) | are_nan(lower);
+    let below = ((lower > upper) & !are_nan(upper)) | are_nan(lower);
     let upper_tap = select(vec4(0u), vec4(1u), right_above);
     let lower_tap = select(vec4(2u), vec4(3u), right_below);
     let tap = select(upper_tap, lower_tap, below);

@@ -42,11 +42,11 @@ fn pool_row(begun: Word, block: u32, row: u32) -> Word {
                 let one = 1u << (o % 4u * 8u);
                 // Only a strictly larger one goes before an earlier one, or NaN.
                 let nan = are_nan(window);
-                let top_right = window.y > window.x || nan.y;
-                let bottom_right = window.w > window.z || nan.w;
+                let top_right = (window.y > window.x && !nan.x) || nan.y;
+                let bottom_right = (window.w > window.z && !nan.z) || nan.w;
                 let top = select(window.x, window.y, top_right);
                 let bottom = select(window.z, window.w, bottom_right);
-                let below = bottom > top || nan.z || nan.w;
+                let below = (bottom > top && !nan.x && !nan.y) || nan.z || nan.w;
                 let top_tap = select(0u, one, top_right);
                 let bottom_tap = select(2u * one, 3u * one, bottom_right);
                 word.best = vec4(word.best.yzw, select(top, bottom, below));

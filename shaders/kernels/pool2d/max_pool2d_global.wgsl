@@ -27,7 +27,7 @@ var<workgroup> values: array<f32, 64>;
 var<workgroup> elements: array<u32, 64>;
 
 fn first_of(a: Winner, b: Winner) -> Winner {
-    var other = b.value > a.value || (b.value == a.value && b.element < a.element);
+    var other = !is_nan(a.value) && (b.value > a.value || (b.value == a.value && b.element < a.element));
     if (is_nan(b.value)) {
         other = !is_nan(a.value) || b.element > a.element;
     }
@@ -68,7 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var at = PackNumber(own);
         for (var i = own + TEAM; i < PLANE; i += TEAM) {
             let candidate = source[plane + i];
-            let wins = (candidate > best) | pack_is_nan(candidate);
+            let wins = ((candidate > best) & !pack_is_nan(best)) | pack_is_nan(candidate);
             at = select(at, PackNumber(i), wins);
             best = select(best, candidate, wins);
         }

@@ -6,5 +6,5 @@ const SMALLEST: bool = false; // shape
 
 fn beyond(a: f32, b: f32) -> bool {
     let further = select(a > b, a < b, SMALLEST);
-    return further || (is_nan(a) && !is_nan(b));
+    return !is_nan(b) && (further || is_nan(a));
 }

@@ -15,9 +15,28 @@ fn is_minus_infinity(x: Element) -> Flag {
     return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
-// Neither zero, of either sign, nor NaN.
+// Zero of either sign.
+fn is_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) == Bits(0u);
+}
+
+// Neither zero, of either sign, nor NaN. Denormal numbers are above or below it, whatever else they count as.
+fn is_above_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x7f800000u);
+}
+
 fn is_below_zero(x: Element) -> Flag {
     return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// Zero or below it, and not NaN.
+fn is_not_above_zero(x: Element) -> Flag {
+    return (bitcast<Ints>(x) <= Ints(0)) & (bitcast<Bits>(x) <= Bits(0xff800000u));
+}
+
+// Denormal and above zero: its bits are its size in units of 2^-149, of which drivers may make zero.
+fn is_denormal(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x007fffffu);
 }
 
 // y, or x where that is NaN.

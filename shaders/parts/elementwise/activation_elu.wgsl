@@ -12,16 +12,16 @@ fn exp_minus_one(x: Element) -> Element {
 
 fn elu(x: Element, alpha: f32, scale: f32) -> Element {
     let below = scale * alpha * exp_minus_one(min(x, Element(0.0)));
-    return keep_nan(x, select(below, scale * x, x > Element(0.0)));
+    return keep_nan(x, select(below, scale * x, is_above_zero(x)));
 }
 
 // From the output: exp(x) is y / (scale * alpha) + 1. Needs alpha >= 0, so that signs agree.
 fn elu_grad(y: Element, dy: Element, alpha: f32, scale: f32) -> Element {
-    return dy * select(y + scale * alpha, Element(scale), y > Element(0.0));
+    return dy * select(y + scale * alpha, Element(scale), is_above_zero(y));
 }
 
 // From the input, for any alpha.
 fn elu_grad_of_input(x: Element, dy: Element, alpha: f32, scale: f32) -> Element {
     let below = keep_nan(x, scale * alpha * exp(min(x, Element(0.0))));
-    return dy * select(below, Element(scale), x > Element(0.0));
+    return dy * select(below, Element(scale), is_above_zero(x));
 }

@@ -7,27 +7,27 @@ fn relu(x: Element) -> Element {
 }
 
 fn relu_grad(y: Element, dy: Element) -> Element {
-    return select(dy, Element(0.0), y <= Element(0.0));
+    return select(dy, Element(0.0), is_not_above_zero(y));
 }
 
 fn leaky_relu(x: Element, slope: f32) -> Element {
-    return select(times(slope, x), x, x > Element(0.0));
+    return select(times(slope, x), x, is_above_zero(x));
 }
 
 // Of the input, or of the output where the slope is not negative: then their signs agree.
 fn leaky_relu_grad(saved: Element, dy: Element, slope: f32) -> Element {
-    return select(times(slope, dy), dy, saved > Element(0.0));
+    return select(times(slope, dy), dy, is_above_zero(saved));
 }
 
 fn prelu(x: Element, weight: Element) -> Element {
-    return select(weight * x, x, x > Element(0.0));
+    return select(weight * x, x, is_above_zero(x));
 }
 
 // By the weight: the sum of this.
 fn prelu_grad_weight(x: Element, dy: Element) -> Element {
-    return select(x * dy, Element(0.0), x > Element(0.0));
+    return select(x * dy, Element(0.0), is_above_zero(x));
 }
 
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
-    return select(weight * dy, dy, x > Element(0.0));
+    return select(weight * dy, dy, is_above_zero(x));
 }

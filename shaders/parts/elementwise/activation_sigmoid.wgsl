@@ -66,5 +66,5 @@ fn softplus(x: Element, beta: f32, threshold: f32) -> Element {
 
 fn softplus_grad(x: Element, dy: Element, beta: f32, threshold: f32) -> Element {
     let z = beta * x;
-    return dy * select(sigmoid(z), Element(1.0), z > Element(threshold));
+    return dy * keep_nan(z, select(sigmoid(z), Element(1.0), z > Element(threshold)));
 }

@@ -27,7 +27,8 @@ fn smaller_of_two(lhs: Element, rhs: Element) -> Element {
 }
 
 fn maximum_grad(dy: Element, own: Element, other: Element) -> Element {
-    return select(select(dy, 0.5 * dy, own == other), Element(0.0), own < other);
+    let share = select(select(dy, 0.5 * dy, own == other), Element(0.0), own < other);
+    return select(share, dy, is_nan_element(own) | is_nan_element(other));
 }
 
 fn minimum_grad(dy: Element, own: Element, other: Element) -> Element {

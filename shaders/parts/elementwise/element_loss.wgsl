@@ -1,11 +1,11 @@
-//! uses element_bits
+//! uses element_bits, log_of
 //
 // Losses of one element, and their gradients by the first (grad) and the second argument (grad_target) times
 // the loss's gradient g and a number: x is the prediction, t the target. Definitions are PyTorch's.
 
 // -1, 0 or 1; 0 of NaN, as in PyTorch.
 fn sign_of(d: Element) -> Element {
-    return select(Element(0.0), Element(1.0), d > Element(0.0)) - select(Element(0.0), Element(1.0), d < Element(0.0));
+    return select(Element(0.0), Element(1.0), is_above_zero(d)) - select(Element(0.0), Element(1.0), is_below_zero(d));
 }
 
 // (x - t)^2
@@ -43,9 +43,9 @@ fn smooth_l1_loss(x: Element, t: Element, beta: f32) -> Element {
 
 fn smooth_l1_loss_grad(x: Element, t: Element, g: Element, beta: f32, number: f32) -> Element {
     let d = x - t;
-    var slope = select(sign_of(d), d / max(beta, 1e-38), abs(d) < Element(beta));
+    var slope = sign_of(d);
     if (beta > 0.0) {
-        slope = keep_nan(d, slope);
+        slope = keep_nan(d, select(slope, d / max(beta, 1e-38), abs(d) < Element(beta)));
     }
     return slope * (g * number);
 }
@@ -110,16 +110,14 @@ fn bce_with_logits_loss_grad_target(x: Element, t: Element, g: Element, number: 
     return -x * (g * number);
 }
 
-// log(t), and NaN unless t is above 0. Drivers' logarithms need not take numbers below the least normal one.
+// log(t), and NaN unless t is above 0.
 fn log_of_positive(t: Element) -> Element {
-    let small = t < Element(1.17549435e-38);
-    let logarithm = log(select(t, 16777216.0 * t, small)) - select(Element(0.0), Element(16.6355323), small);
-    return select(no_number(), logarithm, t > Element(0.0));
+    return select(no_number(), log_of(t), is_above_zero(t));
 }
 
 // t log(t) - t x, where 0 log(0) is 0: x is a probability's logarithm, t a probability
 fn kl_div_loss(x: Element, t: Element) -> Element {
-    return select(t * log_of_positive(t), Element(0.0), t == Element(0.0)) - t * x;
+    return select(t * log_of_positive(t), Element(0.0), is_zero(t)) - t * x;
 }
 
 fn kl_div_loss_grad(x: Element, t: Element, g: Element, number: f32) -> Element {
@@ -129,10 +127,10 @@ fn kl_div_loss_grad(x: Element, t: Element, g: Element, number: f32) -> Element 
 // 0 where t is 0 and x is finite. Where g is 0 the logarithm counts for nothing, as in PyTorch.
 fn kl_div_loss_grad_target(x: Element, t: Element, g: Element, number: f32) -> Element {
     let s = g * number;
-    let by_log = select(log_of_positive(t) * s, Element(0.0), s == Element(0.0));
+    let by_log = select(log_of_positive(t) * s, Element(0.0), is_zero(s));
     let by_factor = select(s, no_number(), is_not_finite(t));
     let at_zero = select(Element(0.0), no_number(), is_not_finite(x));
-    return select(by_log + by_factor - x * s, at_zero, t == Element(0.0));
+    return select(by_log + by_factor - x * s, at_zero, is_zero(t));
 }
 
 // exp(t) (t - x): both are logarithms of probabilities

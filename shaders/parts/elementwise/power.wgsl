@@ -1,4 +1,4 @@
-//! uses element_bits
+//! uses element_bits, maths
 //
 // x to the power of a number.
 
@@ -22,7 +22,12 @@ fn power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
     if (exponent == 0.0) {
         return Element(0.0);
     }
-    return dy * (exponent * power_whole(x, exponent - 1.0));
+    return by_slope(dy, exponent * power_whole(x, exponent - 1.0));
+}
+
+// Zero times an infinite slope is NaN, also where a compiler multiplies in an order in which nothing overflows.
+fn by_slope(dy: Element, slope: Element) -> Element {
+    return select(dy * slope, no_number(), is_zero(dy) & is_not_finite(slope));
 }
 
 // For an exponent that is not whole: of a negative x it is no number. Zero and infinity, and numbers below
@@ -30,30 +35,31 @@ fn power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
 fn power_real(x: Element, exponent: f32) -> Element {
     // As in PyTorch a root, which minus infinity has none of either.
     if (exponent == 0.5) {
-        return sqrt(x);
+        return square_root(x);
     }
     if (exponent == -0.5) {
-        return 1.0 / sqrt(x);
+        return 1.0 / square_root(x);
     }
     var end = abs(x);
     if (exponent < 0.0) {
         end = 1.0 / end;
     }
-    let small = abs(x) < Element(1.17549435e-38);
-    let logarithm = log2(select(abs(x), 16777216.0 * abs(x), small)) - select(Element(0.0), Element(24.0), small);
-    let power = select(exp2(exponent * logarithm), no_number(), x < Element(0.0));
-    return keep_nan(x, select(power, end, (x == Element(0.0)) | (abs(x) > Element(3.40282346e38))));
+    // A denormal number is its bits times 2^-149.
+    let small = is_denormal(x);
+    let logarithm = log2(select(abs(x), Element(bitcast<Bits>(x)), small)) - select(Element(0.0), Element(149.0), small);
+    let power = select(exp2(exponent * logarithm), no_number(), is_below_zero(x));
+    return keep_nan(x, select(power, end, is_zero(x) | is_not_finite(x)));
 }
 
 fn power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
-    return dy * (exponent * power_real(x, exponent - 1.0));
+    return by_slope(dy, exponent * power_real(x, exponent - 1.0));
 }
 
 // Gradients of the powers in a norm: their slope is 0 where x is 0.
 fn norm_power_whole_grad(x: Element, dy: Element, exponent: f32) -> Element {
-    return dy * select(power_whole_grad(x, Element(1.0), exponent), Element(0.0), x == Element(0.0));
+    return by_slope(dy, select(power_whole_grad(x, Element(1.0), exponent), Element(0.0), is_zero(x)));
 }
 
 fn norm_power_real_grad(x: Element, dy: Element, exponent: f32) -> Element {
-    return dy * select(power_real_grad(x, Element(1.0), exponent), Element(0.0), x == Element(0.0));
+    return by_slope(dy, select(power_real_grad(x, Element(1.0), exponent), Element(0.0), is_zero(x)));
 }

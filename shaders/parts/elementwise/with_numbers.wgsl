@@ -14,7 +14,7 @@ fn clamp_below(x: Element, low: f32) -> Element {
 }
 
 fn clamp_below_grad(x: Element, dy: Element, low: f32) -> Element {
-    return select(Element(0.0), dy, x >= Element(low));
+    return select(Element(0.0), dy, (x >= Element(low)) & !is_nan_element(x));
 }
 
 fn clamp_above(x: Element, high: f32) -> Element {
@@ -22,7 +22,7 @@ fn clamp_above(x: Element, high: f32) -> Element {
 }
 
 fn clamp_above_grad(x: Element, dy: Element, high: f32) -> Element {
-    return select(Element(0.0), dy, x <= Element(high));
+    return select(Element(0.0), dy, (x <= Element(high)) & !is_nan_element(x));
 }
 
 // With bounds that cross, the upper one counts.
@@ -31,5 +31,5 @@ fn clamp_between(x: Element, low: f32, high: f32) -> Element {
 }
 
 fn clamp_between_grad(x: Element, dy: Element, low: f32, high: f32) -> Element {
-    return select(Element(0.0), dy, (x >= Element(low)) & (x <= Element(high)));
+    return select(Element(0.0), dy, (x >= Element(low)) & (x <= Element(high)) & !is_nan_element(x));
 }

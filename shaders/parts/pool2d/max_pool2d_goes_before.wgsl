@@ -5,5 +5,5 @@ const NO_TAP: u32 = 0xffffffffu;
 
 // Whether a later tap takes an earlier one's place: only a larger one does, or NaN.
 fn goes_before(later: f32, earlier: f32) -> bool {
-    return later > earlier || is_nan(later);
+    return (later > earlier && !is_nan(earlier)) || is_nan(later);
 }

@@ -8,10 +8,13 @@ fn neutral() -> f32 {
     return bitcast<f32>(bits);
 }
 
+// Of NaN the comparison says nothing: a compiler may make one instruction of it and the selection, which loses NaN.
 fn combine(a: Pack, b: Pack) -> Pack {
-    return select(b, a, (a <= b) | pack_is_nan(a));
+    let further = select(b, a, a <= b);
+    return select(select(further, b, pack_is_nan(b)), a, pack_is_nan(a));
 }
 
 fn combine_two(a: f32, b: f32) -> f32 {
-    return select(b, a, a <= b || is_nan(a));
+    let further = select(b, a, a <= b);
+    return select(select(further, b, is_nan(b)), a, is_nan(a));
 }

@@ -24,6 +24,16 @@ fn unless_infinite(bound: f32, x: f32) -> f32 {
     var nan = 0x7fc00000u;
     return select(x, bitcast<f32>(nan), (bitcast<u32>(bound) & 0x7f800000u) == 0x7f800000u);
 }
+// parts/pool2d/max_pool2d_goes_before.wgsl
+//! uses is_nan
+//
+// What is no tap's number: a window has fewer taps.
+const NO_TAP: u32 = 0xffffffffu;
+
+// Whether a later tap takes an earlier one's place: only a larger one does, or NaN.
+fn goes_before(later: f32, earlier: f32) -> bool {
+    return (later > earlier && !is_nan(earlier)) || is_nan(later);
+}
 // parts/batch_norm/max_pool2d_taps.wgsl
 // Which tap won in each window of batch_norm_max_pool2d: a byte a window, 0 to 3 row by row, four
 // windows a word, the first lowest; each plane of OUT_H x OUT_W windows starts a word.
@@ -83,9 +93,28 @@ fn is_minus_infinity(x: Element) -> Flag {
     return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
-// Neither zero, of either sign, nor NaN.
+// Zero of either sign.
+fn is_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) == Bits(0u);
+}
+
+// Neither zero, of either sign, nor NaN. Denormal numbers are above or below it, whatever else they count as.
+fn is_above_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x7f800000u);
+}
+
 fn is_below_zero(x: Element) -> Flag {
     return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// Zero or below it, and not NaN.
+fn is_not_above_zero(x: Element) -> Flag {
+    return (bitcast<Ints>(x) <= Ints(0)) & (bitcast<Bits>(x) <= Bits(0xff800000u));
+}
+
+// Denormal and above zero: its bits are its size in units of 2^-149, of which drivers may make zero.
+fn is_denormal(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x007fffffu);
 }
 
 // y, or x where that is NaN.
@@ -126,32 +155,32 @@ fn relu(x: Element) -> Element {
 }
 
 fn relu_grad(y: Element, dy: Element) -> Element {
-    return select(dy, Element(0.0), y <= Element(0.0));
+    return select(dy, Element(0.0), is_not_above_zero(y));
 }
 
 fn leaky_relu(x: Element, slope: f32) -> Element {
-    return select(times(slope, x), x, x > Element(0.0));
+    return select(times(slope, x), x, is_above_zero(x));
 }
 
 // Of the input, or of the output where the slope is not negative: then their signs agree.
 fn leaky_relu_grad(saved: Element, dy: Element, slope: f32) -> Element {
-    return select(times(slope, dy), dy, saved > Element(0.0));
+    return select(times(slope, dy), dy, is_above_zero(saved));
 }
 
 fn prelu(x: Element, weight: Element) -> Element {
-    return select(weight * x, x, x > Element(0.0));
+    return select(weight * x, x, is_above_zero(x));
 }
 
 // By the weight: the sum of this.
 fn prelu_grad_weight(x: Element, dy: Element) -> Element {
-    return select(x * dy, Element(0.0), x > Element(0.0));
+    return select(x * dy, Element(0.0), is_above_zero(x));
 }
 
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
-    return select(weight * dy, dy, x > Element(0.0));
+    return select(weight * dy, dy, is_above_zero(x));
 }
 // kernels/batch_norm/batch_norm_max_pool2d.wgsl
-//! uses group, is_nan, max_pool2d_taps
+//! uses group, max_pool2d_goes_before, max_pool2d_taps
 //! hole bias_of(c: u32) -> f32 { return 0.0; }
 //!     by batch_norm_bias
 //! hole epilogue(at: u32, value: f32) -> f32
@@ -197,7 +226,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             epilogue(2u * (at + OUT_W) + 1u, lower.y),
         );
         for (var k = 0u; k < 3u; k++) {
-            let wins = candidates[k] > best || is_nan(candidates[k]);
+            let wins = goes_before(candidates[k], best);
             best = select(best, candidates[k], wins);
             tap = select(tap, k + 1u, wins);
         }

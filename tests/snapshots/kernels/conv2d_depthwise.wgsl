@@ -128,9 +128,28 @@ fn is_minus_infinity(x: Element) -> Flag {
     return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
-// Neither zero, of either sign, nor NaN.
+// Zero of either sign.
+fn is_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) == Bits(0u);
+}
+
+// Neither zero, of either sign, nor NaN. Denormal numbers are above or below it, whatever else they count as.
+fn is_above_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x7f800000u);
+}
+
 fn is_below_zero(x: Element) -> Flag {
     return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// Zero or below it, and not NaN.
+fn is_not_above_zero(x: Element) -> Flag {
+    return (bitcast<Ints>(x) <= Ints(0)) & (bitcast<Bits>(x) <= Bits(0xff800000u));
+}
+
+// Denormal and above zero: its bits are its size in units of 2^-149, of which drivers may make zero.
+fn is_denormal(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x007fffffu);
 }
 
 // y, or x where that is NaN.
@@ -167,14 +186,16 @@ fn times(number: f32, x: Element) -> Element {
 // Activations of straight pieces. Slopes at the corners are PyTorch's: those of the flat side for the
 // hard sigmoid and tanh, those of the outer sides for the hard swish.
 
-// (x + 3) / 6 between 0 and 1; the upper half from above, so that it is 1 for no x below 3.
+// (x + 3) / 6 between 0 and 1; the upper half from above, so that it is 1 for no x below 3. Near both ends the sum cancels
+// exactly. The maximum keeps a compiler from dividing its terms instead.
 fn hard_sigmoid(x: Element) -> Element {
-    let near = clamp(x, Element(-3.0), Element(3.0));
-    return keep_nan(x, select((near + 3.0) / 6.0, 1.0 - (3.0 - near) / 6.0, near > Element(0.0)));
+    let rising = max(x + 3.0, Element(0.0)) / 6.0;
+    let missing = max(3.0 - x, Element(0.0)) / 6.0;
+    return keep_nan(x, select(rising, 1.0 - missing, x > Element(0.0)));
 }
 
 fn hard_sigmoid_grad(y: Element, dy: Element) -> Element {
-    return select(Element(0.0), dy / 6.0, (y > Element(0.0)) & (y < Element(1.0)));
+    return select(Element(0.0), dy / 6.0, is_above_zero(y) & (y < Element(1.0)));
 }
 
 fn hard_swish(x: Element) -> Element {
@@ -185,7 +206,7 @@ fn hard_swish(x: Element) -> Element {
 
 fn hard_swish_grad(x: Element, dy: Element) -> Element {
     let inner = dy * (x / 3.0 + 0.5);
-    return select(select(inner, Element(0.0), x <= Element(-3.0)), dy, x >= Element(3.0));
+    return keep_nan(x, select(select(inner, Element(0.0), x <= Element(-3.0)), dy, x >= Element(3.0)));
 }
 
 fn hard_tanh(x: Element, low: f32, high: f32) -> Element {
@@ -193,7 +214,7 @@ fn hard_tanh(x: Element, low: f32, high: f32) -> Element {
 }
 
 fn hard_tanh_grad(y: Element, dy: Element, low: f32, high: f32) -> Element {
-    return select(Element(0.0), dy, (y > Element(low)) & (y < Element(high)));
+    return select(Element(0.0), dy, (y > Element(low)) & (y < Element(high)) & !is_nan_element(y));
 }
 // kernels/conv2d/conv2d_depthwise.wgsl
 //! uses group, conv2d_correlation

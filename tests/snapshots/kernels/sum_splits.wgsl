@@ -111,9 +111,28 @@ fn is_minus_infinity(x: Element) -> Flag {
     return bitcast<Bits>(x) == Bits(0xff800000u);
 }
 
-// Neither zero, of either sign, nor NaN.
+// Zero of either sign.
+fn is_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) & Bits(0x7fffffffu)) == Bits(0u);
+}
+
+// Neither zero, of either sign, nor NaN. Denormal numbers are above or below it, whatever else they count as.
+fn is_above_zero(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x7f800000u);
+}
+
 fn is_below_zero(x: Element) -> Flag {
     return (bitcast<Bits>(x) - Bits(0x80000001u)) < Bits(0x7f800000u);
+}
+
+// Zero or below it, and not NaN.
+fn is_not_above_zero(x: Element) -> Flag {
+    return (bitcast<Ints>(x) <= Ints(0)) & (bitcast<Bits>(x) <= Bits(0xff800000u));
+}
+
+// Denormal and above zero: its bits are its size in units of 2^-149, of which drivers may make zero.
+fn is_denormal(x: Element) -> Flag {
+    return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x007fffffu);
 }
 
 // y, or x where that is NaN.
@@ -154,29 +173,29 @@ fn relu(x: Element) -> Element {
 }
 
 fn relu_grad(y: Element, dy: Element) -> Element {
-    return select(dy, Element(0.0), y <= Element(0.0));
+    return select(dy, Element(0.0), is_not_above_zero(y));
 }
 
 fn leaky_relu(x: Element, slope: f32) -> Element {
-    return select(times(slope, x), x, x > Element(0.0));
+    return select(times(slope, x), x, is_above_zero(x));
 }
 
 // Of the input, or of the output where the slope is not negative: then their signs agree.
 fn leaky_relu_grad(saved: Element, dy: Element, slope: f32) -> Element {
-    return select(times(slope, dy), dy, saved > Element(0.0));
+    return select(times(slope, dy), dy, is_above_zero(saved));
 }
 
 fn prelu(x: Element, weight: Element) -> Element {
-    return select(weight * x, x, x > Element(0.0));
+    return select(weight * x, x, is_above_zero(x));
 }
 
 // By the weight: the sum of this.
 fn prelu_grad_weight(x: Element, dy: Element) -> Element {
-    return select(x * dy, Element(0.0), x > Element(0.0));
+    return select(x * dy, Element(0.0), is_above_zero(x));
 }
 
 fn prelu_grad(x: Element, weight: Element, dy: Element) -> Element {
-    return select(weight * dy, dy, x > Element(0.0));
+    return select(weight * dy, dy, is_above_zero(x));
 }
 // kernels/gemm/sum_splits.wgsl
 //! uses group, gemm_shape, gemm_store

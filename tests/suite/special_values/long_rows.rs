@@ -20,7 +20,7 @@ fn spotted(shape: [usize; 2], number: f32) -> HostTensor {
 }
 
 #[test]
-fn of_long_rows_nothing_is_lost() {
+pub fn of_long_rows_nothing_is_lost() {
     let classes = 64 * MAX_ITERATIONS as usize / 2 + 3;
     let _ = device();
     let mut cases = Vec::new();

@@ -71,7 +71,7 @@ fn fed(case: &Fixture) -> (HostTensor, Vec<HostTensor>, f32) {
 }
 
 #[test]
-fn kernels_of_updates_are_pytorchs() -> Result<()> {
+pub fn kernels_of_updates_are_pytorchs() -> Result<()> {
     let mut failures = Vec::new();
     for case in cases() {
         let Update { graph, gradient, rate, .. } = build(case)?;
