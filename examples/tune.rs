@@ -4,13 +4,16 @@
 //! `.json` is the file of choices to read and add to.
 
 mod networks;
+#[path = "networks/training.rs"]
+mod training;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
-use wgrad::nn::{Layer, Sequential};
+use training::{Training, training_of};
+use wgrad::nn::Sequential;
 use wgrad::tune::{Tuned, Tuner};
-use wgrad::{Device, Error, Graph, Mode, PlanOptions, optim};
+use wgrad::{Device, Error, PlanOptions};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> =
@@ -38,15 +41,7 @@ fn run(mut arguments: Vec<String>) -> Result<String, String> {
 
 /// A training step by SGD from random images, to as many classes or pixels as the network has.
 fn tune(network: &Sequential, images: [usize; 4], file: Option<String>) -> Result<Tuned, Error> {
-    let mut graph = Graph::new();
-    let images = graph.input("images", images)?;
-    let logits = network.forward(&mut graph, images, Mode::Train)?;
-    let mut labelled = graph.shape(logits)?.to_vec();
-    labelled.remove(1);
-    let labels = graph.input_i32("labels", labelled)?;
-    let loss = graph.cross_entropy(logits, labels)?;
-    let rate = graph.input_scalar("learning_rate")?;
-    optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
+    let Training { graph, loss, .. } = training_of(network, images)?;
     let device = Device::open()?;
     let mut tuner = Tuner::new(&device).progress(|progress| {
         let _ = writeln!(std::io::stderr(), "{progress}");

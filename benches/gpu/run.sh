@@ -29,7 +29,10 @@ while [ $# -gt 0 ]; do
         case $1 in
         --out) out=$2 ;;
         --seconds) seconds=$2 ;;
-        --only) only=$2 ;;
+        --only)
+            only=$2
+            [ -n "$(printf '%s' "$only" | tr -d ', ')" ] || fail "--only \"$only\" names no part"
+            ;;
         esac
         shift 2
         ;;

@@ -88,8 +88,8 @@ impl LocalResponseNorm {
         Ok(())
     }
 
-    /// Records the kernel of which `made` makes an element from the sum over a window of `terms`, which bind `line`.
-    /// The operands before that are `first`.
+    /// Records the kernel in which `made` makes an element from the sum over a window of `terms`. `terms` bind `line`; the
+    /// operands before that are `first`.
     fn lower_windows(
         &self,
         cx: &mut LowerContext<'_>,

@@ -31,7 +31,7 @@ pub use types::{Binding, BufferPlan, Dispatch, Place, Step};
 pub use watch::Watch;
 pub(crate) use watch::{REPORT_WORDS, Watched, Watching};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::Caps;
 use draft::{Drafted, draft};
@@ -118,9 +118,17 @@ impl Plan {
             let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
             let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
             let hook = watch.as_ref().and_then(|watch| watch.hook(node));
-            let mut drafted = draft(&graph, node, caps, options, &read, pages, hook)?;
-            let temporaries = &drafted.temporaries;
-            time::split(&graph, node, &mut drafted.drafts, temporaries, caps, longest_submit)?;
+            let short = |options: &PlanOptions| {
+                let mut drafted = draft(&graph, node, caps, options, &read, pages, hook)?;
+                let temporaries = &drafted.temporaries;
+                time::split(&graph, node, &mut drafted.drafts, temporaries, caps, longest_submit)?;
+                Ok::<_, Error>(drafted)
+            };
+            // A measured choice may be too long a kernel for a submission.
+            let mut drafted = match short(options) {
+                Err(_) if !options.is_untuned() => short(&options.clone().untuned())?,
+                drafted => drafted?,
+            };
             if let Some(watch) = &mut watch {
                 watch.add(id, node, &mut drafted, &read, pages);
             }

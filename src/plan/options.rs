@@ -70,12 +70,17 @@ impl PlanOptions {
     }
 
     /// Takes kernel variants as measured, for nodes for which no variant is asked by name. Choices for other operators
-    /// and shapes are ignored, and so are refused variants. [`PlanOptions::tune`] measures them. Later calls override
-    /// earlier ones where both have a choice.
+    /// and shapes are ignored, and so are refused variants and those that [`PlanOptions::longest_submit`] rules out.
+    /// [`PlanOptions::tune`] measures them. Later calls override earlier ones where both have a choice.
     #[must_use]
     pub fn tuned(mut self, tuning: Tuning) -> Self {
         self.tuning.choices.extend(tuning.choices);
         self
+    }
+
+    /// Whether there are no measured choices.
+    pub(super) fn is_untuned(&self) -> bool {
+        self.tuning.is_empty()
     }
 
     /// The same without measured choices.

@@ -69,7 +69,7 @@ impl Work {
 /// workgroup on.
 ///
 /// # Errors
-/// A dispatch of which one workgroup could take too long.
+/// A dispatch that can't be split so far that each part is short enough.
 pub(super) fn split(
     graph: &Graph,
     node: &Node,

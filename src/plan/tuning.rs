@@ -25,8 +25,8 @@ pub struct TuningKey {
     pub operator: String,
     /// Attributes, as `Debug` writes the operator.
     pub attributes: String,
-    /// Types of the inputs: `f32[64, 8, 28, 28]`. Then, of several outputs of which not all are read, the numbers of
-    /// those that are: `reads 0`.
+    /// Types of the inputs: `f32[64, 8, 28, 28]`. If only some of several outputs are read, their numbers follow:
+    /// `reads 0`.
     pub types: Vec<String>,
 }
 
@@ -121,7 +121,9 @@ impl fmt::Display for Time {
         match self.0 {
             s if s < 1e-3 => write!(f, "{:.1} us", s * 1e6),
             s if s < 1.0 => write!(f, "{:.2} ms", s * 1e3),
-            s => write!(f, "{s:.2} s"),
+            s if s < 1e6 => write!(f, "{s:.2} s"),
+            // Nothing measured takes that long, but estimates and what users choose by hand may be any numbers.
+            s => write!(f, "{s:.2e} s"),
         }
     }
 }

@@ -30,8 +30,9 @@ impl Session {
     }
 
     /// Gives an input its contents for one more of the coming steps: the first call for the next step, another call for
-    /// the step after it, and so on. [`Session::run`] takes several steps' contents at once. The last contents stay until
-    /// the input is written again; [`Session::write`] drops what was written ahead and not used.
+    /// the step after it, and so on. [`Session::run`] takes several steps' contents at once. All inputs that are written
+    /// ahead have to be so for as many steps. The last contents stay until the input is written again; [`Session::write`]
+    /// drops what was written ahead and not used.
     ///
     /// Each step ahead takes staging memory as large as all inputs together, which the session keeps.
     ///

@@ -35,7 +35,8 @@ impl Session {
     /// Runs `steps` steps in one submission, or in several of up to 64, with the bits of as many calls of [`Session::step`].
     /// The host's work for a submission is then done once, which helps small networks on fast GPUs.
     ///
-    /// [`Session::write_ahead`] gives inputs their contents for each of the steps. Other inputs keep theirs.
+    /// [`Session::write_ahead`] gives inputs their contents for each of the steps. Other inputs keep theirs. Contents for
+    /// later steps stay for the next call.
     ///
     /// ```no_run
     /// # fn main() -> wgrad::Result<()> {
@@ -55,8 +56,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::step`]; an input that was written ahead for some of the steps and not for all. Then no step was
-    /// run. Where the steps take several submissions and a later one fails, the steps before it were run and count.
+    /// As [`Session::step`]; an input that was written ahead for some of the steps and not for all, or for fewer steps than
+    /// another input. Then no step was run. Where the steps take several submissions and a later one fails, the steps before it were run and count.
     pub fn run(&mut self, steps: usize) -> Result<()> {
         let mut left = u32::try_from(steps).map_err(|_| Error::Setting {
             setting: "steps",

@@ -35,7 +35,7 @@ pub(super) struct Uploads {
     most: usize,
 }
 
-/// Bytes of staging memory for the steps of a submission of which nothing is written ahead: each has its number there.
+/// Bytes of staging memory for the steps of a submission if nothing is written ahead for them: each has its number there.
 const AFFORDABLE: u64 = 64 << 20;
 
 /// The steps that contents are for.
@@ -214,18 +214,32 @@ impl Uploads {
         }
     }
 
-    /// Fails if an input was written ahead for some of these steps and not for all.
+    /// Fails if an input was written ahead for some of these steps and not for all, or for fewer steps than another: what is
+    /// left over would meet contents of a later call.
     pub(super) fn check_ahead(&self, plan: &Plan, steps: usize) -> Result<()> {
-        let short = |slot: &&Slot| slot.ahead > 0 && slot.ahead < steps;
-        match self.slots.iter().find(short) {
-            Some(&Slot { value: Some(value), ahead, .. }) => Err(Error::Value {
-                name: plan.graph().info(value).name.clone(),
-                message: format!(
-                    "was written ahead for {ahead} steps, expected {steps}; write it ahead for the others too, or run fewer"
-                ),
-            }),
-            _ => Ok(()),
-        }
+        let name = |value: Value| plan.graph().info(value).name.clone();
+        let ahead = |slot: &Slot| Some((slot.ahead, slot.value?)).filter(|&(ahead, _)| ahead > 0);
+        let ahead = self.slots.iter().filter_map(ahead);
+        let (Some(fewest), Some(most)) = (ahead.clone().min_by_key(|x| x.0), ahead.max_by_key(|x| x.0))
+        else {
+            return Ok(());
+        };
+        let message = if fewest.0 < steps {
+            format!(
+                "was written ahead for {} steps, expected {steps}; write it ahead for the others too, or run fewer",
+                fewest.0
+            )
+        } else if steps > 0 && fewest.0 < most.0 {
+            format!(
+                "was written ahead for {} steps, and input \"{}\" for {}; write each input ahead for the same steps",
+                fewest.0,
+                name(most.1),
+                most.0
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::Value { name: name(fewest.1), message })
     }
 
     /// Fails if an input has to be written first.

@@ -64,8 +64,8 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// The operators of `plan`, which is planned without choices, that have several variants, none of which `options`
-    /// ask for, and that are not `known`. `None` if there are none.
+    /// The operators of `plan` that have several variants. Those are left out for which `options` ask for a variant by
+    /// name, and those that are `known`. `plan` is planned without choices. `None` if no operator is left.
     pub(super) fn new(
         device: &Device,
         graph: &Graph,

@@ -19,6 +19,8 @@ use std::path::Path;
 const FORMAT: &str = "wgrad tuning 1";
 /// Longer files are not read: a choice takes some five hundred bytes.
 const LARGEST: u64 = 64 << 20;
+/// No kernel takes longer than ten days.
+const MOST_MICROSECONDS: f64 = 1e12;
 
 /// Adapter, backend and driver.
 type Identity = [String; 3];
@@ -108,6 +110,11 @@ fn parse(value: &Value) -> Result<Store, String> {
             let (mut seconds, mut refused) = (BTreeMap::new(), BTreeMap::new());
             for (name, time) in pairs(entry, "microseconds") {
                 let time = time.as_f64().ok_or("\"microseconds\" holds something other than numbers")?;
+                if !(0.0..=MOST_MICROSECONDS).contains(&time) {
+                    return Err(format!(
+                        "\"microseconds\" holds {time:e} for {name:?}, expected 0 to {MOST_MICROSECONDS:e}"
+                    ));
+                }
                 seconds.insert(name.clone(), time * 1e-6);
             }
             for (name, message) in pairs(entry, "refused") {
@@ -115,7 +122,19 @@ fn parse(value: &Value) -> Result<Store, String> {
                 refused.insert(name.clone(), message.to_owned());
             }
             let variant = text(entry, "variant")?;
+            if tuning.get(&key).is_some() {
+                return Err(format!(
+                    "has two entries for {key} of {:?}, expected one; remove the other",
+                    identity[0]
+                ));
+            }
             tuning.insert(key, TunedChoice { variant, seconds, refused });
+        }
+        let [adapter, backend, driver] = &identity;
+        if store.adapters.contains_key(&identity) {
+            return Err(format!(
+                "has two sections for adapter {adapter:?}, backend {backend:?}, driver {driver:?}, expected one; move their \"choices\" into one"
+            ));
         }
         store.adapters.insert(identity, tuning);
     }

@@ -197,6 +197,45 @@ fn an_input_that_is_written_ahead_for_some_steps_only_is_named() -> Result<()> {
     Ok(())
 }
 
+/// What is left of one input would meet later contents of another.
+#[test]
+fn inputs_that_are_written_ahead_for_other_steps_than_each_other_are_named() -> Result<()> {
+    let network = network()?;
+    let (mut session, _) = session(&network, &PlanOptions::default())?;
+    for step in 0..3 {
+        session.write_ahead(network.x, &numbers([BATCH, 8], step))?;
+    }
+    for step in 0..2 {
+        session.write_ahead(network.targets, &labels(BATCH, 3, step))?;
+    }
+    let refused = |result: Result<()>| match result {
+        Err(Error::Value { name, message }) => {
+            assert_eq!(name, "targets");
+            assert!(message.contains("for 2 steps, and input \"x\" for 3"), "{message}");
+        }
+        other => panic!("expected a refusal, found {other:?}"),
+    };
+    session.run(0)?;
+    refused(session.run(2));
+    refused(session.step());
+    assert_eq!((session.step_number(), session.counters().submits), (0, 0));
+    // With the contents that were missing, steps run in any number of calls.
+    session.write_ahead(network.targets, &labels(BATCH, 3, 2))?;
+    session.run(2)?;
+    session.write_ahead(network.x, &numbers([BATCH, 8], 3))?;
+    session.write_ahead(network.targets, &labels(BATCH, 3, 3))?;
+    session.run(2)?;
+    let found = session.read(network.loss)?;
+    let (mut single, _) = self::session(&network, &PlanOptions::default())?;
+    for step in 0..4 {
+        single.write(network.x, &numbers([BATCH, 8], step))?;
+        single.write(network.targets, &labels(BATCH, 3, step))?;
+        single.step()?;
+    }
+    assert_eq!(bits(&found), bits(&single.read(network.loss)?));
+    Ok(())
+}
+
 #[test]
 fn the_watch_names_the_step_and_the_input_of_a_later_step() -> Result<()> {
     let network = network()?;

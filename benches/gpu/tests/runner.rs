@@ -114,6 +114,8 @@ fn wrong_options_are_refused_before_anything_runs() {
         (fresh.as_path(), &["--only", "tests"], "\"tests\" is no part"),
         (fresh.as_path(), &["--quick"], "unknown option --quick"),
         (fresh.as_path(), &["--only"], "--only needs a value"),
+        (fresh.as_path(), &["--only", ","], "--only \",\" names no part"),
+        (fresh.as_path(), &["--only", ""], "names no part"),
     ] {
         let output = run(&bundle, out, options, &[]);
         let error = text(&output.stderr);

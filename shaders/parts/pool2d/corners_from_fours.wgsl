@@ -1,7 +1,7 @@
 //! uses corners, corners_in_fours
 //! fills corners_of
 //
-// Windows of the input, two of which are a vec4 of the upper row and one of the lower, for an even OUT_W.
+// Windows of the input for an even OUT_W: two windows are a vec4 of the upper row and a vec4 of the lower row.
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 
 fn corners_of(word: u32) -> Corners {

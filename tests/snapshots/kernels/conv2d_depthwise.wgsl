@@ -147,7 +147,7 @@ fn is_not_above_zero(x: Element) -> Flag {
     return (bitcast<Ints>(x) <= Ints(0)) & (bitcast<Bits>(x) <= Bits(0xff800000u));
 }
 
-// Denormal and above zero: its bits are its size in units of 2^-149, of which drivers may make zero.
+// Denormal and above zero: its bits are its size in units of 2^-149. Drivers may count it as zero.
 fn is_denormal(x: Element) -> Flag {
     return (bitcast<Bits>(x) - Bits(1u)) < Bits(0x007fffffu);
 }

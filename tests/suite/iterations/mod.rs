@@ -45,7 +45,7 @@ struct Checked {
 
 impl Checked {
     /// Compares what a dispatch's kernel states with what some of its invocations do: the first, one in the middle and the
-    /// last, of which long kernels show one at a time outside the sweep.
+    /// last. Outside the sweep a long kernel shows one of the three at a time.
     fn check(&mut self, whose: &str, dispatch: &Dispatch) {
         let kernel = &dispatch.kernel;
         let source = kernel.source().expect("a planned kernel joins");

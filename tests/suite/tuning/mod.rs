@@ -4,7 +4,8 @@ mod broken;
 
 use crate::harness::{device, network, sweep};
 use std::sync::Arc;
-use wgrad::plan::{TunedChoice, Tuning};
+use std::time::Duration;
+use wgrad::plan::{TunedChoice, Tuning, TuningKey};
 use wgrad::tune::Tuner;
 use wgrad::{Error, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
@@ -94,6 +95,25 @@ fn with_one_file_plans_and_bits_are_the_same() -> Result<()> {
     Ok(())
 }
 
+/// A file of choices with these sections.
+fn file_of(sections: &[&str]) -> String {
+    format!("{{\"format\": \"wgrad tuning 1\", \"adapters\": [{}]}}", sections.join(", "))
+}
+
+/// A section of one card, with entries for products of so many elements, of this time or of one that nothing takes.
+fn section(microseconds: &str, sizes: &str) -> String {
+    let time = if microseconds.is_empty() { "1e308" } else { microseconds };
+    let entry = |size: &str| {
+        format!(
+            "{{\"operator\": \"matmul\", \"attributes\": \"\", \"types\": [\"f32[{size}]\"], \"variant\": \"a\",
+            \"microseconds\": {{\"a\": {time}}}}}"
+        )
+    };
+    let entries: Vec<String> = sizes.split(", ").map(entry).collect();
+    let head = "\"adapter\": \"card\", \"backend\": \"Vulkan\", \"driver\": \"1\"";
+    format!("{{{head}, \"choices\": [{}]}}", entries.join(", "))
+}
+
 #[test]
 fn a_file_of_something_else_is_refused() -> Result<()> {
     let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -108,6 +128,13 @@ fn a_file_of_something_else_is_refused() -> Result<()> {
         ("{\"format\": \"wgrad tuning 9\"}", "expected \"wgrad tuning 1\""),
         ("{\"format\": \"wgrad tuning 1\"}", "lacks the list \"adapters\""),
         ("{\"format\": \"wgrad tuning 1\", \"adapters\": [{\"adapter\": 3}]}", "lacks the text \"adapter\""),
+        (&file_of(&[&section("", "1")]), "holds 1e308 for \"a\", expected 0 to 1e12"),
+        (&file_of(&[&section("-1.0", "1")]), "holds -1e0 for \"a\""),
+        (
+            &file_of(&[&section("1.0", "1"), &section("1.0", "2")]),
+            "has two sections for adapter \"card\", backend",
+        ),
+        (&file_of(&[&section("1.0", "1, 1")]), "has two entries for matmul(f32[1]) of \"card\""),
     ] {
         std::fs::write(&file, text).expect("the folder can be written to");
         let error = PlanOptions::default().tune(device(), &graph, &[y], &file);
@@ -182,6 +209,13 @@ fn choices_are_data_and_names_go_first() -> Result<()> {
         tuning.insert(key.clone(), refused.clone());
         assert_eq!(chosen(&PlanOptions::default().tuned(tuning))?, chosen(&PlanOptions::default())?);
     }
+    // Times by hand are printed in a few characters.
+    let mut endless = choice.clone();
+    endless.seconds.values_mut().for_each(|seconds| *seconds = 1e308);
+    let mut tuning = Tuning::default();
+    tuning.insert(key.clone(), endless);
+    let plan = Plan::with_options(&graph, &[y], device().caps(), &PlanOptions::default().tuned(tuning))?;
+    assert!(plan.steps()[0].why.contains("measured 1.00e308 s"), "{}", plan.steps()[0].why);
     // A variant that there is not, as of an older version, leaves the default.
     let mut stale = choice.clone();
     stale.variant = "gone".into();
@@ -225,5 +259,53 @@ fn choices_that_are_written_meanwhile_stay() -> Result<()> {
     std::fs::write(&file, stale).expect("it can be written");
     let tuned = Tuner::new(device()).file(&file).run(&graph, &[y], &PlanOptions::default())?;
     assert_eq!(tuned.measured.len(), 1);
+    Ok(())
+}
+
+/// A choice of a variant for a graph of one product.
+fn by_hand(key: &TuningKey, choice: &TunedChoice, name: &str) -> Tuning {
+    let mut by_hand = choice.clone();
+    by_hand.variant = name.to_owned();
+    by_hand.refused.clear();
+    let mut tuning = Tuning::default();
+    tuning.insert(key.clone(), by_hand);
+    tuning
+}
+
+/// A measured choice does not make a plan fail that would be made without it.
+#[test]
+fn a_choice_that_is_too_long_for_a_submission_leaves_the_default() -> Result<()> {
+    let mut seen = 0;
+    for [rows, terms, columns] in [[65, 300, 65], [2, 4096, 9], [1, 5000, 64], [130, 7, 300], [512, 4, 512]] {
+        let mut graph = Graph::new();
+        let (x, w) = (graph.input("x", [rows, terms])?, graph.input("w", [terms, columns])?);
+        let y = graph.matmul(x, w)?;
+        let plan = |options: &PlanOptions| Plan::with_options(&graph, &[y], device().caps(), options);
+        let by_default = plan(&PlanOptions::default())?.steps()[0].variant.name();
+        let measured = Tuner::new(device()).run(&graph, &[y], &PlanOptions::default())?.tuning;
+        let (key, choice) = measured.choices().next().expect("a product has several variants");
+        for longest in (0..160).map(|power| Duration::from_nanos(1.2f64.powi(power) as u64)) {
+            let options = PlanOptions::default().longest_submit(longest);
+            if plan(&options).is_err() {
+                continue;
+            }
+            for name in choice.seconds.keys() {
+                let fits = plan(&options.clone().variant("matmul", name)).is_ok();
+                let tuned = plan(&options.clone().tuned(by_hand(key, choice, name)))?;
+                let expected = if fits { name } else { by_default };
+                assert_eq!(tuned.steps()[0].variant.name(), expected, "{name} in submissions of {longest:?}");
+                seen += usize::from(!fits);
+                if seen == 1 && !fits {
+                    // Nor does tuning fail, which tries its choices in such submissions.
+                    let tuned = Tuner::new(device()).run(&graph, &[y], &options)?.tuning;
+                    plan(&options.clone().tuned(tuned))?;
+                }
+            }
+        }
+    }
+    assert!(
+        seen > 0,
+        "there is a length of submissions that the default can keep to and another variant can't"
+    );
     Ok(())
 }

@@ -73,7 +73,7 @@ impl Part {
         }
     }
 
-    /// Whether it ended otherwise than as it should.
+    /// Whether it failed: it ended with neither success nor "left out".
     fn failed(&self) -> bool {
         self.status.as_ref().is_some_and(|status| ![0, 77].contains(&status.code))
     }
