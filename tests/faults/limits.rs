@@ -2,18 +2,20 @@
 
 use super::{BATCH, Training, assert_says, bits, contents, momentum};
 use crate::harness::{self, numbers};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wgrad::graph::Init;
 use wgrad::optim::Sgd;
 use wgrad::{Device, Error, Graph, Plan, Result, Session, Weights};
 
-/// A step that takes a software adapter some time: 4 products of 512 x 512, with state that counts.
-fn slow(device: &Device) -> Result<Session> {
+/// A step of so many products of 512 x 512, one after the other, with state that counts.
+fn slow(device: &Device, products: usize) -> Result<Session> {
     let mut graph = Graph::new();
     let x = graph.input("x", [512, 512])?;
     let mut y = x;
-    for _ in 0..4 {
-        y = graph.matmul(y, x)?;
+    for _ in 0..products {
+        // The sum keeps the numbers from vanishing.
+        let product = graph.matmul(y, x)?;
+        y = graph.add(product, x)?;
     }
     let mean = graph.mean(y, &[0, 1], false)?;
     let weight = graph.parameter("weight", [1], Init::Constant(1.0))?;
@@ -30,11 +32,29 @@ fn slow(device: &Device) -> Result<Session> {
     Ok(session)
 }
 
+/// As many products as take a device some time, by a clock.
+fn products(device: &Device) -> Result<usize> {
+    for doublings in 2..14 {
+        let mut session = slow(device, 1 << doublings)?;
+        // A driver may compile in the first step.
+        session.step()?;
+        session.wait()?;
+        let start = Instant::now();
+        session.step()?;
+        session.wait()?;
+        if start.elapsed() > Duration::from_millis(20) {
+            return Ok(1 << doublings);
+        }
+    }
+    panic!("no device multiplies that fast");
+}
+
 #[test]
 fn waits_end_at_their_limit_and_lose_nothing() -> Result<()> {
     const LIMIT: Duration = Duration::from_nanos(1);
     let device = harness::open();
-    let mut session = slow(&device)?;
+    let products = products(&device)?;
+    let mut session = slow(&device, products)?;
     let timeout = |error: Error, step: u32| {
         assert!(matches!(error, Error::Timeout { step: Some(s), limit: LIMIT, .. } if s == step), "{error}");
         assert_says(&error, &[&format!("step {step} was not done within 1ns"), "Device::set_wait_limit"]);
@@ -57,7 +77,7 @@ fn waits_end_at_their_limit_and_lose_nothing() -> Result<()> {
     assert_eq!(session.step_number(), 3);
     device.set_wait_limit(Some(Duration::MAX));
     session.step()?;
-    let mut whole = slow(harness::device())?;
+    let mut whole = slow(harness::device(), products)?;
     for _ in 0..4 {
         whole.step()?;
     }

@@ -4,10 +4,11 @@ use crate::harness::network::{Training, training};
 use crate::harness::{device, labels, numbers};
 use std::time::{Duration, Instant};
 use wgrad::nn::{self, Layer};
+use wgrad::op::AdapterKind;
 use wgrad::optim::Adam;
 use wgrad::plan::Watch;
 use wgrad::session::SourceKind;
-use wgrad::{Error, Graph, HostTensor, Mode, Plan, PlanOptions, Result, Session, Value, Weights};
+use wgrad::{Caps, Error, Graph, HostTensor, Mode, Plan, PlanOptions, Result, Session, Value, Weights};
 
 const BATCH: usize = 4;
 
@@ -272,15 +273,51 @@ fn steps(training: &Training, options: &PlanOptions) -> Result<(Session, Vec<Vec
     Ok((session, found))
 }
 
+/// Into how many submissions a step is cut by its own estimate: as many as need no dispatch to be split, and as many as need
+/// some. How far kernels split depends on the adapter's variants.
+fn shares(training: &Training, caps: &Caps) -> Result<[(u32, bool); 2]> {
+    let plan = |options: &PlanOptions| Plan::with_options(&training.graph, &[training.loss], caps, options);
+    let whole = plan(&PlanOptions::default())?;
+    let splits = |shares: u32| {
+        let longest = whole.submits()[0].longest / shares;
+        let plan = plan(&PlanOptions::default().longest_submit(longest)).ok()?;
+        Some(plan.dispatches().len() > whole.dispatches().len())
+    };
+    let find = |wanted| (2..=60).rev().find(|&shares| splits(shares) == Some(wanted));
+    let (Some(fewer), Some(more)) = (find(false), find(true)) else {
+        panic!("{}: no cut of the step leaves dispatches whole, or none splits any", caps.kind);
+    };
+    Ok([(fewer, false), (more, true)])
+}
+
+/// What the test on the adapter at hand needs, there is on all kinds.
+#[test]
+fn steps_can_be_cut_with_and_without_splitting_dispatches() -> Result<()> {
+    let training = training(BATCH)?;
+    for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
+        for size in [0, 8, 32, 64] {
+            let caps = Caps { subgroups: size > 0, subgroup_size: size, ..Caps::webgpu_defaults(kind) };
+            let [(fewer, _), (more, _)] = shares(&training, &caps)?;
+            println!("{kind}, subgroups of {size}: {fewer} and {more}");
+            assert!(fewer >= 2 && more > fewer);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_long_step_is_submitted_in_parts_and_keeps_its_bits() -> Result<()> {
     let training = training(BATCH)?;
     let (whole, expected) = steps(&training, &PlanOptions::default())?;
     let plan = whole.plan();
-    assert_eq!((plan.submits().len(), plan.longest_submit()), (1, None), "a software adapter has no limit");
+    let limit = match device().caps().kind {
+        AdapterKind::Software => None,
+        _ => Some(Duration::from_secs(1)),
+    };
+    assert_eq!((plan.submits().len(), plan.longest_submit()), (1, limit), "a software adapter has no limit");
     assert_eq!(whole.counters().submits, 2);
     let step = plan.submits()[0].longest;
-    for (shares, splits) in [(2, false), (60, true)] {
+    for (shares, splits) in shares(&training, device().caps())? {
         let longest = step / shares;
         let (session, found) = steps(&training, &PlanOptions::default().longest_submit(longest))?;
         let plan = session.plan();
@@ -305,17 +342,18 @@ fn a_long_step_is_submitted_in_parts_and_keeps_its_bits() -> Result<()> {
 #[test]
 fn what_no_splitting_makes_short_is_refused_by_name() -> Result<()> {
     let training = training(BATCH)?;
-    for longest in [Duration::from_nanos(1), Duration::ZERO] {
-        let options = PlanOptions::default().longest_submit(longest);
-        match Plan::with_options(&training.graph, &[training.loss], device().caps(), &options) {
-            Err(Error::Limit { operator, node, message, .. }) => {
-                assert_eq!((operator.as_str(), node.as_str()), ("conv2d", "conv1"));
-                assert!(
-                    message.contains("longest_submit") && message.contains(" us on a slow software adapter"),
-                    "{message}"
-                );
+    for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software] {
+        for longest in [Duration::from_nanos(1), Duration::ZERO] {
+            let options = PlanOptions::default().longest_submit(longest);
+            let caps = Caps::webgpu_defaults(kind);
+            match Plan::with_options(&training.graph, &[training.loss], &caps, &options) {
+                Err(Error::Limit { operator, node, message, .. }) => {
+                    assert_eq!((operator.as_str(), node.as_str()), ("conv2d", "conv1"));
+                    let slow = format!(" us on a slow {kind} adapter");
+                    assert!(message.contains("longest_submit") && message.contains(&slow), "{message}");
+                }
+                other => panic!("expected a refusal, found {other:?}"),
             }
-            other => panic!("expected a refusal, found {other:?}"),
         }
     }
     Ok(())
@@ -325,8 +363,7 @@ fn what_no_splitting_makes_short_is_refused_by_name() -> Result<()> {
 #[test]
 fn plans_for_gpus_limit_every_submission() -> Result<()> {
     use crate::harness::network::training_of;
-    use wgrad::op::AdapterKind;
-    use wgrad::{Caps, nn::models};
+    use wgrad::nn::models;
     let large = training_of(&models::resnet50(3, 1000), [32, 3, 224, 224])?;
     let small = training(64)?;
     for kind in [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple] {
