@@ -43,6 +43,21 @@ impl Reference for BatchNormTrain {
         }
         [y, statistics].into_iter().chain(new).collect()
     }
+
+    // For the running mean, its terms. Behind a layer without bias and another batch norm they cancel.
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        if !self.tracked || output != 2 {
+            return None;
+        }
+        let x = inputs[0];
+        let running = parameters(&inputs[1..], self.affine, x.shape[1]).2;
+        let share = self.norm.momentum.map_or_else(|| 1.0 / running[2].data[0], f64::from);
+        let sum = |c: usize| {
+            let mean = members(x, c).map(|i| x.data[i].abs()).sum::<f64>() / count(x);
+            share * mean + (1.0 - share) * running[0].data[c].abs()
+        };
+        Some((0..x.shape[1]).map(sum).filter(|sum| sum.is_finite()).fold(0.0, f64::max))
+    }
 }
 
 /// Weight and bias, or ones and zeros if there are none, and the inputs behind them.
@@ -204,6 +219,10 @@ impl Reference for BatchNormMaxPool {
         outputs[0] = result;
         outputs.push(words);
         outputs
+    }
+
+    fn largest_sum_of_terms(&self, output: usize, inputs: &[&Array]) -> Option<f64> {
+        self.norm.largest_sum_of_terms(output, inputs)
     }
 }
 

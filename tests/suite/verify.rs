@@ -141,9 +141,16 @@ fn sums_that_cancel_are_measured_by_their_terms() {
         .add("conv", nn::Conv2d::new(3, 3, [3, 3]).padding([1, 1]))
         .add("norm", nn::BatchNorm::new(3));
     let linear = nn::Sequential::new().add("fc", nn::Linear::new(12, 12)).add("norm", nn::BatchNorm::new(12));
-    for (layers, shape, operator) in
-        [(conv, &[16, 3, 9, 7][..], "sum"), (linear, &[33, 12], "linear_grad_weight")]
-    {
+    // The means of what the second norm gets are zero too.
+    let twice = nn::Sequential::new()
+        .add("norm", nn::BatchNorm::new(3))
+        .add("conv", nn::Conv2d::new(3, 3, [1, 1]).bias(false))
+        .add("again", nn::BatchNorm::new(3));
+    for (layers, shape, operator) in [
+        (conv, &[16, 3, 9, 7][..], "sum"),
+        (linear, &[33, 12], "linear_grad_weight"),
+        (twice, &[8, 3, 9, 7], "batch_norm"),
+    ] {
         let verified = cancelling(layers, shape).verify().unwrap_or_else(|e| panic!("{e}"));
         assert!(verified.iter().any(|v| v.operator == operator), "{verified:?}");
     }
