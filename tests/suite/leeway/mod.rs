@@ -1,13 +1,16 @@
 //! What WGSL leaves to drivers: the kernels are right whatever a driver makes of it.
 //!
-//! A driver may take it that no number is NaN, so that a comparison with one comes out either way, and may count denormal
-//! numbers as zero. An adapter does one thing, so kernels are rewritten to have it do the other (`rewrite`, by `tokens`).
+//! A driver may take it that no number is NaN, so that a comparison with one comes out either way. It may count denormal
+//! numbers as zero, take the factors of a product in another order, and be off in a logarithm. An adapter does one thing,
+//! so kernels are rewritten to have it do the other (`rewrite`, `reorder`, by `tokens`).
 //! What the right results are stands in `special_values`, `elementwise` and the tables of cases.
 
+mod reorder;
 mod rewrite;
 mod tokens;
 
 use crate::harness::{self, Case, sweep};
+use crate::normalization::batch;
 use crate::{cases, elementwise, special_values};
 use std::sync::LazyLock;
 use wgrad::{Device, DeviceOptions, Result};
@@ -19,8 +22,10 @@ fn open(rewrite: fn(&str) -> String) -> Device {
 
 /// The device of one kind of leeway, opened once.
 fn device(name: &str) -> &'static Device {
-    static DEVICES: LazyLock<[(&str, Device); 3]> = LazyLock::new(|| {
+    static DEVICES: LazyLock<[(&str, Device); 5]> = LazyLock::new(|| {
         [
+            ("log", open(rewrite::logarithms_are_inaccurate)),
+            ("order", open(reorder::products_are_reordered)),
             ("true", open(rewrite::nan_compares_true)),
             ("false", open(rewrite::nan_compares_false)),
             ("flush", open(rewrite::denormals_are_zero)),
@@ -82,6 +87,25 @@ fn comparisons_with_nan_may_be_false() -> Result<()> {
         return Ok(());
     }
     harness::with_device(device("false"), agree_with_pytorch_and_the_reference)
+}
+
+#[test]
+fn factors_may_be_taken_in_another_order() -> Result<()> {
+    harness::with_device(device("order"), || {
+        batch::deviations_that_overflow_leave_zeros()?;
+        agree_with_pytorch_and_the_reference()
+    })
+}
+
+#[test]
+fn logarithms_may_be_inaccurate_near_one() -> Result<()> {
+    harness::with_device(device("log"), || {
+        elementwise::functions_are_accurate_in_every_element()?;
+        let cases = [cases::softmax::cases(), cases::cross_entropy::cases(), cases::loss::cases()];
+        let failures = harness::failures(&cases.into_iter().flatten().collect::<Vec<_>>());
+        assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+        Ok(())
+    })
 }
 
 #[test]

@@ -18,6 +18,8 @@ enum Leeway {
     Nan(bool),
     /// Denormal numbers are zero before each operation and behind it.
     Flush,
+    /// Between 1/2 and 2, logarithms are off by nearly as much as WGSL permits, 2^-21.
+    Logarithm,
 }
 
 pub fn nan_compares_true(text: &str) -> String {
@@ -30,6 +32,10 @@ pub fn nan_compares_false(text: &str) -> String {
 
 pub fn denormals_are_zero(text: &str) -> String {
     rewrite(text, Leeway::Flush)
+}
+
+pub fn logarithms_are_inaccurate(text: &str) -> String {
+    rewrite(text, Leeway::Logarithm)
 }
 
 fn rewrite(text: &str, leeway: Leeway) -> String {
@@ -110,6 +116,7 @@ impl Leeway {
         match self {
             Leeway::Nan(_) => is_comparison(sign) || matches!(name, "max" | "min" | "clamp"),
             Leeway::Flush => true,
+            Leeway::Logarithm => matches!(name, "log" | "log2"),
         }
     }
 }
@@ -232,6 +239,10 @@ fn open_flush_{width}(x: {float}) -> {float} {{
                     _ => flushed.join(&format!(" {sign} ")),
                 };
                 if is_comparison(sign) { made } else { format!("open_flush_{width}({made})") }
+            }
+            Leeway::Logarithm => {
+                let near = format!("abs(a - 1.25) <= {float}(0.75)");
+                format!("{name}(a) + select({float}(0.0), {float}(4.7e-7), {near})")
             }
             Leeway::Nan(outcome) => of_nan(operation, width, outcome),
         };

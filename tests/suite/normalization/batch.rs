@@ -251,7 +251,7 @@ fn a_frozen_norms_gradient_fuses() -> Result<()> {
 
 /// Squares of deviations past f32's range make the deviation infinite, and what is divided by it zero.
 #[test]
-fn deviations_that_overflow_leave_zeros() -> Result<()> {
+pub fn deviations_that_overflow_leave_zeros() -> Result<()> {
     let huge = floats([2, 2, 2], vec![1e30, -1e30, 1e20, 0.0, 3e29, 0.0, -1e20, 1e20]);
     let train = BatchNormTrain { norm: BatchNorm::default(), affine: false, tracked: false };
     let case = Case::new("huge", train, vec![huge.clone()]);

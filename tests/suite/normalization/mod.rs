@@ -1,6 +1,6 @@
 //! Normalisation of rows: PyTorch's answers, gradients, chains, layers, refusals.
 
-mod batch;
+pub mod batch;
 mod local_response;
 
 use crate::cases::row_norm::{group, instance, layer};

@@ -209,6 +209,7 @@ fn the_kernels_are_pytorchs() -> Result<()> {
 /// What the kernels have otherwise than PyTorch, one line each: of each graph by the variants of the plan's choice, and
 /// by others as long as one is new; in the sweep by all.
 pub fn kernels_failures() -> Result<Vec<String>> {
+    let flushes = harness::flushes_denormals()?;
     let mut failures = Vec::new();
     let mut ran: BTreeSet<(&str, Variant)> = BTreeSet::new();
     for (_, cases) in operators() {
@@ -235,7 +236,7 @@ pub fn kernels_failures() -> Result<Vec<String>> {
                 }
                 session.step()?;
                 for &(tensor, value) in &built.outputs {
-                    failures.extend(compare(case, tensor, &session.read(value)?.to_f64(), true));
+                    failures.extend(compare(case, tensor, &session.read(value)?.to_f64(), flushes));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{GRAPHS, compare};
 use crate::harness::fixture::Fixture;
-use crate::harness::{array, device, floats};
+use crate::harness::{self, array, device, floats};
 use std::collections::BTreeMap;
 use wgrad::graph::{Init, Source};
 use wgrad::op::Array;
@@ -86,7 +86,7 @@ pub fn kernels_of_updates_are_pytorchs() -> Result<()> {
             session.step()?;
             found.extend(weights.read("p")?.to_f64());
         }
-        failures.extend(compare(case, "y", &found, true));
+        failures.extend(compare(case, "y", &found, harness::flushes_denormals()?));
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     Ok(())
