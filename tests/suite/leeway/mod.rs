@@ -1,8 +1,8 @@
 //! What WGSL leaves to drivers: the kernels are right whatever a driver makes of it.
 //!
-//! A driver may take it that no number is NaN, so that a comparison with one comes out either way. It may count denormal
-//! numbers as zero, take the factors of a product in another order, and be off in a logarithm. An adapter does one thing,
-//! so kernels are rewritten to have it do the other (`rewrite`, `reorder`, by `tokens`).
+//! A driver may take it that no number is NaN, so that a comparison with one comes out either way. It may count
+//! denormal numbers as zero, take the factors of a product in another order, and be off in a logarithm. An adapter does
+//! one thing, so kernels are rewritten to have it do the other (`rewrite`, `reorder`, by `tokens`).
 //! What the right results are stands in `special_values`, `elementwise` and the tables of cases.
 
 mod reorder;
