@@ -186,8 +186,8 @@ fn times(number: f32, x: Element) -> Element {
 // Activations of straight pieces. Slopes at the corners are PyTorch's: those of the flat side for the
 // hard sigmoid and tanh, those of the outer sides for the hard swish.
 
-// (x + 3) / 6 between 0 and 1; the upper half from above, so that it is 1 for no x below 3. Near both ends the sum cancels
-// exactly. The maximum keeps a compiler from dividing its terms instead.
+// (x + 3) / 6 between 0 and 1; the upper half from above, so that it is 1 for no x below 3. Near both ends the sum
+// cancels exactly. The maximum keeps a compiler from dividing its terms instead.
 fn hard_sigmoid(x: Element) -> Element {
     let rising = max(x + 3.0, Element(0.0)) / 6.0;
     let missing = max(3.0 - x, Element(0.0)) / 6.0;
