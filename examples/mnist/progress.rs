@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use wgrad::device::Compiling;
 use wgrad::tune;
 
 /// A bar on standard error, or nothing.
@@ -20,6 +21,19 @@ impl Progress {
         let progress = Progress::over(wanted, total as u64, "kernels");
         progress.bar.set_prefix("tuning");
         progress
+    }
+
+    /// What shows how far a session's kernels are, if they take long to compile.
+    pub fn compiling(wanted: bool) -> impl Fn(Compiling) + Send + Sync {
+        let progress = Progress::over(wanted, 1, "kernels");
+        progress.bar.set_prefix("compiling");
+        move |compiling| {
+            progress.bar.set_length(compiling.total as u64);
+            progress.bar.set_position(compiling.done as u64);
+            if compiling.done == compiling.total {
+                progress.finish();
+            }
+        }
     }
 
     fn over(wanted: bool, length: u64, unit: &str) -> Progress {

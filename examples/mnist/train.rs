@@ -15,7 +15,7 @@ use wgrad::file::printable_path;
 use wgrad::optim::Schedule;
 use wgrad::plan::Watch;
 use wgrad::session::Counters;
-use wgrad::{Device, Error, HostData, HostTensor, Plan, PlanOptions, Session, Weights, file};
+use wgrad::{Device, DeviceOptions, Error, HostData, HostTensor, Plan, PlanOptions, Session, Weights, file};
 
 /// The most steps between fetches of recorded values.
 const RECORDED_STEPS: usize = 256;
@@ -125,10 +125,11 @@ fn open(options: &Options) -> Result<(Device, Data), Error> {
     };
     std::thread::scope(|scope| {
         let loading = scope.spawn(load);
-        let device = match &options.adapter {
-            Some(name) => Device::open_named(name),
-            None => Device::open(),
-        };
+        let mut opening = DeviceOptions::default().compiling(Progress::compiling(options.progress));
+        if let Some(name) = &options.adapter {
+            opening = opening.adapter(name);
+        }
+        let device = Device::open_with(&opening);
         let data = loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((device?, data?))
     })

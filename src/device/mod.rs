@@ -3,17 +3,21 @@
 //! It knows nothing of graphs and steps; those are in `session/`.
 
 mod adapter;
+#[cfg(not(target_arch = "wasm32"))]
+mod ahead;
 mod buffer;
 mod cache;
 mod fault;
 mod peaks;
 mod pipeline;
+mod progress;
 
 pub use adapter::AdapterSummary;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;
 pub use peaks::Peaks;
 pub(crate) use pipeline::Pipelines;
+pub use progress::Compiling;
 
 use crate::error::Result;
 use crate::op::Caps;
@@ -32,6 +36,7 @@ pub struct DeviceOptions {
     adapter: Option<String>,
     cache: Option<Option<PathBuf>>,
     rewrite: Option<fn(&str) -> String>,
+    compiling: Option<progress::Report>,
 }
 
 impl DeviceOptions {
@@ -48,6 +53,14 @@ impl DeviceOptions {
     #[must_use]
     pub fn cache(mut self, folder: Option<PathBuf>) -> Self {
         self.cache = Some(folder);
+        self
+    }
+
+    /// Calls `report` for each kernel that [`Session::new`](crate::Session::new) has compiled, once that has taken a
+    /// second. Other threads may call it.
+    #[must_use]
+    pub fn compiling(mut self, report: impl Fn(Compiling) + Send + Sync + 'static) -> Self {
+        self.compiling = Some(progress::Report::new(report));
         self
     }
 
@@ -89,6 +102,7 @@ struct Inner {
     cache_folder: Option<PathBuf>,
     /// What is made of each kernel's text before it is compiled.
     rewrite: Option<fn(&str) -> String>,
+    compiling: Option<progress::Report>,
     /// Opened at the first compilation.
     cache: OnceLock<Option<Cache>>,
     /// Measured at the first call of [`Device::peaks`].
@@ -154,6 +168,7 @@ impl Device {
                 caps,
                 cache_folder: options.cache.clone().unwrap_or_else(cache::default_folder),
                 rewrite: options.rewrite,
+                compiling: options.compiling.clone(),
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
                 faults,

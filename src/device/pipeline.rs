@@ -1,7 +1,10 @@
 //! Compiles kernels: each distinct text once, and for a GPU several at a time.
 
 use super::Device;
+#[cfg(not(target_arch = "wasm32"))]
+use super::ahead;
 use super::cache::Cache;
+use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::op::AdapterKind;
 use crate::shader::{Access, Kernel};
@@ -18,15 +21,15 @@ pub(crate) struct Pipelines {
 }
 
 #[derive(Debug)]
-struct Compiled {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
+pub(super) struct Compiled {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
 }
 
-struct Request {
-    name: &'static str,
+pub(super) struct Request {
+    pub(super) name: &'static str,
     source: String,
-    bindings: Vec<(u32, Access)>,
+    pub(super) bindings: Vec<(u32, Access)>,
     /// Whether the whole text is the crate's.
     own: bool,
 }
@@ -34,34 +37,19 @@ struct Request {
 impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
-        let mut requests: Vec<Request> = Vec::new();
-        let mut by_source: HashMap<(String, bool), usize> = HashMap::new();
-        let mut of_kernel = Vec::with_capacity(kernels.len());
-        for kernel in kernels {
-            let browser = cfg!(target_arch = "wasm32");
-            let source = if browser { kernel.strict_source()? } else { kernel.source()? };
-            let text = match device.inner.rewrite {
-                Some(rewrite) => (rewrite(&source), false),
-                None => (source, kernel.is_own()),
-            };
-            let index = match by_source.get(&text) {
-                Some(&index) => index,
-                None => {
-                    requests.push(Request {
-                        name: kernel.name(),
-                        source: text.0.clone(),
-                        bindings: kernel.bindings()?,
-                        own: text.1,
-                    });
-                    by_source.insert(text, requests.len() - 1);
-                    requests.len() - 1
-                }
-            };
-            of_kernel.push(index);
-        }
-        let pipelines = compile_all(device, &requests)?;
+        let (requests, of_kernel) = requests(device, kernels)?;
+        #[cfg(not(target_arch = "wasm32"))]
+        let rounds = if ahead::pays(device, requests.len()) { 2 } else { 1 };
+        #[cfg(target_arch = "wasm32")]
+        let rounds = 1;
+        let progress = Progress::new(device.inner.compiling.as_ref(), rounds * requests.len());
+        let pipelines = compile_all(device, &requests, &progress)?;
         if let Some(cache) = device.cache() {
             cache.save();
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if rounds == 2 {
+            ahead::run(device, &requests, &pipelines, &progress)?;
         }
         Ok(Pipelines { pipelines, of_kernel })
     }
@@ -75,8 +63,38 @@ impl Pipelines {
     }
 }
 
+/// The distinct texts of kernels, and the number of each kernel's.
+pub(super) fn requests(device: &Device, kernels: &[&Kernel]) -> Result<(Vec<Request>, Vec<usize>)> {
+    let mut requests: Vec<Request> = Vec::new();
+    let mut by_source: HashMap<(String, bool), usize> = HashMap::new();
+    let mut of_kernel = Vec::with_capacity(kernels.len());
+    for kernel in kernels {
+        let browser = cfg!(target_arch = "wasm32");
+        let source = if browser { kernel.strict_source()? } else { kernel.source()? };
+        let text = match device.inner.rewrite {
+            Some(rewrite) => (rewrite(&source), false),
+            None => (source, kernel.is_own()),
+        };
+        let index = match by_source.get(&text) {
+            Some(&index) => index,
+            None => {
+                requests.push(Request {
+                    name: kernel.name(),
+                    source: text.0.clone(),
+                    bindings: kernel.bindings()?,
+                    own: text.1,
+                });
+                by_source.insert(text, requests.len() - 1);
+                requests.len() - 1
+            }
+        };
+        of_kernel.push(index);
+    }
+    Ok((requests, of_kernel))
+}
+
 #[cfg(not(target_arch = "wasm32"))]
-fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
+fn compile_all(device: &Device, requests: &[Request], progress: &Progress<'_>) -> Result<Vec<Compiled>> {
     // A software adapter makes machine code when a kernel first runs; compiling here takes a tenth of that
     // time. Its allocator sets memory aside for each thread, and what it keeps of a kernel fragments that
     // memory: two threads take two megabytes more than one.
@@ -92,6 +110,7 @@ fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
     let work = || {
         while let Some(&i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let result = compile_one(device, &requests[i]);
+            progress.one();
             done.lock().expect("no thread panics while it holds the list").push((i, result));
         }
     };
@@ -115,11 +134,11 @@ fn on_threads(threads: usize, work: impl Fn() + Copy + Send) {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn compile_all(device: &Device, requests: &[Request]) -> Result<Vec<Compiled>> {
-    requests.iter().map(|request| compile_one(device, request)).collect()
+fn compile_all(device: &Device, requests: &[Request], progress: &Progress<'_>) -> Result<Vec<Compiled>> {
+    requests.iter().map(|request| compile_one(device, request).inspect(|_| progress.one())).collect()
 }
 
-fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
+pub(super) fn compile_one(device: &Device, request: &Request) -> Result<Compiled> {
     let compiled = device.guarded(|raw| {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(request.name),

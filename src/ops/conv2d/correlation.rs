@@ -143,12 +143,8 @@ impl Correlation {
                 break;
             }
             let block = block((most_sums / width).clamp(1, most_block));
-            let sources = width * self.stride[1] / self.upsample[1];
-            let start =
-                (-(self.lead(1) as i32) * self.stride[1] as i32 - self.padding[1]) / self.upsample[1] as i32;
-            let shift = start.rem_euclid(4) as usize;
-            let in_fours = self.source[1].is_multiple_of(4) && sources.is_multiple_of(4);
-            for shift in [None, Some(shift)].into_iter().take(1 + usize::from(in_fours)) {
+            let fours = self.shift(width).map(Some);
+            for shift in [None].into_iter().chain(fours) {
                 let loads = shift.map_or(68 * span, |shift| 48 * (shift + span).next_multiple_of(4));
                 let weights = 68 * self.kernel[1] * block.div_ceil(8);
                 let products = 2 * block * width * self.kernel[1] / self.upsample[1];
@@ -165,6 +161,15 @@ impl Correlation {
             tile.block = block(2 * most_block);
         }
         Tile { rows: self.shared_rows(tile.width, if software { 8 } else { 32 }), ..tile }
+    }
+
+    /// How far past a multiple of four the sources of tiles of this width start, if all do so.
+    fn shift(&self, width: usize) -> Option<usize> {
+        let sources = width * self.stride[1] / self.upsample[1];
+        let start =
+            (-(self.lead(1) as i32) * self.stride[1] as i32 - self.padding[1]) / self.upsample[1] as i32;
+        let in_fours = self.source[1].is_multiple_of(4) && sources.is_multiple_of(4);
+        in_fours.then_some(start.rem_euclid(4) as usize)
     }
 
     /// Rows that a workgroup shares so that the rounds of vectors of so many invocations are the fewest. In one row
@@ -280,14 +285,20 @@ impl Correlation {
         let phases = self.upsample[0] * self.upsample[1];
         let height =
             fit(0, (most_products * phases / (width * taps)).clamp(1, most_height * self.upsample[0]));
-        let kernel = self
+        let shift = self.shift(width);
+        let row = if shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
+        let mut kernel = self
             .kernel(cx, bias.is_some(), &kernels::conv2d_depthwise)?
+            .fill(row)
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
             .with("TILE_W", cx.index(width)?)
             // Inner loops over registers are unrolled.
             .iterations((self.channels + height) as u64)
             .epilogue_calls((height * width) as u64);
+        if let Some(shift) = shift {
+            kernel = kernel.with("SHIFT", cx.index(shift)?);
+        }
         let tiles = self.tiles(0, height) * self.tiles(1, width);
         let invocations = self.images * self.groups * self.results * tiles;
         cx.index(invocations)?;

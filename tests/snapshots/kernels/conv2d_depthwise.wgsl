@@ -66,6 +66,28 @@ fn weight_place(z: u32, m: u32, c: u32, kh: u32, kw: u32) -> u32 {
     }
     return (((z * OUT + m) * IN + c) * KH + kh) * KW + kw;
 }
+// parts/conv2d/conv2d_row_vec4.wgsl
+//! fills load_row
+//
+// A stretch of a source row, four elements at a time, for rows divisible by 4 and tiles that all
+// start SHIFT past a multiple of 4. What lies in the padding is zero.
+@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;
+
+const SHIFT: u32 = 3u;
+const VECTORS: u32 = (SHIFT + SPAN + 3u) / 4u;
+
+var<private> vectors: array<vec4<f32>, VECTORS>;
+
+fn load_row(line: u32, first_w: i32) {
+    for (var v = 0u; v < VECTORS; v++) {
+        let w = first_w - i32(SHIFT) + i32(v * 4u);
+        let at = (line + u32(clamp(w, 0, i32(W) - 4))) / 4u;
+        vectors[v] = select(vec4<f32>(), input[at], w >= 0 && w < i32(W));
+    }
+    for (var j = 0u; j < SPAN; j++) {
+        row[j] = vectors[(j + SHIFT) / 4u][(j + SHIFT) % 4u];
+    }
+}
 // parts/common/element_1.wgsl
 //! fills Element
 //
@@ -218,6 +240,8 @@ fn hard_tanh_grad(y: Element, dy: Element, low: f32, high: f32) -> Element {
 }
 // kernels/conv2d/conv2d_depthwise.wgsl
 //! uses group, conv2d_correlation
+//! hole load_row(line: u32, first_w: i32)
+//!     by conv2d_row, conv2d_row_vec4
 //! hole add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> { return values; }
 //!     by gemm_bias_rows
 //! hole epilogue(at: u32, value: f32) -> f32
@@ -229,7 +253,6 @@ fn hard_tanh_grad(y: Element, dy: Element, low: f32, high: f32) -> Element {
 // need once, for all taps. The sum runs over source channels (one forward, the multiplier backward),
 // kh and kw in order. Neighbours lie side by side along a row of tiles.
 @group(0) @binding(0) var<storage, read> weight: array<f32>;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 
 const TILE_H: u32 = 2u;
@@ -237,6 +260,8 @@ const TILE_W: u32 = 4u;
 
 const ROWS: u32 = ((TILE_H - 1u) * SH + (KH - 1u) * DH) / UH + 1u;
 const SPAN: u32 = ((TILE_W - 1u) * SW + (KW - 1u) * DW) / UW + 1u;
+
+var<private> row: array<f32, SPAN>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -262,12 +287,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let source = ((image * GROUPS + z) * IN + c) * (H * W);
         for (var r = 0u; r < ROWS; r++) {
             let h = first_h + i32(r);
-            let line = source + u32(clamp(h, 0, i32(H) - 1)) * W;
-            for (var j = 0u; j < SPAN; j++) {
-                let w = first_w + i32(j);
-                let inside = h >= 0 && h < i32(H) && w >= 0 && w < i32(W);
-                rows[r][j] = select(0.0, input[line + u32(clamp(w, 0, i32(W) - 1))], inside);
-            }
+            let inside = h >= 0 && h < i32(H);
+            // A row in the padding is read where all of it is padding.
+            load_row(source + u32(clamp(h, 0, i32(H) - 1)) * W, select(-i32(SPAN + W), first_w, inside));
+            rows[r] = row;
         }
         for (var kh = 0u; kh < KH; kh++) {
             for (var kw = 0u; kw < KW; kw++) {
