@@ -41,8 +41,8 @@ files! {
     }
     conv2d {
         conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
-        conv2d_grad_weight_direct
-        conv2d_grad_weight_subgroup
+        conv2d_grad_weight_direct conv2d_grad_weight_subgroup winograd_grad_weight
+        winograd_gradient winograd_input winograd_output winograd_weight
     }
     cross_entropy {
         cross_entropy cross_entropy_finalize cross_entropy_grad cross_entropy_mean
@@ -111,6 +111,7 @@ files! {
         conv2d_input_columns conv2d_input_rows conv2d_phase conv2d_phase_columns conv2d_phase_store
         conv2d_phase_weight conv2d_pixel_columns conv2d_pixels conv2d_row conv2d_row_vec4
         conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
+        conv2d_winograd winograd_bias
     }
     cross_entropy {
         all_weights class_gradient class_weight cross_entropy_grad_apply cross_entropy_lines label

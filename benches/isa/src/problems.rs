@@ -80,6 +80,7 @@ fn problems() -> Result<Vec<Problem>, Error> {
     let mut problems = vec![
         product(1024, 1024, 1024, false, false)?,
         product(1024, 1024, 1024, true, false)?,
+        product(2048, 2048, 2048, false, false)?,
         product(1023, 1021, 1019, false, false)?,
         product(64, 600, 1568, false, false)?,
         problem("600x64^T by 64x1568", LinearGradWeight, &[&[64, 600].into(), &[64, 1568].into()])?,
@@ -114,7 +115,8 @@ fn problems() -> Result<Vec<Problem>, Error> {
 /// The kernel that multiplies in each problem, with the default variant for discrete GPUs or with the named
 /// one.
 pub fn planned(variant: Option<&str>) -> Result<Vec<Planned>, Error> {
-    let caps = Caps::webgpu_defaults(AdapterKind::Discrete);
+    // RADV offers 64 KiB of workgroup memory.
+    let caps = Caps { max_workgroup_bytes: 64 << 10, ..Caps::webgpu_defaults(AdapterKind::Discrete) };
     let mut kernels = Vec::new();
     for Problem { name, shape, graph, output } in problems()? {
         let options = PlanOptions::default();

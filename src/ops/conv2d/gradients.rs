@@ -4,7 +4,8 @@ use super::Conv2d;
 use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
-use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, preference};
+use super::winograd::Winograd;
+use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, WINOGRAD, preference};
 use crate::error::Result;
 use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
@@ -69,6 +70,7 @@ impl Operator for Conv2dGradInput {
             .chain(sliding)
             .chain([REGISTER])
             .chain(Tiling::pipelined())
+            .chain(Winograd::grad_input(&geometry).and_then(|winograd| winograd.offered(caps)))
             .chain(Tiling::subgroup(caps))
             .collect()
     }
@@ -94,6 +96,10 @@ impl Operator for Conv2dGradInput {
             DIRECT => return correlation.lower_direct(cx, false, weight, gradient, result, None),
             DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, gradient, result, None),
             DEPTHWISE => return correlation.lower_depthwise(cx, weight, gradient, result, None),
+            WINOGRAD => {
+                let winograd = Winograd::grad_input(&geometry).expect("the variant is not offered otherwise");
+                return winograd.lower(cx, weight, gradient, result, None);
+            }
             _ if geometry.has_phases() => {
                 return geometry.lower_grad_input_phases(cx, weight, gradient, result);
             }
@@ -183,6 +189,7 @@ impl Operator for Conv2dGradWeight {
         [TILED, REGISTER]
             .into_iter()
             .chain(Tiling::pipelined())
+            .chain(geometry.as_ref().and_then(Winograd::output).and_then(|w| w.grad_weight_offered(caps)))
             .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
             .chain(offered(DIRECT_SUBGROUP, &|g| g.grad_weight_shares(caps)))
             .chain(offered(DEPTHWISE, &Geometry::is_depthwise))
@@ -211,6 +218,10 @@ impl Operator for Conv2dGradWeight {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
         let (gradient, input, result) = (cx.input(0), cx.input(1), cx.output(0));
+        if cx.variant() == WINOGRAD {
+            let winograd = Winograd::output(&geometry).expect("the variant is not offered otherwise");
+            return winograd.lower_grad_weight(cx, gradient, input, result);
+        }
         if cx.variant() == DEPTHWISE {
             return geometry.lower_grad_weight_depthwise(cx, gradient, input, result);
         }

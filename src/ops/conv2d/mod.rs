@@ -1,8 +1,8 @@
 //! Two-dimensional convolution (cross-correlation): output, gradient of input, of weight.
 //!
 //! Stride, padding, dilation and groups are attributes of one family. Each pass is a matrix product whose operands
-//! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), or a sliding
-//! window (`direct`, `depthwise`). This file has the forward pass; `gradients` has the others, `options` what users
+//! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), a sliding
+//! window (`direct`, `depthwise`), or products between transforms (`winograd`). This file has the forward pass; `gradients` has the others, `options` what users
 //! set, `attributes` its checks, `geometry` the sizes, `correlation` the sliding windows of output and input gradient,
 //! `estimate` how long these take, `grad_weight` those of the weight's gradient, and `phases` the product of a strided
 //! convolution's input gradient.
@@ -22,6 +22,7 @@ mod options;
 mod phases;
 mod toeplitz;
 mod transposed;
+mod winograd;
 
 pub use attributes::Padding;
 pub use gradients::{Conv2dGradInput, Conv2dGradWeight};
@@ -30,6 +31,7 @@ pub use options::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
 pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
 pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
+pub(crate) const WINOGRAD: Variant = Variant::for_gpus("winograd");
 pub(crate) const IM2COL: Variant = Variant::new("im2col");
 
 use super::gemm::{Bias, Gemm, Loader, Size, Tiling};
@@ -46,6 +48,7 @@ use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
 use correlation::{Correlation, MOST_UNROLLED};
 use geometry::{Geometry, plane_store};
+use winograd::Winograd;
 
 /// The preference of output and input gradient. On a software adapter a load costs as much as dozens of multiply-adds,
 /// so that it depends on all sizes what is faster (`estimate`).
@@ -130,6 +133,7 @@ impl Operator for Conv2d {
             .chain([REGISTER])
             .chain(Tiling::pipelined())
             .chain(geometry.unrolled().map(|_| IM2COL))
+            .chain(Winograd::output(&geometry).and_then(|winograd| winograd.offered(caps)))
             .chain(Tiling::subgroup(caps))
             .collect()
     }
@@ -156,6 +160,10 @@ impl Operator for Conv2d {
             DIRECT => return correlation.lower_direct(cx, false, weight, input, output, bias),
             DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, input, output, bias),
             DEPTHWISE => return correlation.lower_depthwise(cx, weight, input, output, bias),
+            WINOGRAD => {
+                let winograd = Winograd::output(&geometry).expect("the variant is not offered otherwise");
+                return winograd.lower(cx, weight, input, output, bias);
+            }
             _ => {}
         }
         let size = geometry.output_product();

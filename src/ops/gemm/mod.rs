@@ -9,7 +9,7 @@ mod tiling;
 pub(crate) use tiling::{PRODUCT, REGISTER, SUBGROUP, Size, TILED, Tiling};
 
 use crate::error::Result;
-use crate::op::occupancy;
+use crate::op::occupancy::{self, LANES};
 use crate::op::{AdapterKind, Caps, LowerContext, Operand};
 use crate::shader::{Constant, Kernel, ShaderFile, kernels, parts};
 use tiling::Layout;
@@ -109,42 +109,77 @@ impl Gemm {
         rhs: Operand,
         result: Operand,
     ) -> Result<()> {
-        let mut grid = self.grid(self.body, cx.caps());
-        // With very many results there is no room for parts. The register tiling takes the longest sums without any.
-        if grid.splits > 1 && self.part_elements(grid.splits) > i32::MAX as usize {
-            grid = self.grid(Tiling::Register, cx.caps());
+        let grid = self.grid(cx.caps());
+        if grid.splits > 1 {
+            let splits = grid.splits;
+            let parts = self.lower_split(cx, grid, [lhs, rhs])?;
+            return self.lower_sum(cx, splits, parts, result);
         }
-        let Grid { body, layout, tiles, splits, k_per_split } = grid;
+        let workgroups = grid.tiles * self.size.batches;
+        let kernel = self.product(cx, grid, true)?;
+        let mut operands = vec![lhs, rhs, result];
+        operands.extend(self.bias().map(|(_, bias)| bias));
+        operands.extend(self.second_result.clone());
+        cx.dispatch_epilogue(kernel, &operands, workgroups, self.store.width);
+        cx.flops(2 * self.size.multiply_adds());
+        Ok(())
+    }
+
+    /// Records the dispatches with a result for other kernels, without bias, epilogue and store: (batches x m x n rounded
+    /// up to 4).
+    pub(crate) fn lower_parts(&self, cx: &mut LowerContext<'_>, operands: [Operand; 2]) -> Result<Operand> {
+        let grid = self.grid(cx.caps());
+        let splits = grid.splits;
+        let parts = self.lower_split(cx, grid, operands)?;
+        let (splits, parts) = self.lower_groups(cx, splits, parts, 1)?;
+        debug_assert_eq!(splits, 1, "all parts are added");
+        Ok(parts)
+    }
+
+    /// Records the kernel that keeps the parts of the sum.
+    fn lower_split(
+        &self,
+        cx: &mut LowerContext<'_>,
+        grid: Grid,
+        [lhs, rhs]: [Operand; 2],
+    ) -> Result<Operand> {
+        let (splits, workgroups) = (grid.splits, grid.tiles * self.size.batches * grid.splits);
+        let kernel = self.product(cx, grid, false)?;
+        let parts = self.parts(cx, splits)?;
+        cx.dispatch(kernel, &[lhs, rhs, parts.clone()], workgroups);
+        cx.flops(2 * self.size.multiply_adds());
+        Ok(parts)
+    }
+
+    /// The kernel that multiplies, which stores the result if it is the last one.
+    fn product(&self, cx: &LowerContext<'_>, grid: Grid, last: bool) -> Result<Kernel> {
+        let Grid { body, layout, splits, k_per_split, .. } = grid;
         let Layout { main, loops, .. } = layout;
-        let whole = splits == 1;
-        let mut kernel = self.rhs.fill(self.lhs.fill(self.kernel(cx, &main, splits, k_per_split, whole)?));
+        let mut kernel = self.rhs.fill(self.lhs.fill(self.kernel(cx, &main, splits, k_per_split, last)?));
         match body {
             Tiling::Subgroup if self.lhs.by_column => kernel = kernel.fill(&parts::gemm_spread_columns),
             Tiling::Subgroup => kernel = kernel.fill(&parts::gemm_spread_rows),
             Tiling::Pipelined(..) => kernel = kernel.with("RHS_ALONG_K", self.rhs.by_column),
             _ => {}
         }
-        let kernel = self
+        Ok(self
             .set_common(kernel)
             .iterations(loops.iterations(k_per_split.min(self.size.k)))
-            .epilogue_calls((loops.stores / self.store.width) as u64);
-        let flops = 2 * self.size.multiply_adds();
-        if whole {
-            let mut operands = vec![lhs, rhs, result];
-            operands.extend(self.bias().map(|(_, bias)| bias));
-            operands.extend(self.second_result.clone());
-            cx.dispatch_epilogue(kernel, &operands, tiles * self.size.batches, self.store.width);
-            cx.flops(flops);
-            return Ok(());
+            .epilogue_calls((loops.stores / self.store.width) as u64))
+    }
+
+    /// The grid of this product.
+    fn grid(&self, caps: &Caps) -> Grid {
+        let grid = self.grid_of(self.body, caps);
+        // With very many results there is no room for parts. The register tiling takes the longest sums without any.
+        if grid.splits > 1 && self.part_elements(grid.splits) > i32::MAX as usize {
+            return self.grid_of(Tiling::Register, caps);
         }
-        let parts = self.parts(cx, splits)?;
-        cx.dispatch(kernel, &[lhs, rhs, parts.clone()], tiles * self.size.batches * splits);
-        cx.flops(flops);
-        self.lower_sum(cx, splits, parts, result)
+        grid
     }
 
     /// The grid of a tiling over this product.
-    fn grid(&self, body: Tiling, caps: &Caps) -> Grid {
+    fn grid_of(&self, body: Tiling, caps: &Caps) -> Grid {
         let layout = body.layout(self.size.m, self.size.n, caps);
         let tiles = self.size.m.div_ceil(layout.rows) * self.size.n.div_ceil(layout.columns);
         let splits = split_count(tiles * self.size.batches, layout.lanes, self.size.k, caps.kind);
@@ -164,26 +199,41 @@ impl Gemm {
         Ok(cx.temporary(elements))
     }
 
-    /// Records the sum of the parts, in order. Very many parts are first summed in groups.
-    pub(crate) fn lower_sum(
+    /// Workgroups that store so many groups of parts.
+    fn sum_workgroups(&self, groups: usize) -> usize {
+        (self.size.batches * groups * self.size.m * self.size.n.div_ceil(4)).div_ceil(LANES)
+    }
+
+    /// Records sums of groups of parts until there are no more than `most`.
+    fn lower_groups(
         &self,
         cx: &mut LowerContext<'_>,
         mut splits: usize,
         mut parts: Operand,
-        result: Operand,
-    ) -> Result<()> {
-        let workgroups =
-            |groups: usize| (self.size.batches * groups * self.size.m * self.size.n.div_ceil(4)).div_ceil(64);
-        while splits > MOST_PARTS {
-            let each = splits.isqrt().min(MOST_PARTS);
+        most: usize,
+    ) -> Result<(usize, Operand)> {
+        while splits > most {
+            let each = if splits > MOST_PARTS { splits.isqrt().min(MOST_PARTS) } else { splits };
             let groups = splits.div_ceil(each);
             let fewer = self.parts(cx, groups)?;
             let sum = Loader::new(&kernels::sum_splits).with("EACH", cx.index(each)?);
             let kernel = self.kernel(cx, &sum, splits, self.size.k.div_ceil(splits), false)?;
             let operands = [parts, fewer.clone()];
-            cx.dispatch(kernel.iterations(each as u64), &operands, workgroups(groups));
+            cx.dispatch(kernel.iterations(each as u64), &operands, self.sum_workgroups(groups));
             (splits, parts) = (groups, fewer);
         }
+        Ok((splits, parts))
+    }
+
+    /// Records the sum of the parts, in order. Very many parts are first summed in groups.
+    pub(crate) fn lower_sum(
+        &self,
+        cx: &mut LowerContext<'_>,
+        splits: usize,
+        parts: Operand,
+        result: Operand,
+    ) -> Result<()> {
+        let (splits, parts) = self.lower_groups(cx, splits, parts, MOST_PARTS)?;
         let sum = Loader::new(&kernels::sum_splits).with("EACH", cx.index(splits)?);
         let kernel = self
             .set_common(self.kernel(cx, &sum, splits, self.size.k.div_ceil(splits), true)?)
@@ -192,7 +242,7 @@ impl Gemm {
         let mut operands = vec![parts, result];
         operands.extend(self.bias().map(|(_, bias)| bias));
         operands.extend(self.second_result.clone());
-        cx.dispatch_epilogue(kernel, &operands, workgroups(1), self.store.width);
+        cx.dispatch_epilogue(kernel, &operands, self.sum_workgroups(1), self.store.width);
         Ok(())
     }
 

@@ -97,6 +97,12 @@ impl Tiling {
         [LARGE, TALL, WIDE, PIPELINED]
     }
 
+    /// The pipelined tiling whose sides a product of m x n fills.
+    pub(crate) fn for_gpus(m: usize, n: usize) -> Tiling {
+        let side = |size: usize| if size > 64 { 128 } else { 64 };
+        Tiling::Pipelined(side(m), side(n))
+    }
+
     /// The subgroup tiling, if the adapter supports it. Eight lanes broadcast rows, and a varying subgroup size may
     /// be smaller.
     pub(crate) fn subgroup(caps: &Caps) -> Option<Variant> {

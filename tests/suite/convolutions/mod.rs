@@ -5,6 +5,7 @@
 mod layers;
 mod refusals;
 mod toeplitz;
+mod winograd;
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
