@@ -1,5 +1,5 @@
 //! uses group, gemm_shape, gemm_product, gemm_outer, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with tiles in workgroup memory, whose loads run while the tiles before are
 // multiplied; see gemm_shape.
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let column = lane / 32u % (TILE_N / 32u) * 4u + lane / 2u % 4u;
     var c = Blocks();
     let start = split * K_PER_SPLIT;
-    let end = min(K, start + K_PER_SPLIT);
+    let end = min(sum_end(z), start + K_PER_SPLIT);
     var to = 0u;
     for (var k = start; k < end + 16u; k += 16u) {
         // Past the last term there are zeros.

@@ -1,5 +1,5 @@
 //! uses group, gemm_shape, gemm_product, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with a register tile and no workgroup memory; see gemm_shape.
 //
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var c11 = mat4x4<f32>();
     var c12 = mat4x4<f32>();
     var c13 = mat4x4<f32>();
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let a0 = lhs_block(rows0, k);
         let a1 = lhs_block(rows1, k);

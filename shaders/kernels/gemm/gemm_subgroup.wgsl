@@ -1,5 +1,5 @@
 //! uses group, gemm_shape, gemm_product, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //! hole spread
 //!     share_start(z: u32, m: u32, lane: u32) -> u32
 //!     load_share(start: u32, k: u32, lane: u32) -> vec4<f32>
@@ -43,7 +43,7 @@ fn main(
     for (var i = 0u; i < EIGHTS; i++) {
         starts[i] = share_start(z, m + 8u * i, share);
     }
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     var sums: array<Rows, EIGHTS>;
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let b = rhs_block(columns, k);

@@ -1,5 +1,5 @@
 //! uses group, gemm_shape, gemm_product, gemm_outer, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with tiles in workgroup memory; see gemm_shape.
 //
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let column = lane % 8u;
     let row = lane / 8u;
     var c = Blocks();
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     for (var k = split * K_PER_SPLIT; k < end; k += 16u) {
         var a = mat4x4<f32>();
         if (k + lhs_k * 4u < end) {

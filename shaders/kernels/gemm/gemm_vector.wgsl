@@ -1,5 +1,5 @@
 //! uses group, gemm_shape, gemm_product, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with few rows or few columns, and above all a matrix by a vector; see
 // gemm_shape.
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let lane_k = lane % LANES_K;
     let n = (tile % TILES_N * LANES_N + lane / LANES_K % LANES_N) * 4u;
     let m = (tile / TILES_N % TILES_M * LANES_M + lane / (LANES_K * LANES_N)) * 4u;
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     let rows = lhs_starts(z, m);
     let columns = rhs_start(z, n);
     var c = mat4x4<f32>();

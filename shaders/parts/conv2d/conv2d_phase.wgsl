@@ -5,7 +5,7 @@
 //
 // Batch z of the product is phase GROUPS + group, phase = (h mod SH) PHASES_W + w mod SW. Column n =
 // (image, row, column) counts the phase's own plane, PHASE_H x PHASE_W; k = (output channel, tap row,
-// tap column) its own taps, TAPS_H x TAPS_W at most. h + PH - kh DH has to be a multiple of SH: with
+// tap column) its own taps, TAPS_H x TAPS_W at most. The sum of a phase with fewer ends before K. h + PH - kh DH has to be a multiple of SH: with
 // COMMON the greatest common divisor of SH and DH, STEP = SH / COMMON and INVERSE that of DH / COMMON
 // modulo STEP, the first tap is (h + PH) / COMMON INVERSE mod STEP, if COMMON divides h + PH.
 const PHASES_W: u32 = 2u; // shape
@@ -29,6 +29,19 @@ struct Phase {
     first_kw: u32,
 }
 
+// Taps of a phase in rows and columns of the window: TAPS_H and TAPS_W, or one less.
+struct PhaseTaps {
+    h: u32,
+    w: u32,
+}
+
+fn phase_taps(phase: Phase) -> PhaseTaps {
+    if (phase.first_kh >= KH || phase.first_kw >= KW) {
+        return PhaseTaps();
+    }
+    return PhaseTaps((KH - phase.first_kh + STEP_H - 1u) / STEP_H, (KW - phase.first_kw + STEP_W - 1u) / STEP_W);
+}
+
 fn phase_of(z: u32) -> Phase {
     let h = z / (GROUPS * PHASES_W);
     let w = z / GROUPS % PHASES_W;
@@ -39,7 +52,16 @@ fn phase_of(z: u32) -> Phase {
     return Phase(z % GROUPS, h, w, select(KH, first_kh, padded_h % COMMON_H == 0u), select(KW, first_kw, padded_w % COMMON_W == 0u));
 }
 
+// x / taps.w, by constants.
+fn by_columns(taps: PhaseTaps, x: u32) -> u32 {
+    return select(x / max(TAPS_W - 1u, 1u), x / TAPS_W, taps.w == TAPS_W);
+}
+
 // Output channel, and steps from the phase's first tap in rows and columns of the window.
-fn phase_tap(k: u32) -> Tap {
-    return Tap(k / (TAPS_H * TAPS_W), k / TAPS_W % TAPS_H * STEP_H, k % TAPS_W * STEP_W);
+fn phase_tap(taps: PhaseTaps, k: u32) -> Tap {
+    const LESS_H = max(TAPS_H - 1u, 1u);
+    let channel = by_columns(taps, select(k / LESS_H, k / TAPS_H, taps.h == TAPS_H));
+    let tap = k - channel * (taps.h * taps.w);
+    let row = by_columns(taps, tap);
+    return Tap(channel, row * STEP_H, (tap - row * taps.w) * STEP_W);
 }

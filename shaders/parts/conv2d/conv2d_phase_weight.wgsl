@@ -2,14 +2,18 @@
 //! fills lhs, lhs_element
 //
 // A of the input's gradient in phases: row m = input channel, column k = (output channel, tap of the
-// phase). Zero where the phase has fewer taps; see conv2d_phase.
+// phase). See conv2d_phase.
 @group(0) @binding(0) var<storage, read> weight: array<f32>;
 
 const NONE: u32 = 0xffffffffu;
 
+// Those of the phase that the last start was of. Starts of all rows are of one phase.
+var<private> lhs_taps: PhaseTaps;
+
 // The place of the phase's first tap in a row's first window, or NONE.
 fn lhs_start(z: u32, m: u32) -> u32 {
     let phase = phase_of(z);
+    lhs_taps = phase_taps(phase);
     if (phase.first_kh >= KH || phase.first_kw >= KW) {
         return NONE;
     }
@@ -17,10 +21,9 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 }
 
 fn lhs_element(start: u32, k: u32) -> f32 {
-    let tap = phase_tap(k);
-    let kh = start / KW % KH + tap.h;
-    let kw = start % KW + tap.w;
-    if (start == NONE || kh >= KH || kw >= KW) {
+    let tap = phase_tap(lhs_taps, k);
+    // Past the phase's sum there are zeros.
+    if (start == NONE || tap.channel >= OUT) {
         return 0.0;
     }
     return weight[start + (tap.channel * IN * KH + tap.h) * KW + tap.w];

@@ -8,6 +8,8 @@
 //!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
 //!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
 //!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//! hole sum_end(z: u32) -> u32 { return K; }
+//!     by conv2d_phase_columns
 //
 // Products of 4 x 4 blocks, from which gemm_* are made; see gemm_shape.
 

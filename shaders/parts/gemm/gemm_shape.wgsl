@@ -8,6 +8,7 @@
 //   lhs_block(starts, k): four rows from m, a multiple of 4
 //   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
 //   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   sum_end(z): where the sum of C[z] ends, K or before
 //   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
 //   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
 // Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.

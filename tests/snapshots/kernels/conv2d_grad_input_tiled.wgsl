@@ -14,6 +14,7 @@ fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
 //   lhs_block(starts, k): four rows from m, a multiple of 4
 //   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
 //   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   sum_end(z): where the sum of C[z] ends, K or before
 //   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
 //   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
 // Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
@@ -43,6 +44,8 @@ fn columns_from(n: u32) -> vec4<u32> {
 //!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
 //!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
 //!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//! hole sum_end(z: u32) -> u32 { return K; }
+//!     by conv2d_phase_columns
 //
 // Products of 4 x 4 blocks, from which gemm_* are made; see gemm_shape.
 
@@ -186,7 +189,7 @@ fn tap_of(k: u32) -> Tap {
 //
 // Batch z of the product is phase GROUPS + group, phase = (h mod SH) PHASES_W + w mod SW. Column n =
 // (image, row, column) counts the phase's own plane, PHASE_H x PHASE_W; k = (output channel, tap row,
-// tap column) its own taps, TAPS_H x TAPS_W at most. h + PH - kh DH has to be a multiple of SH: with
+// tap column) its own taps, TAPS_H x TAPS_W at most. The sum of a phase with fewer ends before K. h + PH - kh DH has to be a multiple of SH: with
 // COMMON the greatest common divisor of SH and DH, STEP = SH / COMMON and INVERSE that of DH / COMMON
 // modulo STEP, the first tap is (h + PH) / COMMON INVERSE mod STEP, if COMMON divides h + PH.
 const PHASES_W: u32 = 2u;
@@ -210,6 +213,19 @@ struct Phase {
     first_kw: u32,
 }
 
+// Taps of a phase in rows and columns of the window: TAPS_H and TAPS_W, or one less.
+struct PhaseTaps {
+    h: u32,
+    w: u32,
+}
+
+fn phase_taps(phase: Phase) -> PhaseTaps {
+    if (phase.first_kh >= KH || phase.first_kw >= KW) {
+        return PhaseTaps();
+    }
+    return PhaseTaps((KH - phase.first_kh + STEP_H - 1u) / STEP_H, (KW - phase.first_kw + STEP_W - 1u) / STEP_W);
+}
+
 fn phase_of(z: u32) -> Phase {
     let h = z / (GROUPS * PHASES_W);
     let w = z / GROUPS % PHASES_W;
@@ -220,23 +236,36 @@ fn phase_of(z: u32) -> Phase {
     return Phase(z % GROUPS, h, w, select(KH, first_kh, padded_h % COMMON_H == 0u), select(KW, first_kw, padded_w % COMMON_W == 0u));
 }
 
+// x / taps.w, by constants.
+fn by_columns(taps: PhaseTaps, x: u32) -> u32 {
+    return select(x / max(TAPS_W - 1u, 1u), x / TAPS_W, taps.w == TAPS_W);
+}
+
 // Output channel, and steps from the phase's first tap in rows and columns of the window.
-fn phase_tap(k: u32) -> Tap {
-    return Tap(k / (TAPS_H * TAPS_W), k / TAPS_W % TAPS_H * STEP_H, k % TAPS_W * STEP_W);
+fn phase_tap(taps: PhaseTaps, k: u32) -> Tap {
+    const LESS_H = max(TAPS_H - 1u, 1u);
+    let channel = by_columns(taps, select(k / LESS_H, k / TAPS_H, taps.h == TAPS_H));
+    let tap = k - channel * (taps.h * taps.w);
+    let row = by_columns(taps, tap);
+    return Tap(channel, row * STEP_H, (tap - row * taps.w) * STEP_W);
 }
 // parts/conv2d/conv2d_phase_weight.wgsl
 //! uses gemm_lhs_elements, conv2d_phase
 //! fills lhs, lhs_element
 //
 // A of the input's gradient in phases: row m = input channel, column k = (output channel, tap of the
-// phase). Zero where the phase has fewer taps; see conv2d_phase.
+// phase). See conv2d_phase.
 @group(0) @binding(0) var<storage, read> weight: array<f32>;
 
 const NONE: u32 = 0xffffffffu;
 
+// Those of the phase that the last start was of. Starts of all rows are of one phase.
+var<private> lhs_taps: PhaseTaps;
+
 // The place of the phase's first tap in a row's first window, or NONE.
 fn lhs_start(z: u32, m: u32) -> u32 {
     let phase = phase_of(z);
+    lhs_taps = phase_taps(phase);
     if (phase.first_kh >= KH || phase.first_kw >= KW) {
         return NONE;
     }
@@ -244,10 +273,9 @@ fn lhs_start(z: u32, m: u32) -> u32 {
 }
 
 fn lhs_element(start: u32, k: u32) -> f32 {
-    let tap = phase_tap(k);
-    let kh = start / KW % KH + tap.h;
-    let kw = start % KW + tap.w;
-    if (start == NONE || kh >= KH || kw >= KW) {
+    let tap = phase_tap(lhs_taps, k);
+    // Past the phase's sum there are zeros.
+    if (start == NONE || tap.channel >= OUT) {
         return 0.0;
     }
     return weight[start + (tap.channel * IN * KH + tap.h) * KW + tap.w];
@@ -280,7 +308,7 @@ fn gathered(at: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
 }
 // parts/conv2d/conv2d_phase_columns.wgsl
 //! uses gemm_shape, gemm_rhs_rows, conv2d_phase, conv2d_gather
-//! fills rhs, rhs_row
+//! fills rhs, rhs_row, sum_end
 //
 // B of the input's gradient in phases: row k = (output channel, tap of the phase), column n = (image,
 // row, column) of the phase's plane, gathered from the output's gradient; see conv2d_phase.
@@ -292,6 +320,12 @@ struct RhsStart {
     image: vec4<u32>,
     h: vec4<u32>,
     w: vec4<u32>,
+    taps: PhaseTaps,
+}
+
+fn sum_end(z: u32) -> u32 {
+    let taps = phase_taps(phase_of(z));
+    return OUT * taps.h * taps.w;
 }
 
 fn rhs_start(z: u32, n: u32) -> RhsStart {
@@ -301,19 +335,20 @@ fn rhs_start(z: u32, n: u32) -> RhsStart {
     let w = i % PHASE_W * SW + (phase.w + u32(PW) - phase.first_kw * DW);
     let none = phase.first_kh >= KH || phase.first_kw >= KW;
     let image = (i / (PHASE_H * PHASE_W) * GROUPS + phase.group) * (OUT * OH * OW);
-    return RhsStart(image, select(h, vec4(0x7fffffffu), none), w);
+    return RhsStart(image, select(h, vec4(0x7fffffffu), none), w, phase_taps(phase));
 }
 
 fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
-    let tap = phase_tap(k);
+    let tap = phase_tap(start.taps, k);
     let h = start.h - tap.h * DH;
     let w = start.w - tap.w * DW;
-    let inside = (h / SH < vec4(OH)) & (w / SW < vec4(OW));
+    // Past the phase's sum there are zeros.
+    let inside = (h / SH < vec4(OH)) & (w / SW < vec4(OW)) & vec4(tap.channel < OUT);
     return gathered(start.image + tap.channel * (OH * OW) + h / SH * OW + w / SW, inside);
 }
 // kernels/gemm/gemm_tiled.wgsl
 //! uses group, gemm_shape, gemm_product, gemm_outer, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with tiles in workgroup memory; see gemm_shape.
 //
@@ -350,7 +385,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let column = lane % 8u;
     let row = lane / 8u;
     var c = Blocks();
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     for (var k = split * K_PER_SPLIT; k < end; k += 16u) {
         var a = mat4x4<f32>();
         if (k + lhs_k * 4u < end) {

@@ -14,6 +14,7 @@ fn group_number(group: vec3<u32>, groups: vec3<u32>) -> u32 {
 //   lhs_block(starts, k): four rows from m, a multiple of 4
 //   rhs_start(z, n): what is known of columns n to n + 3 of B[z] before k is, an RhsStart
 //   rhs_block(start, k): rows k to k + 3 of B, each a vec4 along those columns
+//   sum_end(z): where the sum of C[z] ends, K or before
 //   store(z, m, n, values): row m of C, columns n to n + 3, each through epilogue(at, value)
 //   add_bias(values, row, n): what happens to them before they are stored; row = z M + m
 // Rows and columns may lie past M and N: what they hold there is not used. Past K blocks hold zeros.
@@ -43,6 +44,8 @@ fn columns_from(n: u32) -> vec4<u32> {
 //!     rhs_block(start: RhsStart, k: u32) -> mat4x4<f32>
 //!     by matmul_rhs_rows, matmul_rhs_columns, matmul_rhs_any, conv2d_input_columns, conv2d_input_rows, conv2d_pixels,
 //!        conv2d_pixel_columns, conv2d_gradient_columns, conv2d_phase_columns, linear_grad_rhs, linear_grad_rhs_any
+//! hole sum_end(z: u32) -> u32 { return K; }
+//!     by conv2d_phase_columns
 //
 // Products of 4 x 4 blocks, from which gemm_* are made; see gemm_shape.
 
@@ -151,7 +154,7 @@ fn rhs_row(start: RhsStart, k: u32) -> vec4<f32> {
 }
 // kernels/gemm/gemm_register.wgsl
 //! uses group, gemm_shape, gemm_product, gemm_store
-//! holes lhs, rhs of gemm_product; store, add_bias of gemm_store
+//! holes lhs, rhs, sum_end of gemm_product; store, add_bias of gemm_store
 //
 // Matrix product with a register tile and no workgroup memory; see gemm_shape.
 //
@@ -188,7 +191,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var c11 = mat4x4<f32>();
     var c12 = mat4x4<f32>();
     var c13 = mat4x4<f32>();
-    let end = min(K, (split + 1u) * K_PER_SPLIT);
+    let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let a0 = lhs_block(rows0, k);
         let a1 = lhs_block(rows1, k);
@@ -218,6 +221,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         store_block(part, m + 4u, n + 8u, c12);
         store_block(part, m + 4u, n + 12u, c13);
     }
+}
+fn sum_end(z: u32) -> u32 {
+    return K;
 }
 fn add_bias(values: vec4<f32>, row: u32, n: u32) -> vec4<f32> {
     return values;
