@@ -22,7 +22,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let first = (z / GROUPS * SPLITS + skipped) * (M * COLUMNS) + i % (M * COLUMNS);
     let count = min(EACH, SPLITS - skipped);
     var sum = parts[first];
-    for (var s = 1u; s < count; s++) {
+    // Few results leave few invocations, which wait for memory: eight loads wait together.
+    var s = 1u;
+    for (; s + 8u <= count; s += 8u) {
+        let at = first + s * (M * COLUMNS);
+        let p0 = parts[at];
+        let p1 = parts[at + M * COLUMNS];
+        let p2 = parts[at + 2u * (M * COLUMNS)];
+        let p3 = parts[at + 3u * (M * COLUMNS)];
+        let p4 = parts[at + 4u * (M * COLUMNS)];
+        let p5 = parts[at + 5u * (M * COLUMNS)];
+        let p6 = parts[at + 6u * (M * COLUMNS)];
+        let p7 = parts[at + 7u * (M * COLUMNS)];
+        sum = sum + p0 + p1 + p2 + p3 + p4 + p5 + p6 + p7;
+    }
+    for (; s < count; s++) {
         sum += parts[first + s * (M * COLUMNS)];
     }
     let m = i / COLUMNS % M;
