@@ -17,11 +17,15 @@ struct Chip {
     family: &'static str,
     /// The least share of multiply-adds in a default kernel's inner loop.
     share: f64,
+    /// Whether it is among those that are compiled for unless one is named.
+    by_default: bool,
 }
 
-const CHIPS: [Chip; 2] = [
-    Chip { name: "RDNA2", family: "navi21", share: 0.80 },
-    Chip { name: "RDNA3", family: "navi31", share: 0.75 },
+const CHIPS: [Chip; 3] = [
+    Chip { name: "RDNA2", family: "navi21", share: 0.80, by_default: true },
+    Chip { name: "RDNA3", family: "navi31", share: 0.75, by_default: true },
+    // Debian 12 has no driver that disassembles its code.
+    Chip { name: "RDNA4", family: "gfx1201", share: 0.75, by_default: false },
 ];
 
 /// The least waves in a SIMD.
@@ -31,7 +35,7 @@ const WAVES: f64 = 8.0;
 const CHILD: &str = "WGRAD_ISA_CHIP";
 
 const USAGE: &str = "\
-usage: wgrad-isa [--chip RDNA2|RDNA3] [--driver FILE] [--variant NAME] [--file FILE.wgsl] [--asm]
+usage: wgrad-isa [--chip RDNA2|RDNA3|RDNA4] [--driver FILE] [--variant NAME] [--file FILE.wgsl] [--asm]
   --chip     only this one
   --driver   libvulkan_radeon.so to use; default: the installed one
   --variant  this kernel variant where an operator has it, not the default
@@ -96,12 +100,13 @@ fn start_children(options: &Options) -> Result<bool, String> {
     };
     let program = std::env::current_exe().map_err(|e| format!("this program can't find itself: {e}"))?;
     let mut all = true;
-    for chip in CHIPS.iter().filter(|chip| options.chip.as_ref().is_none_or(|name| name == chip.name)) {
+    let asked = |chip: &&Chip| options.chip.as_ref().map_or(chip.by_default, |name| name == chip.name);
+    for chip in CHIPS.iter().filter(asked) {
         let mut child = Command::new(&program);
         child.args(std::env::args_os().skip(1)).env(CHILD, chip.name);
         child.env("RADV_FORCE_FAMILY", chip.family);
-        // Compute with 32 lanes a wave, in which RDNA3 pairs multiply-adds. RDNA2's default is 64.
-        if chip.name == "RDNA3" {
+        // Compute with 32 lanes a wave, in which RDNA3 and RDNA4 pair multiply-adds. RDNA2's default is 64.
+        if chip.name != "RDNA2" {
             child.env("RADV_PERFTEST", "cswave32");
         }
         child.env("VK_DRIVER_FILES", &manifest).env("VK_ICD_FILENAMES", &manifest);
