@@ -29,6 +29,16 @@ pub(crate) fn product(kind: AdapterKind, lanes: usize) -> [(usize, usize); 2] {
     }
 }
 
+/// For the weight's gradient of a depthwise convolution: workgroups below which the sum over pixels is split, and the
+/// fewest stretches of pixels that an invocation of a part adds.
+pub(crate) fn depthwise_sum(kind: AdapterKind) -> (usize, usize) {
+    match kind {
+        AdapterKind::Software => (1, 1),
+        AdapterKind::Integrated | AdapterKind::Apple => (64, 16),
+        AdapterKind::Discrete => (MULTIPROCESSORS.0 * MULTIPROCESSORS.1 / LANES, 16),
+    }
+}
+
 /// Invocations below which the sliding windows of a weight's gradient split the sum.
 pub(crate) fn sliding_sum(kind: AdapterKind) -> usize {
     if kind == AdapterKind::Software { 512 } else { 16_384 }

@@ -174,11 +174,15 @@ impl Geometry {
             let own = stretches.div_ceil(parts).div_ceil(lanes) as u64;
             own * (1 + each) + (2 + taps_h + lanes) as u64
         };
-        let parts = if iterations(1) <= MAX_ITERATIONS {
+        let pairs = self.groups * self.results * self.channels;
+        let (wanted, least) = occupancy::depthwise_sum(cx.caps().kind);
+        let filling = (wanted / (pairs * chunks)).min(stretches / (lanes * least)).max(1);
+        let short = if iterations(1) <= MAX_ITERATIONS {
             1
         } else {
             (2 * iterations(1)).div_ceil(MAX_ITERATIONS) as usize
         };
+        let parts = short.max(filling);
         let kernel = self
             .kernel(cx, &kernels::conv2d_depthwise_grad_weight)?
             .with("TAPS_H", cx.index(taps_h)?)
@@ -187,7 +191,6 @@ impl Geometry {
             .with("LANES", lanes as u32)
             .with("PARTS", cx.index(parts)?)
             .iterations(iterations(parts));
-        let pairs = self.groups * self.results * self.channels;
         let elements = pairs * self.taps();
         let to = if parts == 1 { result } else { scratch(cx, elements, parts, 1)? };
         cx.dispatch(kernel, &[gradient, input, to.clone()], pairs * chunks * parts);
