@@ -55,7 +55,7 @@ files! {
         embedding_links embedding_merge embedding_sort
     }
     gemm {
-        gemm_pipelined gemm_register gemm_subgroup gemm_tiled gemm_vector sum_splits
+        gemm_pipelined gemm_register gemm_small gemm_subgroup gemm_tiled gemm_vector sum_splits
     }
     loss {
         sum_epilogue

@@ -1,5 +1,5 @@
-// Outer products of 4 x 4 blocks, one term of the sum at a time, from which gemm_tiled and gemm_pipelined
-// are made.
+// Outer products of 4 x 4 blocks, one term of the sum at a time, from which gemm_tiled, gemm_pipelined
+// and gemm_small are made.
 
 // An invocation's 8 x 8 of the result: block ij lies i blocks down and j blocks to the right.
 struct Blocks {

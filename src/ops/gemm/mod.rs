@@ -159,7 +159,7 @@ impl Gemm {
         match body {
             Tiling::Subgroup if self.lhs.by_column => kernel = kernel.fill(&parts::gemm_spread_columns),
             Tiling::Subgroup => kernel = kernel.fill(&parts::gemm_spread_rows),
-            Tiling::Pipelined(..) => kernel = kernel.with("RHS_ALONG_K", self.rhs.by_column),
+            Tiling::Pipelined(..) | Tiling::Small => kernel = kernel.with("RHS_ALONG_K", self.rhs.by_column),
             _ => {}
         }
         Ok(self

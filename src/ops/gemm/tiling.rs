@@ -13,6 +13,7 @@ pub(crate) const LARGE: Variant = Variant::for_gpus("large");
 pub(crate) const TALL: Variant = Variant::for_gpus("tall");
 pub(crate) const WIDE: Variant = Variant::for_gpus("wide");
 pub(crate) const PIPELINED: Variant = Variant::for_gpus("pipelined");
+pub(crate) const SMALL: Variant = Variant::for_gpus("small");
 
 /// What discrete GPUs prefer for products that fill them with large tiles.
 const FILLING: &[Variant] = &[LARGE, TILED];
@@ -75,6 +76,8 @@ pub(crate) enum Tiling {
     Tiled,
     /// Tiles of this size in workgroup memory, 8 x 8 per invocation, loaded while those before are multiplied.
     Pipelined(usize, usize),
+    /// 32 x 32 tiles in workgroup memory, 4 x 4 per invocation, loaded ahead as well.
+    Small,
     /// 8 x 8 or 8 x 16 per invocation in registers, no workgroup memory.
     Register,
     /// Up to 32 x 4 per invocation in registers, rows of A broadcast in the subgroup.
@@ -93,8 +96,8 @@ impl Tiling {
     }
 
     /// The tilings with loads that run ahead. With one buffer each fits any adapter.
-    pub(crate) fn pipelined() -> [Variant; 4] {
-        [LARGE, TALL, WIDE, PIPELINED]
+    pub(crate) fn pipelined() -> [Variant; 5] {
+        [LARGE, TALL, WIDE, PIPELINED, SMALL]
     }
 
     /// The pipelined tiling whose sides a product of m x n fills.
@@ -116,6 +119,7 @@ impl Tiling {
             TALL => Tiling::Pipelined(128, 64),
             WIDE => Tiling::Pipelined(64, 128),
             PIPELINED => Tiling::Pipelined(64, 64),
+            SMALL => Tiling::Small,
             REGISTER => Tiling::Register,
             SUBGROUP => Tiling::Subgroup,
             VECTOR => Tiling::Vector,
@@ -145,6 +149,11 @@ impl Tiling {
                 let stores = if apart { 4 } else { 8 };
                 let loops = Loops { step: 16, inner: 1 + 4 + stores, other: 1, stores: 64 };
                 Layout { rows, columns, lanes, main, loops }
+            }
+            Tiling::Small => {
+                // One round more than there are steps, as above.
+                let loops = Loops { step: 32, inner: 1 + 8 + 4, other: 1, stores: 16 };
+                Layout { rows: 32, columns: 32, lanes: 64, main: Loader::new(&kernels::gemm_small), loops }
             }
             Tiling::Register => {
                 // 128 sums and the operands need more registers than a GPU's invocation has.

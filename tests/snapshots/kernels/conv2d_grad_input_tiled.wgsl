@@ -64,8 +64,8 @@ fn multiply(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(multiply_row(a[0], b), multiply_row(a[1], b), multiply_row(a[2], b), multiply_row(a[3], b));
 }
 // parts/gemm/gemm_outer.wgsl
-// Outer products of 4 x 4 blocks, one term of the sum at a time, from which gemm_tiled and gemm_pipelined
-// are made.
+// Outer products of 4 x 4 blocks, one term of the sum at a time, from which gemm_tiled, gemm_pipelined
+// and gemm_small are made.
 
 // An invocation's 8 x 8 of the result: block ij lies i blocks down and j blocks to the right.
 struct Blocks {
