@@ -85,6 +85,9 @@ files! {
     softmax {
         softmax softmax_grad
     }
+    tune {
+        poison
+    }
     watch {
         watch_close watch_gather watch_scan
     }

@@ -1,6 +1,7 @@
 //! Compares the variants of one node with the reference, and times those that agree.
 
 use super::isolated::Isolated;
+use super::poison::Poison;
 use super::problem::Problem;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ fn cache_bytes(kind: AdapterKind) -> u64 {
 ///
 /// # Errors
 /// If none is right; a fault of the device.
-pub(super) fn choose(device: &Device, problem: &Problem) -> Result<TunedChoice> {
+pub(super) fn choose(device: &Device, problem: &Problem, poison: &mut Poison) -> Result<TunedChoice> {
     let mut choice = TunedChoice::default();
     // The default first, so that others are measured against it.
     let mut order = problem.offered.clone();
@@ -42,7 +43,7 @@ pub(super) fn choose(device: &Device, problem: &Problem) -> Result<TunedChoice> 
     let mut best = f64::INFINITY;
     for variant in order {
         let name = variant.name().to_owned();
-        match measure(device, problem, variant, best) {
+        match measure(device, problem, variant, best, poison) {
             Ok(Found::Right(seconds)) => {
                 choice.seconds.insert(name.clone(), seconds);
                 if seconds < best {
@@ -73,11 +74,17 @@ enum Found {
     Wrong(String),
 }
 
-fn measure(device: &Device, problem: &Problem, variant: Variant, best: f64) -> Result<Found> {
+fn measure(
+    device: &Device,
+    problem: &Problem,
+    variant: Variant,
+    best: f64,
+    poison: &mut Poison,
+) -> Result<Found> {
     let samples = problem.samples.len();
     let mut one = Isolated::new(device, problem, variant, samples)?;
     let mut first = vec![None; samples];
-    if let Err(message) = check(problem, variant, &mut one, &mut first)? {
+    if let Err(message) = check(problem, variant, &mut one, &mut first, poison)? {
         return Ok(Found::Wrong(message));
     }
     let seconds = median(one.time(1)?);
@@ -88,7 +95,7 @@ fn measure(device: &Device, problem: &Problem, variant: Variant, best: f64) -> R
     let copies = cached.min(MOST_COPIES).min(2 + (PASS / seconds.max(1e-9)) as usize).max(samples);
     let mut all = if copies == samples { one } else { Isolated::new(device, problem, variant, copies)? };
     for _ in 0..RUNS.div_ceil(copies / samples) {
-        if let Err(message) = check(problem, variant, &mut all, &mut first)? {
+        if let Err(message) = check(problem, variant, &mut all, &mut first, poison)? {
             return Ok(Found::Wrong(message));
         }
     }
@@ -106,7 +113,9 @@ fn check(
     variant: Variant,
     isolated: &mut Isolated<'_>,
     first: &mut [Option<Bits>],
+    poison: &mut Poison,
 ) -> Result<Result<(), String>> {
+    poison.run()?;
     isolated.run()?;
     for copy in 0..isolated.copies() {
         let outputs = isolated.outputs(copy)?;

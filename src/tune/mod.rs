@@ -1,11 +1,12 @@
 //! The tuner: measures which kernel variant of each operator is the fastest on a device, for the shapes of a graph.
 //!
 //! `problem.rs` has the nodes to measure, with real inputs and the reference's outputs; `isolated.rs` runs copies of one
-//! node by one variant; `measure.rs` compares and times the variants; `step.rs` times the choices within the whole step;
+//! node by one variant; `poison.rs` spoils workgroup memory before that; `measure.rs` compares and times the variants; `step.rs` times the choices within the whole step;
 //! `store.rs` is the file of choices. Choices as data, which plans read, are in `plan/`.
 
 mod isolated;
 mod measure;
+mod poison;
 mod problem;
 mod step;
 mod store;
@@ -14,6 +15,7 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::plan::{Plan, PlanOptions, Time, TunedChoice, Tuning, TuningKey};
+use poison::Poison;
 use problem::Problems;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -164,10 +166,11 @@ impl<'a> Tuner<'a> {
         }
         let total = problems.keys().len();
         let mut found = Tuning::default();
+        let mut poison = Poison::new(self.device)?;
         while let Some(problem) = problems.next_one()? {
             let operator = Some(problem.key.clone());
             self.report(Progress { done: found.len(), total, operator });
-            found.insert(problem.key.clone(), measure::choose(self.device, &problem)?);
+            found.insert(problem.key.clone(), measure::choose(self.device, &problem, &mut poison)?);
         }
         self.report(Progress { done: total, total, operator: None });
         let measured: Vec<TuningKey> = found.choices().map(|(key, _)| key.clone()).collect();
