@@ -2,29 +2,31 @@
 //! less counts. What an adapter does in truth is the tuner's business (`tune/`).
 //!
 //! Both are sums of what one vector of eight invocations does, in nanoseconds on Mesa's llvmpipe. The factors are fitted
-//! to 680 measured passes of ResNet-18, ResNet-50, MobileNetV2 and U-Net; `docs/performance.md` has how well they choose.
+//! to 465 measured passes of ResNet-18, ResNet-50, MobileNetV2 and U-Net; `docs/performance.md` has how well they choose.
 
 use super::correlation::{Correlation, Tile};
 
 /// Invocations of a vector.
 const VECTOR: usize = 8;
 
-/// For a sliding window: a load of an element, and of four; a multiply-add; each round of its loop and each invocation,
-/// whatever they do; storing an element.
-const LOAD: f64 = 12.0;
-const LOAD_VEC4: f64 = 28.0;
-const FMA: f64 = 0.26;
-const ROUND: f64 = 36.0;
-const INVOCATION: f64 = 1400.0;
-const STORE: f64 = 12.0;
+/// For a sliding window: a load of an element, and of four; loading and handing round a tap of eight channels; a
+/// multiply-add; each round of its loop and each invocation, whatever they do; storing an element.
+const LOAD: f64 = 7.0;
+const LOAD_VEC4: f64 = 16.0;
+const TAP: f64 = 6.0;
+const FMA: f64 = 0.27;
+const ROUND: f64 = 27.0;
+const INVOCATION: f64 = 3800.0;
+const STORE: f64 = 11.0;
 
-/// For a product: loading 4 x 4 elements of an image, gathered or from four pixels of four channels; loading eight rows
-/// of weights; a multiply-add; storing a row.
-const GATHERED_BLOCK: f64 = 200.0;
-const PIXEL_BLOCK: f64 = 70.0;
-const WEIGHTS: f64 = 15.0;
-const PRODUCT_FMA: f64 = 0.37;
-const STORE_ROW: f64 = 77.0;
+/// For a product: loading 4 x 4 elements of an image, gathered, gathered for a phase, or from four pixels of four
+/// channels; loading eight rows of weights; a multiply-add; storing a row.
+const GATHERED_BLOCK: f64 = 230.0;
+const PHASE_BLOCK: f64 = 330.0;
+const PIXEL_BLOCK: f64 = 95.0;
+const WEIGHTS: f64 = 10.0;
+const PRODUCT_FMA: f64 = 0.26;
+const STORE_ROW: f64 = 70.0;
 
 /// The most rows that an invocation of the product makes, and its columns.
 const ROWS: usize = 32;
@@ -94,24 +96,26 @@ impl Correlation {
         let places = self.images * rows * self.tiles(1, width);
         let vectors = (places.div_ceil(VECTOR) * self.results.div_ceil(block) * self.groups) as f64;
         let products = block * width * self.kernel[1] / self.upsample[1];
-        let round = round(row_loads(self.span(1, width), shift), products);
+        let loads = row_loads(self.span(1, width), shift) + TAP * (self.kernel[1] * block.div_ceil(8)) as f64;
+        let round = round(loads, products);
         let lines =
             self.result[0].div_ceil(self.upsample[0]).div_ceil(rows) * self.upsample[0].min(self.result[0]);
         let taps = if rows == 1 { self.column_taps() } else { lines * self.kernel[0].div_ceil(self.step()) };
         vectors * ((self.channels * taps) as f64 * round + lines as f64 * invocation(block * width))
     }
 
-    /// One product for each phase of an upsampling.
+    /// One product for each phase of an upsampling, each with its own taps.
     fn product_time(&self) -> f64 {
-        let along = |axis: usize| {
-            let upsample = self.upsample[axis];
-            let phases = upsample.min(self.result[axis]);
-            [phases, self.result[axis].div_ceil(upsample), self.kernel[axis].div_ceil(upsample)]
+        let [phases_h, phases_w] = [0, 1].map(|axis| self.upsample[axis].min(self.result[axis]));
+        let [height, width] = [0, 1].map(|axis| self.result[axis].div_ceil(self.upsample[axis]));
+        let phases = phases_h * phases_w;
+        let k = (self.channels * self.kernel[0] * self.kernel[1]).div_ceil(phases);
+        let block = match phases {
+            1 if self.is_pointwise_in_fours() => PIXEL_BLOCK,
+            1 => GATHERED_BLOCK,
+            _ => PHASE_BLOCK,
         };
-        let ([phases_h, height, taps_h], [phases_w, width, taps_w]) = (along(0), along(1));
-        let (m, k, n) = (self.results, self.channels * taps_h * taps_w, self.images * height * width);
-        let block = if self.is_pointwise_in_fours() { PIXEL_BLOCK } else { GATHERED_BLOCK };
-        product(m, k, n, self.groups * phases_h * phases_w, block)
+        product(self.results, k, self.images * height * width, self.groups * phases, block)
     }
 
     fn is_pointwise_in_fours(&self) -> bool {

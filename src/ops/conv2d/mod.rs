@@ -54,7 +54,7 @@ use winograd::Winograd;
 /// so that it depends on all sizes what is faster (`estimate`).
 fn preference(geometry: &Geometry, correlation: &Correlation, product: Size) -> Preference {
     const SLIDING: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
-    const PRODUCT: &[Variant] = &[SUBGROUP, REGISTER, DIRECT_SUBGROUP, DIRECT];
+    const PRODUCT: &[Variant] = &[SUBGROUP, DIRECT_SUBGROUP, DIRECT, REGISTER];
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
