@@ -9,7 +9,7 @@
 //
 // An invocation makes BLOCK output channels of one input channel with all taps. A workgroup's invocations differ
 // in the input channel and want the same gradients: each loads a stretch of every eighth output channel, and the
-// subgroup hands them round. A stretch is TILE_W neighbours of a row, of which there are a whole number. Rows of
+// subgroup hands them round. A stretch is TILE_W neighbours of a row, which has a whole number of them. Rows of
 // the input come one after the other, each once: it meets the KH rows of the gradient that came last. An
 // invocation sums UNITS columns of stretches: columns, rows, then neighbours in order. What it makes is kept
 // apart as gemm_* keep the parts of a split sum, for sum_splits to add.
