@@ -10,7 +10,7 @@ use wgrad::device::Peaks;
 use wgrad::op::AdapterKind;
 use wgrad::plan::Watch;
 use wgrad::session::watch_kernels;
-use wgrad::shader::Kernel;
+use wgrad::shader::{Kernel, ShaderFile};
 use wgrad::{Caps, Plan, PlanOptions};
 
 const KINDS: [AdapterKind; 4] =
@@ -63,7 +63,11 @@ fn kernels(
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
         files.extend(kernel.files().iter().map(|f| f.path()));
     }
-    for kernel in KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind))) {
+    // Those that no operator brings.
+    let peaks = KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind)));
+    let poison =
+        ShaderFile::kernels().iter().copied().filter(|file| file.name() == "poison").map(Kernel::new);
+    for kernel in peaks.chain(poison) {
         let source = kernel.source().expect("the kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
         files.extend(kernel.files().iter().map(|f| f.path()));
