@@ -5,9 +5,9 @@ use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
 use super::winograd::Winograd;
-use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, WINOGRAD, preference};
+use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, WINOGRAD, WINOGRAD_FIRST, preference};
 use crate::error::Result;
-use crate::op::{BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
+use crate::op::{AdapterKind, BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::ops::matmul::{lhs, require_f32, store};
@@ -78,7 +78,8 @@ impl Operator for Conv2dGradInput {
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[1].shape) {
             Ok(geometry) => {
-                preference(&geometry, &Correlation::grad_input(&geometry), geometry.grad_input_product())
+                let (product, winograd) = (geometry.grad_input_product(), Winograd::grad_input(&geometry));
+                preference(&geometry, &Correlation::grad_input(&geometry), product, winograd)
             }
             Err(_) => Preference::NONE,
         }
@@ -209,7 +210,17 @@ impl Operator for Conv2dGradWeight {
                     true => sliding.for_class("sliding"),
                     false => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
                 };
-                g.grad_weight_product().or_large(preference)
+                let product = g.grad_weight_product();
+                match Winograd::output(&g) {
+                    Some(winograd) if winograd.grad_weight_pays() => {
+                        let class =
+                            if preference.class().is_empty() { "winograd" } else { "winograd sliding" };
+                        preference.on(AdapterKind::Discrete, WINOGRAD_FIRST).for_class(class)
+                    }
+                    // The sum over few pixels is too short for the parts that larger tiles take.
+                    _ if g.kernel == [1, 1] || product.k >= MANY_PIXELS => product.or_wide(preference),
+                    _ => preference,
+                }
             }
             Err(_) => Preference::NONE,
         }
@@ -262,6 +273,9 @@ impl Operator for Conv2dGradWeight {
         self.geometry(&inputs[1].shape).map_or(0, |g| g.multiply_adds())
     }
 }
+
+/// Pixels from which the weight's gradient of windows takes larger tiles on discrete GPUs.
+const MANY_PIXELS: usize = 4096;
 
 fn expect_shape(what: &str, found: &Shape, expected: &Shape) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{what} must be {expected}, found {found}")) }

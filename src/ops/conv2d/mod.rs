@@ -50,9 +50,18 @@ use correlation::{Correlation, MOST_UNROLLED};
 use geometry::{Geometry, plane_store};
 use winograd::Winograd;
 
+/// What discrete GPUs prefer where Winograd's algorithm pays.
+const WINOGRAD_FIRST: &[Variant] = &[WINOGRAD, TILED];
+
 /// The preference of output and input gradient. On a software adapter a load costs as much as dozens of multiply-adds,
-/// so that it depends on all sizes what is faster (`estimate`).
-fn preference(geometry: &Geometry, correlation: &Correlation, product: Size) -> Preference {
+/// so that it depends on all sizes what is faster (`estimate`). On discrete GPUs it is by measurements on an NVIDIA H200
+/// (`docs/reports/h200.md`).
+fn preference(
+    geometry: &Geometry,
+    correlation: &Correlation,
+    product: Size,
+    winograd: Option<Winograd>,
+) -> Preference {
     const SLIDING: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, SUBGROUP, REGISTER];
     const PRODUCT: &[Variant] = &[SUBGROUP, DIRECT_SUBGROUP, DIRECT, REGISTER];
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
@@ -60,7 +69,14 @@ fn preference(geometry: &Geometry, correlation: &Correlation, product: Size) -> 
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
         let preference = Preference::gpus(&[TILED], software);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
-        return product.or_large(preference);
+        return match winograd {
+            Some(winograd) if winograd.pays() => preference
+                .on(AdapterKind::Discrete, WINOGRAD_FIRST)
+                .for_class(if software == PRODUCT { "winograd product" } else { "winograd" }),
+            // A gather from larger windows, or from phases, keeps larger tiles waiting.
+            _ if geometry.kernel == [1, 1] && correlation.upsample == [1, 1] => product.or_wide(preference),
+            _ => preference,
+        };
     }
     // Sliding windows load four neighbours at once, which serves few results if they are a stride apart.
     let strided = geometry.stride != [1, 1] && geometry.size[1] >= 16 && correlation.fills_vectors();
@@ -140,7 +156,10 @@ impl Operator for Conv2d {
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[0].shape, &inputs[1].shape) {
-            Ok(geometry) => preference(&geometry, &Correlation::output(&geometry), geometry.output_product()),
+            Ok(geometry) => {
+                let winograd = Winograd::output(&geometry);
+                preference(&geometry, &Correlation::output(&geometry), geometry.output_product(), winograd)
+            }
             Err(_) => Preference::NONE,
         }
     }

@@ -16,7 +16,7 @@ pub(crate) const PIPELINED: Variant = Variant::for_gpus("pipelined");
 pub(crate) const SMALL: Variant = Variant::for_gpus("small");
 
 /// What discrete GPUs prefer for products that fill them with large tiles.
-const FILLING: &[Variant] = &[LARGE, TILED];
+const FILLING: &[Variant] = &[WIDE, TILED];
 
 /// The preference of plain products. Published measurements have the tile in workgroup memory ahead on most GPUs, the
 /// register tile on Apple's, and rows broadcast in the subgroup on Intel's. On a GPU a tile in workgroup memory feeds
@@ -41,12 +41,13 @@ impl Size {
         if self.m.min(self.n) <= 4 {
             return Preference::gpus(&[VECTOR], &[REGISTER]).for_class("vector");
         }
-        self.or_large(PRODUCT)
+        self.or_wide(PRODUCT)
     }
 
-    /// `preference`, or large tiles on discrete GPUs that they fill.
-    pub(crate) fn or_large(&self, preference: Preference) -> Preference {
-        if !self.fills_large() {
+    /// `preference`, or tiles of 64 x 128 on discrete GPUs that they fill: on an NVIDIA H200 these are ahead of larger and
+    /// of smaller ones at nearly all sizes.
+    pub(crate) fn or_wide(&self, preference: Preference) -> Preference {
+        if !self.fills_wide() {
             return preference;
         }
         let class = if preference.class().is_empty() { "large" } else { preference.class() };
@@ -57,15 +58,14 @@ impl Size {
         (self.m * self.n * self.k * self.batches) as u64
     }
 
-    /// Whether large tiles fill a discrete GPU, with a sum in parts so long that adding them costs little.
-    fn fills_large(&self) -> bool {
-        const SIDE: usize = 128;
-        let tiles = self.m.div_ceil(SIDE).saturating_mul(self.n.div_ceil(SIDE));
-        let [_, (wanted, long)] = occupancy::product(AdapterKind::Discrete, SIDE * SIDE / 64);
-        let used = self.m as f64 * self.n as f64 / (tiles as f64 * (SIDE * SIDE) as f64);
-        self.m.min(self.n) >= SIDE
-            && used >= 0.8
-            && tiles.saturating_mul(self.batches).saturating_mul((self.k / long).max(1)) >= wanted
+    /// Whether each multiprocessor of a large discrete GPU gets a tile of 64 x 128, few of which hang over the edge.
+    fn fills_wide(&self) -> bool {
+        const TILE: (usize, usize) = (64, 128);
+        let tiles = self.m.div_ceil(TILE.0).saturating_mul(self.n.div_ceil(TILE.1));
+        let [_, (wanted, long)] = occupancy::product(AdapterKind::Discrete, TILE.0 * TILE.1 / 64);
+        let used = self.m as f64 * self.n as f64 / (tiles as f64 * (TILE.0 * TILE.1) as f64);
+        let workgroups = tiles.saturating_mul(self.batches).saturating_mul((self.k / long).max(1));
+        self.m >= TILE.0 && self.n >= TILE.1 && used >= 0.8 && workgroups >= wanted / 4
     }
 }
 

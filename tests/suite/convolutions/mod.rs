@@ -9,8 +9,8 @@ mod winograd;
 
 use crate::harness::finite::check_gradients;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::{Case, device, failures, floats, numbers, relative_error, sweep};
-use wgrad::op::{AdapterKind, Array, Operator};
+use crate::harness::{Case, compare, device, failures, floats, numbers, relative_error, sweep};
+use wgrad::op::{AdapterKind, Array, Operator, Variant};
 use wgrad::ops::conv2d::{
     Conv1dOptions, Conv2d, Conv2dGradInput, Conv2dGradWeight, Conv2dOptions, ConvTranspose2dOptions, Padding,
 };
@@ -417,5 +417,24 @@ fn an_infinity_reaches_only_the_taps_that_meet_it() {
         let case = Case::new("infinities", Conv2dGradWeight { attributes, weight }, inputs);
         let failures = failures(&[case]);
         assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
+/// Sums of more terms, at sizes for which GPUs take Winograd's algorithm.
+#[test]
+fn winograd_of_many_channels_is_within_tolerance() {
+    let attributes = Conv2d::new().padding([1, 1]);
+    for channels in [256, 512] {
+        let (input, weight) = (Shape::from([2, channels, 7, 7]), Shape::from([channels, channels, 3, 3]));
+        let (x, w) = (numbers(input.clone(), 1), numbers(weight.clone(), 2));
+        let gradient = numbers(input.clone(), 3);
+        let cases = [
+            Case::new("output", attributes, vec![x.clone(), w.clone()]),
+            Case::new("input gradient", Conv2dGradInput { attributes, input }, vec![gradient.clone(), w]),
+            Case::new("weight gradient", Conv2dGradWeight { attributes, weight }, vec![gradient, x]),
+        ];
+        let winograd = Variant::new("winograd");
+        let (failures, _) = compare(&cases, &[vec![winograd], vec![winograd], vec![winograd]], None);
+        assert!(failures.is_empty(), "{channels} channels: {}", failures.join("\n"));
     }
 }
