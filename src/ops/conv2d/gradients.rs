@@ -218,7 +218,7 @@ impl Operator for Conv2dGradWeight {
                         preference.on(AdapterKind::Discrete, WINOGRAD_FIRST).for_class(class)
                     }
                     // The sum over few pixels is too short for the parts that larger tiles take.
-                    _ if g.kernel == [1, 1] || product.k >= MANY_PIXELS => product.or_wide(preference),
+                    _ if g.kernel == [1, 1] || product.k >= MANY_PIXELS => product.or_tall(preference),
                     _ => preference,
                 }
             }

@@ -69,6 +69,11 @@ fn preference(
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
         let preference = Preference::gpus(&[TILED], software);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
+        // A tile of 64 rows would be nearly empty.
+        if correlation.upsample != [1, 1] && correlation.results <= 4 {
+            const IMAGE: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, TILED];
+            return preference.on(AdapterKind::Discrete, IMAGE).for_class("image gradient");
+        }
         return match winograd {
             Some(winograd) if winograd.pays() => preference
                 .on(AdapterKind::Discrete, WINOGRAD_FIRST)

@@ -15,8 +15,9 @@ pub(crate) const WIDE: Variant = Variant::for_gpus("wide");
 pub(crate) const PIPELINED: Variant = Variant::for_gpus("pipelined");
 pub(crate) const SMALL: Variant = Variant::for_gpus("small");
 
-/// What discrete GPUs prefer for products that fill them with large tiles.
-const FILLING: &[Variant] = &[WIDE, TILED];
+/// What discrete GPUs prefer for products that fill them with such tiles.
+const WIDE_FIRST: &[Variant] = &[WIDE, TILED];
+const TALL_FIRST: &[Variant] = &[TALL, TILED];
 
 /// The preference of plain products. Published measurements have the tile in workgroup memory ahead on most GPUs, the
 /// register tile on Apple's, and rows broadcast in the subgroup on Intel's. On a GPU a tile in workgroup memory feeds
@@ -47,11 +48,20 @@ impl Size {
     /// `preference`, or tiles of 64 x 128 on discrete GPUs that they fill: on an NVIDIA H200 these are ahead of larger and
     /// of smaller ones at nearly all sizes.
     pub(crate) fn or_wide(&self, preference: Preference) -> Preference {
+        self.or_filling(preference, WIDE_FIRST)
+    }
+
+    /// The same for weight gradients, where tiles of 128 x 64 are ahead of them.
+    pub(crate) fn or_tall(&self, preference: Preference) -> Preference {
+        self.or_filling(preference, if self.m >= 128 { TALL_FIRST } else { WIDE_FIRST })
+    }
+
+    fn or_filling(&self, preference: Preference, first: &'static [Variant]) -> Preference {
         if !self.fills_wide() {
             return preference;
         }
         let class = if preference.class().is_empty() { "large" } else { preference.class() };
-        preference.on(AdapterKind::Discrete, FILLING).for_class(class)
+        preference.on(AdapterKind::Discrete, first).for_class(class)
     }
 
     pub(crate) fn multiply_adds(&self) -> u64 {

@@ -206,8 +206,8 @@ fn the_kernels_are_pytorchs() -> Result<()> {
     Ok(())
 }
 
-/// What the kernels have otherwise than PyTorch, one line each: of each graph by the variants of the plan's choice, and
-/// by others as long as one is new; in the sweep by all.
+/// Where the kernels differ from PyTorch, one line each. Each graph runs by the variants of the plan's choice, and by
+/// others as long as one is new; in the sweep it runs by all.
 pub fn kernels_failures() -> Result<Vec<String>> {
     let flushes = harness::flushes_denormals()?;
     let mut failures = Vec::new();

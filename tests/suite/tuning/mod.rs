@@ -200,7 +200,7 @@ fn choices_are_data_and_names_go_first() -> Result<()> {
         assert_eq!(chosen(&options)?, *name);
         assert_eq!(chosen(&options.variant("matmul", "tiled"))?, "tiled");
     }
-    // Nothing takes a refused one, whoever wrote it into the file.
+    // No plan takes a refused variant, even if a person wrote it into the file.
     let mut refused = choice.clone();
     for name in choice.seconds.keys() {
         refused.variant.clone_from(name);
