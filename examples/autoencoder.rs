@@ -8,7 +8,7 @@ use panels::{Outcome, Panel, say};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::{Device, Graph, Mode, Plan, Session, Value, Weights, optim};
 
@@ -61,7 +61,7 @@ fn run() -> Outcome<()> {
     train.record(loss, options.steps)?;
     train.write_scalar(rate, 2e-3)?;
 
-    let data = Dataset::load(&options.data, Split::Train)?;
+    let data = Images::load(&options.data, Split::Train)?;
     let mut noise = Noise(ChaCha8Rng::seed_from_u64(2));
     let mut step = 0;
     for epoch in 0.. {
@@ -85,7 +85,7 @@ fn run() -> Outcome<()> {
     let noisy = g.input("noisy", [BATCH, 1, 28, 28])?;
     let restored: Value = net.forward(&mut g, noisy, Mode::Eval)?;
     let mut session = Session::new(&device, Plan::new(&g, &[restored], device.caps())?, &weights)?;
-    let test = Dataset::load(&options.data, Split::Test)?;
+    let test = Images::load(&options.data, Split::Test)?;
     let mut batches = test.in_order().batches(BATCH)?;
     let digits = batches.next_batch().ok_or("the test set is empty")?.images;
     let damaged = noise.over(digits);

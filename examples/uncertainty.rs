@@ -8,7 +8,7 @@ mod panels;
 
 use panels::{Outcome, Panel, say};
 use std::path::PathBuf;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::{Device, Graph, Mode, Plan, Session, Weights, optim};
 
@@ -80,7 +80,7 @@ fn run() -> Outcome<()> {
         .add("relu3", nn::Relu)
         .add("dropout2", nn::Dropout::hidden())
         .add("fc2", nn::Linear::new(128, CLASSES));
-    let data = Dataset::load(&options.data, Split::Test)?;
+    let data = Images::load(&options.data, Split::Test)?;
     let weights = train(&device, &net, &options)?;
 
     let mut g = Graph::new();
@@ -138,7 +138,7 @@ fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<We
     let weights = Weights::init(device, &g, 1)?;
     let mut session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &weights)?;
     session.write_scalar(rate, 1e-3)?;
-    let data = Dataset::load(&options.data, Split::Train)?;
+    let data = Images::load(&options.data, Split::Train)?;
     let mut step = 0;
     for epoch in 0.. {
         let mut batches = data.shuffled(2, epoch).batches(BATCH)?;

@@ -180,6 +180,16 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The loss of a training step is not finite.
+    #[error("the loss of step {step} is {loss}: training diverged; try a learning rate below {rate:?}")]
+    Diverged {
+        /// Number of the step in its run, from 1.
+        step: u64,
+        /// The loss.
+        loss: f32,
+        /// The learning rate of the last step.
+        rate: f32,
+    },
     /// A weights file does not hold what the graph needs.
     #[error("weights file {}: {}", file(path), text(message))]
     Weights {

@@ -57,6 +57,7 @@ mod reference;
 pub mod session;
 pub mod shader;
 mod tensor;
+pub mod train;
 pub mod tune;
 mod weights;
 

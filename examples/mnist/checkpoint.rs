@@ -4,17 +4,17 @@ use crate::Outcome;
 use crate::cli::{Options, Schedule};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wgrad::data::Dataset;
+use wgrad::data::Images;
 use wgrad::file::{printable, printable_path};
 use wgrad::{Result, Session};
 
 /// Writes everything that the run resumes from, and its options.
-pub fn save(path: &Path, session: &mut Session, options: &Options, data: &Dataset) -> Result<()> {
+pub fn save(path: &Path, session: &mut Session, options: &Options, data: &Images) -> Result<()> {
     session.save_checkpoint_with(path, &notes(options, data))
 }
 
 /// Checks whether [`save`] could write, before the run instead of at the end of its first epoch.
-pub fn check(session: &Session, options: &Options, data: &Dataset) -> Result<()> {
+pub fn check(session: &Session, options: &Options, data: &Images) -> Result<()> {
     match &options.checkpoint {
         Some(path) => session.check_checkpoint(path, &notes(options, data)),
         None => Ok(()),
@@ -22,7 +22,7 @@ pub fn check(session: &Session, options: &Options, data: &Dataset) -> Result<()>
 }
 
 /// Resumes from the checkpoint that the options name, if any.
-pub fn resume(session: &mut Session, options: &Options, data: &Dataset) -> Outcome<()> {
+pub fn resume(session: &mut Session, options: &Options, data: &Images) -> Outcome<()> {
     let Some(path) = &options.resume else { return Ok(()) };
     let notes = session.load_checkpoint(path)?;
     for (name, wanted) in settings(options, data) {
@@ -43,12 +43,12 @@ pub fn resume(session: &mut Session, options: &Options, data: &Dataset) -> Outco
     Ok(())
 }
 
-fn notes(options: &Options, data: &Dataset) -> BTreeMap<String, String> {
+fn notes(options: &Options, data: &Images) -> BTreeMap<String, String> {
     settings(options, data).map(|(name, setting)| (name.to_owned(), setting)).into()
 }
 
 /// The settings that the steps of a run depend on, under the options' names.
-fn settings(options: &Options, data: &Dataset) -> [(&'static str, String); 8] {
+fn settings(options: &Options, data: &Images) -> [(&'static str, String); 8] {
     let data = format!("{} images of {} x {}", data.len(), data.rows(), data.columns());
     [
         ("--batch-size", options.batch_size.to_string()),

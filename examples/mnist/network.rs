@@ -1,7 +1,7 @@
 //! The network, and the graphs of a training step and of an evaluation step.
 
 use crate::cli::{Optimizer, Options};
-use wgrad::data::Dataset;
+use wgrad::data::Images;
 use wgrad::nn::{self, Layer};
 use wgrad::{Graph, Mode, Result, Value, optim};
 
@@ -12,7 +12,7 @@ const CHANNELS: [usize; 2] = [8, 32];
 const MOMENTUM: f64 = 0.9;
 
 /// Two convolutions with batch norm and pooling, then two linear layers.
-pub fn network(options: &Options, data: &Dataset) -> nn::Sequential {
+pub fn network(options: &Options, data: &Images) -> nn::Sequential {
     let [first, second] = CHANNELS;
     // Each pooling halves height and width, rounded down.
     let flat = second * (data.rows() / 4) * (data.columns() / 4);
@@ -51,7 +51,7 @@ pub struct Training {
 }
 
 /// Forward, loss, backward and the optimizer's update.
-pub fn training(options: &Options, net: &nn::Sequential, data: &Dataset) -> Result<Training> {
+pub fn training(options: &Options, net: &nn::Sequential, data: &Images) -> Result<Training> {
     let (mut step, logits) = forward(options, net, data, Mode::Train)?;
     let g = &mut step.graph;
     let loss = g.cross_entropy(logits, step.labels)?;
@@ -65,11 +65,11 @@ pub fn training(options: &Options, net: &nn::Sequential, data: &Dataset) -> Resu
 }
 
 /// Forward with running statistics and without dropout.
-pub fn evaluation(options: &Options, net: &nn::Sequential, data: &Dataset) -> Result<Step> {
+pub fn evaluation(options: &Options, net: &nn::Sequential, data: &Images) -> Result<Step> {
     forward(options, net, data, Mode::Eval).map(|(step, _)| step)
 }
 
-fn forward(options: &Options, net: &nn::Sequential, data: &Dataset, mode: Mode) -> Result<(Step, Value)> {
+fn forward(options: &Options, net: &nn::Sequential, data: &Images, mode: Mode) -> Result<(Step, Value)> {
     let mut graph = Graph::new();
     let images = graph.input("images", [options.batch_size, 1, data.rows(), data.columns()])?;
     let labels = graph.input_i32("labels", options.batch_size)?;

@@ -10,7 +10,7 @@ use crate::verify::verify;
 use crate::{checkpoint, plot, say, tune};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::file::printable_path;
 use wgrad::optim::Schedule;
 use wgrad::plan::Watch;
@@ -101,16 +101,16 @@ pub fn run(options: &Options, started: Instant) -> Outcome<()> {
 
 /// Both halves of the data set.
 struct Data {
-    train: Dataset,
-    test: Dataset,
+    train: Images,
+    test: Images,
 }
 
 /// Opens the device and reads the data at the same time.
 fn open(options: &Options) -> Result<(Device, Data), Error> {
     let load = || -> Result<Data, Error> {
-        let train = Dataset::load(&options.data, Split::Train)?;
-        let test = Dataset::load(&options.data, Split::Test)?;
-        let size = |data: &Dataset| format!("{} x {}", data.rows(), data.columns());
+        let train = Images::load(&options.data, Split::Train)?;
+        let test = Images::load(&options.data, Split::Test)?;
+        let size = |data: &Images| format!("{} x {}", data.rows(), data.columns());
         if size(&train) != size(&test) {
             return Err(Error::Data {
                 path: options.data.clone(),
@@ -215,7 +215,7 @@ impl Trainer<'_> {
     }
 
     /// Writes a checkpoint, if requested. If the weights are not finite, an earlier checkpoint stays.
-    fn save_checkpoint(&mut self, data: &Dataset) -> Outcome<()> {
+    fn save_checkpoint(&mut self, data: &Images) -> Outcome<()> {
         let Some(path) = &self.options.checkpoint else { return Ok(()) };
         self.check_finite()?;
         Ok(checkpoint::save(path, &mut self.session, self.options, data)?)
@@ -238,7 +238,7 @@ impl Trainer<'_> {
     }
 
     /// Trains on every image once, or until `steps` have been run in all.
-    fn train_epoch(&mut self, epoch: u64, steps: u64, data: &Dataset, progress: &Progress) -> Outcome<()> {
+    fn train_epoch(&mut self, epoch: u64, steps: u64, data: &Images, progress: &Progress) -> Outcome<()> {
         let mut batches = data.shuffled(self.options.seed, epoch).batches(self.options.batch_size)?;
         // Skip the batches of this epoch that were run before the run was resumed.
         for _ in epoch * batches.count() as u64..self.done() {
@@ -307,7 +307,7 @@ impl Trainer<'_> {
     }
 
     /// Profiles steps on a first batch, after one step to warm up.
-    fn profile(&mut self, path: &Path, data: &Dataset) -> Outcome<()> {
+    fn profile(&mut self, path: &Path, data: &Images) -> Outcome<()> {
         let mut batches = data.shuffled(self.options.seed, 0).batches(self.options.batch_size)?;
         if let Some(batch) = batches.next_batch() {
             self.session.write(self.training.step.images, batch.images)?;
@@ -322,7 +322,7 @@ impl Trainer<'_> {
     }
 
     /// The fraction of correct predictions on the test images.
-    fn evaluate(&mut self, data: &Dataset) -> Outcome<f64> {
+    fn evaluate(&mut self, data: &Images) -> Outcome<f64> {
         let Step { images, labels, correct, .. } = self.evaluation;
         let session = match &mut self.evaluator {
             Some(session) => session,

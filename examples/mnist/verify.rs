@@ -4,7 +4,7 @@ use crate::cli::Options;
 use crate::network::Training;
 use crate::{Outcome, checkpoint, say, train};
 use std::collections::BTreeMap;
-use wgrad::data::Dataset;
+use wgrad::data::Images;
 use wgrad::{Device, Plan, Session};
 
 /// Verifies a step on a first batch, with separate weights, so that it does not change the run that follows.
@@ -12,7 +12,7 @@ pub fn verify(
     device: &Device,
     plan: &Plan,
     training: &Training,
-    data: &Dataset,
+    data: &Images,
     options: &Options,
 ) -> Outcome<()> {
     let weights = train::initial_weights(device, training, options)?;

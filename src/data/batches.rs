@@ -9,23 +9,20 @@
 //!   exact: in evaluation no layer mixes the rows of a batch, and ignored labels count neither in the loss
 //!   nor among the correct predictions.
 
-use super::Dataset;
+use super::{IGNORED_LABEL, Images};
 use crate::error::{Error, Result};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
-/// The label of padding rows. PyTorch's default `ignore_index`.
-pub const IGNORED_LABEL: i32 = -100;
-
 /// A data set in some order.
 #[derive(Clone, Debug)]
 pub struct Samples<'d> {
-    dataset: &'d Dataset,
+    dataset: &'d Images,
     order: Vec<u32>,
 }
 
-impl Dataset {
+impl Images {
     /// All samples in an order that depends only on `seed` and `epoch`: rand's Fisher-Yates shuffle with
     /// ChaCha8 numbers, where the epoch selects the stream.
     pub fn shuffled(&self, seed: u64, epoch: u64) -> Samples<'_> {
@@ -38,7 +35,7 @@ impl Dataset {
 
     /// All samples as they stand in the file.
     pub fn in_order(&self) -> Samples<'_> {
-        // They fit u32: files count images with one, and `Dataset::new` checks.
+        // They fit u32: files count images with one, and `Images::new` checks.
         Samples { dataset: self, order: (0..self.len() as u32).collect() }
     }
 }
@@ -97,7 +94,7 @@ impl<'d> Batches<'d> {
             return Err(error("found 0, expected at least 1".into()));
         }
         let too_large = || error(format!("{batch_size} images do not fit memory"));
-        let size = samples.dataset.rows * samples.dataset.columns;
+        let size = samples.dataset.rows() * samples.dataset.columns();
         let floats = batch_size.checked_mul(size).ok_or_else(too_large)?;
         let mut images = Vec::new();
         let mut labels = Vec::new();
@@ -121,7 +118,7 @@ impl<'d> Batches<'d> {
         if self.next >= order.len() {
             return None;
         }
-        let size = dataset.rows * dataset.columns;
+        let size = self.images.len() / self.labels.len();
         let samples = self.labels.len().min(order.len() - self.next);
         let rows = self.images.chunks_exact_mut(size).zip(&mut self.labels);
         for (row, (pixels, label)) in rows.enumerate() {
@@ -131,11 +128,11 @@ impl<'d> Batches<'d> {
                 continue;
             }
             let sample = order[(self.next + row) % order.len()] as usize;
-            let bytes = &dataset.images[sample * size..][..size];
+            let bytes = dataset.image(sample).unwrap_or_default();
             for (pixel, &byte) in pixels.iter_mut().zip(bytes) {
                 *pixel = self.scaled[usize::from(byte)];
             }
-            *label = i32::from(dataset.labels[sample]);
+            *label = i32::from(dataset.labels()[sample]);
         }
         self.next += samples;
         Some(Batch { images: &self.images, labels: &self.labels, samples })

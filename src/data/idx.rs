@@ -52,7 +52,7 @@ const LABELS: Role = Role {
 };
 
 /// The contents of a file of images.
-pub(super) struct Images {
+pub(super) struct Pictures {
     /// Count, rows and columns.
     pub sizes: [usize; 3],
     /// `count * rows * columns` bytes.
@@ -84,10 +84,10 @@ pub(super) fn find(directory: &Path, names: &[&str]) -> Result<PathBuf> {
 }
 
 /// Reads a whole file of images and checks it.
-pub(super) fn images(path: &Path) -> Result<Images> {
+pub(super) fn images(path: &Path) -> Result<Pictures> {
     let Contents { sizes, bytes, .. } = read(path, &IMAGES)?;
     match sizes[..] {
-        [count, rows, columns] => Ok(Images { sizes: [count, rows, columns], bytes }),
+        [count, rows, columns] => Ok(Pictures { sizes: [count, rows, columns], bytes }),
         _ => unreachable!("every kind of images has three dimensions"),
     }
 }

@@ -115,6 +115,9 @@ pub enum Mode {
     /// Running statistics, dropout on: each step samples one of the networks that training averaged over
     /// ([`Graph::monte_carlo`]).
     MonteCarlo,
+    /// Batch statistics, dropout off, and running statistics that become plain averages over the steps of the session's
+    /// weights: what batch norm's statistics are over a whole data set.
+    Population,
 }
 
 /// A network, its loss, gradients and optimizer updates, as data.

@@ -104,7 +104,7 @@ impl Layer for BatchNorm {
             let message = "there are no running statistics to freeze; leave track_running_stats on";
             return Err(g.refusal("batch_norm", message.into()));
         }
-        let (affine, running) = g.layer(&self.id, |g| self.declare(g))?;
+        let (affine, running) = g.layer(&self.id, |g| self.declare(g, mode))?;
         let mode = if self.frozen_statistics { Mode::Eval } else { mode };
         g.batch_norm(x, affine, running, self.eps, mode)
     }
@@ -112,7 +112,7 @@ impl Layer for BatchNorm {
 
 impl BatchNorm {
     /// Weight and bias, and the running statistics.
-    fn declare(&self, g: &mut Graph) -> Result<(Option<[Value; 2]>, Option<Running>)> {
+    fn declare(&self, g: &mut Graph, mode: Mode) -> Result<(Option<[Value; 2]>, Option<Running>)> {
         let shape = [self.channels];
         let parameter = |g: &mut Graph, name: &str, first: f32| {
             if self.frozen_parameters {
@@ -132,6 +132,10 @@ impl BatchNorm {
             mean: g.state("running_mean", shape, Init::Constant(0.0), true)?,
             variance: g.state("running_var", shape, Init::Constant(1.0), true)?,
             momentum: match self.momentum {
+                _ if mode == Mode::Population => {
+                    let zero = Init::Constant(0.0);
+                    Momentum::Cumulative(g.state("population_batches", Shape::scalar(), zero, false)?)
+                }
                 Some(share) => Momentum::Share(share),
                 None => {
                     let zero = Init::Constant(0.0);

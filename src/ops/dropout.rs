@@ -200,7 +200,7 @@ impl Graph {
             let message = format!("dropout probability has to be between 0 and 1, but got {p}");
             return Err(self.refusal(operator, message));
         }
-        if mode == Mode::Eval || keep(p) == 1.0 {
+        if matches!(mode, Mode::Eval | Mode::Population) || keep(p) == 1.0 {
             return Ok(x);
         }
         let earlier = self.count_of("dropout");

@@ -33,7 +33,7 @@ files! {
     /// Files with the entry point `main`.
     kernels:
     argmax {
-        argmax argmax_merge correct correct_parts correct_sum
+        argmax argmax_merge classes_before correct correct_parts correct_sum
     }
     batch_norm {
         batch_norm_count batch_norm_eval_grad batch_norm_eval_grad_parameters batch_norm_grad_merge
@@ -80,7 +80,7 @@ files! {
         row_norm row_norm_grad
     }
     sample_moments {
-        sample_moments
+        running_sum sample_moments
     }
     softmax {
         softmax softmax_grad
@@ -126,7 +126,7 @@ files! {
         power repeated with_numbers
     }
     embedding {
-        embedding embedding_grad embedding_grad_sorted
+        embedding embedding_grad embedding_grad_sorted in_top_k one_hot
     }
     gemm {
         gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_outer gemm_product gemm_rhs_rows

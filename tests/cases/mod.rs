@@ -16,6 +16,7 @@ pub mod expand;
 pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
+pub mod metrics;
 pub mod optimizer;
 pub mod pad;
 pub mod permute;
@@ -56,6 +57,7 @@ macro_rules! with_families {
             loss
             local_response_norm
             matmul
+            metrics
             optimizer
             pad
             permute

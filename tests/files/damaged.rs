@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wgrad::Error;
-use wgrad::data::Dataset;
+use wgrad::data::Images;
 
 /// What a test of one format saw.
 #[derive(Default)]
@@ -201,7 +201,7 @@ fn damaged_data_is_refused() {
         let path = fresh(folder.path(), name, &bytes);
         let [images, labels] = if as_labels { [&names[0], &path] } else { [&path, &names[1]] };
         let tally = if name == "d" { &mut plain } else { &mut gz };
-        let Some(data) = tally.run(name, &bytes, || Dataset::from_files(images, labels, 10)) else {
+        let Some(data) = tally.run(name, &bytes, || Images::from_files(images, labels, 10)) else {
             continue;
         };
         let Some(inner) = inner.or_else(|| unzipped(&bytes)) else {

@@ -5,7 +5,7 @@ use crate::harness::files;
 use crate::model::{assert_clean, assert_says, model};
 use std::path::Path;
 use tempfile::TempDir;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::graph::Init;
 use wgrad::{Error, Graph, Plan, Session, Weights, file};
 
@@ -80,8 +80,8 @@ fn names_and_paths_are_made_printable() {
         model.weights.load(path.join("below")).unwrap_err(),
         model.weights.save(path.join("below")).unwrap_err(),
         file::write_whole(&path.join("below"), b"").unwrap_err(),
-        Dataset::from_files(&path, &path, 10).unwrap_err(),
-        Dataset::load(&path, Split::Train).unwrap_err(),
+        Images::from_files(&path, &path, 10).unwrap_err(),
+        Images::load(&path, Split::Train).unwrap_err(),
         model.weights.read(EVIL).unwrap_err(),
         model.weights.write(&name(10_000_000), &[]).unwrap_err(),
         wgrad::Device::open_named(&name(100_000)).unwrap_err(),
@@ -92,7 +92,7 @@ fn names_and_paths_are_made_printable() {
     // A count that does not fit is told with both names.
     let [images, labels] = [("i", files::images(20, 8, 8)), ("l", files::labels(19))]
         .map(|(name, bytes)| files::write(folder.path(), &format!("{name}{EVIL}"), &bytes));
-    assert_says(&Dataset::from_files(&images, &labels, 10).unwrap_err(), &["19 labels", "20 images"]);
+    assert_says(&Images::from_files(&images, &labels, 10).unwrap_err(), &["19 labels", "20 images"]);
     assert_eq!(file::printable_path(Path::new("/a b/c.txt")), "/a b/c.txt");
 }
 

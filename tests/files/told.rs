@@ -4,7 +4,7 @@ use crate::harness::files::{self, gzip, header, images, labels};
 use crate::model::{assert_says, contents, model};
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 const PAGE: &[u8] = b"\n<!DOCTYPE html>\n<html><head><title>404</title></head></html>";
@@ -83,7 +83,7 @@ fn data_error(name: &str, bytes: &[u8], as_labels: bool) -> wgrad::Error {
     let [images, labels] = [("i", images(20, 8, 8)), ("l", labels(20))]
         .map(|(name, bytes)| files::write(folder.path(), name, &bytes));
     let (images, labels) = if as_labels { (&images, &path) } else { (&path, &labels) };
-    Dataset::from_files(images, labels, 10).expect_err(name)
+    Images::from_files(images, labels, 10).expect_err(name)
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn files_that_hold_no_data_are_told() {
 fn integer_labels_and_other_names_are_read() {
     let expected = {
         let folder = files::data_set(20, 10);
-        Dataset::load(folder.path(), Split::Train).unwrap()
+        Images::load(folder.path(), Split::Train).unwrap()
     };
     let classes: Vec<i32> = labels(20)[8..].iter().map(|&class| class.into()).collect();
     let bytes = |columns: usize| -> Vec<u8> {
@@ -165,9 +165,9 @@ fn integer_labels_and_other_names_are_read() {
                     false => files::write(folder.path(), name, &bytes),
                 };
             }
-            assert_eq!(Dataset::load(folder.path(), Split::Train).expect(images_name), expected);
+            assert_eq!(Images::load(folder.path(), Split::Train).expect(images_name), expected);
             assert_says(
-                &Dataset::load(folder.path(), Split::Test).unwrap_err(),
+                &Images::load(folder.path(), Split::Test).unwrap_err(),
                 &["t10k-images-idx3-ubyte.gz"],
             );
         }
@@ -176,6 +176,6 @@ fn integer_labels_and_other_names_are_read() {
     let folder = files::data_set(20, 10);
     std::fs::remove_file(folder.path().join("train-images-idx3-ubyte.gz")).unwrap();
     std::fs::create_dir(folder.path().join("train-images-idx3-ubyte")).unwrap();
-    let error = Dataset::load(folder.path(), Split::Train).unwrap_err();
+    let error = Images::load(folder.path(), Split::Train).unwrap_err();
     assert_says(&error, &["train-images-idx3-ubyte", "is a directory", "move the file in it up"]);
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
-use wgrad::data::Dataset;
+use wgrad::data::Images;
 use wgrad::file;
 
 fn folder() -> TempDir {
@@ -126,8 +126,8 @@ fn what_is_no_file_is_neither_read_nor_replaced() {
                 ("writing", model.session.check_checkpoint(&path, &Default::default()).unwrap_err()),
                 ("reading", model.weights.load(&path).unwrap_err()),
                 ("reading", model.session.load_checkpoint(&path).unwrap_err()),
-                ("reading", Dataset::from_files(&path, &labels, 10).unwrap_err()),
-                ("reading", Dataset::from_files(&labels, &path, 10).unwrap_err()),
+                ("reading", Images::from_files(&path, &labels, 10).unwrap_err()),
+                ("reading", Images::from_files(&labels, &path, 10).unwrap_err()),
             ]
         });
         for (action, error) in errors {

@@ -1,13 +1,13 @@
 //! Data sets and batches: every sample once an epoch, the order from seed and epoch alone, whole
 //! batches in training and exact padding in evaluation.
 
-use wgrad::data::{Dataset, IGNORED_LABEL, Split};
+use wgrad::data::{IGNORED_LABEL, Images, Split};
 
 /// `count` images of 2 x 3 pixels; the first pixel is the image's number, its class that modulo 10.
-fn numbered(count: usize) -> Dataset {
+fn numbered(count: usize) -> Images {
     let images = (0..count).flat_map(|i| [i as u8, 0, 255, 1, 128, 7]).collect();
     let labels = (0..count).map(|i| (i % 10) as u8).collect();
-    Dataset::new(images, labels, 2, 3, 10).unwrap()
+    Images::new(images, labels, 2, 3, 10).unwrap()
 }
 
 /// The numbers of the images in a batch, told by their first pixels.
@@ -100,11 +100,11 @@ fn settings_that_make_no_sense_are_refused() {
     let message = |e: wgrad::Error| e.to_string();
     assert_eq!(message(data.in_order().batches(0).unwrap_err()), "batch_size: found 0, expected at least 1");
     assert!(message(data.in_order().batches(usize::MAX).unwrap_err()).contains("do not fit memory"));
-    let error = message(Dataset::new(vec![0; 5], vec![0; 2], 1, 3, 10).unwrap_err());
+    let error = message(Images::new(vec![0; 5], vec![0; 2], 1, 3, 10).unwrap_err());
     assert_eq!(error, "images: found 5 bytes, expected 2 images x 1 rows x 3 columns");
-    let error = message(Dataset::new(vec![0; 2], vec![1, 3], 1, 1, 3).unwrap_err());
+    let error = message(Images::new(vec![0; 2], vec![1, 3], 1, 1, 3).unwrap_err());
     assert_eq!(error, "labels: label 3 at position 1, expected 0 to 2");
-    assert!(Dataset::new(vec![], vec![], 1, 1, 3).is_err());
+    assert!(Images::new(vec![], vec![], 1, 1, 3).is_err());
 }
 
 #[test]
@@ -113,14 +113,14 @@ fn mnist_is_as_it_was_published() {
     for (split, count, first) in
         [(Split::Train, 60_000, [5, 0, 4, 1, 9]), (Split::Test, 10_000, [7, 2, 1, 0, 4])]
     {
-        let data = Dataset::load(&directory, split).unwrap();
+        let data = Images::load(&directory, split).unwrap();
         assert_eq!((data.len(), data.rows(), data.columns(), data.classes()), (count, 28, 28, 10));
         assert_eq!(data.labels()[..5], first);
         assert!(data.image(count - 1).is_some());
         assert!(data.image(count).is_none());
     }
     // Mean and deviation that everyone normalises MNIST by: 0.1307 and 0.3081.
-    let data = Dataset::load(&directory, Split::Train).unwrap();
+    let data = Images::load(&directory, Split::Train).unwrap();
     let (mut sum, mut squares, mut pixels) = (0u64, 0u64, 0u64);
     for image in (0..data.len()).filter_map(|i| data.image(i)) {
         for &byte in image {

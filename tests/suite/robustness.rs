@@ -6,7 +6,7 @@ use crate::harness::files::{self, TRAIN_IMAGES, TRAIN_LABELS, gzip, header, imag
 use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 use tempfile::TempDir;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::{Device, Error, Graph, Mode, Plan, Result, Session, Value, Weights, file, optim};
 
@@ -18,8 +18,8 @@ fn load_error(name: &str, contents: Option<&[u8]>) -> Error {
     if let Some(contents) = contents {
         files::write(directory.path(), name, contents);
     }
-    let error = Dataset::load(directory.path(), Split::Train).expect_err(name);
-    assert!(Dataset::load(directory.path(), Split::Test).is_ok(), "the other split is as it was");
+    let error = Images::load(directory.path(), Split::Train).expect_err(name);
+    assert!(Images::load(directory.path(), Split::Test).is_ok(), "the other split is as it was");
     error
 }
 
@@ -33,13 +33,13 @@ fn assert_says(error: &Error, parts: &[&str]) {
 #[test]
 fn whole_data_sets_load_plain_and_gzipped() {
     let directory = files::data_set(20, 10);
-    let zipped = Dataset::load(directory.path(), Split::Train).unwrap();
+    let zipped = Images::load(directory.path(), Split::Train).unwrap();
     assert_eq!((zipped.len(), zipped.rows(), zipped.columns()), (20, 8, 8));
     for (name, contents) in [(TRAIN_IMAGES, images(20, 8, 8)), (TRAIN_LABELS, labels(20))] {
         std::fs::remove_file(directory.path().join(format!("{name}.gz"))).unwrap();
         files::write(directory.path(), name, &contents);
     }
-    assert_eq!(Dataset::load(directory.path(), Split::Train).unwrap(), zipped);
+    assert_eq!(Images::load(directory.path(), Split::Train).unwrap(), zipped);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn files_of_another_kind_are_refused() {
 #[test]
 fn missing_files_are_named() {
     assert_says(&load_error(TRAIN_IMAGES, None), &["train-images-idx3-ubyte.gz", "does not exist"]);
-    let error = Dataset::load("/nowhere/at/all", Split::Train).unwrap_err();
+    let error = Images::load("/nowhere/at/all", Split::Train).unwrap_err();
     assert_says(&error, &["/nowhere/at/all", "is not a directory"]);
 }
 

@@ -19,6 +19,7 @@ const ORDER: &[&[&str]] = &[
     &["nn"],
     &["optim"],
     &["data"],
+    &["train"],
 ];
 
 /// Rust files below `folder`.

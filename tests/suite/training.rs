@@ -10,7 +10,7 @@ use crate::harness::fixture::Fixture;
 use crate::harness::network::network;
 use crate::harness::{array, device, relative_error, root};
 use std::collections::BTreeMap;
-use wgrad::data::{Dataset, Split};
+use wgrad::data::{Images, Split};
 use wgrad::graph::Source;
 use wgrad::nn::Layer;
 use wgrad::op::Array;
@@ -26,9 +26,9 @@ const RATE: f64 = 0.05;
 const ALIKE: usize = 10;
 const VERIFIED: usize = 5;
 
-fn mnist(split: Split) -> Dataset {
+fn mnist(split: Split) -> Images {
     let directory = root().join("examples/data/mnist");
-    Dataset::load(directory, split).expect("the data set comes with the source")
+    Images::load(directory, split).expect("the data set comes with the source")
 }
 
 /// A training step of the network, and its inputs.

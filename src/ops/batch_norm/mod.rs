@@ -111,7 +111,7 @@ pub enum Momentum {
 
 impl Graph {
     /// Normalises each channel of `x` (N, C) or (N, C, ...), then scales by a weight and shifts by a bias, (C) each,
-    /// if `affine` has them. [`Mode::Train`] uses the batch's mean and variance, and moves the running ones towards
+    /// if `affine` has them. [`Mode::Train`] and [`Mode::Population`] use the batch's mean and variance, and move the running ones towards
     /// them in place. The other modes use the running ones. Without running statistics every mode uses the batch's,
     /// like PyTorch's `track_running_stats=False`.
     ///
@@ -140,7 +140,7 @@ impl Graph {
         };
         let norm = BatchNorm { eps, momentum: share };
         inputs.extend([mean, variance]);
-        if mode != Mode::Train {
+        if !matches!(mode, Mode::Train | Mode::Population) {
             return self.apply1(BatchNormEval { norm, affine }, &inputs);
         }
         let operator = BatchNormTrain { norm, affine, tracked: true };

@@ -242,7 +242,7 @@ fn losses_of_generated_shapes() {
 }
 
 #[test]
-fn random_units_and_moments_of_generated_shapes() {
+fn random_units_moments_and_metrics_of_generated_shapes() {
     let mut generator = Generator::new(17);
     let mut cases = Vec::new();
     for number in 0..sweep::count(4, 12) as u32 {
@@ -252,6 +252,9 @@ fn random_units_and_moments_of_generated_shapes() {
         let dropout = Dropout { p: 0.3, of, seed: 5, node: number };
         cases.extend(cases::dropout::pair(&name, dropout, &shape, number));
         cases.push(cases::sample_moments::case(&name, &shape, (number + 1) as f32));
+        cases.push(cases::metrics::running_sum(&name, &shape));
+        cases.push(cases::metrics::one_hot(&name, &shape[..2], shape[2]));
+        cases.push(cases::metrics::in_top_k(&name, shape[0] * shape[1], shape[2], generator.edge(8)));
     }
     check(&cases);
 }

@@ -85,8 +85,9 @@ fn classes(g: &mut Graph, shape: &[usize]) -> Result<Vec<Value>> {
         read.push(loss);
         read.extend(g.gradients_from(&[(loss, dy)], &[x])?.into_iter().flatten());
     }
+    read.push(g.one_hot(labels, 1)?);
     if shape.len() == 2 {
-        read.push(g.correct_predictions(x, labels)?);
+        read.extend([g.correct_predictions(x, labels)?, g.in_top_k(x, labels, 5)?]);
     }
     Ok(read)
 }

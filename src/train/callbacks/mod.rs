@@ -1,0 +1,134 @@
+//! Callbacks: what is told of a run while it goes on, and may end it.
+//!
+//! Each file has one: a line for each epoch, early stopping, the best weights, tables, and with features a progress
+//! bar, curves and event files.
+
+mod best;
+mod csv;
+mod early_stopping;
+mod lines;
+mod tensorboard;
+
+pub use best::BestWeights;
+pub use csv::Csv;
+pub use early_stopping::EarlyStopping;
+pub use lines::Lines;
+pub use tensorboard::TensorBoard;
+
+use super::history::{Epoch, History};
+use crate::error::Result;
+use crate::optim::Preferred;
+use crate::weights::Weights;
+use std::fmt;
+
+/// Whether a run goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It ends after this epoch, for this reason.
+    Stop(String),
+}
+
+/// A run that begins.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Begin {
+    /// Epochs of the whole run.
+    pub epochs: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Steps that were run before, if the run is resumed.
+    pub first_step: u64,
+    /// Samples of a batch.
+    pub batch_size: usize,
+    /// Epochs that were run before, if the run is resumed.
+    pub earlier: Vec<Epoch>,
+}
+
+/// How far a run is, a few times a second.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// Number of the epoch, from 1.
+    pub epoch: u64,
+    /// Steps of the run so far.
+    pub step: u64,
+    /// Losses of the steps since the last call, oldest first.
+    pub losses: &'a [f32],
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Samples a second, once enough steps have been run to say.
+    pub samples_per_second: Option<f64>,
+}
+
+/// The end of an epoch.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EpochEnd<'a> {
+    /// The epoch.
+    pub epoch: &'a Epoch,
+    /// Epochs of the whole run.
+    pub epochs: u64,
+    /// The weights, to save or to look at: the averaged ones if those are evaluated.
+    pub weights: &'a Weights,
+}
+
+/// Something that is told of a run. Every method does nothing unless it is written.
+pub trait Callback: fmt::Debug + Send {
+    /// The run begins or is resumed.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn begin(&mut self, _begin: &Begin) -> Result<()> {
+        Ok(())
+    }
+
+    /// Steps have been run.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn progress(&mut self, _progress: &Progress<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// An epoch has been run and evaluated.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn epoch(&mut self, _end: &EpochEnd<'_>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The run has ended, by an error too.
+    ///
+    /// # Errors
+    /// The run's own error comes first.
+    fn end(&mut self, _history: &History) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether `figure` is better than the best so far; NaN never is.
+fn is_better(figure: f64, best: Option<f64>, preferred: Preferred) -> bool {
+    let Some(best) = best else { return !figure.is_nan() };
+    match preferred {
+        Preferred::Smaller => figure < best,
+        Preferred::Larger => figure > best,
+    }
+}
+
+/// The figure of this name, or an error that lists those that there are.
+fn figure(epoch: &Epoch, name: &str, callback: &'static str) -> Result<f64> {
+    epoch.figure(name).ok_or_else(|| {
+        let mut names = vec!["training_loss", "learning_rate"];
+        if let Some(evaluation) = &epoch.evaluation {
+            names.push("loss");
+            names.extend(evaluation.figures.iter().map(|(name, _)| name.as_str()));
+        }
+        let message = format!("there is no figure \"{name}\"; there are {}", names.join(", "));
+        crate::Error::Setting { setting: callback, message }
+    })
+}

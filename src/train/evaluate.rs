@@ -1,0 +1,329 @@
+//! Evaluation and prediction: sessions of the evaluation graph over the same weights.
+
+use super::Trainer;
+use super::feed::Feed;
+use super::graphs::Batched;
+use super::history::Evaluation;
+use crate::data::{Dataset, Kind, Last, Loader, Order};
+use crate::error::{Error, Result};
+use crate::graph::{Mode, Value};
+use crate::memory;
+use crate::plan::Plan;
+use crate::session::Session;
+use crate::tensor::{DType, HostData, HostTensor, Shape};
+use crate::weights::Weights;
+
+/// Values that are kept on the device between readbacks.
+const KEPT: usize = 1024;
+/// The number up to which f32 counts exactly.
+const EXACT: u64 = 1 << 24;
+
+/// The sessions of evaluations, kept from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Evaluators {
+    /// For each batch size, of the data set's fields and these weights.
+    sessions: Vec<Evaluator>,
+}
+
+#[derive(Debug)]
+struct Evaluator {
+    batch: usize,
+    fields: Vec<crate::data::Field>,
+    session: Session,
+    feed: Feed,
+    weights: Weights,
+    loss: Value,
+    sums: Vec<Sum>,
+}
+
+/// A metric's sum over batches.
+#[derive(Debug)]
+struct Sum {
+    value: Value,
+    /// The name of the running sum, for more than one element. One element is recorded instead.
+    running: Option<String>,
+    total: Vec<f64>,
+}
+
+impl Trainer {
+    /// The loss and the metrics over a data set.
+    ///
+    /// ```no_run
+    /// # use wgrad::data::Images;
+    /// # use wgrad::train::Trainer;
+    /// # fn evaluate(trainer: &mut Trainer, test: &Images) -> wgrad::Result<()> {
+    /// let found = trainer.evaluate(test)?;
+    /// println!("{found}, top-5 {:?}", found.figure("top5"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A data set without items; those of reading it; those of the graph, the plan and the session.
+    pub fn evaluate(&mut self, data: &dyn Dataset) -> Result<Evaluation> {
+        self.make_weights(data)?;
+        let (batch, items) = (self.settings.batch_size.min(data.len()), data.len());
+        if items == 0 {
+            return Err(Error::Setting { setting: "data", message: "there are no items to evaluate".into() });
+        }
+        let (padded, whole) = (self.pads(data), items / batch);
+        let mut found = Found { loss: 0.0, samples: 0, batches: 0, sums: Vec::new() };
+        let last = if padded { Last::Pad(1) } else { Last::Short };
+        let loader = Loader::new(batch).workers(self.settings.workers).last(last);
+        let order = Order::sequential(items)?;
+        let batches = loader.batches(items);
+        let full = if padded { batches } else { whole };
+        if full > 0 {
+            self.evaluate_batches(data, batch, |run| loader.run(data, &order, 0..full, run), &mut found)?;
+        }
+        if full < batches {
+            let rest = items - whole * batch;
+            self.evaluate_batches(
+                data,
+                rest,
+                |run| loader.run(data, &order, full..batches, run),
+                &mut found,
+            )?;
+        }
+        let mut evaluation = Evaluation {
+            samples: found.samples,
+            loss: found.loss / found.samples as f64,
+            figures: Vec::new(),
+            confusion: self.metrics.iter().zip(&found.sums).find_map(|(metric, sum)| metric.confusion(sum)),
+        };
+        for (name, figure) in self
+            .metrics
+            .iter()
+            .zip(&found.sums)
+            .flat_map(|(metric, sum)| metric.figures(sum, found.samples, found.batches))
+        {
+            // The accuracy is a metric of its own and one of the confusion matrix.
+            if !evaluation.figures.iter().any(|(other, _)| *other == name) {
+                evaluation.figures.push((name, figure));
+            }
+        }
+        Ok(evaluation)
+    }
+
+    /// Whether a last, smaller batch may be filled up with ignored labels.
+    fn pads(&self, data: &dyn Dataset) -> bool {
+        self.task.ignores_padding()
+            && self.metrics.iter().all(|metric| metric.ignores_padding())
+            && data.fields().get(1).is_some_and(|field| field.kind == Kind::I32)
+    }
+
+    fn evaluate_batches(
+        &mut self,
+        data: &dyn Dataset,
+        size: usize,
+        batches: impl FnOnce(&mut dyn FnMut(&crate::data::Batch) -> Result<()>) -> Result<()>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let at = self.evaluator(data, size)?;
+        let watch = self.settings.watch;
+        let evaluator = &mut self.evaluators.sessions[at];
+        evaluator.begin()?;
+        let (mut kept, mut samples) = (0, Vec::new());
+        batches(&mut |batch| {
+            evaluator.feed.write(&mut evaluator.session, batch)?;
+            evaluator.session.step()?;
+            samples.push(batch.samples() as u64);
+            kept += 1;
+            if kept == evaluator.keeps(size) {
+                evaluator.fetch(&mut samples, found)?;
+                kept = 0;
+            }
+            Ok(())
+        })?;
+        evaluator.fetch(&mut samples, found)?;
+        if watch {
+            evaluator.session.check_finite()?;
+        }
+        for (i, sum) in evaluator.sums.iter_mut().enumerate() {
+            let total = std::mem::take(&mut sum.total);
+            match found.sums.get_mut(i) {
+                None => found.sums.push(total),
+                Some(so_far) => so_far.iter_mut().zip(total).for_each(|(so_far, more)| *so_far += more),
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of the evaluator of batches of this size; made if there is none.
+    fn evaluator(&mut self, data: &dyn Dataset, batch: usize) -> Result<usize> {
+        let sessions = &self.evaluators.sessions;
+        if let Some(at) = sessions.iter().position(|e| e.batch == batch && e.fields == data.fields()) {
+            return Ok(at);
+        }
+        let mut batched = self.with_loss(data, batch, Mode::Eval)?;
+        let seen = batched.seen()?;
+        let mut sums = Vec::new();
+        for (i, metric) in self.metrics.iter().enumerate() {
+            let g = &mut batched.graph;
+            let value = g.scoped("metrics", |g| metric.build(g, &seen))?;
+            let ty = &g.value(value)?.ty;
+            if ty.dtype != DType::F32 && (ty.shape.elements() != 1 || ty.dtype != DType::U32) {
+                let message = format!("metric \"{}\" makes {ty}, expected f32, or one u32", metric.name());
+                return Err(Error::Graph(message));
+            }
+            let running = (ty.shape.elements() != 1).then(|| format!("metrics.sum.{i}"));
+            let value = match &running {
+                Some(name) => g.running_sum(name, value)?,
+                None => value,
+            };
+            sums.push(Sum { value, running, total: Vec::new() });
+        }
+        let recorded = sums.iter().filter(|sum| sum.running.is_none()).map(|sum| sum.value);
+        let outputs: Vec<Value> = std::iter::once(seen.loss).chain(recorded).collect();
+        let Batched { graph, inputs, .. } = batched;
+        let plan = Plan::with_options(&graph, &outputs, self.device.caps(), &self.plan_options())?;
+        let weights = self.weights()?.with_state_of(&graph)?;
+        let mut session = Session::new(&self.device, plan, &weights)?;
+        for output in outputs {
+            session.record(output, KEPT)?;
+        }
+        let (fields, feed) = (data.fields().to_vec(), Feed::new(inputs));
+        self.evaluators.sessions.push(Evaluator {
+            batch,
+            fields,
+            session,
+            feed,
+            weights,
+            loss: seen.loss,
+            sums,
+        });
+        Ok(self.evaluators.sessions.len() - 1)
+    }
+
+    /// What the task predicts for each item: a tensor whose first dimension is the data set's items.
+    ///
+    /// ```no_run
+    /// # use wgrad::data::Images;
+    /// # use wgrad::train::Trainer;
+    /// # fn predict(trainer: &mut Trainer, pictures: &Images) -> wgrad::Result<()> {
+    /// let logits = trainer.predict(pictures)?;
+    /// println!("{}", logits.shape); // [items, classes]
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A data set without items; those of reading it; those of the graph, the plan and the session; not enough host
+    /// memory.
+    pub fn predict(&mut self, data: &dyn Dataset) -> Result<HostTensor> {
+        self.make_weights(data)?;
+        let (batch, items) = (self.settings.batch_size.min(data.len()), data.len());
+        if items == 0 {
+            return Err(Error::Setting { setting: "data", message: "there are no items to predict".into() });
+        }
+        let (batched, prediction) = self.prediction(data, batch, Mode::Eval)?;
+        let ty = batched.graph.value(prediction)?.ty.clone();
+        if ty.dtype != DType::F32 || ty.shape.first() != Some(&batch) {
+            let message =
+                format!("the task predicts {ty}, expected f32 with {batch} rows, one for each item");
+            return Err(Error::Graph(message));
+        }
+        let plan =
+            Plan::with_options(&batched.graph, &[prediction], self.device.caps(), &self.plan_options())?;
+        let mut session = Session::new(&self.device, plan, &self.weights()?)?;
+        let mut feed = Feed::new(batched.inputs);
+        let row = ty.shape.elements() / batch;
+        let mut all: Vec<f32> = Vec::new();
+        memory::reserve(&mut all, row.saturating_mul(items), "the predictions of all items")?;
+        let loader = Loader::new(batch).workers(self.settings.workers);
+        loader.run(data, &Order::sequential(items)?, 0..loader.batches(items), |batch| {
+            feed.write(&mut session, batch)?;
+            session.step()?;
+            let read = session.read(prediction)?;
+            let HostData::F32(rows) = &read.data else { return Ok(()) };
+            all.extend_from_slice(&rows[..batch.samples() * row]);
+            Ok(())
+        })?;
+        if self.settings.watch {
+            session.check_finite()?;
+        }
+        HostTensor::f32(Shape::from([&[items], &ty.shape[1..]].concat()), all)
+    }
+}
+
+/// Sums over the batches of all evaluators of one evaluation.
+struct Found {
+    loss: f64,
+    samples: u64,
+    batches: u64,
+    sums: Vec<Vec<f64>>,
+}
+
+impl Evaluator {
+    /// Sets running sums to zero.
+    fn begin(&mut self) -> Result<()> {
+        let graph = self.session.plan().graph();
+        for sum in &mut self.sums {
+            let elements = graph.shape(sum.value)?.elements();
+            sum.total = vec![0.0; elements];
+            if let Some(name) = &sum.running {
+                self.weights.write(name, &vec![0.0; elements])?;
+            }
+        }
+        // What an evaluation that failed left behind.
+        let single = self.sums.iter().filter(|sum| sum.running.is_none()).map(|sum| sum.value);
+        for value in std::iter::once(self.loss).chain(single) {
+            self.session.recorded(value)?;
+        }
+        Ok(())
+    }
+
+    /// Batches between readbacks: what is recorded fits, and counts stay exact.
+    fn keeps(&self, batch: usize) -> usize {
+        let most = self.sums.iter().filter(|sum| sum.running.is_some()).map(|_| {
+            // A running sum counts each element of a batch's inputs at most once.
+            let inputs = self.fields.iter().map(|field| field.shape.elements()).max().unwrap_or(1);
+            (EXACT / (batch as u64).saturating_mul(inputs as u64).max(1)).max(1) as usize
+        });
+        most.min().unwrap_or(KEPT).min(KEPT)
+    }
+
+    /// Reads what was kept, and adds it up.
+    fn fetch(&mut self, samples: &mut Vec<u64>, found: &mut Found) -> Result<()> {
+        let losses = self.session.recorded(self.loss)?.to_f64();
+        found.loss += losses.iter().zip(&*samples).map(|(loss, &samples)| loss * samples as f64).sum::<f64>();
+        found.samples += samples.iter().sum::<u64>();
+        found.batches += samples.len() as u64;
+        for sum in &mut self.sums {
+            match &sum.running {
+                None => sum.total[0] += self.session.recorded(sum.value)?.to_f64().iter().sum::<f64>(),
+                Some(name) => {
+                    let read = self.session.read(sum.value)?.to_f64();
+                    sum.total.iter_mut().zip(&read).for_each(|(total, more)| *total += more);
+                    self.weights.write(name, &vec![0.0; read.len()])?;
+                }
+            }
+        }
+        samples.clear();
+        Ok(())
+    }
+}
+
+impl Trainer {
+    /// Makes the weights if there are none: of the training graph if there is an optimizer, so that they have its state.
+    pub(super) fn make_weights(&mut self, data: &dyn Dataset) -> Result<()> {
+        if self.weights.is_some() {
+            return Ok(());
+        }
+        let graph = match self.optimizer {
+            Some(_) => self.training(data)?.batched.graph,
+            None => self.with_loss_or_not(data)?,
+        };
+        let weights = Weights::init(&self.device, &graph, self.settings.seed)?;
+        if let Some(start) = &self.start {
+            start(&weights)?;
+        }
+        self.weights = Some(weights);
+        Ok(())
+    }
+
+    /// The evaluation graph, without a loss where the data has no target.
+    fn with_loss_or_not(&self, data: &dyn Dataset) -> Result<crate::graph::Graph> {
+        Ok(self.prediction(data, self.settings.batch_size, Mode::Eval)?.0.graph)
+    }
+}

@@ -1,0 +1,261 @@
+//! The run over epochs.
+
+use super::Trainer;
+use super::callbacks::{Begin, EpochEnd, Flow, Progress};
+use super::clock::Clock;
+use super::feed::Feed;
+use super::graphs::Training;
+use super::history::{Epoch, History};
+use super::rate::Rates;
+use super::resume::{self, Losses};
+use super::settings::Every;
+use crate::data::{Dataset, Last, Loader, Order};
+use crate::error::{Error, Result};
+use crate::file;
+use crate::graph::Value;
+use crate::plan::Plan;
+use crate::session::Session;
+use std::time::{Duration, Instant};
+
+/// The most steps between fetches of recorded values.
+const KEPT: usize = 256;
+/// Time between fetches: short enough to watch the loss, long enough to cost nothing.
+const FETCH_EVERY: Duration = Duration::from_millis(500);
+
+/// A run that goes on.
+struct Run<'d> {
+    session: Session,
+    feed: Feed,
+    loss: Value,
+    rate: Value,
+    followed: Vec<(Value, String)>,
+    rates: Rates,
+    loader: Loader,
+    data: &'d dyn Dataset,
+    steps_per_epoch: u64,
+    /// Steps at which the run ends.
+    steps: u64,
+    settings: Vec<(String, String)>,
+    history: History,
+    losses: Losses,
+    clock: Clock,
+    fetched: Instant,
+    pending: usize,
+    last_rate: f64,
+}
+
+impl Trainer {
+    /// Trains on `data`, evaluates on `evaluation` after each epoch, and returns what was measured.
+    ///
+    /// Each epoch sees all samples in an order of its own, which follows from seed and epoch. Losses stay on the device
+    /// and are read a few times a second.
+    ///
+    /// # Errors
+    /// No optimizer; a data set without items; those of reading it; those of the graph, the plan and the session; a loss
+    /// or a value that is not finite; a checkpoint of another run; an error of a callback.
+    pub fn fit(&mut self, data: &dyn Dataset, evaluation: Option<&dyn Dataset>) -> Result<History> {
+        let training = self.training(data)?;
+        self.make_weights(data)?;
+        let mut run = self.begin(data, training)?;
+        let result = self.run_epochs(&mut run, evaluation);
+        let ended = self.callbacks.iter_mut().map(|callback| callback.end(&run.history));
+        // All of them hear of the end, whatever one of them says.
+        let ended: Vec<Result<()>> = ended.collect();
+        result?;
+        ended.into_iter().collect::<Result<()>>()?;
+        Ok(run.history)
+    }
+
+    fn begin<'d>(&mut self, data: &'d dyn Dataset, training: Training) -> Result<Run<'d>> {
+        let settings = &self.settings;
+        let setting = |setting, message: &str| Err(Error::Setting { setting, message: message.into() });
+        let last = if settings.drop_last { Last::Drop } else { Last::Fill };
+        let loader = Loader::new(settings.batch_size).workers(settings.workers).last(last);
+        let steps_per_epoch = loader.batches(data.len()) as u64;
+        if steps_per_epoch == 0 {
+            return setting("data", "there is no batch to train with: too few items");
+        }
+        let whole = settings.epochs.saturating_mul(steps_per_epoch);
+        if whole >= u64::from(u32::MAX) {
+            return setting("epochs", "the run has more steps than there are numbers for, 2^32 - 1");
+        }
+        let rates = self.rate.of(whole, settings.epochs)?;
+        let own = resume::settings(settings, data, &rates, whole)?;
+        let mut outputs = vec![training.loss];
+        outputs.extend(&training.followed);
+        let plan =
+            Plan::with_options(&training.batched.graph, &outputs, self.device.caps(), &self.plan_options())?;
+        let weights =
+            self.weights.as_ref().ok_or_else(|| Error::Graph("the trainer has no weights".into()))?;
+        let mut session = Session::new(&self.device, plan, weights)?;
+        let (mut history, mut losses) = (History::default(), Losses::default());
+        if let Some(path) = settings.resume.as_ref().filter(|path| path.exists()) {
+            let notes = session.load_checkpoint(path)?;
+            (history.epochs, losses) = resume::resumed(path, &notes, &own)?;
+        }
+        for &output in &outputs {
+            session.record(output, KEPT)?;
+        }
+        history.first_step = session.step_number().into();
+        if let Some((path, _)) = &settings.checkpoint {
+            file::check_writable(path)?;
+            session.check_checkpoint(path, &resume::notes(&own, &history, losses))?;
+        }
+        let mut run = Run {
+            feed: Feed::new(training.batched.inputs),
+            loss: training.loss,
+            rate: training.rate,
+            followed: training.followed.into_iter().zip(self.followed.iter().map(|m| m.name())).collect(),
+            loader,
+            data,
+            steps_per_epoch,
+            steps: settings.max_steps.map_or(whole, |most| most.min(whole)),
+            settings: own,
+            losses,
+            clock: Clock::default(),
+            fetched: Instant::now(),
+            pending: 0,
+            last_rate: 0.0,
+            session,
+            rates,
+            history,
+        };
+        run.history.followed = run.followed.iter().map(|(_, name)| (name.clone(), Vec::new())).collect();
+        // A plateau's rate follows from the epochs so far.
+        for epoch in &run.history.epochs {
+            run.rates.ended(epoch.figure("loss").unwrap_or(epoch.training_loss));
+        }
+        let begin = Begin {
+            epochs: self.settings.epochs,
+            steps_per_epoch,
+            steps: run.steps,
+            first_step: run.history.first_step,
+            batch_size: self.settings.batch_size,
+            earlier: run.history.epochs.clone(),
+        };
+        for callback in &mut self.callbacks {
+            callback.begin(&begin)?;
+        }
+        Ok(run)
+    }
+
+    fn run_epochs(&mut self, run: &mut Run<'_>, evaluation: Option<&dyn Dataset>) -> Result<()> {
+        // An epoch whose last step was run just before a checkpoint still has to be evaluated.
+        let mut number = run.history.epochs.len() as u64;
+        while number * run.steps_per_epoch < run.steps && run.history.stopped.is_none() {
+            let end = ((number + 1) * run.steps_per_epoch).min(run.steps);
+            self.steps_until(run, number, end)?;
+            if end == self.settings.epochs * run.steps_per_epoch && self.settings.population_statistics {
+                self.measure_population(run.data)?;
+            }
+            self.end_epoch(run, number, evaluation)?;
+            number += 1;
+        }
+        run.history.samples_per_second = run.clock.samples_per_second(self.settings.batch_size);
+        Ok(())
+    }
+
+    /// Runs the steps of epoch `number` up to step `end` of the run.
+    fn steps_until(&mut self, run: &mut Run<'_>, number: u64, end: u64) -> Result<()> {
+        let first = number * run.steps_per_epoch;
+        let done = u64::from(run.session.step_number());
+        if done >= end {
+            return Ok(());
+        }
+        let order = Order::shuffled(run.data.len(), self.settings.seed, number)?;
+        let (loader, data) = (run.loader.clone(), run.data);
+        run.clock.go_on();
+        loader.run(data, &order, (done - first) as usize..(end - first) as usize, |batch| {
+            let step = u64::from(run.session.step_number());
+            run.feed.write(&mut run.session, batch)?;
+            let rate = run.rates.rate(step, number)?;
+            run.last_rate = rate.into();
+            run.session.write_scalar(run.rate, rate)?;
+            run.session.step()?;
+            run.pending += 1;
+            if run.clock.begins_after_next() {
+                run.session.wait()?;
+            }
+            run.clock.step();
+            if run.pending == KEPT || run.fetched.elapsed() >= FETCH_EVERY {
+                self.fetch(run, number)?;
+            }
+            if let Some((_, Every::Steps(every))) = self.settings.checkpoint
+                && (step + 1).is_multiple_of(every.max(1))
+                && step + 1 < end
+            {
+                self.fetch(run, number)?;
+                self.save(run)?;
+            }
+            Ok(())
+        })?;
+        run.session.wait()?;
+        run.clock.pause();
+        self.fetch(run, number)
+    }
+
+    /// Reads the values recorded since the last time.
+    fn fetch(&mut self, run: &mut Run<'_>, number: u64) -> Result<()> {
+        let losses = run.session.recorded(run.loss)?;
+        let losses = losses.as_f32().unwrap_or_default();
+        for (at, (value, _)) in run.followed.iter().enumerate() {
+            let read = run.session.recorded(*value)?.to_f64();
+            run.history.followed[at].1.extend(read);
+        }
+        (run.fetched, run.pending) = (Instant::now(), 0);
+        if self.settings.watch {
+            run.session.check_finite()?;
+        }
+        let step = u64::from(run.session.step_number());
+        if let Some(bad) = losses.iter().position(|loss| !loss.is_finite()) {
+            let at = step - losses.len() as u64 + bad as u64 + 1;
+            return Err(Error::Diverged { step: at, loss: losses[bad], rate: run.last_rate as f32 });
+        }
+        run.losses.sum += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        run.losses.count += losses.len() as u64;
+        run.history.losses.extend_from_slice(losses);
+        let progress = Progress {
+            epoch: number + 1,
+            step,
+            losses,
+            learning_rate: run.last_rate,
+            samples_per_second: run.clock.samples_per_second(self.settings.batch_size),
+        };
+        self.callbacks.iter_mut().try_for_each(|callback| callback.progress(&progress))
+    }
+
+    fn end_epoch(&mut self, run: &mut Run<'_>, number: u64, evaluation: Option<&dyn Dataset>) -> Result<()> {
+        let evaluation = evaluation.map(|data| self.evaluate(data)).transpose()?;
+        let epoch = Epoch {
+            number: number + 1,
+            steps: run.session.step_number().into(),
+            learning_rate: run.last_rate,
+            training_loss: std::mem::take(&mut run.losses).mean(),
+            evaluation,
+        };
+        run.rates.ended(epoch.figure("loss").unwrap_or(epoch.training_loss));
+        let weights = self.weights()?;
+        let end = EpochEnd { epoch: &epoch, epochs: self.settings.epochs, weights: &weights };
+        for callback in &mut self.callbacks {
+            if let Flow::Stop(reason) = callback.epoch(&end)? {
+                run.history.stopped.get_or_insert(reason);
+            }
+        }
+        run.history.epochs.push(epoch);
+        self.save(run)
+    }
+
+    /// Writes a checkpoint, if asked for.
+    fn save(&self, run: &mut Run<'_>) -> Result<()> {
+        let Some((path, _)) = &self.settings.checkpoint else { return Ok(()) };
+        let mut history = run.history.clone();
+        // An epoch that ended early is run to its end if the run is resumed.
+        let mut losses = run.losses;
+        let partial = history.epochs.pop_if(|epoch| epoch.steps < epoch.number * run.steps_per_epoch);
+        if let Some(epoch) = partial {
+            let count = epoch.steps - (epoch.number - 1) * run.steps_per_epoch;
+            losses = Losses { sum: epoch.training_loss * count as f64, count };
+        }
+        run.session.save_checkpoint_with(path, &resume::notes(&run.settings, &history, losses))
+    }
+}

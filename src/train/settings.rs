@@ -1,0 +1,50 @@
+//! The settings of a run.
+
+use crate::plan::PlanOptions;
+use std::path::PathBuf;
+
+/// When a checkpoint is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Every {
+    Epoch,
+    /// After so many steps, and at the end of each epoch.
+    Steps(u64),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub epochs: u64,
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub seed: u64,
+    pub workers: usize,
+    pub watch: bool,
+    pub averaged: bool,
+    pub population_statistics: bool,
+    pub drop_last: bool,
+    pub plan: PlanOptions,
+    pub checkpoint: Option<(PathBuf, Every)>,
+    pub resume: Option<PathBuf>,
+    /// The program's own, by name.
+    pub own: Vec<(String, String)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            epochs: 1,
+            max_steps: None,
+            batch_size: 32,
+            seed: 0,
+            workers: 1,
+            watch: true,
+            averaged: false,
+            population_statistics: false,
+            drop_last: false,
+            plan: PlanOptions::default(),
+            checkpoint: None,
+            resume: None,
+            own: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Interrupted at any step, a run resumes to the same bits, figures too.
+
+use super::{Rows, bits, trainer};
+use tempfile::TempDir;
+use wgrad::optim::{Plateau, PlateauOptions, Preferred, Schedule};
+use wgrad::train::{Begin, Callback, Csv, EarlyStopping, Progress, Trainer};
+use wgrad::{Error, Result};
+
+/// Ends a run by an error once it has had so many steps.
+#[derive(Debug)]
+struct Kill(u64);
+
+impl Callback for Kill {
+    fn begin(&mut self, _begin: &Begin) -> Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &Progress<'_>) -> Result<()> {
+        if progress.step >= self.0 { Err(Error::Graph("killed".into())) } else { Ok(()) }
+    }
+}
+
+fn run(mut trainer: Trainer) -> Result<(wgrad::train::History, Trainer)> {
+    let history = trainer.fit(&Rows::new(61), Some(&Rows::new(21)))?;
+    Ok((history, trainer))
+}
+
+#[test]
+fn a_run_that_was_killed_resumes_to_the_same_bits() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let (whole, reference) = run(trainer())?;
+    // In the middle of an epoch, at its end, one step after it; several kills in one run.
+    for (i, kills) in [vec![3], vec![8], vec![9], vec![1, 6, 13, 23]].into_iter().enumerate() {
+        let file = folder.path().join(format!("{i}.safetensors"));
+        let csv = folder.path().join(format!("{i}.csv"));
+        let again = || trainer().checkpoint_every(1, &file).resume(&file).callback(Csv::new(&csv));
+        for kill in kills {
+            let killed = run(again().callback(Kill(kill)));
+            assert!(killed.is_err_and(|error| error.to_string().contains("killed")));
+        }
+        let (history, resumed) = run(again())?;
+        assert_eq!(bits(&resumed.weights()?)?, bits(&reference.weights()?)?);
+        assert_eq!(history.epochs, whole.epochs);
+        assert_eq!(history.losses, whole.losses[history.first_step as usize..]);
+        let table = std::fs::read_to_string(&csv).expect("there is a table");
+        assert_eq!(table.lines().count(), 4, "{table}");
+        assert!(table.starts_with("epoch,steps,learning_rate,training_loss,loss,accuracy\n1,8,"), "{table}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_that_ended_early_goes_on_where_it_was() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let file = folder.path().join("run.safetensors");
+    let (whole, reference) = run(trainer())?;
+    let (first, _) = run(trainer().max_steps(11).checkpoint(&file))?;
+    assert_eq!(first.epochs.iter().map(|epoch| epoch.steps).collect::<Vec<_>>(), [8, 11]);
+    let (rest, resumed) = run(trainer().resume(&file).checkpoint(&file))?;
+    assert_eq!(rest.first_step, 11);
+    assert_eq!(bits(&resumed.weights()?)?, bits(&reference.weights()?)?);
+    for (found, expected) in rest.epochs.iter().zip(&whole.epochs) {
+        assert_eq!((found.steps, &found.evaluation), (expected.steps, &expected.evaluation));
+        assert!((found.training_loss - expected.training_loss).abs() < 1e-12);
+    }
+    // A run that is at its end has nothing left to do.
+    let (nothing, _) = run(trainer().resume(&file))?;
+    assert!(nothing.losses.is_empty() && nothing.epochs.len() == 3);
+    Ok(())
+}
+
+#[test]
+fn plateaus_and_patience_count_the_epochs_before() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let file = folder.path().join("run.safetensors");
+    let options = PlateauOptions::new().patience(0).factor(0.5).threshold(0.9);
+    let of = || -> Result<Trainer> { Ok(trainer().plateau(Plateau::new(0.01, options.clone())?).epochs(5)) };
+    let (whole, _) = run(of()?)?;
+    let rates: Vec<f64> = whole.epochs.iter().map(|epoch| epoch.learning_rate).collect();
+    assert!(rates.first() > rates.last(), "{rates:?}");
+    let killed = run(of()?.checkpoint(&file).callback(Kill(25)));
+    assert!(killed.is_err());
+    let (rest, _) = run(of()?.resume(&file))?;
+    assert_eq!(rest.epochs, whole.epochs);
+
+    // An accuracy cannot rise for ever.
+    let stop = || EarlyStopping::new("accuracy", Preferred::Larger, 2);
+    let long = |trainer: Trainer| trainer.epochs(40).learning_rate(0.01);
+    let (whole, _) = run(long(trainer()).callback(stop()))?;
+    assert!(whole.stopped.as_ref().is_some_and(|why| why.contains("accuracy")), "{:?}", whole.stopped);
+    let file = folder.path().join("stop.safetensors");
+    let at = whole.epochs.len() as u64 * 8 - 3;
+    assert!(run(long(trainer()).checkpoint(&file).callback(stop()).callback(Kill(at))).is_err());
+    let (rest, _) = run(long(trainer()).resume(&file).callback(stop()))?;
+    assert_eq!((rest.epochs, rest.stopped), (whole.epochs, whole.stopped));
+    Ok(())
+}
+
+#[test]
+fn another_run_is_refused_by_name() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let file = folder.path().join("run.safetensors");
+    run(trainer().setting("dropout", 0.2).checkpoint(&file))?;
+    let refused = |trainer: Trainer, part: &str| {
+        let message = run(trainer.resume(&file)).expect_err("it is another run").to_string();
+        assert!(message.contains(part) && message.contains("run.safetensors"), "{message}");
+    };
+    let same = || trainer().setting("dropout", 0.2);
+    refused(same().seed(6), "has seed 5, this one 6");
+    refused(same().batch_size(9), "batch size 8");
+    refused(same().epochs(4), "learning rates");
+    refused(same().schedule(|_| Schedule::constant(0.01)), "learning rates");
+    refused(trainer().setting("dropout", 0.3), "dropout 0.2, this one 0.3");
+    let mut other = same().resume(&file);
+    let message = other.fit(&Rows::new(62), None).expect_err("it is other data").to_string();
+    assert!(message.contains("samples 61, this one 62"), "{message}");
+    Ok(())
+}

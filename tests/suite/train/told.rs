@@ -1,0 +1,99 @@
+//! What is forgotten or goes wrong is told by name.
+
+use super::{Rows, network, trainer};
+use crate::harness::device;
+use wgrad::data::{Dataset, Field, Item, Kind};
+use wgrad::nn;
+use wgrad::optim::{Preferred, Sgd};
+use wgrad::train::{Confusion, EarlyStopping, Mean, Supervised, Trainer};
+use wgrad::{Error, Result};
+
+fn told<T>(found: Result<T>, parts: &[&str]) {
+    let message = found.map(drop).expect_err("it is refused").to_string();
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let data = Rows::new(20);
+    told(Trainer::new(device(), Supervised::classifier(network())).fit(&data, None), &["Trainer::optimizer"]);
+    told(trainer().fit(&Rows::new(0), None), &["data", "no batch"]);
+    told(trainer().drop_last(true).fit(&Rows::new(7), None), &["no batch"]);
+    told(trainer().evaluate(&Rows::new(0)), &["no items"]);
+    told(trainer().predict(&Rows::new(0)), &["no items"]);
+    told(trainer().weights(), &["no weights yet"]);
+    told(trainer().batch_size(0).fit(&data, None), &["image", "0"]);
+    told(trainer().epochs(u64::MAX).fit(&data, None), &["epochs", "2^32"]);
+    told(trainer().load("nowhere.safetensors").fit(&data, None), &["nowhere.safetensors"]);
+    told(trainer().checkpoint("nowhere/run.safetensors").fit(&data, None), &["nowhere/run.safetensors"]);
+}
+
+#[test]
+fn figures_that_there_are_not_are_named_beside_those_there_are() {
+    let stop = || EarlyStopping::new("acuracy", Preferred::Larger, 2);
+    let (data, few) = (Rows::new(20), Rows::new(9));
+    told(trainer().callback(stop()).fit(&data, Some(&few)), &["\"acuracy\"", "training_loss", "accuracy"]);
+    told(trainer().callback(stop()).fit(&data, None), &["\"acuracy\"", "training_loss, learning_rate"]);
+}
+
+#[test]
+fn metrics_that_do_not_fit_are_refused() {
+    let data = Rows::new(20);
+    let wide = Mean::new("all", |_, seen| Ok(seen.prediction));
+    told(trainer().metric(wide).evaluate(&data), &["\"all\"", "expected a scalar"]);
+    told(trainer().follow(Confusion).fit(&data, None), &["\"confusion\"", "Trainer::metric"]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_run() {
+    let data = Rows::new(61);
+    let wild = |watch| {
+        Trainer::new(device(), Supervised::classifier(network()))
+            .optimizer(|g, loss, rate| Sgd::new(rate).minimize(g, loss))
+            .learning_rate(1e30)
+            .batch_size(8)
+            .watch(watch)
+    };
+    told(wild(true).fit(&data, None), &["step", "not finite"]);
+    let error = wild(false).fit(&data, None).expect_err("it diverges");
+    assert!(matches!(error, Error::Diverged { step: 2.., .. }), "{error}");
+    told::<()>(Err(error), &["training diverged", "below 1e30"]);
+}
+
+/// Items whose third can't be read.
+struct Damaged([Field; 2]);
+
+impl Dataset for Damaged {
+    fn len(&self) -> usize {
+        16
+    }
+
+    fn fields(&self) -> &[Field] {
+        &self.0
+    }
+
+    fn read(&self, index: usize, item: &mut Item<'_>) -> Result<()> {
+        if index == 3 {
+            return Err(Error::Graph("picture 3.png is damaged".into()));
+        }
+        item.f32("image")?.fill(index as f32);
+        item.i32("label")?[0] = 0;
+        Ok(())
+    }
+}
+
+#[test]
+fn errors_of_the_data_reach_the_caller() {
+    let data = Damaged([Field::new("image", [4], Kind::F32), Field::new("label", [0; 0], Kind::I32)]);
+    let net = || nn::Sequential::new().add("fc", nn::Linear::new(4, 2));
+    let trainer = |workers| {
+        Trainer::new(device(), Supervised::classifier(net()))
+            .optimizer(|g, loss, rate| Sgd::new(rate).minimize(g, loss))
+            .batch_size(4)
+            .workers(workers)
+    };
+    for workers in [0, 1, 2] {
+        told(trainer(workers).fit(&data, None), &["3.png"]);
+        told(trainer(workers).predict(&data), &["3.png"]);
+    }
+}
