@@ -190,6 +190,9 @@ pub enum Error {
         /// The learning rate of the last step.
         rate: f32,
     },
+    /// A picture can't be drawn.
+    #[error("drawing a picture: {}", text(_0))]
+    Drawing(String),
     /// A weights file does not hold what the graph needs.
     #[error("weights file {}: {}", file(path), text(message))]
     Weights {

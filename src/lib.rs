@@ -31,7 +31,7 @@
 //! # }
 //! ```
 //!
-//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`]. Operators are methods of [`Graph`];
+//! Layers are in [`nn`], optimizers in [`optim`], data sets in [`data`]; [`train`] has the loop that most programs need. Operators are methods of [`Graph`];
 //! [`ops`] has their types, and [`op`] the trait that they implement. Every operator has a reference in f64
 //! ([`op::Reference`]), and [`Session::verify`] compares a real step with it. The guides in `docs/` go through
 //! the library task by task.
@@ -100,6 +100,7 @@ mod guides {
         PytorchWeights: "docs/pytorch-weights.md",
         SpecialValues: "docs/special-values.md",
         Train: "docs/train.md",
+        Trainer: "docs/trainer.md",
         Tune: "docs/tune.md",
         Verify: "docs/verify.md",
         WriteALayer: "docs/write-a-layer.md",

@@ -1,55 +1,161 @@
-//! Trains a convolutional network on MNIST: the whole path from data files to trained weights.
-//!
-//! `cli.rs` reads the options, `network.rs` builds the graphs, `train.rs` runs them, `tune.rs` and `verify.rs` measure
-//! and check a step first, `checkpoint.rs` saves and resumes a run, `plot.rs` draws the curves, `report.rs` writes the
-//! measurements.
+//! Trains a convolutional network on MNIST, from data files to trained weights. `options.rs` reads the command line.
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 
-mod checkpoint;
-mod cli;
-mod network;
-mod plot;
-mod progress;
-mod report;
-mod speed;
-mod train;
-mod tune;
-mod verify;
+mod options;
+#[path = "../panels/mod.rs"]
+mod panels;
 
-use std::io::Write;
+use options::{Optimizer, Options, Shape};
+use panels::{Outcome, Panel, say};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-
-/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
-macro_rules! say {
-    ($($part:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($part)*);
-    }};
-}
-pub(crate) use say;
-
-/// The result of a part of the run.
-pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use wgrad::data::{Images, Split};
+use wgrad::file::{self, printable_path};
+use wgrad::optim::{Adam, AdamW, Schedule, Sgd};
+use wgrad::session::Verified;
+use wgrad::train::{Accuracy, Confusion, Curves, Mistake, ProgressBar, Supervised, Trainer};
+use wgrad::{Device, DeviceOptions, nn};
 
 fn main() -> ExitCode {
-    let started = Instant::now();
-    let options = match cli::parse(std::env::args_os().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            let _ = std::io::stdout().write_all(cli::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(message) => return fail(&message, 2),
-    };
-    match train::run(&options, started) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string(), 1),
-    }
+    panels::end(run(&Options::read(), Instant::now()))
 }
 
-fn fail(message: &str, code: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "error: {}", wgrad::file::printable_message(message));
-    ExitCode::from(code)
+/// Two convolutions with batch norm and pooling, then two linear layers.
+fn network(options: &Options, data: &Images) -> nn::Sequential {
+    let mut net = nn::Sequential::new()
+        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
+        .add("bn1", nn::BatchNorm::new(8))
+        .add("relu1", nn::Relu)
+        .add("pool1", nn::MaxPool2d::new([2, 2]))
+        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
+        .add("bn2", nn::BatchNorm::new(32))
+        .add("relu2", nn::Relu)
+        .add("pool2", nn::MaxPool2d::new([2, 2]))
+        .add("flatten", nn::Flatten)
+        // Each pooling halves height and width, rounded down.
+        .add("fc1", nn::Linear::new(32 * (data.rows() / 4) * (data.columns() / 4), 600))
+        .add("relu3", nn::Relu);
+    if options.dropout > 0.0 {
+        net = net.add("dropout", nn::Dropout::new(options.dropout).seed(options.seed));
+    }
+    net.add("fc2", nn::Linear::new(600, data.classes()))
+}
+
+fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
+    let Options { optimizer, schedule, .. } = *options;
+    let rate = options.rate();
+    let mut trainer = Trainer::new(device, Supervised::classifier(network(options, data)))
+        .optimizer(move |g, loss, rate| match optimizer {
+            Optimizer::Sgd => Sgd::new(rate).momentum(0.9).minimize(g, loss),
+            Optimizer::Adam => Adam::new(rate).minimize(g, loss),
+            Optimizer::Adamw => AdamW::new(rate).minimize(g, loss),
+        })
+        .schedule(move |steps| match schedule {
+            Shape::Constant => Schedule::constant(rate.into()),
+            Shape::Cosine => Schedule::cosine(rate.into(), steps, 0.0),
+        })
+        .batch_size(options.batch_size as usize)
+        .epochs(options.epochs)
+        .max_steps(options.max_steps)
+        .seed(options.seed)
+        .watch(!options.no_watch)
+        .unit("images")
+        .metric(Accuracy)
+        .metric(Confusion)
+        .callback(ProgressBar::new().shown(!options.no_progress))
+        .setting("--learning-rate", rate)
+        .setting("--schedule", format!("{schedule:?}").to_lowercase())
+        .setting("--dropout", options.dropout);
+    if schedule == Shape::Cosine {
+        // A constant rate does not depend on the number of epochs.
+        trainer = trainer.setting("--epochs", options.epochs);
+    }
+    if let Some(path) = &options.load {
+        trainer = trainer.load(path);
+    }
+    if let Some(path) = &options.checkpoint {
+        trainer = trainer.checkpoint(path);
+    }
+    if let Some(path) = &options.resume {
+        trainer = trainer.resume(path);
+    }
+    if let Some(path) = &options.plot {
+        let adapter = device.summary();
+        let adapter = format!("{} ({})", adapter.name, adapter.backend);
+        trainer = trainer.follow(Accuracy).callback(Curves::new(path, "accuracy").subtitle(adapter));
+    }
+    trainer
+}
+
+fn run(options: &Options, started: Instant) -> Outcome<()> {
+    // Report a path that can't be written now, not after an hour.
+    options.outputs().try_for_each(|(_, path)| file::check_writable(path))?;
+    let folder = options.data.clone();
+    let loading = std::thread::spawn(move || -> wgrad::Result<(Images, Images)> {
+        Ok((Images::load(&folder, Split::Train)?, Images::load(&folder, Split::Test)?))
+    });
+    let mut opening = DeviceOptions::default().compiling(ProgressBar::compiling(!options.no_progress));
+    if let Some(name) = &options.adapter {
+        opening = opening.adapter(name);
+    }
+    let device = Device::open_with(&opening)?;
+    let (train, test) = loading.join().map_err(|_| "reading the data panicked")??;
+    say!("adapter: {}", device.summary());
+    say!("data: {train}; to test with {test}");
+
+    let mut trainer = trainer(options, &device, &train);
+    if let Some(file) = &options.tune {
+        for tuned in trainer.tune(&train, file, ProgressBar::tuning(!options.no_progress))? {
+            say!("{}", tuned.to_string().trim_end());
+        }
+    }
+    if options.verify {
+        let verified = trainer.verify(&train)?;
+        say!("{}", Verified::table(&verified).trim_end());
+        say!("verify: all {} nodes of a step agree with the reference", verified.len());
+    }
+    let history = trainer.fit(&train, Some(&test))?;
+    if options.plot.is_some() && history.losses.is_empty() {
+        return Err("--plot: the run has been trained to its end, so there are no curves; leave it out or raise --epochs or --max-steps".into());
+    }
+    let evaluation = history.evaluation().ok_or("there was nothing to evaluate with")?;
+    if let Some(path) = &options.save {
+        trainer.weights()?.save(path)?;
+    }
+    if let Some(path) = &options.report {
+        history.write_report(path, &device, &trainer.training_plan(&train)?, started)?;
+    }
+    if let Some(path) = &options.wrong {
+        draw_wrong(path, &mut trainer, &test)?;
+    }
+    if let Some(path) = &options.profile {
+        // Its steps change the weights, which have been saved by now.
+        let profile = trainer.profile(&train, 20)?;
+        say!("{}", profile.to_string().trim_end());
+        profile.save_trace(path)?;
+    }
+    if let Some(matrix) = &evaluation.confusion {
+        say!("digits (rows) and what they were taken for (columns):\n{}", matrix.to_string().trim_end());
+    }
+    let written: Vec<String> =
+        options.outputs().map(|(option, path)| format!("; {option} in {}", printable_path(path))).collect();
+    let accuracy = 100.0 * evaluation.figure("accuracy").unwrap_or(0.0);
+    say!("done: test accuracy {accuracy:.2} %, {history}{}", written.concat());
+    Ok(())
+}
+
+/// Draws the test images that were read most wrongly.
+fn draw_wrong(path: &Path, trainer: &mut Trainer, test: &Images) -> Outcome<()> {
+    let found = trainer.mistakes(test)?;
+    let panel = |mistake: &Mistake| {
+        let pixels =
+            test.image(mistake.index).unwrap_or_default().iter().map(|&byte| f32::from(byte) / 255.0);
+        let caption = format!("{} read as {}", mistake.label, mistake.prediction);
+        Panel::new(caption, test.columns(), test.rows(), pixels.collect()).scaled(4)
+    };
+    let worst = found[..found.len().min(24)].chunks(6).map(|row| row.iter().map(panel).collect());
+    let title = format!("{} of {} digits were read wrongly", found.len(), test.labels().len());
+    panels::draw(path, &title, &worst.collect::<Vec<_>>())
 }

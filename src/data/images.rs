@@ -5,6 +5,7 @@ use super::dataset::{Dataset, Field, Item, Kind};
 use super::idx::{self, Pictures};
 use crate::error::{Error, Result};
 use crate::file::printable_path;
+use std::fmt;
 use std::path::Path;
 
 /// Classes of the MNIST family.
@@ -144,6 +145,14 @@ impl Images {
     /// Class of every image.
     pub fn labels(&self) -> &[u8] {
         &self.labels
+    }
+}
+
+/// How many images there are, of which size and how many classes.
+impl fmt::Display for Images {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Images { labels, rows, columns, classes, .. } = self;
+        write!(f, "{} images of {rows} x {columns} and {classes} classes", labels.len())
     }
 }
 

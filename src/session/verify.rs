@@ -7,7 +7,7 @@ use crate::graph::Value;
 use crate::op::{Array, Operator};
 use crate::plan::Step;
 use crate::tensor::{DType, HostTensor, TensorType};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A node that agreed with the reference.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,6 +24,27 @@ pub struct Verified {
     pub error: f64,
     /// The largest error allowed, given the length of the operator's sums here.
     pub tolerance: f64,
+}
+
+impl Verified {
+    /// A table of these nodes: a line for each operator and variant, with the largest error, relative to the
+    /// reference's largest value or sum of terms.
+    pub fn table(nodes: &[Verified]) -> String {
+        let mut rows: BTreeMap<(&str, &str), (usize, f64, f64)> = BTreeMap::new();
+        for node in nodes {
+            let row = rows.entry((node.operator, node.variant)).or_insert((0, 0.0, node.tolerance));
+            row.0 += 1;
+            row.1 = row.1.max(node.error);
+        }
+        let mut text = format!(
+            "  {:<26} {:<22} {:>5}  {:>8}  {:>9}\n",
+            "operator", "variant", "nodes", "error", "tolerance"
+        );
+        for ((operator, variant), (nodes, error, tolerance)) in rows {
+            text += &format!("  {operator:<26} {variant:<22} {nodes:>5}  {error:>8.1e}  {tolerance:>9.1e}\n");
+        }
+        text
+    }
 }
 
 impl Session {

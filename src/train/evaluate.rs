@@ -7,10 +7,9 @@ use super::history::Evaluation;
 use crate::data::{Dataset, Kind, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Mode, Value};
-use crate::memory;
 use crate::plan::Plan;
 use crate::session::Session;
-use crate::tensor::{DType, HostData, HostTensor, Shape};
+use crate::tensor::DType;
 use crate::weights::Weights;
 
 /// Values that are kept on the device between readbacks.
@@ -193,56 +192,6 @@ impl Trainer {
             sums,
         });
         Ok(self.evaluators.sessions.len() - 1)
-    }
-
-    /// What the task predicts for each item: a tensor whose first dimension is the data set's items.
-    ///
-    /// ```no_run
-    /// # use wgrad::data::Images;
-    /// # use wgrad::train::Trainer;
-    /// # fn predict(trainer: &mut Trainer, pictures: &Images) -> wgrad::Result<()> {
-    /// let logits = trainer.predict(pictures)?;
-    /// println!("{}", logits.shape); // [items, classes]
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// A data set without items; those of reading it; those of the graph, the plan and the session; not enough host
-    /// memory.
-    pub fn predict(&mut self, data: &dyn Dataset) -> Result<HostTensor> {
-        self.make_weights(data)?;
-        let (batch, items) = (self.settings.batch_size.min(data.len()), data.len());
-        if items == 0 {
-            return Err(Error::Setting { setting: "data", message: "there are no items to predict".into() });
-        }
-        let (batched, prediction) = self.prediction(data, batch, Mode::Eval)?;
-        let ty = batched.graph.value(prediction)?.ty.clone();
-        if ty.dtype != DType::F32 || ty.shape.first() != Some(&batch) {
-            let message =
-                format!("the task predicts {ty}, expected f32 with {batch} rows, one for each item");
-            return Err(Error::Graph(message));
-        }
-        let plan =
-            Plan::with_options(&batched.graph, &[prediction], self.device.caps(), &self.plan_options())?;
-        let mut session = Session::new(&self.device, plan, &self.weights()?)?;
-        let mut feed = Feed::new(batched.inputs);
-        let row = ty.shape.elements() / batch;
-        let mut all: Vec<f32> = Vec::new();
-        memory::reserve(&mut all, row.saturating_mul(items), "the predictions of all items")?;
-        let loader = Loader::new(batch).workers(self.settings.workers);
-        loader.run(data, &Order::sequential(items)?, 0..loader.batches(items), |batch| {
-            feed.write(&mut session, batch)?;
-            session.step()?;
-            let read = session.read(prediction)?;
-            let HostData::F32(rows) = &read.data else { return Ok(()) };
-            all.extend_from_slice(&rows[..batch.samples() * row]);
-            Ok(())
-        })?;
-        if self.settings.watch {
-            session.check_finite()?;
-        }
-        HostTensor::f32(Shape::from([&[items], &ty.shape[1..]].concat()), all)
     }
 }
 

@@ -9,7 +9,7 @@ use super::history::{Epoch, History};
 use super::rate::Rates;
 use super::resume::{self, Losses};
 use super::settings::Every;
-use crate::data::{Dataset, Last, Loader, Order};
+use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::graph::Value;
@@ -54,6 +54,9 @@ impl Trainer {
     /// No optimizer; a data set without items; those of reading it; those of the graph, the plan and the session; a loss
     /// or a value that is not finite; a checkpoint of another run; an error of a callback.
     pub fn fit(&mut self, data: &dyn Dataset, evaluation: Option<&dyn Dataset>) -> Result<History> {
+        if let Some(other) = evaluation {
+            check_alike(data, other)?;
+        }
         let training = self.training(data)?;
         self.make_weights(data)?;
         let mut run = self.begin(data, training)?;
@@ -81,15 +84,15 @@ impl Trainer {
         }
         let rates = self.rate.of(whole, settings.epochs)?;
         let own = resume::settings(settings, data, &rates, whole)?;
-        let mut outputs = vec![training.loss];
-        outputs.extend(&training.followed);
+        let outputs = training.outputs();
         let plan =
             Plan::with_options(&training.batched.graph, &outputs, self.device.caps(), &self.plan_options())?;
         let weights =
             self.weights.as_ref().ok_or_else(|| Error::Graph("the trainer has no weights".into()))?;
         let mut session = Session::new(&self.device, plan, weights)?;
         let (mut history, mut losses) = (History::default(), Losses::default());
-        if let Some(path) = settings.resume.as_ref().filter(|path| path.exists()) {
+        let resumed = settings.resume.as_ref().filter(|(path, there)| *there || path.exists());
+        if let Some((path, _)) = resumed {
             let notes = session.load_checkpoint(path)?;
             (history.epochs, losses) = resume::resumed(path, &notes, &own)?;
         }
@@ -97,6 +100,8 @@ impl Trainer {
             session.record(output, KEPT)?;
         }
         history.first_step = session.step_number().into();
+        history.batch_size = settings.batch_size;
+        history.unit.clone_from(&settings.unit);
         if let Some((path, _)) = &settings.checkpoint {
             file::check_writable(path)?;
             session.check_checkpoint(path, &resume::notes(&own, &history, losses))?;
@@ -131,6 +136,7 @@ impl Trainer {
             steps: run.steps,
             first_step: run.history.first_step,
             batch_size: self.settings.batch_size,
+            unit: self.settings.unit.clone(),
             earlier: run.history.epochs.clone(),
         };
         for callback in &mut self.callbacks {
@@ -149,8 +155,16 @@ impl Trainer {
                 self.measure_population(run.data)?;
             }
             self.end_epoch(run, number, evaluation)?;
+            run.losses = Losses::default();
             number += 1;
         }
+        if run.history.losses.is_empty() {
+            run.history.evaluated = evaluation.map(|data| self.evaluate(data)).transpose()?;
+        }
+        if run.steps < self.settings.epochs * run.steps_per_epoch {
+            run.history.stopped.get_or_insert_with(|| format!("after {} steps, as was asked", run.steps));
+        }
+        run.history.counters = run.session.counters();
         run.history.samples_per_second = run.clock.samples_per_second(self.settings.batch_size);
         Ok(())
     }
@@ -173,8 +187,9 @@ impl Trainer {
             run.session.write_scalar(run.rate, rate)?;
             run.session.step()?;
             run.pending += 1;
-            if run.clock.begins_after_next() {
+            if run.history.first_step_at.is_none() || run.clock.begins_after_next() {
                 run.session.wait()?;
+                run.history.first_step_at.get_or_insert_with(Instant::now);
             }
             run.clock.step();
             if run.pending == KEPT || run.fetched.elapsed() >= FETCH_EVERY {
@@ -211,7 +226,8 @@ impl Trainer {
             let at = step - losses.len() as u64 + bad as u64 + 1;
             return Err(Error::Diverged { step: at, loss: losses[bad], rate: run.last_rate as f32 });
         }
-        run.losses.sum += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        // One after the other, so that the sum does not depend on when it was read.
+        losses.iter().for_each(|&loss| run.losses.sum += f64::from(loss));
         run.losses.count += losses.len() as u64;
         run.history.losses.extend_from_slice(losses);
         let progress = Progress {
@@ -230,18 +246,25 @@ impl Trainer {
             number: number + 1,
             steps: run.session.step_number().into(),
             learning_rate: run.last_rate,
-            training_loss: std::mem::take(&mut run.losses).mean(),
+            training_loss: run.losses.mean(),
             evaluation,
         };
         run.rates.ended(epoch.figure("loss").unwrap_or(epoch.training_loss));
+        run.history.epochs.push(epoch.clone());
         let weights = self.weights()?;
-        let end = EpochEnd { epoch: &epoch, epochs: self.settings.epochs, weights: &weights };
+        let end = EpochEnd {
+            epoch: &epoch,
+            epochs: self.settings.epochs,
+            weights: &weights,
+            history: &run.history,
+        };
+        let mut stopped = None;
         for callback in &mut self.callbacks {
             if let Flow::Stop(reason) = callback.epoch(&end)? {
-                run.history.stopped.get_or_insert(reason);
+                stopped.get_or_insert(reason);
             }
         }
-        run.history.epochs.push(epoch);
+        run.history.stopped = stopped;
         self.save(run)
     }
 
@@ -250,12 +273,26 @@ impl Trainer {
         let Some((path, _)) = &self.settings.checkpoint else { return Ok(()) };
         let mut history = run.history.clone();
         // An epoch that ended early is run to its end if the run is resumed.
-        let mut losses = run.losses;
-        let partial = history.epochs.pop_if(|epoch| epoch.steps < epoch.number * run.steps_per_epoch);
-        if let Some(epoch) = partial {
-            let count = epoch.steps - (epoch.number - 1) * run.steps_per_epoch;
-            losses = Losses { sum: epoch.training_loss * count as f64, count };
-        }
+        let ended =
+            history.epochs.last().is_some_and(|epoch| epoch.steps == u64::from(run.session.step_number()));
+        let partial =
+            history.epochs.pop_if(|epoch| epoch.steps < epoch.number * run.steps_per_epoch).is_some();
+        let losses = if ended && !partial { Losses::default() } else { run.losses };
         run.session.save_checkpoint_with(path, &resume::notes(&run.settings, &history, losses))
     }
+}
+
+/// Fails if the data to evaluate with has other fields than the training data.
+fn check_alike(data: &dyn Dataset, evaluation: &dyn Dataset) -> Result<()> {
+    let (expected, found) = (data.fields(), evaluation.fields());
+    if let Some(i) = (0..expected.len().max(found.len())).find(|&i| expected.get(i) != found.get(i)) {
+        let told = |field: Option<&Field>| {
+            field.map_or_else(|| "no field".to_owned(), |f| format!("{} {:?} {}", f.name, f.kind, f.shape))
+        };
+        let (found, expected) = (told(found.get(i)), told(expected.get(i)));
+        let message =
+            format!("field {i} to evaluate with is {found}, expected {expected} as in the training data");
+        return Err(Error::Setting { setting: "evaluation", message });
+    }
+    Ok(())
 }

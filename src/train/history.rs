@@ -1,8 +1,10 @@
 //! What a run measured: an epoch, an evaluation, all epochs so far; and their form in a checkpoint's notes.
 
 use super::metrics::ConfusionMatrix;
+use crate::session::Counters;
 use serde_json::{Map, Value as Json, json};
 use std::fmt;
+use std::time::Instant;
 
 /// Figures over a data set.
 #[derive(Clone, PartialEq, Debug)]
@@ -68,22 +70,47 @@ impl Epoch {
 pub struct History {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
+    /// The evaluation of a run that had no steps left to run.
+    pub evaluated: Option<Evaluation>,
     /// The loss of each step of this process.
     pub losses: Vec<f32>,
     /// For each metric of [`Trainer::follow`](super::Trainer::follow), its value in each step of this process.
     pub followed: Vec<(String, Vec<f64>)>,
+    /// What a sample is called.
+    pub unit: String,
+    /// Samples of a batch.
+    pub batch_size: usize,
     /// Number of the step before the first of them.
     pub first_step: u64,
     /// Samples a second, without the first steps and evaluations; `None` for a run that is too short.
     pub samples_per_second: Option<f64>,
+    /// When the device had finished the first step of this process.
+    pub first_step_at: Option<Instant>,
+    /// Counts of the training session's work.
+    pub counters: Counters,
     /// Why the run ended before its last epoch, if it did.
     pub stopped: Option<String>,
+}
+
+/// Steps, samples, speed.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = self.losses.len();
+        if steps == 0 {
+            return f.write_str("not trained");
+        }
+        let plural = if steps == 1 { "" } else { "s" };
+        write!(f, "{} step{plural} of {} {}", thousands(steps as f64), self.batch_size, self.unit)?;
+        let speed = self.samples_per_second;
+        speed.map_or(Ok(()), |speed| write!(f, " at {} {}/s", thousands(speed), self.unit))
+    }
 }
 
 impl History {
     /// The last evaluation.
     pub fn evaluation(&self) -> Option<&Evaluation> {
-        self.epochs.iter().rev().find_map(|epoch| epoch.evaluation.as_ref())
+        let last = || self.epochs.iter().rev().find_map(|epoch| epoch.evaluation.as_ref());
+        self.evaluated.as_ref().or_else(last)
     }
 
     /// The epochs as JSON, for a checkpoint. Numbers are kept by their bits, which JSON's would lose for NaN.
@@ -133,4 +160,17 @@ impl History {
             })
             .collect()
     }
+}
+
+/// A whole number with a comma between thousands.
+pub(super) fn thousands(number: f64) -> String {
+    let digits = format!("{:.0}", number.max(0.0));
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -1,12 +1,13 @@
 //! The training loop: sessions, epochs, evaluation, metrics, callbacks, checkpoints.
 //!
 //! A [`Trainer`] takes what is trained ([`Task`]), an optimizer, a schedule and data, and makes the sessions itself.
-//! `fit.rs` runs epochs, `evaluate.rs` evaluates and predicts, `graphs.rs` builds the graphs, `feed.rs` brings batches
+//! `fit.rs` runs epochs, `evaluate.rs` evaluates, `predict.rs` predicts, `graphs.rs` builds the graphs, `feed.rs` brings batches
 //! to a session, `resume.rs` has what a checkpoint says. Metrics and callbacks have folders of their own.
 //!
 //! Nothing here is needed to train: a loop by hand uses a [`Session`](crate::Session) in the same way.
 
 mod callbacks;
+mod check;
 mod clock;
 mod evaluate;
 mod feed;
@@ -15,16 +16,23 @@ mod graphs;
 mod history;
 mod metrics;
 mod population;
+mod predict;
 mod rate;
+mod report;
 mod resume;
 mod settings;
 mod task;
 
+#[cfg(feature = "curves")]
+pub use callbacks::Curves;
+#[cfg(feature = "progress")]
+pub use callbacks::ProgressBar;
 pub use callbacks::{
     Begin, BestWeights, Callback, Csv, EarlyStopping, EpochEnd, Flow, Lines, Progress, TensorBoard,
 };
 pub use history::{Epoch, Evaluation, History};
 pub use metrics::{Accuracy, Confusion, ConfusionMatrix, Mean, Metric, Seen, TopK};
+pub use predict::Mistake;
 pub use task::{Fields, Forward, Supervised, Task};
 
 use crate::device::Device;
@@ -190,6 +198,13 @@ impl Trainer {
         drop_last: bool;
     }
 
+    /// Sets what a sample is called in progress bars and reports, in the plural: `samples` by default.
+    #[must_use]
+    pub fn unit(mut self, unit: impl Into<String>) -> Self {
+        self.settings.unit = unit.into();
+        self
+    }
+
     /// Sets how graphs are planned.
     #[must_use]
     pub fn plan(mut self, options: PlanOptions) -> Self {
@@ -255,11 +270,18 @@ impl Trainer {
     }
 
     /// Resumes from this checkpoint. The run has to have the settings and the data that it was written with; then each
-    /// further step has the bits of an uninterrupted run. Without the file training begins anew, so that a program that
-    /// names one file for both can be started again at any time.
+    /// further step has the bits of an uninterrupted run.
     #[must_use]
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
-        self.settings.resume = Some(path.into());
+        self.settings.resume = Some((path.into(), true));
+        self
+    }
+
+    /// As [`Trainer::resume`] if the file is there; otherwise training begins anew. A program that names one file here
+    /// and in [`Trainer::checkpoint`] can be started again at any time.
+    #[must_use]
+    pub fn resume_if_there(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.resume = Some((path.into(), false));
         self
     }
 

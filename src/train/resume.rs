@@ -34,13 +34,14 @@ pub(super) fn settings(
     steps: u64,
 ) -> Result<Vec<(String, String)>> {
     let fields = data.fields().iter().map(|field| format!("{} {:?} {}", field.name, field.kind, field.shape));
-    let mut found = vec![
+    let mut found = settings.own.clone();
+    found.extend([
         ("batch size".to_owned(), settings.batch_size.to_string()),
         ("seed".to_owned(), settings.seed.to_string()),
         ("drop last".to_owned(), settings.drop_last.to_string()),
         ("samples".to_owned(), data.len().to_string()),
         ("fields".to_owned(), fields.collect::<Vec<_>>().join(", ")),
-    ];
+    ]);
     // A plateau's rates follow from its settings and the figures so far. Other schedules are told apart by a few rates.
     let of = |step: u64| rates.rate(step, step / (steps.max(1)).div_ceil(settings.epochs.max(1)).max(1));
     if let Rates::Plateau(plateau) = rates {
@@ -51,7 +52,6 @@ pub(super) fn settings(
             some.into_iter().map(|rate| rate.map(|rate| rate.to_string())).collect::<Result<Vec<_>>>()?;
         found.push(("learning rates".to_owned(), some.join(", ")));
     }
-    found.extend(settings.own.iter().cloned());
     Ok(found)
 }
 
@@ -75,14 +75,17 @@ pub(super) fn resumed(
     settings: &[(String, String)],
 ) -> Result<(Vec<Epoch>, Losses)> {
     let error = |message: String| Err(Error::Weights { path: path.to_owned(), message });
-    for (name, wanted) in settings {
+    let differs = |(name, wanted): &(String, String)| {
         let found = notes.get(&format!("{SETTING}{name}"));
-        if found != Some(wanted) {
-            let found = found.map_or_else(|| "unknown".to_owned(), |found| printable(found));
-            return error(format!(
-                "its run has {name} {found}, this one {wanted}; resume with the same settings and data, or begin anew from its weights by Trainer::load"
-            ));
-        }
+        let told = found.map_or_else(|| "unknown".to_owned(), |found| printable(found));
+        (found != Some(wanted)).then(|| format!("{name} {told}, this one {wanted}"))
+    };
+    let differences: Vec<String> = settings.iter().filter_map(differs).collect();
+    if !differences.is_empty() {
+        return error(format!(
+            "its run has {}; resume with the same settings and data, or begin anew from its weights by Trainer::load",
+            differences.join("; ")
+        ));
     }
     let losses = notes.get(LOSSES).and_then(|note| {
         let (sum, count) = note.split_once(' ')?;

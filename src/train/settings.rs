@@ -22,9 +22,11 @@ pub(super) struct Settings {
     pub averaged: bool,
     pub population_statistics: bool,
     pub drop_last: bool,
+    pub unit: String,
     pub plan: PlanOptions,
     pub checkpoint: Option<(PathBuf, Every)>,
-    pub resume: Option<PathBuf>,
+    /// What to resume from, and whether it has to be there.
+    pub resume: Option<(PathBuf, bool)>,
     /// The program's own, by name.
     pub own: Vec<(String, String)>,
 }
@@ -41,6 +43,7 @@ impl Default for Settings {
             averaged: false,
             population_statistics: false,
             drop_last: false,
+            unit: "samples".into(),
             plan: PlanOptions::default(),
             checkpoint: None,
             resume: None,

@@ -39,12 +39,7 @@ impl<W> fmt::Debug for Lines<W> {
 
 impl<W: Write + Send> Callback for Lines<W> {
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {
-        let evaluation = end.epoch.evaluation.as_ref().map_or_else(String::new, |found| format!("; {found}"));
-        let _ = writeln!(
-            self.to,
-            "epoch {}/{}: mean training loss {:.4}{evaluation}",
-            end.epoch.number, end.epochs, end.epoch.training_loss
-        );
+        let _ = writeln!(self.to, "{}", end.line());
         Ok(Flow::Continue)
     }
 

@@ -5,14 +5,22 @@
 
 mod best;
 mod csv;
+#[cfg(feature = "curves")]
+mod curves;
 mod early_stopping;
 mod lines;
+#[cfg(feature = "progress")]
+mod progress_bar;
 mod tensorboard;
 
 pub use best::BestWeights;
 pub use csv::Csv;
+#[cfg(feature = "curves")]
+pub use curves::Curves;
 pub use early_stopping::EarlyStopping;
 pub use lines::Lines;
+#[cfg(feature = "progress")]
+pub use progress_bar::ProgressBar;
 pub use tensorboard::TensorBoard;
 
 use super::history::{Epoch, History};
@@ -44,6 +52,8 @@ pub struct Begin {
     pub first_step: u64,
     /// Samples of a batch.
     pub batch_size: usize,
+    /// What a sample is called ([`Trainer::unit`](super::Trainer::unit)).
+    pub unit: String,
     /// Epochs that were run before, if the run is resumed.
     pub earlier: Vec<Epoch>,
 }
@@ -74,6 +84,18 @@ pub struct EpochEnd<'a> {
     pub epochs: u64,
     /// The weights, to save or to look at: the averaged ones if those are evaluated.
     pub weights: &'a Weights,
+    /// The run so far, this epoch included.
+    pub history: &'a History,
+}
+
+impl EpochEnd<'_> {
+    /// A line of text: number, losses, figures.
+    pub fn line(&self) -> String {
+        let evaluation =
+            self.epoch.evaluation.as_ref().map_or_else(String::new, |found| format!("; {found}"));
+        let Epoch { number, training_loss, .. } = self.epoch;
+        format!("epoch {number}/{}: mean training loss {training_loss:.4}{evaluation}", self.epochs)
+    }
 }
 
 /// Something that is told of a run. Every method does nothing unless it is written.

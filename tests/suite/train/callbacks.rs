@@ -69,8 +69,9 @@ fn a_line_tells_of_each_epoch() -> Result<()> {
     drop(trainer);
     let text = std::io::read_to_string(reader).expect("it is text");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines.len(), 3, "{text}");
     assert!(lines[0].starts_with("epoch 1/3: mean training loss "), "{text}");
+    assert_eq!(lines[2], "stopped: after 10 steps, as was asked");
     assert!(lines[1].contains("; loss ") && lines[1].contains(", accuracy "), "{text}");
     Ok(())
 }

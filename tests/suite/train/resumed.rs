@@ -33,7 +33,7 @@ fn a_run_that_was_killed_resumes_to_the_same_bits() -> Result<()> {
     for (i, kills) in [vec![3], vec![8], vec![9], vec![1, 6, 13, 23]].into_iter().enumerate() {
         let file = folder.path().join(format!("{i}.safetensors"));
         let csv = folder.path().join(format!("{i}.csv"));
-        let again = || trainer().checkpoint_every(1, &file).resume(&file).callback(Csv::new(&csv));
+        let again = || trainer().checkpoint_every(1, &file).resume_if_there(&file).callback(Csv::new(&csv));
         for kill in kills {
             let killed = run(again().callback(Kill(kill)));
             assert!(killed.is_err_and(|error| error.to_string().contains("killed")));
