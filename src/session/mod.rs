@@ -191,7 +191,8 @@ impl Session {
     /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
     ///
     /// # Errors
-    /// A value that is not kept after a step: name it among the plan's outputs. A fault of the device.
+    /// A value that is not kept after a step: name it among the plan's outputs. An output before the first step. A
+    /// fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
         self.device.check()?;
@@ -204,6 +205,12 @@ impl Session {
             return Err(Error::Value {
                 name: info.name.clone(),
                 message: "is not kept after the step; name it among the plan's outputs".into(),
+            });
+        }
+        if self.counters.steps == 0 && matches!(graph.info(root).source, Source::Node { .. }) {
+            return Err(Error::Value {
+                name: info.name.clone(),
+                message: "holds nothing before the first step; run one".into(),
             });
         }
         Ok(self.download(&[value])?.remove(0))

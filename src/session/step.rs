@@ -133,7 +133,7 @@ impl Session {
                 ),
             });
         }
-        self.uploads.check_due(&self.plan)?;
+        self.uploads.check_written(&self.plan)?;
         self.uploads.check_ahead(&self.plan, steps as usize)
     }
 

@@ -64,14 +64,12 @@ struct Slot {
     ahead: usize,
     /// Whether it was ever written.
     written: bool,
-    /// Whether it has to be written before a step runs.
-    due: bool,
 }
 
 impl Slot {
     fn new(value: Option<Value>, [buffer, offset, at, bytes]: [u64; 4]) -> Slot {
         let buffer = buffer as usize;
-        Slot { value, buffer, offset, at, bytes, waits: 0, ahead: 0, written: false, due: false }
+        Slot { value, buffer, offset, at, bytes, waits: 0, ahead: 0, written: false }
     }
 }
 
@@ -142,7 +140,7 @@ impl Uploads {
         let slot = &mut self.slots[slot];
         let mapped = self.open[step].get_mapped_range_mut(slot.at..slot.at + slot.bytes);
         mapped.map_err(|e| device.error(e.to_string()))?.copy_from_slice(bytes);
-        (slot.waits, slot.ahead, slot.written, slot.due) = (step + 1, ahead, true, false);
+        (slot.waits, slot.ahead, slot.written) = (step + 1, ahead, true);
         Ok(slot.bytes)
     }
 
@@ -206,14 +204,6 @@ impl Uploads {
         index
     }
 
-    /// Requires every input that was written to `other`, of the same plan, to be written here before a step.
-    pub(super) fn expect_inputs_of(&mut self, other: &Uploads) {
-        for (slot, other) in self.slots.iter_mut().zip(&other.slots).filter(|(slot, _)| slot.value.is_some())
-        {
-            slot.due = (other.written || other.due) && !slot.written;
-        }
-    }
-
     /// Fails if an input was written ahead for some of these steps and not for all, or for fewer steps than another: what is
     /// left over would meet contents of a later call.
     pub(super) fn check_ahead(&self, plan: &Plan, steps: usize) -> Result<()> {
@@ -242,16 +232,16 @@ impl Uploads {
         Err(Error::Value { name: name(fewest.1), message })
     }
 
-    /// Fails if an input has to be written first.
-    pub(super) fn check_due(&self, plan: &Plan) -> Result<()> {
+    /// Fails if an input was never written: its contents would be nothing that anyone chose.
+    pub(super) fn check_written(&self, plan: &Plan) -> Result<()> {
         let graph = plan.graph();
         // The session writes the step's number itself.
-        let due = |slot: &&Slot| slot.due && slot.value != graph.counted_steps();
-        match self.slots.iter().find(due).and_then(|slot| slot.value) {
+        let missing = |slot: &&Slot| !slot.written && slot.value != graph.counted_steps();
+        match self.slots.iter().find(missing).and_then(|slot| slot.value) {
             None => Ok(()),
             Some(value) => Err(Error::Value {
                 name: graph.info(value).name.clone(),
-                message: "was written in the session that this one was rebuilt from, and not yet in this one; write it before a step".into(),
+                message: "was never written in this session; write it before a step".into(),
             }),
         }
     }

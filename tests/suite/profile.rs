@@ -115,6 +115,7 @@ fn the_trace_is_json_of_nested_complete_events() {
     let weights = Weights::init(device(), &graph, 1).expect("there are none");
     let plan = Plan::new(&graph, &[z], device().caps()).expect("it fits");
     let mut session = Session::new(device(), plan, &weights).expect("the kernels compile");
+    session.write(x, &[0.5; 32]).expect("x has 32 elements");
     let profile = session.profile(3).expect("the steps run");
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("trace.json");

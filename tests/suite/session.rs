@@ -121,3 +121,32 @@ fn values_of_another_graph_are_refused() {
         assert!(text.contains("another graph"), "{text}");
     }
 }
+
+#[test]
+fn what_was_forgotten_is_named() {
+    let mut g = Graph::new();
+    let (x, rate) = (g.input("x", [4]).unwrap(), g.input_scalar("learning_rate").unwrap());
+    let unread = g.input("unread", [4]).unwrap();
+    let y = g.mul(x, rate).unwrap();
+    let weights = Weights::init(device(), &g, 0).unwrap();
+    let mut session =
+        Session::new(device(), Plan::new(&g, &[y], device().caps()).unwrap(), &weights).unwrap();
+    let refused = |found: wgrad::Result<()>, part: &str| {
+        let message = found.expect_err("it is refused").to_string();
+        assert!(message.contains(part), "{message}");
+    };
+    refused(session.read(y).map(drop), "mul\": holds nothing before the first step");
+    session.write(x, &[1.0; 4]).unwrap();
+    for _ in 0..2 {
+        refused(session.step(), "\"learning_rate\": was never written");
+        refused(session.run(3), "\"learning_rate\": was never written");
+        refused(session.verify().map(drop), "\"learning_rate\": was never written");
+        refused(session.profile(1).map(drop), "\"learning_rate\": was never written");
+    }
+    assert_eq!(session.step_number(), 0);
+    // What nothing reads may stay unwritten.
+    session.write_ahead(rate, &[2.0]).unwrap();
+    session.step().unwrap();
+    assert_eq!(session.read(y).unwrap().to_f64(), [2.0; 4]);
+    session.write(unread, &[0.0; 4]).unwrap();
+}
