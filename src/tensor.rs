@@ -82,7 +82,7 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// Element type. Each takes four bytes.
+/// Element type. Each takes four bytes, but for bytes themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DType {
@@ -92,6 +92,8 @@ pub enum DType {
     I32,
     /// 32-bit unsigned integer: counters.
     U32,
+    /// Byte: pixels. Four lie in a word of a buffer, the first in the lowest bits.
+    U8,
 }
 
 impl fmt::Display for DType {
@@ -100,6 +102,7 @@ impl fmt::Display for DType {
             DType::F32 => "f32",
             DType::I32 => "i32",
             DType::U32 => "u32",
+            DType::U8 => "u8",
         })
     }
 }
@@ -137,8 +140,17 @@ impl TensorType {
         TensorType { shape: shape.into(), dtype: DType::U32 }
     }
 
-    /// Size in bytes, at most 2^48: larger sizes saturate there, so that sums of sizes don't overflow.
+    /// A tensor of bytes of this shape.
+    pub fn u8(shape: impl Into<Shape>) -> Self {
+        TensorType { shape: shape.into(), dtype: DType::U8 }
+    }
+
+    /// Size in a buffer, in bytes: a multiple of four, and at most 2^48. Larger sizes saturate there, so that sums of
+    /// sizes don't overflow.
     pub fn bytes(&self) -> u64 {
+        if self.dtype == DType::U8 {
+            return (self.shape.elements() as u64).min(1 << 48).next_multiple_of(4);
+        }
         (self.shape.elements() as u64).saturating_mul(4).min(1 << 48)
     }
 }
@@ -160,6 +172,8 @@ pub enum HostSlice<'a> {
     I32(&'a [i32]),
     /// Unsigned integers.
     U32(&'a [u32]),
+    /// Bytes.
+    U8(&'a [u8]),
 }
 
 impl<'a> HostSlice<'a> {
@@ -169,6 +183,7 @@ impl<'a> HostSlice<'a> {
             HostSlice::F32(_) => DType::F32,
             HostSlice::I32(_) => DType::I32,
             HostSlice::U32(_) => DType::U32,
+            HostSlice::U8(_) => DType::U8,
         }
     }
 
@@ -178,6 +193,7 @@ impl<'a> HostSlice<'a> {
             HostSlice::F32(data) => data.len(),
             HostSlice::I32(data) => data.len(),
             HostSlice::U32(data) => data.len(),
+            HostSlice::U8(data) => data.len(),
         }
     }
 
@@ -192,6 +208,7 @@ impl<'a> HostSlice<'a> {
             HostSlice::F32(data) => bytemuck::cast_slice(data),
             HostSlice::I32(data) => bytemuck::cast_slice(data),
             HostSlice::U32(data) => bytemuck::cast_slice(data),
+            HostSlice::U8(data) => data,
         }
     }
 }
@@ -209,7 +226,7 @@ macro_rules! host_slice_from {
         }
     )*};
 }
-host_slice_from!(f32 => F32, i32 => I32, u32 => U32);
+host_slice_from!(f32 => F32, i32 => I32, u32 => U32, u8 => U8);
 
 impl<'a> From<&'a HostTensor> for HostSlice<'a> {
     fn from(tensor: &'a HostTensor) -> Self {
@@ -217,6 +234,7 @@ impl<'a> From<&'a HostTensor> for HostSlice<'a> {
             HostData::F32(data) => HostSlice::F32(data),
             HostData::I32(data) => HostSlice::I32(data),
             HostData::U32(data) => HostSlice::U32(data),
+            HostData::U8(data) => HostSlice::U8(data),
         }
     }
 }
@@ -231,6 +249,8 @@ pub enum HostData {
     I32(Vec<i32>),
     /// Unsigned integers.
     U32(Vec<u32>),
+    /// Bytes.
+    U8(Vec<u8>),
 }
 
 /// A tensor in host memory, row-major.
@@ -278,6 +298,14 @@ impl HostTensor {
         HostTensor::checked(shape.into(), HostData::U32(data))
     }
 
+    /// A tensor of bytes.
+    ///
+    /// # Errors
+    /// As [`HostTensor::f32`].
+    pub fn u8(shape: impl Into<Shape>, data: Vec<u8>) -> Result<Self> {
+        HostTensor::checked(shape.into(), HostData::U8(data))
+    }
+
     fn checked(shape: Shape, data: HostData) -> Result<Self> {
         let tensor = HostTensor { shape, data };
         tensor.check().map_err(|message| Error::Value { name: "tensor".into(), message })?;
@@ -309,6 +337,8 @@ impl HostTensor {
             DType::F32 => HostData::F32(numbers(kind, bytes)?),
             DType::I32 => HostData::I32(numbers(kind, bytes)?),
             DType::U32 => HostData::U32(numbers(kind, bytes)?),
+            // The last word of a buffer may hold fewer than four.
+            DType::U8 => HostData::U8(numbers(kind, &bytes[..bytes.len().min(kind.shape.elements())])?),
         };
         Ok(HostTensor { shape: kind.shape.clone(), data })
     }
@@ -344,6 +374,7 @@ impl HostTensor {
             HostData::F32(data) => data.iter().map(|&x| f64::from(x)).collect(),
             HostData::I32(data) => data.iter().map(|&x| f64::from(x)).collect(),
             HostData::U32(data) => data.iter().map(|&x| f64::from(x)).collect(),
+            HostData::U8(data) => data.iter().map(|&x| f64::from(x)).collect(),
         }
     }
 }

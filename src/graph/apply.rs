@@ -3,7 +3,7 @@
 use super::{Graph, Ignored, LabelRange, LabelRanges, Node, Source, Value};
 use crate::error::{Error, Result};
 use crate::op::Operator;
-use crate::tensor::{HostData, HostTensor, TensorType};
+use crate::tensor::{DType, HostData, HostTensor, TensorType};
 use std::sync::Arc;
 
 impl Graph {
@@ -117,6 +117,14 @@ impl Graph {
             return Err(format!("takes {expected} inputs, found {}", inputs.len()));
         }
         for &input in inputs {
+            if self.owns(input) && self.info(input).ty.dtype == DType::U8 && !operator.reads_bytes() {
+                let info = self.info(input);
+                return Err(format!(
+                    "\"{}\" holds {}; make floats of it by Graph::bytes_to_float first",
+                    crate::file::printable(&info.name),
+                    info.ty
+                ));
+            }
             if !self.owns(input) {
                 return Err(format!("an input is no value of this graph: {}", self.not_owned(input)));
             }

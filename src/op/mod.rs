@@ -97,6 +97,11 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         false
     }
 
+    /// Whether it reads inputs of bytes. The graph hands them to no other operator.
+    fn reads_bytes(&self) -> bool {
+        false
+    }
+
     /// Whether every f32 of the outputs is an element of the inputs or zero, so that none is newly not finite. The
     /// numerics watch then need not scan the outputs.
     fn only_moves(&self) -> bool {

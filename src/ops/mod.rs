@@ -7,6 +7,7 @@
 pub mod argmax;
 pub mod arithmetic;
 pub mod batch_norm;
+pub mod byte_lookup;
 pub(crate) mod chain;
 mod checks;
 pub mod concatenate;

@@ -6,6 +6,7 @@
 mod argmax;
 mod arithmetic;
 mod batch_norm;
+mod byte_lookup;
 mod chain;
 mod concatenate;
 mod conv2d;

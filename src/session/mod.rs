@@ -111,7 +111,17 @@ impl Session {
             if let Some(value) = buffer.value
                 && let Source::Constant(tensor) = &plan.graph().info(value).source
             {
-                device.write(&made, 0, HostSlice::from(tensor).bytes())?;
+                let bytes = HostSlice::from(tensor).bytes();
+                let whole = bytes.len() - bytes.len() % 4;
+                if whole > 0 {
+                    device.write(&made, 0, &bytes[..whole])?;
+                }
+                if whole < bytes.len() {
+                    // Whole words are written, and the last one of bytes may be partly empty.
+                    let mut word = [0; 4];
+                    word[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
+                    device.write(&made, whole as u64, &word)?;
+                }
             }
             buffers.push(made);
         }

@@ -138,7 +138,14 @@ impl Uploads {
             self.open.push_back(chunk);
         }
         let slot = &mut self.slots[slot];
+        // Whole words are mapped, and the last one of bytes may be partly empty.
+        let mut padded = Vec::new();
+        if (bytes.len() as u64) < slot.bytes {
+            padded.extend_from_slice(bytes);
+            padded.resize(slot.bytes as usize, 0);
+        }
         let mapped = self.open[step].get_mapped_range_mut(slot.at..slot.at + slot.bytes);
+        let bytes = if padded.is_empty() { bytes } else { &padded };
         mapped.map_err(|e| device.error(e.to_string()))?.copy_from_slice(bytes);
         (slot.waits, slot.ahead, slot.written) = (step + 1, ahead, true);
         Ok(slot.bytes)

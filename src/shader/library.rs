@@ -126,7 +126,7 @@ files! {
         power repeated with_numbers
     }
     embedding {
-        embedding embedding_grad embedding_grad_sorted in_top_k one_hot
+        byte_lookup_1 byte_lookup_4 embedding embedding_grad embedding_grad_sorted in_top_k one_hot
     }
     gemm {
         gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_outer gemm_product gemm_rhs_rows

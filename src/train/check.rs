@@ -1,7 +1,7 @@
 //! What can be done with a training step besides running it: verify it, time it, choose its kernels, plan it.
 
 use super::Trainer;
-use super::feed::Feed;
+use super::feed;
 use super::graphs::Training;
 use crate::data::{Dataset, Loader, Order};
 use crate::error::{Error, Result};
@@ -79,8 +79,8 @@ impl Trainer {
         let epoch = loader.batches(data.len()) as u64;
         let rates = self.rate.of(epoch.saturating_mul(self.settings.epochs), self.settings.epochs)?;
         session.write_scalar(training.rate, rates.rate(0, 0)?)?;
-        let mut feed = Feed::new(training.batched.inputs.clone());
-        loader.run(data, &order, 0..1, |batch| feed.write(&mut session, batch))?;
+        let inputs = training.batched.inputs.clone();
+        loader.run(data, &order, 0..1, |batch| feed::write(&mut session, &inputs, batch))?;
         Ok(session)
     }
 

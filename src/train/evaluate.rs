@@ -1,7 +1,7 @@
 //! Evaluation and prediction: sessions of the evaluation graph over the same weights.
 
 use super::Trainer;
-use super::feed::Feed;
+use super::feed;
 use super::graphs::Batched;
 use super::history::Evaluation;
 use crate::data::{Dataset, Kind, Last, Loader, Order};
@@ -29,7 +29,7 @@ struct Evaluator {
     batch: usize,
     fields: Vec<crate::data::Field>,
     session: Session,
-    feed: Feed,
+    inputs: Vec<Value>,
     weights: Weights,
     loss: Value,
     sums: Vec<Sum>,
@@ -124,7 +124,7 @@ impl Trainer {
         evaluator.begin()?;
         let (mut kept, mut samples) = (0, Vec::new());
         batches(&mut |batch| {
-            evaluator.feed.write(&mut evaluator.session, batch)?;
+            feed::write(&mut evaluator.session, &evaluator.inputs, batch)?;
             evaluator.session.step()?;
             samples.push(batch.samples() as u64);
             kept += 1;
@@ -181,12 +181,12 @@ impl Trainer {
         for output in outputs {
             session.record(output, KEPT)?;
         }
-        let (fields, feed) = (data.fields().to_vec(), Feed::new(inputs));
+        let fields = data.fields().to_vec();
         self.evaluators.sessions.push(Evaluator {
             batch,
             fields,
             session,
-            feed,
+            inputs,
             weights,
             loss: seen.loss,
             sums,

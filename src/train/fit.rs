@@ -3,7 +3,7 @@
 use super::Trainer;
 use super::callbacks::{Begin, EpochEnd, Flow, Progress};
 use super::clock::Clock;
-use super::feed::Feed;
+use super::feed;
 use super::graphs::Training;
 use super::history::{Epoch, History};
 use super::rate::Rates;
@@ -25,7 +25,7 @@ const FETCH_EVERY: Duration = Duration::from_millis(500);
 /// A run that goes on.
 struct Run<'d> {
     session: Session,
-    feed: Feed,
+    inputs: Vec<Value>,
     loss: Value,
     rate: Value,
     followed: Vec<(Value, String)>,
@@ -107,7 +107,7 @@ impl Trainer {
             session.check_checkpoint(path, &resume::notes(&own, &history, losses))?;
         }
         let mut run = Run {
-            feed: Feed::new(training.batched.inputs),
+            inputs: training.batched.inputs,
             loss: training.loss,
             rate: training.rate,
             followed: training.followed.into_iter().zip(self.followed.iter().map(|m| m.name())).collect(),
@@ -181,7 +181,7 @@ impl Trainer {
         run.clock.go_on();
         loader.run(data, &order, (done - first) as usize..(end - first) as usize, |batch| {
             let step = u64::from(run.session.step_number());
-            run.feed.write(&mut run.session, batch)?;
+            feed::write(&mut run.session, &run.inputs, batch)?;
             let rate = run.rates.rate(step, number)?;
             run.last_rate = rate.into();
             run.session.write_scalar(run.rate, rate)?;

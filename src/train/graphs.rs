@@ -26,21 +26,24 @@ pub(super) struct Training {
     pub followed: Vec<Value>,
 }
 
-/// Inputs for the fields of a batch, as f32 where the data set has bytes.
+/// Inputs for the fields of a batch, and their values for a task, which are floats where the data set has bytes.
 pub(super) fn inputs(g: &mut Graph, data: &dyn Dataset, batch: usize) -> Result<(Vec<Value>, Fields)> {
-    let mut fields = Vec::new();
+    let (mut inputs, mut fields) = (Vec::new(), Vec::new());
     for field in data.fields() {
         let shape = Shape::from([&[batch], &field.shape[..]].concat());
-        let value = match field.kind {
+        let input = match field.kind {
             Kind::I32 => g.input_i32(&field.name, shape)?,
-            Kind::F32 | Kind::U8 => g.input(&field.name, shape)?,
+            Kind::F32 => g.input(&field.name, shape)?,
+            Kind::U8 => g.input_u8(&field.name, shape)?,
         };
-        fields.push((field.name.clone(), value));
+        let floats = if field.kind == Kind::U8 { g.bytes_to_float(input)? } else { input };
+        inputs.push(input);
+        fields.push((field.name.clone(), floats));
     }
     if fields.is_empty() {
         return Err(Error::Graph("the data set has no fields, so there is nothing to train with".into()));
     }
-    Ok((fields.iter().map(|&(_, value)| value).collect(), Fields::new(fields)))
+    Ok((inputs, Fields::new(fields)))
 }
 
 impl Trainer {

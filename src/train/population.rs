@@ -1,7 +1,7 @@
 //! Batch norm's statistics over a whole data set.
 
 use super::Trainer;
-use super::feed::Feed;
+use super::feed;
 use crate::data::{Dataset, Loader, Order};
 use crate::error::Result;
 use crate::graph::Mode;
@@ -21,10 +21,10 @@ impl Trainer {
         let plan = Plan::with_options(&batched.graph, &[], self.device.caps(), &self.plan_options())?;
         let weights = self.weights()?.with_state_of(&batched.graph)?;
         let mut session = Session::new(&self.device, plan, &weights)?;
-        let mut feed = Feed::new(batched.inputs);
+        let inputs = batched.inputs;
         let loader = Loader::new(batch).workers(self.settings.workers);
         loader.run(data, &Order::sequential(data.len())?, 0..loader.batches(data.len()), |batch| {
-            feed.write(&mut session, batch)?;
+            feed::write(&mut session, &inputs, batch)?;
             session.step()
         })?;
         session.wait()?;

@@ -1,7 +1,7 @@
 //! Predictions, and the ones that are furthest off.
 
 use super::Trainer;
-use super::feed::Feed;
+use super::feed;
 use crate::data::{Dataset, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::Mode;
@@ -57,13 +57,13 @@ impl Trainer {
         let plan =
             Plan::with_options(&batched.graph, &[prediction], self.device.caps(), &self.plan_options())?;
         let mut session = Session::new(&self.device, plan, &self.weights()?)?;
-        let mut feed = Feed::new(batched.inputs);
+        let inputs = batched.inputs;
         let row = ty.shape.elements() / batch;
         let mut all: Vec<f32> = Vec::new();
         memory::reserve(&mut all, row.saturating_mul(items), "the predictions of all items")?;
         let loader = Loader::new(batch).workers(self.settings.workers);
         loader.run(data, &Order::sequential(items)?, 0..loader.batches(items), |batch| {
-            feed.write(&mut session, batch)?;
+            feed::write(&mut session, &inputs, batch)?;
             session.step()?;
             let read = session.read(prediction)?;
             let HostData::F32(rows) = &read.data else { return Ok(()) };

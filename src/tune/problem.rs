@@ -251,6 +251,10 @@ pub(super) fn write_inputs(session: &mut Session) -> Result<()> {
                 let labels: Vec<i32> = (0..elements).map(|_| (random.word() % classes) as i32).collect();
                 session.write(value, &labels)?;
             }
+            DType::U8 => {
+                let bytes: Vec<u8> = (0..elements).map(|_| random.word() as u8).collect();
+                session.write(value, &bytes)?;
+            }
             DType::U32 => {
                 return Err(Error::Value {
                     name: info.name.clone(),

@@ -6,6 +6,7 @@
 pub mod argmax;
 pub mod arithmetic;
 pub mod batch_norm;
+pub mod byte_lookup;
 pub mod concatenate;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -47,6 +48,7 @@ macro_rules! with_families {
             argmax
             arithmetic
             batch_norm
+            byte_lookup
             concatenate
             conv2d
             cross_entropy

@@ -54,6 +54,7 @@ fn hash(tensor: &HostTensor) -> u64 {
         HostData::F32(data) => data.iter().map(|x| x.to_bits()).collect(),
         HostData::I32(data) => data.iter().map(|&x| x as u32).collect(),
         HostData::U32(data) => data.clone(),
+        HostData::U8(data) => data.iter().map(|&x| x.into()).collect(),
         other => panic!("no bits of {other:?}"),
     };
     let sizes = tensor.shape.iter().map(|&size| size as u32);

@@ -45,6 +45,9 @@ pub fn compare_gradients(case: &Case, by: &[usize]) -> Result<(), String> {
                 graph.input_i32(&name, tensor.shape.clone()).expect("shapes of cases are valid")
             }
             HostData::U32(_) => graph.step_counter(),
+            HostData::U8(_) => {
+                graph.input_u8(&name, tensor.shape.clone()).expect("shapes of cases are valid")
+            }
             ref other => panic!("no input holds {other:?}"),
         };
         contents.insert(value, array(tensor));

@@ -134,6 +134,7 @@ pub fn build(case: &Case) -> Result<Built, Error> {
             HostData::F32(_) => graph.input(&name, shape)?,
             HostData::I32(_) => graph.input_i32(&name, shape)?,
             HostData::U32(_) => graph.step_counter(),
+            HostData::U8(_) => graph.input_u8(&name, shape)?,
             other => panic!("no input holds {other:?}"),
         };
         inputs.push(value);

@@ -3,7 +3,7 @@
 use crate::harness;
 use crate::harness::network::{Training, training};
 use crate::harness::{device, labels, numbers};
-use wgrad::{Device, Plan, Session, Value, Weights};
+use wgrad::{Device, Graph, HostTensor, Plan, Session, Value, Weights};
 
 const BATCH: usize = 16;
 
@@ -149,4 +149,54 @@ fn what_was_forgotten_is_named() {
     session.step().unwrap();
     assert_eq!(session.read(y).unwrap().to_f64(), [2.0; 4]);
     session.write(unread, &[0.0; 4]).unwrap();
+}
+
+#[test]
+fn bytes_are_uploaded_as_they_are_and_become_floats() -> wgrad::Result<()> {
+    // 7 bytes take two words.
+    let mut g = Graph::new();
+    let pixels = g.input_u8("pixels", [1, 1, 7])?;
+    let floats = g.bytes_to_float(pixels)?;
+    let half = g.normalize_bytes(pixels, &[0.5], &[0.25])?;
+    let fixed = g.constant(HostTensor::u8([1, 3, 1], vec![0, 255, 51])?)?;
+    let of_fixed = g.normalize_bytes(fixed, &[0.0, 0.5, 1.0], &[1.0, 0.5, 2.0])?;
+    let weights = Weights::init(device(), &g, 0)?;
+    let plan = Plan::new(&g, &[floats, half, of_fixed], device().caps())?;
+    let mut session = Session::new(device(), plan, &weights)?;
+    let bytes = [0, 1, 127, 128, 200, 254, 255];
+    session.write(pixels, &bytes)?;
+    let before = session.counters().bytes_uploaded;
+    session.step()?;
+    assert!(session.counters().bytes_uploaded - before <= 8);
+    let expected: Vec<f32> = bytes.iter().map(|&byte: &u8| f32::from(byte) / 255.0).collect();
+    assert_eq!(session.read(floats)?.as_f32(), Some(&expected[..]));
+    let expected: Vec<f64> = bytes.iter().map(|&byte| (f64::from(byte) / 255.0 - 0.5) / 0.25).collect();
+    for (found, expected) in session.read(half)?.to_f64().into_iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6);
+    }
+    assert_eq!(session.read(of_fixed)?.to_f64(), [0.0, 1.0, f64::from((0.2f64 - 1.0) as f32 / 2.0)]);
+    // Several steps ahead, and bytes read back.
+    for byte in 1..=3u8 {
+        session.write_ahead(pixels, &[byte; 7])?;
+    }
+    session.run(3)?;
+    assert_eq!(session.read(floats)?.to_f64()[6], f64::from(3.0f32 / 255.0));
+    assert_eq!(session.read(pixels)?, HostTensor::u8([1, 1, 7], vec![3; 7])?);
+    assert!(session.verify().is_ok());
+
+    let told = |found: wgrad::Result<Value>, part: &str| {
+        let message = found.expect_err("it is refused").to_string();
+        assert!(message.contains(part), "{message}");
+    };
+    let nodes = g.nodes().count();
+    told(g.relu(pixels), "\"pixels\" holds u8[1, 1, 7]; make floats of it by Graph::bytes_to_float");
+    told(g.reshape(pixels, [7]), "make floats of it");
+    told(g.bytes_to_float(floats), "expects bytes, found f32");
+    told(g.normalize_bytes(pixels, &[0.5; 3], &[0.5; 3]), "3 tables, expected one");
+    told(g.normalize_bytes(pixels, &[0.5], &[0.0]), "deviation must be above 0");
+    told(g.normalize_bytes(pixels, &[0.5], &[]), "as many means as deviations");
+    assert_eq!(g.nodes().count(), nodes);
+    let message = session.write(pixels, &[0.5; 7]).expect_err("floats are no bytes").to_string();
+    assert!(message.contains("holds u8[1, 1, 7], found f32 data"), "{message}");
+    Ok(())
 }

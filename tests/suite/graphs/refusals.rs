@@ -14,6 +14,7 @@ fn value(graph: &mut Graph, kind: &TensorType) -> Value {
         DType::F32 => graph.parameter(&name, kind.shape.clone(), Init::Constant(0.0)),
         DType::I32 => graph.input_i32(&name, kind.shape.clone()),
         DType::U32 => Ok(graph.step_counter()),
+        DType::U8 => graph.input_u8(&name, kind.shape.clone()),
         other => panic!("no value holds {other}"),
     };
     made.expect("the shapes of cases are valid")

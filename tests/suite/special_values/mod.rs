@@ -250,6 +250,7 @@ const UNASKED: &[(&str, &str)] = &[
     ("sample_moments", "PyTorch has no running moments over samples"),
     ("running_sum", "a sum of two numbers, as add"),
     ("in_top_k", "PyTorch leaves ties open: suite::metrics has a worked example, NaN among it"),
+    ("byte_lookup", "moves numbers of a table, chosen by whole numbers"),
     ("one_hot", "ones and zeros, made of whole numbers"),
     ("weighted_avg_pool2d", "PyTorch has no pooling by distance; the kernels are average pooling's"),
     ("weighted_avg_pool2d_grad", "as weighted_avg_pool2d"),

@@ -10,6 +10,7 @@ pub fn input(graph: &mut Graph, name: &str, kind: &TensorType, random: &mut Rand
     let shape = kind.shape.clone();
     match kind.dtype {
         DType::U32 => Ok(graph.step_counter()),
+        DType::U8 => graph.input_u8(name, shape),
         DType::I32 if random.once_in(4) => {
             let count = shape.elements().min(1000);
             let labels = (0..count).map(|_| random.below(4) as i32 - i32::from(random.once_in(50))).collect();

@@ -101,7 +101,7 @@ impl Random {
     }
 
     pub fn kind(&mut self) -> TensorType {
-        let dtype = *self.of(&[DType::F32, DType::F32, DType::F32, DType::I32, DType::U32]);
+        let dtype = *self.of(&[DType::F32, DType::F32, DType::F32, DType::I32, DType::U32, DType::U8]);
         TensorType { shape: self.shape(), dtype }
     }
 
