@@ -48,8 +48,8 @@ impl Graph {
         self.gradients_from(&[(loss, seed)], by)
     }
 
-    /// Appends the gradients of the scalar `loss` by every parameter that it depends on, and returns pairs of
-    /// parameter and gradient: PyTorch's `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply)
+    /// Appends the gradients of the scalar `loss` by every parameter that it depends on and that is not
+    /// [frozen](Graph::frozen), and returns pairs of parameter and gradient: PyTorch's `loss.backward()`. [`Optimizer::apply`](crate::optim::Optimizer::apply)
     /// takes them, and several optimizers can share them.
     ///
     /// ```
@@ -72,7 +72,8 @@ impl Graph {
     /// # Errors
     /// As [`Graph::gradients`].
     pub fn backward(&mut self, loss: Value) -> Result<Vec<(Value, Value)>> {
-        let parameters = self.parameters_of(loss)?;
+        let mut parameters = self.parameters_of(loss)?;
+        parameters.retain(|&parameter| !self.is_frozen(parameter));
         let gradients = self.gradients(loss, &parameters)?;
         Ok(parameters.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect())
     }

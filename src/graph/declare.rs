@@ -122,7 +122,11 @@ impl Graph {
     /// or is `__metadata__`, which safetensors files reserve.
     pub fn parameter(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Value> {
         let name = self.scoped_name(name);
-        self.declare(&name, TensorType::f32(shape), Source::Parameter(init))
+        let value = self.declare(&name, TensorType::f32(shape), Source::Parameter(init))?;
+        if self.freezing {
+            self.frozen.extend(self.find(&name));
+        }
+        Ok(value)
     }
 
     /// A tensor that steps change without a gradient, named after the current scope. If `in_state_dict` is set,

@@ -5,6 +5,7 @@
 mod apply;
 mod declare;
 mod dependencies;
+mod freeze;
 mod identity;
 mod init;
 mod labels;
@@ -24,7 +25,7 @@ use crate::op::Operator;
 use crate::tensor::{DType, HostTensor, Shape, TensorType};
 use identity::Identity;
 use layer::Application;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The source of a value.
@@ -160,6 +161,10 @@ pub struct Graph {
     applications: u64,
     /// For parameters and state of layers: the last application that declared them.
     declared_by: HashMap<Value, Application>,
+    /// Whether parameters that are declared now are frozen.
+    freezing: bool,
+    /// The frozen parameters.
+    frozen: HashSet<Value>,
 }
 
 impl Clone for Graph {
@@ -177,6 +182,8 @@ impl Clone for Graph {
             application: self.application,
             applications: self.applications,
             declared_by: self.declared_by.clone(),
+            freezing: self.freezing,
+            frozen: self.frozen.clone(),
         }
     }
 }
@@ -203,6 +210,8 @@ impl Graph {
             application: None,
             applications: 0,
             declared_by: HashMap::new(),
+            freezing: false,
+            frozen: HashSet::new(),
         }
     }
 

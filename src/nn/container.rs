@@ -37,9 +37,11 @@ macro_rules! container_layer {
 }
 
 /// A layer and the name of its scope. Without a name it runs in its container's scope.
-struct Child {
-    name: Option<String>,
-    layer: Box<dyn Layer>,
+pub(super) struct Child {
+    pub name: Option<String>,
+    pub layer: Box<dyn Layer>,
+    /// Whether it runs as in evaluation, with parameters that no optimizer trains.
+    pub frozen: bool,
 }
 
 /// How a container connects its layers.
@@ -56,7 +58,7 @@ pub(super) enum Join {
 /// The layers of a [`Sequential`](super::Sequential) or a [`Parallel`](super::Parallel).
 pub struct Container {
     join: Join,
-    children: Vec<Child>,
+    pub(super) children: Vec<Child>,
 }
 
 impl Container {
@@ -69,12 +71,12 @@ impl Container {
     }
 
     pub(super) fn push(&mut self, name: Option<String>, layer: impl Layer + 'static) {
-        self.children.push(Child { name, layer: Box::new(layer) });
+        self.children.push(Child { name, layer: Box::new(layer), frozen: false });
     }
 
     pub(super) fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        let mut open = vec![Open::new(self, x, false)];
-        let result = run(&mut open, g, mode);
+        let mut open = vec![Open { container: self, scoped: false, frozen: false, mode, next: 0, x, outputs: Vec::new() }];
+        let result = run(&mut open, g);
         // After an error, leave the scopes that are still entered.
         open.iter().filter(|open| open.scoped).for_each(|_| g.leave());
         result
@@ -86,17 +88,16 @@ struct Open<'l> {
     container: &'l Container,
     /// Whether it has a scope of its own.
     scoped: bool,
+    /// Whether it or a container around it is frozen.
+    frozen: bool,
+    mode: Mode,
     next: usize,
     /// Input of the next layer.
     x: Value,
     outputs: Vec<Value>,
 }
 
-impl<'l> Open<'l> {
-    fn new(container: &'l Container, x: Value, scoped: bool) -> Self {
-        Open { container, scoped, next: 0, x, outputs: Vec::new() }
-    }
-
+impl Open<'_> {
     fn take(&mut self, output: Value) {
         match self.container.join {
             Join::Sequence => self.x = output,
@@ -118,20 +119,26 @@ impl<'l> Open<'l> {
     }
 }
 
-fn run<'l>(open: &mut Vec<Open<'l>>, g: &mut Graph, mode: Mode) -> Result<Value> {
+fn run(open: &mut Vec<Open<'_>>, g: &mut Graph) -> Result<Value> {
     loop {
         let top = open.last_mut().expect("the outermost container stays until it returns");
         if let Some(child) = top.container.children.get(top.next) {
             top.next += 1;
-            let x = top.x;
+            let (x, frozen) = (top.x, top.frozen || child.frozen);
+            let mode = if frozen { Mode::Eval } else { top.mode };
             if let Some(name) = &child.name {
                 g.enter(name);
             }
             if let Some(inner) = child.layer.container() {
-                open.push(Open::new(inner, x, child.name.is_some()));
+                let scoped = child.name.is_some();
+                open.push(Open { container: inner, scoped, frozen, mode, next: 0, x, outputs: Vec::new() });
                 continue;
             }
-            let output = child.layer.forward(g, x, mode);
+            let output = if frozen {
+                g.frozen(|g| child.layer.forward(g, x, mode))
+            } else {
+                child.layer.forward(g, x, mode)
+            };
             if child.name.is_some() {
                 g.leave();
             }
@@ -181,6 +188,9 @@ impl fmt::Debug for Container {
             }
             if let Some(name) = &child.name {
                 write!(f, "{name}: ")?;
+            }
+            if child.frozen {
+                f.write_str("frozen ")?;
             }
             match child.layer.container() {
                 None => child.layer.fmt(f)?,

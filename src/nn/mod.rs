@@ -20,6 +20,7 @@ mod operator;
 mod activations;
 mod convolution;
 mod dropout;
+mod edit;
 mod embedding;
 mod linear;
 pub mod models;
@@ -35,6 +36,7 @@ pub use activations::{
 };
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
+pub use edit::Position;
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
@@ -105,5 +107,20 @@ impl<L: Layer + ?Sized> Layer for Arc<L> {
 
     fn container_mut(&mut self) -> Option<&mut Container> {
         Arc::get_mut(self)?.container_mut()
+    }
+}
+
+/// The layer within.
+impl<L: Layer + ?Sized> Layer for Box<L> {
+    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
+        (**self).forward(g, x, mode)
+    }
+
+    fn container(&self) -> Option<&Container> {
+        (**self).container()
+    }
+
+    fn container_mut(&mut self) -> Option<&mut Container> {
+        (**self).container_mut()
     }
 }

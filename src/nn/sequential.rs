@@ -1,4 +1,4 @@
-//! Layers in sequence.
+//! Layers in sequence. `edit.rs` finds, replaces, cuts and freezes them.
 
 use super::Layer;
 use super::container::{Container, Join};
@@ -27,7 +27,7 @@ use super::container::{Container, Join};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Sequential(Container);
+pub struct Sequential(pub(super) Container);
 
 impl Default for Sequential {
     fn default() -> Self {

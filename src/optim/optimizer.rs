@@ -145,7 +145,8 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Leaves out the parameters for whose name `condition` holds: they get neither gradients nor
-    /// updates.
+    /// updates. Batch norm's running statistics still move; to keep them too, freeze the layers
+    /// ([`Sequential::freeze`](crate::nn::Sequential::freeze)).
     pub fn freeze(mut self, condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.scope.frozen.push(Condition::new(condition));
         self
@@ -248,6 +249,13 @@ impl<R: Rule> Optimizer<R> {
         let any = |conditions: &[Condition], &parameter: &Value| {
             conditions.iter().any(|condition| condition.holds(graph, parameter))
         };
+        let free: Vec<Value> = parameters.iter().copied().filter(|&p| !graph.is_frozen(p)).collect();
+        if free.is_empty() && !parameters.is_empty() {
+            return Err(Error::Graph(
+                "every parameter is frozen in the graph, so there is nothing to train; leave a layer unfrozen".into(),
+            ));
+        }
+        let parameters = &free[..];
         check_conditions(graph, "only", &self.scope.only, parameters)?;
         let own = |parameter: &Value| self.scope.only.is_empty() || any(&self.scope.only, parameter);
         let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
