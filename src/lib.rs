@@ -59,7 +59,7 @@ pub mod shader;
 mod tensor;
 pub mod train;
 pub mod tune;
-mod weights;
+pub mod weights;
 
 pub use device::{Device, DeviceOptions};
 pub use error::{Error, Result};

@@ -75,7 +75,15 @@ impl Container {
     }
 
     pub(super) fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
-        let mut open = vec![Open { container: self, scoped: false, frozen: false, mode, next: 0, x, outputs: Vec::new() }];
+        let mut open = vec![Open {
+            container: self,
+            scoped: false,
+            frozen: false,
+            mode,
+            next: 0,
+            x,
+            outputs: Vec::new(),
+        }];
         let result = run(&mut open, g);
         // After an error, leave the scopes that are still entered.
         open.iter().filter(|open| open.scoped).for_each(|_| g.leave());

@@ -3,12 +3,13 @@
 //! All of it is JSON under one key of the safetensors metadata. The library writes several keys in no fixed
 //! order, but files of the same training should be identical bytes.
 
+use super::Metadata;
 use crate::file::printable;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The key in the metadata. A file that has it is a checkpoint.
-const KEY: &str = "wgrad_checkpoint";
+pub(super) const KEY: &str = "wgrad_checkpoint";
 
 /// The most bytes that names and texts of the notes may have together.
 const MOST_NOTES: usize = 1 << 20;
@@ -24,16 +25,24 @@ pub(crate) struct Checkpoint {
     pub state: BTreeSet<String>,
 }
 
+/// Reads what a checkpoint says of its network.
+pub(super) fn metadata_of(texts: &HashMap<String, String>) -> Option<Value> {
+    let fields: Map<String, Value> = serde_json::from_str(texts.get(KEY)?).ok()?;
+    fields.get("metadata").cloned()
+}
+
 impl Checkpoint {
-    /// The file's metadata.
-    pub(crate) fn metadata(&self) -> HashMap<String, String> {
+    /// The texts of the file, with what `own` says of the network.
+    pub(super) fn metadata(&self, own: &Metadata) -> HashMap<String, String> {
         let step_number = match &self.step_numbers[..] {
             [one] => json!(one),
             several => json!(several),
         };
-        let text =
-            json!({ "step_number": step_number, "notes": self.notes, "state": self.state }).to_string();
-        HashMap::from([(KEY.to_owned(), text)])
+        let mut fields = json!({ "step_number": step_number, "notes": self.notes, "state": self.state });
+        if !own.is_empty() {
+            fields["metadata"] = own.to_json();
+        }
+        HashMap::from([(KEY.to_owned(), fields.to_string())])
     }
 
     /// Checks that the notes fit a file. The error says what is wrong.
@@ -106,7 +115,10 @@ mod tests {
                 notes: BTreeMap::from([("\"quoted\"\n".to_owned(), "\u{e9}\\".to_owned())]),
                 state: BTreeSet::from(["fc.weight.exp_avg".to_owned(), String::new()]),
             };
-            assert_eq!(Checkpoint::of(&Some(checkpoint.metadata())), Ok(Some(checkpoint)));
+            assert_eq!(
+                Checkpoint::of(&Some(checkpoint.metadata(&Metadata::default()))),
+                Ok(Some(checkpoint))
+            );
         }
         assert_eq!(Checkpoint::of(&Some(HashMap::new())), Ok(None));
         assert_eq!(Checkpoint::of(&None), Ok(None));

@@ -1,19 +1,18 @@
 //! Files of weights: safetensors with PyTorch's names and layouts.
 //!
 //! A file is either a state dict (parameters and running statistics) or a checkpoint. A checkpoint also holds
-//! the state of optimizers, under the names it has here, and its metadata marks it as one. `reader.rs` reads
-//! the files.
+//! the state of optimizers, under the names it has here, and its metadata marks it as one. Files are written and
+//! checkpoints are loaded here; `load.rs` loads weights, and `reader.rs` reads the files.
 
-use super::reader::{MOST_HEADER, Reader, Tensor};
-use super::{Checkpoint, Entry, Weights, average_of};
+use super::reader::{MOST_HEADER, Reader};
+use super::{Checkpoint, Entry, Metadata, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;
-use crate::tensor::HostSlice;
 use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 
 impl Weights {
-    /// Writes parameters and running statistics to a safetensors file, by
+    /// Writes parameters, running statistics and the [metadata](Weights::set_metadata) to a safetensors file, by
     /// [`write_whole`](crate::file::write_whole). To resume training, use
     /// [`Session::save_checkpoint`](crate::Session::save_checkpoint), which saves everything.
     ///
@@ -36,39 +35,6 @@ impl Weights {
         self.write_file(path.as_ref(), |entry| entry.in_file, None).map(drop)
     }
 
-    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless every
-    /// tensor fits. A save or a step in another thread sees either all old tensors or all new ones.
-    ///
-    /// From a checkpoint it reads the same tensors, and averages of parameters where these weights keep them.
-    /// That is enough to evaluate, or to start another training. Optimizer state and step number do not
-    /// change; to resume, use [`Session::load_checkpoint`](crate::Session::load_checkpoint).
-    ///
-    /// # Errors
-    /// A file that can't be read, is damaged, or is not a safetensors file; a tensor that is missing, extra,
-    /// of another shape or not f32; not enough memory.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.device.check()?;
-        let file = Reader::open(path.as_ref(), self.header_bytes())?;
-        let mut found = Vec::new();
-        for (name, entry) in self.entries.iter().filter(|(_, e)| e.in_file) {
-            let tensor = file.tensor(name, entry)?;
-            let average = average_of(name);
-            if let Some(entry) = self.entries.get(&average).filter(|entry| entry.average) {
-                // Averages that the file does not have restart from the loaded parameters.
-                let held = file.is_state(&average);
-                found.push((entry, if held { file.tensor(&average, entry)? } else { tensor }));
-            }
-            found.push((entry, tensor));
-        }
-        for name in file.names() {
-            let known = self.entries.get(name).is_some_and(|e| e.in_file);
-            if !known && !counts_batches(name) && !file.is_state(name) {
-                return Err(file.extra(name));
-            }
-        }
-        self.upload(&file, &found).map(drop)
-    }
-
     /// Names of the tensors that are not part of a state dict.
     pub(crate) fn state(&self) -> impl Iterator<Item = &String> {
         self.entries.iter().filter(|(_, entry)| !entry.in_file).map(|(name, _)| name)
@@ -84,7 +50,7 @@ impl Weights {
     pub(crate) fn check_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
         crate::file::check_writable(path)?;
         let entries: Vec<_> = self.entries.iter().collect();
-        check_header(&entries, Some(checkpoint)).map_err(|message| fault(path, message))
+        check_header(&entries, Some(checkpoint), &self.metadata()).map_err(|message| fault(path, message))
     }
 
     /// Reads every tensor of a checkpoint of this many sessions. Returns the file's metadata and the number of bytes
@@ -108,17 +74,29 @@ impl Weights {
                 let message = format!("state \"{}\" {} is missing", printable(name), entry.shape);
                 return Err(file.error(of_another_optimizer(message, checkpoint)));
             }
-            found.push((entry, file.tensor(name, entry)?));
+            let tensor = file.tensor(name, entry).map_err(|message| file.error(message))?;
+            // Converted numbers would not be the bits that training resumes from.
+            if !tensor.is_f32() && !counts_batches(name) {
+                return Err(file.error(format!(
+                    "tensor \"{}\" is {}, expected F32: the checkpoint was converted, and no training resumes from it; take its parameters with Weights::load",
+                    printable(name),
+                    tensor.dtype()
+                )));
+            }
+            found.push((entry, tensor));
         }
         if let Some(name) = file.names().into_iter().find(|&name| !self.entries.contains_key(name)) {
             return Err(if file.is_state(name) {
                 let message = format!("state \"{}\" is extra", printable(name));
                 file.error(of_another_optimizer(message, checkpoint))
             } else {
-                file.extra(name)
+                file.error(file.extra(name))
             });
         }
-        let bytes = self.upload(&file, &found)?;
+        let (bytes, _) = self.upload(&file, &found)?;
+        if !file.metadata.is_empty() {
+            self.set_metadata(file.metadata.clone())?;
+        }
         Ok((checkpoint.clone(), bytes))
     }
 
@@ -132,7 +110,8 @@ impl Weights {
     ) -> Result<u64> {
         self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
-        check_header(&kept, checkpoint).map_err(|message| fault(path, message))?;
+        let own = self.metadata();
+        check_header(&kept, checkpoint, &own).map_err(|message| fault(path, message))?;
         let parts: Vec<_> = kept
             .iter()
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
@@ -148,25 +127,17 @@ impl Weights {
             })
             .collect::<Result<Vec<_>, _>>();
         let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
-        let metadata = checkpoint.map(Checkpoint::metadata);
+        let metadata = match checkpoint {
+            Some(checkpoint) => Some(checkpoint.metadata(&own)),
+            None => own.of_weights(),
+        };
         let bytes = safetensors::serialize(views.map_err(error)?, metadata).map_err(error)?;
         crate::file::write_whole(path, &bytes)?;
         Ok(parts.iter().map(|part| part.2).sum())
     }
 
-    /// Uploads tensors of a file. Returns the number of bytes.
-    fn upload(&self, file: &Reader<'_>, found: &[(&Entry, Tensor<'_>)]) -> Result<u64> {
-        let mut upload = self.device.upload();
-        for (entry, tensor) in found {
-            let numbers = file.read(tensor)?;
-            upload.write(&self.pages[entry.page], entry.offset, HostSlice::F32(&numbers).bytes())?;
-        }
-        file.check_unchanged()?;
-        upload.submit()
-    }
-
     /// Upper bound on the bytes of the header of a file with all tensors.
-    fn header_bytes(&self) -> u64 {
+    pub(super) fn header_bytes(&self) -> u64 {
         self.entries.iter().map(|(name, entry)| in_header(name, entry)).sum()
     }
 }
@@ -188,12 +159,20 @@ fn in_header(name: &str, entry: &Entry) -> u64 {
 }
 
 /// Checks that a file with these tensors could be read again.
-fn check_header(kept: &[(&String, &Entry)], checkpoint: Option<&Checkpoint>) -> Result<(), String> {
+fn check_header(
+    kept: &[(&String, &Entry)],
+    checkpoint: Option<&Checkpoint>,
+    metadata: &Metadata,
+) -> Result<(), String> {
     let mut bytes: u64 = kept.iter().map(|(name, entry)| in_header(name, entry)).sum();
-    if let Some(checkpoint) = checkpoint {
-        checkpoint.check_notes()?;
-        bytes += checkpoint.metadata().iter().map(|(key, text)| in_json(key) + in_json(text)).sum::<u64>();
-    }
+    let texts = match checkpoint {
+        Some(checkpoint) => {
+            checkpoint.check_notes()?;
+            Some(checkpoint.metadata(metadata))
+        }
+        None => metadata.of_weights(),
+    };
+    bytes += texts.iter().flatten().map(|(key, text)| in_json(key) + in_json(text)).sum::<u64>();
     if bytes > MOST_HEADER {
         return Err(format!(
             "would need a header of up to {bytes} bytes, a safetensors file has at most {MOST_HEADER}; give parameters and scopes shorter names"

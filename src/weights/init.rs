@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::memory;
 use crate::op::ARENA_ALIGNMENT;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Elements of one upload. Smaller tensors share an upload; a larger one has its own.
 const TOGETHER: usize = 1 << 18;
@@ -82,7 +82,8 @@ impl Weights {
         }
         let bytes = self.device.caps().page_bytes();
         let layout = Layout::of_extra_state(graph, &self.entries, self.pages.len(), bytes)?;
-        Weights::filled(&self.device, &self.pages, layout, 0)
+        let weights = Weights::filled(&self.device, &self.pages, layout, 0)?;
+        Ok(Weights { metadata: Arc::clone(&self.metadata), ..weights })
     }
 
     /// Allocates what `layout` adds to `pages`, and fills it.
@@ -107,14 +108,21 @@ impl Weights {
             filler.fill(&entries[name], name, init, seed, stream)?;
         }
         filler.upload()?;
-        Ok(Weights { device: device.clone(), pages: Arc::new(all), entries: Arc::new(entries) })
+        let (pages, entries) = (Arc::new(all), Arc::new(entries));
+        Ok(Weights { device: device.clone(), pages, entries, metadata: Arc::default() })
     }
 
     /// Memory of the same layout on another device, not filled yet.
     pub(crate) fn blank_on(&self, device: &Device) -> Result<Weights> {
         let pages: Result<Vec<Buffer>> =
             self.pages.iter().map(|page| device.buffer("weights", page.bytes())).collect();
-        Ok(Weights { device: device.clone(), pages: Arc::new(pages?), entries: Arc::clone(&self.entries) })
+        let (pages, entries) = (Arc::new(pages?), Arc::clone(&self.entries));
+        Ok(Weights {
+            device: device.clone(),
+            pages,
+            entries,
+            metadata: Arc::new(Mutex::new(self.metadata())),
+        })
     }
 }
 

@@ -1,15 +1,26 @@
-//! Parameters and state on the device, shared by name between sessions. `layout.rs` says where they lie, `init.rs`
-//! creates them, `host.rs` downloads and uploads all of them, `file.rs` writes files and loads them, `reader.rs` reads
-//! a file's header and tensors, `checkpoint.rs` has a checkpoint's metadata.
+//! Parameters and state on the device, shared by name between sessions; and files of them.
+//!
+//! `layout.rs` says where tensors lie, `init.rs` creates them, `host.rs` downloads and uploads all of them. `file.rs`
+//! writes files and loads checkpoints; `load.rs` loads weights, as `options.rs` says, and reports (`report.rs`).
+//! `reader.rs` reads a file's header and tensors, `floats.rs` converts them. `checkpoint.rs` and `metadata.rs` have what
+//! files say besides.
 
 mod checkpoint;
 mod file;
+mod floats;
 mod host;
 mod init;
 mod layout;
+mod load;
+mod metadata;
+mod options;
 mod reader;
+mod report;
 
 pub(crate) use checkpoint::Checkpoint;
+pub use metadata::Metadata;
+pub use options::LoadOptions;
+pub use report::{LoadReport, LoadedTensor};
 
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
@@ -17,7 +28,7 @@ use crate::graph::{Graph, Value};
 use crate::op::arena_bytes;
 use crate::tensor::{HostSlice, HostTensor, Shape, TensorType};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Parameters, running statistics and optimizer state of a graph, in arenas on the device.
 ///
@@ -43,6 +54,7 @@ pub struct Weights {
     device: Device,
     pages: Arc<Vec<Buffer>>,
     entries: Arc<BTreeMap<String, Entry>>,
+    metadata: Arc<Mutex<Metadata>>,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +151,7 @@ impl Weights {
             device: self.device.clone(),
             pages: Arc::clone(&self.pages),
             entries: Arc::new(entries),
+            metadata: Arc::clone(&self.metadata),
         })
     }
 

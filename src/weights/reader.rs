@@ -5,11 +5,12 @@
 //! memory than the network needs.
 
 use super::file::{counts_batches, listed};
-use super::{Checkpoint, Entry};
+use super::floats;
+use super::{Checkpoint, Entry, Metadata};
 use crate::error::{Error, Result};
 use crate::file::{self, START, Wanted, printable, printable_path};
 use crate::memory;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -29,13 +30,15 @@ pub(super) struct Reader<'p> {
     path: &'p Path,
     file: File,
     opened: std::fs::Metadata,
-    header: Metadata,
+    header: Header,
     /// Names of the tensors, sorted.
     names: Vec<String>,
     /// Start of the tensors' contents in the file.
     contents: u64,
     /// The checkpoint's metadata, if it is one.
     pub checkpoint: Option<Checkpoint>,
+    /// What the file says of the network.
+    pub metadata: Metadata,
 }
 
 /// A tensor of a file that has the expected shape and type.
@@ -43,6 +46,17 @@ pub(super) struct Reader<'p> {
 pub(super) struct Tensor<'r> {
     info: &'r TensorInfo,
     elements: usize,
+}
+
+impl Tensor<'_> {
+    /// The element type in the file.
+    pub(super) fn dtype(&self) -> String {
+        self.info.dtype.to_string()
+    }
+
+    pub(super) fn is_f32(&self) -> bool {
+        self.info.dtype == Dtype::F32
+    }
 }
 
 impl<'p> Reader<'p> {
@@ -91,7 +105,7 @@ impl<'p> Reader<'p> {
         file.seek(SeekFrom::Start(LENGTH)).map_err(failed)?;
         (&mut file).take(length).read_to_end(&mut text).map_err(failed)?;
         let text = std::str::from_utf8(&text).map_err(|e| damaged(format!("its header is no text ({e})")))?;
-        let header: Metadata = serde_json::from_str(text)
+        let header: Header = serde_json::from_str(text)
             .map_err(|e| damaged(format!("its header is damaged ({})", printable(&e.to_string()))))?;
         let needed = contents.saturating_add(header.data_len() as u64);
         if needed != size {
@@ -101,9 +115,10 @@ impl<'p> Reader<'p> {
             )));
         }
         let checkpoint = Checkpoint::of(header.metadata()).map_err(error)?;
+        let metadata = Metadata::of(header.metadata()).map_err(error)?;
         let mut names = header.offset_keys();
         names.sort_unstable();
-        Ok(Reader { path, file, opened, header, names, contents, checkpoint })
+        Ok(Reader { path, file, opened, header, names, contents, checkpoint, metadata })
     }
 
     /// Names of its tensors, sorted.
@@ -124,50 +139,61 @@ impl<'p> Reader<'p> {
         Error::Weights { path: self.path.to_owned(), message }
     }
 
-    pub(super) fn extra(&self, name: &str) -> Error {
-        self.error(format!(
+    /// What is wrong with a tensor that the network lacks.
+    pub(super) fn extra(&self, name: &str) -> String {
+        format!(
             "tensor \"{}\" is extra: the network has no such parameter; load the file into the network it was saved from",
             printable(name)
-        ))
+        )
     }
 
-    /// The tensor `name`, which must have the shape of `entry`.
-    pub(super) fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>> {
+    /// What is wrong if the file lacks the tensor `name`.
+    pub(super) fn missing(&self, name: &str, entry: &Entry) -> String {
+        let held = self.names();
+        let held = if held.is_empty() { "no tensors".to_owned() } else { listed(&held) };
+        format!("tensor \"{}\" {} is missing; the file holds {held}", printable(name), entry.shape)
+    }
+
+    /// The tensor `name`, which must have the shape of `entry`. The error says what is wrong with it.
+    pub(super) fn tensor(&self, name: &str, entry: &Entry) -> Result<Tensor<'_>, String> {
         let shown = printable(name);
-        let info = self.header.info(name).ok_or_else(|| {
-            let held = self.names();
-            let held = if held.is_empty() { "no tensors".to_owned() } else { listed(&held) };
-            self.error(format!("tensor \"{shown}\" {} is missing; the file holds {held}", entry.shape))
-        })?;
+        let info = self.header.info(name).ok_or_else(|| self.missing(name, entry))?;
         let counted = counts_batches(name) && info.dtype == Dtype::I64;
-        if info.dtype != Dtype::F32 && !counted {
-            return Err(self.error(format!(
-                "tensor \"{shown}\" is {}, expected F32; save it again as float32",
+        if floats::bytes_of(info.dtype).is_none() && !counted {
+            return Err(format!(
+                "tensor \"{shown}\" is {}, expected F32, F64, F16 or BF16; save it again as float32",
                 info.dtype
-            )));
+            ));
         }
         if info.shape != entry.shape[..] {
-            return Err(self.error(format!(
+            return Err(format!(
                 "tensor \"{shown}\" has shape {}, expected {}",
                 printable(&format!("{:?}", info.shape)),
                 entry.shape
-            )));
+            ));
         }
         Ok(Tensor { info, elements: entry.shape.elements() })
     }
 
-    /// The numbers of a tensor.
-    pub(super) fn read(&self, tensor: &Tensor<'_>) -> Result<Vec<f32>> {
+    /// The numbers of a tensor, and how many of them became infinite.
+    pub(super) fn read(&self, tensor: &Tensor<'_>) -> Result<(Vec<f32>, usize)> {
         let &Tensor { info, elements } = tensor;
         let at = self.contents + info.data_offsets.0 as u64;
         if info.dtype == Dtype::I64 {
             let mut counts = self.zeros::<i64>(elements)?;
             self.read_exact(at, bytemuck::cast_slice_mut(&mut counts))?;
-            return Ok(counts.into_iter().map(|count| count as f32).collect());
+            return Ok((counts.into_iter().map(|count| count as f32).collect(), 0));
         }
         let mut numbers = self.zeros::<f32>(elements)?;
-        self.read_exact(at, bytemuck::cast_slice_mut(&mut numbers))?;
-        Ok(numbers)
+        if tensor.is_f32() {
+            self.read_exact(at, bytemuck::cast_slice_mut(&mut numbers))?;
+            return Ok((numbers, 0));
+        }
+        let each = floats::bytes_of(info.dtype).expect("the type was checked");
+        let mut bytes = self.zeros::<u8>(elements.saturating_mul(each))?;
+        self.read_exact(at, &mut bytes)?;
+        let overflowed = floats::convert(info.dtype, &bytes, &mut numbers);
+        Ok((numbers, overflowed))
     }
 
     fn zeros<T: bytemuck::Zeroable + Copy>(&self, elements: usize) -> Result<Vec<T>> {

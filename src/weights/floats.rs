@@ -1,0 +1,93 @@
+//! Floats of other formats, as files may hold them, to f32.
+
+use safetensors::tensor::Dtype;
+
+/// Bytes of one number, for the formats that are read.
+pub(super) fn bytes_of(dtype: Dtype) -> Option<usize> {
+    match dtype {
+        Dtype::F16 | Dtype::BF16 => Some(2),
+        Dtype::F32 => Some(4),
+        Dtype::F64 => Some(8),
+        _ => None,
+    }
+}
+
+/// Numbers of one of these formats, little-endian, as f32. f16 and bf16 convert exactly; f64 rounds to the nearest, and
+/// to infinity beyond the largest f32, as PyTorch's `.to(torch.float32)`. Returns how many became infinite so.
+pub(super) fn convert(dtype: Dtype, bytes: &[u8], numbers: &mut [f32]) -> usize {
+    let mut overflowed = 0;
+    match dtype {
+        Dtype::F16 => each(bytes, numbers, |bytes| from_f16(u16::from_le_bytes(bytes))),
+        Dtype::BF16 => {
+            each(bytes, numbers, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16));
+        }
+        Dtype::F64 => each(bytes, numbers, |bytes| {
+            let wide = f64::from_le_bytes(bytes);
+            let number = wide as f32;
+            overflowed += usize::from(number.is_infinite() && wide.is_finite());
+            number
+        }),
+        _ => each(bytes, numbers, f32::from_le_bytes),
+    }
+    overflowed
+}
+
+fn each<const N: usize>(bytes: &[u8], numbers: &mut [f32], mut of: impl FnMut([u8; N]) -> f32) {
+    for (bytes, number) in bytes.as_chunks().0.iter().zip(numbers) {
+        *number = of(*bytes);
+    }
+}
+
+/// A number of IEEE 754's binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+fn from_f16(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
+    match exponent {
+        // Denormal numbers are multiples of 2^-24, which are normal in f32.
+        0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
+        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A float by its definition, in f64.
+    fn defined(bits: u16, exponent_bits: u32, fraction_bits: u32) -> f64 {
+        let fraction = f64::from(bits & ((1 << fraction_bits) - 1)) / f64::from(1 << fraction_bits);
+        let exponent = i32::from(bits >> fraction_bits & ((1 << exponent_bits) - 1));
+        let (bias, sign) = ((1 << (exponent_bits - 1)) - 1, if bits >> 15 == 1 { -1.0 } else { 1.0 });
+        if exponent == (1 << exponent_bits) - 1 {
+            return if fraction == 0.0 { sign * f64::INFINITY } else { f64::NAN };
+        }
+        let (whole, exponent) = if exponent == 0 { (0.0, 1) } else { (1.0, exponent) };
+        sign * (whole + fraction) * 2f64.powi(exponent - bias)
+    }
+
+    #[test]
+    fn every_short_float_is_exact() {
+        for (dtype, exponent_bits, fraction_bits) in [(Dtype::F16, 5, 10), (Dtype::BF16, 8, 7)] {
+            for bits in 0..=u16::MAX {
+                let mut found = [0.0];
+                assert_eq!(convert(dtype, &bits.to_le_bytes(), &mut found), 0);
+                let expected = defined(bits, exponent_bits, fraction_bits);
+                let same = found[0].is_nan() && expected.is_nan()
+                    || f64::from(found[0]).to_bits() == expected.to_bits();
+                assert!(same, "{dtype:?} {bits:#06x} is {expected}, found {}", found[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn long_floats_round_and_overflow() {
+        let numbers =
+            [1.0 + 2f64.powi(-24), f64::from(f32::MAX) * 1.001, -1e300, f64::INFINITY, f64::NAN, 1e-50];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x: &f64| x.to_le_bytes()).collect();
+        let mut found = [7.0; 6];
+        assert_eq!(convert(Dtype::F64, &bytes, &mut found), 2);
+        assert_eq!(found[..4], [1.0, f32::INFINITY, f32::NEG_INFINITY, f32::INFINITY]);
+        assert!(found[4].is_nan() && found[5] == 0.0);
+    }
+}

@@ -1,0 +1,259 @@
+//! What files say of a network besides its tensors: class names, normalisation, input size, notes.
+//!
+//! A file of weights holds it as JSON under one key, a checkpoint within its own JSON, so that equal files have equal
+//! bytes. Texts that other programs wrote are notes.
+
+use super::checkpoint::{self, metadata_of};
+use super::{Weights, reader::Reader};
+use crate::error::{Error, Result};
+use crate::file::printable;
+use crate::tensor::Shape;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::PoisonError;
+
+/// The key in the metadata of a file of weights.
+const KEY: &str = "wgrad_metadata";
+
+/// The most bytes that metadata may have as JSON.
+const MOST: usize = 1 << 20;
+
+/// What a program has to know of a network to use it, besides its tensors. [`Weights::set_metadata`] keeps it with the
+/// weights, every file of them holds it, and [`Metadata::read`] reads it in any process.
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::weights::Metadata;
+///
+/// # let weights: wgrad::Weights = todo!();
+/// let mut metadata = Metadata::default();
+/// metadata.class_names = ["cat", "dog"].map(String::from).to_vec();
+/// metadata.mean = vec![0.485, 0.456, 0.406];
+/// metadata.deviation = vec![0.229, 0.224, 0.225];
+/// metadata.input_shape = Some([3, 224, 224].into());
+/// metadata.notes.insert("trained on".into(), "pictures of 2026".into());
+/// weights.set_metadata(metadata)?;
+/// weights.save("pets.safetensors")?;
+///
+/// // In another process:
+/// let metadata = Metadata::read("pets.safetensors")?;
+/// assert_eq!(metadata.class_names, ["cat", "dog"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Default, Debug)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Names of the classes, by label.
+    pub class_names: Vec<String>,
+    /// The mean of each channel that is subtracted from inputs.
+    pub mean: Vec<f32>,
+    /// The standard deviation of each channel that inputs are divided by.
+    pub deviation: Vec<f32>,
+    /// Shape of one input, without the batch: \[channels, height, width] for images.
+    pub input_shape: Option<Shape>,
+    /// Texts of your own, by name. Read from another program's file, these are its texts.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// Reads the metadata of a file of weights or a checkpoint. It is empty if the file has none.
+    ///
+    /// # Errors
+    /// A file that can't be read, is damaged, or is not a safetensors file.
+    pub fn read(path: impl AsRef<Path>) -> Result<Metadata> {
+        Ok(Reader::open(path.as_ref(), 0)?.metadata)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Metadata::default()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.mean.len() != self.deviation.len() {
+            return Err(format!(
+                "mean and deviation need one number for each channel, found {} and {}",
+                self.mean.len(),
+                self.deviation.len()
+            ));
+        }
+        if let Some(mean) = self.mean.iter().find(|mean| !mean.is_finite()) {
+            return Err(format!("expected finite means, found {mean}"));
+        }
+        if let Some(deviation) = self.deviation.iter().find(|&&x| !(x > 0.0 && x.is_finite())) {
+            return Err(format!("expected deviations above 0, found {deviation}"));
+        }
+        let bytes = self.to_json().to_string().len();
+        if bytes > MOST {
+            return Err(format!(
+                "takes {bytes} bytes, the limit is {MOST}; keep long texts in a file of their own"
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        let mut field = |name: &str, value: Value| {
+            fields.insert(name.to_owned(), value);
+        };
+        if !self.class_names.is_empty() {
+            field("class_names", json!(self.class_names));
+        }
+        if !self.mean.is_empty() {
+            field("mean", json!(self.mean));
+            field("deviation", json!(self.deviation));
+        }
+        if let Some(shape) = &self.input_shape {
+            field("input_shape", json!(shape[..]));
+        }
+        if !self.notes.is_empty() {
+            field("notes", json!(self.notes));
+        }
+        Value::Object(fields)
+    }
+
+    /// The texts of a file of weights.
+    pub(super) fn of_weights(&self) -> Option<HashMap<String, String>> {
+        (!self.is_empty()).then(|| HashMap::from([(KEY.to_owned(), self.to_json().to_string())]))
+    }
+
+    /// Reads a file's texts.
+    ///
+    /// # Errors
+    /// Damaged metadata.
+    pub(super) fn of(texts: &Option<HashMap<String, String>>) -> Result<Metadata, String> {
+        let Some(texts) = texts else { return Ok(Metadata::default()) };
+        let damaged = |what: &str| {
+            format!("{what} in its metadata \"{KEY}\"; the file is damaged or was changed, save it again")
+        };
+        let own = match texts.get(KEY) {
+            Some(text) => Some(
+                serde_json::from_str(text)
+                    .map_err(|e| damaged(&format!("found no JSON ({})", printable(&e.to_string()))))?,
+            ),
+            None => metadata_of(texts),
+        };
+        let mut metadata = match own {
+            Some(value) => {
+                Metadata::of_json(&value).map_err(|field| damaged(&format!("{field} can't be read")))?
+            }
+            None => Metadata::default(),
+        };
+        for (name, text) in texts.iter().filter(|(name, _)| *name != KEY && *name != checkpoint::KEY) {
+            metadata.notes.entry(name.clone()).or_insert_with(|| text.clone());
+        }
+        Ok(metadata)
+    }
+
+    /// The error is the name of the field that is none.
+    fn of_json(value: &Value) -> Result<Metadata, &'static str> {
+        fn list<T>(
+            fields: &Map<String, Value>,
+            name: &'static str,
+            of: impl Fn(&Value) -> Option<T>,
+        ) -> Result<Option<Vec<T>>, &'static str> {
+            let Some(value) = fields.get(name) else { return Ok(None) };
+            let items = value.as_array().and_then(|items| items.iter().map(of).collect());
+            items.map(Some).ok_or(name)
+        }
+        let fields = value.as_object().ok_or("the object")?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let number = |value: &Value| value.as_f64().map(|number| number as f32);
+        let size = |value: &Value| value.as_u64().and_then(|size| usize::try_from(size).ok());
+        let notes = match fields.get("notes") {
+            Some(notes) => notes
+                .as_object()
+                .and_then(|notes| {
+                    notes.iter().map(|(name, note)| Some((name.clone(), text(note)?))).collect()
+                })
+                .ok_or("notes")?,
+            None => BTreeMap::new(),
+        };
+        let metadata = Metadata {
+            class_names: list(fields, "class_names", text)?.unwrap_or_default(),
+            mean: list(fields, "mean", number)?.unwrap_or_default(),
+            deviation: list(fields, "deviation", number)?.unwrap_or_default(),
+            input_shape: list(fields, "input_shape", size)?.map(Shape::from),
+            notes,
+        };
+        if metadata.check().is_err() {
+            return Err("mean and deviation");
+        }
+        Ok(metadata)
+    }
+}
+
+impl Weights {
+    /// Sets the metadata, which [`Weights::save`] and [`Session::save_checkpoint`](crate::Session::save_checkpoint)
+    /// write. Clones share it. To resume from a checkpoint restores it; [`Weights::load`] leaves it as it is, because a
+    /// network that starts from another's weights need not have its classes.
+    ///
+    /// # Errors
+    /// Means and deviations of different lengths, or that are not finite; deviations that are not above 0; more than a
+    /// mebibyte.
+    pub fn set_metadata(&self, metadata: Metadata) -> Result<()> {
+        metadata.check().map_err(|message| Error::Setting { setting: "metadata", message })?;
+        *self.metadata.lock().unwrap_or_else(PoisonError::into_inner) = metadata;
+        Ok(())
+    }
+
+    /// The metadata that was set last, or that a checkpoint held.
+    pub fn metadata(&self) -> Metadata {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata() -> Metadata {
+        Metadata {
+            class_names: vec!["\"quoted\"\n".into(), "\u{e9}".into(), String::new()],
+            mean: vec![0.485, -1e-30, f32::MAX],
+            deviation: vec![0.1, f32::MIN_POSITIVE, 3e38],
+            input_shape: Some([3, 224, 224].into()),
+            notes: BTreeMap::from([("a".into(), "b\\".into())]),
+        }
+    }
+
+    #[test]
+    fn metadata_is_read_as_it_was_written() {
+        for metadata in [metadata(), Metadata::default(), Metadata { class_names: vec![], ..metadata() }] {
+            assert_eq!(Metadata::of(&metadata.of_weights()).as_ref(), Ok(&metadata));
+        }
+        assert_eq!(Metadata::of(&None), Ok(Metadata::default()));
+        let foreign = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        assert_eq!(Metadata::of(&Some(foreign)).expect("it is read").notes["format"], "pt");
+    }
+
+    #[test]
+    fn what_is_damaged_or_wrong_is_named() {
+        for (text, part) in [
+            ("", "found no JSON"),
+            ("[]", "the object can't be read"),
+            (r#"{"class_names":[1]}"#, "class_names"),
+            (r#"{"mean":["x"]}"#, "mean"),
+            (r#"{"mean":[1.0]}"#, "mean and deviation"),
+            (r#"{"mean":[0],"deviation":[0]}"#, "mean and deviation"),
+            (r#"{"input_shape":[-1]}"#, "input_shape"),
+            (r#"{"notes":{"a":1}}"#, "notes"),
+        ] {
+            let texts = HashMap::from([(KEY.to_owned(), text.to_owned())]);
+            let error = Metadata::of(&Some(texts)).expect_err(text);
+            assert!(error.contains(part) && error.contains("save it again"), "{text}: {error}");
+        }
+        for (metadata, part) in [
+            (Metadata { mean: vec![1.0], ..Metadata::default() }, "found 1 and 0"),
+            (Metadata { mean: vec![f32::NAN; 3], ..metadata() }, "NaN"),
+            (Metadata { deviation: vec![1.0, 0.0, 1.0], ..metadata() }, "above 0, found 0"),
+            (Metadata { class_names: vec!["x".repeat(MOST)], ..metadata() }, "the limit is"),
+        ] {
+            let error = metadata.check().expect_err(part);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
