@@ -16,6 +16,7 @@ mod convolutions;
 mod data;
 mod dropout;
 mod elementwise;
+mod fine_tuning;
 mod fixtures_conv_matmul;
 mod fixtures_loss_optim;
 mod fixtures_pool_norm;

@@ -2,6 +2,7 @@
 //! weights, against PyTorch's steps (`fixtures/shared_layers.py`); and what may not be shared.
 
 mod across;
+mod averaged;
 mod layers;
 mod optimizers;
 
