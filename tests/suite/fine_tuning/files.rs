@@ -112,7 +112,7 @@ fn a_partial_load_reports_what_it_did() -> Result<()> {
     assert_eq!(
         report.to_string(),
         "\
-taken          9 tensors, 212 numbers, F32
+taken          9 tensors, 216 numbers, F32
   block (5)
   bn (2)
   conv (1)

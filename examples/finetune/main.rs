@@ -1,0 +1,194 @@
+//! Fine-tunes a pretrained network on other classes: ResNet-18 with torchvision's names gets a new head, which is
+//! trained on a few pictures while the rest is frozen. Then the last stage is trained too, at a small rate.
+//!
+//! Any safetensors file in torchvision's names will do. Without one, the example pretrains a narrow network first.
+
+mod shapes;
+
+use shapes::{COMMON, RARE, Shapes};
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use wgrad::data::Dataset;
+use wgrad::nn::{self, models::ResNet};
+use wgrad::optim::{AdamW, Schedule};
+use wgrad::train::{Accuracy, Lines, Supervised, Trainer};
+use wgrad::weights::{LoadOptions, Metadata};
+use wgrad::{Device, Graph, HostTensor, Mode, Value};
+
+/// Channels of the first stage: torchvision's, and those of the network that the example pretrains.
+const WIDTHS: [usize; 2] = [64, 16];
+/// ImageNet's, which torchvision's networks were trained with.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+const HELP: &str = "\
+usage: finetune [--weights FILE] [--pretrain N] [--pictures N] [--epochs N] [--out FILE]
+  --weights FILE  ResNet-18 in torchvision's names (.safetensors); pretrains a
+                  narrow network on drawn shapes if there is none
+  --pretrain N    pictures to pretrain on (default 6000)
+  --pictures N    pictures to fine-tune on (default 120)
+  --epochs N      passes over them, for each of the two parts (default 8)
+  --out FILE      where the network goes (default finetuned.safetensors)
+";
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = wgrad::file::printable_message(&error.to_string());
+            let _ = writeln!(std::io::stderr(), "error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome<()> {
+    let Some(options) = options()? else {
+        say!("{}", HELP.trim_end());
+        return Ok(());
+    };
+    wgrad::file::check_writable(&options.out)?;
+    let device = Device::open()?;
+    say!("{}", device.summary());
+    let (file, width) = match &options.weights {
+        Some(file) => (file.clone(), WIDTHS[0]),
+        None => (pretrained(&device, &options)?, WIDTHS[1]),
+    };
+    let resnet = ResNet::basic([2; 4]).width(width);
+    let features = 8 * width;
+    let known = Metadata::read(&file)?.class_names;
+    say!("{} knows {}", wgrad::file::printable_path(&file), listed(&known));
+
+    // The pretrained network with another head. Everything in front of it keeps weights and running statistics.
+    let few = Shapes::new(RARE, options.pictures, 1);
+    let unseen = Shapes::new(RARE, 300, 2);
+    let names = few.class_names().to_vec();
+    let network = || -> wgrad::Result<nn::Sequential> {
+        let mut net = resnet.build(3, 1000);
+        net.replace("fc", nn::Linear::new(features, RARE.len()))?;
+        net.freeze_before("fc")?;
+        Ok(net)
+    };
+    let all_but_the_head = LoadOptions::new().strip_wrappers().filter(|name| !name.starts_with("fc."));
+    let mut trainer = trainer(&device, network()?)
+        .batch_size(20)
+        .epochs(options.epochs)
+        .schedule(|steps| Schedule::cosine(0.01, steps, 0.0))
+        .start(move |weights| {
+            say!("{}", weights.load_with(&file, &all_but_the_head)?);
+            weights.set_metadata(metadata(&names))
+        });
+    trainer.fit(&few, Some(&unseen))?;
+    let head_alone = trainer.weights()?;
+    head_alone.save(&options.out)?;
+
+    // The head is good enough now not to spoil the last stage.
+    let mut net = network()?;
+    net.unfreeze("layer4")?;
+    let out = options.out.clone();
+    let mut trainer = self::trainer(&device, net)
+        .batch_size(20)
+        .epochs(options.epochs)
+        .schedule(|steps| Schedule::cosine(0.001, steps, 0.0))
+        .start(move |weights| {
+            weights.load(&out)?;
+            weights.set_metadata(Metadata::read(&out)?)
+        });
+    trainer.fit(&few, Some(&unseen))?;
+    trainer.weights()?.save(&options.out)?;
+
+    // What another program needs is in the file: weights, class names, normalisation.
+    let classes = Metadata::read(&options.out)?.class_names;
+    let mut net = resnet.build(3, 1000);
+    net.replace("fc", nn::Linear::new(features, classes.len()))?;
+    let mut evaluator = self::trainer(&device, net).load(&options.out);
+    let found = evaluator.evaluate(&unseen)?;
+    say!("{}: {}, {found}", wgrad::file::printable_path(&options.out), classes.join(", "));
+    Ok(())
+}
+
+/// A trainer of a classifier whose pictures are normalised as torchvision's networks expect them.
+fn trainer(device: &Device, net: nn::Sequential) -> Trainer {
+    let normalised = |g: &mut Graph, x: Value, _: Mode| -> wgrad::Result<Value> {
+        let mean = g.constant(HostTensor::f32([3, 1, 1], MEAN.to_vec())?)?;
+        let deviation = g.constant(HostTensor::f32([3, 1, 1], DEVIATION.to_vec())?)?;
+        let x = g.sub(x, mean)?;
+        g.div(x, deviation)
+    };
+    Trainer::new(device, Supervised::classifier(Arc::new(net)).prepare(normalised))
+        .optimizer(|g, loss, rate| AdamW::new(rate).weight_decay(0.01).minimize(g, loss))
+        .metric(Accuracy)
+        .callback(Lines::new())
+}
+
+/// Pretrains a narrow network and returns its file, which has torchvision's names.
+fn pretrained(device: &Device, options: &Options) -> Outcome<PathBuf> {
+    let path = options.out.with_file_name("pretrained.safetensors");
+    wgrad::file::check_writable(&path)?;
+    say!("pretrains on {} drawn shapes", options.pretrain);
+    let shapes = Shapes::new(COMMON, options.pretrain, 0);
+    let mut trainer = trainer(device, ResNet::basic([2; 4]).width(WIDTHS[1]).build(3, COMMON.len()))
+        .batch_size(50)
+        .schedule(|steps| Schedule::cosine(0.003, steps, 0.0));
+    trainer.fit(&shapes, Some(&Shapes::new(COMMON, 300, 3)))?;
+    let weights = trainer.weights()?;
+    weights.set_metadata(metadata(shapes.class_names()))?;
+    weights.save(&path)?;
+    Ok(path)
+}
+
+fn metadata(class_names: &[String]) -> Metadata {
+    let mut metadata = Metadata::default();
+    metadata.class_names = class_names.to_vec();
+    metadata.mean = MEAN.to_vec();
+    metadata.deviation = DEVIATION.to_vec();
+    metadata.input_shape = Some([3, Shapes::SIDE, Shapes::SIDE].into());
+    metadata
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "classes that it does not name".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+struct Options {
+    weights: Option<PathBuf>,
+    pretrain: usize,
+    pictures: usize,
+    epochs: u64,
+    out: PathBuf,
+}
+
+/// `None` if the user asks for help.
+fn options() -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::*;
+    let out = Path::new("finetuned.safetensors").to_owned();
+    let mut options = Options { weights: None, pretrain: 6000, pictures: 120, epochs: 8, out };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        let number = |parser: &mut lexopt::Parser| parser.value()?.parse::<std::num::NonZeroU32>();
+        match argument {
+            Long("weights") => options.weights = Some(parser.value()?.into()),
+            Long("pretrain") => options.pretrain = number(&mut parser)?.get() as usize,
+            Long("pictures") => options.pictures = number(&mut parser)?.get() as usize,
+            Long("epochs") => options.epochs = number(&mut parser)?.get().into(),
+            Long("out") => options.out = parser.value()?.into(),
+            Long("help") | Short('h') => return Ok(None),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
