@@ -93,6 +93,8 @@ mod guides {
         Documentation: "docs/README.md",
         Examples: "docs/examples.md",
         Features: "docs/features.md",
+        Finetune: "docs/finetune.md",
+        Gan: "docs/gan.md",
         Gpu: "docs/gpu.md",
         Operators: "docs/operators.md",
         Performance: "docs/performance.md",

@@ -70,51 +70,51 @@ fn run() -> Outcome<()> {
     let known = Metadata::read(&file)?.class_names;
     say!("{} knows {}", wgrad::file::printable_path(&file), listed(&known));
 
-    // The pretrained network with another head. Everything in front of it keeps weights and running statistics.
     let few = Shapes::new(RARE, options.pictures, 1);
     let unseen = Shapes::new(RARE, 300, 2);
     let names = few.class_names().to_vec();
-    let network = || -> wgrad::Result<nn::Sequential> {
-        let mut net = resnet.build(3, 1000);
-        net.replace("fc", nn::Linear::new(features, RARE.len()))?;
-        net.freeze_before("fc")?;
-        Ok(net)
+    let tuned = |net: nn::Sequential, rate: f64| {
+        trainer(&device, net)
+            .batch_size(20)
+            .epochs(options.epochs)
+            .schedule(move |steps| Schedule::cosine(rate, steps, 0.0))
     };
-    let all_but_the_head = LoadOptions::new().strip_wrappers().filter(|name| !name.starts_with("fc."));
-    let mut trainer = trainer(&device, network()?)
-        .batch_size(20)
-        .epochs(options.epochs)
-        .schedule(|steps| Schedule::cosine(0.01, steps, 0.0))
-        .start(move |weights| {
-            say!("{}", weights.load_with(&file, &all_but_the_head)?);
-            weights.set_metadata(metadata(&names))
-        });
-    trainer.fit(&few, Some(&unseen))?;
-    let head_alone = trainer.weights()?;
-    head_alone.save(&options.out)?;
 
-    // The head is good enough now not to spoil the last stage.
-    let mut net = network()?;
-    net.unfreeze("layer4")?;
-    let out = options.out.clone();
-    let mut trainer = self::trainer(&device, net)
-        .batch_size(20)
-        .epochs(options.epochs)
-        .schedule(|steps| Schedule::cosine(0.001, steps, 0.0))
-        .start(move |weights| {
-            weights.load(&out)?;
-            weights.set_metadata(Metadata::read(&out)?)
-        });
+    // The pretrained network with another head. Everything in front of it keeps weights and running statistics.
+    let mut net = resnet.build(3, 1000);
+    net.replace("fc", nn::Linear::new(features, names.len()))?;
+    net.freeze_before("fc")?;
+    say!("\ntrains the head alone");
+    let all_but_the_head = LoadOptions::new().strip_wrappers().filter(|name| !name.starts_with("fc."));
+    let mut trainer = tuned(net, 0.01).start(move |weights| {
+        say!("{}", weights.load_with(&file, &all_but_the_head)?);
+        weights.set_metadata(metadata(&names))
+    });
     trainer.fit(&few, Some(&unseen))?;
     trainer.weights()?.save(&options.out)?;
+
+    // The head is good enough now not to spoil the last stage.
+    let mut net = resnet.build(3, 1000);
+    net.replace("fc", nn::Linear::new(features, RARE.len()))?;
+    net.freeze_before("layer4")?;
+    say!("\ntrains the last stage too");
+    let out = options.out.clone();
+    let mut trainer = tuned(net, 0.001).start(move |weights| {
+        weights.load(&out)?;
+        weights.set_metadata(Metadata::read(&out)?)
+    });
+    trainer.fit(&few, Some(&unseen))?;
+    trainer.weights()?.save(&options.out)?;
+
+    say!("\nfor comparison, the same pictures without pretraining");
+    tuned(resnet.build(3, RARE.len()), 0.003).fit(&few, Some(&unseen))?;
 
     // What another program needs is in the file: weights, class names, normalisation.
     let classes = Metadata::read(&options.out)?.class_names;
     let mut net = resnet.build(3, 1000);
     net.replace("fc", nn::Linear::new(features, classes.len()))?;
-    let mut evaluator = self::trainer(&device, net).load(&options.out);
-    let found = evaluator.evaluate(&unseen)?;
-    say!("{}: {}, {found}", wgrad::file::printable_path(&options.out), classes.join(", "));
+    let found = self::trainer(&device, net).load(&options.out).evaluate(&unseen)?;
+    say!("\n{} tells {}: {found}", wgrad::file::printable_path(&options.out), classes.join(", "));
     Ok(())
 }
 

@@ -60,20 +60,18 @@ impl Dataset for Shapes {
         let side = Shapes::SIDE as f32;
         let class = index % self.shapes.len();
         let covers = self.shapes[class].1;
-        let size = side * (0.22 + 0.2 * random.random::<f32>());
+        let size = side * (0.25 + 0.2 * random.random::<f32>());
         let [x0, y0] = [(); 2].map(|()| size + (side - 2.0 * size) * random.random::<f32>());
-        let [inside, outside] = [(); 2].map(|()| [(); 3].map(|()| 0.6 * random.random::<f32>()));
-        // The shape is brighter in one channel at least.
-        let lit = random.random_range(0..3);
+        let inside = [(); 3].map(|()| 0.5 + 0.5 * random.random::<f32>());
+        let outside = [(); 3].map(|()| 0.4 * random.random::<f32>());
         let pixels = item.u8("image")?;
         for (at, pixel) in pixels.iter_mut().enumerate() {
             let (channel, place) = (at / (Shapes::SIDE * Shapes::SIDE), at % (Shapes::SIDE * Shapes::SIDE));
             let (x, y) = ((place % Shapes::SIDE) as f32, (place / Shapes::SIDE) as f32);
             let covered = covers((x - x0) / size, (y - y0) / size);
             let colour = if covered { inside[channel] } else { outside[channel] };
-            let light = if covered && channel == lit { 0.35 } else { 0.0 };
-            let noise = 0.2 * (random.random::<f32>() - 0.5);
-            *pixel = (255.0 * (colour + light + noise).clamp(0.0, 1.0)) as u8;
+            let noise = 0.3 * (random.random::<f32>() - 0.5);
+            *pixel = (255.0 * (colour + noise).clamp(0.0, 1.0)) as u8;
         }
         item.i32("label")?[0] = class as i32;
         Ok(())

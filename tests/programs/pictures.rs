@@ -76,3 +76,15 @@ fn uncertainty_reads_digits_with_masks() {
     assert!(printed.contains("of all 100 digits"), "{printed}");
     assert_is_picture(&work.path().join("u.png"), [8 * 112, 3 * 112]);
 }
+
+#[test]
+fn the_gan_makes_digits_and_resumes() {
+    let work = TempDir::new().expect("there is room for temporary files");
+    digits(work.path());
+    let arguments = ["--data", ".", "--picture", "g.png", "--checkpoint", "gan.safetensors", "--steps"];
+    let first = run("gan", work.path(), &[&arguments[..], &["2"]].concat());
+    assert!(first.contains("step 2: loss of the discriminator"), "{first}");
+    assert_is_picture(&work.path().join("g.png"), [10 * 56, 4 * 56]);
+    let resumed = run("gan", work.path(), &[&arguments[..], &["4"]].concat());
+    assert!(resumed.contains("resumes at step 2") && resumed.contains("step 4: loss"), "{resumed}");
+}
