@@ -10,8 +10,8 @@ use std::path::Path;
 
 impl Session {
     /// Writes everything that training resumes from to one safetensors file: parameters, running statistics,
-    /// optimizer state, averages, accumulated gradients, all other state of the graph, and the number of the
-    /// next step. Waits for the GPU. The file is written by [`write_whole`](crate::file::write_whole).
+    /// optimizer state, averages, accumulated gradients, all other state of the graph, the weights'
+    /// [metadata](crate::Weights::set_metadata), and the number of the next step. Waits for the GPU. The file is written by [`write_whole`](crate::file::write_whole).
     ///
     /// Steps after [`Session::load_checkpoint`] are bit-identical to the steps that would have followed here,
     /// given the same plan, adapter and inputs. The file does not hold what the host holds. Write inputs such
@@ -97,8 +97,8 @@ impl Session {
         self.weights.check_checkpoint(path.as_ref(), &checkpoint)
     }
 
-    /// Resumes from a file of [`Session::save_checkpoint`]: loads all weights, sets the number of the next
-    /// step, and returns the notes that the file was saved with. Nothing is changed unless everything fits.
+    /// Resumes from a file of [`Session::save_checkpoint`]: loads all weights and their metadata, sets the number of the
+    /// next step, and returns the notes that the file was saved with. Nothing is changed unless everything fits.
     /// Inputs and recorded values stay as they are.
     ///
     /// # Errors

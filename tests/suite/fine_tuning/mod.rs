@@ -1,9 +1,11 @@
-//! Fine-tuning: files of other networks, networks that are edited and frozen in part, metadata.
+//! Fine-tuning: files of other networks, networks that are edited and frozen in part, metadata; and PyTorch's steps of
+//! frozen networks.
 
 mod edits;
 mod files;
 mod frozen;
 mod metadata;
+mod pytorch;
 
 use crate::harness::device;
 use std::collections::BTreeMap;
