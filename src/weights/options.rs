@@ -127,7 +127,7 @@ impl LoadOptions {
 }
 
 /// The wrappers in front of a name, if the network has the rest.
-pub(super) fn wrappers_of<'n>(name: &'n str, known: impl Fn(&str) -> bool) -> Option<&'n str> {
+pub(super) fn wrappers_of(name: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
     let rest = LoadOptions::new().strip_wrappers().renamed(name, &known);
     (rest.len() < name.len() && known(&rest)).then(|| &name[..name.len() - rest.len()])
 }
