@@ -67,7 +67,7 @@ impl<'d> Samples<'d> {
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Batch<'b> {
-    /// Pixels from 0 to 1 (the byte over 255), shape \[batch, 1, rows, columns].
+    /// Pixels from 0 to 1 (the byte over 255), shape \[batch, channels, rows, columns].
     pub images: &'b [f32],
     /// Classes, shape \[batch].
     pub labels: &'b [i32],
@@ -94,7 +94,7 @@ impl<'d> Batches<'d> {
             return Err(error("found 0, expected at least 1".into()));
         }
         let too_large = || error(format!("{batch_size} images do not fit memory"));
-        let size = samples.dataset.rows() * samples.dataset.columns();
+        let size = samples.dataset.channels() * samples.dataset.rows() * samples.dataset.columns();
         let floats = batch_size.checked_mul(size).ok_or_else(too_large)?;
         let mut images = Vec::new();
         let mut labels = Vec::new();

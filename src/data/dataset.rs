@@ -146,6 +146,20 @@ impl Column {
             Column::U8(_) => Kind::U8,
         }
     }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::F32(data) => data.len(),
+            Column::I32(data) => data.len(),
+            Column::U8(data) => data.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// One item of a batch under construction: where its fields are written.

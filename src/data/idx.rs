@@ -3,12 +3,16 @@
 //! A file is checked from end to end before any of it is used. Memory grows with the file's real contents,
 //! never with the sizes in its header.
 
+use super::dataset::Column;
+use super::files::{fault, unreadable};
 use crate::error::{Error, Result};
-use crate::file::{self, START, Wanted, foreign};
+use crate::file::{self, START, Wanted, foreign, printable_path};
+use crate::memory;
+use crate::tensor::Shape;
 use byteorder::{BigEndian, ByteOrder};
 use flate2::read::MultiGzDecoder;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The first two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -24,26 +28,39 @@ type Element = (u8, u64, &'static str);
 
 const UNSIGNED_BYTES: Element = (0x08, 1, "unsigned bytes");
 const INTEGERS: Element = (0x0c, 4, "32-bit integers");
-const OTHERS: [Element; 4] = [
+const ALL: [Element; 6] = [
+    UNSIGNED_BYTES,
     (0x09, 1, "signed bytes"),
     (0x0b, 2, "16-bit integers"),
+    INTEGERS,
     (0x0d, 4, "32-bit floats"),
     (0x0e, 8, "64-bit floats"),
 ];
 
 /// What a file is expected to hold.
 struct Role {
-    /// Accepted element types and numbers of dimensions, the usual ones first.
+    /// Accepted element types and numbers of dimensions, the usual ones first; all if there are none.
     kinds: &'static [(Element, u8)],
     name: &'static str,
     /// A description of such files, for errors.
     like: &'static str,
 }
 
+impl Role {
+    /// The element type and the number of dimensions that a magic number says, if the role accepts them.
+    fn kind(&self, magic: [u8; 4]) -> Option<(Element, u8)> {
+        let [0, 0, code, dimensions] = magic else { return None };
+        if self.kinds.is_empty() {
+            return ALL.into_iter().find(|element| element.0 == code && dimensions > 0).map(|it| (it, dimensions));
+        }
+        self.kinds.iter().find(|((known, ..), n)| (*known, *n) == (code, dimensions)).copied()
+    }
+}
+
 const IMAGES: Role = Role {
-    kinds: &[(UNSIGNED_BYTES, 3)],
+    kinds: &[(UNSIGNED_BYTES, 3), (UNSIGNED_BYTES, 4)],
     name: "images",
-    like: "images are unsigned bytes in 3 dimensions: count, rows, columns",
+    like: "images are unsigned bytes in 3 dimensions: count, rows, columns; or in 4: count, channels, rows, columns",
 };
 const LABELS: Role = Role {
     kinds: &[(UNSIGNED_BYTES, 1), (INTEGERS, 1), (INTEGERS, 2)],
@@ -51,44 +68,50 @@ const LABELS: Role = Role {
     like: "labels are unsigned bytes or 32-bit integers in 1 dimension, or rows of 8 integers as QMNIST's",
 };
 
+const ANYTHING: Role = Role { kinds: &[], name: "numbers", like: "numbers are of any type and in any dimensions" };
+
 /// The contents of a file of images.
 pub(super) struct Pictures {
-    /// Count, rows and columns.
-    pub sizes: [usize; 3],
-    /// `count * rows * columns` bytes.
+    /// Count, channels, rows and columns.
+    pub sizes: [usize; 4],
+    /// All images, one after the other.
     pub bytes: Vec<u8>,
 }
 
-/// The file in `directory` that has one of these names, plain or with `.gz`.
-pub(super) fn find(directory: &Path, names: &[&str]) -> Result<PathBuf> {
-    let paths = names.iter().flat_map(|name| [directory.join(name), directory.join(format!("{name}.gz"))]);
-    let mut folder = None;
-    for path in paths {
-        match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => folder = folder.or(Some(path)),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            // Opening it reports any other problem.
-            _ => return Ok(path),
-        }
-    }
-    if let Some(folder) = folder {
-        Err(fault(&folder, "is a directory, expected a file; move the file in it up beside the others"))
-    } else if directory.is_dir() {
-        Err(fault(
-            &directory.join(format!("{}.gz", names[0])),
-            "does not exist, nor does one without .gz; put the data set's files there or name the directory that holds them",
-        ))
-    } else {
-        Err(fault(directory, "is not a directory; name the one that holds the data set's four files"))
-    }
+/// Reads an IDX file of any element type and number of dimensions; a name that ends in `.gz` is gzipped. The first
+/// dimension counts items. Unsigned bytes stay bytes, other integers become [`Column::I32`], floats [`Column::F32`];
+/// 64-bit floats are rounded.
+///
+/// # Errors
+/// A file that is missing, truncated, too long, damaged or of another format.
+pub fn read_idx(path: impl AsRef<Path>) -> Result<(Shape, Column)> {
+    let path = path.as_ref();
+    let Contents { sizes, bytes, element } = read(path, &ANYTHING)?;
+    let column = match element.0 {
+        0x08 => Column::U8(bytes),
+        0x09 => Column::I32(converted(path, bytes.iter().map(|&byte| i32::from(byte.cast_signed())))?),
+        0x0b => Column::I32(converted(path, bytes.chunks_exact(2).map(|b| BigEndian::read_i16(b).into()))?),
+        0x0c => Column::I32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_i32))?),
+        0x0d => Column::F32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_f32))?),
+        _ => Column::F32(converted(path, bytes.chunks_exact(8).map(|b| BigEndian::read_f64(b) as f32))?),
+    };
+    Ok((Shape::new(sizes), column))
+}
+
+fn converted<T>(path: &Path, elements: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    memory::reserve(&mut list, elements.len(), &format!("the contents of {}", printable_path(path)))?;
+    list.extend(elements);
+    Ok(list)
 }
 
 /// Reads a whole file of images and checks it.
 pub(super) fn images(path: &Path) -> Result<Pictures> {
     let Contents { sizes, bytes, .. } = read(path, &IMAGES)?;
     match sizes[..] {
-        [count, rows, columns] => Ok(Pictures { sizes: [count, rows, columns], bytes }),
-        _ => unreachable!("every kind of images has three dimensions"),
+        [count, rows, columns] => Ok(Pictures { sizes: [count, 1, rows, columns], bytes }),
+        [count, channels, rows, columns] => Ok(Pictures { sizes: [count, channels, rows, columns], bytes }),
+        _ => unreachable!("every kind of images has three or four dimensions"),
     }
 }
 
@@ -133,10 +156,9 @@ struct Contents {
 }
 
 fn read(path: &Path, role: &Role) -> Result<Contents> {
-    let file_error = |source| Error::File { action: "reading", path: path.to_owned(), source };
-    let (mut file, metadata) = file::open(path).map_err(file_error)?;
+    let (mut file, metadata) = file::open(path).map_err(unreadable(path))?;
     let mut start = Vec::new();
-    (&mut file).take(START as u64).read_to_end(&mut start).map_err(file_error)?;
+    (&mut file).take(START as u64).read_to_end(&mut start).map_err(unreadable(path))?;
     if start.is_empty() {
         return Err(fault(path, "is empty; download it again"));
     }
@@ -184,9 +206,7 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
     };
     let mut magic = [0; 4];
     reader.read_exact(&mut magic).map_err(failed)?;
-    let known =
-        role.kinds.iter().find(|((code, ..), dimensions)| magic == [0, 0, *code, *dimensions]).copied();
-    let Some((element, dimensions)) = known else {
+    let Some((element, dimensions)) = role.kind(magic) else {
         // The rest of the file may be damaged; only its start is shown.
         let mut start = magic.to_vec();
         let _ = reader.take(START as u64 - 4).read_to_end(&mut start);
@@ -247,12 +267,9 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
 
 /// Describes a file whose start does not fit its role, with advice.
 fn another_kind(start: &[u8], role: &Role) -> String {
-    let &((code, _, elements), dimensions) = &role.kinds[0];
     let plural = |dimensions: u8| if dimensions == 1 { "dimension" } else { "dimensions" };
-    let element = |code: u8| {
-        let all = [UNSIGNED_BYTES, INTEGERS].into_iter().chain(OTHERS);
-        all.into_iter().find(|element| element.0 == code).map(|(_, _, name)| name)
-    };
+    let element =
+        |code: u8| ALL.into_iter().find(|element| element.0 == code).map(|(_, _, name)| name);
     let what = match start {
         [0x1f, 0x8b, ..] => "it was gzipped twice; unpack it once".to_owned(),
         &[0, 0, code, dimensions, ..] if element(code).is_some() && dimensions > 0 => {
@@ -279,12 +296,12 @@ fn another_kind(start: &[u8], role: &Role) -> String {
         ),
     };
     let magic = start.iter().take(4).fold(0u32, |magic, &byte| (magic << 8) | u32::from(byte));
-    format!(
-        "has magic number 0x{magic:08x}, expected 0x0000{code:02x}{dimensions:02x} (IDX, {elements}, {dimensions} {}); {what}",
-        plural(dimensions)
-    )
-}
-
-pub(super) fn fault(path: &Path, message: impl Into<String>) -> Error {
-    Error::Data { path: path.to_owned(), message: message.into() }
+    let expected = match role.kinds {
+        [((code, _, elements), dimensions), ..] => {
+            let dimensions_of = plural(*dimensions);
+            format!("0x0000{code:02x}{dimensions:02x} (IDX, {elements}, {dimensions} {dimensions_of})")
+        }
+        [] => "0x0000 and the numbers of an IDX type and of its dimensions".to_owned(),
+    };
+    format!("has magic number 0x{magic:08x}, expected {expected}; {what}")
 }

@@ -1,17 +1,14 @@
-//! Images in host memory.
+//! Images in host memory. Files of published data sets are read in `published`.
 
-use super::Split;
 use super::dataset::{Dataset, Field, Item, Kind};
+use super::files::{check_names, fault};
 use super::idx::{self, Pictures};
 use crate::error::{Error, Result};
 use crate::file::printable_path;
 use std::fmt;
 use std::path::Path;
 
-/// Classes of the MNIST family.
-const MNIST_CLASSES: usize = 10;
-
-/// Grey images of one size with their classes, one byte a pixel.
+/// Images of one size with their classes, one byte for each channel of a pixel.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -30,37 +27,26 @@ const MNIST_CLASSES: usize = 10;
 pub struct Images {
     images: Vec<u8>,
     labels: Vec<u8>,
-    rows: usize,
-    columns: usize,
+    /// Channels, rows and columns.
+    sizes: [usize; 3],
     classes: usize,
+    class_names: Vec<String>,
     fields: [Field; 2],
 }
 
 impl Images {
-    /// Reads a split from a directory that holds the files under MNIST's names
-    /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, ..., also with a dot before `idx`) or QMNIST's
-    /// (`qmnist-train-images-idx3-ubyte`, `qmnist-test-labels-idx2-int`, ...), plain or gzipped.
+    /// Reads one file of images and one of labels; names that end in `.gz` are gzipped. Images are unsigned
+    /// bytes in three dimensions (count, rows, columns) or four (count, channels, rows, columns). Labels are unsigned
+    /// bytes or 32-bit integers in one dimension, or QMNIST's rows of eight integers, whose first is the class.
     ///
     /// # Errors
     /// A file that is missing, truncated, too long, damaged or of another format; a number of labels that
-    /// differs from the number of images; a label outside the ten classes.
-    pub fn load(directory: impl AsRef<Path>, split: Split) -> Result<Images> {
-        let [images, labels] = split.files();
-        let directory = directory.as_ref();
-        Images::from_files(&idx::find(directory, images)?, &idx::find(directory, labels)?, MNIST_CLASSES)
-    }
-
-    /// Reads one file of images and one of labels; names that end in `.gz` are gzipped. Images are unsigned
-    /// bytes in three dimensions. Labels are unsigned bytes or 32-bit integers in one dimension, or QMNIST's
-    /// rows of eight integers, whose first is the class.
-    ///
-    /// # Errors
-    /// As [`Images::load`], for `classes` classes.
+    /// differs from the number of images; a label outside `classes` classes.
     pub fn from_files(images: &Path, labels: &Path, classes: usize) -> Result<Images> {
         let classes_of = idx::labels(labels, classes)?;
-        let Pictures { sizes: [count, rows, columns], bytes } = idx::images(images)?;
+        let Pictures { sizes: [count, sizes @ ..], bytes } = idx::images(images)?;
         if classes_of.len() != count {
-            return Err(idx::fault(
+            return Err(fault(
                 labels,
                 format!(
                     "holds {} labels, but {} holds {count} images; take both from the same data set",
@@ -69,17 +55,10 @@ impl Images {
                 ),
             ));
         }
-        Ok(Images {
-            images: bytes,
-            labels: classes_of,
-            rows,
-            columns,
-            classes,
-            fields: fields(rows, columns),
-        })
+        Images::with_sizes(bytes, classes_of, sizes, classes)
     }
 
-    /// A data set from memory. `images` holds `labels.len()` images of `rows * columns` bytes, one after the
+    /// Grey images from memory. `images` holds `labels.len()` images of `rows * columns` bytes, one after the
     /// other.
     ///
     /// # Errors
@@ -91,16 +70,27 @@ impl Images {
         columns: usize,
         classes: usize,
     ) -> Result<Images> {
+        Images::with_sizes(images, labels, [1, rows, columns], classes)
+    }
+
+    /// Images of any number of channels from memory. `images` holds `labels.len()` images of `sizes`: channels, rows,
+    /// columns. A channel's pixels follow each other, row by row.
+    ///
+    /// # Errors
+    /// As [`Images::new`].
+    pub fn with_sizes(images: Vec<u8>, labels: Vec<u8>, sizes: [usize; 3], classes: usize) -> Result<Images> {
         let error = |setting, message| Err(Error::Setting { setting, message });
-        let expected = labels.len().checked_mul(rows).and_then(|n| n.checked_mul(columns));
+        let [channels, rows, columns] = sizes;
+        let expected = sizes.iter().try_fold(labels.len(), |product, &size| product.checked_mul(size));
         if labels.is_empty() || labels.len() > u32::MAX as usize {
             return error("labels", format!("found {}, expected 1 to {}", labels.len(), u32::MAX));
         }
         if expected != Some(images.len()) || images.is_empty() {
+            let channels = if channels == 1 { String::new() } else { format!("{channels} channels x ") };
             return error(
                 "images",
                 format!(
-                    "found {} bytes, expected {} images x {rows} rows x {columns} columns",
+                    "found {} bytes, expected {} images x {channels}{rows} rows x {columns} columns",
                     images.len(),
                     labels.len()
                 ),
@@ -112,7 +102,18 @@ impl Images {
                 format!("label {label} at position {i}, expected 0 to {}", classes.saturating_sub(1)),
             );
         }
-        Ok(Images { images, labels, rows, columns, classes, fields: fields(rows, columns) })
+        let fields = [Field::new("image", sizes, Kind::U8), Field::new("label", [0; 0], Kind::I32)];
+        Ok(Images { images, labels, sizes, classes, class_names: Vec::new(), fields })
+    }
+
+    /// Gives the classes names, by label; an empty list takes them away.
+    ///
+    /// # Errors
+    /// Not one name for each class.
+    pub fn with_class_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Images> {
+        self.class_names = names.into_iter().map(Into::into).collect();
+        check_names(&self.class_names, self.classes)?;
+        Ok(self)
     }
 
     /// Number of images, at least one.
@@ -121,14 +122,19 @@ impl Images {
         self.labels.len()
     }
 
+    /// Channels of an image: 1 for grey.
+    pub fn channels(&self) -> usize {
+        self.sizes[0]
+    }
+
     /// Height of an image.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.sizes[1]
     }
 
     /// Width of an image.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.sizes[2]
     }
 
     /// Number of classes.
@@ -136,9 +142,9 @@ impl Images {
         self.classes
     }
 
-    /// Pixels of image `index`, row by row; `None` past the last.
+    /// Pixels of image `index`, channel by channel and row by row; `None` past the last.
     pub fn image(&self, index: usize) -> Option<&[u8]> {
-        let size = self.rows * self.columns;
+        let size = self.sizes.iter().product();
         self.images.get(index.checked_mul(size)?..)?.get(..size)
     }
 
@@ -146,17 +152,22 @@ impl Images {
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
+
+    /// The bytes of all images, to be changed in place.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.images
+    }
 }
 
 /// How many images there are, of which size and how many classes.
 impl fmt::Display for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Images { labels, rows, columns, classes, .. } = self;
+        let Images { labels, sizes: [_, rows, columns], classes, .. } = self;
         write!(f, "{} images of {rows} x {columns} and {classes} classes", labels.len())
     }
 }
 
-/// `image`, bytes of \[1, rows, columns], and `label`.
+/// `image`, bytes of \[channels, rows, columns], and `label`.
 impl Dataset for Images {
     fn len(&self) -> usize {
         self.labels.len()
@@ -179,10 +190,10 @@ impl Dataset for Images {
     fn label(&self, index: usize) -> Option<usize> {
         self.labels.get(index).map(|&label| label.into())
     }
-}
 
-fn fields(rows: usize, columns: usize) -> [Field; 2] {
-    [Field::new("image", [1, rows, columns], Kind::U8), Field::new("label", [0; 0], Kind::I32)]
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
 }
 
 fn outside(labels: &[u8], classes: usize) -> Option<(usize, u8)> {

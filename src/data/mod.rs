@@ -1,43 +1,33 @@
-//! Data sets of grey images in host memory, and batches of them for a session.
+//! Data sets, and the loader that reads batches of them.
 //!
-//! [`Images::load`] reads IDX files under MNIST's names (MNIST, Fashion-MNIST, KMNIST) or QMNIST's. Other
-//! data needs nothing from this module: write it to the graph's inputs by
+//! [`Dataset`] is the trait that a trainer and a [`Loader`] read from. [`Images`] holds images in memory and reads the
+//! files of MNIST's family, EMNIST and CIFAR; [`Tensors`] holds anything else, such as signals; `ImageFiles`, with the
+//! feature `images`, reads pictures when they are needed. [`Subset`] and [`split`] take parts.
+//!
+//! Nothing here knows a graph or a device. Data may also be written to a graph's inputs without this module, by
 //! [`Session::write`](crate::Session::write).
 
 mod batches;
 mod dataset;
+mod files;
 mod idx;
 mod images;
 mod loader;
 mod order;
+#[cfg(feature = "images")]
+mod pictures;
+mod published;
+mod subset;
+mod tensors;
 
 pub use batches::{Batches, Samples};
 pub use dataset::{Column, Dataset, Field, Item, Kind};
+pub use idx::read_idx;
 pub use images::Images;
 pub use loader::{Batch, IGNORED_LABEL, Last, Loader};
 pub use order::Order;
-
-/// Which part of a data set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Split {
-    /// Images to train with.
-    Train,
-    /// Images to evaluate with, never trained on.
-    Test,
-}
-
-impl Split {
-    /// Accepted names of the files of images and of labels: MNIST's, the same with a dot, QMNIST's.
-    fn files(self) -> [&'static [&'static str]; 2] {
-        match self {
-            Split::Train => [
-                &["train-images-idx3-ubyte", "train-images.idx3-ubyte", "qmnist-train-images-idx3-ubyte"],
-                &["train-labels-idx1-ubyte", "train-labels.idx1-ubyte", "qmnist-train-labels-idx2-int"],
-            ],
-            Split::Test => [
-                &["t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte", "qmnist-test-images-idx3-ubyte"],
-                &["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "qmnist-test-labels-idx2-int"],
-            ],
-        }
-    }
-}
+#[cfg(feature = "images")]
+pub use pictures::{Fit, ImageFiles, Picture};
+pub use published::{Cifar, Emnist, Split};
+pub use subset::{Subset, split};
+pub use tensors::Tensors;

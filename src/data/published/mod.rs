@@ -1,0 +1,19 @@
+//! Published data sets, read from the files in which they are published: MNIST's family, EMNIST, CIFAR. Their formats
+//! are in `idx` and `archive`.
+
+mod archive;
+mod cifar;
+mod emnist;
+mod mnist;
+
+pub use cifar::Cifar;
+pub use emnist::Emnist;
+
+/// Which part of a data set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Split {
+    /// Images to train with.
+    Train,
+    /// Images to evaluate with, never trained on.
+    Test,
+}
