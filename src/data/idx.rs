@@ -51,7 +51,10 @@ impl Role {
     fn kind(&self, magic: [u8; 4]) -> Option<(Element, u8)> {
         let [0, 0, code, dimensions] = magic else { return None };
         if self.kinds.is_empty() {
-            return ALL.into_iter().find(|element| element.0 == code && dimensions > 0).map(|it| (it, dimensions));
+            return ALL
+                .into_iter()
+                .find(|element| element.0 == code && dimensions > 0)
+                .map(|it| (it, dimensions));
         }
         self.kinds.iter().find(|((known, ..), n)| (*known, *n) == (code, dimensions)).copied()
     }
@@ -68,7 +71,8 @@ const LABELS: Role = Role {
     like: "labels are unsigned bytes or 32-bit integers in 1 dimension, or rows of 8 integers as QMNIST's",
 };
 
-const ANYTHING: Role = Role { kinds: &[], name: "numbers", like: "numbers are of any type and in any dimensions" };
+const ANYTHING: Role =
+    Role { kinds: &[], name: "numbers", like: "numbers are of any type and in any dimensions" };
 
 /// The contents of a file of images.
 pub(super) struct Pictures {
@@ -268,8 +272,7 @@ fn contents(path: &Path, role: &Role, mut reader: impl Read, length: u64) -> Res
 /// Describes a file whose start does not fit its role, with advice.
 fn another_kind(start: &[u8], role: &Role) -> String {
     let plural = |dimensions: u8| if dimensions == 1 { "dimension" } else { "dimensions" };
-    let element =
-        |code: u8| ALL.into_iter().find(|element| element.0 == code).map(|(_, _, name)| name);
+    let element = |code: u8| ALL.into_iter().find(|element| element.0 == code).map(|(_, _, name)| name);
     let what = match start {
         [0x1f, 0x8b, ..] => "it was gzipped twice; unpack it once".to_owned(),
         &[0, 0, code, dimensions, ..] if element(code).is_some() && dimensions > 0 => {

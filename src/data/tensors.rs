@@ -46,11 +46,16 @@ impl Tensors {
                 return error(format!("there are two of the name \"{name}\""));
             }
             if field.kind != column.kind() {
-                return error(format!("\"{name}\" is of {:?}, but its contents of {:?}", field.kind, column.kind()));
+                return error(format!(
+                    "\"{name}\" is of {:?}, but its contents of {:?}",
+                    field.kind,
+                    column.kind()
+                ));
             }
             let length = column.len();
             if size == 0 || length % size != 0 {
-                let message = format!("\"{name}\" has {length} elements, expected items of {} each", field.shape);
+                let message =
+                    format!("\"{name}\" has {length} elements, expected items of {} each", field.shape);
                 return error(message);
             }
             let first = *items.get_or_insert(length / size);

@@ -16,16 +16,16 @@ use wgrad::data::Images;
 
 /// What a test of one format saw.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     refused: usize,
-    taken: usize,
+    pub taken: usize,
     longest: Duration,
     most_held: i64,
 }
 
 impl Tally {
     /// Runs one case within its bounds. The error must name the file.
-    fn run<T>(&mut self, name: &str, bytes: &[u8], case: impl FnOnce() -> Result<T, Error>) -> Option<T> {
+    pub fn run<T>(&mut self, name: &str, bytes: &[u8], case: impl FnOnce() -> Result<T, Error>) -> Option<T> {
         let started = Instant::now();
         let (result, held) = most_held(|| catch_unwind(AssertUnwindSafe(case)));
         let elapsed = started.elapsed();
@@ -50,7 +50,7 @@ impl Tally {
         }
     }
 
-    fn tell(&self, format: &str) {
+    pub fn tell(&self, format: &str) {
         eprintln!(
             "{format}: {} files, {} refused, {} taken as they say; longest {:?}, most memory {} bytes",
             self.refused + self.taken,
@@ -63,7 +63,7 @@ impl Tally {
 }
 
 /// A new file each time: some file systems write one that is replaced in place to the disk at once.
-fn fresh(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub fn fresh(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     // The first time there is none.
     let _ = std::fs::remove_file(folder.join(name));
     files::write(folder, name, bytes)
@@ -214,7 +214,10 @@ fn damaged_data_is_refused() {
             data.labels() == elements.chunks(width).map(class).collect::<Vec<_>>()
         } else {
             let all: Vec<u8> = (0..data.len()).flat_map(|i| data.image(i).unwrap()).copied().collect();
-            [data.len(), data.rows(), data.columns()] == sizes[..] && all == elements
+            let sizes_of = [data.len(), data.channels(), data.rows(), data.columns()];
+            // Where there are three, images have one channel.
+            let sizes = if sizes.len() == 3 { vec![sizes[0], 1, sizes[1], sizes[2]] } else { sizes };
+            sizes_of == sizes[..] && all == elements
         };
         assert!(agrees, "{}", keep(name, &bytes));
     }

@@ -22,7 +22,10 @@ pub(super) fn list(folder: &Path) -> Result<(Files, Vec<String>)> {
         let before = files.len();
         pictures(class, label, 0, &mut files)?;
         if files.len() == before {
-            return Err(fault(class, "has no pictures (.png, .jpg, .jpeg, .webp); add some or remove the folder"));
+            return Err(fault(
+                class,
+                "has no pictures (.png, .jpg, .jpeg, .webp); add some or remove the folder",
+            ));
         }
         let name = class.file_name().unwrap_or_default();
         let Some(name) = name.to_str() else {
@@ -36,7 +39,10 @@ pub(super) fn list(folder: &Path) -> Result<(Files, Vec<String>)> {
 /// Adds the pictures in `folder` and below, sorted.
 fn pictures(folder: &Path, label: u32, depth: usize, files: &mut Files) -> Result<()> {
     if depth > DEEPEST {
-        return Err(fault(folder, format!("is more than {DEEPEST} folders deep; its links may lead in a circle")));
+        return Err(fault(
+            folder,
+            format!("is more than {DEEPEST} folders deep; its links may lead in a circle"),
+        ));
     }
     for path in entries(folder)? {
         if path.is_dir() {

@@ -76,11 +76,7 @@ impl ImageFiles {
     ///
     /// # Errors
     /// No files, or a label without a name; a picture of a size that makes no sense.
-    pub fn new(
-        files: Vec<(PathBuf, u32)>,
-        class_names: Vec<String>,
-        picture: Picture,
-    ) -> Result<ImageFiles> {
+    pub fn new(files: Vec<(PathBuf, u32)>, class_names: Vec<String>, picture: Picture) -> Result<ImageFiles> {
         picture.check()?;
         let error = |setting, message| Err(Error::Setting { setting, message });
         let Some(largest) = files.iter().map(|(_, label)| *label).max() else {

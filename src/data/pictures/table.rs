@@ -28,13 +28,19 @@ pub(super) fn read(path: &Path) -> Result<(Files, Vec<String>)> {
             continue;
         }
         if picture.is_empty() || class.is_empty() {
-            return Err(fault(path, format!("has an empty field in line {line}, expected a path and a class")));
+            return Err(fault(
+                path,
+                format!("has an empty field in line {line}, expected a path and a class"),
+            ));
         }
         files.push(folder.join(picture));
         classes.push(class.to_owned());
     }
     if files.is_empty() {
-        return Err(fault(path, "lists no pictures; expected lines of a path and a class, such as cats/1.jpg,cat"));
+        return Err(fault(
+            path,
+            "lists no pictures; expected lines of a path and a class, such as cats/1.jpg,cat",
+        ));
     }
     let numbers: Option<Vec<u32>> = classes.iter().map(|class| label(class)).collect();
     let (names, labels) = match numbers {

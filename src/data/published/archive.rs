@@ -106,7 +106,8 @@ fn checked_size(header: &[u8; BLOCK]) -> Option<u64> {
         u64::from_str_radix(text.trim_matches(['\0', ' ']), 8).ok()
     };
     // The checksum counts its own place as spaces.
-    let sum = header.iter().enumerate().map(|(at, &byte)| if (148..156).contains(&at) { 32 } else { byte.into() });
+    let sum =
+        header.iter().enumerate().map(|(at, &byte)| if (148..156).contains(&at) { 32 } else { byte.into() });
     let found: u64 = sum.sum();
     if octal(&header[148..156])? == found { octal(&header[124..136]) } else { None }
 }

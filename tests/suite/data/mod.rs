@@ -1,7 +1,39 @@
 //! Data sets and batches: every sample once an epoch, the order from seed and epoch alone, whole
 //! batches in training and exact padding in evaluation.
 
-use wgrad::data::{IGNORED_LABEL, Images, Split};
+mod folders;
+mod idx;
+mod pictures;
+mod published;
+mod splits;
+mod tensors;
+
+use wgrad::data::{Batch, Dataset, IGNORED_LABEL, Images, Loader, Order, Split};
+use wgrad::{Error, Result};
+
+/// All items of a data set as one batch.
+fn all<T>(data: &impl Dataset, get: impl Fn(&Batch) -> Result<T>) -> Result<T> {
+    let mut found = None;
+    Loader::new(data.len()).workers(0).run(data, &Order::sequential(data.len())?, 0..1, |batch| {
+        found = Some(get(batch)?);
+        Ok(())
+    })?;
+    Ok(found.expect("there is one batch"))
+}
+
+/// Checks that it is an error with these parts in its message.
+fn refused<T>(found: Result<T>, parts: &[&str]) {
+    let message = match found {
+        Err(error @ Error::Data { .. } | error @ Error::Setting { .. } | error @ Error::File { .. }) => {
+            error.to_string()
+        }
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("expected an error that says {parts:?}"),
+    };
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+}
 
 /// `count` images of 2 x 3 pixels; the first pixel is the image's number, its class that modulo 10.
 fn numbered(count: usize) -> Images {
