@@ -21,10 +21,17 @@ use std::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Subset<D> {
-    data: D,
+    data: Arc<D>,
     indices: Vec<usize>,
+}
+
+impl<D> Clone for Subset<D> {
+    /// Copies the indices; the data set is shared.
+    fn clone(&self) -> Self {
+        Subset { data: Arc::clone(&self.data), indices: self.indices.clone() }
+    }
 }
 
 impl<D: Dataset> Subset<D> {
@@ -37,7 +44,7 @@ impl<D: Dataset> Subset<D> {
             let message = format!("found {index}, but the data set has {} items", data.len());
             return Err(Error::Setting { setting: "indices", message });
         }
-        Ok(Subset { data, indices })
+        Ok(Subset { data: Arc::new(data), indices })
     }
 
     /// The whole data set.
@@ -98,7 +105,7 @@ impl<D: Dataset> Dataset for Subset<D> {
 ///
 /// # Errors
 /// A fraction that leaves a part without items; not enough host memory.
-pub fn split<D: Dataset>(data: D, fraction: f64, seed: u64) -> Result<(Subset<Arc<D>>, Subset<Arc<D>>)> {
+pub fn split<D: Dataset>(data: D, fraction: f64, seed: u64) -> Result<(Subset<D>, Subset<D>)> {
     let items = data.len();
     let wanted = (fraction * items as f64).round();
     if !(wanted >= 1.0 && wanted < items as f64) {
