@@ -8,7 +8,7 @@ use panels::{Outcome, Panel, say};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
-use wgrad::data::{Images, Split};
+use wgrad::data::{Images, Loader, Order, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::{Device, Graph, Mode, Plan, Session, Value, Weights, optim};
 
@@ -63,16 +63,19 @@ fn run() -> Outcome<()> {
 
     let data = Images::load(&options.data, Split::Train)?;
     let mut noise = Noise(ChaCha8Rng::seed_from_u64(2));
-    let mut step = 0;
+    let loader = Loader::new(BATCH);
+    let mut left = options.steps;
     for epoch in 0.. {
-        let mut batches = data.shuffled(3, epoch).batches(BATCH)?;
-        while let Some(batch) = batches.next_batch().filter(|_| step < options.steps) {
-            train.write(clean, batch.images)?;
-            train.write(noisy, &noise.over(batch.images))?;
-            train.step()?;
-            step += 1;
-        }
-        if step == options.steps {
+        let order = Order::shuffled(data.len(), 3, epoch)?;
+        let batches = left.min(loader.batches(order.len()));
+        loader.run(&data, &order, 0..batches, |batch| {
+            let digits = floats(batch.u8("image")?);
+            train.write(clean, &digits)?;
+            train.write(noisy, &noise.over(&digits))?;
+            train.step()
+        })?;
+        left -= batches;
+        if left == 0 {
             break;
         }
     }
@@ -86,24 +89,27 @@ fn run() -> Outcome<()> {
     let restored: Value = net.forward(&mut g, noisy, Mode::Eval)?;
     let mut session = Session::new(&device, Plan::new(&g, &[restored], device.caps())?, &weights)?;
     let test = Images::load(&options.data, Split::Test)?;
-    let mut batches = test.in_order().batches(BATCH)?;
-    let digits = batches.next_batch().ok_or("the test set is empty")?.images;
-    let damaged = noise.over(digits);
+    let mut digits = Vec::new();
+    loader.run(&test, &Order::sequential(test.len())?, 0..1, |batch| {
+        digits = floats(batch.u8("image")?);
+        Ok(())
+    })?;
+    let damaged = noise.over(&digits);
     session.write(noisy, &damaged)?;
     session.step()?;
     let restored = session.read(restored)?;
     let restored = restored.as_f32().unwrap_or_default();
     say!(
         "squared error on test digits: {:.4} noisy, {:.4} restored",
-        error(&damaged, digits),
-        error(restored, digits)
+        error(&damaged, &digits),
+        error(restored, &digits)
     );
     let row = |name: &str, images: &[f32]| {
         let panels =
             images.chunks(PIXELS).take(10).map(|image| Panel::new(name, 28, 28, image.to_vec()).scaled(3));
         panels.collect::<Vec<_>>()
     };
-    let rows = [row("clean", digits), row("noisy", &damaged), row("restored", restored)];
+    let rows = [row("clean", &digits), row("noisy", &damaged), row("restored", restored)];
     panels::draw(&options.picture, "Test digits, with noise, and without again", &rows)?;
     say!("{} is written", wgrad::file::printable_path(&options.picture));
     Ok(())
@@ -148,6 +154,11 @@ impl Noise {
         let (u, v): (f32, f32) = (self.0.random(), self.0.random());
         (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()
     }
+}
+
+/// Pixels from 0 to 1.
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
 }
 
 fn error(found: &[f32], expected: &[f32]) -> f64 {

@@ -12,7 +12,7 @@ use panels::{Outcome, Panel, say};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
-use wgrad::data::{Images, Split};
+use wgrad::data::{Images, Loader, Order, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::optim::{Adam, Ema};
 use wgrad::{Device, Graph, HostTensor, Mode, Plan, Session, Value, Weights};
@@ -45,7 +45,8 @@ fn run() -> Outcome<()> {
     let (generator, discriminator) = (generator(), discriminator());
 
     let mut g = Graph::new();
-    let real = g.input("real", [BATCH, 1, 28, 28])?;
+    let digits = g.input_u8("digits", [BATCH, 1, 28, 28])?;
+    let real = g.bytes_to_float(digits)?;
     let noise = g.input("noise", [BATCH, NOISE, 1, 1])?;
     let rate = g.input_scalar("rate")?;
     let fake = g.scoped("generator", |g| generator.forward(g, noise, Mode::Train))?;
@@ -78,24 +79,24 @@ fn run() -> Outcome<()> {
     }
     train.write_scalar(rate, 4e-4)?;
     let data = Images::load(&options.data, Split::Train)?;
+    let loader = Loader::new(BATCH);
     let steps_of_epoch = (data.len() / BATCH).max(1) as u64;
     while u64::from(train.step_number()) < options.steps {
-        let epoch = u64::from(train.step_number()) / steps_of_epoch;
-        let mut batches = data.shuffled(2, epoch).batches(BATCH)?;
-        for _ in 0..u64::from(train.step_number()) % steps_of_epoch {
-            batches.next_batch();
-        }
-        for _ in u64::from(train.step_number()) % steps_of_epoch..steps_of_epoch {
+        let done = u64::from(train.step_number());
+        let (epoch, first) = (done / steps_of_epoch, done % steps_of_epoch);
+        let end = steps_of_epoch.min(first + options.steps - done);
+        let order = Order::shuffled(data.len(), 2, epoch)?;
+        loader.run(&data, &order, first as usize..end as usize, |batch| {
             let step = u64::from(train.step_number());
-            let Some(batch) = batches.next_batch().filter(|_| step < options.steps) else { break };
-            train.write(real, batch.images)?;
+            train.write(digits, batch.u8("image")?)?;
             train.write(noise, &normal(BATCH * NOISE, step))?;
             train.step()?;
             if (step + 1) % 250 == 0 || step + 1 == options.steps {
                 let [d, g] = [mean(&train.recorded(losses[0])?), mean(&train.recorded(losses[1])?)];
                 say!("step {}: loss of the discriminator {d:.3}, of the generator {g:.3}", step + 1);
             }
-        }
+            Ok(())
+        })?;
     }
     if let Some(path) = &options.checkpoint {
         train.save_checkpoint(path)?;

@@ -8,7 +8,7 @@ mod panels;
 
 use panels::{Outcome, Panel, say};
 use std::path::PathBuf;
-use wgrad::data::{Images, Split};
+use wgrad::data::{Images, Loader, Order, Split};
 use wgrad::nn::{self, Layer};
 use wgrad::{Device, Graph, Mode, Plan, Session, Weights, optim};
 
@@ -84,27 +84,31 @@ fn run() -> Outcome<()> {
     let weights = train(&device, &net, &options)?;
 
     let mut g = Graph::new();
-    let images = g.input("images", [BATCH, 1, 28, 28])?;
+    let pixels = g.input_u8("pixels", [BATCH, 1, 28, 28])?;
+    let images = g.bytes_to_float(pixels)?;
     let logits = net.forward(&mut g, images, Mode::MonteCarlo)?;
     let probabilities = g.softmax(logits, 1)?;
     let predicted = g.monte_carlo(&[probabilities])?;
     let plan = Plan::new(&g, &[], device.caps())?;
     let mut session = Session::new(&device, plan, &weights.with_state_of(&g)?)?;
-    let mut batches = data.in_order().batches(BATCH)?;
+    let loader = Loader::new(BATCH);
+    let batches = options.digits.div_ceil(BATCH).min(loader.batches(data.len()));
     let mut readings = Vec::new();
-    while let Some(batch) = batches.next_batch().filter(|_| readings.len() < options.digits) {
-        session.write(images, batch.images)?;
+    loader.run(&data, &Order::sequential(data.len())?, 0..batches, |batch| {
+        let (digits, labels) = (batch.u8("image")?, batch.i32("label")?);
+        session.write(pixels, digits)?;
         let estimate = session.monte_carlo(&predicted, options.masks)?.remove(0);
         let (means, variances) = (estimate.mean.to_f64(), estimate.variance.to_f64());
-        for (i, pixels) in batch.images.chunks(PIXELS).take(batch.samples).enumerate() {
+        for (i, digit) in digits.chunks(PIXELS).take(batch.samples()).enumerate() {
             let of = |numbers: &[f64]| -> Vec<f32> {
                 numbers[i * CLASSES..(i + 1) * CLASSES].iter().map(|&x| x as f32).collect()
             };
             let deviation = of(&variances).iter().map(|x| x.max(0.0).sqrt()).collect();
-            let label = batch.labels[i] as usize;
-            readings.push(Reading { pixels: pixels.to_vec(), label, mean: of(&means), deviation });
+            let (pixels, label) = (floats(digit), labels[i] as usize);
+            readings.push(Reading { pixels, label, mean: of(&means), deviation });
         }
-    }
+        Ok(())
+    })?;
     readings.sort_by(|a, b| b.entropy().total_cmp(&a.entropy()));
     let right = |part: &[Reading]| {
         100.0 * part.iter().filter(|r| r.predicted() == r.label).count() as f64 / part.len().max(1) as f64
@@ -129,7 +133,8 @@ fn run() -> Outcome<()> {
 /// Trains the network for `options.steps` steps.
 fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<Weights> {
     let mut g = Graph::new();
-    let images = g.input("images", [BATCH, 1, 28, 28])?;
+    let pixels = g.input_u8("pixels", [BATCH, 1, 28, 28])?;
+    let images = g.bytes_to_float(pixels)?;
     let labels = g.input_i32("labels", BATCH)?;
     let logits = net.forward(&mut g, images, Mode::Train)?;
     let loss = g.cross_entropy(logits, labels)?;
@@ -139,21 +144,29 @@ fn train(device: &Device, net: &nn::Sequential, options: &Options) -> Outcome<We
     let mut session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &weights)?;
     session.write_scalar(rate, 1e-3)?;
     let data = Images::load(&options.data, Split::Train)?;
-    let mut step = 0;
+    let loader = Loader::new(BATCH);
+    let mut left = options.steps;
     for epoch in 0.. {
-        let mut batches = data.shuffled(2, epoch).batches(BATCH)?;
-        while let Some(batch) = batches.next_batch().filter(|_| step < options.steps) {
-            session.write(images, batch.images)?;
-            session.write(labels, batch.labels)?;
-            session.step()?;
-            step += 1;
-        }
-        if step == options.steps {
+        let order = Order::shuffled(data.len(), 2, epoch)?;
+        let batches = left.min(loader.batches(order.len()));
+        loader.run(&data, &order, 0..batches, |batch| {
+            session.write(pixels, batch.u8("image")?)?;
+            session.write(labels, batch.i32("label")?)?;
+            session.step()
+        })?;
+        left -= batches;
+        if left == 0 {
             break;
         }
     }
+    let step = options.steps;
     say!("loss after {step} steps of training: {:.3}", session.read(loss)?.to_f64()[0]);
     Ok(weights)
+}
+
+/// Pixels from 0 to 1.
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
 }
 
 struct Options {

@@ -16,10 +16,7 @@ use std::path::Path;
 ///
 /// // Ten images of 2 x 2 pixels, of two classes.
 /// let data = Images::new(vec![128; 10 * 2 * 2], vec![0, 1].repeat(5), 2, 2, 2)?;
-/// let mut batches = data.shuffled(42, 0).batches(4)?; // seed and epoch
-/// while let Some(batch) = batches.next_batch() {
-///     assert_eq!((batch.images.len(), batch.labels.len()), (4 * 2 * 2, 4));
-/// }
+/// assert_eq!((data.len(), data.classes(), data.labels()[3]), (10, 2, 1));
 /// # Ok(())
 /// # }
 /// ```

@@ -7,7 +7,6 @@
 //! Nothing here knows a graph or a device. Data may also be written to a graph's inputs without this module, by
 //! [`Session::write`](crate::Session::write).
 
-mod batches;
 mod dataset;
 mod files;
 mod idx;
@@ -20,7 +19,6 @@ mod published;
 mod subset;
 mod tensors;
 
-pub use batches::{Batches, Samples};
 pub use dataset::{Column, Dataset, Field, Item, Kind};
 pub use idx::read_idx;
 pub use images::Images;

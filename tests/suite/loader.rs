@@ -193,6 +193,18 @@ fn a_damaged_item_is_named_or_replaced_by_the_next() -> Result<()> {
 }
 
 #[test]
+fn memory_is_used_again() -> Result<()> {
+    let (data, loader) = (Numbered::new(48), Loader::new(4).workers(2).ahead(3));
+    let mut places = BTreeSet::new();
+    loader.run(&data, &Order::sequential(48)?, 0..12, |batch| {
+        places.insert(batch.u8("bytes")?.as_ptr().addr());
+        Ok(())
+    })?;
+    assert!(places.len() <= 3, "12 batches are in {} places", places.len());
+    Ok(())
+}
+
+#[test]
 fn a_data_set_that_panics_is_an_error() -> Result<()> {
     let mut data = Numbered::new(20);
     (data.bad, data.panics) = (BTreeSet::from([9]), true);
