@@ -20,7 +20,7 @@ use std::path::Path;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Images {
     images: Vec<u8>,
     labels: Vec<u8>,
@@ -153,6 +153,13 @@ impl Images {
     /// The bytes of all images, to be changed in place.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.images
+    }
+}
+
+/// Not the pixels, of which there may be millions.
+impl fmt::Debug for Images {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Images({self})")
     }
 }
 

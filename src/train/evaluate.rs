@@ -10,7 +10,7 @@ use crate::graph::{Mode, Value};
 use crate::plan::Plan;
 use crate::session::Session;
 use crate::tensor::DType;
-use crate::weights::Weights;
+use crate::weights::{Metadata, Weights};
 
 /// Values that are kept on the device between readbacks.
 const KEPT: usize = 1024;
@@ -264,6 +264,10 @@ impl Trainer {
             None => self.with_loss_or_not(data)?,
         };
         let weights = Weights::init(&self.device, &graph, self.settings.seed)?;
+        // A file of these weights then says what they tell apart, unless the program says more.
+        let mut metadata = Metadata::default();
+        metadata.class_names = data.class_names().to_vec();
+        weights.set_metadata(metadata)?;
         if let Some(start) = &self.start {
             start(&weights)?;
         }

@@ -122,6 +122,8 @@ fn names_of_graphs_are_made_printable() {
         let weights = Weights::init(device(), &g, 1).unwrap();
         let mut session = Session::new(device(), plan, &weights).unwrap();
         assert_clean(&session.write(x, &[0.0; 1]).unwrap_err().to_string());
+        assert_clean(&session.step().unwrap_err().to_string());
+        session.write(x, &[0.0; 6]).unwrap();
         session.profile(1).unwrap().to_string().lines().for_each(assert_clean);
         // A file that lacks such a tensor.
         let folder = TempDir::new().unwrap();

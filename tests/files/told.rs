@@ -121,7 +121,7 @@ fn files_that_hold_no_data_are_told() {
             false,
             &["unsigned bytes in 2 dimensions", "count, rows, columns"],
         ),
-        ("d", idx(0x0804, &[20, 3, 8, 8], 3840), false, &["in 4 dimensions"]),
+        ("d", idx(0x0805, &[20, 1, 3, 8, 8], 3840), false, &["in 5 dimensions"]),
         ("d", idx(0x0c02, &[20, 7], 560), true, &["rows of 7 integers", "QMNIST"]),
         ("d", [swapped, vec![0; 1284]].concat(), false, &["little-endian order", "IDX is big-endian"]),
         (

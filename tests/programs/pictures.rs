@@ -88,3 +88,27 @@ fn the_gan_makes_digits_and_resumes() {
     let resumed = run("gan", work.path(), &[&arguments[..], &["4"]].concat());
     assert!(resumed.contains("resumes at step 2") && resumed.contains("step 4: loss"), "{resumed}");
 }
+
+#[test]
+fn a_folder_of_pictures_becomes_a_model_that_another_process_reads() {
+    let folder = TempDir::new().unwrap();
+    for (class, colour) in [("grass", [40, 160, 50]), ("sky", [90, 130, 220])] {
+        let class = folder.path().join("pictures").join(class);
+        std::fs::create_dir_all(&class).unwrap();
+        for i in 0..20u8 {
+            let shade = |x: u32, y: u32| (x as u8).wrapping_mul(i).wrapping_add(y as u8) % 30;
+            let picture = image::RgbImage::from_fn(80, 70, |x, y| {
+                image::Rgb(colour.map(|part: u8| part.saturating_add(shade(x, y))))
+            });
+            picture.save(class.join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let said = run("pictures", folder.path(), &["train", "pictures"]);
+    for part in ["32 pictures of grass, sky", "epoch 10/10", "accuracy 1.0000"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let said = run("pictures", folder.path(), &["read", "pictures/sky/3.png", "pictures/grass/4.png"]);
+    assert_eq!(said, "pictures/sky/3.png: sky\npictures/grass/4.png: grass\n");
+    let help = run("pictures", folder.path(), &["--help"]);
+    assert!(help.contains("train") && help.contains("read"), "{help}");
+}
