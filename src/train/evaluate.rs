@@ -33,6 +33,8 @@ struct Evaluator {
     weights: Weights,
     loss: Value,
     sums: Vec<Sum>,
+    /// Batches between readbacks: what is recorded fits, and counts stay exact.
+    keeps: usize,
 }
 
 /// A metric's sum over batches.
@@ -128,7 +130,7 @@ impl Trainer {
             evaluator.session.step()?;
             samples.push(batch.samples() as u64);
             kept += 1;
-            if kept == evaluator.keeps(size) {
+            if kept == evaluator.keeps {
                 evaluator.fetch(&mut samples, found)?;
                 kept = 0;
             }
@@ -181,6 +183,11 @@ impl Trainer {
         for output in outputs {
             session.record(output, KEPT)?;
         }
+        // A running sum counts each label of a batch once at the most.
+        let labels =
+            seen.target.map_or(Ok(batch), |target| graph.shape(target).map(|shape| shape.elements()))?;
+        let exact = (EXACT / labels.max(1) as u64).max(1) as usize;
+        let keeps = if sums.iter().any(|sum| sum.running.is_some()) { exact.min(KEPT) } else { KEPT };
         let fields = data.fields().to_vec();
         self.evaluators.sessions.push(Evaluator {
             batch,
@@ -190,6 +197,7 @@ impl Trainer {
             weights,
             loss: seen.loss,
             sums,
+            keeps,
         });
         Ok(self.evaluators.sessions.len() - 1)
     }
@@ -220,16 +228,6 @@ impl Evaluator {
             self.session.recorded(value)?;
         }
         Ok(())
-    }
-
-    /// Batches between readbacks: what is recorded fits, and counts stay exact.
-    fn keeps(&self, batch: usize) -> usize {
-        let most = self.sums.iter().filter(|sum| sum.running.is_some()).map(|_| {
-            // A running sum counts each element of a batch's inputs at most once.
-            let inputs = self.fields.iter().map(|field| field.shape.elements()).max().unwrap_or(1);
-            (EXACT / (batch as u64).saturating_mul(inputs as u64).max(1)).max(1) as usize
-        });
-        most.min().unwrap_or(KEPT).min(KEPT)
     }
 
     /// Reads what was kept, and adds it up.
@@ -265,9 +263,8 @@ impl Trainer {
         };
         let weights = Weights::init(&self.device, &graph, self.settings.seed)?;
         // A file of these weights then says what they tell apart, unless the program says more.
-        let mut metadata = Metadata::default();
-        metadata.class_names = data.class_names().to_vec();
-        weights.set_metadata(metadata)?;
+        let class_names = data.class_names().to_vec();
+        weights.set_metadata(Metadata { class_names, ..Metadata::default() })?;
         if let Some(start) = &self.start {
             start(&weights)?;
         }
