@@ -12,7 +12,7 @@ fn generated(case: u64) -> Tensors {
     // Uneven: most items are of the first classes.
     let labels: Vec<i32> =
         (0..items as u64).map(|i| (random(i + 2) % (1 + random(i + 99) % classes)) as i32).collect();
-    let name = if case % 5 == 0 { "target" } else { "label" };
+    let name = if case.is_multiple_of(5) { "target" } else { "label" };
     let numbers = (0..items as i32).collect();
     Tensors::new([
         (Field::new("number", [0; 0], Kind::I32), Column::I32(numbers)),
