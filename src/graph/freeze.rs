@@ -1,4 +1,4 @@
-//! Frozen parameters: those that no optimizer trains, whatever its settings.
+//! Frozen parameters: those that no optimizer trains, whatever its settings. And running statistics that stay.
 
 use super::{Graph, Value};
 
@@ -31,6 +31,37 @@ impl Graph {
         let result = build(self);
         self.freezing = outer;
         result
+    }
+
+    /// Runs `build`, and lets the batch norms in it normalise by their running statistics in every mode, without updating
+    /// them: PyTorch's `bn.eval()` for each of them. Their weights and biases are trained. For fine-tuning with small
+    /// batches, whose own statistics are poor.
+    ///
+    /// It holds for the layer [`BatchNorm`](crate::nn::BatchNorm), if it has running statistics.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::nn::{self, Layer};
+    /// use wgrad::{Graph, Mode};
+    ///
+    /// let net = nn::models::resnet18(3, 10);
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [2, 3, 64, 64])?;
+    /// let logits = g.frozen_statistics(|g| net.forward(g, images, Mode::Train))?;
+    /// assert_eq!(g.nodes().filter(|(_, node)| node.operator.name() == "batch_norm_eval").count(), 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn frozen_statistics<T>(&mut self, build: impl FnOnce(&mut Graph) -> T) -> T {
+        let outer = std::mem::replace(&mut self.keeping_statistics, true);
+        let result = build(self);
+        self.keeping_statistics = outer;
+        result
+    }
+
+    /// Whether batch norms that are built now keep their running statistics.
+    pub(crate) fn keeps_statistics(&self) -> bool {
+        self.keeping_statistics
     }
 
     /// Whether a parameter is frozen ([`Graph::frozen`]).

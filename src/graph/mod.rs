@@ -163,6 +163,8 @@ pub struct Graph {
     declared_by: HashMap<Value, Application>,
     /// Whether parameters that are declared now are frozen.
     freezing: bool,
+    /// Whether batch norms that are built now keep their running statistics.
+    keeping_statistics: bool,
     /// The frozen parameters.
     frozen: HashSet<Value>,
 }
@@ -183,6 +185,7 @@ impl Clone for Graph {
             applications: self.applications,
             declared_by: self.declared_by.clone(),
             freezing: self.freezing,
+            keeping_statistics: self.keeping_statistics,
             frozen: self.frozen.clone(),
         }
     }
@@ -211,6 +214,7 @@ impl Graph {
             applications: 0,
             declared_by: HashMap::new(),
             freezing: false,
+            keeping_statistics: false,
             frozen: HashSet::new(),
         }
     }

@@ -104,8 +104,8 @@ impl Layer for BatchNorm {
             let message = "there are no running statistics to freeze; leave track_running_stats on";
             return Err(g.refusal("batch_norm", message.into()));
         }
+        let mode = if self.frozen_statistics || g.keeps_statistics() { Mode::Eval } else { mode };
         let (affine, running) = g.layer(&self.id, |g| self.declare(g, mode))?;
-        let mode = if self.frozen_statistics { Mode::Eval } else { mode };
         g.batch_norm(x, affine, running, self.eps, mode)
     }
 }

@@ -185,3 +185,38 @@ fn graphs_of_ones_own_freeze_what_they_declare() -> Result<()> {
     says(&error, &["every parameter is frozen"]);
     Ok(())
 }
+
+/// A network whose batch norms keep their statistics.
+#[derive(Debug)]
+struct Kept(nn::Sequential);
+
+impl Layer for Kept {
+    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value> {
+        g.frozen_statistics(|g| self.0.forward(g, x, mode))
+    }
+}
+
+#[test]
+fn all_statistics_stay_while_the_parameters_are_trained() -> Result<()> {
+    // PyTorch's `bn.eval()` in a network that is trained, by the graph and by the layers' option.
+    let mut net = network(3);
+    net.remove("dropout")?;
+    let block = nn::Sequential::new()
+        .push(nn::Conv2d::new(4, 4, [3, 3]).padding([1, 1]).bias(false))
+        .push(nn::BatchNorm::new(4).freeze_statistics());
+    let mut by_hand = network(3);
+    by_hand.remove("dropout")?;
+    by_hand.replace("bn", nn::BatchNorm::new(4).freeze_statistics())?;
+    by_hand.replace("block", nn::Parallel::sum().inline(block).identity())?;
+    let kept = nn::Sequential::new().inline(Kept(net));
+    let [a, b] = [step(&kept)?, step(&by_hand)?];
+    let [of_a, of_b] = [Weights::init(device(), &a.g, 1)?, Weights::init(device(), &b.g, 1)?];
+    let before = contents(&of_a);
+    assert_eq!(run(&a, &of_a, 3)?, run(&b, &of_b, 3)?);
+    let after = contents(&of_a);
+    assert_eq!(after, contents(&of_b));
+    for (name, bits) in before {
+        assert_eq!(after[&name] == bits, name.contains(".running_"), "{name}");
+    }
+    Ok(())
+}
