@@ -4,6 +4,8 @@
 //! `cargo run --release --example overview -- FILE SIDE` writes FILE, by default `overview.png`, of a picture whose
 //! sides are SIDE pixels, by default 512.
 
+#[path = "help/mod.rs"]
+mod help;
 #[path = "panels/mod.rs"]
 mod panels;
 
@@ -17,7 +19,14 @@ use wgrad::{Device, Graph, HostTensor, Plan, Session, Value, Weights};
 /// What sides are multiples of: those of the quarter divide by the windows.
 const STEP: usize = 32;
 
+const HELP: &str = "\
+usage: overview [FILE [SIDE]]
+  FILE  where the picture goes (default overview.png)
+  SIDE  height and width of the picture that is worked on, a multiple of 32 (default 512)
+";
+
 fn main() -> std::process::ExitCode {
+    help::answer(HELP);
     panels::end(run())
 }
 

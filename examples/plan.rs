@@ -8,6 +8,8 @@
 //! node or of the operator of this name. A kernel that the network has no use for is printed with its holes filled by
 //! the first files that do, and with the sizes that stand in them.
 
+#[path = "help/mod.rs"]
+mod help;
 #[path = "../tests/harness/network.rs"]
 #[allow(dead_code, reason = "tests need more of it")]
 mod network;
@@ -46,7 +48,17 @@ struct Request {
     options: PlanOptions,
 }
 
+const HELP: &str = "\
+usage: plan [ADAPTER] [BATCH] [FUSION...] [--network NAME] [--kernel NAME]
+  ADAPTER         discrete, integrated, apple or software
+  BATCH           images a step (default 64)
+  FUSION          fusions to leave out; none leaves out all
+  --network NAME  seed, resnet18, resnet50, mobilenet_v2 or unet (default seed)
+  --kernel NAME   print kernels as the driver gets them: of this name, or of this node or operator
+";
+
 fn main() -> ExitCode {
+    help::answer(HELP);
     let arguments =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match read(arguments).and_then(|request| print(&request)) {

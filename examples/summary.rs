@@ -3,6 +3,8 @@
 //! `cargo run --release --example summary -- resnet18 32` is for 32 images of the network's published size.
 //! Two more numbers set another height and width.
 
+#[path = "help/mod.rs"]
+mod help;
 mod networks;
 
 use std::io::Write;
@@ -10,7 +12,15 @@ use std::process::ExitCode;
 use wgrad::nn::{Layer, Sequential};
 use wgrad::{Error, Graph, Mode};
 
+const HELP: &str = "\
+usage: summary [NETWORK [IMAGES [HEIGHT [WIDTH]]]]
+  NETWORK       a network of nn::models, such as resnet18 (default lenet5)
+  IMAGES        images of a batch (default 1)
+  HEIGHT WIDTH  of an image; by default those that the network was published with, and equal
+";
+
 fn main() -> ExitCode {
+    help::answer(HELP);
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match summary(&arguments) {

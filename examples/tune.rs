@@ -3,6 +3,8 @@
 //! `cargo run --release --example tune -- resnet18 8 64` is for 8 images of 64 x 64. A last argument that ends in
 //! `.json` is the file of choices to read and add to.
 
+#[path = "help/mod.rs"]
+mod help;
 mod networks;
 #[path = "networks/training.rs"]
 mod training;
@@ -15,7 +17,16 @@ use wgrad::nn::Sequential;
 use wgrad::tune::{Tuned, Tuner};
 use wgrad::{Device, Error, PlanOptions};
 
+const HELP: &str = "\
+usage: tune [NETWORK [IMAGES [HEIGHT [WIDTH]]]] [FILE.json]
+  NETWORK       a network of nn::models, such as resnet18 (default lenet5)
+  IMAGES        images of a batch (default 1)
+  HEIGHT WIDTH  of an image; by default those that the network was published with, and equal
+  FILE.json     choices to read and add to
+";
+
 fn main() -> ExitCode {
+    help::answer(HELP);
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     match run(arguments) {

@@ -38,3 +38,23 @@ fn command(example: &str, folder: &Path) -> Command {
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[test]
+fn every_example_answers_help_and_does_nothing_else() {
+    let folder = tempfile::TempDir::new().expect("there is room for temporary files");
+    let examples = harness::root().join("examples");
+    for entry in std::fs::read_dir(examples).expect("there are examples") {
+        let path = entry.expect("the entry can be read").path();
+        if path.extension().is_none_or(|extension| extension != "rs") && !path.join("main.rs").is_file() {
+            continue;
+        }
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("names are ASCII").to_owned();
+        for flag in ["--help", "-h"] {
+            let output = command(&name, folder.path()).arg(flag).output().expect("it can be started");
+            let help = text(&output.stdout);
+            assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+            assert!(help.to_lowercase().contains("usage: ") && help.contains(&name), "{name}: {help}");
+        }
+    }
+    assert!(harness::files::listing(folder.path()).is_empty());
+}
