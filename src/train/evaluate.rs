@@ -4,7 +4,7 @@ use super::Trainer;
 use super::feed;
 use super::graphs::Batched;
 use super::history::Evaluation;
-use crate::data::{Dataset, Kind, Last, Loader, Order};
+use crate::data::{Dataset, Field, Kind, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Mode, Value};
 use crate::plan::Plan;
@@ -26,8 +26,7 @@ pub(super) struct Evaluators {
 
 #[derive(Debug)]
 struct Evaluator {
-    batch: usize,
-    fields: Vec<crate::data::Field>,
+    key: Key,
     session: Session,
     inputs: Vec<Value>,
     weights: Weights,
@@ -35,6 +34,16 @@ struct Evaluator {
     sums: Vec<Sum>,
     /// Batches between readbacks: what is recorded fits, and counts stay exact.
     keeps: usize,
+}
+
+/// What a session of evaluations depends on.
+#[derive(Clone, PartialEq, Debug)]
+struct Key {
+    batch: usize,
+    fields: Vec<Field>,
+    metrics: usize,
+    averaged: bool,
+    watch: bool,
 }
 
 /// A metric's sum over batches.
@@ -63,10 +72,7 @@ impl Trainer {
     /// A data set without items; those of reading it; those of the graph, the plan and the session.
     pub fn evaluate(&mut self, data: &dyn Dataset) -> Result<Evaluation> {
         self.make_weights(data)?;
-        let (batch, items) = (self.settings.batch_size.min(data.len()), data.len());
-        if items == 0 {
-            return Err(Error::Setting { setting: "data", message: "there are no items to evaluate".into() });
-        }
+        let (batch, items) = self.whole(data)?;
         let (padded, whole) = (self.pads(data), items / batch);
         let mut found = Found { loss: 0.0, samples: 0, batches: 0, sums: Vec::new() };
         let last = if padded { Last::Pad(1) } else { Last::Short };
@@ -104,6 +110,16 @@ impl Trainer {
             }
         }
         Ok(evaluation)
+    }
+
+    /// The items of a whole batch of a data set, and all of them.
+    pub(super) fn whole(&self, data: &dyn Dataset) -> Result<(usize, usize)> {
+        let error = |setting, message: &str| Err(Error::Setting { setting, message: message.into() });
+        match (self.settings.batch_size, data.len()) {
+            (_, 0) => error("data", "there are no items"),
+            (0, _) => error("batch_size", "found 0, expected at least 1"),
+            (batch, items) => Ok((batch.min(items), items)),
+        }
     }
 
     /// Whether a last, smaller batch may be filled up with ignored labels.
@@ -152,8 +168,14 @@ impl Trainer {
 
     /// The place of the evaluator of batches of this size; made if there is none.
     fn evaluator(&mut self, data: &dyn Dataset, batch: usize) -> Result<usize> {
-        let sessions = &self.evaluators.sessions;
-        if let Some(at) = sessions.iter().position(|e| e.batch == batch && e.fields == data.fields()) {
+        let key = Key {
+            batch,
+            fields: data.fields().to_vec(),
+            metrics: self.metrics.len(),
+            averaged: self.settings.averaged,
+            watch: self.settings.watch,
+        };
+        if let Some(at) = self.evaluators.sessions.iter().position(|evaluator| evaluator.key == key) {
             return Ok(at);
         }
         let mut batched = self.with_loss(data, batch, Mode::Eval)?;
@@ -188,10 +210,8 @@ impl Trainer {
             seen.target.map_or(Ok(batch), |target| graph.shape(target).map(|shape| shape.elements()))?;
         let exact = (EXACT / labels.max(1) as u64).max(1) as usize;
         let keeps = if sums.iter().any(|sum| sum.running.is_some()) { exact.min(KEPT) } else { KEPT };
-        let fields = data.fields().to_vec();
         self.evaluators.sessions.push(Evaluator {
-            batch,
-            fields,
+            key,
             session,
             inputs,
             weights,
@@ -252,14 +272,17 @@ impl Evaluator {
 }
 
 impl Trainer {
-    /// Makes the weights if there are none: of the training graph if there is an optimizer, so that they have its state.
+    /// Makes the weights if there are none: of the training graph if there is one, so that they have the optimizer's
+    /// state.
     pub(super) fn make_weights(&mut self, data: &dyn Dataset) -> Result<()> {
         if self.weights.is_some() {
             return Ok(());
         }
-        let graph = match self.optimizer {
-            Some(_) => self.training(data)?.batched.graph,
-            None => self.with_loss_or_not(data)?,
+        // Without a target, as where a network only predicts, there is no training graph.
+        let trained = if self.optimizer.is_some() { self.training(data).ok() } else { None };
+        let graph = match trained {
+            Some(training) => training.batched.graph,
+            None => self.prediction(data, self.whole(data)?.0, Mode::Eval)?.0.graph,
         };
         let weights = Weights::init(&self.device, &graph, self.settings.seed)?;
         // A file of these weights then says what they tell apart, unless the program says more.
@@ -270,10 +293,5 @@ impl Trainer {
         }
         self.weights = Some(weights);
         Ok(())
-    }
-
-    /// The evaluation graph, without a loss where the data has no target.
-    fn with_loss_or_not(&self, data: &dyn Dataset) -> Result<crate::graph::Graph> {
-        Ok(self.prediction(data, self.settings.batch_size, Mode::Eval)?.0.graph)
     }
 }

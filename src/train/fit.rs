@@ -47,6 +47,8 @@ struct Run<'d> {
 impl Trainer {
     /// Trains on `data`, evaluates on `evaluation` after each epoch, and returns what was measured.
     ///
+    /// Called again, it trains the same weights in another run, from step 0 of its schedule on.
+    ///
     /// Each epoch sees all samples in an order of its own, which follows from seed and epoch. Losses stay on the device
     /// and are read a few times a second.
     ///
@@ -59,6 +61,9 @@ impl Trainer {
         }
         let training = self.training(data)?;
         self.make_weights(data)?;
+        // Weights that a prediction made have no memory for the optimizer's state.
+        let weights = self.weights.take().map(|weights| weights.with_state_of(&training.batched.graph));
+        self.weights = weights.transpose()?;
         let mut run = self.begin(data, training)?;
         let result = self.run_epochs(&mut run, evaluation);
         let ended = self.callbacks.iter_mut().map(|callback| callback.end(&run.history));

@@ -16,7 +16,7 @@ impl Trainer {
     /// As [`Trainer::predict`].
     pub fn measure_population(&mut self, data: &dyn Dataset) -> Result<()> {
         self.make_weights(data)?;
-        let batch = self.settings.batch_size.min(data.len());
+        let (batch, _) = self.whole(data)?;
         let (batched, _) = self.prediction(data, batch, Mode::Population)?;
         let plan = Plan::with_options(&batched.graph, &[], self.device.caps(), &self.plan_options())?;
         let weights = self.weights()?.with_state_of(&batched.graph)?;

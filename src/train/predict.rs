@@ -43,10 +43,7 @@ impl Trainer {
     /// memory.
     pub fn predict(&mut self, data: &dyn Dataset) -> Result<HostTensor> {
         self.make_weights(data)?;
-        let (batch, items) = (self.settings.batch_size.min(data.len()), data.len());
-        if items == 0 {
-            return Err(Error::Setting { setting: "data", message: "there are no items to predict".into() });
-        }
+        let (batch, items) = self.whole(data)?;
         let (batched, prediction) = self.prediction(data, batch, Mode::Eval)?;
         let ty = batched.graph.value(prediction)?.ty.clone();
         if ty.dtype != DType::F32 || ty.shape.first() != Some(&batch) {

@@ -76,6 +76,11 @@ impl Weights {
         self.entries.keys().map(String::as_str)
     }
 
+    /// Names of the tensors that files of weights hold: parameters and running statistics.
+    pub(crate) fn saved_names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|(_, entry)| entry.in_file).map(|(name, _)| name.as_str())
+    }
+
     /// Downloads one tensor.
     ///
     /// # Errors

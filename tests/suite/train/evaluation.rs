@@ -222,3 +222,39 @@ fn what_is_followed_is_there_for_each_step() -> Result<()> {
     assert!(correct[20..].iter().sum::<f64>() > correct[..4].iter().sum::<f64>(), "it learns: {correct:?}");
     Ok(())
 }
+
+/// The pictures of [`Rows`] without their labels.
+struct Unlabelled(Rows, [Field; 1]);
+
+impl Dataset for Unlabelled {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn fields(&self) -> &[Field] {
+        &self.1
+    }
+
+    fn read(&self, index: usize, item: &mut Item<'_>) -> Result<()> {
+        Rows::fill(index, item)
+    }
+}
+
+#[test]
+fn what_was_predicted_or_measured_before_does_not_matter() -> Result<()> {
+    let data = Rows::new(61);
+    let unlabelled = Unlabelled(Rows::new(10), [Field::new("image", [1, 6, 6], Kind::U8)]);
+    let mut first = trainer();
+    let untrained = first.predict(&unlabelled)?;
+    let whole = first.fit(&data, None)?;
+    let mut plain = trainer();
+    assert_eq!(plain.fit(&data, None)?.losses, whole.losses);
+    assert_eq!(bits(&plain.weights()?)?, bits(&first.weights()?)?);
+    assert_ne!(first.predict(&unlabelled)?, untrained);
+
+    // A metric that is added later is measured too.
+    assert_eq!(plain.evaluate(&data)?.figures.len(), 1);
+    let mut more = plain.metric(TopK(2));
+    assert!(more.evaluate(&data)?.figure("top2") >= more.evaluate(&data)?.figure("accuracy"));
+    Ok(())
+}

@@ -27,6 +27,16 @@ impl Rows {
         }
     }
 
+    /// The picture of an item.
+    pub fn fill(index: usize, item: &mut Item<'_>) -> Result<()> {
+        let class = Rows::class(index);
+        for (i, pixel) in item.u8("image")?.iter_mut().enumerate() {
+            let noise = (index * 131 + i * 71) % 97;
+            *pixel = (noise + if i / 6 == 2 * class { 120 } else { 0 }) as u8;
+        }
+        Ok(())
+    }
+
     pub fn class(index: usize) -> usize {
         (index * 7 + index / 5) % 3
     }
@@ -42,12 +52,8 @@ impl Dataset for Rows {
     }
 
     fn read(&self, index: usize, item: &mut Item<'_>) -> Result<()> {
-        let class = Rows::class(index);
-        for (i, pixel) in item.u8("image")?.iter_mut().enumerate() {
-            let noise = (index * 131 + i * 71) % 97;
-            *pixel = (noise + if i / 6 == 2 * class { 120 } else { 0 }) as u8;
-        }
-        item.i32("label")?[0] = class as i32;
+        Rows::fill(index, item)?;
+        item.i32("label")?[0] = Rows::class(index) as i32;
         Ok(())
     }
 

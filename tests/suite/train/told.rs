@@ -19,9 +19,12 @@ fn what_is_missing_is_named() {
     told(Trainer::new(device(), Supervised::classifier(network())).fit(&data, None), &["Trainer::optimizer"]);
     told(trainer().fit(&Rows::new(0), None), &["data", "no batch"]);
     told(trainer().drop_last(true).fit(&Rows::new(7), None), &["no batch"]);
-    told(trainer().evaluate(&Rows::new(0)), &["no items"]);
+    told(trainer().evaluate(&Rows::new(0)), &["data", "no items"]);
     told(trainer().predict(&Rows::new(0)), &["no items"]);
     told(trainer().weights(), &["no weights yet"]);
+    let mut later = trainer();
+    later.evaluate(&data).expect("there is data");
+    told(later.batch_size(0).evaluate(&data), &["batch_size", "at least 1"]);
     told(trainer().batch_size(0).fit(&data, None), &["image", "0"]);
     told(trainer().epochs(u64::MAX).fit(&data, None), &["epochs", "2^32"]);
     told(trainer().load("nowhere.safetensors").fit(&data, None), &["nowhere.safetensors"]);

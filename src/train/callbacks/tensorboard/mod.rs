@@ -40,7 +40,7 @@ impl TensorBoard {
     }
 
     setters! {
-        /// Sets whether histograms of all parameters are written after each epoch, which reads them from the device.
+        /// Sets whether histograms of parameters and running statistics are written after each epoch, which reads them from the device.
         /// Off by default.
         histograms: bool;
     }
@@ -142,7 +142,7 @@ impl Callback for TensorBoard {
         }
         self.add(&event)?;
         if self.histograms {
-            let names: Vec<String> = end.weights.names().map(str::to_owned).collect();
+            let names: Vec<String> = end.weights.saved_names().map(str::to_owned).collect();
             for name in names {
                 let numbers = end.weights.read(&name)?.to_f64();
                 self.add(&Event::new(time, epoch.steps).histogram(&name, &numbers))?;
