@@ -5,7 +5,7 @@ use crate::harness::device;
 use wgrad::data::{Dataset, Field, Item, Kind};
 use wgrad::nn;
 use wgrad::optim::{Preferred, Sgd};
-use wgrad::train::{Confusion, EarlyStopping, Mean, Supervised, Trainer};
+use wgrad::train::{Confusion, Curves, EarlyStopping, Mean, Supervised, Trainer};
 use wgrad::{Error, Result};
 
 fn told<T>(found: Result<T>, parts: &[&str]) {
@@ -37,6 +37,14 @@ fn figures_that_there_are_not_are_named_beside_those_there_are() {
     let (data, few) = (Rows::new(20), Rows::new(9));
     told(trainer().callback(stop()).fit(&data, Some(&few)), &["\"acuracy\"", "training_loss", "accuracy"]);
     told(trainer().callback(stop()).fit(&data, None), &["\"acuracy\"", "training_loss, learning_rate"]);
+    let folder = tempfile::TempDir::new().expect("there is room for temporary files");
+    let curves = |figure: &str| Curves::new(folder.path().join("curves.png"), figure);
+    told(trainer().callback(curves("acuracy")).fit(&data, Some(&few)), &["\"acuracy\"", "accuracy"]);
+    trainer()
+        .callback(curves("accuracy"))
+        .fit(&data, None)
+        .expect("the loss has a curve without an evaluation");
+    told(trainer().callback(Curves::new("curves.jpg", "accuracy")).fit(&data, None), &["curves.jpg", ".png"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod chart;
 
-use super::{Begin, Callback, EpochEnd, Flow};
+use super::{Begin, Callback, EpochEnd, Flow, figure};
 use crate::error::{Error, Result};
 use crate::file::{self, printable_path};
 use crate::train::History;
@@ -148,6 +148,9 @@ impl Callback for Curves {
     }
 
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {
+        if end.epoch.evaluation.is_some() {
+            figure(end.epoch, &self.figure, "curves")?;
+        }
         self.write(end.history)?;
         Ok(Flow::Continue)
     }
