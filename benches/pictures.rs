@@ -1,6 +1,6 @@
 //! Pictures read from JPEG files a second: 500 x 375, the shorter side scaled to 256, 224 x 224 cut out of the centre, in
 //! batches of 64 by two threads. Counted in the process's processor time, because other programs may be at work too: the
-//! figure is what two cores read in a second of which they do nothing else. Unix only.
+//! figure is what two cores read in a second if they do nothing else. Unix only.
 //!
 //! `WGRAD_TORCHVISION=python3 cargo bench --bench pictures` has torchvision's loader read the same files in turns with
 //! this one (`benches/peers/torchvision_loader.py`). `WGRAD_PICTURES=FOLDER` reads the pictures of a folder with a folder

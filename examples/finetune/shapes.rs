@@ -20,7 +20,7 @@ pub const COMMON: &[(&str, Covers)] = &[
     ("columns", |x, y| x.abs().max(y.abs()) < 1.0 && (x * 4.0).rem_euclid(2.0) < 1.0),
 ];
 
-/// Shapes of which there are few pictures.
+/// Shapes with few pictures.
 pub const RARE: &[(&str, Covers)] = &[
     ("ring", |x, y| (0.45..1.0).contains(&(x * x + y * y))),
     ("frame", |x, y| (0.55..0.9).contains(&x.abs().max(y.abs()))),

@@ -156,14 +156,14 @@ impl Images {
     }
 }
 
-/// Not the pixels, of which there may be millions.
+/// A summary. The pixels are left out, since there may be millions.
 impl fmt::Debug for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Images({self})")
     }
 }
 
-/// How many images there are, of which size and how many classes.
+/// The number of images, their size, and the number of classes.
 impl fmt::Display for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Images { labels, sizes: [_, rows, columns], classes, .. } = self;

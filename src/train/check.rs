@@ -1,4 +1,4 @@
-//! What can be done with a training step besides running it: verify it, time it, choose its kernels, plan it.
+//! Verifies a training step, times it, chooses its kernels, and plans it.
 
 use super::Trainer;
 use super::feed;
@@ -38,9 +38,9 @@ impl Trainer {
         if let Some(start) = &self.start {
             start(&weights)?;
         }
-        let resume = self.settings.resume.as_ref().filter(|(path, there)| *there || path.exists());
+        let resume = self.settings.resumes_from();
         let mut session = self.first_batch(data, &training, &weights, |session| match resume {
-            Some((path, _)) => session.load_checkpoint(path).map(drop),
+            Some(path) => session.load_checkpoint(path).map(drop),
             None => Ok(()),
         })?;
         session.verify()

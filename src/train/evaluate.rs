@@ -4,6 +4,7 @@ use super::Trainer;
 use super::feed;
 use super::graphs::Batched;
 use super::history::Evaluation;
+use super::metrics::Seen;
 use crate::data::{Dataset, Field, Kind, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Mode, Value};
@@ -14,6 +15,10 @@ use crate::weights::{Metadata, Weights};
 
 /// Values that are kept on the device between readbacks.
 const KEPT: usize = 1024;
+/// Sessions that are kept: those of whole and of last batches, for two data sets.
+const MOST_SESSIONS: usize = 4;
+/// The figure that several metrics may have, because it is the same.
+const SHARED: &str = "accuracy";
 /// The number up to which f32 counts exactly.
 const EXACT: u64 = 1 << 24;
 
@@ -112,6 +117,52 @@ impl Trainer {
         Ok(evaluation)
     }
 
+    /// The graph of an evaluation, with its metrics.
+    fn measured(&self, data: &dyn Dataset, batch: usize) -> Result<Measured> {
+        let mut batched = self.with_loss(data, batch, Mode::Eval)?;
+        let seen = batched.seen()?;
+        let mut sums = Vec::new();
+        for (i, metric) in self.metrics.iter().enumerate() {
+            let g = &mut batched.graph;
+            let value = g.scoped("metrics", |g| metric.build(g, &seen))?;
+            let ty = &g.value(value)?.ty;
+            if ty.dtype != DType::F32 && (ty.shape.elements() != 1 || ty.dtype != DType::U32) {
+                let message = format!("metric \"{}\" makes {ty}, expected f32, or one u32", metric.name());
+                return Err(Error::Graph(message));
+            }
+            let running = (ty.shape.elements() != 1).then(|| format!("metrics.sum.{i}"));
+            let value = match &running {
+                Some(name) => g.running_sum(name, value)?,
+                None => value,
+            };
+            sums.push(Sum { value, running, total: Vec::new() });
+        }
+        Ok(Measured { batched, seen, sums })
+    }
+
+    /// Names of the figures that epochs will have. Finds what is wrong with an evaluation before a run instead of at the
+    /// end of its first epoch.
+    pub(super) fn figures(&self, evaluation: Option<&dyn Dataset>) -> Result<Vec<String>> {
+        let mut names: Vec<String> = ["training_loss", "learning_rate"].map(str::to_owned).into();
+        let Some(data) = evaluation else { return Ok(names) };
+        names.push("loss".to_owned());
+        let Measured { batched, sums, .. } = self.measured(data, self.whole(data)?.0)?;
+        for (metric, sum) in self.metrics.iter().zip(&sums) {
+            let zeros = vec![0.0; batched.graph.shape(sum.value)?.elements()];
+            for (name, _) in metric.figures(&zeros, 1, 1) {
+                // The accuracy is a metric of its own and one of the confusion matrix.
+                if name != SHARED && names.contains(&name) {
+                    let message = format!("two figures are called \"{name}\"; give a metric another name");
+                    return Err(Error::Setting { setting: "metric", message });
+                }
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// The items of a whole batch of a data set, and all of them.
     pub(super) fn whole(&self, data: &dyn Dataset) -> Result<(usize, usize)> {
         let error = |setting, message: &str| Err(Error::Setting { setting, message: message.into() });
@@ -178,24 +229,7 @@ impl Trainer {
         if let Some(at) = self.evaluators.sessions.iter().position(|evaluator| evaluator.key == key) {
             return Ok(at);
         }
-        let mut batched = self.with_loss(data, batch, Mode::Eval)?;
-        let seen = batched.seen()?;
-        let mut sums = Vec::new();
-        for (i, metric) in self.metrics.iter().enumerate() {
-            let g = &mut batched.graph;
-            let value = g.scoped("metrics", |g| metric.build(g, &seen))?;
-            let ty = &g.value(value)?.ty;
-            if ty.dtype != DType::F32 && (ty.shape.elements() != 1 || ty.dtype != DType::U32) {
-                let message = format!("metric \"{}\" makes {ty}, expected f32, or one u32", metric.name());
-                return Err(Error::Graph(message));
-            }
-            let running = (ty.shape.elements() != 1).then(|| format!("metrics.sum.{i}"));
-            let value = match &running {
-                Some(name) => g.running_sum(name, value)?,
-                None => value,
-            };
-            sums.push(Sum { value, running, total: Vec::new() });
-        }
+        let Measured { batched, seen, sums } = self.measured(data, batch)?;
         let recorded = sums.iter().filter(|sum| sum.running.is_none()).map(|sum| sum.value);
         let outputs: Vec<Value> = std::iter::once(seen.loss).chain(recorded).collect();
         let Batched { graph, inputs, .. } = batched;
@@ -210,6 +244,10 @@ impl Trainer {
             seen.target.map_or(Ok(batch), |target| graph.shape(target).map(|shape| shape.elements()))?;
         let exact = (EXACT / labels.max(1) as u64).max(1) as usize;
         let keeps = if sums.iter().any(|sum| sum.running.is_some()) { exact.min(KEPT) } else { KEPT };
+        // Each takes device memory.
+        if self.evaluators.sessions.len() == MOST_SESSIONS {
+            self.evaluators.sessions.remove(0);
+        }
         self.evaluators.sessions.push(Evaluator {
             key,
             session,
@@ -221,6 +259,13 @@ impl Trainer {
         });
         Ok(self.evaluators.sessions.len() - 1)
     }
+}
+
+/// The graph of an evaluation, what its metrics see, and their sums.
+struct Measured {
+    batched: Batched,
+    seen: Seen,
+    sums: Vec<Sum>,
 }
 
 /// Sums over the batches of all evaluators of one evaluation.
@@ -290,6 +335,9 @@ impl Trainer {
         weights.set_metadata(Metadata { class_names, ..Metadata::default() })?;
         if let Some(start) = &self.start {
             start(&weights)?;
+        }
+        if let Some(path) = self.settings.resumes_from() {
+            weights.load(path)?;
         }
         self.weights = Some(weights);
         Ok(())

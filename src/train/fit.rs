@@ -47,7 +47,8 @@ struct Run<'d> {
 impl Trainer {
     /// Trains on `data`, evaluates on `evaluation` after each epoch, and returns what was measured.
     ///
-    /// Called again, it trains the same weights in another run, from step 0 of its schedule on.
+    /// Called again, it trains the same weights in another run, from step 0 of its schedule on; a trainer that resumes does
+    /// so again.
     ///
     /// Each epoch sees all samples in an order of its own, which follows from seed and epoch. Losses stay on the device
     /// and are read a few times a second.
@@ -62,10 +63,15 @@ impl Trainer {
         let training = self.training(data)?;
         self.make_weights(data)?;
         // Weights that a prediction made have no memory for the optimizer's state.
-        let weights = self.weights.take().map(|weights| weights.with_state_of(&training.batched.graph));
-        self.weights = weights.transpose()?;
+        if let Some(weights) = &self.weights {
+            self.weights = Some(weights.with_state_of(&training.batched.graph)?);
+        }
+        // Averages that are not there are told now, and not at the end of an epoch.
+        self.weights()?;
+        let figures = self.figures(evaluation)?;
         let mut run = self.begin(data, training)?;
-        let result = self.run_epochs(&mut run, evaluation);
+        let begun = self.tell_begin(&mut run, figures);
+        let result = begun.and_then(|()| self.run_epochs(&mut run, evaluation));
         let ended = self.callbacks.iter_mut().map(|callback| callback.end(&run.history));
         // All of them hear of the end, whatever one of them says.
         let ended: Vec<Result<()>> = ended.collect();
@@ -81,11 +87,19 @@ impl Trainer {
         let loader = Loader::new(settings.batch_size).workers(settings.workers).last(last);
         let steps_per_epoch = loader.batches(data.len()) as u64;
         if steps_per_epoch == 0 {
-            return setting("data", "there is no batch to train with: too few items");
+            let message = format!(
+                "{} items make no batch of {}; take smaller batches, or let the last one be filled up (drop_last)",
+                data.len(),
+                settings.batch_size
+            );
+            return setting("data", &message);
         }
         let whole = settings.epochs.saturating_mul(steps_per_epoch);
         if whole >= u64::from(u32::MAX) {
             return setting("epochs", "the run has more steps than there are numbers for, 2^32 - 1");
+        }
+        if let Some((_, Every::Steps(0))) = settings.checkpoint {
+            return setting("checkpoint_every", "found 0 steps, expected at least 1");
         }
         let rates = self.rate.of(whole, settings.epochs)?;
         let own = resume::settings(settings, data, &rates, whole)?;
@@ -96,8 +110,7 @@ impl Trainer {
             self.weights.as_ref().ok_or_else(|| Error::Graph("the trainer has no weights".into()))?;
         let mut session = Session::new(&self.device, plan, weights)?;
         let (mut history, mut losses) = (History::default(), Losses::default());
-        let resumed = settings.resume.as_ref().filter(|(path, there)| *there || path.exists());
-        if let Some((path, _)) = resumed {
+        if let Some(path) = settings.resumes_from() {
             let notes = session.load_checkpoint(path)?;
             (history.epochs, losses) = resume::resumed(path, &notes, &own)?;
         }
@@ -135,19 +148,27 @@ impl Trainer {
         for epoch in &run.history.epochs {
             run.rates.ended(epoch.figure("loss").unwrap_or(epoch.training_loss));
         }
+        Ok(run)
+    }
+
+    /// Tells the callbacks of the run.
+    fn tell_begin(&mut self, run: &mut Run<'_>, figures: Vec<String>) -> Result<()> {
         let begin = Begin {
             epochs: self.settings.epochs,
-            steps_per_epoch,
+            steps_per_epoch: run.steps_per_epoch,
             steps: run.steps,
             first_step: run.history.first_step,
             batch_size: self.settings.batch_size,
             unit: self.settings.unit.clone(),
             earlier: run.history.epochs.clone(),
+            figures,
         };
         for callback in &mut self.callbacks {
-            callback.begin(&begin)?;
+            if let Flow::Stop(reason) = callback.begin(&begin)? {
+                run.history.stopped.get_or_insert(reason);
+            }
         }
-        Ok(run)
+        Ok(())
     }
 
     fn run_epochs(&mut self, run: &mut Run<'_>, evaluation: Option<&dyn Dataset>) -> Result<()> {
@@ -156,18 +177,20 @@ impl Trainer {
         while number * run.steps_per_epoch < run.steps && run.history.stopped.is_none() {
             let end = ((number + 1) * run.steps_per_epoch).min(run.steps);
             self.steps_until(run, number, end)?;
-            if end == self.settings.epochs * run.steps_per_epoch && self.settings.population_statistics {
-                self.measure_population(run.data)?;
-            }
             self.end_epoch(run, number, evaluation)?;
             run.losses = Losses::default();
             number += 1;
         }
-        if run.history.losses.is_empty() {
+        // After the last checkpoint, from which a longer run would go on with the statistics that it had.
+        if self.settings.population_statistics {
+            self.measure_population(run.data)?;
+        }
+        if run.history.losses.is_empty() || self.settings.population_statistics {
             run.history.evaluated = evaluation.map(|data| self.evaluate(data)).transpose()?;
         }
-        if run.steps < self.settings.epochs * run.steps_per_epoch {
-            run.history.stopped.get_or_insert_with(|| format!("after {} steps, as was asked", run.steps));
+        let steps = run.session.step_number();
+        if u64::from(steps) < self.settings.epochs * run.steps_per_epoch {
+            run.history.stopped.get_or_insert_with(|| format!("after {steps} steps, as was asked"));
         }
         run.history.counters = run.session.counters();
         run.history.samples_per_second = run.clock.samples_per_second(self.settings.batch_size);
@@ -201,7 +224,7 @@ impl Trainer {
                 self.fetch(run, number)?;
             }
             if let Some((_, Every::Steps(every))) = self.settings.checkpoint
-                && (step + 1).is_multiple_of(every.max(1))
+                && (step + 1).is_multiple_of(every)
                 && step + 1 < end
             {
                 self.fetch(run, number)?;
@@ -263,14 +286,18 @@ impl Trainer {
             weights: &weights,
             history: &run.history,
         };
-        let mut stopped = None;
-        for callback in &mut self.callbacks {
-            if let Flow::Stop(reason) = callback.epoch(&end)? {
-                stopped.get_or_insert(reason);
+        let told: Vec<Result<Flow>> =
+            self.callbacks.iter_mut().map(|callback| callback.epoch(&end)).collect();
+        // Whatever a callback says, the epoch was run.
+        self.save(run)?;
+        for flow in told {
+            if let Flow::Stop(reason) = flow?
+                && number + 1 < self.settings.epochs
+            {
+                run.history.stopped.get_or_insert(reason);
             }
         }
-        run.history.stopped = stopped;
-        self.save(run)
+        Ok(())
     }
 
     /// Writes a checkpoint, if asked for.

@@ -70,7 +70,7 @@ impl Epoch {
 pub struct History {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
-    /// The evaluation of a run that had no steps left to run.
+    /// The evaluation behind the last epoch's: of a run that had no steps left, or with population statistics.
     pub evaluated: Option<Evaluation>,
     /// The loss of each step of this process.
     pub losses: Vec<f32>,

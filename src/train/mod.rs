@@ -190,8 +190,8 @@ impl Trainer {
         /// Sets whether the averages of the parameters are evaluated and predicted with, in their place. The optimizer
         /// has to keep them. Off by default.
         averaged: bool;
-        /// Sets whether at the end of training batch norm's running statistics become the means over the whole training
-        /// set, in place of averages that follow the last batches. Off by default.
+        /// Sets whether at the end of a run batch norm's running statistics become the means over the whole training set,
+        /// in place of averages that follow the last batches. The weights are then evaluated once more. Off by default.
         population_statistics: bool;
         /// Sets whether a last, smaller batch of the training data is left out. Otherwise it is filled up with the first
         /// samples of the epoch. Off by default.
@@ -241,10 +241,13 @@ impl Trainer {
         self
     }
 
-    /// Sets what is done to the initial weights, for example loading a file into them.
+    /// Sets what is done to the initial weights, for example loading a file into them. A trainer that has weights already
+    /// begins anew with them.
     #[must_use]
     pub fn start(mut self, start: impl Fn(&Weights) -> Result<()> + Send + Sync + 'static) -> Self {
         self.start = Some(Box::new(start));
+        // Weights that there are already did not start so.
+        (self.weights, self.evaluators) = (None, Evaluators::default());
         self
     }
 
@@ -270,7 +273,8 @@ impl Trainer {
     }
 
     /// Resumes from this checkpoint. The run has to have the settings and the data that it was written with; then each
-    /// further step has the bits of an uninterrupted run.
+    /// further step has the bits of an uninterrupted run. Each [`Trainer::fit`] resumes so; evaluations and predictions take the
+    /// checkpoint's weights.
     #[must_use]
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.resume = Some((path.into(), true));

@@ -78,6 +78,13 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::predict`]; predictions other than logits `[n, classes]`; items without a class.
     pub fn mistakes(&mut self, data: &dyn Dataset) -> Result<Vec<Mistake>> {
+        let labels = (0..data.len()).map(|index| {
+            data.label(index).ok_or_else(|| {
+                let message = format!("item {index} has no class; Dataset::label tells it");
+                Error::Setting { setting: "data", message }
+            })
+        });
+        let labels = labels.collect::<Result<Vec<usize>>>()?;
         let logits = self.predict(data)?;
         let &[_, classes] = &logits.shape[..] else {
             return Err(Error::Graph(format!(
@@ -86,11 +93,11 @@ impl Trainer {
             )));
         };
         let mut found = Vec::new();
-        for (index, row) in logits.to_f64().chunks(classes).enumerate() {
-            let Some(label) = data.label(index).filter(|&label| label < classes) else {
-                let message = format!("item {index} has no class below {classes}; Dataset::label tells it");
+        for (index, (row, label)) in logits.to_f64().chunks(classes).zip(labels).enumerate() {
+            if label >= classes {
+                let message = format!("item {index} is of class {label}, but the task tells {classes}");
                 return Err(Error::Setting { setting: "data", message });
-            };
+            }
             let prediction =
                 (1..classes).fold(0, |best, class| if row[class] > row[best] { class } else { best });
             if prediction != label {

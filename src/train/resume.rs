@@ -6,6 +6,7 @@ use super::settings::Settings;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::file::printable;
+use crate::hash::fnv1a;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -42,7 +43,8 @@ pub(super) fn settings(
         ("samples".to_owned(), data.len().to_string()),
         ("fields".to_owned(), fields.collect::<Vec<_>>().join(", ")),
     ]);
-    // A plateau's rates follow from its settings and the figures so far. Other schedules are told apart by a few rates.
+    // A plateau's rates follow from its settings and the figures so far. Other schedules are told apart by their rates:
+    // some for people to read, and a digest of up to ten thousand.
     let of = |step: u64| rates.rate(step, step / (steps.max(1)).div_ceil(settings.epochs.max(1)).max(1));
     if let Rates::Plateau(plateau) = rates {
         found.push(("plateau".to_owned(), format!("{plateau:?}")));
@@ -50,7 +52,10 @@ pub(super) fn settings(
         let some = [0, steps / 3, steps / 2, steps.saturating_sub(1)].map(of);
         let some =
             some.into_iter().map(|rate| rate.map(|rate| rate.to_string())).collect::<Result<Vec<_>>>()?;
-        found.push(("learning rates".to_owned(), some.join(", ")));
+        let stride = steps.div_ceil(10_000).max(1);
+        let rates = (0..steps).step_by(stride as usize).map(of).collect::<Result<Vec<f32>>>()?;
+        let digest = fnv1a(bytemuck::cast_slice(&rates));
+        found.push(("learning rates".to_owned(), format!("{} ({digest:x})", some.join(", "))));
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The settings of a run.
 
 use crate::plan::PlanOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// When a checkpoint is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +29,14 @@ pub(super) struct Settings {
     pub resume: Option<(PathBuf, bool)>,
     /// The program's own, by name.
     pub own: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// The checkpoint to resume from, if it is there or has to be.
+    pub(super) fn resumes_from(&self) -> Option<&Path> {
+        let (path, required) = self.resume.as_ref()?;
+        (*required || path.exists()).then_some(path.as_path())
+    }
 }
 
 impl Default for Settings {

@@ -26,7 +26,7 @@ const MOST: usize = 1 << 20;
 /// # fn main() -> wgrad::Result<()> {
 /// use wgrad::weights::Metadata;
 ///
-/// # let weights: wgrad::Weights = todo!();
+/// # fn save(weights: &wgrad::Weights) -> wgrad::Result<()> {
 /// let mut metadata = Metadata::default();
 /// metadata.class_names = ["cat", "dog"].map(String::from).to_vec();
 /// metadata.mean = vec![0.485, 0.456, 0.406];
@@ -39,6 +39,8 @@ const MOST: usize = 1 << 20;
 /// // In another process:
 /// let metadata = Metadata::read("pets.safetensors")?;
 /// assert_eq!(metadata.class_names, ["cat", "dog"]);
+/// # Ok(())
+/// # }
 /// # Ok(())
 /// # }
 /// ```

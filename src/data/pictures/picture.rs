@@ -25,7 +25,7 @@ pub enum Fit {
     Stretch,
 }
 
-/// How pictures are read: grey or in colour, of which size, and how they are brought to it.
+/// How pictures are read: in grey or in colour, their size, and how they are fitted to it.
 ///
 /// A picture is turned upright as its EXIF data says. Transparency is dropped, and 16-bit channels become bytes. The grey
 /// of a coloured pixel is 0.299 R + 0.587 G + 0.114 B.

@@ -48,7 +48,7 @@ pub(super) fn resize<const C: usize>(
     let (height, across) = (rows.first.len(), columns.first.len());
     let left = columns.first.iter().copied().min().unwrap_or(0);
     let right = columns.first.iter().copied().max().unwrap_or(0) + columns.each;
-    // Four channels are read at once, of which the last are not used.
+    // Four channels are read at once. The last are not used.
     let mut line = vec![0.0f32; (right - left) * C + 4];
     for (y, (top, weights)) in rows.iter().enumerate() {
         line.fill(0.0);

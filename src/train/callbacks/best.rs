@@ -6,7 +6,7 @@ use crate::file;
 use crate::optim::Preferred;
 use std::path::PathBuf;
 
-/// Saves the weights after each epoch that is the best so far.
+/// Saves the weights after each epoch that is the best of its run so far.
 ///
 /// ```
 /// use wgrad::optim::Preferred;
@@ -31,7 +31,8 @@ impl BestWeights {
 }
 
 impl Callback for BestWeights {
-    fn begin(&mut self, begin: &Begin) -> Result<()> {
+    fn begin(&mut self, begin: &Begin) -> Result<Flow> {
+        begin.check_figure(&self.name, "best weights")?;
         self.best = None;
         for epoch in &begin.earlier {
             let figure = figure(epoch, &self.name, "best weights")?;
@@ -39,7 +40,8 @@ impl Callback for BestWeights {
                 self.best = Some(figure);
             }
         }
-        file::check_writable(&self.path)
+        file::check_writable(&self.path)?;
+        Ok(Flow::Continue)
     }
 
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {

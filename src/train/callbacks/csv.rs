@@ -57,9 +57,10 @@ fn quoted(field: &str) -> String {
 }
 
 impl Callback for Csv {
-    fn begin(&mut self, begin: &Begin) -> Result<()> {
+    fn begin(&mut self, begin: &Begin) -> Result<Flow> {
         self.epochs.clone_from(&begin.earlier);
-        file::check_writable(&self.path)
+        file::check_writable(&self.path)?;
+        Ok(Flow::Continue)
     }
 
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {

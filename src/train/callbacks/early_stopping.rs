@@ -30,26 +30,31 @@ impl EarlyStopping {
 }
 
 impl Callback for EarlyStopping {
-    fn begin(&mut self, begin: &Begin) -> Result<()> {
+    fn begin(&mut self, begin: &Begin) -> Result<Flow> {
+        begin.check_figure(&self.name, "early stopping")?;
         (self.best, self.bad) = (None, 0);
         // Epochs of a run that is resumed count too.
         for epoch in &begin.earlier {
             self.take(figure(epoch, &self.name, "early stopping")?);
         }
-        Ok(())
+        Ok(self.flow())
     }
 
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {
         self.take(figure(end.epoch, &self.name, "early stopping")?);
-        if self.bad < self.patience.max(1) {
-            return Ok(Flow::Continue);
-        }
-        let best = self.best.map_or_else(|| "never a number".to_owned(), |best| format!("best {best:.4}"));
-        Ok(Flow::Stop(format!("{} has not improved for {} epochs ({best})", self.name, self.bad)))
+        Ok(self.flow())
     }
 }
 
 impl EarlyStopping {
+    fn flow(&self) -> Flow {
+        if self.bad < self.patience.max(1) {
+            return Flow::Continue;
+        }
+        let best = self.best.map_or_else(|| "never a number".to_owned(), |best| format!("best {best:.4}"));
+        Flow::Stop(format!("{} has not improved for {} epochs ({best})", self.name, self.bad))
+    }
+
     fn take(&mut self, figure: f64) {
         if is_better(figure, self.best, self.preferred) {
             (self.best, self.bad) = (Some(figure), 0);

@@ -24,7 +24,7 @@ pub use progress_bar::ProgressBar;
 pub use tensorboard::TensorBoard;
 
 use super::history::{Epoch, History};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optim::Preferred;
 use crate::weights::Weights;
 use std::fmt;
@@ -56,6 +56,8 @@ pub struct Begin {
     pub unit: String,
     /// Epochs that were run before, if the run is resumed.
     pub earlier: Vec<Epoch>,
+    /// Names of the figures that each epoch will have ([`Epoch::figure`]).
+    pub figures: Vec<String>,
 }
 
 /// How far a run is, a few times a second.
@@ -100,12 +102,12 @@ impl EpochEnd<'_> {
 
 /// Something that is told of a run. Every method does nothing unless it is written.
 pub trait Callback: fmt::Debug + Send {
-    /// The run begins or is resumed.
+    /// The run begins or is resumed. It may end here, if the epochs before say so.
     ///
     /// # Errors
     /// An error ends the run.
-    fn begin(&mut self, _begin: &Begin) -> Result<()> {
-        Ok(())
+    fn begin(&mut self, _begin: &Begin) -> Result<Flow> {
+        Ok(Flow::Continue)
     }
 
     /// Steps have been run.
@@ -124,7 +126,7 @@ pub trait Callback: fmt::Debug + Send {
         Ok(Flow::Continue)
     }
 
-    /// The run has ended, by an error too.
+    /// The run has ended, also by an error, even of [`Callback::begin`].
     ///
     /// # Errors
     /// The run's own error comes first.
@@ -142,15 +144,28 @@ fn is_better(figure: f64, best: Option<f64>, preferred: Preferred) -> bool {
     }
 }
 
-/// The figure of this name, or an error that lists those that there are.
+/// The figure of this name.
 fn figure(epoch: &Epoch, name: &str, callback: &'static str) -> Result<f64> {
     epoch.figure(name).ok_or_else(|| {
-        let mut names = vec!["training_loss", "learning_rate"];
-        if let Some(evaluation) = &epoch.evaluation {
-            names.push("loss");
-            names.extend(evaluation.figures.iter().map(|(name, _)| name.as_str()));
-        }
-        let message = format!("there is no figure \"{name}\"; there are {}", names.join(", "));
-        crate::Error::Setting { setting: callback, message }
+        let message =
+            format!("epoch {} has no figure \"{name}\"; a run with other metrics made it", epoch.number);
+        Error::Setting { setting: callback, message }
     })
+}
+
+impl Begin {
+    /// Fails unless each epoch will have a figure of this name.
+    ///
+    /// # Errors
+    /// A message with the figures that there are.
+    pub fn check_figure(&self, name: &str, callback: &'static str) -> Result<()> {
+        if self.figures.iter().any(|figure| figure == name) {
+            return Ok(());
+        }
+        let known = self.figures.join(", ");
+        let message = format!(
+            "there is no figure \"{name}\"; there are {known}; metrics and data to evaluate with make more"
+        );
+        Err(Error::Setting { setting: callback, message })
+    }
 }

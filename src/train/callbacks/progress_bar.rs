@@ -92,11 +92,11 @@ fn over(shown: bool, length: u64, unit: &str) -> Bar {
 }
 
 impl Callback for ProgressBar {
-    fn begin(&mut self, begin: &Begin) -> Result<()> {
+    fn begin(&mut self, begin: &Begin) -> Result<Flow> {
         (self.batch_size, self.epochs) = (begin.batch_size, begin.epochs);
         self.unit.clone_from(&begin.unit);
         self.bar = over(self.shown, begin.steps.saturating_sub(begin.first_step), "steps");
-        Ok(())
+        Ok(Flow::Continue)
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Result<()> {

@@ -67,7 +67,8 @@ pub trait Metric: fmt::Debug + Send + Sync {
     }
 }
 
-/// The share of samples whose first largest logit is at their label. For logits `[n, classes]` and labels `[n]`.
+/// The share of samples whose first largest logit is at their label. For logits `[n, classes]` and labels `[n]`. A label
+/// that the data set itself marks as ignored counts as wrong; [`Confusion`] leaves such labels out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Accuracy;
 
@@ -90,7 +91,8 @@ impl Metric for Accuracy {
     }
 }
 
-/// The share of samples whose label is among the `k` largest logits. For logits `[n, classes]` and labels `[n]`.
+/// The share of samples whose label is among the `k` largest logits. For logits `[n, classes]` and labels `[n]`. Ignored
+/// labels of the data set count as in [`Accuracy`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopK(pub usize);
 
@@ -116,7 +118,7 @@ impl Metric for TopK {
 
 type Build = dyn Fn(&mut Graph, &Seen) -> Result<Value> + Send + Sync;
 
-/// A metric of one's own: a function of the graph that makes a scalar, of which the mean over samples is taken.
+/// A metric of one's own. A function of the graph makes a scalar for each batch, and the figure is its mean over samples.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {

@@ -202,6 +202,18 @@ fn population_statistics_are_means_over_the_training_set() -> Result<()> {
     near("bn.running_var", variances)?;
     assert!(network().forward(&mut Graph::new(), x, Mode::Population).is_err(), "a value of another graph");
 
+    // Also where a run ends early, and the last evaluation is made with them.
+    let mut early = super::trainer().population_statistics(true).epochs(5).max_steps(24);
+    let history = early.fit(&data, Some(&Rows::new(20)))?;
+    assert_eq!(history.evaluation(), Some(&early.evaluate(&Rows::new(20))?));
+    assert_ne!(history.evaluation(), history.epochs[2].evaluation.as_ref());
+    let read = |trainer: &Trainer| trainer.weights()?.read("bn.running_mean");
+    let mut later = super::trainer().epochs(5).max_steps(24);
+    later.fit(&data, None)?;
+    assert_ne!(read(&early)?, read(&later)?);
+    later.measure_population(&data)?;
+    assert_eq!(read(&early)?, read(&later)?);
+
     // It changes nothing else.
     let mut plain = super::trainer();
     plain.fit(&data, None)?;
@@ -256,5 +268,22 @@ fn what_was_predicted_or_measured_before_does_not_matter() -> Result<()> {
     assert_eq!(plain.evaluate(&data)?.figures.len(), 1);
     let mut more = plain.metric(TopK(2));
     assert!(more.evaluate(&data)?.figure("top2") >= more.evaluate(&data)?.figure("accuracy"));
+    Ok(())
+}
+
+#[test]
+fn a_trainer_begins_anew_with_what_it_loads() -> Result<()> {
+    let folder = tempfile::TempDir::new().expect("there is room for temporary files");
+    let file = folder.path().join("w.safetensors");
+    let data = Rows::new(20);
+    let mut first = trainer();
+    first.fit(&Rows::new(61), None)?;
+    first.weights()?.save(&file)?;
+    let trained = first.evaluate(&data)?;
+    let mut other = trainer().seed(9);
+    assert_ne!(other.evaluate(&data)?, trained);
+    let mut other = other.load(&file);
+    assert_eq!(other.evaluate(&data)?, trained);
+    assert!(other.load("nowhere.safetensors").evaluate(&data).is_err());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Rows, bits, trainer};
 use tempfile::TempDir;
 use wgrad::optim::{Plateau, PlateauOptions, Preferred, Schedule};
-use wgrad::train::{Begin, Callback, Csv, EarlyStopping, Progress, Trainer};
+use wgrad::train::{Callback, Csv, EarlyStopping, EpochEnd, Flow, Progress, Trainer};
 use wgrad::{Error, Result};
 
 /// Ends a run by an error once it has had so many steps.
@@ -11,10 +11,6 @@ use wgrad::{Error, Result};
 struct Kill(u64);
 
 impl Callback for Kill {
-    fn begin(&mut self, _begin: &Begin) -> Result<()> {
-        Ok(())
-    }
-
     fn progress(&mut self, progress: &Progress<'_>) -> Result<()> {
         if progress.step >= self.0 { Err(Error::Graph("killed".into())) } else { Ok(()) }
     }
@@ -92,7 +88,17 @@ fn plateaus_and_patience_count_the_epochs_before() -> Result<()> {
     let at = whole.epochs.len() as u64 * 8 - 3;
     assert!(run(long(trainer()).checkpoint(&file).callback(stop()).callback(Kill(at))).is_err());
     let (rest, _) = run(long(trainer()).resume(&file).callback(stop()))?;
-    assert_eq!((rest.epochs, rest.stopped), (whole.epochs, whole.stopped));
+    assert_eq!((&rest.epochs, &rest.stopped), (&whole.epochs, &whole.stopped));
+
+    // A run that was stopped stays so when it is started again, and its files stay as they are.
+    let run_again = || run(long(trainer()).checkpoint(&file).resume(&file).callback(stop()));
+    let first = bits(&run_again()?.1.weights()?)?;
+    let bytes = std::fs::read(&file).expect("there is a checkpoint");
+    let (again, trained) = run_again()?;
+    assert_eq!((again.epochs, again.stopped), (whole.epochs, whole.stopped));
+    assert!(again.losses.is_empty());
+    assert_eq!(bits(&trained.weights()?)?, first);
+    assert!(std::fs::read(&file).expect("it is still there") == bytes);
     Ok(())
 }
 
@@ -114,5 +120,29 @@ fn another_run_is_refused_by_name() -> Result<()> {
     let mut other = same().resume(&file);
     let message = other.fit(&Rows::new(62), None).expect_err("it is other data").to_string();
     assert!(message.contains("samples 61, this one 62"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn a_callback_that_fails_costs_no_epoch() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let file = folder.path().join("run.safetensors");
+
+    #[derive(Debug)]
+    struct Full;
+    impl Callback for Full {
+        fn epoch(&mut self, _end: &EpochEnd<'_>) -> Result<Flow> {
+            Err(Error::Graph("the disk is full".into()))
+        }
+    }
+    let failed = run(trainer().checkpoint(&file).callback(Full));
+    assert!(failed.is_err_and(|error| error.to_string().contains("the disk is full")));
+    let (whole, reference) = run(trainer())?;
+    let (rest, resumed) = run(trainer().resume(&file))?;
+    assert_eq!((rest.first_step, &rest.epochs), (8, &whole.epochs));
+    assert_eq!(bits(&resumed.weights()?)?, bits(&reference.weights()?)?);
+    // What resumes is evaluated with the checkpoint's weights too.
+    let first = trainer().resume(&file).evaluate(&Rows::new(21))?;
+    assert_eq!(Some(&first), whole.epochs[0].evaluation.as_ref());
     Ok(())
 }

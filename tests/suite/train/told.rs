@@ -5,7 +5,9 @@ use crate::harness::device;
 use wgrad::data::{Dataset, Field, Item, Kind};
 use wgrad::nn;
 use wgrad::optim::{Preferred, Sgd};
-use wgrad::train::{Confusion, Curves, EarlyStopping, Mean, Supervised, Trainer};
+use wgrad::train::{
+    BestWeights, Callback, Confusion, Csv, Curves, EarlyStopping, Mean, Progress, Supervised, TopK, Trainer,
+};
 use wgrad::{Error, Result};
 
 fn told<T>(found: Result<T>, parts: &[&str]) {
@@ -45,6 +47,36 @@ fn figures_that_there_are_not_are_named_beside_those_there_are() {
         .fit(&data, None)
         .expect("the loss has a curve without an evaluation");
     told(trainer().callback(Curves::new("curves.jpg", "accuracy")).fit(&data, None), &["curves.jpg", ".png"]);
+}
+
+/// Fails in the first step.
+#[derive(Debug)]
+struct NoStep;
+
+impl Callback for NoStep {
+    fn progress(&mut self, progress: &Progress<'_>) -> Result<()> {
+        Err(Error::Graph(format!("step {} was run", progress.step)))
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_evaluation_is_told_before_the_first_step() {
+    let (data, few) = (Rows::new(20), Rows::new(9));
+    let with = || trainer().callback(NoStep);
+    told(with().fit(&data, Some(&Rows::new(0))), &["there are no items"]);
+    told(with().metric(TopK(0)).fit(&data, Some(&few)), &["in_top_k", "at least 1"]);
+    told(with().averaged(true).fit(&data, Some(&few)), &["no averages"]);
+    told(with().callback(Csv::new("nowhere/epochs.csv")).fit(&data, Some(&few)), &["nowhere/epochs.csv"]);
+    let stop = EarlyStopping::new("acuracy", Preferred::Larger, 2);
+    told(with().callback(stop).fit(&data, Some(&few)), &["\"acuracy\"", "accuracy"]);
+    let best = BestWeights::new("best.safetensors", "accuracy", Preferred::Larger);
+    told(with().callback(best).fit(&data, None), &["\"accuracy\"", "data to evaluate with"]);
+    for name in ["error", "loss", "learning_rate"] {
+        let mean = || Mean::new(name, |_, seen| Ok(seen.loss));
+        told(with().metric(mean()).metric(mean()).fit(&data, Some(&few)), &[name, "another name"]);
+    }
+    told(with().checkpoint_every(0, "c.safetensors").fit(&data, Some(&few)), &["checkpoint_every"]);
+    told(with().fit(&data, Some(&few)), &["was run"]);
 }
 
 #[test]

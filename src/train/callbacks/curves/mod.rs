@@ -3,7 +3,7 @@
 
 mod chart;
 
-use super::{Begin, Callback, EpochEnd, Flow, figure};
+use super::{Begin, Callback, EpochEnd, Flow};
 use crate::error::{Error, Result};
 use crate::file::{self, printable_path};
 use crate::train::History;
@@ -136,7 +136,7 @@ fn encode(to: &mut Vec<u8>, pixels: &[u8]) -> std::result::Result<(), png::Encod
 }
 
 impl Callback for Curves {
-    fn begin(&mut self, begin: &Begin) -> Result<()> {
+    fn begin(&mut self, begin: &Begin) -> Result<Flow> {
         self.batch_size = begin.batch_size;
         self.unit.clone_from(&begin.unit);
         if self.path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
@@ -144,13 +144,14 @@ impl Callback for Curves {
                 format!("pictures are PNG; let the name {} end in .png", printable_path(&self.path));
             return Err(Error::Setting { setting: "curves", message });
         }
-        file::check_writable(&self.path)
+        if begin.figures.iter().any(|figure| figure == "loss") {
+            begin.check_figure(&self.figure, "curves")?;
+        }
+        file::check_writable(&self.path)?;
+        Ok(Flow::Continue)
     }
 
     fn epoch(&mut self, end: &EpochEnd<'_>) -> Result<Flow> {
-        if end.epoch.evaluation.is_some() {
-            figure(end.epoch, &self.figure, "curves")?;
-        }
         self.write(end.history)?;
         Ok(Flow::Continue)
     }

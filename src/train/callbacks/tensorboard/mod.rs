@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::train::History;
 use event::Event;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -90,6 +90,9 @@ fn create(folder: &Path) -> Result<(PathBuf, File)> {
         let path = path.to_owned();
         move |source| Error::File { action: "writing", path, source }
     };
+    if folder.is_file() {
+        return Err(error(folder)(ErrorKind::NotADirectory.into()));
+    }
     fs::create_dir_all(folder).map_err(error(folder))?;
     let (time, process) = (now(), std::process::id());
     for number in 0u32.. {
@@ -100,7 +103,7 @@ fn create(folder: &Path) -> Result<(PathBuf, File)> {
                 file.write_all(&Event::first(time).record()).map_err(error(&path))?;
                 return Ok((path, file));
             }
-            Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
             Err(source) => return Err(error(&path)(source)),
         }
     }
@@ -108,9 +111,9 @@ fn create(folder: &Path) -> Result<(PathBuf, File)> {
 }
 
 impl Callback for TensorBoard {
-    fn begin(&mut self, _begin: &Begin) -> Result<()> {
+    fn begin(&mut self, _begin: &Begin) -> Result<Flow> {
         self.open = Some(create(&self.folder)?);
-        Ok(())
+        Ok(Flow::Continue)
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Result<()> {
