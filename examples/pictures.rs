@@ -4,10 +4,11 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use wgrad::data::{Column, Dataset, Field, ImageFiles, Kind, Picture, Tensors, split};
+use wgrad::data::{Dataset, Field, ImageFiles, Picture, Tensors, split};
 use wgrad::optim::{AdamW, Preferred, Schedule};
 use wgrad::train::{Accuracy, BestWeights, ProgressBar, Supervised, Trainer};
 use wgrad::weights::Metadata;
+use wgrad::{DType, HostData};
 use wgrad::{Device, nn};
 
 const MODEL: &str = "model.safetensors";
@@ -42,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Command::Read { files } => {
             let pixels = files.iter().map(|file| PICTURE().read(file)).collect::<Result<Vec<_>, _>>()?;
-            let field = Field::new("image", PICTURE().shape(), Kind::U8);
-            let pictures = Tensors::new([(field, Column::U8(pixels.concat()))])?;
+            let field = Field::new("image", PICTURE().shape(), DType::U8);
+            let pictures = Tensors::new([(field, HostData::U8(pixels.concat()))])?;
             let classes = Metadata::read(MODEL)?.class_names;
             let logits = trainer(classes.len())?.load(MODEL).predict(&pictures)?.to_f64();
             for (file, logits) in files.iter().zip(logits.chunks(classes.len())) {

@@ -230,7 +230,13 @@ host_slice_from!(f32 => F32, i32 => I32, u32 => U32, u8 => U8);
 
 impl<'a> From<&'a HostTensor> for HostSlice<'a> {
     fn from(tensor: &'a HostTensor) -> Self {
-        match &tensor.data {
+        HostSlice::from(&tensor.data)
+    }
+}
+
+impl<'a> From<&'a HostData> for HostSlice<'a> {
+    fn from(data: &'a HostData) -> Self {
+        match data {
             HostData::F32(data) => HostSlice::F32(data),
             HostData::I32(data) => HostSlice::I32(data),
             HostData::U32(data) => HostSlice::U32(data),
@@ -239,7 +245,7 @@ impl<'a> From<&'a HostTensor> for HostSlice<'a> {
     }
 }
 
-/// Elements of a [`HostTensor`].
+/// Elements of a [`HostTensor`], or of a field of a batch.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum HostData {

@@ -4,8 +4,9 @@
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use wgrad::DType;
 use wgrad::Result;
-use wgrad::data::{Dataset, Field, Item, Kind};
+use wgrad::data::{Dataset, Field, Item};
 
 /// A shape: whether it covers the point (x, y), in units of its size from its middle.
 type Covers = fn(f32, f32) -> bool;
@@ -40,9 +41,9 @@ impl Shapes {
     pub const SIDE: usize = 32;
 
     pub fn new(shapes: &'static [(&'static str, Covers)], pictures: usize, seed: u64) -> Shapes {
-        let image = Field::new("image", [3, Shapes::SIDE, Shapes::SIDE], Kind::U8);
+        let image = Field::new("image", [3, Shapes::SIDE, Shapes::SIDE], DType::U8);
         let names = shapes.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Shapes { shapes, names, pictures, seed, fields: [image, Field::new("label", [0; 0], Kind::I32)] }
+        Shapes { shapes, names, pictures, seed, fields: [image, Field::new("label", [0; 0], DType::I32)] }
     }
 }
 

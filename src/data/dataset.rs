@@ -1,19 +1,8 @@
 //! What a data set is: items of a few fields, read by index.
 
 use crate::error::{Error, Result};
-use crate::tensor::Shape;
+use crate::tensor::{DType, HostData, HostSlice, Shape};
 use std::sync::Arc;
-
-/// The element type of a field.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
-    /// Floats.
-    F32,
-    /// Signed integers: class labels and indices.
-    I32,
-    /// Bytes: pixels.
-    U8,
-}
 
 /// A part that every item of a data set has, such as its image or its label.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,13 +13,13 @@ pub struct Field {
     /// Its shape in one item, without a batch's dimension.
     pub shape: Shape,
     /// Its element type.
-    pub kind: Kind,
+    pub dtype: DType,
 }
 
 impl Field {
     /// A field of this name, shape of one item, and element type.
-    pub fn new(name: impl Into<String>, shape: impl Into<Shape>, kind: Kind) -> Self {
-        Field { name: name.into(), shape: shape.into(), kind }
+    pub fn new(name: impl Into<String>, shape: impl Into<Shape>, dtype: DType) -> Self {
+        Field { name: name.into(), shape: shape.into(), dtype }
     }
 }
 
@@ -38,14 +27,15 @@ impl Field {
 ///
 /// ```
 /// use wgrad::Result;
-/// use wgrad::data::{Dataset, Field, Item, Kind};
+/// use wgrad::data::{Dataset, Field, Item};
+/// use wgrad::{DType};
 ///
 /// /// Sine waves, and which of two frequencies each has.
 /// struct Waves([Field; 2]);
 ///
 /// impl Waves {
 ///     fn new() -> Self {
-///         Waves([Field::new("signal", [1, 64], Kind::F32), Field::new("label", [0; 0], Kind::I32)])
+///         Waves([Field::new("signal", [1, 64], DType::F32), Field::new("label", [0; 0], DType::I32)])
 ///     }
 /// }
 ///
@@ -126,52 +116,16 @@ macro_rules! forwarded {
 }
 forwarded!(&D, Box<D>, Arc<D>);
 
-/// One field of a batch: the items' contents one after the other.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Column {
-    /// Floats.
-    F32(Vec<f32>),
-    /// Signed integers.
-    I32(Vec<i32>),
-    /// Bytes.
-    U8(Vec<u8>),
-}
-
-impl Column {
-    /// The element type.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Column::F32(_) => Kind::F32,
-            Column::I32(_) => Kind::I32,
-            Column::U8(_) => Kind::U8,
-        }
-    }
-
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Column::F32(data) => data.len(),
-            Column::I32(data) => data.len(),
-            Column::U8(data) => data.len(),
-        }
-    }
-
-    /// Whether there are no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
 /// One item of a batch under construction: where its fields are written.
 #[derive(Debug)]
 pub struct Item<'b> {
     fields: &'b [Field],
-    columns: &'b mut [Column],
+    columns: &'b mut [HostData],
     row: usize,
 }
 
 impl<'b> Item<'b> {
-    pub(super) fn new(fields: &'b [Field], columns: &'b mut [Column], row: usize) -> Self {
+    pub(super) fn new(fields: &'b [Field], columns: &'b mut [HostData], row: usize) -> Self {
         Item { fields, columns, row }
     }
 }
@@ -184,11 +138,11 @@ macro_rules! typed {
             /// # Errors
             /// A field that there is not, or of another element type.
             pub fn $name(&mut self, field: &str) -> Result<&mut [$element]> {
-                let at = find(self.fields, field, Kind::$variant)?;
+                let at = find(self.fields, field, DType::$variant)?;
                 let size = self.fields[at].shape.elements();
                 match &mut self.columns[at] {
-                    Column::$variant(all) => Ok(&mut all[self.row * size..][..size]),
-                    other => Err(mistyped(field, other.kind(), Kind::$variant)),
+                    HostData::$variant(all) => Ok(&mut all[self.row * size..][..size]),
+                    other => Err(mistyped(field, HostSlice::from(&*other).dtype(), DType::$variant)),
                 }
             }
         )*}
@@ -200,20 +154,22 @@ typed! {
     f32: F32, f32;
     /// The item's elements of a field of integers.
     i32: I32, i32;
+    /// The item's elements of a field of unsigned integers.
+    u32: U32, u32;
     /// The item's elements of a field of bytes.
     u8: U8, u8;
 }
 
 /// The number of the field of this name, which has to have this element type.
-pub(super) fn find(fields: &[Field], name: &str, kind: Kind) -> Result<usize> {
+pub(super) fn find(fields: &[Field], name: &str, dtype: DType) -> Result<usize> {
     let Some(at) = fields.iter().position(|field| field.name == name) else {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let message = format!("there is no field \"{name}\"; there are {}", names.join(", "));
         return Err(Error::Setting { setting: "field", message });
     };
-    if fields[at].kind == kind { Ok(at) } else { Err(mistyped(name, fields[at].kind, kind)) }
+    if fields[at].dtype == dtype { Ok(at) } else { Err(mistyped(name, fields[at].dtype, dtype)) }
 }
 
-fn mistyped(name: &str, found: Kind, asked: Kind) -> Error {
-    Error::Setting { setting: "field", message: format!("\"{name}\" holds {found:?}, asked for {asked:?}") }
+fn mistyped(name: &str, found: DType, asked: DType) -> Error {
+    Error::Setting { setting: "field", message: format!("\"{name}\" holds {found}, asked for {asked}") }
 }

@@ -3,11 +3,11 @@
 //! A file is checked from end to end before any of it is used. Memory grows with the file's real contents,
 //! never with the sizes in its header.
 
-use super::dataset::Column;
 use super::files::{fault, unreadable};
 use crate::error::{Error, Result};
 use crate::file::{self, START, Wanted, foreign, printable_path};
 use crate::memory;
+use crate::tensor::HostData;
 use crate::tensor::Shape;
 use byteorder::{BigEndian, ByteOrder};
 use flate2::read::MultiGzDecoder;
@@ -83,21 +83,21 @@ pub(super) struct Pictures {
 }
 
 /// Reads an IDX file of any element type and number of dimensions; a name that ends in `.gz` is gzipped. The first
-/// dimension counts items. Unsigned bytes stay bytes, other integers become [`Column::I32`], floats [`Column::F32`];
+/// dimension counts items. Unsigned bytes stay bytes, other integers become [`HostData::I32`], floats [`HostData::F32`];
 /// 64-bit floats are rounded.
 ///
 /// # Errors
 /// A file that is missing, truncated, too long, damaged or of another format.
-pub fn read_idx(path: impl AsRef<Path>) -> Result<(Shape, Column)> {
+pub fn read_idx(path: impl AsRef<Path>) -> Result<(Shape, HostData)> {
     let path = path.as_ref();
     let Contents { sizes, bytes, element } = read(path, &ANYTHING)?;
     let column = match element.0 {
-        0x08 => Column::U8(bytes),
-        0x09 => Column::I32(converted(path, bytes.iter().map(|&byte| i32::from(byte.cast_signed())))?),
-        0x0b => Column::I32(converted(path, bytes.chunks_exact(2).map(|b| BigEndian::read_i16(b).into()))?),
-        0x0c => Column::I32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_i32))?),
-        0x0d => Column::F32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_f32))?),
-        _ => Column::F32(converted(path, bytes.chunks_exact(8).map(|b| BigEndian::read_f64(b) as f32))?),
+        0x08 => HostData::U8(bytes),
+        0x09 => HostData::I32(converted(path, bytes.iter().map(|&byte| i32::from(byte.cast_signed())))?),
+        0x0b => HostData::I32(converted(path, bytes.chunks_exact(2).map(|b| BigEndian::read_i16(b).into()))?),
+        0x0c => HostData::I32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_i32))?),
+        0x0d => HostData::F32(converted(path, bytes.chunks_exact(4).map(BigEndian::read_f32))?),
+        _ => HostData::F32(converted(path, bytes.chunks_exact(8).map(|b| BigEndian::read_f64(b) as f32))?),
     };
     Ok((Shape::new(sizes), column))
 }

@@ -1,10 +1,12 @@
 //! Images in host memory. Files of published data sets are read in `published`.
 
-use super::dataset::{Dataset, Field, Item, Kind};
+use super::dataset::{Dataset, Field, Item};
+
 use super::files::{check_names, fault};
 use super::idx::{self, Pictures};
 use crate::error::{Error, Result};
 use crate::file::printable_path;
+use crate::tensor::DType;
 use std::fmt;
 use std::path::Path;
 
@@ -99,7 +101,7 @@ impl Images {
                 format!("label {label} at position {i}, expected 0 to {}", classes.saturating_sub(1)),
             );
         }
-        let fields = [Field::new("image", sizes, Kind::U8), Field::new("label", [0; 0], Kind::I32)];
+        let fields = [Field::new("image", sizes, DType::U8), Field::new("label", [0; 0], DType::I32)];
         Ok(Images { images, labels, sizes, classes, class_names: Vec::new(), fields })
     }
 

@@ -115,7 +115,7 @@ impl Loader {
             return error("batch_size", "found 0, expected at least 1".into());
         }
         if let Last::Pad(field) = self.last
-            && data.fields().get(field).is_none_or(|field| field.kind != super::Kind::I32)
+            && data.fields().get(field).is_none_or(|field| field.dtype != crate::tensor::DType::I32)
         {
             let message = format!(
                 "field number {field} is padded with ignored labels, but the data set has no labels there"

@@ -19,7 +19,7 @@ mod published;
 mod subset;
 mod tensors;
 
-pub use dataset::{Column, Dataset, Field, Item, Kind};
+pub use dataset::{Dataset, Field, Item};
 pub use idx::read_idx;
 pub use images::Images;
 pub use loader::{Batch, IGNORED_LABEL, Last, Loader};

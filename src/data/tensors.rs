@@ -1,20 +1,23 @@
 //! Tensors in host memory as a data set: signals, pairs, tables.
 
-use super::dataset::{Column, Dataset, Field, Item, Kind};
+use super::dataset::{Dataset, Field, Item};
+
 use crate::error::{Error, Result};
+use crate::tensor::{DType, HostData, HostSlice};
 
 /// Items in host memory, with any fields.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
-/// use wgrad::data::{Column, Dataset, Field, Kind, Tensors};
+/// use wgrad::data::{Dataset, Field, Tensors};
+/// use wgrad::{DType, HostData};
 ///
 /// // 20 signals of two channels and 100 samples, and a class for each.
-/// let signals = Field::new("signal", [2, 100], Kind::F32);
-/// let labels = Field::new("label", [0; 0], Kind::I32);
+/// let signals = Field::new("signal", [2, 100], DType::F32);
+/// let labels = Field::new("label", [0; 0], DType::I32);
 /// let data = Tensors::new([
-///     (signals, Column::F32(vec![0.5; 20 * 2 * 100])),
-///     (labels, Column::I32([0, 1].repeat(10))),
+///     (signals, HostData::F32(vec![0.5; 20 * 2 * 100])),
+///     (labels, HostData::I32([0, 1].repeat(10))),
 /// ])?
 /// .with_class_names(["rest", "walk"]);
 /// assert_eq!((data.len(), data.label(3)), (20, Some(1)));
@@ -24,7 +27,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, PartialEq, Debug)]
 pub struct Tensors {
     fields: Vec<Field>,
-    columns: Vec<Column>,
+    columns: Vec<HostData>,
     items: usize,
     class_names: Vec<String>,
 }
@@ -36,23 +39,21 @@ impl Tensors {
     /// # Errors
     /// No fields, two of one name, or one without elements; contents of another type or of no whole number of items;
     /// fields with different numbers of items.
-    pub fn new(fields: impl IntoIterator<Item = (Field, Column)>) -> Result<Tensors> {
+    pub fn new(fields: impl IntoIterator<Item = (Field, HostData)>) -> Result<Tensors> {
         let error = |message: String| Err(Error::Setting { setting: "fields", message });
-        let (fields, columns): (Vec<Field>, Vec<Column>) = fields.into_iter().unzip();
+        let (fields, columns): (Vec<Field>, Vec<HostData>) = fields.into_iter().unzip();
         let mut items = None;
         for (at, (field, column)) in fields.iter().zip(&columns).enumerate() {
             let (name, size) = (&field.name, field.shape.elements());
             if fields[..at].iter().any(|other| other.name == *name) {
                 return error(format!("there are two of the name \"{name}\""));
             }
-            if field.kind != column.kind() {
-                return error(format!(
-                    "\"{name}\" is of {:?}, but its contents of {:?}",
-                    field.kind,
-                    column.kind()
-                ));
+            let contents = HostSlice::from(column);
+            if field.dtype != contents.dtype() {
+                let (wanted, found) = (field.dtype, contents.dtype());
+                return error(format!("\"{name}\" is of {wanted}, but its contents of {found}"));
             }
-            let length = column.len();
+            let length = contents.len();
             if size == 0 || length % size != 0 {
                 let message =
                     format!("\"{name}\" has {length} elements, expected items of {} each", field.shape);
@@ -78,7 +79,7 @@ impl Tensors {
     }
 
     /// All items' contents of the field of this name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
+    pub fn column(&self, name: &str) -> Option<&HostData> {
         Some(&self.columns[self.fields.iter().position(|field| field.name == name)?])
     }
 }
@@ -100,9 +101,10 @@ impl Dataset for Tensors {
         for (Field { name, shape, .. }, column) in self.fields.iter().zip(&self.columns) {
             let of_item = index * shape.elements()..(index + 1) * shape.elements();
             match column {
-                Column::F32(all) => item.f32(name)?.copy_from_slice(&all[of_item]),
-                Column::I32(all) => item.i32(name)?.copy_from_slice(&all[of_item]),
-                Column::U8(all) => item.u8(name)?.copy_from_slice(&all[of_item]),
+                HostData::F32(all) => item.f32(name)?.copy_from_slice(&all[of_item]),
+                HostData::I32(all) => item.i32(name)?.copy_from_slice(&all[of_item]),
+                HostData::U32(all) => item.u32(name)?.copy_from_slice(&all[of_item]),
+                HostData::U8(all) => item.u8(name)?.copy_from_slice(&all[of_item]),
             }
         }
         Ok(())
@@ -111,7 +113,7 @@ impl Dataset for Tensors {
     fn label(&self, index: usize) -> Option<usize> {
         let at = self.fields.iter().position(|field| field.name == "label")?;
         match &self.columns[at] {
-            Column::I32(labels) if self.fields[at].kind == Kind::I32 && labels.len() == self.items => {
+            HostData::I32(labels) if self.fields[at].dtype == DType::I32 && labels.len() == self.items => {
                 usize::try_from(*labels.get(index)?).ok()
             }
             _ => None,

@@ -5,7 +5,7 @@ use super::feed;
 use super::graphs::Batched;
 use super::history::Evaluation;
 use super::metrics::Seen;
-use crate::data::{Dataset, Field, Kind, Last, Loader, Order};
+use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Mode, Value};
 use crate::plan::Plan;
@@ -177,7 +177,7 @@ impl Trainer {
     fn pads(&self, data: &dyn Dataset) -> bool {
         self.task.ignores_padding()
             && self.metrics.iter().all(|metric| metric.ignores_padding())
-            && data.fields().get(1).is_some_and(|field| field.kind == Kind::I32)
+            && data.fields().get(1).is_some_and(|field| field.dtype == DType::I32)
     }
 
     fn evaluate_batches(

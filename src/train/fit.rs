@@ -319,7 +319,7 @@ fn check_alike(data: &dyn Dataset, evaluation: &dyn Dataset) -> Result<()> {
     let (expected, found) = (data.fields(), evaluation.fields());
     if let Some(i) = (0..expected.len().max(found.len())).find(|&i| expected.get(i) != found.get(i)) {
         let told = |field: Option<&Field>| {
-            field.map_or_else(|| "no field".to_owned(), |f| format!("{} {:?} {}", f.name, f.kind, f.shape))
+            field.map_or_else(|| "no field".to_owned(), |f| format!("{} {}{}", f.name, f.dtype, f.shape))
         };
         let (found, expected) = (told(found.get(i)), told(expected.get(i)));
         let message =

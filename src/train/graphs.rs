@@ -2,9 +2,10 @@
 
 use super::metrics::{Metric, Seen};
 use super::{Fields, Forward, Trainer};
-use crate::data::{Dataset, Kind};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mode, Value};
+use crate::tensor::DType;
 use crate::tensor::Shape;
 
 /// A graph and the inputs that hold a batch, in the order of the data set's fields.
@@ -31,12 +32,19 @@ pub(super) fn inputs(g: &mut Graph, data: &dyn Dataset, batch: usize) -> Result<
     let (mut inputs, mut fields) = (Vec::new(), Vec::new());
     for field in data.fields() {
         let shape = Shape::from([&[batch], &field.shape[..]].concat());
-        let input = match field.kind {
-            Kind::I32 => g.input_i32(&field.name, shape)?,
-            Kind::F32 => g.input(&field.name, shape)?,
-            Kind::U8 => g.input_u8(&field.name, shape)?,
+        let input = match field.dtype {
+            DType::I32 => g.input_i32(&field.name, shape)?,
+            DType::F32 => g.input(&field.name, shape)?,
+            DType::U8 => g.input_u8(&field.name, shape)?,
+            DType::U32 => {
+                let message = format!(
+                    "field \"{}\" holds u32, which no graph takes for an input; make it i32",
+                    field.name
+                );
+                return Err(Error::Graph(message));
+            }
         };
-        let floats = if field.kind == Kind::U8 { g.bytes_to_float(input)? } else { input };
+        let floats = if field.dtype == DType::U8 { g.bytes_to_float(input)? } else { input };
         inputs.push(input);
         fields.push((field.name.clone(), floats));
     }

@@ -13,6 +13,8 @@ use std::path::Path;
 const HISTORY: &str = "wgrad.history";
 const LOSSES: &str = "wgrad.epoch_losses";
 const SETTING: &str = "setting.";
+/// Steps whose rates a digest is of.
+const SAMPLED: u64 = 10_000;
 
 /// The mean loss of the epoch that is being run: sum and count.
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
@@ -34,7 +36,7 @@ pub(super) fn settings(
     rates: &Rates,
     steps: u64,
 ) -> Result<Vec<(String, String)>> {
-    let fields = data.fields().iter().map(|field| format!("{} {:?} {}", field.name, field.kind, field.shape));
+    let fields = data.fields().iter().map(|field| format!("{} {}{}", field.name, field.dtype, field.shape));
     let mut found = settings.own.clone();
     found.extend([
         ("batch size".to_owned(), settings.batch_size.to_string()),
@@ -44,7 +46,7 @@ pub(super) fn settings(
         ("fields".to_owned(), fields.collect::<Vec<_>>().join(", ")),
     ]);
     // A plateau's rates follow from its settings and the figures so far. Other schedules are told apart by their rates:
-    // some for people to read, and a digest of up to ten thousand.
+    // some for people to read, and a digest of more.
     let of = |step: u64| rates.rate(step, step / (steps.max(1)).div_ceil(settings.epochs.max(1)).max(1));
     if let Rates::Plateau(plateau) = rates {
         found.push(("plateau".to_owned(), format!("{plateau:?}")));
@@ -52,8 +54,8 @@ pub(super) fn settings(
         let some = [0, steps / 3, steps / 2, steps.saturating_sub(1)].map(of);
         let some =
             some.into_iter().map(|rate| rate.map(|rate| rate.to_string())).collect::<Result<Vec<_>>>()?;
-        let stride = steps.div_ceil(10_000).max(1);
-        let rates = (0..steps).step_by(stride as usize).map(of).collect::<Result<Vec<f32>>>()?;
+        // As many whatever the length, so that a constant rate does not depend on it.
+        let rates = (0..SAMPLED).map(|i| of(i * steps / SAMPLED)).collect::<Result<Vec<f32>>>()?;
         let digest = fnv1a(bytemuck::cast_slice(&rates));
         found.push(("learning rates".to_owned(), format!("{} ({digest:x})", some.join(", "))));
     }

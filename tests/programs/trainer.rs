@@ -102,7 +102,7 @@ fn faults_end_a_run_before_it_trains_and_leave_nothing() {
     refused(&[], &["t10k-labels-idx1-ubyte", "magic number"]);
     std::fs::remove_file(data.path().join("t10k-labels-idx1-ubyte")).unwrap();
     files::write(data.path(), "t10k-images-idx3-ubyte", &files::images(10, 9, 8));
-    refused(&[], &["evaluation: field 0", "image U8 [1, 9, 8], expected image U8 [1, 8, 8]"]);
+    refused(&[], &["evaluation: field 0", "image u8[1, 9, 8], expected image u8[1, 8, 8]"]);
     assert!(listing(work.path()).is_empty());
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::panic;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use wgrad::data::{Column, Dataset, Field, IGNORED_LABEL, Images, Item, Kind, Last, Loader, Order};
+use wgrad::data::{Dataset, Field, IGNORED_LABEL, Images, Item, Last, Loader, Order};
+use wgrad::{DType, HostData};
 use wgrad::{Error, Result};
 
 /// Items that hold their own index in fields of all kinds.
@@ -24,9 +25,9 @@ impl Numbered {
         Numbered {
             items,
             fields: [
-                Field::new("bytes", [3], Kind::U8),
-                Field::new("label", [0; 0], Kind::I32),
-                Field::new("floats", [2, 2], Kind::F32),
+                Field::new("bytes", [3], DType::U8),
+                Field::new("label", [0; 0], DType::I32),
+                Field::new("floats", [2, 2], DType::F32),
             ],
             most: AtomicUsize::new(0),
             reading: AtomicUsize::new(0),
@@ -232,7 +233,7 @@ fn settings_and_fields_that_do_not_fit_are_refused() -> Result<()> {
     let get =
         |field: &'static str| Loader::new(4).run(&data, &order, 0..1, |batch| batch.f32(field).map(drop));
     refused(get("float"), "no field \"float\"; there are bytes, label, floats");
-    refused(get("label"), "\"label\" holds I32, asked for F32");
+    refused(get("label"), "\"label\" holds i32, asked for f32");
     Ok(())
 }
 
@@ -244,7 +245,7 @@ fn images_are_bytes_with_labels() -> Result<()> {
     let loader = Loader::new(2);
     let mut all = Vec::new();
     loader.run(&data, &Order::sequential(4)?, 0..2, |batch| {
-        assert!(matches!(batch.columns(), [Column::U8(_), Column::I32(_)]));
+        assert!(matches!(batch.columns(), [HostData::U8(_), HostData::I32(_)]));
         all.extend_from_slice(batch.u8("image")?);
         Ok(())
     })?;

@@ -1,14 +1,16 @@
 //! A batch: the fields of its items, in memory that is reused.
 
-use crate::data::dataset::{Column, Dataset, Field, Item, Kind, find};
+use crate::data::dataset::{Dataset, Field, Item, find};
+
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::tensor::{DType, HostData};
 
 /// Items side by side, a column for each field.
 #[derive(Debug)]
 pub struct Batch {
     fields: Vec<Field>,
-    columns: Vec<Column>,
+    columns: Vec<HostData>,
     number: usize,
     samples: usize,
     pub(super) indices: Vec<usize>,
@@ -21,10 +23,11 @@ impl Batch {
         let column = |field: &Field| {
             let what = format!("a batch of {size} x {} {}", field.name, field.shape);
             let elements = field.shape.elements().saturating_mul(size);
-            Ok(match field.kind {
-                Kind::F32 => Column::F32(memory::filled(elements, 0.0, &what)?),
-                Kind::I32 => Column::I32(memory::filled(elements, 0, &what)?),
-                Kind::U8 => Column::U8(memory::filled(elements, 0, &what)?),
+            Ok(match field.dtype {
+                DType::F32 => HostData::F32(memory::filled(elements, 0.0, &what)?),
+                DType::I32 => HostData::I32(memory::filled(elements, 0, &what)?),
+                DType::U32 => HostData::U32(memory::filled(elements, 0, &what)?),
+                DType::U8 => HostData::U8(memory::filled(elements, 0, &what)?),
             })
         };
         let columns = fields.iter().map(column).collect::<Result<_>>()?;
@@ -40,9 +43,10 @@ impl Batch {
         for (field, column) in self.fields.iter().zip(&mut self.columns) {
             let elements = rows * field.shape.elements();
             match column {
-                Column::F32(data) => data.resize(elements, 0.0),
-                Column::I32(data) => data.resize(elements, 0),
-                Column::U8(data) => data.resize(elements, 0),
+                HostData::F32(data) => data.resize(elements, 0.0),
+                HostData::I32(data) => data.resize(elements, 0),
+                HostData::U32(data) => data.resize(elements, 0),
+                HostData::U8(data) => data.resize(elements, 0),
             }
         }
     }
@@ -59,7 +63,7 @@ impl Batch {
     /// Gives the labels from row `first` on the one that counts nowhere.
     pub(super) fn ignore_from(&mut self, field: usize, first: usize) {
         let size = self.fields[field].shape.elements();
-        if let Column::I32(labels) = &mut self.columns[field] {
+        if let HostData::I32(labels) = &mut self.columns[field] {
             labels[first * size..].fill(super::IGNORED_LABEL);
         }
     }
@@ -85,7 +89,7 @@ impl Batch {
     }
 
     /// The fields' contents, in the order of [`Dataset::fields`].
-    pub fn columns(&self) -> &[Column] {
+    pub fn columns(&self) -> &[HostData] {
         &self.columns
     }
 }
@@ -98,8 +102,8 @@ macro_rules! typed {
             /// # Errors
             /// A field that there is not, or of another element type.
             pub fn $name(&self, field: &str) -> Result<&[$element]> {
-                match &self.columns[find(&self.fields, field, Kind::$variant)?] {
-                    Column::$variant(data) => Ok(data),
+                match &self.columns[find(&self.fields, field, DType::$variant)?] {
+                    HostData::$variant(data) => Ok(data),
                     _ => Ok(&[]),
                 }
             }
@@ -112,6 +116,8 @@ typed! {
     f32: F32, f32;
     /// A field of integers, row after row.
     i32: I32, i32;
+    /// A field of unsigned integers, row after row.
+    u32: U32, u32;
     /// A field of bytes, row after row.
     u8: U8, u8;
 }

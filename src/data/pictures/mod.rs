@@ -9,9 +9,11 @@ mod table;
 
 pub use picture::{Fit, Picture};
 
-use super::dataset::{Dataset, Field, Item, Kind};
+use super::dataset::{Dataset, Field, Item};
+
 use super::files::check_names;
 use crate::error::{Error, Result};
+use crate::tensor::DType;
 use std::path::{Path, PathBuf};
 
 /// The extensions of files that are taken for pictures.
@@ -87,7 +89,8 @@ impl ImageFiles {
             let message = format!("found {} names, but a label of {largest}", class_names.len());
             return error("class_names", message);
         }
-        let fields = [Field::new("image", picture.shape(), Kind::U8), Field::new("label", [0; 0], Kind::I32)];
+        let fields =
+            [Field::new("image", picture.shape(), DType::U8), Field::new("label", [0; 0], DType::I32)];
         Ok(ImageFiles { files, classes: needed.max(class_names.len()), class_names, picture, fields })
     }
 

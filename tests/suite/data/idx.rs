@@ -3,22 +3,23 @@
 use super::refused;
 use crate::harness::files::{gzip, header, write};
 use tempfile::TempDir;
+use wgrad::HostData;
 use wgrad::Shape;
-use wgrad::data::{Column, Dataset, Images, read_idx};
+use wgrad::data::{Dataset, Images, read_idx};
 
 #[test]
 fn every_element_type_is_read() {
     let folder = TempDir::new().unwrap();
     let expected = [
-        (0x08, vec![0, 127, 255], Column::U8(vec![0, 127, 255])),
-        (0x09, vec![0, 127, 0x80], Column::I32(vec![0, 127, -128])),
-        (0x0b, vec![0, 7, 0x80, 0, 0xff, 0xfe], Column::I32(vec![7, -32768, -2])),
+        (0x08, vec![0, 127, 255], HostData::U8(vec![0, 127, 255])),
+        (0x09, vec![0, 127, 0x80], HostData::I32(vec![0, 127, -128])),
+        (0x0b, vec![0, 7, 0x80, 0, 0xff, 0xfe], HostData::I32(vec![7, -32768, -2])),
         (
             0x0c,
             vec![0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff],
-            Column::I32(vec![256, -1, i32::MAX]),
+            HostData::I32(vec![256, -1, i32::MAX]),
         ),
-        (0x0d, vec![0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0, 0, 0, 0, 1], Column::F32(vec![1.0, -2.5, 1e-45])),
+        (0x0d, vec![0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0, 0, 0, 0, 1], HostData::F32(vec![1.0, -2.5, 1e-45])),
         (
             0x0e,
             [
@@ -27,7 +28,7 @@ fn every_element_type_is_read() {
                 [0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a],
             ]
             .concat(),
-            Column::F32(vec![1.0, -2.5, 0.1]),
+            HostData::F32(vec![1.0, -2.5, 0.1]),
         ),
     ];
     for (code, bytes, column) in expected {

@@ -2,7 +2,8 @@
 
 use super::{all, refused};
 use std::collections::BTreeMap;
-use wgrad::data::{Column, Dataset, Field, Images, Kind, Subset, Tensors, split};
+use wgrad::data::{Dataset, Field, Images, Subset, Tensors, split};
+use wgrad::{DType, HostData};
 
 /// Data sets of generated sizes and classes, some without labels.
 fn generated(case: u64) -> Tensors {
@@ -15,8 +16,8 @@ fn generated(case: u64) -> Tensors {
     let name = if case.is_multiple_of(5) { "target" } else { "label" };
     let numbers = (0..items as i32).collect();
     Tensors::new([
-        (Field::new("number", [0; 0], Kind::I32), Column::I32(numbers)),
-        (Field::new(name, [0; 0], Kind::I32), Column::I32(labels)),
+        (Field::new("number", [0; 0], DType::I32), HostData::I32(numbers)),
+        (Field::new(name, [0; 0], DType::I32), HostData::I32(labels)),
     ])
     .unwrap()
 }

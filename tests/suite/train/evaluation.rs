@@ -2,7 +2,8 @@
 
 use super::{Rows, bits, network, trainer};
 use crate::harness::device;
-use wgrad::data::{Dataset, Field, Item, Kind, Loader, Order};
+use wgrad::DType;
+use wgrad::data::{Dataset, Field, Item, Loader, Order};
 use wgrad::nn::{self, Layer};
 use wgrad::optim::{Ema, Sgd};
 use wgrad::train::{Accuracy, Confusion, Mean, Supervised, TopK, Trainer};
@@ -102,7 +103,7 @@ impl Dataset for Pixels {
 
 #[test]
 fn pixels_have_a_confusion_matrix_and_ignored_ones_count_nowhere() -> Result<()> {
-    let data = Pixels([Field::new("image", [1, 5, 5], Kind::F32), Field::new("label", [5, 5], Kind::I32)]);
+    let data = Pixels([Field::new("image", [1, 5, 5], DType::F32), Field::new("label", [5, 5], DType::I32)]);
     let net = nn::Sequential::new().add("conv", nn::Conv2d::new(1, 3, [1, 1]));
     let mut trainer = Trainer::new(device(), Supervised::classifier(net))
         .optimizer(|g, loss, rate| Sgd::new(rate).minimize(g, loss))
@@ -255,7 +256,7 @@ impl Dataset for Unlabelled {
 #[test]
 fn what_was_predicted_or_measured_before_does_not_matter() -> Result<()> {
     let data = Rows::new(61);
-    let unlabelled = Unlabelled(Rows::new(10), [Field::new("image", [1, 6, 6], Kind::U8)]);
+    let unlabelled = Unlabelled(Rows::new(10), [Field::new("image", [1, 6, 6], DType::U8)]);
     let mut first = trainer();
     let untrained = first.predict(&unlabelled)?;
     let whole = first.fit(&data, None)?;

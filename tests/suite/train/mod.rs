@@ -7,7 +7,8 @@ mod resumed;
 mod told;
 
 use crate::harness::device;
-use wgrad::data::{Dataset, Field, Item, Kind, Loader, Order};
+use wgrad::DType;
+use wgrad::data::{Dataset, Field, Item, Loader, Order};
 use wgrad::nn::{self, Layer};
 use wgrad::optim::{AdamW, Schedule};
 use wgrad::train::{Accuracy, Supervised, Trainer};
@@ -23,7 +24,7 @@ impl Rows {
     pub fn new(items: usize) -> Rows {
         Rows {
             items,
-            fields: [Field::new("image", [1, 6, 6], Kind::U8), Field::new("label", [0; 0], Kind::I32)],
+            fields: [Field::new("image", [1, 6, 6], DType::U8), Field::new("label", [0; 0], DType::I32)],
         }
     }
 

@@ -116,6 +116,11 @@ fn another_run_is_refused_by_name() -> Result<()> {
     refused(same().batch_size(9), "batch size 8");
     refused(same().epochs(4), "learning rates");
     refused(same().schedule(|_| Schedule::constant(0.01)), "learning rates");
+    let cosine_but_for_one_step = |steps| {
+        let one = Schedule::cosine(0.01, steps, 0.0)?;
+        Ok(one.clone().then(17, Schedule::constant(0.02)?.then(1, one)))
+    };
+    refused(same().schedule(cosine_but_for_one_step), "learning rates");
     refused(trainer().setting("dropout", 0.3), "dropout 0.2, this one 0.3");
     let mut other = same().resume(&file);
     let message = other.fit(&Rows::new(62), None).expect_err("it is other data").to_string();

@@ -2,7 +2,8 @@
 
 use super::{Rows, network, trainer};
 use crate::harness::device;
-use wgrad::data::{Dataset, Field, Item, Kind};
+use wgrad::DType;
+use wgrad::data::{Dataset, Field, Item};
 use wgrad::nn;
 use wgrad::optim::{Preferred, Sgd};
 use wgrad::train::{
@@ -127,7 +128,7 @@ impl Dataset for Damaged {
 
 #[test]
 fn errors_of_the_data_reach_the_caller() {
-    let data = Damaged([Field::new("image", [4], Kind::F32), Field::new("label", [0; 0], Kind::I32)]);
+    let data = Damaged([Field::new("image", [4], DType::F32), Field::new("label", [0; 0], DType::I32)]);
     let net = || nn::Sequential::new().add("fc", nn::Linear::new(4, 2));
     let trainer = |workers| {
         Trainer::new(device(), Supervised::classifier(net()))
