@@ -18,6 +18,8 @@ fn limited(test: &str, kilobytes: u64) -> String {
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env("WGRAD_TEST_LIMITED", "yes")
         .env("XDG_RUNTIME_DIR", std::env::temp_dir())
+        // Otherwise each of the driver's threads reserves 64 MiB of address space, at a moment of its own.
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .expect("a shell can be started");
     let text =
