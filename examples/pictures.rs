@@ -24,8 +24,9 @@ enum Command {
 }
 
 fn trainer(classes: usize) -> wgrad::Result<Trainer> {
+    let augment = nn::Augment::new(42).random_crop([64, 64], 6).flip(0.5);
     let task = Supervised::classifier(nn::models::ResNet::basic([2; 4]).width(16).build(3, classes));
-    Ok(Trainer::new(&Device::open()?, task).metric(Accuracy))
+    Ok(Trainer::new(&Device::open()?, task.augment(augment)).metric(Accuracy))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -90,6 +90,7 @@ mod guides {
 
     guides! {
         Readme: "README.md",
+        Augment: "docs/augment.md",
         Data: "docs/data.md",
         Documentation: "docs/README.md",
         Examples: "docs/examples.md",

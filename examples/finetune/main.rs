@@ -11,26 +11,29 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use wgrad::data::Dataset;
-use wgrad::nn::{self, models::ResNet};
+use wgrad::Device;
+use wgrad::data::{Dataset, save_augmented};
+use wgrad::nn::{self, Augment, models::ResNet};
+use wgrad::ops::augment::{Border, ColorJitter};
 use wgrad::optim::{AdamW, Schedule};
 use wgrad::train::{Accuracy, Lines, Supervised, Trainer};
 use wgrad::weights::{LoadOptions, Metadata};
-use wgrad::{Device, Graph, HostTensor, Mode, Value};
 
 /// Channels of the first stage: torchvision's, and those of the network that the example pretrains.
 const WIDTHS: [usize; 2] = [64, 16];
 /// ImageNet's, which torchvision's networks were trained with.
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 const HELP: &str = "\
 usage: finetune [--weights FILE] [--pretrain N] [--pictures N] [--epochs N] [--out FILE]
+                [--augmented FILE]
   --weights FILE  ResNet-18 in torchvision's names (.safetensors); pretrains a
                   narrow network on drawn shapes if there is none
   --pretrain N    pictures to pretrain on (default 6000)
   --pictures N    pictures to fine-tune on (default 120)
   --epochs N      passes over them, for each of the two parts (default 8)
   --out FILE      where the network goes (default finetuned.safetensors)
+  --augmented FILE  draws pictures as training changes them (.png)
 ";
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -72,6 +75,10 @@ fn run() -> Outcome<()> {
 
     let few = Shapes::new(RARE, options.pictures, 1);
     let unseen = Shapes::new(RARE, 300, 2);
+    if let Some(path) = &options.augmented {
+        save_augmented(path, &device, &augment(), &few, 4, 9)?;
+        say!("{} has pictures and what training makes of them", wgrad::file::printable_path(path));
+    }
     let names = few.class_names().to_vec();
     let tuned = |net: nn::Sequential, rate: f64| {
         trainer(&device, net)
@@ -118,15 +125,16 @@ fn run() -> Outcome<()> {
     Ok(())
 }
 
-/// A trainer of a classifier whose pictures are normalised as torchvision's networks expect them.
+/// What training does to pictures, and their normalisation, which is what torchvision's networks expect.
+fn augment() -> Augment {
+    let colors = ColorJitter { brightness: 0.2, contrast: 0.2, ..ColorJitter::default() };
+    let augment = Augment::new(1).random_crop([Shapes::SIDE; 2], 3).flip(0.5).border(Border::Reflect);
+    augment.color_jitter(colors).normalize(&MEAN, &DEVIATION)
+}
+
+/// A trainer of a classifier.
 fn trainer(device: &Device, net: nn::Sequential) -> Trainer {
-    let normalised = |g: &mut Graph, x: Value, _: Mode| -> wgrad::Result<Value> {
-        let mean = g.constant(HostTensor::f32([3, 1, 1], MEAN.to_vec())?)?;
-        let deviation = g.constant(HostTensor::f32([3, 1, 1], DEVIATION.to_vec())?)?;
-        let x = g.sub(x, mean)?;
-        g.div(x, deviation)
-    };
-    Trainer::new(device, Supervised::classifier(Arc::new(net)).prepare(normalised))
+    Trainer::new(device, Supervised::classifier(Arc::new(net)).augment(augment()))
         .optimizer(|g, loss, rate| AdamW::new(rate).weight_decay(0.01).minimize(g, loss))
         .metric(Accuracy)
         .callback(Lines::new())
@@ -151,8 +159,7 @@ fn pretrained(device: &Device, options: &Options) -> Outcome<PathBuf> {
 fn metadata(class_names: &[String]) -> Metadata {
     let mut metadata = Metadata::default();
     metadata.class_names = class_names.to_vec();
-    metadata.mean = MEAN.to_vec();
-    metadata.deviation = DEVIATION.to_vec();
+    [metadata.mean, metadata.deviation] = [MEAN, DEVIATION].map(|all| all.map(|x| x as f32).to_vec());
     metadata.input_shape = Some([3, Shapes::SIDE, Shapes::SIDE].into());
     metadata
 }
@@ -170,13 +177,15 @@ struct Options {
     pictures: usize,
     epochs: u64,
     out: PathBuf,
+    augmented: Option<PathBuf>,
 }
 
 /// `None` if the user asks for help.
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
     let out = Path::new("finetuned.safetensors").to_owned();
-    let mut options = Options { weights: None, pretrain: 6000, pictures: 120, epochs: 8, out };
+    let mut options =
+        Options { weights: None, pretrain: 6000, pictures: 120, epochs: 8, out, augmented: None };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         let number = |parser: &mut lexopt::Parser| parser.value()?.parse::<std::num::NonZeroU32>();
@@ -186,6 +195,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("pictures") => options.pictures = number(&mut parser)?.get() as usize,
             Long("epochs") => options.epochs = number(&mut parser)?.get().into(),
             Long("out") => options.out = parser.value()?.into(),
+            Long("augmented") => options.augmented = Some(parser.value()?.into()),
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(argument.unexpected()),
         }

@@ -2,9 +2,10 @@
 //!
 //! [`Dataset`] is the trait that a trainer and a [`Loader`] read from. [`Images`] holds images in memory and reads the
 //! files of MNIST's family, EMNIST and CIFAR; [`Tensors`] holds anything else, such as signals; `ImageFiles`, with the
-//! feature `images`, reads pictures when they are needed. [`Subset`] and [`split`] take parts.
+//! feature `images`, reads pictures when they are needed. [`Subset`] and [`split`] take parts, and
+//! [`Numbered`] tells items apart.
 //!
-//! Nothing here knows a graph or a device. Data may also be written to a graph's inputs without this module, by
+//! But for `save_augmented`, nothing here knows a graph or a device. Data may also be written to a graph's inputs without this module, by
 //! [`Session::write`](crate::Session::write).
 
 mod dataset;
@@ -12,6 +13,7 @@ mod files;
 mod idx;
 mod images;
 mod loader;
+mod numbered;
 mod order;
 #[cfg(feature = "images")]
 mod pictures;
@@ -23,9 +25,10 @@ pub use dataset::{Dataset, Field, Item};
 pub use idx::read_idx;
 pub use images::Images;
 pub use loader::{Batch, IGNORED_LABEL, Last, Loader};
+pub use numbered::Numbered;
 pub use order::Order;
 #[cfg(feature = "images")]
-pub use pictures::{Fit, ImageFiles, Picture};
+pub use pictures::{Fit, Grid, ImageFiles, Picture, save_augmented};
 pub use published::{Cifar, Emnist, Split};
 pub use subset::{Subset, split};
 pub use tensors::Tensors;

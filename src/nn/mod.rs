@@ -18,6 +18,7 @@ mod initializers;
 mod operator;
 
 mod activations;
+mod augment;
 mod convolution;
 mod dropout;
 mod edit;
@@ -34,6 +35,7 @@ pub use activations::{
     Elu, Flatten, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSoftmax, Mish, PRelu, Relu,
     Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
+pub use augment::Augment;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use edit::Position;

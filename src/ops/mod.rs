@@ -6,6 +6,7 @@
 
 pub mod argmax;
 pub mod arithmetic;
+pub mod augment;
 pub mod batch_norm;
 pub mod byte_lookup;
 pub(crate) mod chain;

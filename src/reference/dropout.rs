@@ -6,7 +6,7 @@ use crate::tensor::Shape;
 
 /// Four words of Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
 /// 1, 2, 3", 2011) for a counter and a key.
-fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+pub(super) fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let first = 0xD251_1F53_u64 * u64::from(counter[0]);
         let second = 0xCD9E_8D57_u64 * u64::from(counter[2]);

@@ -5,6 +5,7 @@
 
 mod argmax;
 mod arithmetic;
+mod augment;
 mod batch_norm;
 mod byte_lookup;
 mod chain;

@@ -96,6 +96,10 @@ files! {
 files! {
     /// Files without an entry point, which kernels use or are filled with.
     parts:
+    augment {
+        augment_bytes augment_contrast augment_draws augment_flip augment_flip_alternating augment_floats
+        augment_parameters augment_sample mix
+    }
     batch_norm {
         batch_norm_apply batch_norm_bias batch_norm_finalize batch_norm_grad_apply
         batch_norm_grad_finalize batch_norm_grad_parts batch_norm_grad_pooled_terms

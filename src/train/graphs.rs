@@ -1,6 +1,7 @@
 //! The graphs of a run: a training step, an evaluation step, a prediction.
 
 use super::metrics::{Metric, Seen};
+use super::task::Named;
 use super::{Fields, Forward, Trainer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -44,9 +45,9 @@ pub(super) fn inputs(g: &mut Graph, data: &dyn Dataset, batch: usize) -> Result<
                 return Err(Error::Graph(message));
             }
         };
-        let floats = if field.dtype == DType::U8 { g.bytes_to_float(input)? } else { input };
+        let value = if field.dtype == DType::U8 { g.bytes_to_float(input)? } else { input };
         inputs.push(input);
-        fields.push((field.name.clone(), floats));
+        fields.push(Named { name: field.name.clone(), input, value });
     }
     if fields.is_empty() {
         return Err(Error::Graph("the data set has no fields, so there is nothing to train with".into()));

@@ -5,6 +5,7 @@
 
 pub mod argmax;
 pub mod arithmetic;
+pub mod augment;
 pub mod batch_norm;
 pub mod byte_lookup;
 pub mod concatenate;
@@ -47,6 +48,7 @@ macro_rules! with_families {
         $macro! {
             argmax
             arithmetic
+            augment
             batch_norm
             byte_lookup
             concatenate

@@ -1,12 +1,15 @@
 //! Pictures in files as a data set, read when they are needed (feature `images`). `folder` and `table` list files,
-//! `decode` and `resize` make one of them a picture of the wanted size. Whole data sets in memory are elsewhere.
+//! `decode` and `resize` make one of them a picture of the wanted size; `grid`
+//! draws batches of them. Whole data sets in memory are elsewhere.
 
 mod decode;
 mod folder;
+mod grid;
 mod picture;
 mod resize;
 mod table;
 
+pub use grid::{Grid, save_augmented};
 pub use picture::{Fit, Picture};
 
 use super::dataset::{Dataset, Field, Item};

@@ -1,6 +1,7 @@
 //! Data sets: images in memory and in files, tensors, parts. The loader has a module of its own.
 
 mod folders;
+mod grid;
 mod idx;
 mod pictures;
 mod published;

@@ -1,6 +1,7 @@
 //! The trainer: its steps are those of a loop by hand, its figures those of the predictions, and an interrupted run is
 //! the uninterrupted one.
 
+mod augmented;
 mod callbacks;
 mod evaluation;
 mod resumed;
