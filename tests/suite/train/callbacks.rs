@@ -2,9 +2,10 @@
 
 use super::{Rows, trainer};
 use tempfile::TempDir;
-use wgrad::Result;
+use wgrad::data::Grid;
 use wgrad::optim::Preferred;
 use wgrad::train::{BestWeights, Lines, TensorBoard};
+use wgrad::{HostTensor, Result};
 
 /// One record of an event file: checks its frame and returns its message. The checksum is CRC-32C by a table.
 fn records(mut file: &[u8]) -> Vec<Vec<u8>> {
@@ -45,6 +46,28 @@ fn an_event_file_has_losses_figures_and_histograms() -> Result<()> {
     assert!(holds(&records[0], "brain.Event:2"));
     let count = |text: &str| records.iter().filter(|record| holds(record, text)).count();
     assert_eq!((count("step/loss"), count("epoch/accuracy"), count("fc.weight")), (24, 3, 3));
+    Ok(())
+}
+
+#[test]
+fn a_grid_of_images_goes_into_an_event_file() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let mut grid = Grid::new(3);
+    grid.push(&HostTensor::filled([3, 1, 5, 7], 0.5)?)?;
+    let png = grid.png()?;
+    let mut board = TensorBoard::new(folder.path());
+    board.image("augmented", 4, &png)?;
+    let path = std::fs::read_dir(folder.path()).expect("there is a folder").next().expect("there is a file");
+    let records = records(&std::fs::read(path.expect("it can be read").path()).expect("it can be read"));
+    // Height 9, width 29, RGB, and the file as field 4.
+    let head =
+        [&[8, 9, 16, 29, 24, 3, 34][..], &[0x80 | (png.len() & 127) as u8, (png.len() >> 7) as u8], &png];
+    let head = head.concat();
+    assert!(png.len() > 127 && records[1].windows(head.len()).any(|part| part == head), "{:?}", records[1]);
+    for bytes in [&png[..20], b"", b"GIF89a, and more than enough bytes"] {
+        let error = board.image("augmented", 4, bytes).expect_err("it is no PNG").to_string();
+        assert!(error.contains("augmented") && error.contains("no PNG"), "{error}");
+    }
     Ok(())
 }
 

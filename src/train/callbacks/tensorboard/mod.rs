@@ -45,12 +45,17 @@ impl TensorBoard {
         histograms: bool;
     }
 
-    /// Adds a picture, encoded as PNG, of `width` x `height` pixels.
+    /// Adds a picture, the bytes of a PNG, such as a `data::Grid` of images makes.
     ///
     /// # Errors
-    /// A folder or a file that can't be written.
-    pub fn image(&mut self, tag: &str, step: u64, png: &[u8], [width, height]: [u32; 2]) -> Result<()> {
-        self.add(&Event::new(now(), step).image(tag, png, [width, height]))
+    /// Bytes that are no PNG; a folder or a file that can't be written.
+    pub fn image(&mut self, tag: &str, step: u64, png: &[u8]) -> Result<()> {
+        let Some(size) = size(png) else {
+            let message =
+                format!("image \"{tag}\" is no PNG: its first bytes are {:?}", &png[..png.len().min(8)]);
+            return Err(Error::Setting { setting: "tensorboard", message });
+        };
+        self.add(&Event::new(now(), step).image(tag, png, size))
     }
 
     /// Adds a number.
@@ -80,6 +85,14 @@ impl TensorBoard {
 }
 
 /// Seconds since 1970.
+/// Width and height of a PNG, which its first chunk tells.
+fn size(png: &[u8]) -> Option<[u32; 2]> {
+    let (head, rest) = png.split_at_checked(16)?;
+    let ([width, height], _) = rest.as_chunks::<4>().0.split_first_chunk()?;
+    let known = head.starts_with(b"\x89PNG\r\n\x1a\n") && head.ends_with(b"IHDR");
+    known.then(|| [*width, *height].map(u32::from_be_bytes))
+}
+
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
