@@ -57,7 +57,9 @@ mod reference;
 pub mod session;
 pub mod shader;
 mod tensor;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod train;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod tune;
 pub mod weights;
 
@@ -91,6 +93,7 @@ mod guides {
     guides! {
         Readme: "README.md",
         Augment: "docs/augment.md",
+        Browser: "docs/browser.md",
         Data: "docs/data.md",
         Documentation: "docs/README.md",
         Examples: "docs/examples.md",

@@ -27,8 +27,10 @@ pub use images::Images;
 pub use loader::{Batch, IGNORED_LABEL, Last, Loader};
 pub use numbered::Numbered;
 pub use order::Order;
+#[cfg(all(feature = "images", not(target_arch = "wasm32")))]
+pub use pictures::save_augmented;
 #[cfg(feature = "images")]
-pub use pictures::{Fit, Grid, ImageFiles, Picture, save_augmented};
+pub use pictures::{Fit, Grid, ImageFiles, Picture};
 pub use published::{Cifar, Emnist, Split};
 pub use subset::{Subset, split};
 pub use tensors::Tensors;

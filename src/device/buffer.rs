@@ -115,11 +115,6 @@ impl Device {
         self.check()?;
         Ok(result)
     }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn read(&self, parts: &[(&Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
-        pollster::block_on(self.read_async(parts))
-    }
 }
 
 /// An upload to several places in one submission. Submissions of other threads see all of it or nothing.

@@ -95,6 +95,26 @@ impl Device {
         self.wait_for(None)
     }
 
+    /// [`Device::wait`] without blocking a browser, which tells when the work is done; elsewhere it blocks.
+    ///
+    /// # Errors
+    /// As [`Device::wait`].
+    pub async fn wait_async(&self) -> Result<()> {
+        #[cfg(target_arch = "wasm32")]
+        {
+            self.check()?;
+            let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
+            self.queue().on_submitted_work_done(move || {
+                // The receiver is gone only if the caller dropped the future.
+                let _ = sender.send(());
+            });
+            receiver.receive().await;
+            self.check()
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        self.wait()
+    }
+
     /// Waits for one submission, or all so far.
     pub(crate) fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         self.check()?;

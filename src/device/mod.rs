@@ -25,7 +25,7 @@ use cache::Cache;
 use fault::Faults;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Environment variable that names the adapter to open, unless the program names one.
 pub const ADAPTER_VARIABLE: &str = "WGRAD_ADAPTER";
@@ -193,15 +193,22 @@ impl Device {
     /// A fault of the driver.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn peaks(&self) -> Result<Peaks> {
+        pollster::block_on(self.peaks_async())
+    }
+
+    /// [`Device::peaks`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Device::peaks`].
+    pub async fn peaks_async(&self) -> Result<Peaks> {
         self.check()?;
-        let mut peaks = match self.inner.peaks.lock() {
-            Ok(peaks) => peaks,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        match *peaks {
-            Some(peaks) => Ok(peaks),
-            None => Ok(*peaks.insert(peaks::measure(self)?)),
+        let known = || self.inner.peaks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peaks) = *known() {
+            return Ok(peaks);
         }
+        let measured = peaks::measure(self).await?;
+        // The first measurement stays, if several began together.
+        Ok(*known().get_or_insert(measured))
     }
 
     /// Number and bytes of live allocations of device memory, staging memory included; `None` if the backend

@@ -5,7 +5,7 @@ use super::{Buffer, Device, Pipelines};
 use crate::error::Result;
 use crate::op::Caps;
 use crate::shader::{Kernel, kernels};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Invocations of a workgroup, for multiply-adds and for copying.
 const LANES: u64 = 64;
@@ -53,7 +53,7 @@ fn copied(caps: &Caps) -> u64 {
 }
 
 /// Measures both peaks. Takes about a second.
-pub(super) fn measure(device: &Device) -> Result<Peaks> {
+pub(super) async fn measure(device: &Device) -> Result<Peaks> {
     let caps = device.caps();
     let kernels = Peaks::kernels(caps);
     let pipelines = Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?;
@@ -61,16 +61,16 @@ pub(super) fn measure(device: &Device) -> Result<Peaks> {
     let seed = device.buffer("peak", 8)?;
     device.write(&seed, 0, bytemuck::cast_slice(&[0.5f32, 1.0]))?;
     let result = device.buffer("peak", 4 * LANES * fma_groups)?;
-    let fma = time(device, &pipelines, 0, [&seed, &result], fma_groups)?;
+    let fma = time(device, &pipelines, 0, [&seed, &result], fma_groups).await?;
     let bytes = copied(caps);
     let (source, target) = (device.buffer("peak", bytes)?, device.buffer("peak", bytes)?);
-    let copy = time(device, &pipelines, 1, [&source, &target], bytes / (16 * COPY_LANES))?;
+    let copy = time(device, &pipelines, 1, [&source, &target], bytes / (16 * COPY_LANES)).await?;
     let flops = fma_groups * LANES * u64::from(ITERATIONS) * FLOPS_AN_ITERATION;
     Ok(Peaks { flops_per_second: flops as f64 / fma, bytes_per_second: 2.0 * bytes as f64 / copy })
 }
 
 /// Seconds of one dispatch.
-fn time(
+async fn time(
     device: &Device,
     pipelines: &Pipelines,
     kernel: usize,
@@ -86,7 +86,7 @@ fn time(
             entries: &entries,
         })
     })?;
-    let run = |repeats: u32| -> Result<Duration> {
+    let run = async |repeats: u32| -> Result<Duration> {
         let commands = || {
             let mut encoder = device.wgpu().create_command_encoder(&Default::default());
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -104,18 +104,18 @@ fn time(
             device.queue().submit([commands]);
             start
         })?;
-        device.wait()?;
+        device.wait_async().await?;
         Ok(start.elapsed())
     };
     // The first run also compiles, on some drivers.
-    run(1)?;
+    run(1).await?;
     let mut repeats = 1;
-    while run(repeats)? < WORTH && repeats < 1 << 16 {
+    while run(repeats).await? < WORTH && repeats < 1 << 16 {
         repeats *= 2;
     }
-    let mut best = run(repeats)?;
+    let mut best = run(repeats).await?;
     for _ in 1..RUNS {
-        best = best.min(run(repeats)?);
+        best = best.min(run(repeats).await?);
     }
     Ok(best.as_secs_f64().max(1e-9) / f64::from(repeats))
 }

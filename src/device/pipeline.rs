@@ -6,11 +6,15 @@ use super::ahead;
 use super::cache::Cache;
 use super::progress::Progress;
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::op::AdapterKind;
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// Compiled kernels of a plan.
 #[derive(Debug)]

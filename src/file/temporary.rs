@@ -32,6 +32,8 @@ impl Temporary {
     pub(super) fn create(folder: &Path, existing: Option<&Metadata>) -> io::Result<Temporary> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
+        #[cfg(not(unix))]
+        let _ = existing;
         #[cfg(unix)]
         if let Some(existing) = existing {
             use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

@@ -197,7 +197,21 @@ impl Augment {
     ///
     /// # Errors
     /// As [`Augment::apply`]; a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn sample(&self, device: &Device, images: &HostTensor, steps: usize) -> Result<Vec<HostTensor>> {
+        pollster::block_on(self.sample_async(device, images, steps))
+    }
+
+    /// [`Augment::sample`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Augment::sample`].
+    pub async fn sample_async(
+        &self,
+        device: &Device,
+        images: &HostTensor,
+        steps: usize,
+    ) -> Result<Vec<HostTensor>> {
         let plain = Augment { mean: Vec::new(), deviation: Vec::new(), ..self.clone() };
         let mut g = Graph::new();
         let given = g.constant(images.clone())?;
@@ -209,14 +223,15 @@ impl Augment {
         let changed = plain.apply(&mut g, given, Mode::Train)?;
         let plan = Plan::new(&g, &[changed], device.caps())?;
         let mut session = Session::new(device, plan, &Weights::init(device, &g, 0)?)?;
-        let mut sample = || {
+        let mut samples = Vec::new();
+        for _ in 0..steps {
             if let Some(items) = items {
                 session.write(items, &numbers)?;
             }
             session.step()?;
-            session.read(changed)
-        };
-        (0..steps).map(|_| sample()).collect()
+            samples.push(session.read_async(changed).await?);
+        }
+        Ok(samples)
     }
 
     /// Mean and deviation of each channel, 0 and 1 unless they were given.

@@ -25,8 +25,10 @@ pub(crate) use limits::fold;
 pub use options::PlanOptions;
 pub use time::Submit;
 pub use traffic::Traffic;
-pub(crate) use tuning::{Time, offered, read_outputs};
+pub(crate) use tuning::Time;
 pub use tuning::{TunedChoice, Tuning, TuningKey};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use tuning::{offered, read_outputs};
 pub use types::{Binding, BufferPlan, Dispatch, Place, Step};
 pub use watch::Watch;
 pub(crate) use watch::{REPORT_WORDS, Watched, Watching};

@@ -124,6 +124,7 @@ impl PlanOptions {
     }
 
     /// Whether a variant is asked for by name for this node.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn names(&self, node: &Node) -> bool {
         self.choices.iter().any(|choice| choice.is_for(node))
     }

@@ -5,7 +5,7 @@ use crate::op::{Operator, Variant};
 use crate::ops::chain::Chain;
 use crate::tensor::TensorType;
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The kernel variants that were chosen by measuring, by operator and shapes, for one adapter and driver.
@@ -128,10 +128,11 @@ impl fmt::Display for Time {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 /// For each node of a planned graph, which of its outputs a node or the user reads.
 pub(crate) fn read_outputs(graph: &Graph, outputs: &[Value]) -> Vec<Vec<bool>> {
     let inputs = graph.nodes().flat_map(|(_, node)| node.inputs.iter().copied());
-    let read: BTreeSet<Value> = inputs.chain(outputs.iter().copied()).collect();
+    let read: std::collections::BTreeSet<Value> = inputs.chain(outputs.iter().copied()).collect();
     graph.nodes().map(|(_, node)| node.outputs.iter().map(|value| read.contains(value)).collect()).collect()
 }
 

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Session {
     /// Runs one step node by node and downloads the inputs of these nodes before each runs. It is a real step: weights
     /// change as in [`Session::step`].
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn inputs_of(
         &mut self,
         nodes: &BTreeSet<NodeId>,
@@ -25,7 +24,7 @@ impl Session {
             let start = step.dispatches.start;
             let downloaded = self.submit_part(|session| session.encode(next..start)).and_then(|()| {
                 next = start;
-                self.download(&inputs)
+                pollster::block_on(self.download(&inputs))
             });
             match downloaded {
                 Ok(inputs) => found.insert(step.node, inputs),

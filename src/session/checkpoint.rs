@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::graph::Source;
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, IN_MEMORY, Origin};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,13 +78,34 @@ impl Session {
         path: impl AsRef<Path>,
         notes: &BTreeMap<String, String>,
     ) -> Result<()> {
-        let trained = Trained::of(sessions)?;
-        let checkpoint = trained.checkpoint(notes)?;
-        let first = &mut sessions[trained.largest];
-        let saved = first.weights.save_checkpoint(path.as_ref(), &checkpoint);
-        first.counters.bytes_read_back += saved.map_err(|e| e.of_step(first.last_step()))?;
-        first.counters.allocations += 1;
-        Ok(())
+        let path = path.as_ref();
+        let bytes = pollster::block_on(bytes_of(sessions, path, notes))?;
+        crate::file::write_whole(path, &bytes)
+    }
+
+    /// What [`Session::save_checkpoint_with`] writes, in host memory.
+    ///
+    /// # Errors
+    /// As [`Session::save_checkpoint_with`], except those of the file.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn checkpoint_bytes(&mut self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        pollster::block_on(self.checkpoint_bytes_async(notes))
+    }
+
+    /// [`Session::checkpoint_bytes`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::checkpoint_bytes`].
+    pub async fn checkpoint_bytes_async(&mut self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        bytes_of(&mut [self], Path::new(IN_MEMORY), notes).await
+    }
+
+    /// [`Session::load_checkpoint`] of what [`Session::checkpoint_bytes`] made, or of a file's contents in host memory.
+    ///
+    /// # Errors
+    /// As [`Session::load_checkpoint`].
+    pub fn load_checkpoint_bytes(&mut self, bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+        load(&mut [self], Origin::Bytes(bytes))
     }
 
     /// Checks whether [`Session::save_checkpoint_with`] could write these notes to `path` now, and leaves
@@ -117,14 +138,7 @@ impl Session {
         sessions: &mut [&mut Session],
         path: impl AsRef<Path>,
     ) -> Result<BTreeMap<String, String>> {
-        let largest = Trained::of(sessions)?.largest;
-        let (checkpoint, bytes) = sessions[largest].weights.load_checkpoint(path.as_ref(), sessions.len())?;
-        sessions[largest].counters.bytes_uploaded += bytes;
-        for (session, step_number) in sessions.iter_mut().zip(checkpoint.step_numbers) {
-            session.go_on_from(step_number);
-            session.reset_watch();
-        }
-        Ok(checkpoint.notes)
+        load(sessions, Origin::File(path.as_ref()))
     }
 
     /// Fails if the weights hold tensors that this session's graph lacks: then another session trains them,
@@ -132,6 +146,34 @@ impl Session {
     pub(super) fn check_trains_all(&self) -> Result<()> {
         Trained::of(&[self]).map(drop)
     }
+}
+
+/// The file `path` of a checkpoint of sessions.
+async fn bytes_of(
+    sessions: &mut [&mut Session],
+    path: &Path,
+    notes: &BTreeMap<String, String>,
+) -> Result<Vec<u8>> {
+    let trained = Trained::of(sessions)?;
+    let checkpoint = trained.checkpoint(notes)?;
+    let first = &mut sessions[trained.largest];
+    let made = first.weights.checkpoint_bytes(path, &checkpoint).await;
+    let (bytes, read_back) = made.map_err(|e| e.of_step(first.last_step()))?;
+    first.counters.bytes_read_back += read_back;
+    first.counters.allocations += 1;
+    Ok(bytes)
+}
+
+/// Resumes sessions, and returns the notes.
+fn load(sessions: &mut [&mut Session], from: Origin<'_>) -> Result<BTreeMap<String, String>> {
+    let largest = Trained::of(sessions)?.largest;
+    let (checkpoint, bytes) = sessions[largest].weights.load_checkpoint(from, sessions.len())?;
+    sessions[largest].counters.bytes_uploaded += bytes;
+    for (session, step_number) in sessions.iter_mut().zip(checkpoint.step_numbers) {
+        session.go_on_from(step_number);
+        session.reset_watch();
+    }
+    Ok(checkpoint.notes)
 }
 
 /// Sessions that train all of their weights together.

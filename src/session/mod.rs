@@ -1,6 +1,7 @@
 //! The session: a plan on a device. It builds pipelines, buffers and bind groups once; `step.rs` runs them. Only this
 //! module and `device/` name `wgpu`.
 
+#[cfg(not(target_arch = "wasm32"))]
 mod capture;
 mod checkpoint;
 mod inputs;
@@ -19,6 +20,7 @@ pub use crate::not_finite::{NodeFault, NotFinite, SourceFault, SourceKind};
 pub use monte_carlo::Estimate;
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use rebuild::{Recovery, Snapshot};
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use verify::{Expected, Mismatch, compare};
 pub use verify::{Verified, difference, tolerance};
 pub use watch::kernels as watch_kernels;
@@ -205,6 +207,14 @@ impl Session {
     /// fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
+        pollster::block_on(self.read_async(value))
+    }
+
+    /// [`Session::read`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub async fn read_async(&mut self, value: Value) -> Result<HostTensor> {
         self.device.check()?;
         let graph = self.plan.graph();
         graph.check_owned([value])?;
@@ -223,7 +233,7 @@ impl Session {
                 message: "holds nothing before the first step; run one".into(),
             });
         }
-        Ok(self.download(&[value])?.remove(0))
+        Ok(self.download(&[value]).await?.remove(0))
     }
 
     /// Waits until the GPU has finished every step.
@@ -236,14 +246,23 @@ impl Session {
         Ok(())
     }
 
+    /// [`Session::wait`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::wait`].
+    pub async fn wait_async(&mut self) -> Result<()> {
+        self.device.wait_async().await.map_err(|e| e.of_step(self.last_step()))?;
+        self.in_flight.clear();
+        Ok(())
+    }
+
     /// Number of the last step that was submitted and may still be in flight.
     fn last_step(&self) -> Option<u32> {
         self.in_flight.back().map(|&(_, step)| step)
     }
 
     /// Downloads values, wherever they lie, in one readback.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
+    async fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
         self.device.check()?;
         if values.is_empty() {
             return Ok(Vec::new());
@@ -255,6 +274,7 @@ impl Session {
         }
         let parts: Vec<_> = located.iter().map(|(buffer, offset, bytes)| (buffer, *offset, *bytes)).collect();
         let bytes = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts)
+            .await
             .map_err(|e| e.of_step(self.last_step()))?;
         self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
         self.counters.allocations += 1;

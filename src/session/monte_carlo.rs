@@ -28,6 +28,14 @@ impl Session {
     /// of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn monte_carlo(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
+        pollster::block_on(self.monte_carlo_async(of, samples))
+    }
+
+    /// [`Session::monte_carlo`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::monte_carlo`].
+    pub async fn monte_carlo_async(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
         if !(2..=1 << 24).contains(&samples) {
             return Err(Error::Setting {
                 setting: "samples",
@@ -39,7 +47,7 @@ impl Session {
             self.step()?;
         }
         let values: Vec<_> = of.moments.iter().flatten().copied().collect();
-        let mut found = self.download(&values)?.into_iter();
+        let mut found = self.download(&values).await?.into_iter();
         let mut estimates = Vec::with_capacity(of.moments.len());
         while let (Some(mean), Some(mut variance)) = (found.next(), found.next()) {
             if let HostData::F32(deviations) = &mut variance.data {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Submit, Traffic};
 use queries::Queries;
 use std::ops::Range;
-use std::time::Instant;
+use web_time::Instant;
 
 /// The clock that measured the times.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -136,29 +136,31 @@ impl Session {
     /// No steps; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile(&mut self, steps: usize) -> Result<Profile> {
-        self.profile_by(steps, |session, spans| session.time(steps, spans))
+        pollster::block_on(self.profile_async(steps))
     }
 
-    /// Times `steps` steps by the best clock there is.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn time(&mut self, steps: usize, spans: &mut Vec<Vec<Span>>) -> Result<Clock> {
-        if !self.device.has_timestamps() {
-            return self.time_by_wall_clock(steps, spans);
-        }
-        let queries = Queries::new(&self.device, self.plan.dispatches().len())?;
-        for _ in 0..steps {
-            spans.push(self.step_by_timestamps(&queries)?);
-        }
-        Ok(Clock::Timestamps)
+    /// [`Session::profile`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::profile`].
+    pub async fn profile_async(&mut self, steps: usize) -> Result<Profile> {
+        self.profile_by(steps, self.device.has_timestamps()).await
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    fn time_by_wall_clock(&mut self, steps: usize, spans: &mut Vec<Vec<Span>>) -> Result<Clock> {
+    /// Times `steps` steps by timestamps, or by the processor's clock.
+    async fn time(&mut self, steps: usize, timestamps: bool, spans: &mut Vec<Vec<Span>>) -> Result<Clock> {
+        if timestamps {
+            let queries = Queries::new(&self.device, self.plan.dispatches().len())?;
+            for _ in 0..steps {
+                spans.push(self.step_by_timestamps(&queries).await?);
+            }
+            return Ok(Clock::Timestamps);
+        }
         let epoch = Instant::now();
         for _ in 0..steps {
-            spans.push(self.step_by_wall_clock(epoch)?);
+            spans.push(self.step_by_wall_clock(epoch).await?);
         }
-        Ok(Clock::Wall { overhead: self.submission_overhead()? })
+        Ok(Clock::Wall { overhead: self.submission_overhead().await? })
     }
 
     /// Runs `steps` steps and returns, for each of [`Plan::steps`](crate::Plan::steps), the seconds that it took in
@@ -167,7 +169,8 @@ impl Session {
     pub(crate) fn seconds_by_node(&mut self, steps: usize) -> Result<Vec<Vec<f64>>> {
         self.wait()?;
         let mut spans = Vec::with_capacity(steps);
-        self.time(steps, &mut spans)?;
+        let timestamps = self.device.has_timestamps();
+        pollster::block_on(self.time(steps, timestamps, &mut spans))?;
         let seconds = |span: &Span| (span.end - span.start) as f64 * 1e-9;
         let of_step = |dispatches: &Range<usize>| {
             spans.iter().map(|step| step[dispatches.clone()].iter().map(seconds).sum()).collect()
@@ -181,38 +184,33 @@ impl Session {
     /// As [`Session::profile`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile_by_wall_clock(&mut self, steps: usize) -> Result<Profile> {
-        self.profile_by(steps, |session, spans| session.time_by_wall_clock(steps, spans))
+        pollster::block_on(self.profile_by(steps, false))
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    fn profile_by(
-        &mut self,
-        steps: usize,
-        measure: impl FnOnce(&mut Session, &mut Vec<Vec<Span>>) -> Result<Clock>,
-    ) -> Result<Profile> {
+    async fn profile_by(&mut self, steps: usize, timestamps: bool) -> Result<Profile> {
         if steps == 0 {
             return Err(Error::Setting { setting: "steps", message: "a profile takes at least 1".into() });
         }
-        let peaks = self.device.peaks()?;
-        self.wait()?;
+        let peaks = self.device.peaks_async().await?;
+        self.wait_async().await?;
         let mut spans = Vec::with_capacity(steps);
-        let clock = measure(self, &mut spans)?;
+        let clock = self.time(steps, timestamps, &mut spans).await?;
         let nodes = self.profiled_nodes(&spans);
         Ok(Profile { adapter: self.device.summary().clone(), clock, peaks, nodes, spans })
     }
 
-    fn step_by_wall_clock(&mut self, epoch: Instant) -> Result<Vec<Span>> {
+    async fn step_by_wall_clock(&mut self, epoch: Instant) -> Result<Vec<Span>> {
         self.begin(1)?;
         self.submit_part(Session::encode_inputs)?;
         let mut spans = Vec::with_capacity(self.plan.dispatches().len());
-        let mut waited = self.wait();
+        let mut waited = self.wait_async().await;
         while waited.is_ok() && spans.len() < self.plan.dispatches().len() {
             let (i, mut start) = (spans.len(), 0);
             self.submit_part(|session| {
                 session.encode(i..i + 1);
                 start = epoch.elapsed().as_nanos() as u64;
             })?;
-            waited = self.wait();
+            waited = self.wait_async().await;
             spans.push(start..epoch.elapsed().as_nanos() as u64);
         }
         // Finish the step: half of one would leave weights that no step number describes.
@@ -221,7 +219,7 @@ impl Session {
         Ok(spans)
     }
 
-    fn step_by_timestamps(&mut self, queries: &Queries) -> Result<Vec<Span>> {
+    async fn step_by_timestamps(&mut self, queries: &Queries) -> Result<Vec<Span>> {
         self.begin(1)?;
         let all = self.plan.dispatches().len();
         for Submit { dispatches, .. } in self.plan.submits().to_vec() {
@@ -240,11 +238,11 @@ impl Session {
             })?;
         }
         self.count_step();
-        queries.read(&self.device)
+        queries.read(&self.device).await
     }
 
     /// Seconds of an empty submission, which the wall clock adds to each dispatch.
-    fn submission_overhead(&mut self) -> Result<f64> {
+    async fn submission_overhead(&mut self) -> Result<f64> {
         let mut seconds = Vec::new();
         for _ in 0..21 {
             let mut start = Instant::now();
@@ -252,7 +250,7 @@ impl Session {
                 session.encode(0..0);
                 start = Instant::now();
             })?;
-            self.wait()?;
+            self.wait_async().await?;
             seconds.push(start.elapsed().as_nanos() as u64);
         }
         Ok(median(&mut seconds))

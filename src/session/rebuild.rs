@@ -99,7 +99,6 @@ impl Session {
     /// # Errors
     /// As [`Session::new`], [`Session::load_checkpoint`] and [`Session::restore`]; a device that the plan
     /// does not fit: plan for it, and load the checkpoint in a new session.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn rebuild<'a>(&self, device: &Device, from: impl Into<Recovery<'a>>) -> Result<Session> {
         let from = from.into();
         device.check()?;
@@ -131,10 +130,18 @@ impl Session {
     /// As [`Session::save_checkpoint`], except those of the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn snapshot(&mut self) -> Result<Snapshot> {
+        pollster::block_on(self.snapshot_async())
+    }
+
+    /// [`Session::snapshot`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::snapshot`].
+    pub async fn snapshot_async(&mut self) -> Result<Snapshot> {
         self.device.check()?;
         self.check_whole()?;
         self.check_trains_all()?;
-        let (tensors, bytes) = self.weights.download().map_err(|e| e.of_step(self.last_step()))?;
+        let (tensors, bytes) = self.weights.download().await.map_err(|e| e.of_step(self.last_step()))?;
         self.counters.bytes_read_back += bytes;
         self.counters.allocations += 1;
         Ok(Snapshot { step_number: self.step, tensors })

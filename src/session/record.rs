@@ -65,6 +65,14 @@ impl Session {
     /// A value that is not being recorded; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
+        pollster::block_on(self.recorded_async(value))
+    }
+
+    /// [`Session::recorded`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::recorded`].
+    pub async fn recorded_async(&mut self, value: Value) -> Result<HostTensor> {
         self.device.check()?;
         let last_step = self.last_step();
         self.plan.graph().check_owned([value])?;
@@ -82,7 +90,7 @@ impl Session {
             return HostTensor::from_bytes(&kind, &[]);
         }
         let parts = [(&record.ring, 0, 4 * kept)];
-        let read = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts);
+        let read = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts).await;
         let mut bytes = read.map_err(|e| e.of_step(last_step))?.remove(0);
         if record.count > record.capacity {
             bytes.rotate_left(4 * (record.count % record.capacity) as usize);

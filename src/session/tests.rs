@@ -69,7 +69,7 @@ fn an_upload_that_fails_is_the_callers_and_nobody_elses() -> Result<()> {
     let buffer = device.buffer("test", 64)?;
     buffer.raw.destroy();
     device.write(&buffer, 0, &[0; 64]).expect_err("the buffer is gone");
-    device.read(&[(&buffer, 0, 64)]).expect_err("the buffer is gone");
+    pollster::block_on(device.read_async(&[(&buffer, 0, 64)])).expect_err("the buffer is gone");
     drop(faulty);
     innocent.step()?;
     innocent.wait()?;

@@ -68,6 +68,14 @@ impl Session {
     /// The first node beyond its tolerance, after the step has run to its end; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn verify(&mut self) -> Result<Vec<Verified>> {
+        pollster::block_on(self.verify_async())
+    }
+
+    /// [`Session::verify`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::verify`].
+    pub async fn verify_async(&mut self) -> Result<Vec<Verified>> {
         self.begin(1)?;
         self.submit_part(Session::encode_inputs)?;
         let (mut verified, mut next, mut failed) = (Vec::new(), 0, None);
@@ -77,7 +85,7 @@ impl Session {
             if step.dispatches.is_empty() {
                 continue;
             }
-            match self.verify_node(&step, &mut next, &read) {
+            match self.verify_node(&step, &mut next, &read).await {
                 Ok(node) => verified.push(node),
                 Err(e) => {
                     failed = Some(e);
@@ -92,9 +100,14 @@ impl Session {
 
     /// Runs and compares a node. Sets `next` to the number of the step's next dispatch. `read` holds the
     /// values that a node or the user reads.
-    fn verify_node(&mut self, step: &Step, next: &mut usize, read: &HashSet<Value>) -> Result<Verified> {
+    async fn verify_node(
+        &mut self,
+        step: &Step,
+        next: &mut usize,
+        read: &HashSet<Value>,
+    ) -> Result<Verified> {
         let node = self.plan.graph().node_at(step.node).clone();
-        let inputs = self.download(&node.inputs)?;
+        let inputs = self.download(&node.inputs).await?;
         self.submit_part(|session| session.encode(step.dispatches.clone()))?;
         *next = step.dispatches.end;
         // Skip outputs that nothing reads: they may not be written, or a later dispatch of the node may have
@@ -103,7 +116,7 @@ impl Session {
         let is_read =
             |i: usize| read.contains(&node.outputs[i]) || updated.iter().any(|&(output, _)| output == i);
         let read: Vec<usize> = (0..node.outputs.len()).filter(|&i| is_read(i)).collect();
-        let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>())?;
+        let outputs = self.download(&read.iter().map(|&i| node.outputs[i]).collect::<Vec<_>>()).await?;
         let inputs: Vec<Array> = inputs.iter().map(|t| Array::new(t.shape.clone(), t.to_f64())).collect();
         let inputs: Vec<&Array> = inputs.iter().collect();
         let expected = node.operator.reference(&inputs);

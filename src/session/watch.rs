@@ -113,18 +113,19 @@ impl Watch {
 }
 
 /// Reads parts of buffers and, in the same submission, the watch's report.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn read(
+pub(super) async fn read(
     device: &Device,
     watch: &mut Option<Watch>,
     counters: &mut Counters,
     parts: &[(&Buffer, u64, u64)],
 ) -> Result<Vec<Vec<u8>>> {
-    let Some(watch) = watch.as_mut().filter(|watch| !watch.is_known()) else { return device.read(parts) };
+    let Some(watch) = watch.as_mut().filter(|watch| !watch.is_known()) else {
+        return device.read_async(parts).await;
+    };
     let report = watch.report.clone();
     let mut parts = parts.to_vec();
     parts.push((&report, 0, 4 * REPORT_WORDS));
-    let mut read = device.read(&parts)?;
+    let mut read = device.read_async(&parts).await?;
     let words = read.pop().map(|bytes| bytemuck::pod_collect_to_vec(&bytes));
     counters.bytes_read_back += 4 * REPORT_WORDS;
     watch.known = words.map(|words| (watch.run, words));
@@ -146,6 +147,14 @@ impl Session {
     /// A plan without a watch; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn not_finite(&mut self) -> Result<Option<NotFinite>> {
+        pollster::block_on(self.not_finite_async())
+    }
+
+    /// [`Session::not_finite`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::not_finite`].
+    pub async fn not_finite_async(&mut self) -> Result<Option<NotFinite>> {
         let counters = &mut self.counters;
         let Some(watch) = &self.watch else {
             return Err(Error::Setting {
@@ -159,7 +168,7 @@ impl Session {
         }
         let last_step = self.in_flight.back().map(|&(_, step)| step);
         if !watch.is_known() {
-            read(&self.device, &mut self.watch, counters, &[]).map_err(|e| e.of_step(last_step))?;
+            read(&self.device, &mut self.watch, counters, &[]).await.map_err(|e| e.of_step(last_step))?;
             counters.allocations += 1;
         }
         let (Some(watch), Some(watching)) = (&self.watch, &self.plan.watching) else { return Ok(None) };
@@ -168,7 +177,7 @@ impl Session {
             _ => return Ok(None),
         }
         let bytes = 4 * (REPORT_WORDS + watching.watched.len() as u64);
-        let read = self.device.read(&[(&watch.report, 0, bytes)]);
+        let read = self.device.read_async(&[(&watch.report, 0, bytes)]).await;
         let report = read.map_err(|e| e.of_step(last_step))?.remove(0);
         counters.bytes_read_back += bytes;
         counters.allocations += 1;
@@ -183,7 +192,15 @@ impl Session {
     /// [`Error::NotFinite`]; as [`Session::not_finite`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn check_finite(&mut self) -> Result<()> {
-        match self.not_finite()? {
+        pollster::block_on(self.check_finite_async())
+    }
+
+    /// [`Session::check_finite`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Session::check_finite`].
+    pub async fn check_finite_async(&mut self) -> Result<()> {
+        match self.not_finite_async().await? {
             None => Ok(()),
             Some(found) => Err(Error::NotFinite(Box::new(found))),
         }

@@ -4,7 +4,7 @@
 //! the state of optimizers, under the names it has here, and its metadata marks it as one. Files are written and
 //! checkpoints are loaded here; `load.rs` loads weights, and `reader.rs` reads the files.
 
-use super::reader::{MOST_HEADER, Reader};
+use super::reader::{IN_MEMORY, MOST_HEADER, Origin, Reader};
 use super::{Checkpoint, Entry, Metadata, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;
@@ -32,7 +32,26 @@ impl Weights {
     /// A path that can't be written; names too long for a file; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.write_file(path.as_ref(), |entry| entry.in_file, None).map(drop)
+        let path = path.as_ref();
+        let (bytes, _) = pollster::block_on(self.serialized(path, |entry| entry.in_file, None))?;
+        crate::file::write_whole(path, &bytes)
+    }
+
+    /// What [`Weights::save`] writes, in host memory.
+    ///
+    /// # Errors
+    /// As [`Weights::save`], except those of the file.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        pollster::block_on(self.to_bytes_async())
+    }
+
+    /// [`Weights::to_bytes`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Weights::to_bytes`].
+    pub async fn to_bytes_async(&self) -> Result<Vec<u8>> {
+        Ok(self.serialized(Path::new(IN_MEMORY), |entry| entry.in_file, None).await?.0)
     }
 
     /// Names of the tensors that are not part of a state dict.
@@ -40,23 +59,26 @@ impl Weights {
         self.entries.iter().filter(|(_, entry)| !entry.in_file).map(|(name, _)| name)
     }
 
-    /// Writes every tensor and the metadata of `checkpoint`. Returns the number of bytes read back.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn save_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<u64> {
-        self.write_file(path, |_| true, Some(checkpoint))
+    /// The file `path` of every tensor and the metadata of `checkpoint`. Returns the number of bytes read back too.
+    pub(crate) async fn checkpoint_bytes(
+        &self,
+        path: &Path,
+        checkpoint: &Checkpoint,
+    ) -> Result<(Vec<u8>, u64)> {
+        self.serialized(path, |_| true, Some(checkpoint)).await
     }
 
-    /// Checks whether [`Weights::save_checkpoint`] could write this, given a working device.
+    /// Checks whether what [`Weights::checkpoint_bytes`] makes could be written, given a working device.
     pub(crate) fn check_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
         crate::file::check_writable(path)?;
         let entries: Vec<_> = self.entries.iter().collect();
         check_header(&entries, Some(checkpoint), &self.metadata()).map_err(|message| fault(path, message))
     }
 
-    /// Reads every tensor of a checkpoint of this many sessions. Returns the file's metadata and the number of bytes
+    /// Reads every tensor of a checkpoint of this many sessions from a file or from memory. Returns the file's metadata and the number of bytes
     /// uploaded. Nothing is changed unless every tensor fits.
-    pub(crate) fn load_checkpoint(&self, path: &Path, sessions: usize) -> Result<(Checkpoint, u64)> {
-        let file = Reader::open(path, self.header_bytes())?;
+    pub(crate) fn load_checkpoint(&self, from: Origin<'_>, sessions: usize) -> Result<(Checkpoint, u64)> {
+        let file = Reader::new(from, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {
             return Err(file.error(
                 "holds weights but no checkpoint: there is no step number and no optimizer state to resume from; start from its weights with Weights::load, or resume from a file that Session::save_checkpoint wrote".into(),
@@ -100,14 +122,13 @@ impl Weights {
         Ok((checkpoint.clone(), bytes))
     }
 
-    /// Writes the tensors that `kept` selects. Returns the number of bytes read back.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn write_file(
+    /// The file `path` of the tensors that `kept` selects. Returns the number of bytes read back too.
+    async fn serialized(
         &self,
         path: &Path,
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
-    ) -> Result<u64> {
+    ) -> Result<(Vec<u8>, u64)> {
         self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
         let own = self.metadata();
@@ -116,7 +137,7 @@ impl Weights {
             .iter()
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
             .collect();
-        let data = self.device.read(&parts)?;
+        let data = self.device.read_async(&parts).await?;
         let data: Vec<(Dtype, Vec<u8>)> =
             kept.iter().zip(data).map(|((name, _), bytes)| typed(name, bytes)).collect();
         let views = kept
@@ -132,8 +153,7 @@ impl Weights {
             None => own.of_weights(),
         };
         let bytes = safetensors::serialize(views.map_err(error)?, metadata).map_err(error)?;
-        crate::file::write_whole(path, &bytes)?;
-        Ok(parts.iter().map(|part| part.2).sum())
+        Ok((bytes, parts.iter().map(|part| part.2).sum()))
     }
 
     /// Upper bound on the bytes of the header of a file with all tensors.

@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 
 impl Weights {
     /// Downloads every tensor, by name. Also returns the number of bytes read back.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
+    pub(crate) async fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
         self.device.check()?;
         let types: Vec<TensorType> =
             self.entries.values().map(|entry| TensorType::f32(entry.shape.clone())).collect();
         let places = self.entries.values().zip(&types);
         let parts: Vec<_> =
             places.map(|(entry, ty)| (&self.pages[entry.page], entry.offset, ty.bytes())).collect();
-        let contents = self.device.read(&parts)?;
+        let contents = self.device.read_async(&parts).await?;
         let tensors: Result<Vec<_>> =
             types.iter().zip(&contents).map(|(ty, bytes)| HostTensor::from_bytes(ty, bytes)).collect();
         let bytes = parts.iter().map(|part| part.2).sum();

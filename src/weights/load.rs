@@ -2,7 +2,7 @@
 
 use super::file::{counts_batches, listed};
 use super::options::wrappers_of;
-use super::reader::{Reader, Tensor};
+use super::reader::{Origin, Reader, Tensor};
 use super::report::{LoadReport, LoadedTensor};
 use super::{Entry, LoadOptions, Weights, average_of};
 use crate::error::{Error, Result};
@@ -51,8 +51,28 @@ impl Weights {
     /// As [`Weights::load`], for the tensors that the options select; two tensors of the file that get one name; a
     /// partial load that finds nothing; averages that the file does not have.
     pub fn load_with(&self, path: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
+        self.load_from(Origin::File(path.as_ref()), options)
+    }
+
+    /// [`Weights::load`] of what [`Weights::to_bytes`] made, or of a file's contents in host memory.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub fn load_bytes(&self, bytes: &[u8]) -> Result<()> {
+        self.load_bytes_with(bytes, &LoadOptions::new()).map(drop)
+    }
+
+    /// [`Weights::load_with`] of a file's contents in host memory.
+    ///
+    /// # Errors
+    /// As [`Weights::load_with`].
+    pub fn load_bytes_with(&self, bytes: &[u8], options: &LoadOptions) -> Result<LoadReport> {
+        self.load_from(Origin::Bytes(bytes), options)
+    }
+
+    fn load_from(&self, from: Origin<'_>, options: &LoadOptions) -> Result<LoadReport> {
         self.device.check()?;
-        let file = Reader::open(path.as_ref(), self.header_bytes())?;
+        let file = Reader::new(from, self.header_bytes())?;
         let (sources, left_over) = self.sources(&file, options)?;
         let mut report = LoadReport { taken: vec![], missing: vec![], left_over, filtered: vec![] };
         let (mut found, mut averaged) = (Vec::new(), false);

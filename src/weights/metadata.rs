@@ -3,8 +3,9 @@
 //! A file of weights holds it as JSON under one key, a checkpoint within its own JSON, so that equal files have equal
 //! bytes. Texts that other programs wrote are notes.
 
+use super::Weights;
 use super::checkpoint::{self, metadata_of};
-use super::{Weights, reader::Reader};
+use super::reader::{Origin, Reader};
 use crate::error::{Error, Result};
 use crate::file::printable;
 use crate::tensor::Shape;
@@ -65,7 +66,15 @@ impl Metadata {
     /// # Errors
     /// A file that can't be read, is damaged, or is not a safetensors file.
     pub fn read(path: impl AsRef<Path>) -> Result<Metadata> {
-        Ok(Reader::open(path.as_ref(), 0)?.metadata)
+        Ok(Reader::new(Origin::File(path.as_ref()), 0)?.metadata)
+    }
+
+    /// [`Metadata::read`] of a file's contents in host memory.
+    ///
+    /// # Errors
+    /// As [`Metadata::read`].
+    pub fn of_bytes(bytes: &[u8]) -> Result<Metadata> {
+        Ok(Reader::new(Origin::Bytes(bytes), 0)?.metadata)
     }
 
     /// Whether there is none.

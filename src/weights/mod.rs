@@ -20,6 +20,7 @@ mod report;
 pub(crate) use checkpoint::Checkpoint;
 pub use metadata::Metadata;
 pub use options::LoadOptions;
+pub(crate) use reader::{IN_MEMORY, Origin};
 pub use report::{LoadReport, LoadedTensor};
 
 use crate::device::{Buffer, Device};
@@ -77,6 +78,7 @@ impl Weights {
     }
 
     /// Names of the tensors that files of weights hold: parameters and running statistics.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn saved_names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter(|(_, entry)| entry.in_file).map(|(name, _)| name.as_str())
     }
@@ -87,10 +89,18 @@ impl Weights {
     /// An unknown name; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&self, name: &str) -> Result<HostTensor> {
+        pollster::block_on(self.read_async(name))
+    }
+
+    /// [`Weights::read`] without blocking.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub async fn read_async(&self, name: &str) -> Result<HostTensor> {
         self.device.check()?;
         let entry = self.entry(name)?;
         let ty = TensorType::f32(entry.shape.clone());
-        let bytes = self.device.read(&[(&self.pages[entry.page], entry.offset, ty.bytes())])?;
+        let bytes = self.device.read_async(&[(&self.pages[entry.page], entry.offset, ty.bytes())]).await?;
         HostTensor::from_bytes(&ty, &bytes[0])
     }
 

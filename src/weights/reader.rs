@@ -25,11 +25,64 @@ const OWN_HEADERS: u64 = 16;
 /// Bytes in front of the header, which hold its length.
 const LENGTH: u64 = 8;
 
+/// What errors call a file's contents in host memory.
+pub(crate) const IN_MEMORY: &str = "(bytes in memory)";
+
+/// Where a file's contents are.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'p> {
+    File(&'p Path),
+    Bytes(&'p [u8]),
+}
+
+/// An open file, or its contents.
+enum Contents<'p> {
+    File { file: File, opened: std::fs::Metadata },
+    Bytes(&'p [u8]),
+}
+
+impl Contents<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Contents::File { opened, .. } => opened.len(),
+            Contents::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Up to `bytes.len()` bytes from `at` on; returns how many there were.
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Contents::File { file, .. } => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(at))?;
+                fill(&mut file, bytes)
+            }
+            Contents::Bytes(all) => {
+                let mut rest = usize::try_from(at).ok().and_then(|at| all.get(at..)).unwrap_or_default();
+                fill(&mut rest, bytes)
+            }
+        }
+    }
+}
+
+/// Reads until `bytes` are full or there are no more.
+fn fill(from: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while read < bytes.len() {
+        match from.read(&mut bytes[read..]) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
+}
+
 /// An open file whose header was checked.
 pub(super) struct Reader<'p> {
     path: &'p Path,
-    file: File,
-    opened: std::fs::Metadata,
+    file: Contents<'p>,
     header: Header,
     /// Names of the tensors, sorted.
     names: Vec<String>,
@@ -61,13 +114,24 @@ impl Tensor<'_> {
 
 impl<'p> Reader<'p> {
     /// Opens a file for weights whose own header takes up to `own_header` bytes.
-    pub(super) fn open(path: &'p Path, own_header: u64) -> Result<Reader<'p>> {
+    pub(super) fn new(from: Origin<'p>, own_header: u64) -> Result<Reader<'p>> {
+        let path = match from {
+            Origin::File(path) => path,
+            Origin::Bytes(_) => Path::new(IN_MEMORY),
+        };
         let failed = |source| Error::File { action: "reading", path: path.to_owned(), source };
         let error = |message: String| Error::Weights { path: path.to_owned(), message };
         let damaged = |what: String| error(format!("is not a whole safetensors file: {what}"));
-        let (mut file, opened) = file::open(path).map_err(failed)?;
-        let mut start = Vec::new();
-        (&mut file).take(START as u64).read_to_end(&mut start).map_err(failed)?;
+        let file = match from {
+            Origin::File(path) => {
+                let (file, opened) = file::open(path).map_err(failed)?;
+                Contents::File { file, opened }
+            }
+            Origin::Bytes(bytes) => Contents::Bytes(bytes),
+        };
+        let mut start = vec![0; START];
+        let read = file.read_at(0, &mut start).map_err(failed)?;
+        start.truncate(read);
         let foreign = || file::foreign(&start, Wanted::Weights).map(|what| damaged(format!("it is {what}")));
         if start.is_empty() {
             return Err(damaged("it is empty; save or download it again".into()));
@@ -78,7 +142,7 @@ impl<'p> Reader<'p> {
             }));
         };
         // The first bytes of most other files, read as a header's length, are a huge number.
-        let size = opened.len();
+        let size = file.len();
         if start.get(LENGTH as usize).is_none_or(|&byte| byte != b'{') || length > MOST_HEADER {
             let unknown =
                 || damaged("no header follows its first 8 bytes, as in no file of this format".into());
@@ -100,10 +164,10 @@ impl<'p> Reader<'p> {
                 "it is truncated: its header takes {length} bytes, the file has {size}; save or download it again"
             )));
         }
-        let mut text = Vec::new();
-        memory::reserve(&mut text, length as usize, &format!("the header of {}", printable_path(path)))?;
-        file.seek(SeekFrom::Start(LENGTH)).map_err(failed)?;
-        (&mut file).take(length).read_to_end(&mut text).map_err(failed)?;
+        let mut text =
+            memory::filled(length as usize, 0, &format!("the header of {}", printable_path(path)))?;
+        let read = file.read_at(LENGTH, &mut text).map_err(failed)?;
+        text.truncate(read);
         let text = std::str::from_utf8(&text).map_err(|e| damaged(format!("its header is no text ({e})")))?;
         let header: Header = serde_json::from_str(text)
             .map_err(|e| damaged(format!("its header is damaged ({})", printable(&e.to_string()))))?;
@@ -118,7 +182,7 @@ impl<'p> Reader<'p> {
         let metadata = Metadata::of(header.metadata()).map_err(error)?;
         let mut names = header.offset_keys();
         names.sort_unstable();
-        Ok(Reader { path, file, opened, header, names, contents, checkpoint, metadata })
+        Ok(Reader { path, file, header, names, contents, checkpoint, metadata })
     }
 
     /// Names of its tensors, sorted.
@@ -201,21 +265,19 @@ impl<'p> Reader<'p> {
     }
 
     fn read_exact(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes)).map_err(|source| {
-            if source.kind() == ErrorKind::UnexpectedEof {
-                self.changed()
-            } else {
-                Error::File { action: "reading", path: self.path.to_owned(), source }
-            }
-        })
+        match self.file.read_at(at, bytes) {
+            Ok(read) if read == bytes.len() => Ok(()),
+            Ok(_) => Err(self.changed()),
+            Err(source) => Err(Error::File { action: "reading", path: self.path.to_owned(), source }),
+        }
     }
 
     /// Fails if another program wrote to the open file meanwhile.
     pub(super) fn check_unchanged(&self) -> Result<()> {
+        let Contents::File { file, opened } = &self.file else { return Ok(()) };
         let state = |metadata: &std::fs::Metadata| (metadata.len(), metadata.modified().ok());
-        match self.file.metadata() {
-            Ok(now) if state(&now) == state(&self.opened) => Ok(()),
+        match file.metadata() {
+            Ok(now) if state(&now) == state(opened) => Ok(()),
             _ => Err(self.changed()),
         }
     }
@@ -235,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("w");
         std::fs::write(&path, [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).expect("it can be written");
-        let reader = Reader::open(&path, 0).expect("it is whole");
+        let reader = Reader::new(Origin::File(&path), 0).expect("it is whole");
         reader.check_unchanged().expect("nobody wrote");
         // Replacing the path does not change the open file.
         std::fs::write(folder.path().join("other"), b"").expect("it can be written");
@@ -243,7 +305,7 @@ mod tests {
         reader.check_unchanged().expect("nobody wrote");
 
         std::fs::write(&path, [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).expect("it can be written");
-        let reader = Reader::open(&path, 0).expect("it is whole");
+        let reader = Reader::new(Origin::File(&path), 0).expect("it is whole");
         let mut file = File::options().append(true).open(&path).expect("it is there");
         file.write_all(b"more").expect("it can be written");
         let error = reader.check_unchanged().expect_err("it has changed").to_string();

@@ -7,6 +7,7 @@ use crate::memory::most_held;
 use crate::model::{Model, assert_says, contents, model};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -133,17 +134,33 @@ fn load_damaged(
     assert!(tally.taken > 0 && tally.refused > tally.taken);
 }
 
+/// Checks that a file's contents in memory are loaded, or refused in the same words, as the file is.
+fn as_by_path<T: PartialEq + Debug>(by_path: &Result<T, Error>, found: Result<T, Error>, path: &Path) {
+    let told = |error: &Error| error.to_string().replace(path.to_str().unwrap(), "(bytes in memory)");
+    match (by_path, &found) {
+        (Ok(expected), Ok(found)) => assert_eq!(found, expected),
+        (Err(expected), Err(found)) => assert_eq!(told(found), told(expected)),
+        _ => panic!("{by_path:?} by path, {found:?} by bytes"),
+    }
+}
+
 #[test]
 fn damaged_weights_change_nothing() {
-    let load = |model: &mut Model, path: &Path| model.weights.load(path);
+    let load = |model: &mut Model, path: &Path| {
+        let by_path = model.weights.load(path);
+        as_by_path(&by_path, model.weights.load_bytes(&std::fs::read(path).unwrap()), path);
+        by_path
+    };
     load_damaged(1, "weights", load, |name| !name.ends_with("momentum_buffer"));
 }
 
 #[test]
 fn damaged_checkpoints_change_nothing() {
     let load = |model: &mut Model, path: &Path| {
-        let notes = model.session.load_checkpoint(path)?;
         let bytes = std::fs::read(path).unwrap();
+        let loaded = model.session.load_checkpoint(path);
+        as_by_path(&loaded, model.session.load_checkpoint_bytes(&bytes), path);
+        let notes = loaded?;
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let text = &header.metadata().as_ref().unwrap()["wgrad_checkpoint"];
         let fields: serde_json::Value = serde_json::from_str(text).unwrap();

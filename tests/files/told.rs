@@ -5,6 +5,7 @@ use crate::model::{assert_says, contents, model};
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
 use wgrad::data::{Images, Split};
+use wgrad::weights::Metadata;
 
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 const PAGE: &[u8] = b"\n<!DOCTYPE html>\n<html><head><title>404</title></head></html>";
@@ -39,6 +40,14 @@ fn files_that_hold_no_weights_are_told() {
             [model.weights.load(&path).unwrap_err(), model.session.load_checkpoint(&path).unwrap_err()]
         {
             assert_says(&error, &["w.safetensors", "not a whole safetensors file"]);
+            assert_says(&error, parts);
+        }
+        for error in [
+            model.weights.load_bytes(bytes).unwrap_err(),
+            model.session.load_checkpoint_bytes(bytes).unwrap_err(),
+            Metadata::of_bytes(bytes).unwrap_err(),
+        ] {
+            assert_says(&error, &["(bytes in memory)", "not a whole safetensors file"]);
             assert_says(&error, parts);
         }
     }

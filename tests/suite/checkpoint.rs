@@ -8,6 +8,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use wgrad::nn::{self, Layer};
 use wgrad::optim::{Adadelta, Adam, AdamW, Ema, Schedule, Sgd};
+use wgrad::weights::{LoadOptions, Metadata};
 use wgrad::{Error, Graph, HostTensor, Mode, Plan, Result, Session, Value, Weights};
 
 const BATCH: usize = 4;
@@ -166,6 +167,45 @@ fn the_same_training_gives_the_same_file() -> Result<()> {
     let [first, second] = [first, second].map(|path| std::fs::read(path).expect("it was written"));
     assert_eq!(first, second);
     assert_eq!(listing(folder.path()), ["first", "second"], "no temporary file is left");
+    Ok(())
+}
+
+#[test]
+fn what_files_hold_goes_through_memory_too() -> Result<()> {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let path = folder.path().join("file.safetensors");
+    let notes = BTreeMap::from([("seed".to_owned(), "7".to_owned())]);
+    let mut training = Training::new(averaged, 1)?;
+    let mut metadata = Metadata::default();
+    metadata.class_names = vec!["cat".into(), "dog".into()];
+    training.weights.set_metadata(metadata.clone())?;
+    training.run(4)?;
+    training.weights.save(&path)?;
+    let bytes = training.weights.to_bytes()?;
+    // Texts beside the tensors are in no fixed order.
+    let file = std::fs::read(&path).expect("it was written");
+    assert_eq!(bytes.len(), file.len());
+    assert_eq!((Metadata::of_bytes(&bytes)?, Metadata::read(&path)?), (metadata.clone(), metadata));
+    let mut other = Training::new(averaged, 2)?;
+    let beside = Training::new(averaged, 2)?;
+    other.weights.load_bytes(&bytes)?;
+    beside.weights.load(&path)?;
+    assert_eq!(other.contents(), beside.contents());
+    let report =
+        other.weights.load_bytes_with(&bytes, &LoadOptions::new().filter(|name| name == "fc.bias"))?;
+    assert_eq!(report.taken.len(), 1);
+
+    let before = training.session.counters();
+    let checkpoint = training.session.checkpoint_bytes(&notes)?;
+    let held: usize = training.contents().0.values().map(Vec::len).sum();
+    assert_eq!(training.session.counters().bytes_read_back - before.bytes_read_back, 4 * held as u64);
+    training.session.save_checkpoint_with(&path, &notes)?;
+    assert!(checkpoint == std::fs::read(&path).expect("it was written"));
+    assert_eq!(other.session.load_checkpoint_bytes(&checkpoint)?, notes);
+    assert_eq!(other.contents(), training.contents());
+    other.run(7)?;
+    training.run(7)?;
+    assert_eq!(other.contents(), training.contents());
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Pictures in files as a data set, read when they are needed (feature `images`). `folder` and `table` list files,
 //! `decode` and `resize` make one of them a picture of the wanted size; `grid`
-//! draws batches of them. Whole data sets in memory are elsewhere.
+//! and `augmented` draw batches of them. Whole data sets in memory are elsewhere.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod augmented;
 mod decode;
 mod folder;
 mod grid;
@@ -9,7 +11,9 @@ mod picture;
 mod resize;
 mod table;
 
-pub use grid::{Grid, save_augmented};
+#[cfg(not(target_arch = "wasm32"))]
+pub use augmented::save_augmented;
+pub use grid::Grid;
 pub use picture::{Fit, Picture};
 
 use super::dataset::{Dataset, Field, Item};

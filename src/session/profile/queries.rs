@@ -56,11 +56,11 @@ impl Queries {
 
     /// Start and end of each dispatch. A dispatch that starts before its predecessor ends counts from that
     /// end, so that times add up to the step's.
-    pub(super) fn read(&self, device: &Device) -> Result<Vec<Span>> {
+    pub(super) async fn read(&self, device: &Device) -> Result<Vec<Span>> {
         if self.dispatches == 0 {
             return Ok(Vec::new());
         }
-        let bytes = device.read(&[(&self.ticks, 0, 16 * self.dispatches as u64)])?;
+        let bytes = device.read_async(&[(&self.ticks, 0, 16 * self.dispatches as u64)]).await?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes[0]);
         let mut spans = Vec::with_capacity(self.dispatches);
         let mut last = 0;
