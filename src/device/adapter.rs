@@ -22,7 +22,7 @@ pub struct AdapterSummary {
 impl AdapterSummary {
     pub(super) fn of(info: &wgpu::AdapterInfo) -> Self {
         AdapterSummary {
-            name: info.name.clone(),
+            name: if info.name.is_empty() { "an adapter without a name".into() } else { info.name.clone() },
             backend: format!("{:?}", info.backend),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             software: is_software(info),
@@ -32,7 +32,11 @@ impl AdapterSummary {
 
 impl fmt::Display for AdapterSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)?;
+        write!(f, "{} ({}", self.name, self.backend)?;
+        if !self.driver.is_empty() {
+            write!(f, ", {}", self.driver)?;
+        }
+        write!(f, ")")?;
         if self.software {
             write!(f, ", a software adapter: kernels run on the processor")?;
         }
@@ -122,11 +126,13 @@ fn rank(info: &wgpu::AdapterInfo) -> u32 {
 
 pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
     let limits = device.limits();
+    let in_browser = info.backend == wgpu::Backend::BrowserWebGpu;
     let kind = if is_software(info) {
-        AdapterKind::Software
+        if in_browser { AdapterKind::SwiftShader } else { AdapterKind::Software }
     } else if info.backend == wgpu::Backend::Metal {
         AdapterKind::Apple
-    } else if info.device_type == wgpu::DeviceType::IntegratedGpu {
+    } else if in_browser || info.device_type == wgpu::DeviceType::IntegratedGpu {
+        // A browser does not tell what its GPU is. Most are of this kind, and what suits them suits others too.
         AdapterKind::Integrated
     } else {
         AdapterKind::Discrete

@@ -9,7 +9,6 @@ use super::pipeline::{Compiled, Request, compile_one};
 use super::progress::Progress;
 use super::{Buffer, Device, DeviceOptions};
 use crate::error::{Error, Result};
-use crate::op::AdapterKind;
 use crate::shader::Access;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -30,7 +29,7 @@ const BYTES: u64 = 1 << 16;
 
 /// Whether so many kernels are compiled before the first step.
 pub(super) fn pays(device: &Device, kernels: usize) -> bool {
-    device.caps().kind == AdapterKind::Software && kernels >= FEW
+    device.caps().kind.is_software() && kernels >= FEW
 }
 
 /// Has the driver compile what it would compile in the first step. Kernels that it does not compile here are left to

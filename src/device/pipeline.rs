@@ -6,8 +6,6 @@ use super::ahead;
 use super::cache::Cache;
 use super::progress::Progress;
 use crate::error::{Error, Result};
-#[cfg(not(target_arch = "wasm32"))]
-use crate::op::AdapterKind;
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
 #[cfg(not(target_arch = "wasm32"))]
@@ -103,8 +101,7 @@ fn compile_all(device: &Device, requests: &[Request], progress: &Progress<'_>) -
     // time. Its allocator sets memory aside for each thread, and what it keeps of a kernel fragments that
     // memory: two threads take two megabytes more than one.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads =
-        if device.caps().kind == AdapterKind::Software { 1 } else { processors.min(requests.len()) };
+    let threads = if device.caps().kind.is_software() { 1 } else { processors.min(requests.len()) };
     // Longest first: the threads then end together, and short kernels fit into the holes in memory that long
     // ones leave.
     let mut order: Vec<usize> = (0..requests.len()).collect();

@@ -21,6 +21,15 @@ pub enum AdapterKind {
     Apple,
     /// A driver that runs kernels on the processor.
     Software,
+    /// SwiftShader, the driver that Chromium has where there is no GPU. It runs kernels on the processor too.
+    SwiftShader,
+}
+
+impl AdapterKind {
+    /// Whether kernels run on the processor.
+    pub const fn is_software(self) -> bool {
+        matches!(self, AdapterKind::Software | AdapterKind::SwiftShader)
+    }
 }
 
 impl fmt::Display for AdapterKind {
@@ -30,6 +39,7 @@ impl fmt::Display for AdapterKind {
             AdapterKind::Integrated => "integrated",
             AdapterKind::Apple => "apple",
             AdapterKind::Software => "software",
+            AdapterKind::SwiftShader => "swiftshader",
         })
     }
 }

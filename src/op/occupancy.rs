@@ -20,7 +20,7 @@ const MULTIPROCESSORS: (usize, usize) = (132, 512);
 pub(crate) fn product(kind: AdapterKind, lanes: usize) -> [(usize, usize); 2] {
     let of_lanes = |invocations: usize| invocations.div_ceil(lanes.max(LANES));
     match kind {
-        AdapterKind::Software => [(40, 256); 2],
+        AdapterKind::Software | AdapterKind::SwiftShader => [(40, 256); 2],
         AdapterKind::Integrated | AdapterKind::Apple => [(of_lanes(64 * LANES), 128); 2],
         AdapterKind::Discrete => {
             let (count, each) = MULTIPROCESSORS;
@@ -33,7 +33,7 @@ pub(crate) fn product(kind: AdapterKind, lanes: usize) -> [(usize, usize); 2] {
 /// fewest stretches of pixels that an invocation of a part adds.
 pub(crate) fn depthwise_sum(kind: AdapterKind) -> (usize, usize) {
     match kind {
-        AdapterKind::Software => (1, 1),
+        AdapterKind::Software | AdapterKind::SwiftShader => (1, 1),
         AdapterKind::Integrated | AdapterKind::Apple => (64, 16),
         AdapterKind::Discrete => (MULTIPROCESSORS.0 * MULTIPROCESSORS.1 / LANES, 16),
     }
@@ -41,7 +41,7 @@ pub(crate) fn depthwise_sum(kind: AdapterKind) -> (usize, usize) {
 
 /// Invocations below which the sliding windows of a weight's gradient split the sum.
 pub(crate) fn sliding_sum(kind: AdapterKind) -> usize {
-    if kind == AdapterKind::Software { 512 } else { 16_384 }
+    if kind.is_software() { 512 } else { 16_384 }
 }
 
 /// How a reduction over channels is divided: invocations wanted, the loads of each from which a second dispatch pays,
@@ -67,12 +67,12 @@ pub(crate) const NARROW_CHANNELS: (usize, usize) = (256, 32);
 
 /// The most parts of a mean over a tensor, one workgroup each.
 pub(crate) fn mean_parts(kind: AdapterKind) -> usize {
-    if kind == AdapterKind::Software { 8 } else { 512 }
+    if kind.is_software() { 8 } else { 512 }
 }
 
 /// The most parts of the sum behind a common norm. Every invocation of an update loads all of them.
 pub(crate) fn norm_parts(kind: AdapterKind) -> usize {
-    if kind == AdapterKind::Software { 16 } else { 256 }
+    if kind.is_software() { 16 } else { 256 }
 }
 
 /// Invocations wanted where a sum is split because it is long.

@@ -56,7 +56,7 @@ impl fmt::Display for Variant {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Preference {
     class: &'static str,
-    by_kind: [&'static [Variant]; 4],
+    by_kind: [&'static [Variant]; 5],
 }
 
 impl Preference {
@@ -65,12 +65,18 @@ impl Preference {
 
     /// One preference for all adapters.
     pub const fn all(variants: &'static [Variant]) -> Preference {
-        Preference { class: "", by_kind: [variants; 4] }
+        Preference { class: "", by_kind: [variants; 5] }
     }
 
     /// One preference for all GPUs, and one for software adapters.
     pub const fn gpus(gpus: &'static [Variant], software: &'static [Variant]) -> Preference {
-        Preference::all(gpus).on(AdapterKind::Software, software)
+        Preference::all(gpus).on_software(software)
+    }
+
+    /// Replaces the preference for adapters that run kernels on the processor.
+    #[must_use]
+    pub const fn on_software(self, variants: &'static [Variant]) -> Preference {
+        self.on(AdapterKind::Software, variants).on(AdapterKind::SwiftShader, variants)
     }
 
     /// Replaces the preference for one kind of adapter.

@@ -20,7 +20,7 @@ use super::pack::pack;
 use super::serial;
 use crate::error::Result;
 use crate::op::occupancy::{self, LANES};
-use crate::op::{AdapterKind, LowerContext, Operand, Preference, Variant};
+use crate::op::{LowerContext, Operand, Preference, Variant};
 use crate::shader::{Kernel, ShaderFile, kernels};
 use crate::tensor::Shape;
 use terms::Step;
@@ -107,7 +107,7 @@ pub(super) fn reduce_within(
     to: &Shape,
     reduction: &Reduction,
 ) -> Result<()> {
-    let wide = cx.caps().kind != AdapterKind::Software;
+    let wide = !cx.caps().kind.is_software();
     let variant = match Layout::of(from, to) {
         Some(Layout { inner: 2.., .. }) => {
             if wide {

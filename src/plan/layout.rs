@@ -9,7 +9,7 @@ use super::slots::Packing;
 use super::{Arenas, order};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::op::{AdapterKind, Caps};
+use crate::op::Caps;
 
 /// An order of nodes, and the slots of its values.
 pub(super) struct Layout<'p> {
@@ -48,7 +48,7 @@ impl<'p> Layout<'p> {
         let (placer, bound) = placer_of(&given)?;
         // The numerics watch counts in one buffer, so that no two dispatches of a watched plan overlap; and it reports
         // the first node in the graph's order.
-        if caps.kind == AdapterKind::Software || watched.is_some() {
+        if caps.kind.is_software() || watched.is_some() {
             let packing = placer.pack_apart(most);
             return Ok(Layout { order: given, placer, packing, activation_bound: bound });
         }

@@ -38,7 +38,7 @@ fn rates(kind: AdapterKind) -> Option<(f64, f64)> {
         AdapterKind::Discrete => Some((100e9, 5e9)),
         AdapterKind::Integrated => Some((40e9, 2e9)),
         AdapterKind::Apple => Some((400e9, 10e9)),
-        AdapterKind::Software => None,
+        AdapterKind::Software | AdapterKind::SwiftShader => None,
     }
 }
 

@@ -28,7 +28,7 @@ const ENOUGH: Duration = Duration::from_millis(30);
 /// Memory that all copies together should exceed, so that none finds its operands in a cache: the last cache of current
 /// processors' cores, and of current GPUs.
 fn cache_bytes(kind: AdapterKind) -> u64 {
-    if kind == AdapterKind::Software { 16 << 20 } else { 128 << 20 }
+    if kind.is_software() { 16 << 20 } else { 128 << 20 }
 }
 
 /// The fastest of the variants that are right.

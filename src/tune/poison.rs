@@ -4,7 +4,7 @@
 use crate::device::Device;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::op::{AdapterKind, Array, LowerContext, Operator, Reference};
+use crate::op::{Array, LowerContext, Operator, Reference};
 use crate::plan::Plan;
 use crate::session::Session;
 use crate::shader::{Kernel, kernels};
@@ -50,7 +50,7 @@ pub(super) struct Poison(Session);
 
 impl Poison {
     pub(super) fn new(device: &Device) -> Result<Poison> {
-        let groups = if device.caps().kind == AdapterKind::Software { 64 } else { 4096 };
+        let groups = if device.caps().kind.is_software() { 64 } else { 4096 };
         let mut graph = Graph::new();
         let filled = graph.apply_named("poison".into(), Arc::new(Fill { groups }), &[])?;
         let plan = Plan::new(&graph, &filled, device.caps())?;

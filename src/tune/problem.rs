@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::hash::fnv1a;
-use crate::op::{AdapterKind, Array, Caps, Variant};
+use crate::op::{Array, Caps, Variant};
 use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, offered, read_outputs};
 use crate::session::{Expected, Session};
 use crate::tensor::{DType, HostData, HostTensor, TensorType};
@@ -170,7 +170,7 @@ impl Problems {
 /// The variants to measure: those that can compute the node, on a software adapter without those that only GPUs gain
 /// by. Kernels compile slowly there.
 fn candidates(graph: &Graph, node: &Node, caps: &Caps) -> Vec<Variant> {
-    let software = caps.kind == AdapterKind::Software;
+    let software = caps.kind.is_software();
     let mut candidates = offered(graph, node, caps);
     candidates.retain(|variant| !(software && variant.is_for_gpus()));
     candidates

@@ -99,8 +99,13 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
 
 /// Which variants operators prefer on each kind of adapter, for the classes of shapes among their cases.
 fn preferences(families: &[(&'static str, Vec<Case>)]) -> String {
-    const KINDS: [AdapterKind; 4] =
-        [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+    const KINDS: [AdapterKind; 5] = [
+        AdapterKind::Discrete,
+        AdapterKind::Integrated,
+        AdapterKind::Apple,
+        AdapterKind::Software,
+        AdapterKind::SwiftShader,
+    ];
     let mut rows = BTreeMap::new();
     for case in families.iter().flat_map(|(_, cases)| cases) {
         let types = case.kinds();
@@ -116,11 +121,11 @@ fn preferences(families: &[(&'static str, Vec<Case>)]) -> String {
         "\n## Preferred variants\n\n\
          The first that can compute a shape is taken. A name in brackets is a class of shapes with a preference\n\
          of its own. Operators that are not listed have one variant.\n\n\
-         | operator | discrete GPUs | integrated | Apple's | software adapters |\n|---|---|---|---|---|\n",
+         | operator | discrete GPUs | integrated | Apple's | software adapters | SwiftShader |\n|---|---|---|---|---|---|\n",
     );
-    for ((operator, class), [discrete, integrated, apple, software]) in rows {
+    for ((operator, class), lists) in rows {
         let class = if class.is_empty() { String::new() } else { format!(" ({class})") };
-        let _ = writeln!(text, "| `{operator}`{class} | {discrete} | {integrated} | {apple} | {software} |");
+        let _ = writeln!(text, "| `{operator}`{class} | {} |", lists.join(" | "));
     }
     text
 }

@@ -4,7 +4,7 @@
 use super::geometry::{Geometry, greatest_common_divisor};
 use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP};
 use crate::error::Result;
-use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand, Variant};
+use crate::op::{Caps, LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::gemm::{Loader, Tiling};
 use crate::shader::{Kernel, ShaderFile, kernels, parts};
 
@@ -223,7 +223,7 @@ impl Correlation {
         result: Operand,
         bias: Option<Operand>,
     ) -> Result<()> {
-        let tile = self.sliding_tile(cx.caps().kind == AdapterKind::Software);
+        let tile = self.sliding_tile(cx.caps().kind.is_software());
         let row = if tile.shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
         let main = if subgroup { &kernels::conv2d_direct_subgroup } else { &kernels::conv2d_direct };
         let places = self.images * tile.rows * self.tiles(1, tile.width);
@@ -268,7 +268,7 @@ impl Correlation {
         result: Operand,
         bias: Option<Operand>,
     ) -> Result<()> {
-        let software = cx.caps().kind == AdapterKind::Software;
+        let software = cx.caps().kind.is_software();
         let (most_width, most_height, most_products) = if software { (16, 4, 640) } else { (4, 2, 256) };
         // The largest tile of whole phases whose rows stay in registers.
         let fit = |axis: usize, most: usize| {

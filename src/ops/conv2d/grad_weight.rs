@@ -4,7 +4,7 @@ use super::correlation::MOST_UNROLLED;
 use super::geometry::Geometry;
 use crate::error::Result;
 use crate::op::occupancy;
-use crate::op::{AdapterKind, Caps, LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{Caps, LowerContext, MAX_ITERATIONS, Operand};
 use crate::ops::gemm::Gemm;
 use crate::ops::parts::{self, Sum, scratch};
 use crate::shader::{self, kernels};
@@ -63,7 +63,7 @@ impl Geometry {
 
     /// Divides the output's rows for the sliding-window kernel.
     fn grad_weight_rows(&self, caps: &Caps) -> Rows {
-        let software = caps.kind == AdapterKind::Software;
+        let software = caps.kind.is_software();
         let tile = self.grad_weight_tile(software);
         let per_split = self.results.div_ceil(tile.block) * self.channels * self.groups;
         let lines = self.images * self.output[0];
@@ -120,7 +120,7 @@ impl Geometry {
         result: Operand,
     ) -> Result<()> {
         let Rows { tile, per_split, count: rows, iterations } = self.grad_weight_rows(cx.caps());
-        let lanes = if cx.caps().kind == AdapterKind::Software { 8 } else { 32 };
+        let lanes = if cx.caps().kind.is_software() { 8 } else { 32 };
         let splits = (self.images * self.output[0]).div_ceil(rows);
         let parts = gemm.parts(cx, splits)?;
         let gradients = if tile.in_fours {
@@ -162,7 +162,7 @@ impl Geometry {
         let taps_w = even(self.kernel[1], most_w);
         let taps_h = even(self.kernel[0], MOST_DEPTHWISE_TAPS / taps_w);
         let chunks = self.kernel[0].div_ceil(taps_h) * self.kernel[1].div_ceil(taps_w);
-        let software = cx.caps().kind == AdapterKind::Software;
+        let software = cx.caps().kind.is_software();
         let (most_tile, lanes) = if software { (16, DEPTHWISE_LANES.0) } else { (4, DEPTHWISE_LANES.1) };
         let most_tile = most_tile.min((MOST_SPAN / 2 - 1) / self.stride[1] + 1);
         let tile = even(self.output[1], most_tile);

@@ -53,9 +53,7 @@ impl Geometry {
 
     /// Whether this adapter runs the kernel for these sizes.
     pub(super) fn grad_weight_shares(&self, caps: &Caps) -> bool {
-        caps.kind == AdapterKind::Software
-            && Tiling::subgroup(caps).is_some()
-            && self.grad_weight_division().is_some()
+        caps.kind.is_software() && Tiling::subgroup(caps).is_some() && self.grad_weight_division().is_some()
     }
 
     fn division_of(&self, width: usize) -> Option<Division> {

@@ -201,15 +201,16 @@ impl Operator for Conv2dGradWeight {
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[1].shape) {
             Ok(g) if g.is_depthwise() => Preference::all(&[DEPTHWISE]).for_class("depthwise"),
-            Ok(g) if g.results <= 8 => {
-                Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER]).for_class("few results")
-            }
+            Ok(g) if g.results <= 8 => Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER])
+                .on(AdapterKind::SwiftShader, &[REGISTER])
+                .for_class("few results"),
             Ok(g) => {
-                let sliding = Preference::gpus(&[TILED], &[DIRECT_SUBGROUP, SUBGROUP, REGISTER]);
                 let preference = match g.grad_weight_suits_sharing() {
-                    true => sliding.for_class("sliding"),
+                    true => Preference::gpus(&[TILED], &[DIRECT_SUBGROUP, SUBGROUP, REGISTER])
+                        .for_class("sliding"),
                     false => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
                 };
+                let preference = preference.on(AdapterKind::SwiftShader, &[REGISTER]);
                 let product = g.grad_weight_product();
                 match Winograd::output(&g) {
                     Some(winograd) if winograd.grad_weight_pays() => {

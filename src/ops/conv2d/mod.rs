@@ -67,7 +67,8 @@ fn preference(
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
-        let preference = Preference::gpus(&[TILED], software);
+        // Sliding windows keep SwiftShader waiting for each load of theirs: products are five to six times as fast there.
+        let preference = Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[REGISTER]);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
         // A tile of 64 rows would be nearly empty.
         if correlation.upsample != [1, 1] && correlation.results <= 4 {
@@ -214,7 +215,7 @@ impl Operator for Conv2d {
         let (unroll, groups) = cx.made_by(&parts::conv2d_im2col, elements, 1)?;
         let unroll = geometry.constants(cx)?.set(unroll);
         cx.dispatch_without_epilogue(unroll, &[input, columns.clone()], groups, 1);
-        gemm.body = if cx.caps().kind == AdapterKind::Software { Tiling::Register } else { Tiling::Tiled };
+        gemm.body = if cx.caps().kind.is_software() { Tiling::Register } else { Tiling::Tiled };
         gemm.rhs = rhs(false, k, n);
         gemm.common = None;
         gemm.lower(cx, weight, columns, output)

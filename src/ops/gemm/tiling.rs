@@ -25,7 +25,7 @@ const TALL_FIRST: &[Variant] = &[TALL, TILED];
 pub(crate) const PRODUCT: Preference = Preference::all(&[TILED])
     .on(AdapterKind::Integrated, &[SUBGROUP, TILED])
     .on(AdapterKind::Apple, &[REGISTER])
-    .on(AdapterKind::Software, &[SUBGROUP, REGISTER]);
+    .on_software(&[SUBGROUP, REGISTER]);
 
 /// The size of a product: C (m x n) = A (m x k) B (k x n), `batches` times.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,7 +139,7 @@ impl Tiling {
 
     /// The layout of this tiling over a product of m x n.
     pub(super) fn layout(self, m: usize, n: usize, caps: &Caps) -> Layout {
-        let software = caps.kind == AdapterKind::Software;
+        let software = caps.kind.is_software();
         match self {
             Tiling::Tiled => {
                 let loops = Loops { step: 16, inner: 9, other: 0, stores: 64 };

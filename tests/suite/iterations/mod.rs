@@ -149,8 +149,9 @@ fn without_limits() -> Vec<Caps> {
         (AdapterKind::Integrated, 8),
         (AdapterKind::Apple, 32),
         (AdapterKind::Software, 0),
+        (AdapterKind::SwiftShader, 0),
     ];
-    adapters[..sweep::count(2, 5)].iter().copied().map(each).collect()
+    adapters[..sweep::count(2, 6)].iter().copied().map(each).collect()
 }
 
 #[test]

@@ -90,7 +90,13 @@ fn assert_told(error: &Error) {
 }
 
 fn caps(random: &mut Random) -> Caps {
-    let kinds = [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
+    let kinds = [
+        AdapterKind::Discrete,
+        AdapterKind::Integrated,
+        AdapterKind::Apple,
+        AdapterKind::Software,
+        AdapterKind::SwiftShader,
+    ];
     let mut caps = Caps::webgpu_defaults(*random.of(&kinds));
     if random.once_in(2) {
         caps.subgroups = true;

@@ -1,0 +1,125 @@
+// Tests of the page in a real browser: node page.mjs BROWSER FOLDER. scripts/test-web.sh runs it.
+import assert from 'node:assert/strict';
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const [browserPath, folder] = process.argv.slice(2);
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
+const server = createServer((request, response) => {
+  const path = join(folder, normalize(new URL(request.url, 'http://localhost').pathname).replace(/\/$/, '/index.html'));
+  if (!existsSync(path)) return response.writeHead(404).end();
+  response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
+  createReadStream(path).pipe(response);
+});
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const url = `http://localhost:${server.address().port}/`;
+const common = ['--no-sandbox', '--headless=new', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic', '--no-first-run'];
+const start = (more) => chromium.launch({ executablePath: browserPath, args: [...common, ...more] });
+const software = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+const errors = [];
+async function opened(context) {
+  const page = await context.newPage();
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(url);
+  await page.waitForFunction(() => document.title === 'wgrad: ready', null, { timeout: 60000 });
+  return page;
+}
+const step = (page, least) => page.waitForFunction((least) => window.wgrad.state.step >= least, least, { timeout: 180000 });
+const losses = (page, count) => page.evaluate((count) => Array.from(window.wgrad.state.losses.slice(0, count)), count);
+const ask = (page, name, more) => page.evaluate(([name, more]) => window.wgrad.ask(name, more), [name, more]);
+
+const tests = {
+  async 'what is missing is said in words'() {
+    const browser = await start(['--disable-features=WebGPU']);
+    const page = await browser.newPage();
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
+    await page.goto(url);
+    await page.waitForFunction(() => document.getElementById('adapter').textContent.includes('no WebGPU'));
+    assert(await page.isDisabled('#start'));
+    await browser.close();
+  },
+
+  async 'it learns to 97 %'(browser) {
+    const context = await browser.newContext({ viewport: { width: 1200, height: 1500 } });
+    const page = await opened(context);
+    const began = Date.now();
+    await page.click('#start');
+    await step(page, 1);
+    const first = (Date.now() - began) / 1000;
+    await step(page, 100);
+    await page.fill('#rate', '0.005');
+    await page.dispatchEvent('#rate', 'change');
+    await step(page, 140);
+    await page.click('#start');
+    await page.waitForFunction(() => document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 120000 });
+    const seconds = (Date.now() - began) / 1000, accuracy = parseFloat(await page.textContent('#accuracy'));
+    console.log(`  first step after ${first.toFixed(1)} s, ${accuracy} % after ${seconds.toFixed(0)} s, ${await page.textContent('#speed')} images/s`);
+    assert(accuracy >= 97, `${accuracy} %`);
+
+    // A drawn 1 is read as 1.
+    await page.click('#clear');
+    const box = await page.locator('#pad').boundingBox();
+    await page.mouse.move(box.x + 130, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 122, box.y + 210, { steps: 12 });
+    await page.mouse.up();
+    await page.waitForFunction(() => document.querySelector('#bars .best')?.textContent.startsWith('1'), null, { timeout: 20000 });
+    if (process.env.WGRAD_SCREENSHOT) await page.screenshot({ path: process.env.WGRAD_SCREENSHOT });
+
+    // Weights that are saved and loaded again give the same logits.
+    const { file } = await ask(page, 'weights', {});
+    const before = await ask(page, 'logits', { first: 0 });
+    await page.click('#reset');
+    await page.waitForFunction(() => window.wgrad.state.step === 0);
+    assert.notDeepEqual((await ask(page, 'logits', { first: 0 })).logits, before.logits);
+    await ask(page, 'load', { file });
+    assert.deepEqual((await ask(page, 'logits', { first: 0 })).logits, before.logits);
+
+    await page.click('#verify');
+    await page.waitForFunction(() => document.getElementById('table').textContent.includes('conv2d_grad_input'), null, { timeout: 120000 });
+    await context.close();
+  },
+
+  async 'one seed gives the same losses, also after a reload'(browser) {
+    const whole = await browser.newContext(), kept = await browser.newContext();
+    const first = await opened(whole);
+    await first.click('#start');
+    await step(first, 24);
+    const expected = await losses(first, 24);
+    await whole.close();
+
+    let page = await opened(kept);
+    await page.click('#start');
+    await step(page, 6);
+    await page.click('#start');
+    const isKept = () => !window.wgrad.state.running && window.wgrad.state.kept === window.wgrad.state.step;
+    await page.waitForFunction(isKept, null, { timeout: 120000 });
+    const paused = await page.evaluate(() => window.wgrad.state.step);
+    await page.close();
+    page = await opened(kept);
+    assert.equal(await page.evaluate(() => window.wgrad.state.step), paused);
+    await page.click('#start');
+    await step(page, 24);
+    assert.deepEqual(await losses(page, 24), expected);
+    await kept.close();
+  },
+};
+
+let failed = 0;
+const browser = await start(software);
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    await test(browser);
+    console.log(`test ${name} ... ok`);
+  } catch (error) {
+    failed += 1;
+    console.log(`test ${name} ... FAILED\n${error.stack}`);
+  }
+}
+if (errors.length) { failed += 1; console.log(`errors of the page:\n${errors.join('\n')}`); }
+await browser.close();
+server.close();
+process.exit(failed ? 1 : 0);
