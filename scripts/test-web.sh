@@ -11,4 +11,7 @@ if [ -z "$browser" ]; then
 fi
 [ -d "$tools/node_modules/playwright-core" ] || npm install --silent --no-audit --no-fund --prefix "$tools" playwright-core
 cp tests/web/page.mjs "$tools/page.mjs"
-exec node "$tools/page.mjs" "$browser" target/web
+. scripts/ensure-adapter.sh
+accuracy=$(cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors |
+    sed -n 's/^done: test accuracy \([0-9.]*\) %.*/\1/p')
+exec node "$tools/page.mjs" "$browser" target/web target/native.safetensors "$accuracy"
