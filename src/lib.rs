@@ -105,6 +105,7 @@ mod guides {
         Performance: "docs/performance.md",
         Profile: "docs/profile.md",
         PytorchWeights: "docs/pytorch-weights.md",
+        Segment: "docs/segment.md",
         SpecialValues: "docs/special-values.md",
         Train: "docs/train.md",
         Trainer: "docs/trainer.md",

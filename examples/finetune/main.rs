@@ -3,13 +3,13 @@
 //!
 //! Any safetensors file in torchvision's names will do. Without one, the example pretrains a narrow network first.
 
+#[path = "../program/mod.rs"]
+mod program;
 mod shapes;
 
+use program::{Outcome, say};
 use shapes::{COMMON, RARE, Shapes};
-use std::error::Error;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use wgrad::Device;
 use wgrad::data::{Dataset, save_augmented};
@@ -36,24 +36,8 @@ usage: finetune [--weights FILE] [--pretrain N] [--pictures N] [--epochs N] [--o
   --augmented FILE  draws pictures as training changes them (.png)
 ";
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
-macro_rules! say {
-    ($($part:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($part)*);
-    }};
-}
-
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let message = wgrad::file::printable_message(&error.to_string());
-            let _ = writeln!(std::io::stderr(), "error: {message}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> std::process::ExitCode {
+    program::end(run())
 }
 
 fn run() -> Outcome<()> {

@@ -1,43 +1,19 @@
-//! Draws rows of pictures with captions to a PNG, and ends a program that does. Shared by the examples that
-//! draw pictures.
+//! Draws rows of pictures with captions to a PNG. Shared by the examples that draw pictures with text.
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 
+#[path = "../program/mod.rs"]
+mod program;
+
 use plotters::prelude::*;
-use std::error::Error;
+pub(crate) use program::{Outcome, end, say};
 use std::path::Path;
-use std::process::ExitCode;
 
 const FONT: &str = "panels";
 const INK: RGBColor = RGBColor(38, 44, 52);
 const MARGIN: u32 = 20;
 const CAPTION: u32 = 26;
 const TITLE: u32 = 44;
-
-/// Prints a line. Unlike `println!` it does not panic if the reader has closed the pipe (`| head`).
-macro_rules! say {
-    ($($part:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($part)*);
-    }};
-}
-pub(crate) use say;
-
-/// The result of a part of the run.
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Prints the error, if any, and returns the exit code.
-pub fn end(outcome: Outcome<()>) -> ExitCode {
-    use std::io::Write as _;
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ =
-                writeln!(std::io::stderr(), "error: {}", wgrad::file::printable_message(&error.to_string()));
-            ExitCode::FAILURE
-        }
-    }
-}
 
 /// A grey picture: `width * height` values, 0 black and 1 white.
 pub struct Panel {

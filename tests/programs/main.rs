@@ -5,6 +5,7 @@ mod harness;
 
 mod finetune;
 mod pictures;
+mod segment;
 mod trainer;
 
 use std::path::{Path, PathBuf};

@@ -23,7 +23,7 @@ fn digits(folder: &Path) {
 }
 
 /// Fails unless the file is a PNG of at least this size that is not blank.
-fn assert_is_picture(path: &Path, least: [u32; 2]) {
+pub(super) fn assert_is_picture(path: &Path, least: [u32; 2]) {
     let bytes = std::fs::read(path).expect("the picture was written");
     let rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").expect("it is a PNG");
     let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().expect("four bytes"));
