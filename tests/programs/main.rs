@@ -6,6 +6,7 @@ mod harness;
 mod finetune;
 mod pictures;
 mod segment;
+mod signal;
 mod trainer;
 
 use std::path::{Path, PathBuf};
