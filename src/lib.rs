@@ -106,6 +106,7 @@ mod guides {
         Profile: "docs/profile.md",
         PytorchWeights: "docs/pytorch-weights.md",
         Segment: "docs/segment.md",
+        Siamese: "docs/siamese.md",
         Signal: "docs/signal.md",
         SpecialValues: "docs/special-values.md",
         Train: "docs/train.md",

@@ -27,7 +27,7 @@ fn a_network_is_pretrained_and_tuned_without_any_files() {
 #[test]
 fn help_and_mistakes_are_told() {
     let work = TempDir::new().expect("there is room for temporary files");
-    for example in ["finetune", "gan", "segment", "signal"] {
+    for example in ["finetune", "gan", "segment", "siamese", "signal"] {
         let output = command(example, work.path()).arg("--help").output().expect("it can be started");
         assert!(output.status.success() && text(&output.stdout).starts_with("usage: "), "{example}");
         let output = command(example, work.path()).arg("--no-such").output().expect("it can be started");

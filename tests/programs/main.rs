@@ -6,6 +6,7 @@ mod harness;
 mod finetune;
 mod pictures;
 mod segment;
+mod siamese;
 mod signal;
 mod trainer;
 
