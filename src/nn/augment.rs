@@ -1,4 +1,4 @@
-//! Augmentation of a batch as one layer: crop, flip, affine map, colors, normalisation, erasing. Mixing of samples with
+//! Augmentation of a batch as one layer: crop, flip, affine map, colours, normalisation, erasing. Mixing of samples with
 //! their labels is a method of [`Graph`](crate::Graph) of its own, since it makes labels too.
 
 use crate::device::Device;
@@ -13,9 +13,9 @@ use crate::session::Session;
 use crate::tensor::{DType, HostTensor};
 use crate::weights::Weights;
 
-/// Random changes of images (N, C, H, W), f32 or u8, drawn from (seed, step, sample). The same seed draws the same on any
-/// adapter, and after any interruption. It takes two dispatches, and with contrast
-/// two more. In evaluation images are only normalised, and cut to the size of the crops.
+/// Random changes of images (N, C, H, W), f32 or u8, drawn from (seed, step, sample). The same seed draws the same
+/// after any interruption, and on another adapter the same to rounding. It takes two dispatches, and with contrast two
+/// more. In evaluation images are only normalised, and cut to the size of the crops.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {
@@ -106,7 +106,7 @@ impl Augment {
         self
     }
 
-    /// Changes of color.
+    /// Changes of colour.
     #[must_use = "the method returns the changed value"]
     pub fn color_jitter(self, colors: ColorJitter) -> Self {
         self.with(|all| all.colors = colors)
@@ -118,7 +118,7 @@ impl Augment {
         self.with(|all| all.erase = Some(erase))
     }
 
-    /// `(x - mean) / deviation` for each channel, after colors.
+    /// `(x - mean) / deviation` for each channel, after colours.
     #[must_use = "the method returns the changed value"]
     pub fn normalize(mut self, mean: &[f64], deviation: &[f64]) -> Self {
         (self.mean, self.deviation) = (mean.to_vec(), deviation.to_vec());

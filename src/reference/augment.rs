@@ -197,7 +197,7 @@ fn gray(color: &[f64]) -> f64 {
     }
 }
 
-/// A color to hue, saturation and value, and back with another hue.
+/// A colour to hue, saturation and value, and back with another hue.
 fn shift_hue(color: &mut [f64], turns: f64) {
     let [r, g, b] = [color[0], color[1], color[2]];
     let value = r.max(g).max(b);
@@ -242,7 +242,7 @@ fn recolored(color: &mut [f64], augmentation: &Augmentation, row: &[f64], mean: 
     }
 }
 
-/// Pixel by pixel: sampled, changed in color, normalised, erased.
+/// Pixel by pixel: sampled, changed in colour, normalised, erased.
 impl Reference for Augment {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let (images, parameters, channels) = (inputs[0], inputs[1], inputs[2]);

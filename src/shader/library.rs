@@ -5,6 +5,53 @@
 
 use super::ShaderFile;
 
+/// The text of a file. A page downloads it, so in a browser's program comments and indentation are left out.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! text {
+    ($($path:tt)*) => {
+        include_str!($($path)*)
+    };
+}
+#[cfg(target_arch = "wasm32")]
+macro_rules! text {
+    ($($path:tt)*) => {{
+        const BYTES: [u8; super::shorten(include_str!($($path)*), &mut [])] = {
+            let mut bytes = [0; super::shorten(include_str!($($path)*), &mut [])];
+            super::shorten(include_str!($($path)*), &mut bytes);
+            bytes
+        };
+        match str::from_utf8(&BYTES) {
+            Ok(text) => text,
+            Err(_) => panic!("lines are cut at their ends"),
+        }
+    }};
+}
+
+/// Copies lines without indentation, but for comments that are not a file's head, and returns their length.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(super) const fn shorten(text: &str, into: &mut [u8]) -> usize {
+    let text = text.as_bytes();
+    let (mut at, mut length) = (0, 0);
+    while at < text.len() {
+        while at < text.len() && text[at] == b' ' {
+            at += 1;
+        }
+        let comment = at + 2 < text.len() && text[at] == b'/' && text[at + 1] == b'/' && text[at + 2] != b'!';
+        let mut ended = false;
+        while at < text.len() && !ended {
+            ended = text[at] == b'\n';
+            if !comment {
+                if length < into.len() {
+                    into[length] = text[at];
+                }
+                length += 1;
+            }
+            at += 1;
+        }
+    }
+    length
+}
+
 /// A module with a static for each file, and all of them in a list.
 macro_rules! files {
     ($(#[$about:meta])* $tree:ident: $($family:ident { $($name:ident)* })*) => {
@@ -17,7 +64,7 @@ macro_rules! files {
                 pub(crate) static $name: ShaderFile = ShaderFile::own(
                     stringify!($name),
                     concat!(stringify!($tree), "/", stringify!($family), "/", stringify!($name)),
-                    include_str!(concat!(
+                    text!(concat!(
                         env!("CARGO_MANIFEST_DIR"), "/shaders/",
                         stringify!($tree), "/", stringify!($family), "/", stringify!($name), ".wgsl"
                     )),

@@ -1,10 +1,23 @@
 //! Kernels that can't be joined are errors that say why.
 
+use super::library::shorten;
 use super::{Kernel, ShaderFile, kernels, parts};
 
 /// What joining says is wrong.
 fn problem(kernel: &Kernel) -> String {
     kernel.source().expect_err("the kernel can't be joined").to_string()
+}
+
+#[test]
+fn a_browsers_text_lacks_comments_and_indentation_alone() {
+    for file in kernels::ALL.iter().chain(parts::ALL) {
+        let kept = |line: &&str| !line.trim_start().starts_with("//") || line.starts_with("//!");
+        let expected: String =
+            file.text().lines().filter(kept).map(|line| format!("{}\n", line.trim_start())).collect();
+        let mut found = vec![0; shorten(file.text(), &mut [])];
+        shorten(file.text(), &mut found);
+        assert_eq!(String::from_utf8(found).expect("it is text"), expected, "{}", file.path());
+    }
 }
 
 #[test]

@@ -107,8 +107,9 @@ async function progress({ losses, step, seconds, first }) {
   try {
     if (performance.now() - state.looked > 2000) await look();
     const last = state.accuracies.at(-1)?.[0] ?? 0;
-    if (step - last >= 50) await evaluate(1000);
-    if (performance.now() - state.saved > 10000) await store();
+    // A pause evaluates and stores by itself.
+    if (state.running && step - last >= 50) await evaluate(1000);
+    if (state.running && performance.now() - state.saved > 10000) await store();
   } catch (error) {
     say(error.message, true);
   }

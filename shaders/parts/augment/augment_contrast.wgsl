@@ -1,6 +1,6 @@
 //! fills augment_contrast
 //
-// The color nearer to, or further from, the mean gray value of its image.
+// The colour nearer to, or further from, the mean grey value of its image.
 @group(0) @binding(3) var<storage, read> means: array<f32>;
 
 fn augment_contrast(color: vec3<f32>, n: u32, factor: f32) -> vec3<f32> {

@@ -7,9 +7,9 @@
 //
 // y[n,c,oy,ox]: the input bilinear at the place that row n of the parameters maps the pixel to; then brightness,
 // contrast, saturation, hue, each clamped to 0..1; then (y - mean[c]) * scale[c]; then the erased rectangle. With GRAY
-// it is y[n,oy,ox], the gray value after brightness, of which contrast takes the mean. Layouts NCHW.
+// it is y[n,oy,ox], the grey value after brightness, of which contrast takes the mean. Layouts NCHW.
 //
-// One invocation makes one element. Where colors mix, it makes all three and keeps its own.
+// One invocation makes one element. Where colours mix, it makes all three and keeps its own.
 @group(0) @binding(1) var<storage, read> parameters: array<f32>;
 @group(0) @binding(2) var<storage, read> channels: array<f32>;
 
@@ -75,7 +75,7 @@ fn unit_range(color: vec3<f32>) -> vec3<f32> {
     return clamp(color, vec3(0.0), vec3(1.0));
 }
 
-// The color with its hue shifted by a share of the circle.
+// The colour with its hue shifted by a share of the circle.
 fn shifted(color: vec3<f32>, turns: f32) -> vec3<f32> {
     let most = max(color.x, max(color.y, color.z));
     let chroma = most - min(color.x, min(color.y, color.z));

@@ -1,6 +1,6 @@
 //! Pictures in files as a data set, read when they are needed (feature `images`). `folder` and `table` list files,
-//! `decode` and `resize` make one of them a picture of the wanted size; `grid`
-//! and `augmented` draw batches of them. Whole data sets in memory are elsewhere.
+//! `decode` and `resize` make one of them a picture of the wanted size; `grid` and `augmented` draw batches of them. Whole
+//! data sets in memory are elsewhere.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod augmented;

@@ -2,7 +2,7 @@
 //!
 //! [`AugmentParameters`] draws a row of numbers for each sample, from (seed, step, sample) by Philox; [`Augment`] reads
 //! the rows and makes all that happens to an image in one dispatch. Crop, flip and affine map compose into one sampling
-//! position, and colors, normalisation and erasing follow in registers. Only contrast needs two dispatches more, for the
+//! position, and colours, normalisation and erasing follow in registers. Only contrast needs two dispatches more, for the
 //! mean of each image. Mixing of samples is in `mix`; the layer that puts all together is `nn::Augment`.
 
 mod mix;

@@ -6,14 +6,14 @@ use crate::op::{BackwardContext, LowerContext, Operator};
 use crate::shader::parts;
 use crate::tensor::{DType, TensorType};
 
-/// Images sampled, changed in color, normalised and erased by the parameters of each. Inputs: images (N, C, H, W), f32 or
+/// Images sampled, changed in colour, normalised and erased by the parameters of each. Inputs: images (N, C, H, W), f32 or
 /// u8 (as byte / 255); parameters `[n, 16]`; for each channel its mean and the inverse of its deviation, `[2, c]`; with
-/// contrast the mean of each image's gray values `[n]`. Output: f32 (N, C, OH, OW); gray values are `[n, OH * OW]`.
+/// contrast the mean of each image's grey values `[n]`. Output: f32 (N, C, OH, OW); grey values are `[n, OH * OW]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Augment {
     /// What is done.
     pub augmentation: Augmentation,
-    /// Whether the output is the gray values after brightness, of which contrast takes the mean.
+    /// Whether the output is the grey values after brightness, of which contrast takes the mean.
     pub gray: bool,
     /// Whether the images are bytes, or floats.
     pub pixels: Pixels,

@@ -81,7 +81,7 @@ impl Default for Affine {
     }
 }
 
-/// Ranges of changes of color, as torchvision's `ColorJitter` on images from 0 to 1, always in the order brightness,
+/// Ranges of changes of colour, as torchvision's `ColorJitter` on images from 0 to 1, always in the order brightness,
 /// contrast, saturation, hue. A factor is uniform from max(0, 1 - range) to 1 + range. Zero leaves a step out.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct ColorJitter {
@@ -127,7 +127,7 @@ pub struct Augmentation {
     pub affine: Option<Affine>,
     /// What lies beyond the image.
     pub border: Border,
-    /// Changes of color.
+    /// Changes of colour.
     pub colors: ColorJitter,
     /// The rectangle that is erased.
     pub erase: Option<Erase>,
