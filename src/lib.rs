@@ -46,6 +46,7 @@ mod error;
 pub mod file;
 pub mod graph;
 mod hash;
+mod instant;
 mod memory;
 pub mod nn;
 mod not_finite;

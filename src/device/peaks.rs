@@ -3,9 +3,10 @@
 
 use super::{Buffer, Device, Pipelines};
 use crate::error::Result;
+use crate::instant::Instant;
 use crate::op::Caps;
 use crate::shader::{Kernel, kernels};
-use web_time::{Duration, Instant};
+use std::time::Duration;
 
 /// Invocations of a workgroup, for multiply-adds and for copying.
 const LANES: u64 = 64;

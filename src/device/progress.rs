@@ -1,9 +1,10 @@
 //! Tells a program how far the compiling of kernels is, if it takes long.
 
+use crate::instant::Instant;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use web_time::{Duration, Instant};
+use std::time::Duration;
 
 /// From when on it is told.
 const LONG: Duration = Duration::from_secs(1);

@@ -9,10 +9,10 @@ mod trace;
 use super::Session;
 use crate::device::{AdapterSummary, Peaks};
 use crate::error::{Error, Result};
+use crate::instant::Instant;
 use crate::plan::{Submit, Traffic};
 use queries::Queries;
 use std::ops::Range;
-use web_time::Instant;
 
 /// The clock that measured the times.
 #[derive(Clone, Copy, PartialEq, Debug)]
