@@ -75,8 +75,8 @@ impl Weights {
         check_header(&entries, Some(checkpoint), &self.metadata()).map_err(|message| fault(path, message))
     }
 
-    /// Reads every tensor of a checkpoint of this many sessions from a file or from memory. Returns the file's metadata and the number of bytes
-    /// uploaded. Nothing is changed unless every tensor fits.
+    /// Reads every tensor of a checkpoint of this many sessions, from a file or from memory. Returns the file's metadata
+    /// and the number of bytes uploaded. Nothing is changed unless every tensor fits.
     pub(crate) fn load_checkpoint(&self, from: Origin<'_>, sessions: usize) -> Result<(Checkpoint, u64)> {
         let file = Reader::new(from, self.header_bytes())?;
         let Some(checkpoint) = &file.checkpoint else {

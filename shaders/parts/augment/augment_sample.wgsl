@@ -7,7 +7,7 @@
 //
 // y[n,c,oy,ox]: the input bilinear at the place that row n of the parameters maps the pixel to; then brightness,
 // contrast, saturation, hue, each clamped to 0..1; then (y - mean[c]) * scale[c]; then the erased rectangle. With GRAY
-// it is y[n,oy,ox], the grey value after brightness, of which contrast takes the mean. Layouts NCHW.
+// it is y[n,oy,ox], the grey value after brightness; contrast needs its mean. Layouts NCHW.
 //
 // One invocation makes one element. Where colours mix, it makes all three and keeps its own.
 @group(0) @binding(1) var<storage, read> parameters: array<f32>;

@@ -13,7 +13,7 @@ use crate::tensor::{DType, TensorType};
 pub struct Augment {
     /// What is done.
     pub augmentation: Augmentation,
-    /// Whether the output is the grey values after brightness, of which contrast takes the mean.
+    /// Whether the output is the grey values after brightness; contrast needs their mean.
     pub gray: bool,
     /// Whether the images are bytes, or floats.
     pub pixels: Pixels,

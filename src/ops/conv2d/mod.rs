@@ -67,7 +67,7 @@ fn preference(
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
-        // Sliding windows keep SwiftShader waiting for each load of theirs: products are five to six times as fast there.
+        // Sliding windows keep SwiftShader waiting for each load of theirs: products are four to six times as fast there.
         let preference = Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[REGISTER]);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
         // A tile of 64 rows would be nearly empty.
