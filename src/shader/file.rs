@@ -41,8 +41,15 @@ pub struct ShaderFile {
     name: &'static str,
     path: &'static str,
     text: &'static str,
-    own: bool,
+    uses: Uses,
     read: OnceLock<Read>,
+}
+
+/// The parts that a file uses. A file of the crate holds them, so that a program has no others; a caller's file is read
+/// when it is first joined.
+enum Uses {
+    Known(&'static [&'static ShaderFile]),
+    Named(fn(&str) -> Option<&'static ShaderFile>),
 }
 
 /// What was found in a file's text.
@@ -59,12 +66,17 @@ struct Read {
 impl ShaderFile {
     /// A file of the caller's own. Its name is what errors, plans and profiles call its kernel.
     pub const fn new(name: &'static str, text: &'static str) -> Self {
-        ShaderFile { name, path: name, text, own: false, read: OnceLock::new() }
+        ShaderFile { name, path: name, text, uses: Uses::Named(ShaderFile::part), read: OnceLock::new() }
     }
 
     /// A file of the crate.
-    pub(super) const fn own(name: &'static str, path: &'static str, text: &'static str) -> Self {
-        ShaderFile { name, path, text, own: true, read: OnceLock::new() }
+    pub(super) const fn own(
+        name: &'static str,
+        path: &'static str,
+        text: &'static str,
+        uses: &'static [&'static ShaderFile],
+    ) -> Self {
+        ShaderFile { name, path, text, uses: Uses::Known(uses), read: OnceLock::new() }
     }
 
     /// The crate's part of this name, such as `pack_4`.
@@ -100,12 +112,21 @@ impl ShaderFile {
 
     /// Whether it is the crate's, whose tests run it.
     pub(crate) fn is_own(&self) -> bool {
-        self.own
+        matches!(self.uses, Uses::Known(_))
     }
 
     /// Names of the parts that it uses.
     pub fn uses(&self) -> &[&'static str] {
         &self.read().head.uses
+    }
+
+    /// The parts that a file of the crate uses.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> &'static [&'static ShaderFile] {
+        match self.uses {
+            Uses::Known(known) => known,
+            Uses::Named(_) => &[],
+        }
     }
 
     /// What it leaves open for other files.
@@ -148,14 +169,23 @@ impl ShaderFile {
                 Ok(head) => (head, None),
                 Err(problem) => (Head::default(), Some(problem)),
             };
-            let mut needs: Vec<&'static ShaderFile> = Vec::new();
-            for &name in &head.uses {
-                match ShaderFile::part(name) {
-                    Some(part) => {
-                        part.needs().iter().copied().chain([part]).for_each(|part| add(&mut needs, part))
+            let mut uses: Vec<&'static ShaderFile> = Vec::new();
+            match self.uses {
+                Uses::Known(known) => uses.extend(known),
+                Uses::Named(find) => {
+                    for &name in &head.uses {
+                        match find(name) {
+                            Some(part) => uses.push(part),
+                            None => {
+                                problem = Some(format!("it uses {name}, and there is no part of that name"))
+                            }
+                        }
                     }
-                    None => problem = Some(format!("it uses {name}, and there is no part of that name")),
                 }
+            }
+            let mut needs: Vec<&'static ShaderFile> = Vec::new();
+            for part in uses {
+                part.needs().iter().copied().chain([part]).for_each(|part| add(&mut needs, part));
             }
             let own: u64 = self.text.lines().filter_map(stated_iterations).sum();
             let iterations =

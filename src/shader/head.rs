@@ -33,6 +33,54 @@ pub(super) struct Head {
     pub open: Vec<(&'static str, Vec<&'static str>)>,
 }
 
+/// The names behind `uses`, one after the other, found while the crate is built.
+pub(super) struct Used<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// Whether `at` is within an entry `uses`.
+    within: bool,
+}
+
+impl<'t> Used<'t> {
+    pub(super) const fn of(text: &'t str) -> Self {
+        Used { text: text.as_bytes(), at: 0, within: false }
+    }
+
+    pub(super) const fn next(&mut self) -> Option<&'t [u8]> {
+        loop {
+            if self.at == 0 || self.text[self.at - 1] == b'\n' {
+                if !self.begins(b"//!") {
+                    return None;
+                }
+                self.at += 3;
+                if !self.begins(b"  ") {
+                    self.within = self.begins(b" uses ");
+                    self.at += if self.within { 6 } else { 0 };
+                }
+            }
+            let start = self.at;
+            while self.at < self.text.len() && !matches!(self.text[self.at], b',' | b' ' | b'\n') {
+                self.at += 1;
+            }
+            if self.within && self.at > start {
+                return Some(self.text.split_at(self.at).0.split_at(start).1);
+            }
+            if self.at == self.text.len() {
+                return None;
+            }
+            self.at += 1;
+        }
+    }
+
+    const fn begins(&self, with: &[u8]) -> bool {
+        let mut i = 0;
+        while i < with.len() && self.at + i < self.text.len() && self.text[self.at + i] == with[i] {
+            i += 1;
+        }
+        i == with.len()
+    }
+}
+
 /// Functions that a file calls and leaves open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hole {

@@ -2,8 +2,11 @@
 //!
 //! Each folder of a family below `shaders/kernels/` and `shaders/parts/` stands here with the files in it, so that a
 //! misspelt name does not compile, and neither does one without a file. A file that is not listed fails a test.
+//! The parts that a file uses are found while the crate is built, so that a program holds only the files that it reaches:
+//! a page downloads them.
 
 use super::ShaderFile;
+use super::head::Used;
 
 /// The text of a file. A page downloads it, so in a browser's program comments and indentation are left out.
 #[cfg(not(target_arch = "wasm32"))]
@@ -52,6 +55,40 @@ pub(super) const fn shorten(text: &str, into: &mut [u8]) -> usize {
     length
 }
 
+/// How many parts a file uses.
+const fn count(text: &str) -> usize {
+    let (mut used, mut count) = (Used::of(text), 0);
+    while used.next().is_some() {
+        count += 1;
+    }
+    count
+}
+
+/// The parts that a file uses.
+const fn parts_of<const COUNT: usize>(text: &str) -> [&'static ShaderFile; COUNT] {
+    let mut used = Used::of(text);
+    let mut found = [parts::ALL[0]; COUNT];
+    let mut i = 0;
+    while let Some(name) = used.next() {
+        let mut k = 0;
+        while !same(name, parts::NAMES[k].as_bytes()) {
+            k += 1;
+            assert!(k < parts::NAMES.len(), "the file uses a part that there is not");
+        }
+        found[i] = parts::ALL[k];
+        i += 1;
+    }
+    found
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
 /// A module with a static for each file, and all of them in a list.
 macro_rules! files {
     ($(#[$about:meta])* $tree:ident: $($family:ident { $($name:ident)* })*) => {
@@ -61,17 +98,24 @@ macro_rules! files {
             use super::ShaderFile;
 
             $($(
-                pub(crate) static $name: ShaderFile = ShaderFile::own(
-                    stringify!($name),
-                    concat!(stringify!($tree), "/", stringify!($family), "/", stringify!($name)),
-                    text!(concat!(
+                pub(crate) static $name: ShaderFile = {
+                    const TEXT: &str = text!(concat!(
                         env!("CARGO_MANIFEST_DIR"), "/shaders/",
                         stringify!($tree), "/", stringify!($family), "/", stringify!($name), ".wgsl"
-                    )),
-                );
+                    ));
+                    static USES: [&ShaderFile; super::count(TEXT)] = super::parts_of(TEXT);
+                    ShaderFile::own(
+                        stringify!($name),
+                        concat!(stringify!($tree), "/", stringify!($family), "/", stringify!($name)),
+                        TEXT,
+                        &USES,
+                    )
+                };
             )*)*
 
             pub(crate) static ALL: &[&ShaderFile] = &[$($(&$name),*),*];
+            #[allow(dead_code, reason = "only parts are found by name")]
+            pub(super) const NAMES: &[&str] = &[$($(stringify!($name)),*),*];
         }
     };
 }

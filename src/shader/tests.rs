@@ -21,6 +21,14 @@ fn a_browsers_text_lacks_comments_and_indentation_alone() {
 }
 
 #[test]
+fn parts_that_were_found_are_those_that_heads_name() {
+    for file in kernels::ALL.iter().chain(parts::ALL) {
+        let found: Vec<&str> = file.known().iter().map(|part| part.name()).collect();
+        assert_eq!(found, file.uses(), "{}", file.path());
+    }
+}
+
+#[test]
 fn an_open_hole_is_named() {
     let kernel =
         Kernel::new(&kernels::gemm_tiled).fill(&parts::matmul_lhs_rows).fill(&parts::matmul_rhs_rows);
