@@ -12,6 +12,7 @@
 //! own, freezing, accumulation over several steps, averages of the parameters. None of them reads anything
 //! back. The rules' arithmetic is in [`ops::optimizer`](crate::ops::optimizer).
 
+mod described;
 mod ema;
 mod gradients;
 mod optimizer;

@@ -1,10 +1,10 @@
 //! The optimizer: a rule, a learning rate, and the settings that all rules share.
 
 use super::Ema;
-use super::gradients::{check, placed, state};
-use crate::error::{Error, Result};
-use crate::graph::{Graph, Init, Value};
-use crate::ops::optimizer::{AccumulateRule, Clip, Group, Rule, Update};
+use super::described::Described;
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::ops::optimizer::{Clip, Rule};
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub struct Part(());
 
 /// A condition on the name of a parameter.
 #[derive(Clone)]
-struct Condition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+pub(super) struct Condition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,7 @@ impl Condition {
         Condition(Arc::new(condition))
     }
 
-    fn holds(&self, graph: &Graph, parameter: Value) -> bool {
+    pub(super) fn holds(&self, graph: &Graph, parameter: Value) -> bool {
         (self.0)(&graph.info(parameter).name)
     }
 }
@@ -87,7 +87,7 @@ impl<R, S> Optimizer<R, S> {
     }
 }
 
-impl<R: Rule> Optimizer<R> {
+impl<R: Rule + Clone> Optimizer<R> {
     pub(super) fn of(rule: R, rate: Value) -> Self {
         let scope = Whole {
             clip: Clip::default(),
@@ -181,18 +181,7 @@ impl<R: Rule> Optimizer<R> {
     /// A loss that is not a scalar or depends on no parameter; an operator without a gradient; what
     /// [`apply`](Self::apply) refuses.
     pub fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
-        self.check()?;
-        let parameters = graph.parameters_of(loss)?;
-        if parameters.is_empty() {
-            let name = &graph.info(loss).name;
-            return Err(Error::Graph(format!(
-                "the loss \"{name}\" depends on no parameter, so there is nothing to train"
-            )));
-        }
-        let trained = self.trained(graph, &parameters)?;
-        let gradients = graph.gradients(loss, &trained)?;
-        let pairs: Vec<_> = trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect();
-        self.update(graph, &pairs)
+        self.described().minimize(graph, loss)
     }
 
     /// Appends the update of the given parameters that this optimizer trains, by their gradients: PyTorch's `step()`.
@@ -225,125 +214,20 @@ impl<R: Rule> Optimizer<R> {
     /// Hyperparameters out of their range; a rate that is no f32 scalar; no parameter, one given twice or updated
     /// before, one whose gradient has another shape; a value of another graph; a condition that no parameter fulfils.
     pub fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
-        self.check()?;
-        graph.check_owned(pairs.iter().map(|&(parameter, _)| parameter))?;
-        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
-        let trained = self.trained(graph, &parameters)?;
-        let pairs: Vec<_> = pairs.iter().copied().filter(|(p, _)| trained.contains(p)).collect();
-        self.update(graph, &pairs)
+        self.described().apply(graph, pairs)
     }
 
-    fn check(&self) -> Result<()> {
-        self.rule.check()?;
-        self.scope.clip.check()?;
-        AccumulateRule { steps: self.scope.steps }.check()?;
-        self.scope.average.as_ref().map_or(Ok(()), Ema::check)?;
-        for (_, group) in &self.scope.groups {
-            group.rule.check()?;
-        }
-        Ok(())
-    }
-
-    /// The parameters that this optimizer trains and that are not frozen.
-    fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
-        let any = |conditions: &[Condition], &parameter: &Value| {
-            conditions.iter().any(|condition| condition.holds(graph, parameter))
-        };
-        let free: Vec<Value> = parameters.iter().copied().filter(|&p| !graph.is_frozen(p)).collect();
-        if free.is_empty() && !parameters.is_empty() {
-            return Err(Error::Graph(
-                "every parameter is frozen in the graph, so there is nothing to train; leave a layer unfrozen".into(),
-            ));
-        }
-        let parameters = &free[..];
-        check_conditions(graph, "only", &self.scope.only, parameters)?;
-        let own = |parameter: &Value| self.scope.only.is_empty() || any(&self.scope.only, parameter);
-        let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
-        check_conditions(graph, "freeze", &self.scope.frozen, &chosen)?;
-        check_conditions(graph, "group", self.scope.groups.iter().map(|(condition, _)| condition), &chosen)?;
-        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(&self.scope.frozen, p)).collect();
-        if trained.is_empty() && !parameters.is_empty() {
-            return Err(Error::Setting {
-                setting: "freeze",
-                message: "holds for every parameter, so there is nothing to train".into(),
-            });
-        }
-        Ok(trained)
-    }
-
-    fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
-        check(graph, pairs)?;
-        let group_of = |&(parameter, _): &(Value, Value)| {
-            let held = self.scope.groups.iter().position(|(condition, _)| condition.holds(graph, parameter));
-            held.map_or(0, |group| group + 1)
-        };
-        let mut pairs: Vec<(Value, Value)> = pairs.to_vec();
-        pairs.sort_by_key(group_of);
-        let members: Vec<usize> = pairs.iter().map(group_of).collect();
-        let (mut groups, mut rates) = (Vec::new(), Vec::new());
-        let own = std::iter::once((&self.rule, self.rate));
-        let others = self.scope.groups.iter().map(|(_, group)| (&group.rule, group.rate));
-        for (number, (rule, rate)) in own.chain(others).enumerate() {
-            // A group may be empty because earlier groups have its parameters.
-            let parameters = members.iter().filter(|&&group| group == number).count();
-            if parameters > 0 {
-                groups.push(Group { rule: rule.clone(), parameters });
-                rates.push(rate);
-            }
-        }
-        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
-        let gradients = self.accumulated(graph, &pairs)?;
-        let update = Update { groups, clip: self.scope.clip, every: self.scope.steps };
-        let mut inputs = parameters.clone();
-        inputs.extend(gradients);
-        let first: Vec<f32> = update
-            .groups
-            .iter()
-            .flat_map(|group| std::iter::repeat_n(group.rule.first_state(), group.parameters))
-            .collect();
-        for suffix in update.slots().into_iter().flatten() {
-            inputs.extend(state(graph, &parameters, suffix, |i, _| Init::Constant(first[i]))?);
-        }
-        inputs.extend(rates);
-        inputs.push(graph.step_counter());
-        let outputs = graph.unscoped(|graph| graph.apply(update, &inputs))?;
-        match &self.scope.average {
-            Some(average) => {
-                average.apply(graph, &parameters, &outputs[..parameters.len()], self.scope.steps)
-            }
-            None => Ok(()),
+    fn described(&self) -> Described<'_> {
+        let rule = |rule: &R| -> Arc<dyn Rule> { Arc::new(rule.clone()) };
+        let others = self.scope.groups.iter();
+        Described {
+            own: (rule(&self.rule), self.rate),
+            groups: others.map(|(condition, group)| (condition, rule(&group.rule), group.rate)).collect(),
+            clip: self.scope.clip,
+            steps: self.scope.steps,
+            average: self.scope.average.as_ref(),
+            only: &self.scope.only,
+            frozen: &self.scope.frozen,
         }
     }
-
-    /// The gradients that the update reads: of this step, or the mean of several.
-    fn accumulated(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
-        let gradients = placed(graph, pairs)?;
-        if self.scope.steps == 1 {
-            return Ok(gradients);
-        }
-        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
-        let mut inputs = state(graph, &parameters, "gradient", |_, _| Init::Constant(0.0))?;
-        inputs.extend(gradients);
-        inputs.push(graph.step_counter());
-        let update = Update::new(AccumulateRule { steps: self.scope.steps }, pairs.len());
-        graph.unscoped(|graph| graph.apply(update, &inputs))
-    }
-}
-
-/// Fails if a condition holds for none of `parameters`: a name was misspelt.
-fn check_conditions<'c>(
-    graph: &Graph,
-    setting: &'static str,
-    conditions: impl IntoIterator<Item = &'c Condition>,
-    parameters: &[Value],
-) -> Result<()> {
-    for condition in conditions {
-        if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
-            let name = |&parameter| graph.info(parameter).name.as_str();
-            let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
-            let message = format!("holds for none of the parameters, which are {}", names.join(", "));
-            return Err(Error::Setting { setting, message });
-        }
-    }
-    Ok(())
 }

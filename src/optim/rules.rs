@@ -6,7 +6,7 @@ use crate::ops::optimizer::{
     AdadeltaRule, AdagradRule, AdamRule, LionRule, NadamRule, RmspropRule, Rule, SgdRule,
 };
 
-impl<R: Rule + Default> Optimizer<R> {
+impl<R: Rule + Clone + Default> Optimizer<R> {
     /// PyTorch's defaults, Lion's those of its paper, with the learning rate in the scalar `rate`.
     pub fn new(rate: Value) -> Self {
         Optimizer::of(R::default(), rate)

@@ -3,7 +3,7 @@
 use crate::op::{Array, Reference};
 use crate::ops::optimizer::{
     AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, Element, EmaRule, LionRule, NadamRule,
-    RmspropRule, Rule, RuleReference, SgdRule, Update,
+    RmspropRule, RuleReference, SgdRule, Update,
 };
 
 /// The gradients as an update uses them: by value first, then by the norm of all of them.
@@ -19,7 +19,7 @@ fn clipped(clip: Clip, gradients: &[&Array]) -> Vec<Array> {
 }
 
 /// New parameters, then new state of each kind.
-impl<R: Rule> Reference for Update<R> {
+impl Reference for Update {
     fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
         let count = self.parameters();
         let slots: Vec<usize> = (0..3).filter(|&slot| self.slots()[slot].is_some()).collect();
@@ -41,7 +41,7 @@ impl<R: Rule> Reference for Update<R> {
             .enumerate()
             .flat_map(|(number, group)| std::iter::repeat_n((number, &group.rule), group.parameters));
         for (i, (number, rule)) in rules.enumerate() {
-            let rate = if R::HAS_RATE { inputs[runs * count + number].data[0] } else { f64::NAN };
+            let rate = if self.has_rate() { inputs[runs * count + number].data[0] } else { f64::NAN };
             for j in 0..inputs[i].data.len() {
                 let mut state = [0.0; 3];
                 for (run, &slot) in slots.iter().enumerate() {

@@ -12,10 +12,12 @@ pub struct AccumulateRule {
 }
 
 impl Rule for AccumulateRule {
-    const HAS_RATE: bool = false;
-
     fn name(&self) -> &'static str {
         "accumulate_update"
+    }
+
+    fn has_rate(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<()> {

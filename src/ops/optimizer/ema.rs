@@ -15,10 +15,12 @@ pub struct EmaRule {
 }
 
 impl Rule for EmaRule {
-    const HAS_RATE: bool = false;
-
     fn name(&self) -> &'static str {
         "ema_update"
+    }
+
+    fn has_rate(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<()> {

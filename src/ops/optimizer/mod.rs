@@ -34,6 +34,7 @@ use crate::shader::{Kernel, ShaderFile, kernels, parts};
 use crate::tensor::{DType, Shape, TensorType};
 use std::fmt::Debug;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Vectors of four that an invocation updates if it has to compute the norm first.
 const ITEMS_WITH_NORM: usize = 16;
@@ -42,12 +43,14 @@ const ITEMS_WITH_NORM: usize = 16;
 pub type Slots = [Option<&'static str>; 3];
 
 /// The rule by which an update changes each element.
-pub trait Rule: RuleReference + Clone + PartialEq + Debug + Send + Sync + 'static {
-    /// Whether the rule has a learning rate.
-    const HAS_RATE: bool = true;
-
+pub trait Rule: RuleReference + Debug + Send + Sync + 'static {
     /// Name of the operator.
     fn name(&self) -> &'static str;
+
+    /// Whether the rule has a learning rate.
+    fn has_rate(&self) -> bool {
+        true
+    }
 
     /// The state that the rule keeps for each parameter.
     fn slots(&self) -> Slots {
@@ -115,23 +118,30 @@ pub struct Element {
 }
 
 /// Parameters that one rule updates.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Group<R> {
+#[derive(Clone, Debug)]
+pub struct Group {
     /// The rule.
-    pub rule: R,
+    pub rule: Arc<dyn Rule>,
     /// Number of parameters.
     pub parameters: usize,
 }
 
-/// One step of an optimizer.
+impl Group {
+    /// Parameters that this rule updates.
+    pub fn new(rule: impl Rule, parameters: usize) -> Self {
+        Group { rule: Arc::new(rule), parameters }
+    }
+}
+
+/// One step of an optimizer, whose groups have the same kind of rule.
 ///
 /// Inputs: parameters, gradients, and a run for each kind of state that any group keeps, each in the order of the
 /// groups; then the learning rate of each group (f32 scalars), if the rule has one, and the step counter. Outputs:
 /// new parameters, new state, in place.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Update<R> {
+#[derive(Clone, Debug)]
+pub struct Update {
     /// Groups of parameters, in the order of the inputs.
-    pub groups: Vec<Group<R>>,
+    pub groups: Vec<Group>,
     /// Clipping of the gradients, for all groups together.
     pub clip: Clip,
     /// The update runs in steps whose number, counted from 1, is a multiple of this, and counts only those. Other
@@ -139,10 +149,10 @@ pub struct Update<R> {
     pub every: u32,
 }
 
-impl<R: Rule> Update<R> {
+impl Update {
     /// An update by one rule in every step, without clipping.
-    pub fn new(rule: R, parameters: usize) -> Self {
-        Update { groups: vec![Group { rule, parameters }], clip: Clip::default(), every: 1 }
+    pub fn new(rule: impl Rule, parameters: usize) -> Self {
+        Update { groups: vec![Group::new(rule, parameters)], clip: Clip::default(), every: 1 }
     }
 
     /// Number of parameters of all groups.
@@ -165,15 +175,19 @@ impl<R: Rule> Update<R> {
         2 + self.slots().iter().flatten().count()
     }
 
+    pub(crate) fn has_rate(&self) -> bool {
+        self.groups.first().is_some_and(|group| group.rule.has_rate())
+    }
+
     fn rates(&self) -> usize {
-        if R::HAS_RATE { self.groups.len() } else { 0 }
+        if self.has_rate() { self.groups.len() } else { 0 }
     }
 
     /// The kernel of a group, and the operand that clipping takes.
     fn kernel(
         &self,
         cx: &LowerContext<'_>,
-        group: &Group<R>,
+        group: &Group,
         squares: Option<&clip::Squares>,
     ) -> Result<(Kernel, Option<Operand>)> {
         let runs = [&parts::update_run_a, &parts::update_run_b, &parts::update_run_c];
@@ -183,7 +197,7 @@ impl<R: Rule> Update<R> {
     }
 }
 
-impl<R: Rule> Operator for Update<R> {
+impl Operator for Update {
     fn name(&self) -> &'static str {
         self.groups.first().map_or("update", |group| group.rule.name())
     }
@@ -200,6 +214,13 @@ impl<R: Rule> Operator for Update<R> {
             return Err(
                 "there must be a parameter in each group, and an update in each 1 or more steps".into()
             );
+        }
+        if let Some(other) = self.groups.iter().find(|group| group.rule.name() != self.name()) {
+            return Err(format!(
+                "its groups must have one kind of rule, found {} and {}",
+                self.name(),
+                other.rule.name()
+            ));
         }
         if inputs.len() != expected {
             return Err(format!("{parameters} parameters need {expected} inputs, found {}", inputs.len()));
@@ -246,7 +267,7 @@ impl<R: Rule> Operator for Update<R> {
                     .iterations(self.clip.items() as u64 + group.rule.iterations());
                 let mut operands: Vec<_> = (0..runs).map(|i| cx.run(shifted(&run, i * parameters))).collect();
                 operands.extend(prepared.clone());
-                if R::HAS_RATE {
+                if self.has_rate() {
                     operands.push(cx.input(runs * parameters + number));
                 }
                 operands.push(step.clone());

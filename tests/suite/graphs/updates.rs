@@ -4,7 +4,7 @@ use super::assert_says;
 use std::collections::BTreeMap;
 use wgrad::graph::Init;
 use wgrad::op::AdapterKind;
-use wgrad::ops::optimizer::{SgdRule, Update};
+use wgrad::ops::optimizer::{Group, LionRule, SgdRule, Update};
 use wgrad::optim::Sgd;
 use wgrad::plan::Place;
 use wgrad::shader::Access;
@@ -48,6 +48,19 @@ fn update(g: &mut Graph, parameters: [Value; 2], gradients: [Value; 2]) -> Resul
     let (rate, step) = (g.input_scalar("rate")?, g.step_counter());
     let inputs: Vec<Value> = parameters.into_iter().chain(gradients).chain([rate, step]).collect();
     g.apply(Update::new(SgdRule::default(), 2), &inputs)
+}
+
+#[test]
+fn groups_have_one_kind_of_rule() -> Result<()> {
+    let mut g = Graph::new();
+    let tensors = ["p", "q", "dp", "dq"].map(|name| g.input(name, [4]));
+    let mut inputs: Vec<Value> = tensors.into_iter().collect::<Result<_>>()?;
+    inputs.extend([g.input_scalar("a")?, g.input_scalar("b")?, g.step_counter()]);
+    let groups = vec![Group::new(SgdRule::default(), 1), Group::new(LionRule::default(), 1)];
+    let refused = g.apply(Update { groups, ..Update::new(SgdRule::default(), 0) }, &inputs);
+    let message = refused.expect_err("the rules differ").to_string();
+    assert!(message.contains("one kind of rule, found sgd_update and lion_update"), "{message}");
+    Ok(())
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn optimize(
     number: usize,
     settings: usize,
 ) -> Result<()> {
-    fn with<R: Rule>(optimizer: Optimizer<R>, settings: usize) -> Optimizer<R> {
+    fn with<R: Rule + Clone>(optimizer: Optimizer<R>, settings: usize) -> Optimizer<R> {
         let optimizer = match settings % 3 {
             0 => optimizer,
             1 => optimizer.clip_norm(0.5),

@@ -55,12 +55,12 @@ impl Adversaries {
     }
 }
 
-pub(super) fn of_discriminator(g: &mut Graph) -> Result<Optimizer<impl Rule>> {
+pub(super) fn of_discriminator(g: &mut Graph) -> Result<Optimizer<impl Rule + Clone>> {
     let rate = g.input_scalar("rate of the discriminator")?;
     Ok(Sgd::new(rate).momentum(0.5).only(|name| name.starts_with("discriminator.")))
 }
 
-pub(super) fn of_generator(g: &mut Graph) -> Result<Optimizer<impl Rule>> {
+pub(super) fn of_generator(g: &mut Graph) -> Result<Optimizer<impl Rule + Clone>> {
     let rate = g.input_scalar("rate of the generator")?;
     Ok(Adam::new(rate).betas(0.5, 0.999).only(|name| name.starts_with("generator.")))
 }

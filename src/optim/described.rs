@@ -1,0 +1,160 @@
+//! What an optimizer appends to a graph: gradients, their means over steps, the update, averages. It knows a rule as a
+//! trait object, so a program has this code once, whatever optimizers it uses. The settings are in `optimizer`.
+
+use super::Ema;
+use super::gradients::{check, placed, state};
+use super::optimizer::Condition;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Value};
+use crate::ops::optimizer::{AccumulateRule, Clip, Group, Rule, Update};
+use std::sync::Arc;
+
+/// An optimizer's settings.
+pub(super) struct Described<'o> {
+    /// The rule and the rate of parameters that no group has.
+    pub own: (Arc<dyn Rule>, Value),
+    pub groups: Vec<(&'o Condition, Arc<dyn Rule>, Value)>,
+    pub clip: Clip,
+    pub steps: u32,
+    pub average: Option<&'o Ema>,
+    pub only: &'o [Condition],
+    pub frozen: &'o [Condition],
+}
+
+impl Described<'_> {
+    pub(super) fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
+        self.check()?;
+        let parameters = graph.parameters_of(loss)?;
+        if parameters.is_empty() {
+            let name = &graph.info(loss).name;
+            return Err(Error::Graph(format!(
+                "the loss \"{name}\" depends on no parameter, so there is nothing to train"
+            )));
+        }
+        let trained = self.trained(graph, &parameters)?;
+        let gradients = graph.gradients(loss, &trained)?;
+        let pairs: Vec<_> = trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect();
+        self.update(graph, &pairs)
+    }
+
+    pub(super) fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
+        self.check()?;
+        graph.check_owned(pairs.iter().map(|&(parameter, _)| parameter))?;
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let trained = self.trained(graph, &parameters)?;
+        let pairs: Vec<_> = pairs.iter().copied().filter(|(p, _)| trained.contains(p)).collect();
+        self.update(graph, &pairs)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.own.0.check()?;
+        self.clip.check()?;
+        AccumulateRule { steps: self.steps }.check()?;
+        self.average.map_or(Ok(()), Ema::check)?;
+        for (_, rule, _) in &self.groups {
+            rule.check()?;
+        }
+        Ok(())
+    }
+
+    /// The parameters that this optimizer trains and that are not frozen.
+    fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
+        let any = |conditions: &[Condition], &parameter: &Value| {
+            conditions.iter().any(|condition| condition.holds(graph, parameter))
+        };
+        let free: Vec<Value> = parameters.iter().copied().filter(|&p| !graph.is_frozen(p)).collect();
+        if free.is_empty() && !parameters.is_empty() {
+            return Err(Error::Graph(
+                "every parameter is frozen in the graph, so there is nothing to train; leave a layer unfrozen".into(),
+            ));
+        }
+        let parameters = &free[..];
+        check_conditions(graph, "only", self.only, parameters)?;
+        let own = |parameter: &Value| self.only.is_empty() || any(self.only, parameter);
+        let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
+        check_conditions(graph, "freeze", self.frozen, &chosen)?;
+        check_conditions(graph, "group", self.groups.iter().map(|&(condition, ..)| condition), &chosen)?;
+        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(self.frozen, p)).collect();
+        if trained.is_empty() && !parameters.is_empty() {
+            return Err(Error::Setting {
+                setting: "freeze",
+                message: "holds for every parameter, so there is nothing to train".into(),
+            });
+        }
+        Ok(trained)
+    }
+
+    fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
+        check(graph, pairs)?;
+        let group_of = |&(parameter, _): &(Value, Value)| {
+            let held = self.groups.iter().position(|(condition, ..)| condition.holds(graph, parameter));
+            held.map_or(0, |group| group + 1)
+        };
+        let mut pairs: Vec<(Value, Value)> = pairs.to_vec();
+        pairs.sort_by_key(group_of);
+        let members: Vec<usize> = pairs.iter().map(group_of).collect();
+        let (mut groups, mut rates) = (Vec::new(), Vec::new());
+        let own = std::iter::once((&self.own.0, self.own.1));
+        let others = self.groups.iter().map(|(_, rule, rate)| (rule, *rate));
+        for (number, (rule, rate)) in own.chain(others).enumerate() {
+            // A group may be empty because earlier groups have its parameters.
+            let parameters = members.iter().filter(|&&group| group == number).count();
+            if parameters > 0 {
+                groups.push(Group { rule: Arc::clone(rule), parameters });
+                rates.push(rate);
+            }
+        }
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let gradients = self.accumulated(graph, &pairs)?;
+        let update = Update { groups, clip: self.clip, every: self.steps };
+        let mut inputs = parameters.clone();
+        inputs.extend(gradients);
+        let first: Vec<f32> = update
+            .groups
+            .iter()
+            .flat_map(|group| std::iter::repeat_n(group.rule.first_state(), group.parameters))
+            .collect();
+        for suffix in update.slots().into_iter().flatten() {
+            inputs.extend(state(graph, &parameters, suffix, |i, _| Init::Constant(first[i]))?);
+        }
+        inputs.extend(rates);
+        inputs.push(graph.step_counter());
+        let outputs = graph.unscoped(|graph| graph.apply(update, &inputs))?;
+        match self.average {
+            Some(average) => average.apply(graph, &parameters, &outputs[..parameters.len()], self.steps),
+            None => Ok(()),
+        }
+    }
+
+    /// The gradients that the update reads: of this step, or the mean of several.
+    fn accumulated(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<Vec<Value>> {
+        let gradients = placed(graph, pairs)?;
+        if self.steps == 1 {
+            return Ok(gradients);
+        }
+        let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
+        let mut inputs = state(graph, &parameters, "gradient", |_, _| Init::Constant(0.0))?;
+        inputs.extend(gradients);
+        inputs.push(graph.step_counter());
+        let update = Update::new(AccumulateRule { steps: self.steps }, pairs.len());
+        graph.unscoped(|graph| graph.apply(update, &inputs))
+    }
+}
+
+/// Fails if a condition holds for none of `parameters`: a name was misspelt.
+fn check_conditions<'c>(
+    graph: &Graph,
+    setting: &'static str,
+    conditions: impl IntoIterator<Item = &'c Condition>,
+    parameters: &[Value],
+) -> Result<()> {
+    for condition in conditions {
+        if !parameters.iter().any(|&parameter| condition.holds(graph, parameter)) {
+            let name = |&parameter| graph.info(parameter).name.as_str();
+            let names: Vec<&str> = parameters.iter().take(12).map(name).collect();
+            let message = format!("holds for none of the parameters, which are {}", names.join(", "));
+            return Err(Error::Setting { setting, message });
+        }
+    }
+    Ok(())
+}
