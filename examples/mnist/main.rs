@@ -16,7 +16,7 @@ use wgrad::file::{self, printable_path};
 use wgrad::optim::{Adam, AdamW, Schedule, Sgd};
 use wgrad::session::Verified;
 use wgrad::train::{Accuracy, Confusion, Curves, Mistake, ProgressBar, Supervised, Trainer};
-use wgrad::{Device, DeviceOptions, nn};
+use wgrad::{Device, DeviceOptions, HostTensor, nn};
 
 fn main() -> ExitCode {
     panels::end(run(&Options::read(), Instant::now()))
@@ -130,6 +130,9 @@ fn run(options: &Options, started: Instant) -> Outcome<()> {
     if let Some(path) = &options.wrong {
         draw_wrong(path, &mut trainer, &test)?;
     }
+    if let Some(path) = &options.logits {
+        write_rows(path, &trainer.predict(&test)?)?;
+    }
     if let Some(path) = &options.profile {
         // Its steps change the weights, which have been saved by now.
         let profile = trainer.profile(&train, 20)?;
@@ -144,6 +147,14 @@ fn run(options: &Options, started: Instant) -> Outcome<()> {
     let accuracy = 100.0 * evaluation.figure("accuracy").unwrap_or(0.0);
     say!("done: test accuracy {accuracy:.2} %, {history}{}", written.concat());
     Ok(())
+}
+
+/// Writes a matrix as CSV.
+fn write_rows(path: &Path, matrix: &HostTensor) -> Outcome<()> {
+    let columns = matrix.shape.last().copied().unwrap_or(1).max(1);
+    let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",") + "\n";
+    let lines: String = matrix.as_f32().unwrap_or_default().chunks(columns).map(line).collect();
+    Ok(file::write_whole(path, lines.as_bytes())?)
 }
 
 /// Draws the test images that were read most wrongly.

@@ -54,6 +54,9 @@ pub struct Options {
     /// Draw the digits that were read most wrongly (PNG)
     #[arg(long, value_name = "FILE")]
     pub wrong: Option<PathBuf>,
+    /// Write the logits of the test images (CSV, a line for each image)
+    #[arg(long, value_name = "FILE")]
+    pub logits: Option<PathBuf>,
     /// Write measurements (JSON; accuracies from 0 to 1, sizes in bytes)
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -119,7 +122,12 @@ impl Options {
     pub fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let weights = [("save", &self.save), ("checkpoint", &self.checkpoint)];
         let pictures = [("plot", &self.plot), ("wrong", &self.wrong)];
-        let texts = [("report", &self.report), ("profile", &self.profile), ("tune", &self.tune)];
+        let texts = [
+            ("logits", &self.logits),
+            ("report", &self.report),
+            ("profile", &self.profile),
+            ("tune", &self.tune),
+        ];
         let all = weights.into_iter().chain(pictures).chain(texts);
         all.filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }

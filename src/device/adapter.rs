@@ -128,7 +128,8 @@ pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
     let limits = device.limits();
     let in_browser = info.backend == wgpu::Backend::BrowserWebGpu;
     let kind = if is_software(info) {
-        if in_browser { AdapterKind::SwiftShader } else { AdapterKind::Software }
+        let swiftshader = in_browser || info.name.contains("SwiftShader");
+        if swiftshader { AdapterKind::SwiftShader } else { AdapterKind::Software }
     } else if info.backend == wgpu::Backend::Metal {
         AdapterKind::Apple
     } else if in_browser || info.device_type == wgpu::DeviceType::IntegratedGpu {

@@ -69,7 +69,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
-        --load --checkpoint --resume --verify --no-watch --adapter --plot --wrong --no-progress --report --profile --tune --help";
+        --load --checkpoint --resume --verify --no-watch --adapter --plot --wrong --logits --no-progress --report --profile --tune --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -137,6 +137,8 @@ fn a_run_writes_what_it_was_asked_for() {
         "report.json",
         "--wrong",
         "wrong.png",
+        "--logits",
+        "logits.csv",
     ];
     let arguments = ["--epochs", "2", "--dropout", "0.1", "--verify", "--profile", "trace.json"];
     let output = train(work.path(), data.path(), &[&outputs[..], &arguments].concat());
@@ -157,8 +159,13 @@ fn a_run_writes_what_it_was_asked_for() {
     }
     assert_eq!(
         listing(work.path()),
-        ["curves.png", "report.json", "trace.json", "w.safetensors", "wrong.png"]
+        ["curves.png", "logits.csv", "report.json", "trace.json", "w.safetensors", "wrong.png"]
     );
+    let logits = std::fs::read_to_string(work.path().join("logits.csv")).unwrap();
+    let rows: Vec<Vec<f32>> =
+        logits.lines().map(|line| line.split(',').map(|x| x.parse().unwrap()).collect()).collect();
+    assert_eq!(rows.len(), 13);
+    assert!(rows.iter().all(|row| row.len() == 10 && row.iter().all(|x| x.is_finite())));
     let trace = report(&work.path().join("trace.json"));
     let steps =
         trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "step").count();

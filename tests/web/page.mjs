@@ -1,12 +1,13 @@
-// Tests of the page in a real browser: node page.mjs BROWSER FOLDER WEIGHTS ACCURACY. WEIGHTS are a file of the native
-// trainer, and ACCURACY its test accuracy in per cent. scripts/test-web.sh runs it.
+// Tests of the page in a real browser: node page.mjs BROWSER FOLDER NATIVE [WORD]. NATIVE.safetensors are
+// weights of the native trainer, NATIVE.csv its logits; only tests with WORD in their names run. scripts/test-web.sh runs it.
 import assert from 'node:assert/strict';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
-const [browserPath, folder, native, accuracy] = process.argv.slice(2);
+const [browserPath, folder, native, word = ''] = process.argv.slice(2);
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
 const server = createServer((request, response) => {
   const path = join(folder, normalize(new URL(request.url, 'http://localhost').pathname).replace(/\/$/, '/index.html'));
@@ -46,16 +47,13 @@ const tests = {
   async 'it learns to 97 %'(browser) {
     const context = await browser.newContext({ viewport: { width: 1200, height: 1500 } });
     const page = await opened(context);
+    await page.fill('#last', '140');
+    await page.dispatchEvent('#last', 'change');
     const began = Date.now();
     await page.click('#start');
     await step(page, 1);
     const first = (Date.now() - began) / 1000;
-    await step(page, 100);
-    await page.fill('#rate', '0.005');
-    await page.dispatchEvent('#rate', 'change');
-    await step(page, 140);
-    await page.click('#start');
-    await page.waitForFunction(() => document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 120000 });
+    await page.waitForFunction(() => !window.wgrad.state.running && document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 240000 });
     const seconds = (Date.now() - began) / 1000, found = parseFloat(await page.textContent('#accuracy'));
     console.log(`  first step after ${first.toFixed(1)} s, ${found} % after ${seconds.toFixed(0)} s, ${await page.textContent('#speed')} images/s`);
     assert(found >= 97, `${found} %`);
@@ -88,6 +86,49 @@ const tests = {
     await context.close();
   },
 
+  async 'it is used by keyboard'(browser) {
+    const context = await browser.newContext();
+    const page = await opened(context);
+    // Every control is reached by Tab, in the order in which it is read.
+    const order = await page.evaluate(() => Array.from(document.querySelectorAll('button, input, select, summary, #pad')).map((e) => e.id || e.tagName));
+    const reached = [];
+    while (reached.length < order.length) {
+      await page.keyboard.press('Tab');
+      reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.tagName));
+      if (reached.at(-1) === 'SUMMARY') await page.keyboard.press('Enter'); // opens the settings
+    }
+    assert.deepEqual(reached, order);
+    await page.locator('#start').focus();
+    await page.keyboard.press('Enter');
+    await step(page, 2);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => !window.wgrad.state.running);
+    // A stroke by arrow keys: down, with the pen lowered.
+    await page.click('#clear');
+    await page.locator('#pad').focus();
+    for (let i = 0; i < 12; i++) await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Space');
+    for (let i = 0; i < 24; i++) await page.keyboard.press('ArrowDown');
+    const ink = await page.evaluate(() => window.wgrad.state.image.reduce((sum, v) => sum + v, 0));
+    assert(ink > 5000, `${ink}`);
+    await context.close();
+  },
+
+  async 'a browser that keeps nothing trains too'(browser) {
+    const context = await browser.newContext();
+    await context.addInitScript(() => { IDBFactory.prototype.open = () => { throw new Error('no storage here'); }; });
+    const page = await opened(context);
+    await page.click('#start');
+    await step(page, 2);
+    await page.click('#start');
+    const said = (words) => document.getElementById('message').textContent.includes(words);
+    await page.waitForFunction(said, "can't be kept in this browser: no storage here", { timeout: 120000 });
+    const before = await page.evaluate(() => window.wgrad.state.step);
+    await page.click('#start');
+    await step(page, before + 1);
+    await context.close();
+  },
+
   async 'one seed gives the same losses, also after a reload'(browser) {
     const whole = await browser.newContext(), kept = await browser.newContext();
     const first = await opened(whole);
@@ -113,20 +154,31 @@ const tests = {
   },
 };
 
-tests['weights of the native trainer read here as they do there'] = async (browser) => {
+tests['weights of the native trainer give its logits'] = async (browser) => {
   const context = await browser.newContext();
   const page = await opened(context);
-  await page.setInputFiles('#load', native);
-  await page.waitForFunction(() => document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 120000 });
-  const found = parseFloat(await page.textContent('#accuracy'));
+  await page.setInputFiles('#load', `${native}.safetensors`);
+  await page.waitForFunction(() => document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 240000 });
+  const rows = readFileSync(`${native}.csv`, 'utf8').trim().split('\n').map((line) => line.split(',').map(Number));
+  const labels = gunzipSync(readFileSync(join(folder, 'data/t10k-labels-idx1-ubyte.gz'))).subarray(8);
+  const expected = rows.slice(0, 500).flat(), largest = Math.max(...expected.map(Math.abs));
+  const { logits } = await ask(page, 'logits', { first: 0 });
+  assert.equal(logits.length, expected.length);
+  const apart = Math.max(...expected.map((x, i) => Math.abs(x - logits[i])));
+  console.log(`  5,000 logits up to ${largest.toFixed(2)} differ by at most ${apart.toExponential(1)}`);
+  assert(apart <= 1e-5 * largest, `${apart} of ${largest}`);
   // Rounding may tip a digit or two of 10,000.
-  assert(Math.abs(found - accuracy) < 0.025, `${found} % here, ${accuracy} % there`);
+  const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === labels[i]).length / 100;
+  const found = parseFloat(await page.textContent('#accuracy'));
+  assert(Math.abs(found - right) < 0.025, `${found} % here, ${right} % there`);
   await context.close();
 };
 
 let failed = 0;
 const browser = await start(software);
-for (const [name, test] of Object.entries(tests)) {
+const chosen = Object.entries(tests).filter(([name]) => name.includes(word));
+assert(chosen.length, `no test has "${word}" in its name`);
+for (const [name, test] of chosen) {
   try {
     await test(browser);
     console.log(`test ${name} ... ok`);

@@ -11,8 +11,8 @@ function ask(name, more = {}) {
 }
 
 const state = {
-  running: false, begun: false, test: 0, step: 0,
-  losses: [], accuracies: [], speeds: [], settings: null, image: new Uint8Array(784), saved: 0, kept: 0, looked: 0,
+  running: false, prepared: null, test: 0, step: 0, pressed: 0,
+  losses: [], accuracies: [], speeds: [], settings: null, image: new Uint8Array(784), kept: 0,
 };
 window.wgrad = { state, ask }; // for tests
 
@@ -35,13 +35,13 @@ worker.onmessage = ({ data }) => {
     return data.error ? reject(new Error(data.error)) : resolve(data);
   }
   if (data.failed) return fail(data.failed);
-  if (data.ready) return ready(data);
+  if (data.ready) return ready(data).catch((error) => fail(error.message));
   if (data.stopped) {
     state.running = false;
     buttons();
     return say(`The training stopped: ${data.stopped}`, true);
   }
-  progress(data);
+  progress(data).catch((error) => say(error.message, true));
 };
 
 // Training
@@ -55,26 +55,38 @@ function settings() {
   };
 }
 
-async function begin(checkpoint) {
+const pace = () => ({ rate: Number($('rate').value), last: Number($('last').value) });
+
+// Plans a training and compiles its kernels, which takes some seconds: it is done before anybody presses Start.
+function begin(checkpoint) {
   state.settings = checkpoint ? checkpoint.settings : settings();
-  const { step } = await ask('begin', { settings: { ...state.settings, checkpoint: checkpoint?.file } });
-  Object.assign(state, { begun: true, step, losses: checkpoint?.losses ?? [], accuracies: checkpoint?.accuracies ?? [], speeds: [] });
-  $('steps').textContent = step;
-  $('loss').textContent = $('accuracy').textContent = $('speed').textContent = $('first').textContent = '–';
-  draw();
+  const begun = ask('begin', { settings: { ...state.settings, checkpoint: checkpoint?.file } }).then(({ step }) => {
+    Object.assign(state, { step, losses: checkpoint?.losses ?? [], accuracies: checkpoint?.accuracies ?? [], speeds: [] });
+    $('steps').textContent = step;
+    $('loss').textContent = $('accuracy').textContent = $('speed').textContent = $('first').textContent = '–';
+    draw();
+  });
+  state.prepared = begun;
+  return begun;
 }
 
 async function ready({ adapter, test }) {
   state.test = test;
   $('adapter').textContent = adapter;
   const kept = await keep.get().catch(() => null);
-  if (kept) {
-    for (const [name, value] of Object.entries(kept.settings)) $(name).value = value;
-    await begin(kept).then(() => say(`Goes on from step ${state.step}, kept in this browser.`), () => keep.clear());
-  }
+  if (kept) for (const [name, value] of Object.entries(kept.settings)) $(name).value = value;
+  const prepared = begin(kept).catch((error) => {
+    if (!kept) throw error;
+    return keep.clear().then(() => begin());
+  });
+  say('Compiling kernels…');
   buttons();
-  await other();
+  await prepared;
+  say(state.step ? `Goes on from step ${state.step}, kept in this browser.` : '');
   document.title = 'wgrad: ready';
+  await another();
+  // What looks into the network has kernels of its own, which a first step should not wait for.
+  if (state.step) await look();
 }
 
 function buttons() {
@@ -83,15 +95,25 @@ function buttons() {
 }
 
 async function run(running) {
-  if (running && !state.begun) await begin();
+  state.pressed = running ? performance.now() : 0;
   state.running = running;
-  await ask('run', { running, rate: Number($('rate').value) });
   buttons();
+  await state.prepared;
+  await ask('run', { running, ...pace() });
   if (!running) await evaluate(state.test).then(store);
 }
 
+// Whether it is time to do something again. Nothing beside the training takes more than a twentieth of the time.
+const turns = { look: { least: 1000 }, evaluate: { least: 2000 }, store: { least: 10000 } };
+const due = (name) => performance.now() >= (turns[name].next ?? 0);
+async function timed(name, does) {
+  const start = performance.now();
+  await does();
+  turns[name].next = performance.now() + Math.max(turns[name].least, 20 * (performance.now() - start));
+}
+
 let busy = false;
-async function progress({ losses, step, seconds, first }) {
+async function progress({ losses, step, seconds, ended }) {
   state.losses.push(...losses);
   state.step = step;
   state.speeds.push([losses.length, seconds]);
@@ -100,16 +122,20 @@ async function progress({ losses, step, seconds, first }) {
   $('steps').textContent = step;
   $('loss').textContent = mean(state.losses.slice(-20)).toFixed(3);
   $('speed').textContent = Math.round((steps * state.settings.batch) / time);
-  if (first) $('first').textContent = `${(first / 1000).toFixed(1)} s`;
+  if (state.pressed) $('first').textContent = `${((performance.now() - state.pressed) / 1000).toFixed(1)} s`;
+  state.pressed = 0;
   draw();
+  if (ended && state.running) {
+    say(`Step ${step} was the last.`);
+    return run(false);
+  }
   if (busy) return;
   busy = true;
   try {
-    if (performance.now() - state.looked > 2000) await look();
-    const last = state.accuracies.at(-1)?.[0] ?? 0;
+    if (due('look')) await timed('look', look);
     // A pause evaluates and stores by itself.
-    if (state.running && step - last >= 50) await evaluate(1000);
-    if (state.running && performance.now() - state.saved > 10000) await store();
+    if (state.running && step >= 20 && due('evaluate')) await timed('evaluate', () => evaluate(1000));
+    if (state.running && due('store')) await timed('store', store);
   } catch (error) {
     say(error.message, true);
   }
@@ -117,7 +143,7 @@ async function progress({ losses, step, seconds, first }) {
 }
 
 async function evaluate(count) {
-  if (!state.begun) return;
+  await state.prepared;
   const found = await ask('evaluate', { count });
   state.accuracies.push([found.step, found.accuracy]);
   $('accuracy').textContent = `${(100 * found.accuracy).toFixed(2)} %${count < state.test ? ` of ${count}` : ''}`;
@@ -156,8 +182,6 @@ const keep = {
 };
 
 async function store() {
-  if (!state.begun) return;
-  state.saved = performance.now();
   const { file, step } = await ask('checkpoint');
   const { settings, losses, accuracies } = state;
   await keep.put({ settings, file, step, losses: losses.slice(0, step), accuracies })
@@ -233,8 +257,7 @@ function enlarged(numbers, side, count, factor) {
 }
 
 async function look() {
-  if (!state.begun) return;
-  state.looked = performance.now();
+  await state.prepared;
   const { looked, spread, filters } = await ask('digit', { image: state.image });
   paint($('filters'), enlarged(filters, 3, 8, 10), 30, 30, 8);
   paint($('maps1'), enlarged(looked.subarray(0, 1568), 14, 8, 4), 56, 56, 8);
@@ -312,7 +335,7 @@ pad.addEventListener('keydown', (event) => {
   drawn();
 });
 
-async function other() {
+async function another() {
   const { image } = await ask('test', { index: Math.floor(Math.random() * state.test) });
   state.image = image;
   const small = new OffscreenCanvas(28, 28);
@@ -320,7 +343,6 @@ async function other() {
   blank();
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 0, 0, 252, 252);
-  await look();
 }
 
 // Buttons
@@ -329,16 +351,18 @@ const act = (id, event, does) => $(id).addEventListener(event, (e) => Promise.re
 act('start', 'click', () => { say(''); return run(!state.running); });
 act('reset', 'click', async () => {
   state.running = false;
-  await ask('run', { running: false, rate: Number($('rate').value) });
+  await ask('run', { running: false, ...pace() });
   await begin();
   await keep.clear();
   buttons();
   say('A new training, from weights by the seed.');
   await look();
 });
-act('rate', 'change', () => ask('rate', { rate: Number($('rate').value) }));
+for (const id of ['batch', 'optimizer', 'dropout', 'seed'])
+  act(id, 'change', () => (state.step || state.running ? say('Reset begins a training with these settings.') : begin()));
+for (const id of ['rate', 'last']) act(id, 'change', () => ask('rate', pace()));
 act('clear', 'click', () => { blank(); return drawn(); });
-act('other', 'click', other);
+act('other', 'click', () => another().then(look));
 act('save', 'click', async () => {
   const { file } = await ask('weights');
   const link = document.createElement('a');
@@ -350,7 +374,6 @@ act('save', 'click', async () => {
 act('load', 'change', async (event) => {
   const [file] = event.target.files;
   if (!file) return;
-  if (!state.begun) await begin();
   await ask('load', { file: new Uint8Array(await file.arrayBuffer()) });
   event.target.value = '';
   say(`Loaded ${file.name}.`);
@@ -358,7 +381,6 @@ act('load', 'change', async (event) => {
   await evaluate(state.test);
 });
 act('verify', 'click', async () => {
-  if (!state.begun) await begin();
   const { table, step } = await ask('verify');
   state.step = step;
   $('table').hidden = false;

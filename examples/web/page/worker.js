@@ -2,26 +2,34 @@
 import init, { Classroom } from './wgrad_web.js';
 
 const TOGETHER = 500;
-let classroom, images, labels, running = false, rate = 0.05, begun = 0, queue = [], wake = () => {};
+let classroom, images, labels, running = false, rate = 0.05, last = 0, queue = [], wake = () => {};
 let perCall = 1;
 
-async function idx(name, skip) {
-  const response = await fetch(`data/${name}.gz`);
-  if (!response.ok) throw new Error(`data/${name}.gz: ${response.status} ${response.statusText}`);
-  const unpacked = response.body.pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer()).slice(skip);
+async function unpacked(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
+  return new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}
+
+const idx = async (name, skip) => new Uint8Array(await unpacked(`data/${name}.gz`)).slice(skip);
+
+// What the browser tells of the adapter: all of it, some, or nothing.
+async function name() {
+  const { vendor, architecture, device, description } = (await navigator.gpu.requestAdapter()).info;
+  const known = [vendor, architecture, device, description].filter(Boolean).join(' ') || 'A GPU that the browser does not name';
+  return classroom.software() ? `${known}: no GPU, kernels run on the processor` : known;
 }
 
 const commands = {
   async begin({ settings }) {
-    begun = performance.now();
     classroom.begin(settings.batch, settings.optimizer, settings.dropout, settings.seed);
     if (settings.checkpoint) classroom.resume(settings.checkpoint);
     perCall = 1;
-    return { step: classroom.step() };
+    // What is read from the device comes after all kernels of the step are compiled.
+    return { filters: await classroom.filters(), step: classroom.step() };
   },
-  async run(command) { running = command.running; rate = command.rate; return {}; },
-  async rate(command) { rate = command.rate; return {}; },
+  async run(command) { ({ running, rate, last } = command); return {}; },
+  async rate(command) { ({ rate, last } = command); return {}; },
   async digit({ image }) {
     const looked = await classroom.look(image);
     const spread = await classroom.spread(image, 20);
@@ -54,14 +62,14 @@ const commands = {
 onmessage = ({ data }) => { queue.push(data); wake(); };
 
 async function main() {
-  await init();
+  await init({ module_or_path: await unpacked('wgrad_web_bg.wasm.gz') });
   const files = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
   const [trainImages, trainLabels, testImages, testLabels] =
     await Promise.all(files.map((name) => idx(`${name}-ubyte`, name.includes('images') ? 16 : 8)));
   images = testImages.slice();
   labels = testLabels.slice();
   classroom = await Classroom.open(trainImages, trainLabels, testImages, testLabels);
-  postMessage({ ready: true, adapter: classroom.adapter(), test: labels.length });
+  postMessage({ ready: true, adapter: await name(), test: labels.length });
   for (;;) {
     while (queue.length) {
       const command = queue.shift();
@@ -77,13 +85,12 @@ async function main() {
     }
     try {
       const start = performance.now();
-      const losses = await classroom.train(perCall, rate);
+      const losses = await classroom.train(perCall, rate, last);
       const seconds = (performance.now() - start) / 1000;
-      const first = begun ? performance.now() - begun : null;
-      begun = 0;
       // About a tenth of a second at a time: commands wait no longer.
       perCall = Math.max(1, Math.min(64, Math.round((perCall * 0.1) / seconds)));
-      postMessage({ losses, step: classroom.step(), seconds, first });
+      if (last && classroom.step() >= last) running = false;
+      postMessage({ losses, step: classroom.step(), seconds, ended: !running });
     } catch (error) {
       running = false;
       postMessage({ stopped: String(error.message ?? error) });

@@ -63,9 +63,9 @@ impl Classroom {
         Ok(Classroom { device, train, test, lesson: None })
     }
 
-    /// The adapter's name, backend and driver.
-    pub fn adapter(&self) -> String {
-        self.device.summary().to_string()
+    /// Whether kernels run on the processor.
+    pub fn software(&self) -> bool {
+        self.device.summary().software
     }
 
     /// Begins a training from weights that follow from the seed.
@@ -81,10 +81,11 @@ impl Classroom {
         self.lesson.as_ref().map_or(0, |lesson| lesson.session.step_number())
     }
 
-    /// Runs steps at this learning rate, and gives the loss of each.
-    pub async fn train(&mut self, steps: usize, rate: f32) -> Result<Vec<f32>, JsError> {
+    /// Runs steps, and gives the loss of each. The learning rate falls from `rate` to zero at step `last`, where the
+    /// training ends; if `last` is 0 it stays, and there is no end.
+    pub async fn train(&mut self, steps: usize, rate: f32, last: u32) -> Result<Vec<f32>, JsError> {
         let lesson = begun(&mut self.lesson)?;
-        lesson.train(&self.train, steps.min(KEPT), rate).await.map_err(told)
+        lesson.train(&self.train, steps.min(KEPT), rate, last).await.map_err(told)
     }
 
     /// Logits of the test images from `first` on, 500 at most.
@@ -138,7 +139,7 @@ impl Classroom {
     /// Compares one step with the reference, node by node.
     pub async fn verify(&mut self, rate: f32) -> Result<String, JsError> {
         let lesson = begun(&mut self.lesson)?;
-        lesson.feed(&self.train, rate).map_err(told)?;
+        lesson.feed(&self.train, rate, 0).map_err(told)?;
         Ok(Verified::table(&lesson.session.verify_async().await.map_err(told)?))
     }
 
@@ -224,7 +225,7 @@ impl Lesson {
     }
 
     /// Writes the next step's batch and rate. Which images it has follows from the seed and the step's number.
-    fn feed(&mut self, data: &Images, rate: f32) -> wgrad::Result<()> {
+    fn feed(&mut self, data: &Images, rate: f32, last: u32) -> wgrad::Result<()> {
         let batches = (data.len() / self.batch).max(1);
         let step = self.session.step_number() as usize;
         let epoch = (step / batches) as u64;
@@ -239,12 +240,16 @@ impl Lesson {
         }
         self.session.write(self.training.pixels, &images[..])?;
         self.session.write(self.training.labels, &labels[..])?;
-        self.session.write_scalar(self.training.rate, rate)
+        let left = if last == 0 { 1.0 } else { 1.0 - (step as f32 / last as f32).min(1.0) };
+        self.session.write_scalar(self.training.rate, rate * left)
     }
 
-    async fn train(&mut self, data: &Images, steps: usize, rate: f32) -> wgrad::Result<Vec<f32>> {
+    async fn train(&mut self, data: &Images, steps: usize, rate: f32, last: u32) -> wgrad::Result<Vec<f32>> {
         for _ in 0..steps {
-            self.feed(data, rate)?;
+            if last > 0 && self.session.step_number() >= last {
+                break;
+            }
+            self.feed(data, rate, last)?;
             self.session.step()?;
         }
         let losses = self.session.recorded_async(self.training.loss).await?;
