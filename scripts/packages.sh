@@ -1,4 +1,5 @@
-# Sourced by the other scripts: says something to the user, and installs Debian's packages.
+# Sourced by the other scripts: says something to the user, and installs Debian's
+# packages.
 
 say() {
     printf '%s\n' "$*" >&2
@@ -29,4 +30,16 @@ install_packages() {
         exit 1
     fi
     rm -f "$log"
+}
+
+# An MPI, and what the crate `mpi` needs to read its header.
+install_mpi() {
+    if ! command -v mpirun >/dev/null || ! command -v mpicc >/dev/null; then
+        say "no MPI found: installing Open MPI (openmpi-bin, libopenmpi-dev)"
+        install_packages openmpi-bin libopenmpi-dev
+    fi
+    if ! find /usr/lib -name 'libclang.so*' -o -name 'libclang-[0-9]*.so*' 2>/dev/null | grep -q .; then
+        say "no libclang found: installing it (libclang-dev)"
+        install_packages libclang-dev
+    fi
 }

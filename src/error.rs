@@ -79,6 +79,9 @@ pub enum Error {
     /// No adapter, or none that matches the request.
     #[error("no usable GPU adapter: {}", text(_0))]
     Adapter(String),
+    /// Ranks that compute together do not agree, or one is gone.
+    #[error("parallel: {}", text(_0))]
+    Parallel(String),
     /// The driver refused something or reported a fault.
     #[error("device \"{}\": {}", name(adapter), lines(message))]
     Device {

@@ -53,6 +53,8 @@ mod not_finite;
 pub mod op;
 pub mod ops;
 pub mod optim;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod parallel;
 pub mod plan;
 mod reference;
 pub mod session;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// operator, and an operator sees a graph.
 const ORDER: &[&[&str]] = &[
     &["error", "file", "hash", "instant", "memory", "not_finite", "setters", "shader", "tensor"],
+    &["parallel"],
     &["op", "graph"],
     &["ops"],
     &["reference"],

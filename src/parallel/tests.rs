@@ -1,0 +1,141 @@
+//! Sums over ranks against the tree that they have to follow, computed by itself.
+
+use super::tree::{Join, Joins, rounds, shares};
+use super::{Communicator, Threads, sum};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+/// Numbers whose sums round differently in each order.
+fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut number = || (random.random::<f32>() - 0.5) * [1e-3, 1.0, 37.0, 1e4][random.random_range(0..4)];
+    (0..count).map(|_| number()).collect()
+}
+
+/// The sum of a range as the module's words say it: halves while the length is even, one after the other otherwise.
+fn expected(parts: &[Vec<f32>]) -> Vec<f32> {
+    let add = |a: Vec<f32>, b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a + b).collect() };
+    if parts.len() % 2 == 0 {
+        let (low, high) = parts.split_at(parts.len() / 2);
+        return add(expected(low), &expected(high));
+    }
+    let (first, rest) = parts.split_first().expect("there is one");
+    rest.iter().fold(first.clone(), |sum, part| add(sum, part))
+}
+
+/// The sum of a rank's micro-batches as a device makes it: by a few sums that it keeps.
+fn local(parts: &[Vec<f32>]) -> Vec<f32> {
+    let (mut kept, mut next, joins) = (Vec::<Vec<f32>>::new(), parts.iter(), Joins::new(parts.len()));
+    let depth = joins.depth();
+    for join in joins {
+        match join {
+            Join::Next => kept.push(next.next().expect("one for each Next").clone()),
+            Join::Add => {
+                let last = kept.pop().expect("there are two");
+                kept.last_mut().expect("there are two").iter_mut().zip(&last).for_each(|(a, b)| *a += b);
+            }
+        }
+        assert!(kept.len() <= depth, "{} micro-batches keep {} sums", parts.len(), kept.len());
+    }
+    assert!(next.next().is_none() && kept.len() == 1);
+    kept.remove(0)
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn a_rank_sums_its_micro_batches_in_the_order_of_the_tree() {
+    for count in 1..=40 {
+        let parts: Vec<_> = (0..count).map(|part| numbers(part as u64, 7)).collect();
+        assert_eq!(bits(&local(&parts)), bits(&expected(&parts)), "{count} micro-batches");
+    }
+    assert_eq!(Joins::new(0).count(), 0);
+}
+
+#[test]
+fn any_number_of_ranks_gives_the_bits_of_one() {
+    for (micro_batches, elements) in [(8, 1), (8, 3), (16, 1000), (24, 17), (8, 0)] {
+        let parts: Vec<_> = (0..micro_batches).map(|part| numbers(part as u64, elements)).collect();
+        let one = bits(&expected(&parts));
+        for ranks in [1, 2, 4, 8] {
+            let found: Vec<Vec<f32>> = std::thread::scope(|scope| {
+                let ranks: Vec<_> = Threads::new(ranks).expect("there are ranks");
+                let threads: Vec<_> = ranks
+                    .into_iter()
+                    .map(|mut rank| {
+                        let parts = &parts;
+                        scope.spawn(move || {
+                            let own = shares(rank.rank(), rank.ranks(), parts.len()).expect("it divides");
+                            let mut data = local(&parts[own]);
+                            sum(&mut rank, &mut data).expect("all ranks answer");
+                            data
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+            });
+            for (rank, sum) in found.iter().enumerate() {
+                assert_eq!(bits(sum), one, "rank {rank} of {ranks}, {micro_batches} micro-batches");
+            }
+        }
+    }
+}
+
+/// All ranks at once, round by round, without threads.
+fn simulated(mut data: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, usize) {
+    let (ranks, elements) = (data.len(), data[0].len());
+    let all: Vec<_> = (0..ranks).map(|rank| rounds(rank, ranks, elements).expect("a power of two")).collect();
+    let mut sent = 0;
+    for number in 0..all[0].len() {
+        let before = data.clone();
+        for (rank, rounds) in all.iter().enumerate() {
+            let round = &rounds[number];
+            let other = &all[round.partner][number];
+            assert_eq!((other.partner, &other.send, &other.receive), (rank, &round.receive, &round.send));
+            let came = &before[round.partner][other.send.clone()];
+            for (own, &x) in data[rank][round.receive.clone()].iter_mut().zip(came) {
+                *own = if round.adds { *own + x } else { x };
+            }
+            sent += usize::from(rank == 0) * round.send.len();
+        }
+    }
+    (data, sent)
+}
+
+#[test]
+fn a_thousand_ranks_sum_in_the_order_of_the_tree() {
+    for (ranks, elements) in [(1024, 4099), (1024, 5), (512, 1), (2, 9), (1, 3)] {
+        let parts: Vec<_> = (0..ranks).map(|part| numbers(part as u64, elements)).collect();
+        let one = bits(&expected(&parts));
+        let (found, sent) = simulated(parts);
+        for (rank, sum) in found.iter().enumerate() {
+            assert_eq!(bits(sum), one, "rank {rank} of {ranks}");
+        }
+        // 2 (1 - 1 / ranks) times the data, but for halves of odd lengths.
+        let least = 2 * (elements - elements.div_ceil(ranks));
+        assert!(sent <= least + 2 * ranks.ilog2() as usize, "{sent} elements sent, expected about {least}");
+    }
+}
+
+#[test]
+fn what_ranks_do_not_agree_on_is_an_error() {
+    let message = |error: crate::Error| error.to_string();
+    assert!(message(shares(0, 3, 6).unwrap_err()).contains("rank 0 of 3, expected a power of two"));
+    assert!(message(shares(0, 4, 6).unwrap_err()).contains("6 micro-batches can't be shared by 4 ranks"));
+    assert!(message(rounds(4, 4, 1).unwrap_err()).contains("rank 4 of 4"));
+    assert!(message(Threads::new(0).unwrap_err()).contains("0 ranks"));
+
+    let mut two = Threads::new(2).unwrap();
+    let (mut one, zero) = (two.pop().unwrap(), two.pop().unwrap());
+    let mut zero = zero.limit(std::time::Duration::from_millis(20));
+    let stalled = message(sum(&mut zero, &mut [1.0, 2.0]).unwrap_err());
+    assert!(stalled.contains("rank 1 sent nothing to rank 0 within 20ms"), "{stalled}");
+    let other = message(sum(&mut one, &mut [1.0; 6]).unwrap_err());
+    assert!(other.contains("rank 0 sent 1 elements, and rank 1 expected 3"), "{other}");
+    drop(zero);
+    let gone = message(sum(&mut one, &mut [1.0, 2.0]).unwrap_err());
+    assert!(gone.contains("rank 0 is gone"), "{gone}");
+    assert!(message(one.exchange(1, &[], &mut []).unwrap_err()).contains("no partner 1"));
+}
