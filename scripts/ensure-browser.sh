@@ -1,5 +1,6 @@
-# Sourced by the other scripts, from the repository's root. Makes sure that Chromium and Node.js are there, and sets
-# `browser` to the path of Chromium. Installs only what is missing, and says so.
+# Sourced by the other scripts, from the repository's root. Makes sure that Chromium, Node.js and playwright-core are there,
+# and installs only what is missing. Sets `tools` to the folder of what npm fetches, and `browser` to Chromium; tests/web lies
+# in that folder too, because Node looks for packages beside the program that asks for them.
 
 . scripts/packages.sh
 
@@ -15,3 +16,6 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     install_packages nodejs npm
 fi
 browser=$(find_browser)
+tools=target/tools
+[ -d "$tools/node_modules/playwright-core" ] || npm install --silent --no-audit --no-fund --prefix "$tools" playwright-core
+cp tests/web/*.mjs "$tools/"

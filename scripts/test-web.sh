@@ -4,9 +4,6 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/ensure-browser.sh
 scripts/web.sh --build
-tools=target/tools
-[ -d "$tools/node_modules/playwright-core" ] || npm install --silent --no-audit --no-fund --prefix "$tools" playwright-core
-cp tests/web/page.mjs "$tools/page.mjs"
 . scripts/ensure-adapter.sh
 cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors \
     --logits target/native.csv >/dev/null

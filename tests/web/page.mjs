@@ -1,25 +1,13 @@
 // Tests of the page in a real browser: node page.mjs BROWSER FOLDER NATIVE [WORD]. NATIVE.safetensors are
 // weights of the native trainer, NATIVE.csv its logits; only tests with WORD in their names run. scripts/test-web.sh runs it.
 import assert from 'node:assert/strict';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { chromium } from 'playwright-core';
+import { serve, software, start } from './browser.mjs';
 
 const [browserPath, folder, native, word = ''] = process.argv.slice(2);
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
-const server = createServer((request, response) => {
-  const path = join(folder, normalize(new URL(request.url, 'http://localhost').pathname).replace(/\/$/, '/index.html'));
-  if (!existsSync(path)) return response.writeHead(404).end();
-  response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
-  createReadStream(path).pipe(response);
-});
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const url = `http://localhost:${server.address().port}/`;
-const common = ['--no-sandbox', '--headless=new', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic', '--no-first-run'];
-const start = (more) => chromium.launch({ executablePath: browserPath, args: [...common, ...more] });
-const software = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+const { url, close } = await serve(folder);
 
 const errors = [];
 async function opened(context) {
@@ -35,7 +23,7 @@ const ask = (page, name, more) => page.evaluate(([name, more]) => window.wgrad.a
 
 const tests = {
   async 'what is missing is said in words'() {
-    const browser = await start(['--disable-features=WebGPU']);
+    const browser = await start(browserPath, ['--disable-features=WebGPU']);
     const page = await browser.newPage();
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
     await page.goto(url);
@@ -175,7 +163,7 @@ tests['weights of the native trainer give its logits'] = async (browser) => {
 };
 
 let failed = 0;
-const browser = await start(software);
+const browser = await start(browserPath, software);
 const chosen = Object.entries(tests).filter(([name]) => name.includes(word));
 assert(chosen.length, `no test has "${word}" in its name`);
 for (const [name, test] of chosen) {
@@ -189,5 +177,5 @@ for (const [name, test] of chosen) {
 }
 if (errors.length) { failed += 1; console.log(`errors of the page:\n${errors.join('\n')}`); }
 await browser.close();
-server.close();
+close();
 process.exit(failed ? 1 : 0);
