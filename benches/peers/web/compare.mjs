@@ -100,10 +100,11 @@ const turn = (peer) => opened(peer, data, async (page, browser) => {
   const losses = made.flatMap(({ losses }) => losses);
   const last = losses.slice(-3).reduce((a, b) => a + b) / 3;
   assert(last < 0.8 * losses[0], `${peer.name} does not learn: ${losses}`);
-  const first = (made[0].at - await page.evaluate(() => window.pressed)) / 1000;
+  // The page's clock begins with its navigation.
+  const open = made[0].at / 1000, first = open - await page.evaluate(() => window.pressed) / 1000;
   const steps = counted.flatMap(({ losses }) => losses).length;
   const seconds = counted.reduce((sum, call) => sum + call.seconds, 0);
-  return { first, speed: (steps * BATCH) / seconds, steps, losses, ...await memory(browser) };
+  return { open, first, speed: (steps * BATCH) / seconds, steps, losses, ...await memory(browser) };
 });
 
 // MNIST as wgrad's page has it, and its first batch alone: then every step has the same images, in any order.
@@ -148,9 +149,12 @@ async function compare() {
   const images = firstBatch();
   let weights;
   const expected = await opened(peers[0], images, async (page) => {
-    await page.evaluate(() => { document.getElementById('dropout').value = 0; });
-    await press(page, 'reset');
-    await page.waitForFunction(() => window.wgrad.state.begun, null, { timeout: 60000 });
+    await page.evaluate(async () => {
+      const dropout = document.getElementById('dropout');
+      dropout.value = 0;
+      dropout.dispatchEvent(new Event('change'));
+      await window.wgrad.state.prepared;
+    });
     weights = forTfjs(Buffer.from((await page.evaluate(() => window.wgrad.ask('weights'))).file));
     await press(page, 'start');
     const made = await until(page, peers[0], (made) => made.flatMap(({ losses }) => losses).length >= COMPARED);
@@ -172,23 +176,24 @@ async function compare() {
 
 // Bytes of files as they are and compressed.
 function size(paths) {
-  const contents = paths.map((path) => readFileSync(path));
+  const contents = paths.map((path) => (path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path)));
+  const packed = paths.map((path, i) => (path.endsWith('.gz') ? readFileSync(path) : gzipSync(contents[i], { level: 9 })));
   const sum = (list) => list.reduce((sum, bytes) => sum + bytes.length, 0);
-  return { plain: sum(contents), packed: sum(contents.map((bytes) => gzipSync(bytes, { level: 9 }))) };
+  return { plain: sum(contents), packed: sum(packed) };
 }
 
 console.log(`load average at the start: ${load()}`);
 await compare();
 for (const peer of peers) {
   // What only draws is left out: wgrad's page.js, tfjs's index.html.
-  peer.size = size([...files(peer.folder, '.wasm'), ...files(peer.folder, '.js')].filter((path) => !path.endsWith('/page.js')));
+  peer.size = size([...files(peer.folder, '.wasm.gz'), ...files(peer.folder, '.js')].filter((path) => !path.endsWith('/page.js')));
   peer.turns = [];
 }
 for (let i = 1; i <= Number(turns); i++) {
   for (const peer of peers) {
     const before = load(), made = await turn(peer);
     peer.turns.push(made);
-    console.log(`turn ${i}, ${peer.name}: first step ${made.first.toFixed(2)} s, ${made.speed.toFixed(1)} images/s over ${made.steps} steps, ` +
+    console.log(`turn ${i}, ${peer.name}: first step ${made.open.toFixed(2)} s after opening, ${made.first.toFixed(2)} s after start, ${made.speed.toFixed(1)} images/s over ${made.steps} steps, ` +
       `page ${made.page.toFixed(0)} MiB, GPU process ${made.gpu.toFixed(0)} MiB, loss ${made.losses[0].toFixed(3)} to ` +
       `${made.losses.at(-1).toFixed(3)}; load average before ${before}`);
   }
@@ -205,6 +210,7 @@ console.log(`\nChromium ${version}, ${peers[0].adapter}; ${peers[1].adapter}; ${
   `${new Date().toISOString().slice(0, 10)}, ${turns} turns: median (best)\n`);
 row('', (peer) => peer.name);
 row('---', () => '---');
+row('first step after opening the page, s', timed('open', Math.min, 2));
 row('first step after pressing start, s', timed('first', Math.min, 2));
 row('images per second', timed('speed', Math.max, 1));
 row('code, gzipped', (peer) => kilobytes(peer.size.packed));
