@@ -1,10 +1,25 @@
 #!/bin/sh
-# Drives the page of examples/web in headless Chromium with its software WebGPU (tests/web/page.mjs).
+# Tests in headless Chromium with its software WebGPU: the page of examples/web (tests/web/page.mjs), and the case tables of
+# the operators (tests/web/cases.mjs). "page" and "cases" run only one of them; a word in the names of the page's tests, or
+# families of cases, may follow, to run only these.
 set -eu
 cd "$(dirname "$0")/.."
+part=${1:-all}
+[ $# -eq 0 ] || shift
 . scripts/ensure-browser.sh
 scripts/web.sh --build
-. scripts/ensure-adapter.sh
-cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors \
-    --logits target/native.csv >/dev/null
-exec node "$tools/page.mjs" "$browser" target/web target/native
+
+if [ "$part" != cases ]; then
+    . scripts/ensure-adapter.sh
+    cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors \
+        --logits target/native.csv >/dev/null
+    node "$tools/page.mjs" "$browser" target/web target/native "$@"
+fi
+if [ "$part" != page ]; then
+    out=target/web-cases
+    cargo build --release --locked --target wasm32-unknown-unknown --target-dir target --manifest-path tests/web/cases/Cargo.toml
+    "$tools/bin/wasm-bindgen" --target web --no-typescript --out-dir "$out" \
+        target/wasm32-unknown-unknown/release/wgrad_web_cases.wasm
+    cp tests/web/cases/page/* "$out/"
+    node "$tools/cases.mjs" "$browser" "$out" "$@"
+fi

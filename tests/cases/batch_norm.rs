@@ -1,6 +1,6 @@
 //! Batch normalisation in training and evaluation, and both gradients.
 
-use crate::harness::{Case, array, floats, numbers, sweep};
+use crate::harness::{Case, array, edges, floats, numbers};
 use wgrad::op::Reference;
 use wgrad::ops::batch_norm::{
     BatchCount, BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad,
@@ -95,7 +95,7 @@ pub fn large() -> Vec<Case> {
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let plain = BatchNorm::default();
-    let by_edges = |case: Case| case.by_edges(sweep::SHOWN);
+    let by_edges = |case: Case| case.by_edges(edges::SHOWN);
     for (name, shape) in [
         ("three values of one channel", vec![3, 1]),
         ("four values in one plane", vec![1, 3, 1, 4]),

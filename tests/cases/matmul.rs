@@ -1,6 +1,6 @@
 //! Matrix products of every orientation, and the linear layer.
 
-use crate::harness::{Case, numbers, sweep};
+use crate::harness::{Case, edges, numbers};
 use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
 
@@ -94,7 +94,7 @@ pub fn cases() -> Vec<Case> {
         LinearGradWeight,
         vec![numbers([1030, 6], 8), numbers([1030, 5], 5)],
     ));
-    let named = |case: Case| if case.edges.is_some() { case } else { case.by_edges(sweep::SHOWN) };
+    let named = |case: Case| if case.edges.is_some() { case } else { case.by_edges(edges::SHOWN) };
     cases.into_iter().map(named).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Reductions over axes, and the operators behind the gradients of the largest and the smallest.
 
-use crate::harness::{Case, array, floats, numbers, sweep};
+use crate::harness::{Case, array, edges, floats, numbers};
 use wgrad::op::{Operator, Reference};
 use wgrad::ops::reduce::{Axes, EqualCount, ExtremumShare, Function, Reduce, Variance};
 use wgrad::{HostData, HostTensor};
@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |name: &str, shape: &[usize], axes: &[usize], keepdim: bool| {
         let family = family(name, &numbers(shape, 3), axes, keepdim);
-        cases.extend(family.into_iter().map(|case| case.by_edges(sweep::SHOWN)));
+        cases.extend(family.into_iter().map(|case| case.by_edges(edges::SHOWN)));
     };
     add("a scalar", &[], &[], false);
     add("rows, odd, in parts", &[513, 3], &[0], false);

@@ -1,32 +1,11 @@
-//! What runs by default, and what in the full sweep.
-//!
-//! A driver compiles a kernel for each shape, and that is nearly all the time that tests take. By default a variant
-//! therefore leaves out cases that show it no new edge, if their table allows it ([`Case::by_edges`]). An edge is what a
-//! kernel is made of or told:
-//!
-//! - the files that are joined, and with them every loader, store, epilogue and split of a sum;
-//! - each constant of these in each [`class`] of numbers: sizes of one, tails of fours, sides past a tile;
-//! - what no constant shows by itself: how attributes stand to each other, and what the numbers are. The table of cases
-//!   names these.
+//! What runs by default, and what in the full sweep. [`edges`] chooses the cases that run by default.
 
-use super::{Case, bits, build, device};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Case, bits, device, edges};
+use std::collections::BTreeMap;
 use wgrad::op::Variant;
-use wgrad::{Error, Plan, PlanOptions};
 
 /// Environment variable that, if set, makes every variant run every case.
 pub const VARIABLE: &str = "WGRAD_SWEEP";
-
-/// For [`Case::by_edges`] where the text of kernels shows every edge.
-pub const SHOWN: [&str; 0] = [];
-
-/// The longest side of most tiles, and the constants that tiles divide: sides of a product, and rows of images.
-const TILE: f64 = 64.0;
-const TILED: [&str; 5] = ["M", "N", "K", "W", "OW"];
-
-/// The kernel whose variants differ in the size of a tile alone, its longest side, and that of a band of tiles.
-const PIPELINED: &str = "gemm_pipelined";
-const SIDES: [f64; 2] = [128.0, 1024.0];
 
 /// Whether all cases run. Where bits are compared, those of all cases are.
 pub fn sweeping() -> bool {
@@ -43,6 +22,12 @@ pub fn turn<T: Copy>(all: &[T], turn: usize) -> Vec<T> {
     if sweeping() { all.to_vec() } else { vec![all[turn % all.len()]] }
 }
 
+/// The variants that run each of these cases by default.
+pub fn fewest(cases: &[Case]) -> Vec<Vec<Variant>> {
+    let runs = edges::fewest(cases, std::slice::from_ref(device().caps()), Case::variants_for);
+    runs.into_iter().map(|runs| runs.into_iter().map(|(_, variant)| variant).collect()).collect()
+}
+
 /// The variants that run each of these cases.
 pub fn runs(cases: &[Case]) -> Vec<Vec<Variant>> {
     if sweeping() { cases.iter().map(Case::variants).collect() } else { fewest(cases) }
@@ -57,116 +42,4 @@ pub fn in_turn(cases: &[Case]) -> Vec<Vec<Variant>> {
         turn(&case.variants(), *number - 1)
     };
     cases.iter().map(one).collect()
-}
-
-/// A case that may be left out, a variant that would run it, and the edges that it meets.
-type Choice = (usize, Variant, BTreeSet<String>);
-
-/// What meets edges together: a variant, or those that are one kernel with tiles of several sizes. The size is part of
-/// the edges that depend on it.
-pub fn kin(variant: Variant) -> &'static str {
-    if variant.is_for_gpus() { PIPELINED } else { variant.name() }
-}
-
-/// The variants that run each of these cases by default: of the cases that may be left out, so few that each variant of
-/// an operator, or its [`kin`], meets every edge that it meets in all of them. The case with the most new edges goes first, and of
-/// several the earliest.
-pub fn fewest(cases: &[Case]) -> Vec<Vec<Variant>> {
-    let mut runs: Vec<Vec<Variant>> = vec![Vec::new(); cases.len()];
-    let mut choices: BTreeMap<(&str, &str), Vec<Choice>> = BTreeMap::new();
-    for (i, case) in cases.iter().enumerate() {
-        if case.edges.is_none() {
-            runs[i] = case.variants();
-            continue;
-        }
-        for variant in case.variants() {
-            let edges = edges(case, variant).unwrap_or_else(|e| panic!("{} [{variant}]: {e}", case.name));
-            let key = (case.operator.name(), kin(variant));
-            choices.entry(key).or_default().push((i, variant, edges));
-        }
-    }
-    for mut left in choices.into_values() {
-        let mut met = BTreeSet::new();
-        loop {
-            let new = |(_, _, edges): &Choice| edges.difference(&met).count();
-            let best = (0..left.len()).rev().max_by_key(|&at| new(&left[at]));
-            let Some(best) = best.filter(|&best| new(&left[best]) > 0) else { break };
-            let (case, variant, edges) = left.remove(best);
-            met.extend(edges);
-            runs[case].push(variant);
-        }
-    }
-    runs
-}
-
-/// The edges that a case shows a variant: those that its table names, and those of its kernels' text.
-///
-/// # Errors
-/// A case that can't be planned.
-pub fn edges(case: &Case, variant: Variant) -> Result<BTreeSet<String>, Error> {
-    let built = build(case)?;
-    let options = PlanOptions::default().variant(case.operator.name(), variant);
-    let plan = Plan::with_options(&built.graph, &built.outputs, device().caps(), &options)?;
-    let mut edges: BTreeSet<String> = case.edges.iter().flatten().cloned().collect();
-    for dispatch in plan.dispatches() {
-        let (kernel, source) = (dispatch.kernel.name(), dispatch.kernel.source()?);
-        let (constants, rest): (Vec<&str>, Vec<&str>) =
-            source.lines().partition(|line| constant(line).is_some());
-        if kernel == PIPELINED {
-            edges.extend(tile_edges(&source));
-        }
-        edges.insert(rest.join("\n"));
-        for (name, value) in constants.into_iter().filter_map(constant) {
-            edges.insert(format!("{kernel} {name}: {}", class(value)));
-            let past = value > TILE && TILED.contains(&name);
-            edges.extend(past.then(|| format!("{kernel} {name}: past a tile")));
-        }
-    }
-    Ok(edges)
-}
-
-/// The edges that each size of tile has to meet by itself.
-fn tile_edges(source: &str) -> Vec<String> {
-    let found: BTreeMap<&str, &str> = source.lines().filter_map(declared).collect();
-    let tile =
-        ["TILE_M", "TILE_N", "BUFFERS", "RHS_ALONG_K"].map(|name| found.get(name).copied().unwrap_or(""));
-    let tile = tile.join(" ");
-    let sides = ["M", "N", "K"].into_iter().filter_map(|name| Some((name, number(found.get(name)?)?)));
-    let past = |(name, value): (&str, f64)| {
-        let count = SIDES.iter().filter(|&&side| value > side).count();
-        format!("{PIPELINED} {tile}: {name} past {count} sides")
-    };
-    sides.map(past).collect()
-}
-
-/// Name and value of a constant, as they are written.
-fn declared(line: &str) -> Option<(&str, &str)> {
-    let (declared, value) = line.strip_prefix("const ")?.split_once(" = ")?;
-    let (name, _) = declared.split_once(':')?;
-    let (value, _) = value.split_once(';')?;
-    Some((name, value))
-}
-
-fn number(value: &str) -> Option<f64> {
-    let value = value.strip_prefix("i32(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
-    value.trim_end_matches(['u', 'i', 'f']).parse().ok()
-}
-
-/// Name and value of a constant that is a number.
-fn constant(line: &str) -> Option<(&str, f64)> {
-    let (name, value) = declared(line)?;
-    Some((name, number(value)?))
-}
-
-/// Numbers of one class are alike to kernels that take four elements at a time.
-fn class(value: f64) -> &'static str {
-    match value {
-        ..0.0 => "negative",
-        0.0 => "0",
-        1.0 => "1",
-        65_536.0.. => "large",
-        _ if value % 4.0 == 0.0 => "fours",
-        _ if value.fract() == 0.0 => "no fours",
-        _ => "a fraction",
-    }
 }

@@ -40,7 +40,7 @@ pub fn render(families: &[(&'static str, Vec<Case>)], seen: &BTreeMap<&'static s
         "# Tested operators\n\n\
          Written by `{}`.\n\n\
          In the sweep every variant runs every case and is compared with the reference in f64. By default it runs\n\
-         those that show it an edge (`tests/harness/sweep.rs`). An error is the largest\n\
+         those that show it an edge (`tests/harness/edges.rs`). An error is the largest\n\
          difference of all cases and variants, relative to the largest magnitude of the reference. This run\n\
          was on a {} adapter. Other tests cover generated shapes, PyTorch's answers and finite differences\n\
          (`tests/suite/generated.rs`, `tests/suite/fixtures_*.rs`, `tests/suite/losses.rs` and others).\n",

@@ -2,7 +2,7 @@
 //! edge, and in the sweep on every case.
 
 use crate::harness::bits::Bits;
-use crate::harness::{Seen, snapshot, sweep, table};
+use crate::harness::{Seen, edges, snapshot, sweep, table};
 use crate::{cases, harness};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -60,13 +60,14 @@ fn agrees(name: &'static str) {
 #[test]
 fn by_default_every_variant_meets_every_edge() {
     let cases = cases::matmul::cases();
+    let caps = harness::device().caps();
     let runs = sweep::fewest(&cases);
     let met = |runs: &[Vec<Variant>]| {
         let mut met: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
         for (case, variants) in cases.iter().zip(runs) {
             for &variant in variants {
-                let edges = sweep::edges(case, variant).expect("the case can be planned");
-                met.entry((case.operator.name(), sweep::kin(variant))).or_default().extend(edges);
+                let found = edges::edges(case, variant, caps).expect("the case can be planned");
+                met.entry((case.operator.name(), edges::kin(variant))).or_default().extend(found);
             }
         }
         met

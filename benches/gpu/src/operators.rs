@@ -1,9 +1,9 @@
 //! The part `operators`: every variant of every operator against the f64 reference, on the tests' cases.
 //!
-//! First come the cases that show a variant an edge (`tests/harness/sweep.rs`), then all others while there is time.
+//! First come the cases that show a variant an edge (`tests/harness/edges.rs`), then all others while there is time.
 
 use crate::cases;
-use crate::harness::{self, Case, array, device, relative_error, sweep};
+use crate::harness::{self, Case, device, runner, sweep};
 use crate::results::Results;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,8 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use wgrad::op::{AdapterKind, Array, Variant};
-use wgrad::session::tolerance;
+use wgrad::op::{AdapterKind, Variant};
 
 /// The share of the part's time after which no further case starts.
 const SHARE: f64 = 0.85;
@@ -116,8 +115,7 @@ fn survive(work: &[Work<'_>], next: &AtomicUsize, lost: &AtomicUsize, stop: &Ato
 
 /// Runs the variants of a case.
 fn compare(case: &Case, variants: &[Variant], seen: &Seen) {
-    let inputs: Vec<Array> = case.inputs.iter().map(array).collect();
-    let expected = case.operator.reference(&inputs.iter().collect::<Vec<_>>());
+    let expected = runner::expected(case);
     for &variant in variants {
         // A panic of the driver's part of the GPU library is a failure of this run and of no other.
         let run = catch_unwind(AssertUnwindSafe(|| harness::run(case, variant)));
@@ -127,11 +125,9 @@ fn compare(case: &Case, variants: &[Variant], seen: &Seen) {
             Ok(Err(error)) => failures.push(format!("{}: {error}", case.name)),
             Ok(Ok(found)) => {
                 for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
-                    let error = relative_error(expected, found);
+                    let (error, wrong) = runner::judge(case, i, expected, found);
                     worst = if error.is_nan() { error } else { worst.max(error) };
-                    if error.is_nan() || error > tolerance(case.operator.as_ref(), found.ty().dtype) {
-                        failures.push(format!("{}: output {i} is off by {error:.2e}", case.name));
-                    }
+                    failures.extend(wrong.map(|wrong| format!("{}: {wrong}", case.name)));
                 }
             }
         }
