@@ -8,6 +8,9 @@
 // tap column) its own taps, TAPS_H x TAPS_W at most. The sum of a phase with fewer ends before K. h + PH - kh DH has to be a multiple of SH: with
 // COMMON the greatest common divisor of SH and DH, STEP = SH / COMMON and INVERSE that of DH / COMMON
 // modulo STEP, the first tap is (h + PH) / COMMON INVERSE mod STEP, if COMMON divides h + PH.
+//
+// No function of phases returns early: for a register tiling, which has dozens of copies of each, SwiftShader's
+// compiler would take minutes and gigabytes.
 const PHASES_W: u32 = 2u; // shape
 const PHASE_H: u32 = 4u; // shape
 const PHASE_W: u32 = 4u; // shape
@@ -36,10 +39,10 @@ struct PhaseTaps {
 }
 
 fn phase_taps(phase: Phase) -> PhaseTaps {
-    if (phase.first_kh >= KH || phase.first_kw >= KW) {
-        return PhaseTaps();
-    }
-    return PhaseTaps((KH - phase.first_kh + STEP_H - 1u) / STEP_H, (KW - phase.first_kw + STEP_W - 1u) / STEP_W);
+    let none = (phase.first_kh >= KH) | (phase.first_kw >= KW);
+    let h = (KH - phase.first_kh + STEP_H - 1u) / STEP_H;
+    let w = (KW - phase.first_kw + STEP_W - 1u) / STEP_W;
+    return PhaseTaps(select(h, 0u, none), select(w, 0u, none));
 }
 
 fn phase_of(z: u32) -> Phase {

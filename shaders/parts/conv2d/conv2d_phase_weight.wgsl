@@ -14,17 +14,14 @@ var<private> lhs_taps: PhaseTaps;
 fn lhs_start(z: u32, m: u32) -> u32 {
     let phase = phase_of(z);
     lhs_taps = phase_taps(phase);
-    if (phase.first_kh >= KH || phase.first_kw >= KW) {
-        return NONE;
-    }
-    return ((phase.group * OUT * IN + min(m, IN - 1u)) * KH + phase.first_kh) * KW + phase.first_kw;
+    let at = ((phase.group * OUT * IN + min(m, IN - 1u)) * KH + phase.first_kh) * KW + phase.first_kw;
+    return select(at, NONE, (phase.first_kh >= KH) | (phase.first_kw >= KW));
 }
 
 fn lhs_element(start: u32, k: u32) -> f32 {
     let tap = phase_tap(lhs_taps, k);
-    // Past the phase's sum there are zeros.
-    if (start == NONE || tap.channel >= OUT) {
-        return 0.0;
-    }
-    return weight[start + (tap.channel * IN * KH + tap.h) * KW + tap.w];
+    // Past the phase's sum there are zeros. What is not there reads the first element, and is taken away.
+    let inside = (start != NONE) & (tap.channel < OUT);
+    let at = start + (tap.channel * IN * KH + tap.h) * KW + tap.w;
+    return select(0.0, weight[select(0u, at, inside)], inside);
 }

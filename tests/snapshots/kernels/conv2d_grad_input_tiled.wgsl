@@ -192,6 +192,9 @@ fn tap_of(k: u32) -> Tap {
 // tap column) its own taps, TAPS_H x TAPS_W at most. The sum of a phase with fewer ends before K. h + PH - kh DH has to be a multiple of SH: with
 // COMMON the greatest common divisor of SH and DH, STEP = SH / COMMON and INVERSE that of DH / COMMON
 // modulo STEP, the first tap is (h + PH) / COMMON INVERSE mod STEP, if COMMON divides h + PH.
+//
+// No function of phases returns early: for a register tiling, which has dozens of copies of each, SwiftShader's
+// compiler would take minutes and gigabytes.
 const PHASES_W: u32 = 2u;
 const PHASE_H: u32 = 2u;
 const PHASE_W: u32 = 2u;
@@ -220,10 +223,10 @@ struct PhaseTaps {
 }
 
 fn phase_taps(phase: Phase) -> PhaseTaps {
-    if (phase.first_kh >= KH || phase.first_kw >= KW) {
-        return PhaseTaps();
-    }
-    return PhaseTaps((KH - phase.first_kh + STEP_H - 1u) / STEP_H, (KW - phase.first_kw + STEP_W - 1u) / STEP_W);
+    let none = (phase.first_kh >= KH) | (phase.first_kw >= KW);
+    let h = (KH - phase.first_kh + STEP_H - 1u) / STEP_H;
+    let w = (KW - phase.first_kw + STEP_W - 1u) / STEP_W;
+    return PhaseTaps(select(h, 0u, none), select(w, 0u, none));
 }
 
 fn phase_of(z: u32) -> Phase {
@@ -266,19 +269,16 @@ var<private> lhs_taps: PhaseTaps;
 fn lhs_start(z: u32, m: u32) -> u32 {
     let phase = phase_of(z);
     lhs_taps = phase_taps(phase);
-    if (phase.first_kh >= KH || phase.first_kw >= KW) {
-        return NONE;
-    }
-    return ((phase.group * OUT * IN + min(m, IN - 1u)) * KH + phase.first_kh) * KW + phase.first_kw;
+    let at = ((phase.group * OUT * IN + min(m, IN - 1u)) * KH + phase.first_kh) * KW + phase.first_kw;
+    return select(at, NONE, (phase.first_kh >= KH) | (phase.first_kw >= KW));
 }
 
 fn lhs_element(start: u32, k: u32) -> f32 {
     let tap = phase_tap(lhs_taps, k);
-    // Past the phase's sum there are zeros.
-    if (start == NONE || tap.channel >= OUT) {
-        return 0.0;
-    }
-    return weight[start + (tap.channel * IN * KH + tap.h) * KW + tap.w];
+    // Past the phase's sum there are zeros. What is not there reads the first element, and is taken away.
+    let inside = (start != NONE) & (tap.channel < OUT);
+    let at = start + (tap.channel * IN * KH + tap.h) * KW + tap.w;
+    return select(0.0, weight[select(0u, at, inside)], inside);
 }
 // parts/gemm/gemm_rhs_rows.wgsl
 //! uses gemm_shape
