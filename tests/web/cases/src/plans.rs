@@ -69,16 +69,21 @@ pub fn of(cases: &[Case], own: &Caps, sweep: bool) -> Result<Vec<Vec<Planned>>, 
     plans.collect()
 }
 
-/// The variants that plans for these limits can choose by themselves. For a GPU all, because a program may name any.
+/// The variants that plans for these limits can choose by themselves: preferred ones, or the first where none of them can
+/// compute the shape. For a GPU all, because a program may name any.
 fn possible(case: &Case, caps: &Caps) -> Vec<Variant> {
-    let offered = case.variants_for(caps);
+    let mut offered = case.variants_for(caps);
     let kinds = case.kinds();
     let preference = case.operator.preference(&kinds.iter().collect::<Vec<_>>());
     let is_preferred = |variant: &Variant| preference.variants(caps.kind).contains(variant);
-    if !caps.kind.is_software() || !offered.iter().any(is_preferred) {
+    if !caps.kind.is_software() {
         return offered;
     }
-    offered.into_iter().filter(is_preferred).collect()
+    match offered.iter().any(is_preferred) {
+        true => offered.retain(is_preferred),
+        false => offered.truncate(1),
+    }
+    offered
 }
 
 /// Plans a case with this variant, or the one that the plan chooses.
