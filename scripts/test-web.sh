@@ -1,13 +1,16 @@
 #!/bin/sh
 # Tests in headless Chromium with its software WebGPU: the page of examples/web (tests/web/page.mjs), and the case tables of
 # the operators (tests/web/cases.mjs). "page" and "cases" run only one of them; a word in the names of the page's tests, or
-# families of cases, may follow, to run only these.
+# families of cases, may follow, to run only these, or all but -FAMILY.
 set -eu
 cd "$(dirname "$0")/.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
 . scripts/ensure-browser.sh
-scripts/web.sh --build
+# The cases need wasm-bindgen, which it installs.
+if [ "$part" != cases ] || ! [ -x "$tools/bin/wasm-bindgen" ]; then
+    scripts/web.sh --build
+fi
 
 if [ "$part" != cases ]; then
     . scripts/ensure-adapter.sh

@@ -1,6 +1,6 @@
-// The case tables of the operators in a real browser: node cases.mjs BROWSER FOLDER [FAMILY...]. By default every family
-// runs, each variant on the cases that show it an edge; with WGRAD_SWEEP every variant on every case.
-// scripts/test-web.sh runs it.
+// The case tables of the operators in a real browser: node cases.mjs BROWSER FOLDER [FAMILY... or -FAMILY...]. By default
+// every family runs, with -FAMILY all but these; each variant on the cases that show it an edge, with WGRAD_SWEEP every
+// variant on every case. scripts/test-web.sh runs it.
 import { serve, software, start } from './browser.mjs';
 
 const [browserPath, folder, ...wanted] = process.argv.slice(2);
@@ -84,9 +84,10 @@ const { page, ask } = await opened(browsers[0]);
 console.log(await ask(() => window.adapter()));
 const known = await ask(() => window.families());
 await page.close();
-const unknown = wanted.find((name) => !known.includes(name));
+const unknown = wanted.map((name) => name.replace(/^-/, '')).find((name) => !known.includes(name));
 if (unknown) throw new Error(`"${unknown}" is no family; there are ${known.join(', ')}`);
-for (const name of wanted.length ? wanted : known) await family(browsers, name);
+const named = wanted.filter((name) => !name.startsWith('-'));
+for (const name of named.length ? named : known.filter((name) => !wanted.includes(`-${name}`))) await family(browsers, name);
 await Promise.all(browsers.map((browser) => browser.close()));
 server.close();
 const seconds = ((Date.now() - began) / 1000).toFixed(0);

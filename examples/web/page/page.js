@@ -134,7 +134,7 @@ async function progress({ losses, step, seconds, ended }) {
   try {
     if (due('look')) await timed('look', look);
     // A pause evaluates and stores by itself.
-    if (state.running && step >= 20 && due('evaluate')) await timed('evaluate', () => evaluate(1000));
+    if (state.running && step >= 20 && due('evaluate')) await timed('evaluate', () => evaluate(500));
     if (state.running && due('store')) await timed('store', store);
   } catch (error) {
     say(error.message, true);
