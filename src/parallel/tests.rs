@@ -15,7 +15,7 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
 /// The sum of a range as the module's words say it: halves while the length is even, one after the other otherwise.
 fn expected(parts: &[Vec<f32>]) -> Vec<f32> {
     let add = |a: Vec<f32>, b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a + b).collect() };
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         let (low, high) = parts.split_at(parts.len() / 2);
         return add(expected(low), &expected(high));
     }

@@ -42,14 +42,14 @@ const tests = {
       await page.fill(`#${id}`, value);
       await page.dispatchEvent(`#${id}`, 'change');
     }
-    await page.evaluate(() => window.wgrad.state.prepared);
+    await page.waitForFunction(() => window.wgrad.state.compiled === window.wgrad.state.prepared, null, { timeout: 60000 });
     const began = Date.now();
     await page.click('#start');
     await step(page, 1);
     const first = (Date.now() - began) / 1000;
     await page.waitForFunction(() => !window.wgrad.state.running && document.getElementById('accuracy').textContent.endsWith('%'), null, { timeout: 240000 });
     const seconds = (Date.now() - began) / 1000, found = parseFloat(await page.textContent('#accuracy'));
-    console.log(`  first step after ${first.toFixed(1)} s, ${found} % after ${seconds.toFixed(0)} s, ${await page.textContent('#speed')} images/s`);
+    console.log(`  first step after ${first.toFixed(1)} s, ${found} % after ${seconds.toFixed(1)} s, ${await page.textContent('#speed')} images/s`);
     assert(found >= 97, `${found} %`);
 
     // A drawn 1 is read as 1.

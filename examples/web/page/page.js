@@ -11,7 +11,7 @@ function ask(name, more = {}) {
 }
 
 const state = {
-  running: false, prepared: null, test: 0, step: 0, pressed: 0,
+  running: false, prepared: null, compiled: null, test: 0, step: 0, pressed: 0,
   losses: [], accuracies: [], speeds: [], settings: null, image: new Uint8Array(784), kept: 0,
 };
 window.wgrad = { state, ask }; // for tests
@@ -85,8 +85,19 @@ async function ready({ adapter, test }) {
   say(state.step ? `Goes on from step ${state.step}, kept in this browser.` : '');
   document.title = 'wgrad: ready';
   await another();
-  // What looks into the network has kernels of its own, which a first step should not wait for.
-  if (state.step) await look();
+  await compileRest();
+}
+
+// What looks into the network and what evaluates it have kernels of their own. They are compiled one after the other
+// while nobody trains, so that a first step waits for one of them at the most.
+async function compileRest() {
+  const { prepared } = state;
+  await prepared;
+  for (const does of [look, () => ask('logits', { first: 0 })]) {
+    if (state.running || prepared !== state.prepared) return;
+    await does();
+  }
+  state.compiled = prepared;
 }
 
 function buttons() {
@@ -103,13 +114,13 @@ async function run(running) {
   if (!running) await evaluate(state.test).then(store);
 }
 
-// Whether it is time to do something again. Nothing beside the training takes more than a twentieth of the time.
-const turns = { look: { least: 1000 }, evaluate: { least: 2000 }, store: { least: 10000 } };
+// Whether it is time to do something again: after so many milliseconds at least, and so many times as long as it took.
+const turns = { look: { least: 1000, times: 25 }, evaluate: { least: 2000, times: 40 }, store: { least: 10000, times: 40 } };
 const due = (name) => performance.now() >= (turns[name].next ?? 0);
 async function timed(name, does) {
   const start = performance.now();
   await does();
-  turns[name].next = performance.now() + Math.max(turns[name].least, 20 * (performance.now() - start));
+  turns[name].next = performance.now() + Math.max(turns[name].least, turns[name].times * (performance.now() - start));
 }
 
 let busy = false;
@@ -258,11 +269,13 @@ function enlarged(numbers, side, count, factor) {
 
 async function look() {
   await state.prepared;
-  const { looked, spread, filters } = await ask('digit', { image: state.image });
+  const { image } = state;
+  const { looked, filters } = await ask('look', { image });
   paint($('filters'), enlarged(filters, 3, 8, 10), 30, 30, 8);
   paint($('maps1'), enlarged(looked.subarray(0, 1568), 14, 8, 4), 56, 56, 8);
   paint($('maps2'), enlarged(looked.subarray(1568, 3136), 7, 32, 3), 21, 21, 32);
   paint($('hidden'), looked.subarray(3136, 3736), 60, 10, 1);
+  const { spread } = await ask('spread', { image });
   bars(spread.subarray(0, 10), spread.subarray(10));
 }
 
@@ -356,10 +369,10 @@ act('reset', 'click', async () => {
   await keep.clear();
   buttons();
   say('A new training, from weights by the seed.');
-  await look();
+  await compileRest();
 });
 for (const id of ['batch', 'optimizer', 'dropout', 'seed'])
-  act(id, 'change', () => (state.step || state.running ? say('Reset begins a training with these settings.') : begin()));
+  act(id, 'change', () => (state.step || state.running ? say('Reset begins a training with these settings.') : begin().then(compileRest)));
 for (const id of ['rate', 'last']) act(id, 'change', () => ask('rate', pace()));
 act('clear', 'click', () => { blank(); return drawn(); });
 act('other', 'click', () => another().then(look));

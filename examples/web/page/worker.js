@@ -30,11 +30,8 @@ const commands = {
   },
   async run(command) { ({ running, rate, last } = command); return {}; },
   async rate(command) { ({ rate, last } = command); return {}; },
-  async digit({ image }) {
-    const looked = await classroom.look(image);
-    const spread = await classroom.spread(image, 20);
-    return { looked, spread, filters: await classroom.filters() };
-  },
+  async look({ image }) { return { looked: await classroom.look(image), filters: await classroom.filters() }; },
+  async spread({ image }) { return { spread: await classroom.spread(image, 20) }; },
   async evaluate({ count }) {
     let right = 0;
     const wrong = [];
