@@ -53,9 +53,9 @@ fn update(g: &mut Graph, parameters: [Value; 2], gradients: [Value; 2]) -> Resul
 #[test]
 fn groups_have_one_kind_of_rule() -> Result<()> {
     let mut g = Graph::new();
-    let tensors = ["p", "q", "dp", "dq"].map(|name| g.input(name, [4]));
+    let tensors = ["p", "q", "dp", "dq", "a", "b"].map(|name| g.input(name, [4]));
     let mut inputs: Vec<Value> = tensors.into_iter().collect::<Result<_>>()?;
-    inputs.extend([g.input_scalar("a")?, g.input_scalar("b")?, g.step_counter()]);
+    inputs.extend([g.input_scalar("rate")?, g.input_scalar("other_rate")?, g.step_counter()]);
     let groups = vec![Group::new(SgdRule::default(), 1), Group::new(LionRule::default(), 1)];
     let refused = g.apply(Update { groups, ..Update::new(SgdRule::default(), 0) }, &inputs);
     let message = refused.expect_err("the rules differ").to_string();
