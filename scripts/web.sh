@@ -7,10 +7,10 @@ tools=target/tools
 wasm=target/wasm32-unknown-unknown/release/wgrad_web.wasm
 
 rustup target list --installed | grep -q '^wasm32-unknown-unknown$' || rustup target add wasm32-unknown-unknown
-# The program has to be of the library's version.
+# The program has to be of the library's version. It works for a second only, so it is not optimised.
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' examples/web/Cargo.lock)
 if ! "$tools/bin/wasm-bindgen" --version 2>/dev/null | grep -q " $version\$"; then
-    cargo install --quiet wasm-bindgen-cli --version "$version" --root "$tools"
+    cargo install --quiet --debug wasm-bindgen-cli --version "$version" --root "$tools"
 fi
 # A visitor downloads the program, so the standard library is built for size with it, and without the places in the
 # source of panics. Cargo calls that unstable.
