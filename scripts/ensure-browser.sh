@@ -17,5 +17,9 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 fi
 browser=$(find_browser)
 tools=target/tools
-[ -d "$tools/node_modules/playwright-core" ] || npm install --silent --no-audit --no-fund --prefix "$tools" playwright-core
+if ! [ -d "$tools/node_modules/playwright-core" ] &&
+    ! npm install --silent --no-audit --no-fund --prefix "$tools" playwright-core; then
+    say "error: npm could not install playwright-core, which drives the browser"
+    exit 1
+fi
 cp tests/web/*.mjs "$tools/"
