@@ -21,8 +21,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The time of [`sum`](super::sum) over `ranks` of `bytes` each: `2 log2(ranks)` exchanges of `2 (1 - 1 / ranks)` times
-    /// the bytes.
+    /// The time of [`sum`](super::sum) over `ranks` of `bytes` each: that of `2 log2(ranks)` exchanges, in which a rank sends
+    /// `2 (1 - 1 / ranks)` times the bytes in all.
     pub fn sum(&self, ranks: usize, bytes: u64) -> Duration {
         let levels = f64::from(ranks.max(1).ilog2());
         let sent = 2.0 * (1.0 - 1.0 / ranks.max(1) as f64) * bytes as f64;

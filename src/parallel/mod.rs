@@ -60,7 +60,7 @@ pub fn sum(communicator: &mut dyn Communicator, data: &mut [f32]) -> Result<()> 
     sum_with(communicator, data, &mut received)
 }
 
-/// [`sum`] with memory for what is received, of half the data's length at least, so that nothing is allocated.
+/// [`sum`] with memory for what is received, of half the data's length at least, which [`sum`] allocates each time.
 ///
 /// # Errors
 /// As [`sum`]; memory that is too short.

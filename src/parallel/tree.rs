@@ -37,7 +37,7 @@ pub enum Join {
     Add,
 }
 
-/// The order of the sum over `micro_batches` of them, of which a rank keeps a few sums at once.
+/// The order in which a rank sums its micro-batches. It keeps a few sums at once.
 ///
 /// ```
 /// use wgrad::parallel::{Join, Joins};
