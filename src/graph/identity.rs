@@ -3,6 +3,7 @@
 
 use super::Graph;
 use crate::error::{Error, Result};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A tensor of a graph, by number. Cheap to copy. Valid in the graph that made it, and in clones and plans made of
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value {
     pub(crate) index: usize,
     graph: u64,
@@ -29,10 +30,23 @@ pub struct Value {
 
 /// A node of a graph, by number. Valid in the graph that made it and in clones made afterwards. A plan's graph has
 /// nodes of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
     pub(crate) index: usize,
     graph: u64,
+}
+
+// Without the graph's number, which depends on how many graphs a process made before: ranks compare what operators print.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.index).finish()
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeId").field(&self.index).finish()
+    }
 }
 
 /// A graph's number, and what it took over from the graphs it was cloned from.
