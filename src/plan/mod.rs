@@ -4,6 +4,7 @@
 mod arena;
 mod draft;
 mod fuse;
+mod gradients;
 mod groups;
 mod layout;
 mod limits;
@@ -21,6 +22,7 @@ mod watch;
 pub use arena::BufferKind;
 pub(crate) use arena::{Arenas, updated_in_place};
 pub use fuse::Fusion;
+pub use gradients::Bucket;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
 pub use time::Submit;

@@ -3,7 +3,9 @@
 //! The graph's own order is depth first: in a backward pass a layer's weight gradient stands before its input
 //! gradient, and everything else waits for both. Here the longest way to the end goes first, and what does not depend
 //! on the dispatches of the open group joins it. A node moves over a few others only, so values don't live much longer.
+//! Updates by gradients come last: what gradients are summed over has to be there before the first of them.
 
+use super::gradients::updates;
 use super::groups::{Open, Uses};
 use crate::graph::{Graph, Node, Value};
 use std::cmp::Reverse;
@@ -15,7 +17,7 @@ const WINDOW: usize = 12;
 
 /// An order of the nodes of `graph`, by their numbers. `dispatches` are those of each node, and `uses` what they use.
 pub(super) fn order(graph: &Graph, dispatches: &[Range<usize>], uses: &[Uses]) -> Vec<usize> {
-    let followers = followers(graph);
+    let (followers, updates) = (followers(graph), updates(graph));
     let mut waits = vec![0usize; followers.len()];
     followers.iter().flatten().for_each(|&follower| waits[follower] += 1);
     // Dispatches on the longest way from a node's start to the end of the step.
@@ -33,7 +35,7 @@ pub(super) fn order(graph: &Graph, dispatches: &[Range<usize>], uses: &[Uses]) -
             let mine = &dispatches[node];
             let waits = !mine.is_empty() && !open.takes(&uses[mine.start]);
             // A node of several dispatches ends the open group, so that it comes after the others which join.
-            (waits, !waits && mine.len() > 1, Reverse(ways[node]), node)
+            (updates[node], waits, !waits && mine.len() > 1, Reverse(ways[node]), node)
         };
         let ready = window.iter().copied().enumerate().filter(|&(_, node)| waits[node] == 0);
         // The graph's own order is sound, so the first node left waits for none.
