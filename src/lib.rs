@@ -105,6 +105,7 @@ mod guides {
         Gan: "docs/gan.md",
         Gpu: "docs/gpu.md",
         Operators: "docs/operators.md",
+        Parallel: "docs/parallel.md",
         Performance: "docs/performance.md",
         Profile: "docs/profile.md",
         PytorchWeights: "docs/pytorch-weights.md",

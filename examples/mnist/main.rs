@@ -14,6 +14,7 @@ use std::time::Instant;
 use wgrad::data::{Images, Split};
 use wgrad::file::{self, printable_path};
 use wgrad::optim::{Adam, AdamW, Schedule, Sgd};
+use wgrad::parallel::{self, Communicator};
 use wgrad::session::Verified;
 use wgrad::train::{Accuracy, Confusion, Curves, Mistake, ProgressBar, Supervised, Trainer};
 use wgrad::{Device, DeviceOptions, HostTensor, nn};
@@ -72,6 +73,9 @@ fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
         // A constant rate does not depend on the number of epochs.
         trainer = trainer.setting("--epochs", options.epochs);
     }
+    if let Some(number) = options.micro_batches {
+        trainer = trainer.micro_batches(number as usize);
+    }
     if let Some(path) = &options.load {
         trainer = trainer.load(path);
     }
@@ -89,34 +93,62 @@ fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
     trainer
 }
 
+/// The processes that train together, if `mpirun` started this one.
+fn ranks() -> Outcome<Option<Box<dyn Communicator>>> {
+    if !parallel::is_launched() {
+        return Ok(None);
+    }
+    #[cfg(feature = "mpi")]
+    return Ok(Some(Box::new(parallel::Mpi::start()?)));
+    #[cfg(not(feature = "mpi"))]
+    Err("mpirun started this program, which was built without MPI; build it by cargo build --release --features mpi --example mnist".into())
+}
+
 fn run(options: &Options, started: Instant) -> Outcome<()> {
+    let ranks = ranks()?;
+    let local_rank = ranks.as_ref().map_or(0, |ranks| ranks.local_rank());
     // Report a path that can't be written now, not after an hour.
     options.outputs().try_for_each(|(_, path)| file::check_writable(path))?;
     let folder = options.data.clone();
     let loading = std::thread::spawn(move || -> wgrad::Result<(Images, Images)> {
         Ok((Images::load(&folder, Split::Train)?, Images::load(&folder, Split::Test)?))
     });
-    let mut opening = DeviceOptions::default().compiling(ProgressBar::compiling(!options.no_progress));
+    let is_first = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
+    let mut opening = DeviceOptions::default()
+        .local_rank(local_rank)
+        .compiling(ProgressBar::compiling(!options.no_progress && is_first));
     if let Some(name) = &options.adapter {
         opening = opening.adapter(name);
     }
     let device = Device::open_with(&opening)?;
     let (train, test) = loading.join().map_err(|_| "reading the data panicked")??;
-    say!("adapter: {}", device.summary());
-    say!("data: {train}; to test with {test}");
+    if is_first {
+        say!("adapter: {}", device.summary());
+        say!("data: {train}; to test with {test}");
+    }
 
     let mut trainer = trainer(options, &device, &train);
+    if let Some(ranks) = ranks {
+        if is_first {
+            say!("{} processes train together", ranks.ranks());
+        }
+        trainer = trainer.ranks(ranks);
+    }
     if let Some(file) = &options.tune {
-        for tuned in trainer.tune(&train, file, ProgressBar::tuning(!options.no_progress))? {
+        let tuned = trainer.tune(&train, file, ProgressBar::tuning(!options.no_progress && is_first))?;
+        for tuned in tuned.iter().filter(|_| is_first) {
             say!("{}", tuned.to_string().trim_end());
         }
     }
-    if options.verify {
+    if options.verify && is_first {
         let verified = trainer.verify(&train)?;
         say!("{}", Verified::table(&verified).trim_end());
         say!("verify: all {} nodes of a step agree with the reference", verified.len());
     }
     let history = trainer.fit(&train, Some(&test))?;
+    if !is_first {
+        return Ok(());
+    }
     if options.plot.is_some() && history.losses.is_empty() {
         return Err("--plot: the run has been trained to its end, so there are no curves; leave it out or raise --epochs or --max-steps".into());
     }

@@ -18,6 +18,10 @@ pub struct Options {
     /// Images a step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_size: u32,
+    /// Parts of a batch whose gradients are summed, on one process or shared by those that mpirun starts [default: as many as
+    /// processes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub micro_batches: Option<u32>,
     /// The optimizer; sgd has momentum 0.9
     #[arg(long, value_name = "NAME", default_value = "sgd")]
     pub optimizer: Optimizer,

@@ -39,6 +39,23 @@ impl Order {
         Ok(order)
     }
 
+    /// Of each of `batches` batches of `size` items, those at the places `part`, batch after batch: what one of several
+    /// ranks reads. Past the end, the order begins again.
+    ///
+    /// # Errors
+    /// An order without items; a part past the end of a batch; not enough host memory.
+    pub fn share(&self, size: usize, batches: usize, part: std::ops::Range<usize>) -> Result<Order> {
+        if self.is_empty() || part.end > size {
+            let message = format!("places {part:?} of batches of {size} from {} items", self.len());
+            return Err(Error::Setting { setting: "order", message });
+        }
+        let mut order = Vec::new();
+        memory::reserve(&mut order, batches.saturating_mul(part.len()), "the order of items")?;
+        let places = (0..batches).flat_map(|batch| part.clone().map(move |place| batch * size + place));
+        order.extend(places.map(|place| self.0[place % self.len()]));
+        Ok(Order(order))
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         self.0.len()

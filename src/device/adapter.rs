@@ -66,10 +66,22 @@ pub(super) async fn all() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// Finds and opens an adapter.
-pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+/// The name that an adapter's has to contain.
+fn wanted(name: Option<&str>) -> Option<String> {
     let from_environment = std::env::var(ADAPTER_VARIABLE).ok().filter(|n| !n.is_empty());
-    let wanted = name.map(str::to_owned).or(from_environment);
+    name.map(str::to_owned).or(from_environment)
+}
+
+fn is_named(adapter: &wgpu::Adapter, wanted: &str) -> bool {
+    adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase())
+}
+
+/// Finds and opens an adapter; with a number, that one of those that are equal to it, counted round.
+pub(super) async fn open(
+    name: Option<&str>,
+    number: Option<usize>,
+) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
+    let wanted = wanted(name);
     let mut adapters = all().await;
     let list = adapters.iter().map(|a| format!("\"{}\"", a.get_info().name)).collect::<Vec<_>>().join(", ");
     if adapters.is_empty() {
@@ -79,21 +91,22 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
                 .into(),
         ));
     }
-    let adapter = match wanted {
-        None => adapters.swap_remove(0),
-        Some(wanted) => {
-            let matches =
-                |a: &wgpu::Adapter| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase());
-            match adapters.iter().position(matches) {
-                Some(i) => adapters.swap_remove(i),
-                None => {
-                    return Err(Error::Adapter(format!(
-                        "none is named \"{wanted}\"; there are {list}; name one of them in --adapter or {ADAPTER_VARIABLE}"
-                    )));
-                }
+    let mut at = match wanted {
+        None => 0,
+        Some(wanted) => match adapters.iter().position(|adapter| is_named(adapter, &wanted)) {
+            Some(i) => i,
+            None => {
+                return Err(Error::Adapter(format!(
+                    "none is named \"{wanted}\"; there are {list}; name one of them in --adapter or {ADAPTER_VARIABLE}"
+                )));
             }
-        }
+        },
     };
+    if let Some(number) = number {
+        let equal = equal(&adapters, at);
+        at = equal[number % equal.len()];
+    }
+    let adapter = adapters.swap_remove(at);
     let offered = adapter.features();
     let useful = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     let (device, queue) = adapter
@@ -110,6 +123,25 @@ pub(super) async fn open(name: Option<&str>) -> Result<(wgpu::Adapter, wgpu::Dev
         .await
         .map_err(|e| Error::Adapter(format!("\"{}\" can't be opened: {e}", adapter.get_info().name)))?;
     Ok((adapter, device, queue))
+}
+
+/// The places of adapters that are equal to the one at a place: several cards of one model, by one driver.
+fn equal(adapters: &[wgpu::Adapter], at: usize) -> Vec<usize> {
+    let kind = |adapter: &wgpu::Adapter| {
+        let wgpu::AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } =
+            adapter.get_info();
+        (name, vendor, device, device_type, driver, driver_info, backend)
+    };
+    let wanted = kind(&adapters[at]);
+    (0..adapters.len()).filter(|&other| kind(&adapters[other]) == wanted).collect()
+}
+
+/// How many adapters are equal to the one that would be opened.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) async fn count(name: Option<&str>) -> usize {
+    let (adapters, wanted) = (all().await, wanted(name));
+    let matches = |adapter: &wgpu::Adapter| wanted.as_deref().is_none_or(|wanted| is_named(adapter, wanted));
+    adapters.iter().position(matches).map_or(0, |at| equal(&adapters, at).len())
 }
 
 fn rank(info: &wgpu::AdapterInfo) -> u32 {

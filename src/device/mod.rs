@@ -34,6 +34,7 @@ pub const ADAPTER_VARIABLE: &str = "WGRAD_ADAPTER";
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
     adapter: Option<String>,
+    local_rank: Option<usize>,
     cache: Option<Option<PathBuf>>,
     rewrite: Option<fn(&str) -> String>,
     compiling: Option<progress::Report>,
@@ -45,6 +46,15 @@ impl DeviceOptions {
     #[must_use]
     pub fn adapter(mut self, name: impl Into<String>) -> Self {
         self.adapter = Some(name.into());
+        self
+    }
+
+    /// Opens number `rank`, counted round, of the adapters that are equal to the one that would be opened: cards of one
+    /// model. So the processes of a machine take a card each, or share one
+    /// ([`Communicator::local_rank`](crate::parallel::Communicator::local_rank)).
+    #[must_use]
+    pub fn local_rank(mut self, rank: usize) -> Self {
+        self.local_rank = Some(rank);
         self
     }
 
@@ -149,12 +159,23 @@ impl Device {
         pollster::block_on(Device::open_async(options))
     }
 
+    /// Opens every adapter that is equal to the one that [`Device::open`] opens: all cards of one model.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open_all() -> Result<Vec<Device>> {
+        let count = pollster::block_on(adapter::count(None)).max(1);
+        let open = |rank| Device::open_with(&DeviceOptions::default().local_rank(rank));
+        (0..count).map(open).collect()
+    }
+
     /// [`Device::open_with`] without blocking.
     ///
     /// # Errors
     /// As [`Device::open`].
     pub async fn open_async(options: &DeviceOptions) -> Result<Device> {
-        let (adapter, device, queue) = adapter::open(options.adapter.as_deref()).await?;
+        let (adapter, device, queue) = adapter::open(options.adapter.as_deref(), options.local_rank).await?;
         let info = adapter.get_info();
         let summary = AdapterSummary::of(&info);
         let caps = adapter::caps(&info, &device);

@@ -2,10 +2,18 @@
 
 use super::Communicator;
 use crate::error::{Error, Result};
-use mpi::point_to_point::send_receive_into;
+use mpi::request::{self, Request};
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::Communicator as _;
+use mpi::traits::{Communicator as _, Destination as _, Equivalence, Source as _};
 use std::fmt;
+use std::time::{Duration, Instant};
+
+/// The most elements of a message. A count of MPI has 31 bits.
+const MOST: usize = 1 << 28;
+/// How long a rank asks for a message without a pause, and how long it then rests between questions. Ranks that share
+/// processors with their software adapters must not keep one busy.
+const SPIN: Duration = Duration::from_micros(200);
+const REST: Duration = Duration::from_micros(50);
 
 /// This process's rank among those that `mpirun` started; the only one if it was started without.
 ///
@@ -19,40 +27,96 @@ use std::fmt;
 /// # Ok::<(), wgrad::Error>(())
 /// ```
 pub struct Mpi {
-    world: SimpleCommunicator,
-    /// MPI ends when it is dropped, after the communicator.
+    limit: Duration,
+    local_rank: usize,
+    /// MPI ends when it is dropped.
     _universe: mpi::environment::Universe,
 }
 
 impl fmt::Debug for Mpi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mpi").field("rank", &self.rank()).field("ranks", &self.ranks()).finish()
+        f.debug_struct("Mpi")
+            .field("rank", &self.rank())
+            .field("ranks", &self.ranks())
+            .field("local_rank", &self.local_rank)
+            .field("limit", &self.limit)
+            .finish()
     }
 }
 
 impl Mpi {
-    /// Starts MPI, which a process does once. The thread that does is the one that may use it.
+    /// Starts MPI, which a process does once.
     ///
     /// # Errors
     /// MPI that was started before; one that does not allow other threads beside.
     pub fn start() -> Result<Mpi> {
-        let (universe, allowed) = mpi::initialize_with_threading(mpi::Threading::Funneled)
+        let (universe, allowed) = mpi::initialize_with_threading(mpi::Threading::Serialized)
             .ok_or_else(|| Error::Parallel("MPI was started before; a process starts it once".into()))?;
-        if allowed < mpi::Threading::Funneled {
-            let message = format!("MPI allows {allowed:?} threads, expected Funneled; use another MPI");
+        if allowed < mpi::Threading::Serialized {
+            let message = format!("MPI allows {allowed:?} threads, expected Serialized; use another MPI");
             return Err(Error::Parallel(message));
         }
-        Ok(Mpi { world: universe.world(), _universe: universe })
+        let world = SimpleCommunicator::world();
+        let local_rank = world.split_shared(world.rank()).rank().unsigned_abs() as usize;
+        Ok(Mpi { limit: Duration::from_secs(300), local_rank, _universe: universe })
+    }
+
+    /// Sets how long a rank waits for another; 5 minutes otherwise.
+    ///
+    /// MPI can't take back a message that is under way. So a rank that waited as long says which one it waits for, on
+    /// standard error, and ends all ranks by `MPI_Abort`.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Waits for both messages of an exchange. Returns the elements received.
+    fn wait<'a>(
+        &self,
+        partner: usize,
+        send: Request<'a, [f32], &request::LocalScope<'a>>,
+        receive: Request<'a, [f32], &request::LocalScope<'a>>,
+    ) -> usize {
+        let start = Instant::now();
+        let (mut send, mut receive, mut received) = (Some(send), Some(receive), 0);
+        while send.is_some() || receive.is_some() {
+            send = send.and_then(|request| request.test().err());
+            receive = receive.and_then(|request| match request.test() {
+                Ok(status) => {
+                    received = status.count(f32::equivalent_datatype()).unsigned_abs() as usize;
+                    None
+                }
+                Err(request) => Some(request),
+            });
+            let waited = start.elapsed();
+            if waited > self.limit {
+                eprintln!(
+                    "error: parallel: rank {partner} did not answer rank {} within {:?}; see whether it stalls, or set a longer limit with Mpi::limit",
+                    self.rank(),
+                    self.limit
+                );
+                SimpleCommunicator::world().abort(1);
+            }
+            if waited > SPIN {
+                std::thread::sleep(REST);
+            }
+        }
+        received
     }
 }
 
 impl Communicator for Mpi {
     fn rank(&self) -> usize {
-        self.world.rank().unsigned_abs() as usize
+        SimpleCommunicator::world().rank().unsigned_abs() as usize
     }
 
     fn ranks(&self) -> usize {
-        self.world.size().unsigned_abs() as usize
+        SimpleCommunicator::world().size().unsigned_abs() as usize
+    }
+
+    fn local_rank(&self) -> usize {
+        self.local_rank
     }
 
     fn exchange(&mut self, partner: usize, send: &[f32], receive: &mut [f32]) -> Result<()> {
@@ -61,20 +125,18 @@ impl Communicator for Mpi {
             return Err(Error::Parallel(format!("rank {rank} of {ranks} has no partner {partner}")));
         }
         let expected = receive.len();
-        // A count of MPI has 31 bits.
-        let other = self.world.process_at_rank(partner as i32);
-        let most = 1 << 28;
+        let world = SimpleCommunicator::world();
+        let other = world.process_at_rank(partner as i32);
         let (mut sent, mut received) = (0, 0);
         while sent < send.len() || received < expected {
-            let (s, r) = (most.min(send.len() - sent), most.min(expected - received));
-            let status = send_receive_into(
-                &send[sent..sent + s],
-                &other,
-                &mut receive[received..received + r],
-                &other,
-            );
-            let came = status.count(<f32 as mpi::datatype::Equivalence>::equivalent_datatype());
-            if came as usize != r {
+            let (s, r) = (MOST.min(send.len() - sent), MOST.min(expected - received));
+            let (out, into) = (&send[sent..sent + s], &mut receive[received..received + r]);
+            let came = request::scope(|scope| {
+                let into = other.immediate_receive_into(scope, into);
+                let out = other.immediate_send(scope, out);
+                self.wait(partner, out, into)
+            });
+            if came != r {
                 return Err(Error::Parallel(format!(
                     "rank {partner} sent {came} elements, and rank {rank} expected {r}; both must train the same graph"
                 )));
@@ -82,5 +144,23 @@ impl Communicator for Mpi {
             (sent, received) = (sent + s, received + r);
         }
         Ok(())
+    }
+
+    /// Says the error, with the rank, on standard error, and ends all ranks by `MPI_Abort`: one that left by itself would
+    /// wait for the others, and they for it.
+    fn give_up(&mut self, error: &Error) {
+        if self.ranks() > 1 {
+            eprintln!("error: rank {} of {}: {error}", self.rank(), self.ranks());
+            SimpleCommunicator::world().abort(1);
+        }
+    }
+}
+
+impl Drop for Mpi {
+    fn drop(&mut self) {
+        // MPI's end waits for all ranks.
+        if std::thread::panicking() && self.ranks() > 1 {
+            SimpleCommunicator::world().abort(1);
+        }
     }
 }

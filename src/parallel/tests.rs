@@ -1,7 +1,7 @@
 //! Sums over ranks against the tree that they have to follow, computed by itself.
 
 use super::tree::{Join, Joins, rounds, shares};
-use super::{Communicator, Threads, sum};
+use super::{Communicator, Threads, add, agree, gather, sum};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -60,22 +60,13 @@ fn any_number_of_ranks_gives_the_bits_of_one() {
         let parts: Vec<_> = (0..micro_batches).map(|part| numbers(part as u64, elements)).collect();
         let one = bits(&expected(&parts));
         for ranks in [1, 2, 4, 8] {
-            let found: Vec<Vec<f32>> = std::thread::scope(|scope| {
-                let ranks: Vec<_> = Threads::new(ranks).expect("there are ranks");
-                let threads: Vec<_> = ranks
-                    .into_iter()
-                    .map(|mut rank| {
-                        let parts = &parts;
-                        scope.spawn(move || {
-                            let own = shares(rank.rank(), rank.ranks(), parts.len()).expect("it divides");
-                            let mut data = local(&parts[own]);
-                            sum(&mut rank, &mut data).expect("all ranks answer");
-                            data
-                        })
-                    })
-                    .collect();
-                threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+            let found = Threads::run(ranks, |mut rank| {
+                let own = shares(rank.rank(), rank.ranks(), parts.len())?;
+                let mut data = local(&parts[own]);
+                sum(&mut rank, &mut data)?;
+                Ok(data)
             });
+            let found = found.expect("all ranks answer");
             for (rank, sum) in found.iter().enumerate() {
                 assert_eq!(bits(sum), one, "rank {rank} of {ranks}, {micro_batches} micro-batches");
             }
@@ -138,4 +129,70 @@ fn what_ranks_do_not_agree_on_is_an_error() {
     let gone = message(sum(&mut one, &mut [1.0, 2.0]).unwrap_err());
     assert!(gone.contains("rank 0 is gone"), "{gone}");
     assert!(message(one.exchange(1, &[], &mut []).unwrap_err()).contains("no partner 1"));
+}
+
+#[test]
+fn numbers_below_the_least_normal_one_are_zeros() {
+    let least = f32::MIN_POSITIVE;
+    for (a, b, expected) in [
+        (least / 2.0, 1.0, 1.0),
+        (least / 2.0, least / 2.0, 0.0),
+        (1.5 * least, -least, 0.0),
+        (least, least, 2.0 * least),
+        (-least / 2.0, -0.0, -0.0),
+        (f32::INFINITY, 1.0, f32::INFINITY),
+    ] {
+        assert_eq!(add(a, b).to_bits(), f32::to_bits(expected), "{a:e} + {b:e}");
+    }
+    assert!(add(f32::INFINITY, f32::NEG_INFINITY).is_nan() && add(f32::NAN, 0.0).is_nan());
+}
+
+#[test]
+fn a_rank_that_differs_is_named_on_all_of_them() {
+    let alike = [("seed", "42".to_owned()), ("graph", "x".repeat(1000))];
+    Threads::run(4, |mut rank| agree(&mut rank, &alike)).expect("they are alike");
+    let said = |items_of: &(dyn Fn(usize) -> Vec<(&'static str, String)> + Sync)| {
+        let told = |mut rank: Threads| {
+            let items = items_of(rank.rank());
+            Ok(agree(&mut rank, &items).expect_err("a rank differs").to_string())
+        };
+        let mut told = Threads::run(4, told).expect("each has an error");
+        told.dedup();
+        assert_eq!(told.len(), 1, "{told:?}");
+        told.remove(0)
+    };
+    let text = said(&|rank| vec![("seed", "42".into()), ("data set", format!("of {}", rank.min(2)))]);
+    assert!(text.contains("rank 1 differs from rank 0 in data set: of 1 instead of of 0"), "{text}");
+    // Only behind what is told.
+    let text = said(&|rank| vec![("graph", format!("{}{}", "x".repeat(100), rank / 3))]);
+    assert!(text.contains("rank 3 differs from rank 0 in graph"), "{text}");
+    let text = said(&|rank| vec![("seed", String::new()); 1 + rank / 2]);
+    assert!(text.contains("rank 2 compares other things than rank 0"), "{text}");
+    Threads::run(1, |mut rank| agree(&mut rank, &alike)).expect("one agrees with itself");
+}
+
+#[test]
+fn an_error_of_one_rank_is_the_one_that_is_told() {
+    let error = Threads::run(4, |mut rank| match rank.rank() {
+        2 => Err(crate::Error::Graph("the cause".into())),
+        _ => sum(&mut rank, &mut [1.0]),
+    });
+    assert_eq!(error.unwrap_err().to_string(), "graph: the cause");
+    let error = Threads::run(2, |rank| if rank.rank() == 1 { panic!("on purpose") } else { Ok(()) });
+    assert!(error.unwrap_err().to_string().contains("panicked"));
+}
+
+#[test]
+fn lists_are_gathered_in_the_order_of_ranks() {
+    for ranks in [1, 2, 4, 8] {
+        // Rank 1 has none.
+        let list = |rank: usize| vec![rank as f32; if rank == 1 { 0 } else { rank + 1 }];
+        let expected: Vec<f32> = (0..ranks).flat_map(list).collect();
+        let all = Threads::run(ranks, |mut rank| {
+            let own = list(rank.rank());
+            gather(&mut rank, &own)
+        });
+        assert!(all.expect("all answer").iter().all(|found| *found == expected), "{ranks} ranks");
+    }
+    assert!(Threads::run(3, |mut rank| gather(&mut rank, &[])).is_err());
 }

@@ -6,6 +6,8 @@ mod capture;
 mod checkpoint;
 mod inputs;
 mod monte_carlo;
+#[cfg(not(target_arch = "wasm32"))]
+mod parallel;
 mod profile;
 mod rebuild;
 mod record;
@@ -18,6 +20,8 @@ mod watch;
 
 pub use crate::not_finite::{NodeFault, NotFinite, SourceFault, SourceKind};
 pub use monte_carlo::Estimate;
+#[cfg(not(target_arch = "wasm32"))]
+pub use parallel::{DataParallel, Exchanged, ParallelOptions};
 pub use profile::{Bound, Clock, Profile, ProfiledDispatch, ProfiledNode};
 pub use rebuild::{Recovery, Snapshot};
 #[cfg(not(target_arch = "wasm32"))]

@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// Fails if so many steps can't be run now.
-    fn check_steps(&self, steps: u32) -> Result<()> {
+    pub(super) fn check_steps(&self, steps: u32) -> Result<()> {
         self.device.check()?;
         self.check_whole()?;
         if steps > u32::MAX - self.step {
@@ -140,22 +140,32 @@ impl Session {
     /// Waits until steps may be submitted, and writes their numbers.
     pub(super) fn begin(&mut self, steps: u32) -> Result<()> {
         self.check_steps(steps)?;
+        self.wait_for_room()?;
+        for ahead in 0..steps {
+            self.write_numbers(self.step + ahead, ahead)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for a submission.
+    pub(super) fn wait_for_room(&mut self) -> Result<()> {
         while self.in_flight.len() >= IN_FLIGHT
             && let Some((oldest, step)) = self.in_flight.front()
         {
             self.device.wait_for(Some(oldest.clone())).map_err(|e| e.of_step(Some(*step)))?;
             self.in_flight.pop_front();
         }
-        for ahead in 0..steps {
-            if let Some(value) = self.plan.graph().counted_steps() {
-                let number = self.step + ahead;
-                let bytes = bytemuck::bytes_of(&number);
-                self.counters.bytes_uploaded +=
-                    self.uploads.write(&self.device, value, bytes, At::Step(ahead as usize))?;
-            }
-            self.begin_watch(ahead)?;
-        }
         Ok(())
+    }
+
+    /// Writes the number that the nodes of a step see, for the step after `ahead` others.
+    pub(super) fn write_numbers(&mut self, number: u32, ahead: u32) -> Result<()> {
+        if let Some(value) = self.plan.graph().counted_steps() {
+            let bytes = bytemuck::bytes_of(&number);
+            self.counters.bytes_uploaded +=
+                self.uploads.write(&self.device, value, bytes, At::Step(ahead as usize))?;
+        }
+        self.begin_watch(ahead)
     }
 
     /// Submits the rest of the step, from dispatch number `next` on, and counts the step.

@@ -157,6 +157,9 @@ files! {
     optimizer {
         gradient_squares nadam_momenta update
     }
+    parallel {
+        add_micro_batches count_from_float count_to_float mean_of_micro_batches
+    }
     peaks {
         peak_copy peak_fma
     }
@@ -200,8 +203,8 @@ files! {
     }
     common {
         axis_rows beyond count_sum element element_1 element_4 element_bits group is_nan log1p log_of
-        one_less_exp pack pack_1 pack_4 philox power_of stretch team team_best team_combine
-        team_pairs units
+        normal_or_zero one_less_exp pack pack_1 pack_4 philox power_of stretch team team_best
+        team_combine team_pairs units
     }
     conv2d {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows

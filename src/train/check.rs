@@ -75,7 +75,7 @@ impl Trainer {
         let mut session = Session::new(&self.device, plan, weights)?;
         before(&mut session)?;
         let order = Order::shuffled(data.len(), self.settings.seed, 0)?;
-        let loader = Loader::new(self.settings.batch_size).workers(0);
+        let loader = Loader::new(self.cut()?.1).workers(0);
         let epoch = loader.batches(data.len()) as u64;
         let rates = self.rate.of(epoch.saturating_mul(self.settings.epochs), self.settings.epochs)?;
         session.write_scalar(training.rate, rates.rate(0, 0)?)?;
@@ -102,11 +102,15 @@ impl Trainer {
         let loss = evaluation.seen()?.loss;
         let steps: [(&Graph, Vec<Value>); 2] =
             [(&training.batched.graph, training.outputs()), (&evaluation.graph, vec![loss])];
-        let mut found = Vec::new();
-        for (graph, outputs) in steps {
-            let mut tuner = Tuner::new(&self.device).file(file.as_ref()).progress(&mut progress);
-            found.push(tuner.run(graph, &outputs, &options)?);
-        }
+        // Where ranks have one file, all take what the first one measured.
+        let found = self.first_rank_first(|| {
+            let mut found = Vec::new();
+            for (graph, outputs) in &steps {
+                let mut tuner = Tuner::new(&self.device).file(file.as_ref()).progress(&mut progress);
+                found.push(tuner.run(graph, outputs, &options)?);
+            }
+            Ok(found)
+        })?;
         if let Some(tuned) = found.last() {
             self.settings.plan = self.settings.plan.clone().tuned(tuned.tuning.clone());
         }

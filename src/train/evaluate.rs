@@ -5,6 +5,7 @@ use super::feed;
 use super::graphs::Batched;
 use super::history::Evaluation;
 use super::metrics::Seen;
+use super::ranks::Ranks;
 use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Mode, Value};
@@ -57,7 +58,29 @@ struct Sum {
     value: Value,
     /// The name of the running sum, for more than one element. One element is recorded instead.
     running: Option<String>,
-    total: Vec<f64>,
+    measured: Measure,
+}
+
+/// What batches were measured to have, until it is added up.
+#[derive(Debug)]
+enum Measure {
+    /// One element of each batch.
+    Each(Vec<f32>),
+    /// Several elements, added up on the device.
+    Total(Vec<f64>),
+}
+
+impl Measure {
+    fn sum(self) -> Vec<f64> {
+        match self {
+            Measure::Each(each) => vec![each.into_iter().map(f64::from).sum()],
+            Measure::Total(total) => total,
+        }
+    }
+}
+
+fn add(sums: &mut [f64], more: &[f64]) {
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 impl Trainer {
@@ -79,16 +102,15 @@ impl Trainer {
         self.make_weights(data)?;
         let (batch, items) = self.whole(data)?;
         let (padded, whole) = (self.pads(data), items / batch);
-        let mut found = Found { loss: 0.0, samples: 0, batches: 0, sums: Vec::new() };
+        let mut found = Found::default();
         let last = if padded { Last::Pad(1) } else { Last::Short };
         let loader = Loader::new(batch).workers(self.settings.workers).last(last);
         let order = Order::sequential(items)?;
         let batches = loader.batches(items);
         let full = if padded { batches } else { whole };
-        if full > 0 {
-            self.evaluate_batches(data, batch, |run| loader.run(data, &order, 0..full, run), &mut found)?;
-        }
-        if full < batches {
+        let part = self.part_of(full);
+        self.evaluate_batches(data, batch, |run| loader.run(data, &order, part, run), &mut found)?;
+        if full < batches && self.is_last_rank() {
             let rest = items - whole * batch;
             self.evaluate_batches(
                 data,
@@ -97,17 +119,21 @@ impl Trainer {
                 &mut found,
             )?;
         }
+        if let Some(ranks) = &self.ranks {
+            found.gather(ranks)?;
+        }
+        let (samples, batches) = (found.samples.iter().sum::<u64>(), found.samples.len() as u64);
+        let losses = found.losses.iter().zip(&found.samples);
+        let loss = losses.map(|(&loss, &samples)| f64::from(loss) * samples as f64).sum::<f64>();
+        let sums: Vec<Vec<f64>> = found.sums.into_iter().map(Measure::sum).collect();
         let mut evaluation = Evaluation {
-            samples: found.samples,
-            loss: found.loss / found.samples as f64,
+            samples,
+            loss: loss / samples as f64,
             figures: Vec::new(),
-            confusion: self.metrics.iter().zip(&found.sums).find_map(|(metric, sum)| metric.confusion(sum)),
+            confusion: self.metrics.iter().zip(&sums).find_map(|(metric, sum)| metric.confusion(sum)),
         };
-        for (name, figure) in self
-            .metrics
-            .iter()
-            .zip(&found.sums)
-            .flat_map(|(metric, sum)| metric.figures(sum, found.samples, found.batches))
+        for (name, figure) in
+            self.metrics.iter().zip(&sums).flat_map(|(metric, sum)| metric.figures(sum, samples, batches))
         {
             // The accuracy is a metric of its own and one of the confusion matrix.
             if !evaluation.figures.iter().any(|(other, _)| *other == name) {
@@ -135,7 +161,7 @@ impl Trainer {
                 Some(name) => g.running_sum(name, value)?,
                 None => value,
             };
-            sums.push(Sum { value, running, total: Vec::new() });
+            sums.push(Sum { value, running, measured: Measure::Each(Vec::new()) });
         }
         Ok(Measured { batched, seen, sums })
     }
@@ -208,10 +234,12 @@ impl Trainer {
             evaluator.session.check_finite()?;
         }
         for (i, sum) in evaluator.sums.iter_mut().enumerate() {
-            let total = std::mem::take(&mut sum.total);
-            match found.sums.get_mut(i) {
-                None => found.sums.push(total),
-                Some(so_far) => so_far.iter_mut().zip(total).for_each(|(so_far, more)| *so_far += more),
+            let measured = std::mem::replace(&mut sum.measured, Measure::Each(Vec::new()));
+            match (found.sums.get_mut(i), measured) {
+                (None, measured) => found.sums.push(measured),
+                (Some(Measure::Each(so_far)), Measure::Each(more)) => so_far.extend(more),
+                (Some(Measure::Total(so_far)), Measure::Total(more)) => add(so_far, &more),
+                (Some(_), _) => return Err(Error::Graph("a metric changed between two batches".into())),
             }
         }
         Ok(())
@@ -268,12 +296,42 @@ struct Measured {
     sums: Vec<Sum>,
 }
 
-/// Sums over the batches of all evaluators of one evaluation.
+/// What the batches of one evaluation have, of all evaluators.
+#[derive(Default)]
 struct Found {
-    loss: f64,
-    samples: u64,
-    batches: u64,
-    sums: Vec<Vec<f64>>,
+    /// Loss and samples of each batch.
+    losses: Vec<f32>,
+    samples: Vec<u64>,
+    /// By metric.
+    sums: Vec<Measure>,
+}
+
+impl Found {
+    /// Puts what all ranks found together, in the order of batches, so that figures have the bits of one rank's.
+    fn gather(&mut self, ranks: &Ranks) -> Result<()> {
+        self.losses = ranks.gather(&self.losses)?;
+        let samples: Vec<f32> = self.samples.iter().map(|&samples| samples as f32).collect();
+        self.samples = ranks.gather(&samples)?.into_iter().map(|samples| samples as u64).collect();
+        for measured in &mut self.sums {
+            match measured {
+                Measure::Each(each) => *each = ranks.gather(each)?,
+                Measure::Total(total) => {
+                    // Two parts of each hold a count past what one holds exactly.
+                    let parts =
+                        total.iter().flat_map(|&sum| [sum as f32, (sum - f64::from(sum as f32)) as f32]);
+                    let all = ranks.gather(&parts.collect::<Vec<f32>>())?;
+                    let elements = total.len();
+                    total.fill(0.0);
+                    for of_rank in all.chunks(2 * elements.max(1)) {
+                        let sums =
+                            of_rank.chunks(2).map(|parts| parts.iter().map(|&part| f64::from(part)).sum());
+                        add(total, &sums.collect::<Vec<f64>>());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Evaluator {
@@ -282,8 +340,9 @@ impl Evaluator {
         let graph = self.session.plan().graph();
         for sum in &mut self.sums {
             let elements = graph.shape(sum.value)?.elements();
-            sum.total = vec![0.0; elements];
+            sum.measured = Measure::Each(Vec::new());
             if let Some(name) = &sum.running {
+                sum.measured = Measure::Total(vec![0.0; elements]);
                 self.weights.write(name, &vec![0.0; elements])?;
             }
         }
@@ -297,21 +356,22 @@ impl Evaluator {
 
     /// Reads what was kept, and adds it up.
     fn fetch(&mut self, samples: &mut Vec<u64>, found: &mut Found) -> Result<()> {
-        let losses = self.session.recorded(self.loss)?.to_f64();
-        found.loss += losses.iter().zip(&*samples).map(|(loss, &samples)| loss * samples as f64).sum::<f64>();
-        found.samples += samples.iter().sum::<u64>();
-        found.batches += samples.len() as u64;
+        found.losses.extend(self.session.recorded(self.loss)?.as_f32().unwrap_or_default());
+        found.samples.append(samples);
         for sum in &mut self.sums {
-            match &sum.running {
-                None => sum.total[0] += self.session.recorded(sum.value)?.to_f64().iter().sum::<f64>(),
-                Some(name) => {
+            match (&mut sum.measured, &sum.running) {
+                (Measure::Total(total), Some(name)) => {
                     let read = self.session.read(sum.value)?.to_f64();
-                    sum.total.iter_mut().zip(&read).for_each(|(total, more)| *total += more);
+                    add(total, &read);
                     self.weights.write(name, &vec![0.0; read.len()])?;
                 }
+                (Measure::Each(each), _) => {
+                    // Counts of a batch are far below what f32 holds exactly.
+                    each.extend(self.session.recorded(sum.value)?.to_f64().iter().map(|&x| x as f32));
+                }
+                (Measure::Total(_), None) => {}
             }
         }
-        samples.clear();
         Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! The run over epochs.
 
 use super::Trainer;
-use super::callbacks::{Begin, EpochEnd, Flow, Progress};
+use super::callbacks::{Begin, Callback, EpochEnd, Flow, Progress};
 use super::clock::Clock;
 use super::feed;
 use super::graphs::Training;
 use super::history::{Epoch, History};
+use super::ranks::{self, Steps};
 use super::rate::Rates;
 use super::resume::{self, Losses};
 use super::settings::Every;
@@ -13,8 +14,9 @@ use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::graph::Value;
+use crate::parallel::{Communicator, Threads};
 use crate::plan::Plan;
-use crate::session::Session;
+use crate::session::{DataParallel, ParallelOptions, Session};
 use std::time::{Duration, Instant};
 
 /// The most steps between fetches of recorded values.
@@ -24,7 +26,7 @@ const FETCH_EVERY: Duration = Duration::from_millis(500);
 
 /// A run that goes on.
 struct Run<'d> {
-    session: Session,
+    steps_of: Steps,
     inputs: Vec<Value>,
     loss: Value,
     rate: Value,
@@ -55,8 +57,17 @@ impl Trainer {
     ///
     /// # Errors
     /// No optimizer; a data set without items; those of reading it; those of the graph, the plan and the session; a loss
-    /// or a value that is not finite; a checkpoint of another run; an error of a callback.
+    /// or a value that is not finite; a checkpoint of another run; an error of a callback; ranks that are not alike, or one
+    /// that is gone.
     pub fn fit(&mut self, data: &dyn Dataset, evaluation: Option<&dyn Dataset>) -> Result<History> {
+        let result = self.fit_all(data, evaluation);
+        if let (Err(error), Some(ranks)) = (&result, &mut self.ranks) {
+            ranks.give_up(error);
+        }
+        result
+    }
+
+    fn fit_all(&mut self, data: &dyn Dataset, evaluation: Option<&dyn Dataset>) -> Result<History> {
         if let Some(other) = evaluation {
             check_alike(data, other)?;
         }
@@ -72,7 +83,7 @@ impl Trainer {
         let mut run = self.begin(data, training)?;
         let begun = self.tell_begin(&mut run, figures);
         let result = begun.and_then(|()| self.run_epochs(&mut run, evaluation));
-        let ended = self.callbacks.iter_mut().map(|callback| callback.end(&run.history));
+        let ended = self.callbacks().iter_mut().map(|callback| callback.end(&run.history));
         // All of them hear of the end, whatever one of them says.
         let ended: Vec<Result<()>> = ended.collect();
         result?;
@@ -102,7 +113,7 @@ impl Trainer {
             return setting("checkpoint_every", "found 0 steps, expected at least 1");
         }
         let rates = self.rate.of(whole, settings.epochs)?;
-        let own = resume::settings(settings, data, &rates, whole)?;
+        let own = resume::settings(settings, self.cut()?.0, data, &rates, whole)?;
         let outputs = training.outputs();
         let plan =
             Plan::with_options(&training.batched.graph, &outputs, self.device.caps(), &self.plan_options())?;
@@ -120,10 +131,11 @@ impl Trainer {
         history.first_step = session.step_number().into();
         history.batch_size = settings.batch_size;
         history.unit.clone_from(&settings.unit);
-        if let Some((path, _)) = &settings.checkpoint {
+        if let (Some((path, _)), true) = (&settings.checkpoint, self.is_first_rank()) {
             file::check_writable(path)?;
             session.check_checkpoint(path, &resume::notes(&own, &history, losses))?;
         }
+        let steps_of = self.steps_of(session, data, &training.followed, &own)?;
         let mut run = Run {
             inputs: training.batched.inputs,
             loss: training.loss,
@@ -139,7 +151,7 @@ impl Trainer {
             fetched: Instant::now(),
             pending: 0,
             last_rate: 0.0,
-            session,
+            steps_of,
             rates,
             history,
         };
@@ -163,11 +175,13 @@ impl Trainer {
             earlier: run.history.epochs.clone(),
             figures,
         };
-        for callback in &mut self.callbacks {
+        let mut stop = None;
+        for callback in self.callbacks() {
             if let Flow::Stop(reason) = callback.begin(&begin)? {
-                run.history.stopped.get_or_insert(reason);
+                stop.get_or_insert(reason);
             }
         }
+        run.history.stopped = self.agreed_stop(stop)?;
         Ok(())
     }
 
@@ -188,11 +202,12 @@ impl Trainer {
         if run.history.losses.is_empty() || self.settings.population_statistics {
             run.history.evaluated = evaluation.map(|data| self.evaluate(data)).transpose()?;
         }
-        let steps = run.session.step_number();
+        let steps = run.steps_of.session().step_number();
         if u64::from(steps) < self.settings.epochs * run.steps_per_epoch {
             run.history.stopped.get_or_insert_with(|| format!("after {steps} steps, as was asked"));
         }
-        run.history.counters = run.session.counters();
+        run.history.counters = run.steps_of.session().counters();
+        run.history.exchanged = run.steps_of.exchanged();
         run.history.samples_per_second = run.clock.samples_per_second(self.settings.batch_size);
         Ok(())
     }
@@ -200,23 +215,32 @@ impl Trainer {
     /// Runs the steps of epoch `number` up to step `end` of the run.
     fn steps_until(&mut self, run: &mut Run<'_>, number: u64, end: u64) -> Result<()> {
         let first = number * run.steps_per_epoch;
-        let done = u64::from(run.session.step_number());
+        let done = u64::from(run.steps_of.session().step_number());
         if done >= end {
             return Ok(());
         }
         let order = Order::shuffled(run.data.len(), self.settings.seed, number)?;
-        let (loader, data) = (run.loader.clone(), run.data);
+        let (order, loader, batches) = if self.is_shared() {
+            self.shared_loader(&order, run.steps_per_epoch as usize)?
+        } else {
+            (order, run.loader.clone(), 1)
+        };
+        let numbers = (done - first) as usize * batches..(end - first) as usize * batches;
         run.clock.go_on();
-        loader.run(data, &order, (done - first) as usize..(end - first) as usize, |batch| {
-            let step = u64::from(run.session.step_number());
-            feed::write(&mut run.session, &run.inputs, batch)?;
+        loader.run(run.data, &order, numbers, |batch| {
+            let step = u64::from(run.steps_of.session().step_number());
             let rate = run.rates.rate(step, number)?;
             run.last_rate = rate.into();
-            run.session.write_scalar(run.rate, rate)?;
-            run.session.step()?;
+            let completed = run.steps_of.run(|session| {
+                feed::write(session, &run.inputs, batch)?;
+                session.write_scalar(run.rate, rate)
+            })?;
+            if !completed {
+                return Ok(());
+            }
             run.pending += 1;
             if run.history.first_step_at.is_none() || run.clock.begins_after_next() {
-                run.session.wait()?;
+                run.steps_of.session().wait()?;
                 run.history.first_step_at.get_or_insert_with(Instant::now);
             }
             run.clock.step();
@@ -232,24 +256,24 @@ impl Trainer {
             }
             Ok(())
         })?;
-        run.session.wait()?;
+        run.steps_of.session().wait()?;
         run.clock.pause();
         self.fetch(run, number)
     }
 
     /// Reads the values recorded since the last time.
     fn fetch(&mut self, run: &mut Run<'_>, number: u64) -> Result<()> {
-        let losses = run.session.recorded(run.loss)?;
+        let losses = run.steps_of.session().recorded(run.loss)?;
         let losses = losses.as_f32().unwrap_or_default();
         for (at, (value, _)) in run.followed.iter().enumerate() {
-            let read = run.session.recorded(*value)?.to_f64();
+            let read = run.steps_of.session().recorded(*value)?.to_f64();
             run.history.followed[at].1.extend(read);
         }
         (run.fetched, run.pending) = (Instant::now(), 0);
         if self.settings.watch {
-            run.session.check_finite()?;
+            run.steps_of.session().check_finite()?;
         }
-        let step = u64::from(run.session.step_number());
+        let step = u64::from(run.steps_of.session().step_number());
         if let Some(bad) = losses.iter().position(|loss| !loss.is_finite()) {
             let at = step - losses.len() as u64 + bad as u64 + 1;
             return Err(Error::Diverged { step: at, loss: losses[bad], rate: run.last_rate as f32 });
@@ -265,14 +289,14 @@ impl Trainer {
             learning_rate: run.last_rate,
             samples_per_second: run.clock.samples_per_second(self.settings.batch_size),
         };
-        self.callbacks.iter_mut().try_for_each(|callback| callback.progress(&progress))
+        self.callbacks().iter_mut().try_for_each(|callback| callback.progress(&progress))
     }
 
     fn end_epoch(&mut self, run: &mut Run<'_>, number: u64, evaluation: Option<&dyn Dataset>) -> Result<()> {
         let evaluation = evaluation.map(|data| self.evaluate(data)).transpose()?;
         let epoch = Epoch {
             number: number + 1,
-            steps: run.session.step_number().into(),
+            steps: run.steps_of.session().step_number().into(),
             learning_rate: run.last_rate,
             training_loss: run.losses.mean(),
             evaluation,
@@ -280,37 +304,73 @@ impl Trainer {
         run.rates.ended(epoch.figure("loss").unwrap_or(epoch.training_loss));
         run.history.epochs.push(epoch.clone());
         let weights = self.weights()?;
-        let end = EpochEnd {
-            epoch: &epoch,
-            epochs: self.settings.epochs,
-            weights: &weights,
-            history: &run.history,
-        };
+        let epochs = self.settings.epochs;
+        let end = EpochEnd { epoch: &epoch, epochs, weights: &weights, history: &run.history };
         let told: Vec<Result<Flow>> =
-            self.callbacks.iter_mut().map(|callback| callback.epoch(&end)).collect();
+            self.callbacks().iter_mut().map(|callback| callback.epoch(&end)).collect();
         // Whatever a callback says, the epoch was run.
         self.save(run)?;
+        let mut stop = None;
         for flow in told {
             if let Flow::Stop(reason) = flow?
-                && number + 1 < self.settings.epochs
+                && number + 1 < epochs
             {
-                run.history.stopped.get_or_insert(reason);
+                stop.get_or_insert(reason);
             }
+        }
+        if let Some(reason) = self.agreed_stop(stop)? {
+            run.history.stopped.get_or_insert(reason);
         }
         Ok(())
     }
 
+    /// The callbacks that are told: all of them on the first rank, and none on others.
+    fn callbacks(&mut self) -> &mut [Box<dyn Callback>] {
+        let told = if self.is_first_rank() { self.callbacks.len() } else { 0 };
+        &mut self.callbacks[..told]
+    }
+
+    /// The steps of a run: of this session alone, or shared with other ranks, which have to have the same settings and
+    /// data.
+    fn steps_of(
+        &self,
+        session: Session,
+        data: &dyn Dataset,
+        followed: &[Value],
+        settings: &[(String, String)],
+    ) -> Result<Steps> {
+        if !self.is_shared() {
+            return Ok(Steps::Whole(Box::new(session)));
+        }
+        // A metric of one element is a sum over samples.
+        let mut options = ParallelOptions::new(self.cut()?.0).sums(followed.to_vec());
+        for (name, setting) in settings {
+            options = options.alike(name, setting);
+        }
+        options = options.alike("data set", ranks::digest(data)?);
+        let steps = (self.settings.epochs, self.settings.max_steps);
+        options = options.alike("epochs and steps", format!("{steps:?}"));
+        Ok(Steps::Shared(Box::new(match &self.ranks {
+            Some(ranks) => DataParallel::new(session, ranks.clone(), &options)?,
+            None => DataParallel::new(session, Threads::new(1)?.remove(0), &options)?,
+        })))
+    }
+
     /// Writes a checkpoint, if asked for.
     fn save(&self, run: &mut Run<'_>) -> Result<()> {
-        let Some((path, _)) = &self.settings.checkpoint else { return Ok(()) };
+        let Some((path, _)) = self.settings.checkpoint.as_ref().filter(|_| self.is_first_rank()) else {
+            return Ok(());
+        };
         let mut history = run.history.clone();
         // An epoch that ended early is run to its end if the run is resumed.
-        let ended =
-            history.epochs.last().is_some_and(|epoch| epoch.steps == u64::from(run.session.step_number()));
+        let ended = history
+            .epochs
+            .last()
+            .is_some_and(|epoch| epoch.steps == u64::from(run.steps_of.session().step_number()));
         let partial =
             history.epochs.pop_if(|epoch| epoch.steps < epoch.number * run.steps_per_epoch).is_some();
         let losses = if ended && !partial { Losses::default() } else { run.losses };
-        run.session.save_checkpoint_with(path, &resume::notes(&run.settings, &history, losses))
+        run.steps_of.session().save_checkpoint_with(path, &resume::notes(&run.settings, &history, losses))
     }
 }
 

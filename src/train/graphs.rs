@@ -77,12 +77,12 @@ impl Trainer {
         Ok((Batched { graph, inputs, forward: None, target: None }, prediction))
     }
 
-    /// The graph of a training step.
+    /// The graph of a training step, or of one of its micro-batches.
     pub(super) fn training(&self, data: &dyn Dataset) -> Result<Training> {
         let Some(minimize) = &self.optimizer else {
             return Err(Error::Graph("the trainer has no optimizer; set one with Trainer::optimizer".into()));
         };
-        let mut batched = self.with_loss(data, self.settings.batch_size, Mode::Train)?;
+        let mut batched = self.with_loss(data, self.cut()?.1, Mode::Train)?;
         let seen = batched.seen()?;
         let g = &mut batched.graph;
         let followed = self.followed.iter().map(|metric| one_element(g, metric.as_ref(), &seen));

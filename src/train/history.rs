@@ -1,7 +1,7 @@
 //! What a run measured: an epoch, an evaluation, all epochs so far; and their form in a checkpoint's notes.
 
 use super::metrics::ConfusionMatrix;
-use crate::session::Counters;
+use crate::session::{Counters, Exchanged};
 use serde_json::{Map, Value as Json, json};
 use std::fmt;
 use std::time::Instant;
@@ -88,6 +88,8 @@ pub struct History {
     pub first_step_at: Option<Instant>,
     /// Counts of the training session's work.
     pub counters: Counters,
+    /// What this rank exchanged with others; nothing where there are none.
+    pub exchanged: Exchanged,
     /// Why the run ended before its last epoch, if it did.
     pub stopped: Option<String>,
 }
@@ -102,7 +104,11 @@ impl fmt::Display for History {
         let plural = if steps == 1 { "" } else { "s" };
         write!(f, "{} step{plural} of {} {}", thousands(steps as f64), self.batch_size, self.unit)?;
         let speed = self.samples_per_second;
-        speed.map_or(Ok(()), |speed| write!(f, " at {} {}/s", thousands(speed), self.unit))
+        speed.map_or(Ok(()), |speed| write!(f, " at {} {}/s", thousands(speed), self.unit))?;
+        match self.exchanged {
+            Exchanged { bytes_sent: 0, .. } => Ok(()),
+            sent => write!(f, ", {sent}"),
+        }
     }
 }
 

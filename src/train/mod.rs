@@ -2,7 +2,7 @@
 //!
 //! A [`Trainer`] takes what is trained ([`Task`]), an optimizer, a schedule and data, and makes the sessions itself.
 //! `fit.rs` runs epochs, `evaluate.rs` evaluates, `predict.rs` predicts, `graphs.rs` builds the graphs, `feed.rs` brings batches
-//! to a session, `resume.rs` has what a checkpoint says. Metrics and callbacks have folders of their own.
+//! to a session, `ranks.rs` shares a run with others, `resume.rs` has what a checkpoint says. Metrics and callbacks have folders of their own.
 //!
 //! Nothing here is needed to train: a loop by hand uses a [`Session`](crate::Session) in the same way.
 
@@ -17,6 +17,7 @@ mod history;
 mod metrics;
 mod population;
 mod predict;
+mod ranks;
 mod rate;
 mod report;
 mod resume;
@@ -41,6 +42,7 @@ use crate::graph::{Graph, Value};
 use crate::plan::{PlanOptions, Watch};
 use crate::weights::Weights;
 use evaluate::Evaluators;
+use ranks::Ranks;
 use rate::Rate;
 use settings::{Every, Settings};
 use std::fmt;
@@ -89,6 +91,7 @@ pub struct Trainer {
     callbacks: Vec<Box<dyn Callback>>,
     start: Option<Box<Start>>,
     weights: Option<Weights>,
+    ranks: Option<Ranks>,
     evaluators: Evaluators,
 }
 
@@ -118,6 +121,7 @@ impl Trainer {
             callbacks: Vec::new(),
             start: None,
             weights: None,
+            ranks: None,
             evaluators: Evaluators::default(),
         }
     }
@@ -179,7 +183,7 @@ impl Trainer {
         in settings;
         /// Sets the number of passes over the training data, 1 by default.
         epochs: u64;
-        /// Sets the samples of a batch, 32 by default.
+        /// Sets the samples of a batch, 32 by default: on all ranks together.
         batch_size: usize;
         /// Sets the seed of initial weights and of the order of samples, 0 by default.
         seed: u64;

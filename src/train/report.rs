@@ -41,6 +41,8 @@ impl History {
             ("seconds_to_first_step".into(), json!(first.map(|at| (at - started).as_secs_f64()))),
             ("dispatches_per_step".into(), each(self.counters.dispatches)),
             ("submits_per_step".into(), each(self.counters.submits)),
+            ("bytes_sent_per_step".into(), each(self.exchanged.bytes_sent)),
+            ("seconds_exchanging".into(), json!(self.exchanged.time.as_secs_f64())),
             ("device_bytes".into(), json!(by_kind)),
             ("losses".into(), json!(self.losses)),
         ];

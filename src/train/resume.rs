@@ -32,6 +32,7 @@ impl Losses {
 /// The settings that the bits of a run's steps depend on, by name.
 pub(super) fn settings(
     settings: &Settings,
+    micro_batches: usize,
     data: &dyn Dataset,
     rates: &Rates,
     steps: u64,
@@ -40,6 +41,7 @@ pub(super) fn settings(
     let mut found = settings.own.clone();
     found.extend([
         ("batch size".to_owned(), settings.batch_size.to_string()),
+        ("micro-batches".to_owned(), micro_batches.to_string()),
         ("seed".to_owned(), settings.seed.to_string()),
         ("drop last".to_owned(), settings.drop_last.to_string()),
         ("samples".to_owned(), data.len().to_string()),

@@ -16,6 +16,8 @@ pub(super) struct Settings {
     pub epochs: u64,
     pub max_steps: Option<u64>,
     pub batch_size: usize,
+    /// As many as there are ranks if it is not set.
+    pub micro_batches: Option<usize>,
     pub seed: u64,
     pub workers: usize,
     pub watch: bool,
@@ -45,6 +47,7 @@ impl Default for Settings {
             epochs: 1,
             max_steps: None,
             batch_size: 32,
+            micro_batches: None,
             seed: 0,
             workers: 1,
             watch: true,

@@ -40,6 +40,7 @@ mod normalization;
 mod ops;
 mod optim;
 mod overlap;
+mod parallel;
 mod plan;
 mod pooling;
 mod profile;

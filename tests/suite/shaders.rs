@@ -65,9 +65,10 @@ fn kernels(
     }
     // Those that no operator brings.
     let peaks = KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind)));
-    let poison =
-        ShaderFile::kernels().iter().copied().filter(|file| file.name() == "poison").map(Kernel::new);
-    for kernel in peaks.chain(poison) {
+    let is_other =
+        |file: &&ShaderFile| file.name() == "poison" || file.path().starts_with("kernels/parallel/");
+    let others = ShaderFile::kernels().iter().copied().filter(is_other).map(Kernel::new);
+    for kernel in peaks.chain(others) {
         let source = kernel.source().expect("the kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
         files.extend(kernel.files().iter().map(|f| f.path()));

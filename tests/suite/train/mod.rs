@@ -4,6 +4,7 @@
 mod augmented;
 mod callbacks;
 mod evaluation;
+mod ranks;
 mod resumed;
 mod told;
 

@@ -1,0 +1,379 @@
+//! Training over several ranks, each with a device of its own, or over several micro-batches on one.
+//!
+//! `mod`: the step. `reduction`: what it sums on the device. `scalars`: losses and counts. `staging`: host memory of what
+//! ranks exchange. `identity`: what has to be alike on all ranks. The order of sums and the ranks themselves are in
+//! [`parallel`](crate::parallel).
+
+mod identity;
+mod reduction;
+mod scalars;
+mod staging;
+#[cfg(test)]
+mod tests;
+
+use super::{Session, watch};
+use crate::error::{Error, Result};
+use crate::graph::Value;
+use crate::parallel::{Communicator, Sum, agree, shares};
+use reduction::Reduction;
+use scalars::Scalars;
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// Options of [`DataParallel`].
+#[derive(Clone, Debug)]
+pub struct ParallelOptions {
+    micro_batches: usize,
+    bucket_bytes: u64,
+    sums: Vec<Value>,
+    alike: Vec<(String, String)>,
+}
+
+impl ParallelOptions {
+    /// Options for steps over so many micro-batches, on all ranks together.
+    pub fn new(micro_batches: usize) -> Self {
+        ParallelOptions { micro_batches, bucket_bytes: 4 << 20, sums: Vec::new(), alike: Vec::new() }
+    }
+
+    setters! {
+        /// Sets the bytes of gradients that are exchanged together while the backward pass goes on: 4 MiB by default. All
+        /// ranks need the same. Results do not depend on it.
+        bucket_bytes: u64;
+        /// Sets the one-element outputs of the plan that hold the sum over all micro-batches after a step. Others of f32
+        /// hold the mean; counts (u32) always the sum.
+        sums: Vec<Value>;
+    }
+
+    /// Adds something that has to be alike on all ranks, by a name and a text that says what it is, such as a seed.
+    #[must_use]
+    pub fn alike(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.alike.push((name.into(), text.into()));
+        self
+    }
+}
+
+/// What a rank exchanged since its [`DataParallel`] was made.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Exchanged {
+    /// Steps.
+    pub steps: u64,
+    /// Bytes sent to other ranks. As many were received.
+    pub bytes_sent: u64,
+    /// Time in exchanges, also of waiting for other ranks.
+    pub time: Duration,
+}
+
+/// Bytes sent and time, a step.
+impl fmt::Display for Exchanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = self.steps.max(1) as f64;
+        let (bytes, seconds) = (self.bytes_sent as f64 / steps, self.time.as_secs_f64() / steps);
+        write!(f, "{:.3} MB sent to other ranks a step, in {:.1} ms", bytes / 1e6, seconds * 1e3)
+    }
+}
+
+/// A session whose steps are over a batch of several micro-batches, which one or several ranks share.
+///
+/// The session's graph is that of one micro-batch, with its optimizer. A step runs it for each micro-batch up to its
+/// gradients, sums these over all micro-batches of all ranks, and updates the parameters once, by the mean. The sum has the
+/// order of a tree over micro-batches ([`parallel`](crate::parallel)), so 1, 2, 4 or 8 ranks on adapters of one kind come to
+/// the same weights to the bit.
+///
+/// - Every rank has all parameters. What has to be alike is compared at the start: adapter, graph, kernels, weights, step
+///   number and more.
+/// - Dropout, augmentation and all other random numbers follow from the number of the micro-batch over all steps.
+/// - Batch norm normalises each micro-batch by itself, as PyTorch's does without `SyncBatchNorm`. Running statistics, and
+///   all other state that is not an optimizer's, start from the same contents in each micro-batch of a step; afterwards they
+///   are the mean of what the micro-batches make of them.
+/// - After a step, outputs of one element hold the mean over all micro-batches ([`ParallelOptions::sums`]). Other outputs
+///   are those of this rank's last micro-batch.
+/// - Gradients are exchanged in buckets while the backward pass of the last micro-batch goes on ([`Plan::buckets`]).
+///
+/// [`Plan::buckets`]: crate::Plan::buckets
+///
+/// ```no_run
+/// # fn main() -> wgrad::Result<()> {
+/// use wgrad::parallel::{Communicator, Threads};
+/// use wgrad::session::{DataParallel, ParallelOptions};
+/// # use wgrad::{Device, Plan, Session, Weights, Value};
+/// # fn batch(number: usize) -> Vec<f32> { Vec::new() }
+/// # fn f(g: &wgrad::Graph, images: Value, loss: Value) -> wgrad::Result<()> {
+/// let micro_batches = 8;
+/// let devices = Device::open_all()?;
+/// Threads::run(devices.len(), |rank| {
+///     let device = &devices[rank.rank()];
+///     let weights = Weights::init(device, g, 42)?;
+///     let session = Session::new(device, Plan::new(g, &[loss], device.caps())?, &weights)?;
+///     let mut training = DataParallel::new(session, rank, &ParallelOptions::new(micro_batches))?;
+///     for step in 0..100 {
+///         training.step(|session, micro_batch| {
+///             session.write(images, &batch(step * micro_batches + micro_batch))
+///         })?;
+///     }
+///     Ok(())
+/// })?;
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DataParallel {
+    session: Session,
+    ranks: Box<dyn Communicator>,
+    micro_batches: usize,
+    share: Range<usize>,
+    /// Micro-batches of this rank that the step that goes on has run.
+    turn: usize,
+    reduction: Reduction,
+    /// A sum over ranks for each bucket, and memory for the largest.
+    sums: Vec<Sum>,
+    data: Vec<f32>,
+    received: Vec<f32>,
+    exchanged: Exchanged,
+}
+
+impl DataParallel {
+    /// Shares the steps of `session` with the other ranks, which do the same at the same time.
+    ///
+    /// # Errors
+    /// A number of ranks that is no power of two or does not divide the number of micro-batches; a graph without an
+    /// optimizer, or with other nodes behind it; an output of one element that is neither f32 nor u32; ranks that are not
+    /// alike, by name; not enough memory; those of the communicator.
+    pub fn new(
+        session: Session,
+        ranks: impl Communicator + 'static,
+        options: &ParallelOptions,
+    ) -> Result<DataParallel> {
+        DataParallel::of(session, Box::new(ranks), options)
+    }
+
+    pub(crate) fn of(
+        mut session: Session,
+        mut ranks: Box<dyn Communicator>,
+        options: &ParallelOptions,
+    ) -> Result<DataParallel> {
+        let (rank, count) = (ranks.rank(), ranks.ranks());
+        let share = shares(rank, count, options.micro_batches)?;
+        let buckets = session.plan.buckets(options.bucket_bytes.max(1))?;
+        if count > 1 {
+            let mut alike = identity::items(&mut session, options)?;
+            alike.extend(options.alike.iter().map(|(name, text)| (name.as_str(), text.clone())));
+            agree(&mut *ranks, &alike)?;
+        }
+        let scalars = Scalars::new(&session, &options.sums)?;
+        let numbers = [share.len(), options.micro_batches];
+        let reduction = Reduction::new(&session, &buckets, scalars, numbers, count > 1)?;
+        let of_bucket = |bucket: &reduction::Bucket| Sum::new(rank, count, bucket.elements());
+        let sums = reduction.buckets.iter().map(of_bucket).collect::<Result<Vec<Sum>>>()?;
+        let (mut data, mut received) = (Vec::new(), Vec::new());
+        if count > 1 {
+            let most = reduction.buckets.iter().map(reduction::Bucket::elements).max().unwrap_or(0);
+            crate::memory::reserve(&mut data, most, "gradients to exchange")?;
+            data.resize(most, 0.0);
+            let most = sums.iter().map(Sum::received).max().unwrap_or(0);
+            crate::memory::reserve(&mut received, most, "gradients of other ranks")?;
+            received.resize(most, 0.0);
+        }
+        Ok(DataParallel {
+            session,
+            ranks,
+            micro_batches: options.micro_batches,
+            share,
+            turn: 0,
+            reduction,
+            sums,
+            data,
+            received,
+            exchanged: Exchanged::default(),
+        })
+    }
+
+    /// The session, to read from it, to record values and to save checkpoints. A step of its own, past the other ranks,
+    /// would part it from them.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The ranks.
+    pub fn ranks(&mut self) -> &mut dyn Communicator {
+        &mut *self.ranks
+    }
+
+    /// The micro-batches of a step that this rank runs.
+    pub fn micro_batches(&self) -> Range<usize> {
+        self.share.clone()
+    }
+
+    /// What was exchanged so far.
+    pub fn exchanged(&self) -> Exchanged {
+        self.exchanged
+    }
+
+    /// Bytes that this rank sends in a step.
+    pub fn bytes_per_step(&self) -> u64 {
+        self.sums.iter().map(Sum::sent_bytes).sum()
+    }
+
+    /// The buckets in which gradients are exchanged: bytes of each, the last with running statistics and losses.
+    pub fn buckets(&self) -> Vec<u64> {
+        self.reduction.buckets.iter().map(|bucket| 4 * bucket.elements() as u64).collect()
+    }
+
+    /// Hands the session back.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
+    /// Runs a step on all ranks. `write` gives the session's inputs the contents of a micro-batch of this step, by its
+    /// number; inputs that it does not write keep theirs. Returns once gradients are exchanged, before the device has
+    /// updated the parameters; without other ranks at once.
+    ///
+    /// # Errors
+    /// Those of `write`, which leave this rank as it was before the step; as [`Session::step`]; a rank that is gone or does
+    /// not answer. Where ranks stop within a step their weights hold a part of it, and saving them is refused.
+    pub fn step(&mut self, mut write: impl FnMut(&mut Session, usize) -> Result<()>) -> Result<()> {
+        loop {
+            let micro_batch = self.share.start + self.turn;
+            if self.micro_batch(|session| write(session, micro_batch))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs the next micro-batch of this rank, which `write` writes: for programs whose data come one after the other.
+    /// With the last one the step is completed as by [`DataParallel::step`]; then the result is `true`.
+    ///
+    /// # Errors
+    /// As [`DataParallel::step`]. After an error of `write` the step begins anew.
+    pub fn micro_batch(&mut self, write: impl FnOnce(&mut Session) -> Result<()>) -> Result<bool> {
+        let first = u64::from(self.session.step) * self.micro_batches as u64;
+        if first + self.micro_batches as u64 > u64::from(u32::MAX) {
+            return Err(Error::Setting {
+                setting: "step_number",
+                message: format!(
+                    "step {} of {} micro-batches has no numbers left, which end at 2^32 - 1",
+                    self.session.step, self.micro_batches
+                ),
+            });
+        }
+        let turn = std::mem::take(&mut self.turn);
+        let mut written = write(&mut self.session);
+        if turn == 0 {
+            written = written.and_then(|()| self.session.check_steps(1));
+        }
+        if let Err(error) = written {
+            if turn > 0 {
+                let reduction = &self.reduction;
+                self.session.submit(|session| reduction.encode_undo(session))?;
+                self.session.partly = false;
+            }
+            return Err(error);
+        }
+        self.run(turn, (first + (self.share.start + turn) as u64) as u32)?;
+        if turn + 1 < self.share.len() {
+            self.turn = turn + 1;
+            return Ok(false);
+        }
+        self.exchange()?;
+        self.update()?;
+        Ok(true)
+    }
+
+    /// Runs a micro-batch up to its gradients, as number `number` of all, and adds them to the sum so far.
+    fn run(&mut self, turn: usize, number: u32) -> Result<()> {
+        let is_last = turn + 1 == self.share.len();
+        let reduction = &mut self.reduction;
+        let (first_update, turn) = (reduction.first_update, reduction.turns[turn].clone());
+        let session = &mut self.session;
+        session.wait_for_room()?;
+        session.write_numbers(number, 0)?;
+        let mut cuts: Vec<usize> =
+            session.plan.submits().iter().map(|submit| submit.dispatches.end.min(first_update)).collect();
+        if is_last {
+            cuts.extend(reduction.buckets.iter().map(|bucket| bucket.complete_after));
+        }
+        cuts.push(first_update);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut start = 0;
+        for end in cuts {
+            let complete: Vec<usize> = (0..reduction.buckets.len())
+                .filter(|&bucket| {
+                    let complete_after = reduction.buckets[bucket].complete_after;
+                    if is_last { complete_after == end } else { end == first_update }
+                })
+                .collect();
+            session.submit_part(|session| {
+                if start == 0 {
+                    reduction.encode_start(session, &turn);
+                    session.encode_inputs();
+                }
+                session.encode(start..end);
+                if end == first_update {
+                    reduction.scalars.encode_take(session);
+                }
+                for &bucket in &complete {
+                    reduction.encode_adds(session, bucket, &turn);
+                    if is_last {
+                        reduction.encode_download(session, bucket);
+                    }
+                }
+                if end == first_update && !is_last {
+                    session.encode_watch();
+                }
+            })?;
+            if let Some((index, _)) = session.in_flight.back().filter(|_| is_last) {
+                for bucket in complete {
+                    let staging = reduction.buckets[bucket].staging.as_mut();
+                    staging.into_iter().for_each(|staging| staging.map_read(index.clone()));
+                }
+            }
+            start = end;
+        }
+        if !is_last {
+            session.watch.iter_mut().for_each(watch::Watch::count_run);
+        }
+        Ok(())
+    }
+
+    /// Sums each bucket over all ranks, as soon as it is complete.
+    fn exchange(&mut self) -> Result<()> {
+        let step = self.session.last_step();
+        let device = self.session.device.clone();
+        for (bucket, sum) in self.reduction.buckets.iter_mut().zip(&self.sums) {
+            let elements = bucket.elements();
+            let Some(staging) = &mut bucket.staging else { continue };
+            let data = &mut self.data[..elements];
+            staging.take(&device, data).map_err(|e| e.of_step(step))?;
+            let start = Instant::now();
+            sum.run(&mut *self.ranks, data, &mut self.received)?;
+            self.exchanged.time += start.elapsed();
+            self.exchanged.bytes_sent += sum.sent_bytes();
+            staging.give(&device, data)?;
+            self.session.counters.bytes_read_back += 4 * elements as u64;
+            self.session.counters.bytes_uploaded += 4 * elements as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes means of the sums, and updates by them.
+    fn update(&mut self) -> Result<()> {
+        let (session, reduction) = (&mut self.session, &self.reduction);
+        session.wait_for_room()?;
+        session.write_numbers(session.step, 0)?;
+        session.submit_part(|session| {
+            reduction.encode_end(session);
+            reduction.scalars.encode_give(session);
+            session.encode_inputs();
+        })?;
+        for bucket in &mut self.reduction.buckets {
+            bucket.staging.iter_mut().for_each(staging::Staging::map_write);
+        }
+        self.session.complete(self.reduction.first_update)?;
+        self.exchanged.steps += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,324 @@
+//! What a step sums over micro-batches, on the device: buckets of gradients, and with the last of them running statistics
+//! and losses. A sum that grows lies where the gradients are made; those that wait for it lie in memory of their own.
+
+use super::scalars::Scalars;
+use super::staging::Staging;
+use crate::device::{Buffer, Device, Pipelines};
+use crate::error::Result;
+use crate::graph::Source;
+use crate::op::ARENA_ALIGNMENT;
+use crate::parallel::{Join, Joins};
+use crate::plan::{Bucket as Complete, fold};
+use crate::session::Session;
+use crate::shader::{Kernel, kernels};
+use std::ops::Range;
+
+/// Bytes that a workgroup adds.
+const GROUP_BYTES: u64 = 256 * 16;
+
+/// Order of the kernels in [`Reduction::pipelines`].
+const ADD: usize = 0;
+const MEAN: usize = 1;
+
+/// The buckets of a session.
+#[derive(Debug)]
+pub(super) struct Reduction {
+    pub buckets: Vec<Bucket>,
+    pub turns: Vec<Turn>,
+    pub scalars: Scalars,
+    pub first_update: usize,
+    pipelines: Pipelines,
+}
+
+/// What is done about one of a rank's micro-batches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Turn {
+    /// Where the sum so far is kept meanwhile.
+    pub save: Option<usize>,
+    /// The kept sums that are added afterwards, in order.
+    pub adds: Vec<usize>,
+}
+
+/// Parts of memory that are summed together.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    parts: Vec<Part>,
+    bytes: u64,
+    /// Dispatches of a step after which it is complete.
+    pub complete_after: usize,
+    /// Sums that wait for others, by number.
+    kept: Vec<Buffer>,
+    /// What state is before a step, if a rank has several micro-batches.
+    before: Option<Buffer>,
+    /// By the number of the kept sum: the dispatches that add it.
+    adds: Vec<Vec<Prepared>>,
+    means: Vec<Prepared>,
+    pub staging: Option<Staging>,
+}
+
+/// A part of a buffer, and where it lies in the bucket.
+#[derive(Debug)]
+struct Part {
+    buffer: Buffer,
+    bytes: Range<u64>,
+    at: u64,
+    is_state: bool,
+    is_mean: bool,
+}
+
+/// A dispatch of one of the kernels.
+#[derive(Debug)]
+struct Prepared {
+    kernel: usize,
+    bind_group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// What is done about each of so many micro-batches of a rank.
+pub(super) fn turns(micro_batches: usize) -> Vec<Turn> {
+    let (mut turns, mut kept) = (Vec::<Turn>::new(), 0);
+    for join in Joins::new(micro_batches) {
+        match (join, turns.last_mut()) {
+            (Join::Next, None) => turns.push(Turn { save: None, adds: Vec::new() }),
+            (Join::Next, Some(_)) => {
+                turns.push(Turn { save: Some(kept), adds: Vec::new() });
+                kept += 1;
+            }
+            (Join::Add, last) => {
+                kept -= 1;
+                last.into_iter().for_each(|turn| turn.adds.push(kept));
+            }
+        }
+    }
+    turns
+}
+
+impl Reduction {
+    /// `own` micro-batches of `all` on this rank; `exchanged` if there are others.
+    pub(super) fn new(
+        session: &Session,
+        complete: &[Complete],
+        scalars: Scalars,
+        [own, all]: [usize; 2],
+        exchanged: bool,
+    ) -> Result<Reduction> {
+        let (device, plan) = (&session.device, &session.plan);
+        let kernels = [
+            Kernel::new(&kernels::add_micro_batches).iterations(4),
+            Kernel::new(&kernels::mean_of_micro_batches).with("SHARE", 1.0 / all as f32).iterations(4),
+        ];
+        let pipelines = Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?;
+        let turns = turns(own);
+        let depth = turns.iter().filter_map(|turn| turn.save).max().map_or(0, |most| most + 1);
+        let first_update = plan.first_update()?;
+        let mut reduction = Reduction { buckets: Vec::new(), turns, scalars, first_update, pipelines };
+        for (number, bucket) in complete.iter().enumerate() {
+            let mut parts: Vec<Part> = Vec::new();
+            for (buffer, bytes) in &bucket.parts {
+                push(&mut parts, &session.buffers[*buffer], bytes.clone(), false, true);
+            }
+            let mut complete_after = bucket.complete_after;
+            if number + 1 == complete.len() {
+                complete_after = first_update;
+                for value in plan.updated_on_the_way() {
+                    let (buffer, offset) = session.weights.place(plan.graph(), &[value])?;
+                    let bytes = plan.graph().info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                    push(&mut parts, buffer, offset..offset + bytes, true, true);
+                }
+                for (buffer, at, is_mean) in reduction.scalars.places() {
+                    push(&mut parts, buffer, at..at + ARENA_ALIGNMENT, false, is_mean);
+                }
+            }
+            let bytes = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
+            let (kept, before) = kept_buffers(device, bytes, depth, parts.iter().any(|part| part.is_state))?;
+            let staging = if exchanged { Some(Staging::new(device, bytes)?) } else { None };
+            let mut bucket = Bucket {
+                parts,
+                bytes,
+                complete_after,
+                kept,
+                before,
+                adds: Vec::new(),
+                means: Vec::new(),
+                staging,
+            };
+            reduction.prepare(device, plan.caps().max_workgroups, &mut bucket, all > 1)?;
+            reduction.buckets.push(bucket);
+        }
+        Ok(reduction)
+    }
+
+    fn prepare(&self, device: &Device, most: u32, bucket: &mut Bucket, is_mean: bool) -> Result<()> {
+        let prepared = |kernel: usize, part: &Part, kept: Option<&Buffer>| -> Result<Prepared> {
+            let length = part.bytes.end - part.bytes.start;
+            let mut entries = vec![bound(0, &part.buffer, part.bytes.start, length)];
+            entries.extend(kept.map(|kept| bound(1, kept, part.at, length)));
+            let bind_group = device.guarded(|raw| {
+                raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some("micro-batches"),
+                    layout: self.pipelines.layout(kernel),
+                    entries: &entries,
+                })
+            })?;
+            Ok(Prepared { kernel, bind_group, workgroups: fold(length.div_ceil(GROUP_BYTES), most) })
+        };
+        for kept in &bucket.kept {
+            let adds = bucket.parts.iter().map(|part| prepared(ADD, part, Some(kept)));
+            bucket.adds.push(adds.collect::<Result<_>>()?);
+        }
+        if is_mean {
+            let means = bucket.parts.iter().filter(|part| part.is_mean);
+            bucket.means = means.map(|part| prepared(MEAN, part, None)).collect::<Result<_>>()?;
+        }
+        Ok(())
+    }
+
+    /// Encodes what comes before a micro-batch: the sum so far is kept, and state is as it was before the step.
+    pub(super) fn encode_start(&self, session: &mut Session, turn: &Turn) {
+        let encoder = session.uploads.encoder(&session.device);
+        for bucket in &self.buckets {
+            for part in &bucket.parts {
+                let length = part.bytes.end - part.bytes.start;
+                if let Some(save) = turn.save {
+                    let kept = &bucket.kept[save].raw;
+                    encoder.copy_buffer_to_buffer(&part.buffer.raw, part.bytes.start, kept, part.at, length);
+                }
+                let Some(before) = bucket.before.as_ref().filter(|_| part.is_state) else { continue };
+                if turn.save.is_some() {
+                    encoder.copy_buffer_to_buffer(
+                        &before.raw,
+                        part.at,
+                        &part.buffer.raw,
+                        part.bytes.start,
+                        length,
+                    );
+                } else {
+                    encoder.copy_buffer_to_buffer(
+                        &part.buffer.raw,
+                        part.bytes.start,
+                        &before.raw,
+                        part.at,
+                        length,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Encodes what makes state as it was before the step.
+    pub(super) fn encode_undo(&self, session: &mut Session) {
+        let encoder = session.uploads.encoder(&session.device);
+        for bucket in &self.buckets {
+            for part in bucket.parts.iter().filter(|part| part.is_state) {
+                let Some(before) = &bucket.before else { continue };
+                let length = part.bytes.end - part.bytes.start;
+                encoder.copy_buffer_to_buffer(
+                    &before.raw,
+                    part.at,
+                    &part.buffer.raw,
+                    part.bytes.start,
+                    length,
+                );
+            }
+        }
+    }
+
+    /// Encodes the additions after a micro-batch.
+    pub(super) fn encode_adds(&self, session: &mut Session, bucket: usize, turn: &Turn) {
+        for &kept in &turn.adds {
+            self.encode(session, &self.buckets[bucket].adds[kept]);
+        }
+    }
+
+    /// Encodes the copy of a bucket to the host.
+    pub(super) fn encode_download(&self, session: &mut Session, bucket: usize) {
+        let bucket = &self.buckets[bucket];
+        let Some(staging) = &bucket.staging else { return };
+        let encoder = session.uploads.encoder(&session.device);
+        for part in &bucket.parts {
+            let length = part.bytes.end - part.bytes.start;
+            encoder.copy_buffer_to_buffer(
+                &part.buffer.raw,
+                part.bytes.start,
+                staging.read(),
+                part.at,
+                length,
+            );
+        }
+    }
+
+    /// Encodes copies of what came from the host, and the means.
+    pub(super) fn encode_end(&self, session: &mut Session) {
+        for bucket in &self.buckets {
+            if let Some(staging) = &bucket.staging {
+                let encoder = session.uploads.encoder(&session.device);
+                for part in &bucket.parts {
+                    let length = part.bytes.end - part.bytes.start;
+                    let from = staging.write();
+                    encoder.copy_buffer_to_buffer(from, part.at, &part.buffer.raw, part.bytes.start, length);
+                }
+            }
+            self.encode(session, &bucket.means);
+        }
+    }
+
+    fn encode(&self, session: &mut Session, prepared: &[Prepared]) {
+        if prepared.is_empty() {
+            return;
+        }
+        session.counters.dispatches += prepared.len() as u64;
+        let encoder = session.uploads.encoder(&session.device);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for dispatch in prepared {
+            let [x, y, z] = dispatch.workgroups;
+            pass.set_pipeline(self.pipelines.pipeline(dispatch.kernel));
+            pass.set_bind_group(0, &dispatch.bind_group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+}
+
+impl Bucket {
+    pub(super) fn elements(&self) -> usize {
+        self.bytes as usize / 4
+    }
+}
+
+/// Adds a part, or makes the last one longer.
+fn push(parts: &mut Vec<Part>, buffer: &Buffer, bytes: Range<u64>, is_state: bool, is_mean: bool) {
+    if let Some(last) = parts.last_mut()
+        && last.buffer.raw == buffer.raw
+        && last.bytes.end == bytes.start
+        && (last.is_state, last.is_mean) == (is_state, is_mean)
+    {
+        last.bytes.end = bytes.end;
+        return;
+    }
+    let at = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
+    parts.push(Part { buffer: buffer.clone(), bytes, at, is_state, is_mean });
+}
+
+/// Memory for sums that wait, and for state if there is any.
+fn kept_buffers(
+    device: &Device,
+    bytes: u64,
+    depth: usize,
+    has_state: bool,
+) -> Result<(Vec<Buffer>, Option<Buffer>)> {
+    let kept = (0..depth).map(|_| device.buffer("sums over micro-batches", bytes)).collect::<Result<_>>()?;
+    let keeps_state = depth > 0 && has_state;
+    let before = keeps_state.then(|| device.buffer("state before a step", bytes)).transpose()?;
+    Ok((kept, before))
+}
+
+/// A binding of a part of a buffer.
+pub(super) fn bound(binding: u32, buffer: &Buffer, offset: u64, bytes: u64) -> wgpu::BindGroupEntry<'_> {
+    let (buffer, size) = (&buffer.raw, wgpu::BufferSize::new(bytes));
+    let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
+    wgpu::BindGroupEntry { binding, resource }
+}
+
+/// Whether a tensor is one that a graph's nodes make anew in each step.
+pub(super) fn is_made(source: &Source) -> bool {
+    matches!(source, Source::Node { .. })
+}
