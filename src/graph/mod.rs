@@ -12,6 +12,7 @@ mod labels;
 mod layer;
 mod print;
 mod summary;
+mod synchronize;
 mod updates;
 
 pub use identity::{NodeId, Value};
@@ -165,6 +166,8 @@ pub struct Graph {
     freezing: bool,
     /// Whether batch norms that are built now keep their running statistics.
     keeping_statistics: bool,
+    /// The micro-batches whose statistics batch norms that are built now share.
+    synchronizing: Option<usize>,
     /// The frozen parameters.
     frozen: HashSet<Value>,
 }
@@ -186,6 +189,7 @@ impl Clone for Graph {
             declared_by: self.declared_by.clone(),
             freezing: self.freezing,
             keeping_statistics: self.keeping_statistics,
+            synchronizing: self.synchronizing,
             frozen: self.frozen.clone(),
         }
     }
@@ -215,6 +219,7 @@ impl Graph {
             declared_by: HashMap::new(),
             freezing: false,
             keeping_statistics: false,
+            synchronizing: None,
             frozen: HashSet::new(),
         }
     }

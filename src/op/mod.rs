@@ -124,6 +124,17 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         false
     }
 
+    /// For a mean over the micro-batches of a step ([`MicroBatchMean`](crate::ops::micro_batch_mean::MicroBatchMean)): how
+    /// many they are.
+    fn micro_batches(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a step of several micro-batches runs it once, with the optimizer's updates, instead of for each.
+    fn runs_once(&self) -> bool {
+        false
+    }
+
     /// For an optimizer's update: ranges of inputs that must lie in one arena each (parameters, gradients, state),
     /// all in the same order.
     fn arenas(&self) -> Vec<std::ops::Range<usize>> {

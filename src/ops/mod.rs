@@ -27,6 +27,7 @@ mod loops;
 pub mod loss;
 pub mod losses;
 pub mod matmul;
+pub mod micro_batch_mean;
 pub mod one_hot;
 pub mod optimizer;
 mod pack;

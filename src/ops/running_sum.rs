@@ -10,7 +10,11 @@ use crate::tensor::TensorType;
 
 /// Adds a tensor to a sum, element by element. Inputs: x; the sum so far, of x's shape. Output: the sum, in place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RunningSum;
+pub struct RunningSum {
+    /// Whether a step of several micro-batches adds once, what the first of them makes, instead of for each: for tensors
+    /// that all of them have.
+    pub once: bool,
+}
 
 impl Operator for RunningSum {
     fn name(&self) -> &'static str {
@@ -43,6 +47,10 @@ impl Operator for RunningSum {
     fn in_place(&self) -> Vec<(usize, usize)> {
         vec![(0, 1)]
     }
+
+    fn runs_once(&self) -> bool {
+        self.once
+    }
 }
 
 impl Graph {
@@ -68,6 +76,6 @@ impl Graph {
     pub fn running_sum(&mut self, name: &str, x: Value) -> Result<Value> {
         self.check_owned([x])?;
         let sum = self.state(name, self.shape_of(x).clone(), Init::Constant(0.0), false)?;
-        self.apply1(RunningSum, &[x, sum])
+        self.apply1(RunningSum { once: false }, &[x, sum])
     }
 }

@@ -1,5 +1,5 @@
-//! Where a step's gradients are complete: which dispatches make them, which update by them, and in which parts of memory
-//! they come to an end one after the other. Training over several ranks sums them there
+//! Where a step's gradients are complete: which dispatches make them, which update by them, in which parts of memory they
+//! come to an end one after the other, and where micro-batches meet on the way. Training over several ranks sums them there
 //! ([`DataParallel`](crate::session::DataParallel)).
 
 use super::{BufferKind, Place, Plan};
@@ -27,12 +27,26 @@ impl Bucket {
     }
 }
 
-/// For each node, whether it updates by gradients or follows from such an update.
+/// A mean over micro-batches that a step stops for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Meeting {
+    /// The dispatches of a step behind which it is: so many of [`Plan::dispatches`].
+    pub after: usize,
+    /// Where each micro-batch's part is and the mean has to be: number of one of [`Plan::buffers`], and bytes in it.
+    pub buffer: usize,
+    pub bytes: Range<u64>,
+    /// How many micro-batches the graph was made for.
+    pub micro_batches: usize,
+}
+
+/// For each node, whether it updates by gradients, follows from such an update, or runs once a step as updates do.
 pub(super) fn updates(graph: &Graph) -> Vec<bool> {
     let mut updated: BTreeSet<Value> = BTreeSet::new();
     let mut updates = Vec::with_capacity(graph.nodes().len());
     for (_, node) in graph.nodes() {
-        let is_update = is_update(graph, node) || node.inputs.iter().any(|input| updated.contains(input));
+        let is_update = is_update(graph, node)
+            || node.operator.runs_once()
+            || node.inputs.iter().any(|input| updated.contains(input));
         if is_update {
             updated.extend(&node.outputs);
         }
@@ -144,6 +158,21 @@ impl Plan {
         Ok(buckets)
     }
 
+    /// The means over micro-batches, in order.
+    pub(crate) fn meetings(&self) -> Vec<Meeting> {
+        let meeting = |step: &super::Step| {
+            let node = self.graph.node_at(step.node);
+            let micro_batches = node.operator.micro_batches()?;
+            // An output without a reader has no place.
+            let Some(Place::Owned { buffer, offset, bytes }) = self.place(node.outputs[0]) else {
+                return None;
+            };
+            let (after, bytes) = (step.dispatches.end, offset..offset + bytes);
+            Some(Meeting { after, buffer, bytes, micro_batches })
+        };
+        self.steps.iter().filter_map(meeting).collect()
+    }
+
     /// State that a step updates before its gradients are complete, such as running statistics, by storage.
     pub(crate) fn updated_on_the_way(&self) -> Vec<Value> {
         let updates = updates(&self.graph);
@@ -158,6 +187,31 @@ impl Plan {
         state.dedup();
         state
     }
+}
+
+/// The order of a graph's nodes in which updates come last, or the given order where a node behind an update writes what
+/// the update's own nodes use.
+pub(super) fn updates_last(graph: &Graph) -> Vec<usize> {
+    let updates = updates(graph);
+    let given: Vec<usize> = (0..updates.len()).collect();
+    let mut used: BTreeSet<Value> = BTreeSet::new();
+    for ((_, node), is_update) in graph.nodes().zip(&updates) {
+        let storages =
+            |values: &[Value]| values.iter().map(|&value| graph.storage(value)).collect::<Vec<_>>();
+        if *is_update {
+            used.extend(storages(&node.inputs));
+        } else if node
+            .operator
+            .in_place()
+            .iter()
+            .any(|&(_, input)| used.contains(&graph.storage(node.inputs[input])))
+        {
+            return given;
+        }
+    }
+    let (last, mut order): (Vec<usize>, Vec<usize>) = given.into_iter().partition(|&node| updates[node]);
+    order.extend(last);
+    order
 }
 
 /// Parts of buffers in order, with those joined that follow each other.

@@ -4,6 +4,7 @@
 //! Both take memory, so the layout with the fewest groups is taken among those that need little more than the least.
 
 use super::draft::Drafted;
+use super::gradients::updates_last;
 use super::place::Placer;
 use super::slots::Packing;
 use super::{Arenas, order};
@@ -44,7 +45,7 @@ impl<'p> Layout<'p> {
             placer.pin(watched.unwrap_or_default());
             Ok((placer, bound))
         };
-        let given: Vec<usize> = (0..nodes.len()).collect();
+        let given = updates_last(graph);
         let (placer, bound) = placer_of(&given)?;
         // The numerics watch counts in one buffer, so that no two dispatches of a watched plan overlap; and it reports
         // the first node in the graph's order.

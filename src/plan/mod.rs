@@ -23,6 +23,8 @@ pub use arena::BufferKind;
 pub(crate) use arena::{Arenas, updated_in_place};
 pub use fuse::Fusion;
 pub use gradients::Bucket;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use gradients::Meeting;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
 pub use time::Submit;

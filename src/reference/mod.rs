@@ -22,6 +22,7 @@ mod linear;
 mod local_response_norm;
 mod loss;
 mod matmul;
+mod micro_batch_mean;
 mod one_hot;
 mod optimizer;
 mod pad;

@@ -60,7 +60,13 @@ impl Trainer {
     pub(super) fn with_loss(&self, data: &dyn Dataset, batch: usize, mode: Mode) -> Result<Batched> {
         let mut graph = Graph::new();
         let (inputs, fields) = inputs(&mut graph, data, batch)?;
-        let forward = Some(self.task.forward(&mut graph, &fields, mode)?);
+        let forward = |graph: &mut Graph| self.task.forward(graph, &fields, mode);
+        let forward = if mode == Mode::Train && self.settings.synchronized_statistics {
+            graph.synchronized_statistics(self.cut()?.0, forward)?
+        } else {
+            forward(&mut graph)?
+        };
+        let forward = Some(forward);
         Ok(Batched { graph, inputs, forward, target: self.task.target(&fields) })
     }
 

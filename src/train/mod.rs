@@ -197,6 +197,9 @@ impl Trainer {
         /// Sets whether at the end of a run batch norm's running statistics become the means over the whole training set,
         /// in place of averages that follow the last batches. The weights are then evaluated once more. Off by default.
         population_statistics: bool;
+        /// Sets whether batch norm normalises by the statistics of the whole batch where that is cut into micro-batches
+        /// ([`Graph::synchronized_statistics`]), instead of by those of each. Off by default.
+        synchronized_statistics: bool;
         /// Sets whether a last, smaller batch of the training data is left out. Otherwise it is filled up with the first
         /// samples of the epoch. Off by default.
         drop_last: bool;

@@ -42,6 +42,7 @@ pub(super) fn settings(
     found.extend([
         ("batch size".to_owned(), settings.batch_size.to_string()),
         ("micro-batches".to_owned(), micro_batches.to_string()),
+        ("synchronised statistics".to_owned(), settings.synchronized_statistics.to_string()),
         ("seed".to_owned(), settings.seed.to_string()),
         ("drop last".to_owned(), settings.drop_last.to_string()),
         ("samples".to_owned(), data.len().to_string()),

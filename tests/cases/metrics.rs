@@ -1,7 +1,9 @@
-//! What metrics are made of: labels as rows, labels among the likeliest classes, sums over steps.
+//! What metrics are made of: labels as rows, labels among the likeliest classes, sums over steps; and means over
+//! micro-batches.
 
 use crate::harness::{Case, floats, labels, numbers};
 use wgrad::ops::in_top_k::InTopK;
+use wgrad::ops::micro_batch_mean::MicroBatchMean;
 use wgrad::ops::one_hot::OneHot;
 use wgrad::ops::running_sum::RunningSum;
 use wgrad::{HostData, HostTensor};
@@ -19,7 +21,12 @@ pub fn in_top_k(name: &str, rows: usize, classes: usize, k: usize) -> Case {
 
 /// One more term of a sum.
 pub fn running_sum(name: &str, shape: &[usize]) -> Case {
-    Case::new(name, RunningSum, vec![numbers(shape, 1), numbers(shape, 2)])
+    Case::new(name, RunningSum { once: false }, vec![numbers(shape, 1), numbers(shape, 2)])
+}
+
+/// A copy, where there is one micro-batch.
+pub fn micro_batch_mean(name: &str, shape: &[usize]) -> Case {
+    Case::new(name, MicroBatchMean { micro_batches: 8 }, vec![numbers(shape, 1)])
 }
 
 fn some_ignored(shape: &[usize], classes: usize) -> HostTensor {
@@ -46,6 +53,9 @@ pub fn cases() -> Vec<Case> {
         running_sum("no fours", &[3, 7]),
         running_sum("past a workgroup", &[2, 600]),
         running_sum("a scalar", &[]),
+        micro_batch_mean("fours", &[1, 64, 1, 1]),
+        micro_batch_mean("no fours", &[1, 7, 1, 1]),
+        micro_batch_mean("a scalar", &[]),
     ]
 }
 
@@ -55,5 +65,6 @@ pub fn large() -> Vec<Case> {
         one_hot("8x64x64, 21 classes", &[8, 64, 64], 21),
         in_top_k("256x1000, 5", 256, 1000, 5),
         running_sum("1000x1000", &[1000, 1000]),
+        micro_batch_mean("1000x1000", &[1000, 1000]),
     ]
 }

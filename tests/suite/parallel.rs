@@ -3,8 +3,10 @@
 use crate::harness::{device, labels, numbers};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::op::AdapterKind;
+use wgrad::ops::running_sum::RunningSum;
 use wgrad::optim::{Adam, Ema, Sgd};
 use wgrad::parallel::{Communicator, Threads};
 use wgrad::plan::Watch;
@@ -399,16 +401,27 @@ fn graphs_that_can_not_be_shared_are_refused() -> Result<()> {
     };
     let mut g = Graph::new();
     let x = g.input("x", [4, 3])?;
-    let y = nn::Linear::new(3, 2).forward(&mut g, x, Mode::Train)?;
+    let layer = nn::Linear::new(3, 2);
+    let y = layer.forward(&mut g, x, Mode::Train)?;
     let loss = g.mean(y, &[0, 1], false)?;
     assert!(refused(&g, &[loss])?.contains("no optimizer"));
     let rate = g.input_scalar("rate")?;
     Sgd::new(rate).minimize(&mut g, loss)?;
+    // Two optimizers one after the other are fine, because the second one's gradients do not depend on the first.
     let after = nn::Linear::new(3, 2);
     let z = g.scoped("after", |g| after.forward(g, x, Mode::Train))?;
     let second = g.mean(z, &[0, 1], false)?;
     Sgd::new(rate).only(|name| name.starts_with("after")).minimize(&mut g, second)?;
-    let said = refused(&g, &[loss, second])?;
+    let weights = Weights::init(device(), &g, 0)?;
+    let session = Session::new(device(), Plan::new(&g, &[loss, second], device().caps())?, &weights)?;
+    DataParallel::new(session, alone()?, &ParallelOptions::new(2))?;
+    // State that the updated network reads before a micro-batch changes it.
+    let state = g.state("counts", [4, 2], Init::Constant(0.0), false)?;
+    let updated = layer.forward(&mut g, x, Mode::Train)?;
+    let product = g.mul(updated, state)?;
+    let term = g.exp(y)?;
+    g.apply(RunningSum { once: false }, &[term, state])?;
+    let said = refused(&g, &[loss, second, product])?;
     assert!(said.contains("comes after an optimizer's update") && said.contains("Graph::backward"), "{said}");
     Ok(())
 }
@@ -444,5 +457,102 @@ fn gradients_come_before_updates_in_every_plan() -> Result<()> {
             .sum();
         assert!(early > bytes / 2, "{kind}: {early} of {bytes}");
     }
+    Ok(())
+}
+
+#[test]
+fn synchronised_batch_norm_is_that_of_the_whole_batch() -> Result<()> {
+    let net = nn::Sequential::new()
+        .add("conv", nn::Conv2d::new(1, 5, [3, 3]).padding([1, 1]))
+        .add("norm", nn::BatchNorm::new(5))
+        .add("relu", nn::Relu)
+        .add("pool", nn::MaxPool2d::new([2, 2]))
+        .add("flatten", nn::Flatten)
+        .add("fc", nn::Linear::new(5 * 9, 6))
+        .add("second", nn::BatchNorm::new(6).momentum(0.3).affine(false))
+        .add("head", nn::Linear::new(6, 4));
+    let of = |samples: usize, micro_batches: Option<usize>| -> Result<(Graph, [Value; 4])> {
+        let mut g = Graph::new();
+        let x = g.input("x", [samples, 1, 6, 6])?;
+        let logits = match micro_batches {
+            Some(number) => g.synchronized_statistics(number, |g| net.forward(g, x, Mode::Train))?,
+            None => net.forward(&mut g, x, Mode::Train)?,
+        };
+        let targets = g.input_i32("labels", samples)?;
+        let loss = g.cross_entropy(logits, targets)?;
+        let rate = g.input_scalar("rate")?;
+        Sgd::new(rate).momentum(0.9).minimize(&mut g, loss)?;
+        Ok((g, [x, targets, loss, rate]))
+    };
+    let all = MICRO_BATCHES * SAMPLES;
+    let batch = |step: usize| (numbers([all, 1, 6, 6], step as u64), labels(all, 4, step as u64));
+    let (g, [x, targets, loss, rate]) = of(all, None)?;
+    let weights = Weights::init(device(), &g, 3)?;
+    let mut whole = Session::new(device(), Plan::new(&g, &[loss], device().caps())?, &weights)?;
+    whole.write_scalar(rate, 0.05)?;
+    let mut losses = Vec::new();
+    for step in 0..10 {
+        let (images, classes) = batch(step);
+        whole.write(x, &images)?;
+        whole.write(targets, &classes)?;
+        whole.step()?;
+        losses.push(whole.read(loss)?.to_f64()[0]);
+    }
+    let device = device();
+    let mut first = None;
+    for watched in [false, true] {
+        for ranks in [1, 2, 4, 8] {
+            let (g, [x, targets, loss, rate]) = of(SAMPLES, Some(MICRO_BATCHES))?;
+            let found = Threads::run(ranks, |rank| {
+                let own = Weights::init(device, &g, 3)?;
+                let options = PlanOptions::default();
+                let options = if watched { options.watch(Watch::new()) } else { options };
+                let plan = Plan::with_options(&g, &[loss], device.caps(), &options)?;
+                let mut training = DataParallel::new(
+                    Session::new(device, plan, &own)?,
+                    rank,
+                    &ParallelOptions::new(MICRO_BATCHES),
+                )?;
+                let mut losses = Vec::new();
+                for step in 0..10 {
+                    let (images, classes) = batch(step);
+                    let images = images.as_f32().expect("they are floats");
+                    let HostData::I32(classes) = &classes.data else { panic!("labels are integers") };
+                    training.step(|session, number| {
+                        session.write_scalar(rate, 0.05)?;
+                        session.write(x, &images[number * SAMPLES * 36..][..SAMPLES * 36])?;
+                        session.write(targets, &classes[number * SAMPLES..][..SAMPLES])
+                    })?;
+                    losses.push(training.session().read(loss)?.to_f64()[0]);
+                }
+                assert_eq!(training.exchanged().bytes_sent, 10 * training.bytes_per_step());
+                if watched {
+                    training.session().check_finite()?;
+                }
+                Ok((losses, all_bits(&own)?))
+            })?;
+            for (rank, (found, bits)) in found.into_iter().enumerate() {
+                for (found, expected) in found.iter().zip(&losses) {
+                    assert!((found - expected).abs() < 1e-5, "{ranks} ranks: {found} instead of {expected}");
+                }
+                for name in weights.names() {
+                    let expected = weights.read(name)?.to_f64();
+                    for (found, expected) in bits[name].iter().zip(expected) {
+                        let found = f64::from(f32::from_bits(*found));
+                        assert!((found - expected).abs() < 2e-5, "{name}: {found} instead of {expected}");
+                    }
+                }
+                let first = first.get_or_insert_with(|| bits.clone());
+                assert!(bits == *first, "rank {rank} of {ranks} has other bits");
+            }
+        }
+    }
+    // A graph for another number of micro-batches.
+    let (g, [_, _, loss, _]) = of(SAMPLES, Some(4))?;
+    let own = Weights::init(device, &g, 3)?;
+    let session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &own)?;
+    let refused =
+        DataParallel::new(session, Threads::new(1)?.remove(0), &ParallelOptions::new(8)).unwrap_err();
+    assert!(refused.to_string().contains("means over 4 micro-batches, and steps have 8"), "{refused}");
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! In training a channel's elements are reduced first. If they are many, several workgroups do it and one further
 //! dispatch merges their results. Then one kernel over the flat tensor makes the output. This file has the attributes
 //! and the graph's method; `train` and `eval` hold the forward passes, `gradients` and `eval` the backward ones,
-//! `pool` the fusions with max pooling, `reduce` the reductions, and `split` their division among workgroups.
+//! `pool` the fusions with max pooling, `synchronized` statistics over several micro-batches, `reduce` the reductions, and `split` their division among workgroups.
 //! Normalisation of rows (`row_norm`) uses the last two as well.
 
 mod eval;
@@ -12,6 +12,7 @@ mod gradients;
 mod pool;
 mod reduce;
 mod split;
+mod synchronized;
 mod train;
 
 pub use eval::{BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput};
@@ -132,6 +133,9 @@ impl Graph {
         let Some(Running { mean, variance, momentum }) = running else {
             let norm = BatchNorm { eps, ..BatchNorm::default() };
             let operator = BatchNormTrain { norm, affine, tracked: false };
+            if let Some(micro_batches) = self.synchronizes_statistics().filter(|_| mode == Mode::Train) {
+                return self.synchronized_batch_norm(operator, &inputs, None, micro_batches);
+            }
             return Ok(self.apply(operator, &inputs)?[0]);
         };
         let share = match momentum {
@@ -144,6 +148,9 @@ impl Graph {
             return self.apply1(BatchNormEval { norm, affine }, &inputs);
         }
         let operator = BatchNormTrain { norm, affine, tracked: true };
+        if let Some(micro_batches) = self.synchronizes_statistics().filter(|_| mode == Mode::Train) {
+            return self.synchronized_batch_norm(operator, &inputs, running, micro_batches);
+        }
         if let Momentum::Cumulative(batches) = momentum {
             inputs.push(batches);
             self.check_owned(inputs.iter().copied())?;

@@ -1,10 +1,12 @@
 //! Training over several ranks, each with a device of its own, or over several micro-batches on one.
 //!
 //! `mod`: the step. `reduction`: what it sums on the device. `scalars`: losses and counts. `staging`: host memory of what
-//! ranks exchange. `identity`: what has to be alike on all ranks. The order of sums and the ranks themselves are in
+//! ranks exchange. `lockstep`: micro-batches that meet on the way, for synchronised statistics. `identity`: what has to be
+//! alike on all ranks. The order of sums and the ranks themselves are in
 //! [`parallel`](crate::parallel).
 
 mod identity;
+mod lockstep;
 mod reduction;
 mod scalars;
 mod staging;
@@ -15,6 +17,7 @@ use super::{Session, watch};
 use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::parallel::{Communicator, Sum, agree, shares};
+use lockstep::Lockstep;
 use reduction::Reduction;
 use scalars::Scalars;
 use std::fmt;
@@ -84,7 +87,8 @@ impl fmt::Display for Exchanged {
 /// - Every rank has all parameters. What has to be alike is compared at the start: adapter, graph, kernels, weights, step
 ///   number and more.
 /// - Dropout, augmentation and all other random numbers follow from the number of the micro-batch over all steps.
-/// - Batch norm normalises each micro-batch by itself, as PyTorch's does without `SyncBatchNorm`. Running statistics, and
+/// - Batch norm normalises each micro-batch by itself, as PyTorch's does without `SyncBatchNorm`, unless the graph was built
+///   otherwise ([`Graph::synchronized_statistics`](crate::Graph::synchronized_statistics)). Running statistics, and
 ///   all other state that is not an optimizer's, start from the same contents in each micro-batch of a step; afterwards they
 ///   are the mean of what the micro-batches make of them.
 /// - After a step, outputs of one element hold the mean over all micro-batches ([`ParallelOptions::sums`]). Other outputs
@@ -119,7 +123,6 @@ impl fmt::Display for Exchanged {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct DataParallel {
     session: Session,
     ranks: Box<dyn Communicator>,
@@ -127,12 +130,25 @@ pub struct DataParallel {
     share: Range<usize>,
     /// Micro-batches of this rank that the step that goes on has run.
     turn: usize,
+    /// If micro-batches meet on the way.
+    lockstep: Option<Lockstep>,
     reduction: Reduction,
     /// A sum over ranks for each bucket, and memory for the largest.
     sums: Vec<Sum>,
     data: Vec<f32>,
     received: Vec<f32>,
     exchanged: Exchanged,
+}
+
+impl fmt::Debug for DataParallel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataParallel")
+            .field("ranks", &self.ranks)
+            .field("micro_batches", &self.micro_batches)
+            .field("share", &self.share)
+            .field("exchanged", &self.exchanged)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DataParallel {
@@ -163,8 +179,9 @@ impl DataParallel {
             alike.extend(options.alike.iter().map(|(name, text)| (name.as_str(), text.clone())));
             agree(&mut *ranks, &alike)?;
         }
-        let scalars = Scalars::new(&session, &options.sums)?;
         let numbers = [share.len(), options.micro_batches];
+        let lockstep = Lockstep::new(&session, &*ranks, numbers)?;
+        let scalars = Scalars::new(&session, &options.sums)?;
         let reduction = Reduction::new(&session, &buckets, scalars, numbers, count > 1)?;
         let of_bucket = |bucket: &reduction::Bucket| Sum::new(rank, count, bucket.elements());
         let sums = reduction.buckets.iter().map(of_bucket).collect::<Result<Vec<Sum>>>()?;
@@ -183,6 +200,7 @@ impl DataParallel {
             micro_batches: options.micro_batches,
             share,
             turn: 0,
+            lockstep,
             reduction,
             sums,
             data,
@@ -214,7 +232,8 @@ impl DataParallel {
 
     /// Bytes that this rank sends in a step.
     pub fn bytes_per_step(&self) -> u64 {
-        self.sums.iter().map(Sum::sent_bytes).sum()
+        let means = self.lockstep.as_ref().map_or(0, Lockstep::bytes_per_step);
+        self.sums.iter().map(Sum::sent_bytes).sum::<u64>() + means
     }
 
     /// The buckets in which gradients are exchanged: bytes of each, the last with running statistics and losses.
@@ -260,22 +279,33 @@ impl DataParallel {
             });
         }
         let turn = std::mem::take(&mut self.turn);
-        let mut written = write(&mut self.session);
-        if turn == 0 {
-            written = written.and_then(|()| self.session.check_steps(1));
+        let meets = self.lockstep.is_some();
+        let others = self.lockstep.as_mut().map(|lockstep| &mut lockstep.others[..]);
+        let session = match others {
+            Some(others) if turn > 0 => &mut others[turn - 1],
+            _ => &mut self.session,
+        };
+        let mut written = write(session);
+        if turn == 0 || meets {
+            written = written.and_then(|()| session.check_steps(1));
         }
         if let Err(error) = written {
-            if turn > 0 {
+            if turn > 0 && !meets {
                 let reduction = &self.reduction;
                 self.session.submit(|session| reduction.encode_undo(session))?;
                 self.session.partly = false;
             }
             return Err(error);
         }
-        self.run(turn, (first + (self.share.start + turn) as u64) as u32)?;
+        if !meets {
+            self.run(turn, (first + (self.share.start + turn) as u64) as u32)?;
+        }
         if turn + 1 < self.share.len() {
             self.turn = turn + 1;
             return Ok(false);
+        }
+        if meets {
+            self.run_together((first + self.share.start as u64) as u32)?;
         }
         self.exchange()?;
         self.update()?;
@@ -339,6 +369,39 @@ impl DataParallel {
         Ok(())
     }
 
+    /// Runs all micro-batches of this rank side by side, as number `first` of all and those behind it, and adds up their
+    /// gradients.
+    fn run_together(&mut self, first: u32) -> Result<()> {
+        let (session, reduction) = (&mut self.session, &mut self.reduction);
+        let Some(lockstep) = &mut self.lockstep else { return Ok(()) };
+        lockstep.run(session, &mut *self.ranks, first, reduction.first_update)?;
+        let (bytes, time) = std::mem::take(&mut lockstep.sent);
+        self.exchanged.bytes_sent += bytes;
+        self.exchanged.time += time;
+        let last = reduction.turns.len() - 1;
+        for (number, turn) in reduction.turns.clone().iter().enumerate() {
+            session.submit_part(|session| {
+                reduction.encode_start(session, turn);
+                if number > 0 {
+                    reduction.encode_copy(session, &lockstep.others[number - 1]);
+                }
+                reduction.scalars.encode_take(session);
+                for bucket in 0..reduction.buckets.len() {
+                    reduction.encode_adds(session, bucket, turn);
+                    if number == last {
+                        reduction.encode_download(session, bucket);
+                    }
+                }
+            })?;
+        }
+        if let Some((index, _)) = session.in_flight.back() {
+            for bucket in &mut reduction.buckets {
+                bucket.staging.iter_mut().for_each(|staging| staging.map_read(index.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// Sums each bucket over all ranks, as soon as it is complete.
     fn exchange(&mut self) -> Result<()> {
         let step = self.session.last_step();
@@ -373,6 +436,8 @@ impl DataParallel {
             bucket.staging.iter_mut().for_each(staging::Staging::map_write);
         }
         self.session.complete(self.reduction.first_update)?;
+        let step = self.session.step;
+        self.lockstep.iter_mut().for_each(|lockstep| lockstep.count_step(step));
         self.exchanged.steps += 1;
         Ok(())
     }

@@ -60,6 +60,8 @@ pub(super) struct Bucket {
 #[derive(Debug)]
 struct Part {
     buffer: Buffer,
+    /// For gradients: number of the plan's buffer.
+    number: Option<usize>,
     bytes: Range<u64>,
     at: u64,
     is_state: bool,
@@ -68,7 +70,7 @@ struct Part {
 
 /// A dispatch of one of the kernels.
 #[derive(Debug)]
-struct Prepared {
+pub(super) struct Prepared {
     kernel: usize,
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
@@ -115,7 +117,7 @@ impl Reduction {
         for (number, bucket) in complete.iter().enumerate() {
             let mut parts: Vec<Part> = Vec::new();
             for (buffer, bytes) in &bucket.parts {
-                push(&mut parts, &session.buffers[*buffer], bytes.clone(), false, true);
+                push(&mut parts, (&session.buffers[*buffer], Some(*buffer)), bytes.clone(), false, true);
             }
             let mut complete_after = bucket.complete_after;
             if number + 1 == complete.len() {
@@ -123,10 +125,10 @@ impl Reduction {
                 for value in plan.updated_on_the_way() {
                     let (buffer, offset) = session.weights.place(plan.graph(), &[value])?;
                     let bytes = plan.graph().info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
-                    push(&mut parts, buffer, offset..offset + bytes, true, true);
+                    push(&mut parts, (buffer, None), offset..offset + bytes, true, true);
                 }
                 for (buffer, at, is_mean) in reduction.scalars.places() {
-                    push(&mut parts, buffer, at..at + ARENA_ALIGNMENT, false, is_mean);
+                    push(&mut parts, (buffer, None), at..at + ARENA_ALIGNMENT, false, is_mean);
                 }
             }
             let bytes = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
@@ -153,14 +155,7 @@ impl Reduction {
             let length = part.bytes.end - part.bytes.start;
             let mut entries = vec![bound(0, &part.buffer, part.bytes.start, length)];
             entries.extend(kept.map(|kept| bound(1, kept, part.at, length)));
-            let bind_group = device.guarded(|raw| {
-                raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some("micro-batches"),
-                    layout: self.pipelines.layout(kernel),
-                    entries: &entries,
-                })
-            })?;
-            Ok(Prepared { kernel, bind_group, workgroups: fold(length.div_ceil(GROUP_BYTES), most) })
+            prepare(device, &self.pipelines, kernel, &entries, length, most)
         };
         for kept in &bucket.kept {
             let adds = bucket.parts.iter().map(|part| prepared(ADD, part, Some(kept)));
@@ -205,6 +200,18 @@ impl Reduction {
         }
     }
 
+    /// Encodes copies of what another session of the same plan has made, to where this one makes it.
+    pub(super) fn encode_copy(&self, session: &mut Session, other: &Session) {
+        self.scalars.encode_copy(session, other);
+        let encoder = session.uploads.encoder(&session.device);
+        for part in self.buckets.iter().flat_map(|bucket| &bucket.parts) {
+            let Some(number) = part.number else { continue };
+            let (from, to) = (&other.buffers[number].raw, &part.buffer.raw);
+            let start = part.bytes.start;
+            encoder.copy_buffer_to_buffer(from, start, to, start, part.bytes.end - start);
+        }
+    }
+
     /// Encodes what makes state as it was before the step.
     pub(super) fn encode_undo(&self, session: &mut Session) {
         let encoder = session.uploads.encoder(&session.device);
@@ -226,7 +233,7 @@ impl Reduction {
     /// Encodes the additions after a micro-batch.
     pub(super) fn encode_adds(&self, session: &mut Session, bucket: usize, turn: &Turn) {
         for &kept in &turn.adds {
-            self.encode(session, &self.buckets[bucket].adds[kept]);
+            encode(session, &self.pipelines, &self.buckets[bucket].adds[kept]);
         }
     }
 
@@ -258,22 +265,7 @@ impl Reduction {
                     encoder.copy_buffer_to_buffer(from, part.at, &part.buffer.raw, part.bytes.start, length);
                 }
             }
-            self.encode(session, &bucket.means);
-        }
-    }
-
-    fn encode(&self, session: &mut Session, prepared: &[Prepared]) {
-        if prepared.is_empty() {
-            return;
-        }
-        session.counters.dispatches += prepared.len() as u64;
-        let encoder = session.uploads.encoder(&session.device);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for dispatch in prepared {
-            let [x, y, z] = dispatch.workgroups;
-            pass.set_pipeline(self.pipelines.pipeline(dispatch.kernel));
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
+            encode(session, &self.pipelines, &bucket.means);
         }
     }
 }
@@ -285,7 +277,13 @@ impl Bucket {
 }
 
 /// Adds a part, or makes the last one longer.
-fn push(parts: &mut Vec<Part>, buffer: &Buffer, bytes: Range<u64>, is_state: bool, is_mean: bool) {
+fn push(
+    parts: &mut Vec<Part>,
+    (buffer, number): (&Buffer, Option<usize>),
+    bytes: Range<u64>,
+    is_state: bool,
+    is_mean: bool,
+) {
     if let Some(last) = parts.last_mut()
         && last.buffer.raw == buffer.raw
         && last.bytes.end == bytes.start
@@ -295,7 +293,7 @@ fn push(parts: &mut Vec<Part>, buffer: &Buffer, bytes: Range<u64>, is_state: boo
         return;
     }
     let at = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
-    parts.push(Part { buffer: buffer.clone(), bytes, at, is_state, is_mean });
+    parts.push(Part { buffer: buffer.clone(), number, bytes, at, is_state, is_mean });
 }
 
 /// Memory for sums that wait, and for state if there is any.
@@ -309,6 +307,37 @@ fn kept_buffers(
     let keeps_state = depth > 0 && has_state;
     let before = keeps_state.then(|| device.buffer("state before a step", bytes)).transpose()?;
     Ok((kept, before))
+}
+
+/// A dispatch over `bytes` of what is bound.
+pub(super) fn prepare(
+    device: &Device,
+    pipelines: &Pipelines,
+    kernel: usize,
+    entries: &[wgpu::BindGroupEntry<'_>],
+    bytes: u64,
+    most: u32,
+) -> Result<Prepared> {
+    let (label, layout) = (Some("micro-batches"), pipelines.layout(kernel));
+    let descriptor = wgpu::BindGroupDescriptor { label, layout, entries };
+    let bind_group = device.guarded(|raw| raw.create_bind_group(&descriptor))?;
+    Ok(Prepared { kernel, bind_group, workgroups: fold(bytes.div_ceil(GROUP_BYTES), most) })
+}
+
+/// Encodes dispatches, in one pass.
+pub(super) fn encode(session: &mut Session, pipelines: &Pipelines, prepared: &[Prepared]) {
+    if prepared.is_empty() {
+        return;
+    }
+    session.counters.dispatches += prepared.len() as u64;
+    let encoder = session.uploads.encoder(&session.device);
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    for dispatch in prepared {
+        let [x, y, z] = dispatch.workgroups;
+        pass.set_pipeline(pipelines.pipeline(dispatch.kernel));
+        pass.set_bind_group(0, &dispatch.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A binding of a part of a buffer.

@@ -23,6 +23,8 @@ pub(super) struct Scalars {
 #[derive(Debug)]
 struct Scalar {
     buffer: Buffer,
+    /// Number of the plan's buffer.
+    number: usize,
     offset: u64,
     is_mean: bool,
     /// For a count: there and back.
@@ -34,7 +36,7 @@ impl Scalars {
     pub(super) fn new(session: &Session, summed: &[Value]) -> Result<Scalars> {
         let (device, plan) = (&session.device, &session.plan);
         plan.graph().check_owned(summed.iter().copied())?;
-        let mut found: Vec<(Value, Buffer, u64, DType)> = Vec::new();
+        let mut found: Vec<(Value, usize, u64, DType)> = Vec::new();
         for &value in plan.outputs() {
             let info = plan.graph().info(value);
             let is_new = !found.iter().any(|(other, ..)| *other == value);
@@ -43,7 +45,7 @@ impl Scalars {
                 && is_made(&plan.graph().info(plan.graph().storage(value)).source)
                 && let Some(Place::Owned { buffer, offset, .. }) = plan.place(value)
             {
-                found.push((value, session.buffers[buffer].clone(), offset, info.ty.dtype));
+                found.push((value, buffer, offset, info.ty.dtype));
             }
         }
         let of = |value: Value| found.iter().position(|(other, ..)| *other == value);
@@ -70,8 +72,8 @@ impl Scalars {
             None
         };
         let mut all = Vec::with_capacity(found.len());
-        for (number, (value, buffer, offset, dtype)) in found.into_iter().enumerate() {
-            let at = ARENA_ALIGNMENT * number as u64;
+        for (place, (value, number, offset, dtype)) in found.into_iter().enumerate() {
+            let (at, buffer) = (ARENA_ALIGNMENT * place as u64, session.buffers[number].clone());
             let mut convert = None;
             if let Some(pipelines) = pipelines.as_ref().filter(|_| dtype == DType::U32) {
                 let made = |kernel: usize, entries: &[wgpu::BindGroupEntry<'_>]| {
@@ -87,7 +89,7 @@ impl Scalars {
                 ]);
             }
             let is_mean = convert.is_none() && !summed.contains(&value);
-            all.push(Scalar { buffer, offset, is_mean, convert });
+            all.push(Scalar { buffer, number, offset, is_mean, convert });
         }
         Ok(Scalars { all, sums, pipelines })
     }
@@ -106,6 +108,14 @@ impl Scalars {
     /// Encodes copies of the sums to the outputs.
     pub(super) fn encode_give(&self, session: &mut Session) {
         self.encode(session, 1);
+    }
+
+    /// Encodes copies of the outputs of another session of the same plan.
+    pub(super) fn encode_copy(&self, session: &mut Session, other: &Session) {
+        let encoder = session.uploads.encoder(&session.device);
+        for Scalar { buffer, number, offset, .. } in &self.all {
+            encoder.copy_buffer_to_buffer(&other.buffers[*number].raw, *offset, &buffer.raw, *offset, 4);
+        }
     }
 
     fn encode(&self, session: &mut Session, direction: usize) {

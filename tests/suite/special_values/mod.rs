@@ -249,6 +249,7 @@ pub fn kernels_failures() -> Result<Vec<String>> {
 const UNASKED: &[(&str, &str)] = &[
     ("sample_moments", "PyTorch has no running moments over samples"),
     ("running_sum", "a sum of two numbers, as add"),
+    ("micro_batch_mean", "moves numbers, as copy; the sum over micro-batches is suite::parallel's"),
     ("in_top_k", "PyTorch leaves ties open: suite::metrics has a worked example, NaN among it"),
     ("augment_parameters", "draws of its own generator, made of whole numbers"),
     ("augment", "images are numbers from 0 to 1, and its parameters are drawn"),

@@ -62,15 +62,17 @@ fn run(ranks: usize, change: impl Fn(Trainer) -> Trainer + Sync) -> Result<Vec<F
 #[test]
 fn any_number_of_ranks_has_the_weights_and_figures_of_one() -> Result<()> {
     let plain: fn(Trainer) -> Trainer = |trainer| trainer;
-    let others: [fn(Trainer) -> Trainer; 2] = [
+    let others: [fn(Trainer) -> Trainer; 3] = [
         // The rate follows from evaluations.
         |trainer| {
             let options = PlateauOptions::default().patience(0).factor(0.5);
             trainer.plateau(Plateau::new(0.01, options).expect("the options are valid")).drop_last(true)
         },
         |trainer| trainer.population_statistics(true).epochs(1),
+        |trainer| trainer.synchronized_statistics(true).epochs(1),
     ];
-    for (change, counts) in [(plain, &[2, 4, 8][..]), (others[0], &[4]), (others[1], &[2])] {
+    for (change, counts) in [(plain, &[2, 4, 8][..]), (others[0], &[4]), (others[1], &[2]), (others[2], &[4])]
+    {
         let one = run(1, change)?.remove(0);
         for &ranks in counts {
             for (rank, found) in run(ranks, change)?.into_iter().enumerate() {
