@@ -28,6 +28,7 @@ impl Bucket {
 }
 
 /// A mean over micro-batches that a step stops for.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Meeting {
     /// The dispatches of a step behind which it is: so many of [`Plan::dispatches`].
@@ -159,6 +160,7 @@ impl Plan {
     }
 
     /// The means over micro-batches, in order.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn meetings(&self) -> Vec<Meeting> {
         let meeting = |step: &super::Step| {
             let node = self.graph.node_at(step.node);
@@ -174,6 +176,7 @@ impl Plan {
     }
 
     /// State that a step updates before its gradients are complete, such as running statistics, by storage.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn updated_on_the_way(&self) -> Vec<Value> {
         let updates = updates(&self.graph);
         let others = self.graph.nodes().zip(&updates).filter(|(_, is_update)| !**is_update);
