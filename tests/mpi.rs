@@ -39,8 +39,7 @@ fn sum_of(micro_batches: std::ops::Range<usize>) -> Vec<f32> {
 }
 
 fn rank(what: &str, folder: &str) -> wgrad::Result<()> {
-    let ranks = Mpi::start()?;
-    if what == "sum" { add_up(ranks) } else { train(ranks, what, Path::new(folder)) }
+    Mpi::run(|ranks| if what == "sum" { add_up(ranks) } else { train(ranks, what, Path::new(folder)) })
 }
 
 fn add_up(mut ranks: Mpi) -> wgrad::Result<()> {
@@ -121,6 +120,9 @@ impl Dataset for Bars {
 fn train(ranks: Mpi, what: &str, folder: &Path) -> wgrad::Result<()> {
     let (number, count) = (ranks.rank(), ranks.ranks());
     let is_one = number == 1;
+    if what == "leaves" && is_one {
+        return Err(wgrad::Error::Graph("there is no data".into()));
+    }
     let then = match what {
         "killed" if is_one => Then::IsKilled,
         "stalled" if is_one => Then::Stalls,
@@ -223,7 +225,7 @@ fn training_has_the_bits_of_one_process_also_when_it_is_killed_and_resumed() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let folder = folder.path();
     let whole = hash_of(1, "train", folder);
-    for ranks in [2, 4] {
+    for ranks in [2, 4, 8] {
         assert_eq!(hash_of(ranks, "train", folder), whole, "{ranks} ranks");
     }
     for (before, after) in [(2, 1), (4, 2)] {
@@ -254,6 +256,7 @@ fn what_goes_wrong_on_one_rank_ends_all_by_name() {
     for (ranks, what, expected) in [
         (2, "stalled", "rank 1 did not answer rank 0 within 5s"),
         (4, "fails", "rank 1 of 4: graph: the file system is gone"),
+        (4, "leaves", "rank 1 of 4: graph: there is no data"),
         (2, "panics", "rank 1 of 2"),
         (4, "differs", "rank 3 differs from rank 0 in a setting: 2 instead of 1"),
     ] {

@@ -20,7 +20,7 @@ use wgrad::train::{Accuracy, Confusion, Curves, Mistake, ProgressBar, Supervised
 use wgrad::{Device, DeviceOptions, HostTensor, nn};
 
 fn main() -> ExitCode {
-    panels::end(run(&Options::read(), Instant::now()))
+    panels::end(start(&Options::read(), Instant::now()))
 }
 
 /// Two convolutions with batch norm and pooling, then two linear layers.
@@ -93,19 +93,18 @@ fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
     trainer
 }
 
-/// The processes that train together, if `mpirun` started this one.
-fn ranks() -> Outcome<Option<Box<dyn Communicator>>> {
+/// Runs the trainer, together with the other processes if `mpirun` started this one.
+fn start(options: &Options, started: Instant) -> Outcome<()> {
     if !parallel::is_launched() {
-        return Ok(None);
+        return run(options, started, None);
     }
     #[cfg(feature = "mpi")]
-    return Ok(Some(Box::new(parallel::Mpi::start()?)));
+    return parallel::Mpi::run(|ranks| run(options, started, Some(Box::new(ranks))));
     #[cfg(not(feature = "mpi"))]
     Err("mpirun started this program, which was built without MPI; build it by cargo build --release --features mpi --example mnist".into())
 }
 
-fn run(options: &Options, started: Instant) -> Outcome<()> {
-    let ranks = ranks()?;
+fn run(options: &Options, started: Instant, ranks: Option<Box<dyn Communicator>>) -> Outcome<()> {
     let local_rank = ranks.as_ref().map_or(0, |ranks| ranks.local_rank());
     // Report a path that can't be written now, not after an hour.
     options.outputs().try_for_each(|(_, path)| file::check_writable(path))?;

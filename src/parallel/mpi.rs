@@ -29,8 +29,8 @@ const REST: Duration = Duration::from_micros(50);
 pub struct Mpi {
     limit: Duration,
     local_rank: usize,
-    /// MPI ends when it is dropped.
-    _universe: mpi::environment::Universe,
+    /// MPI ends when it is dropped. [`Mpi::run`] keeps it.
+    universe: Option<mpi::environment::Universe>,
 }
 
 impl fmt::Debug for Mpi {
@@ -58,7 +58,35 @@ impl Mpi {
         }
         let world = SimpleCommunicator::world();
         let local_rank = world.split_shared(world.rank()).rank().unsigned_abs() as usize;
-        Ok(Mpi { limit: Duration::from_secs(300), local_rank, _universe: universe })
+        Ok(Mpi { limit: Duration::from_secs(300), local_rank, universe: Some(universe) })
+    }
+
+    /// Starts MPI, and runs a program with this process's rank. If the program fails, all ranks are ended, and this one says
+    /// the error on standard error: others might wait for it otherwise, and MPI's end, in which all ranks wait for all, for
+    /// them.
+    ///
+    /// ```no_run
+    /// use wgrad::parallel::{self, Communicator, Mpi};
+    ///
+    /// let sum = Mpi::run(|mut ranks| {
+    ///     let mut sum = [ranks.rank() as f32];
+    ///     parallel::sum(&mut ranks, &mut sum)?;
+    ///     wgrad::Result::Ok(sum[0])
+    /// })?;
+    /// # Ok::<(), wgrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Mpi::start`]; those of the program where there is one rank.
+    pub fn run<T, E: fmt::Display + From<Error>>(program: impl FnOnce(Mpi) -> Result<T, E>) -> Result<T, E> {
+        let mut ranks = Mpi::start()?;
+        let universe = ranks.universe.take();
+        let done = program(ranks);
+        if let Err(error) = &done {
+            end_all(error);
+        }
+        drop(universe);
+        done
     }
 
     /// Sets how long a rank waits for another; 5 minutes otherwise.
@@ -149,10 +177,16 @@ impl Communicator for Mpi {
     /// Says the error, with the rank, on standard error, and ends all ranks by `MPI_Abort`: one that left by itself would
     /// wait for the others, and they for it.
     fn give_up(&mut self, error: &Error) {
-        if self.ranks() > 1 {
-            eprintln!("error: rank {} of {}: {error}", self.rank(), self.ranks());
-            SimpleCommunicator::world().abort(1);
-        }
+        end_all(error);
+    }
+}
+
+/// Says an error, and ends all ranks if there are others.
+fn end_all(error: &dyn fmt::Display) {
+    let world = SimpleCommunicator::world();
+    if world.size() > 1 {
+        eprintln!("error: rank {} of {}: {error}", world.rank(), world.size());
+        world.abort(1);
     }
 }
 

@@ -556,3 +556,21 @@ fn synchronised_batch_norm_is_that_of_the_whole_batch() -> Result<()> {
     assert!(refused.to_string().contains("means over 4 micro-batches, and steps have 8"), "{refused}");
     Ok(())
 }
+
+#[test]
+fn one_process_trains_on_all_its_devices() -> Result<()> {
+    let (devices, network) = (Device::open_all()?, network()?);
+    assert!(!devices.is_empty() && devices.iter().all(|other| other.summary() == devices[0].summary()));
+    // On one card, by several ranks.
+    let local = |rank| Device::open_with(&wgrad::DeviceOptions::default().local_rank(rank));
+    let found = Threads::run(2, |rank| {
+        let device = local(rank.local_rank())?;
+        let (session, weights) = network.session(&device, 5, &PlanOptions::default())?;
+        let mut training = DataParallel::new(session, rank, &options())?;
+        network.train(&mut training, 0..3)?;
+        all_bits(&weights)
+    })?;
+    let one = run(1, 3, &options(), &PlanOptions::default())?.remove(0);
+    assert!(found.iter().all(|found| *found == one.tensors));
+    Ok(())
+}

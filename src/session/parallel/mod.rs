@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::parallel::{Communicator, Sum, agree, shares};
 use lockstep::Lockstep;
-use reduction::Reduction;
+use reduction::{Piece, Reduction};
 use scalars::Scalars;
 use std::fmt;
 use std::ops::Range;
@@ -315,53 +315,38 @@ impl DataParallel {
     /// Runs a micro-batch up to its gradients, as number `number` of all, and adds them to the sum so far.
     fn run(&mut self, turn: usize, number: u32) -> Result<()> {
         let is_last = turn + 1 == self.share.len();
-        let reduction = &mut self.reduction;
-        let (first_update, turn) = (reduction.first_update, reduction.turns[turn].clone());
-        let session = &mut self.session;
+        let (session, reduction) = (&mut self.session, &mut self.reduction);
         session.wait_for_room()?;
         session.write_numbers(number, 0)?;
-        let mut cuts: Vec<usize> =
-            session.plan.submits().iter().map(|submit| submit.dispatches.end.min(first_update)).collect();
-        if is_last {
-            cuts.extend(reduction.buckets.iter().map(|bucket| bucket.complete_after));
-        }
-        cuts.push(first_update);
-        cuts.sort_unstable();
-        cuts.dedup();
-        let mut start = 0;
-        for end in cuts {
-            let complete: Vec<usize> = (0..reduction.buckets.len())
-                .filter(|&bucket| {
-                    let complete_after = reduction.buckets[bucket].complete_after;
-                    if is_last { complete_after == end } else { end == first_update }
-                })
-                .collect();
+        for piece in 0..reduction.pieces[usize::from(is_last)].len() {
+            let Piece { dispatches, complete } = &reduction.pieces[usize::from(is_last)][piece];
+            let turn = &reduction.turns[turn];
             session.submit_part(|session| {
-                if start == 0 {
-                    reduction.encode_start(session, &turn);
+                if dispatches.start == 0 {
+                    reduction.encode_start(session, turn);
                     session.encode_inputs();
                 }
-                session.encode(start..end);
-                if end == first_update {
+                session.encode(dispatches.clone());
+                if dispatches.end == reduction.first_update {
                     reduction.scalars.encode_take(session);
                 }
-                for &bucket in &complete {
-                    reduction.encode_adds(session, bucket, &turn);
+                for &bucket in complete {
+                    reduction.encode_adds(session, bucket, turn);
                     if is_last {
                         reduction.encode_download(session, bucket);
                     }
                 }
-                if end == first_update && !is_last {
+                if dispatches.end == reduction.first_update && !is_last {
                     session.encode_watch();
                 }
             })?;
             if let Some((index, _)) = session.in_flight.back().filter(|_| is_last) {
-                for bucket in complete {
-                    let staging = reduction.buckets[bucket].staging.as_mut();
+                let buckets = &mut reduction.buckets;
+                for &bucket in complete {
+                    let staging = buckets[bucket].staging.as_mut();
                     staging.into_iter().for_each(|staging| staging.map_read(index.clone()));
                 }
             }
-            start = end;
         }
         if !is_last {
             session.watch.iter_mut().for_each(watch::Watch::count_run);

@@ -27,7 +27,17 @@ pub(super) struct Reduction {
     pub turns: Vec<Turn>,
     pub scalars: Scalars,
     pub first_update: usize,
+    /// The submissions of a micro-batch, and those of a rank's last one.
+    pub pieces: [Vec<Piece>; 2],
     pipelines: Pipelines,
+}
+
+/// A part of a micro-batch that is submitted whole.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub dispatches: Range<usize>,
+    /// The buckets that are complete behind it.
+    pub complete: Vec<usize>,
 }
 
 /// What is done about one of a rank's micro-batches.
@@ -113,7 +123,9 @@ impl Reduction {
         let turns = turns(own);
         let depth = turns.iter().filter_map(|turn| turn.save).max().map_or(0, |most| most + 1);
         let first_update = plan.first_update()?;
-        let mut reduction = Reduction { buckets: Vec::new(), turns, scalars, first_update, pipelines };
+        let pieces = [Vec::new(), Vec::new()];
+        let mut reduction =
+            Reduction { buckets: Vec::new(), turns, scalars, first_update, pieces, pipelines };
         for (number, bucket) in complete.iter().enumerate() {
             let mut parts: Vec<Part> = Vec::new();
             for (buffer, bytes) in &bucket.parts {
@@ -147,6 +159,11 @@ impl Reduction {
             reduction.prepare(device, plan.caps().max_workgroups, &mut bucket, all > 1)?;
             reduction.buckets.push(bucket);
         }
+        let ends: Vec<usize> =
+            plan.submits().iter().map(|submit| submit.dispatches.end.min(first_update)).collect();
+        let complete: Vec<usize> = reduction.buckets.iter().map(|bucket| bucket.complete_after).collect();
+        reduction.pieces =
+            [pieces_of(&ends, &vec![first_update; complete.len()]), pieces_of(&ends, &complete)];
         Ok(reduction)
     }
 
@@ -274,6 +291,16 @@ impl Bucket {
     pub(super) fn elements(&self) -> usize {
         self.bytes as usize / 4
     }
+}
+
+/// Cuts a step where a submission ends and where buckets are complete.
+fn pieces_of(ends: &[usize], complete: &[usize]) -> Vec<Piece> {
+    let mut cuts = [ends, complete].concat();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let starts = std::iter::once(0).chain(cuts.iter().copied());
+    let buckets = |end: usize| (0..complete.len()).filter(|&bucket| complete[bucket] == end).collect();
+    starts.zip(&cuts).map(|(start, &end)| Piece { dispatches: start..end, complete: buckets(end) }).collect()
 }
 
 /// Adds a part, or makes the last one longer.
