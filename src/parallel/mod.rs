@@ -42,8 +42,12 @@ pub use mpi::Mpi;
 pub use sum::{Sum, add, sum};
 pub use tree::{Join, Joins, Round, rounds, shares};
 
-/// Whether the environment says that a launcher of MPI started this process: Open MPI's or MPICH's `mpirun`, or Slurm's
-/// `srun --mpi`. A program built without the feature `mpi` can tell its user so.
+/// Whether the environment says that a launcher of MPI started this process and others: Open MPI's or MPICH's `mpirun`, or
+/// Slurm's `srun --mpi=pmix`. A program built without the feature `mpi` can tell its user so.
 pub fn is_launched() -> bool {
-    ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"].iter().any(|name| std::env::var_os(name).is_some())
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let is_of_slurm = std::env::var_os("PMIX_RANK").is_some();
+    let sizes =
+        [number("OMPI_COMM_WORLD_SIZE"), number("PMI_SIZE"), number("SLURM_NTASKS").filter(|_| is_of_slurm)];
+    sizes.into_iter().flatten().any(|processes| processes > 1)
 }

@@ -68,7 +68,7 @@ fn help_lists_every_option() {
     let output = run(Path::new("."), &["--help"]);
     assert!(output.status.success());
     let help = text(&output.stdout);
-    let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --save \
+    let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --micro-batches --save \
         --load --checkpoint --resume --verify --no-watch --adapter --plot --wrong --logits --no-progress --report --profile --tune --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
@@ -397,4 +397,39 @@ fn without_any_adapter_the_fix_is_in_the_message() {
         .expect("the trainer can be started");
     let part = if cfg!(target_os = "linux") { "mesa-vulkan-drivers" } else { "no adapter has this name" };
     assert_refused(&output, 1, &["no usable GPU adapter", part]);
+}
+
+#[test]
+fn a_batch_is_cut_and_what_mpirun_starts_without_mpi_says_so() {
+    let work = tempfile::TempDir::new().expect("there is room for temporary files");
+    let data = crate::harness::root().join("examples/data/mnist");
+    // What mpirun starts as the only process needs no MPI.
+    let output = command("mnist", work.path())
+        .args([
+            "--batch-size",
+            "8",
+            "--micro-batches",
+            "4",
+            "--max-steps",
+            "2",
+            "--report",
+            "report.json",
+            "--data",
+        ])
+        .arg(&data)
+        .env("OMPI_COMM_WORLD_SIZE", "1")
+        .output()
+        .expect("it can be started");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report = report(&work.path().join("report.json"));
+    assert_eq!(report["batch_size"], 8);
+    assert_eq!(report["bytes_sent_per_step"], 0.0);
+    assert_refused(
+        &train(work.path(), &data, &["--micro-batches", "5", "--max-steps", "2"]),
+        1,
+        &["micro_batches", "5", "batch size of 8"],
+    );
+    let mut launched = command("mnist", work.path());
+    launched.arg("--data").arg(&data).env("OMPI_COMM_WORLD_SIZE", "2");
+    assert_refused(&launched.output().expect("it can be started"), 1, &["mpirun", "--features mpi"]);
 }
