@@ -113,6 +113,8 @@ struct Inner {
     /// What is made of each kernel's text before it is compiled.
     rewrite: Option<fn(&str) -> String>,
     compiling: Option<progress::Report>,
+    /// What its sessions have compiled.
+    alive: Mutex<pipeline::Alive>,
     /// Opened at the first compilation.
     cache: OnceLock<Option<Cache>>,
     /// Measured at the first call of [`Device::peaks`].
@@ -190,6 +192,7 @@ impl Device {
                 cache_folder: options.cache.clone().unwrap_or_else(cache::default_folder),
                 rewrite: options.rewrite,
                 compiling: options.compiling.clone(),
+                alive: Mutex::default(),
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
                 faults,

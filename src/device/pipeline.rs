@@ -1,4 +1,4 @@
-//! Compiles kernels: each distinct text once, and for a GPU several at a time.
+//! Compiles kernels: each distinct text once, however many sessions of a device run it, and for a GPU several at a time.
 
 use super::Device;
 #[cfg(not(target_arch = "wasm32"))]
@@ -8,6 +8,7 @@ use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::shader::{Access, Kernel};
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, Weak};
 #[cfg(not(target_arch = "wasm32"))]
 use std::sync::{
     Mutex,
@@ -17,7 +18,7 @@ use std::sync::{
 /// Compiled kernels of a plan.
 #[derive(Debug)]
 pub(crate) struct Pipelines {
-    pipelines: Vec<Compiled>,
+    pipelines: Vec<Arc<Compiled>>,
     /// Index of each requested kernel's pipeline, in the order of the request.
     of_kernel: Vec<usize>,
 }
@@ -30,16 +31,27 @@ pub(super) struct Compiled {
 
 pub(super) struct Request {
     pub(super) name: &'static str,
-    source: String,
+    /// The text, and whether all of it is the crate's.
+    text: (String, bool),
     pub(super) bindings: Vec<(u32, Access)>,
-    /// Whether the whole text is the crate's.
-    own: bool,
 }
 
 impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
         let (requests, of_kernel) = requests(device, kernels)?;
+        let mut pipelines: Vec<Option<Arc<Compiled>>> = device.alive().get(&requests);
+        let missing = |(request, known): (Request, &Option<_>)| known.is_none().then_some(request);
+        let missing: Vec<Request> = requests.into_iter().zip(&pipelines).filter_map(missing).collect();
+        let mut compiled = Pipelines::compile_missing(device, missing)?.into_iter();
+        for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.is_none()) {
+            *pipeline = compiled.next();
+        }
+        Ok(Pipelines { pipelines: pipelines.into_iter().flatten().collect(), of_kernel })
+    }
+
+    /// Compiles what no session has.
+    fn compile_missing(device: &Device, requests: Vec<Request>) -> Result<Vec<Arc<Compiled>>> {
         #[cfg(not(target_arch = "wasm32"))]
         let rounds = if ahead::pays(device, requests.len()) { 2 } else { 1 };
         #[cfg(target_arch = "wasm32")]
@@ -53,7 +65,9 @@ impl Pipelines {
         if rounds == 2 {
             ahead::run(device, &requests, &pipelines, &progress)?;
         }
-        Ok(Pipelines { pipelines, of_kernel })
+        let pipelines: Vec<Arc<Compiled>> = pipelines.into_iter().map(Arc::new).collect();
+        device.alive().add(requests, &pipelines);
+        Ok(pipelines)
     }
 
     pub(crate) fn pipeline(&self, kernel: usize) -> &wgpu::ComputePipeline {
@@ -62,6 +76,47 @@ impl Pipelines {
 
     pub(crate) fn layout(&self, kernel: usize) -> &wgpu::BindGroupLayout {
         &self.pipelines[self.of_kernel[kernel]].layout
+    }
+}
+
+/// The compiled kernels of a device's sessions, by their text. They live as long as a session has them.
+#[derive(Debug, Default)]
+pub(super) struct Alive {
+    by_text: HashMap<(String, bool), Weak<Compiled>>,
+    /// When those that are gone are taken out: at so many.
+    tidied_at: usize,
+}
+
+impl Alive {
+    fn get(&self, requests: &[Request]) -> Vec<Option<Arc<Compiled>>> {
+        let known = |request: &Request| self.by_text.get(&request.text).and_then(Weak::upgrade);
+        requests.iter().map(known).collect()
+    }
+
+    fn add(&mut self, requests: Vec<Request>, pipelines: &[Arc<Compiled>]) {
+        if self.by_text.len() >= self.tidied_at {
+            self.by_text.retain(|_, pipeline| pipeline.strong_count() > 0);
+            self.tidied_at = 64.max(2 * self.by_text.len());
+        }
+        self.by_text.extend(
+            requests.into_iter().map(|request| request.text).zip(pipelines.iter().map(Arc::downgrade)),
+        );
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_text.values().filter(|pipeline| pipeline.strong_count() > 0).count()
+    }
+}
+
+impl Device {
+    fn alive(&self) -> std::sync::MutexGuard<'_, Alive> {
+        self.inner.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of distinct kernels that the device's sessions have compiled. Sessions of one device share them.
+    pub fn kernels(&self) -> usize {
+        self.alive().count()
     }
 }
 
@@ -82,9 +137,8 @@ pub(super) fn requests(device: &Device, kernels: &[&Kernel]) -> Result<(Vec<Requ
             None => {
                 requests.push(Request {
                     name: kernel.name(),
-                    source: text.0.clone(),
+                    text: text.clone(),
                     bindings: kernel.bindings()?,
-                    own: text.1,
                 });
                 by_source.insert(text, requests.len() - 1);
                 requests.len() - 1
@@ -105,7 +159,7 @@ fn compile_all(device: &Device, requests: &[Request], progress: &Progress<'_>) -
     // Longest first: the threads then end together, and short kernels fit into the holes in memory that long
     // ones leave.
     let mut order: Vec<usize> = (0..requests.len()).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(requests[i].source.len()));
+    order.sort_by_key(|&i| std::cmp::Reverse(requests[i].text.0.len()));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::new(Vec::with_capacity(requests.len()));
     let work = || {
@@ -143,9 +197,9 @@ pub(super) fn compile_one(device: &Device, request: &Request) -> Result<Compiled
     let compiled = device.guarded(|raw| {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(request.name),
-            source: wgpu::ShaderSource::Wgsl(request.source.as_str().into()),
+            source: wgpu::ShaderSource::Wgsl(request.text.0.as_str().into()),
         };
-        let module = if request.own {
+        let module = if request.text.1 {
             // SAFETY: the kernel is this crate's own. It bounds its accesses by the shapes that are baked into
             // it, ends its loops by constants, and divides by sizes that are not zero. The tests run every
             // kernel with the checks that are left out here.

@@ -200,3 +200,24 @@ fn bytes_are_uploaded_as_they_are_and_become_floats() -> wgrad::Result<()> {
     assert!(message.contains("holds u8[1, 1, 7], found f32 data"), "{message}");
     Ok(())
 }
+
+#[test]
+fn sessions_of_a_device_share_compiled_kernels() -> wgrad::Result<()> {
+    let device = wgrad::Device::open()?;
+    let Training { graph, loss, .. } = training(4)?;
+    let open = || -> wgrad::Result<Session> {
+        let weights = Weights::init(&device, &graph, 0)?;
+        Session::new(&device, Plan::new(&graph, &[loss], device.caps())?, &weights)
+    };
+    assert_eq!(device.kernels(), 0);
+    let first = open()?;
+    let kernels = device.kernels();
+    assert!(kernels > 10, "{kernels}");
+    let others = [open()?, open()?, open()?];
+    assert_eq!(device.kernels(), kernels);
+    drop(first);
+    assert_eq!(device.kernels(), kernels);
+    drop(others);
+    assert_eq!(device.kernels(), 0);
+    Ok(())
+}
