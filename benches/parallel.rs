@@ -60,53 +60,42 @@ fn start(options: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The median of `times` runs.
-fn median(times: usize, mut run: impl FnMut() -> wgrad::Result<()>) -> wgrad::Result<f64> {
-    let mut seconds = Vec::with_capacity(times);
+/// Seconds of a run, the mean over `times`: on links with delay two exchanges in a row take none and twice as long.
+fn mean(times: u32, mut run: impl FnMut() -> wgrad::Result<()>) -> wgrad::Result<f64> {
+    let start = Instant::now();
     for _ in 0..times {
-        let start = Instant::now();
         run()?;
-        seconds.push(start.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
-    Ok(seconds[times / 2])
+    Ok(start.elapsed().as_secs_f64() / f64::from(times))
 }
 
 fn exchanges() -> wgrad::Result<()> {
     let mut ranks = Mpi::start()?;
     let (rank, count) = (ranks.rank(), ranks.ranks());
     let partner = rank ^ 1;
-    let (send, mut receive) = (vec![1.0f32; 1 << 24], vec![0.0f32; 1 << 24]);
-    let mut exchange = |elements: usize, times: usize| {
-        median(times, || ranks.exchange(partner, &send[..elements], &mut receive[..elements]))
+    let (send, mut receive) = (vec![1.0f32; 1 << 22], vec![0.0f32; 1 << 22]);
+    let mut exchange = |elements: usize, times: u32| {
+        mean(times, || ranks.exchange(partner, &send[..elements], &mut receive[..elements]))
     };
-    exchange(1, 1000)?;
-    let latency = exchange(1, 2000)?;
-    let seconds = exchange(1 << 24, 11)?;
+    exchange(1, 100)?;
+    let latency = exchange(1, 500)?;
+    let seconds = exchange(1 << 22, 3)?;
     let mut data = vec![1e-3f32; ELEMENTS];
     let sum = Sum::new(rank, count, ELEMENTS)?;
     let mut received = vec![0.0; sum.received()];
-    let summed = median(11, || sum.run(&mut ranks, &mut data, &mut received))?;
+    sum.run(&mut ranks, &mut data, &mut received)?;
+    let summed = mean(3, || sum.run(&mut ranks, &mut data, &mut received))?;
     if rank == 0 {
         let bytes = 4.0 * ELEMENTS as f64;
-        let sent = 2.0 * (1.0 - 1.0 / count as f64) * bytes;
+        let cost = Cost { latency, bytes_per_second: f64::from(1 << 24) / seconds };
         println!(
-            "{count} ranks: an exchange takes {:.1} us, and of 64 MiB {:.2} GB/s each way; the sum of {:.1} MB {:.1} ms, {:.2} GB/s sent",
+            "{count} ranks: an exchange of nothing takes {:.1} us, and of 16 MiB {:.0} MB/s each way; a sum of {:.1} MB {:.1} ms, by the model {:.1} ms",
             latency * 1e6,
-            (1u64 << 26) as f64 / seconds / 1e9,
+            cost.bytes_per_second / 1e6,
             bytes / 1e6,
             summed * 1e3,
-            sent / summed / 1e9
+            cost.sum(count, bytes as u64).as_secs_f64() * 1e3
         );
-        let cost = Cost { latency, bytes_per_second: sent / summed };
-        for ranks in [8, 64, 1024] {
-            let buckets = 10;
-            let each = cost.sum(ranks, (bytes / f64::from(buckets)) as u64);
-            println!(
-                "  {ranks} ranks would sum it in {buckets} buckets in {:.0} ms",
-                (each * buckets).as_secs_f64() * 1e3
-            );
-        }
     }
     Ok(())
 }
@@ -124,7 +113,7 @@ fn network() -> wgrad::Result<(Graph, [Value; 4])> {
 }
 
 fn steps() -> wgrad::Result<()> {
-    let mut ranks = Mpi::start()?;
+    let ranks = Mpi::start()?;
     let (number, count) = (ranks.rank(), ranks.ranks());
     let (g, [images, labels, rate, loss]) = network()?;
     let device = Device::open_with(&DeviceOptions::default().local_rank(ranks.local_rank()))?;
@@ -137,51 +126,57 @@ fn steps() -> wgrad::Result<()> {
         Ok(session)
     };
     let mut alone = session()?;
-    // Turns, so that whatever else the machine does meets both.
-    let (mut apart, mut together) = (Vec::new(), Vec::new());
-    let shared = session()?;
-    parallel::gather(&mut ranks, &[])?;
-    let mut shared = DataParallel::new(shared, ranks, &ParallelOptions::new(count))?;
-    let timed = |times: &mut Vec<f64>, steps: &mut dyn FnMut() -> wgrad::Result<()>| -> wgrad::Result<()> {
-        let start = Instant::now();
-        for _ in 0..4 {
-            steps()?;
-        }
-        times.push(start.elapsed().as_secs_f64() / 4.0);
-        Ok(())
-    };
-    for turn in 0..6 {
-        let (mut of_alone, mut of_shared) = (Vec::new(), Vec::new());
-        parallel::gather(shared.ranks(), &[])?;
-        timed(&mut of_alone, &mut || alone.step().and_then(|()| alone.wait()))?;
-        parallel::gather(shared.ranks(), &[])?;
-        timed(&mut of_shared, &mut || {
-            shared.step(|_, _| Ok(()))?;
-            shared.session().wait()
-        })?;
-        // The first turn warms up.
-        if turn > 0 {
-            apart.extend(of_alone);
-            together.extend(of_shared);
-        }
-    }
-    let sent = shared.exchanged();
-    let mut both = |own: &mut Vec<f64>| -> wgrad::Result<f64> {
-        own.sort_by(f64::total_cmp);
-        // The slower rank is what counts.
-        let all = parallel::gather(shared.ranks(), &[own[own.len() / 2] as f32])?;
-        Ok(all.iter().fold(0.0, |most, &x| f64::max(most, f64::from(x))))
-    };
-    let (apart, together) = (both(&mut apart)?, both(&mut together)?);
+    let mut ranks: Box<dyn Communicator> = Box::new(ranks);
     if number == 0 {
         println!("adapter: {}", device.summary());
-        println!(
-            "{count} processes, ResNet-18, {BATCH} pictures of 64 x 64 each: apart {:.0} ms a step, together {:.0} ms, {:+.1} %; {sent}; buckets of {:?} bytes",
-            apart * 1e3,
-            together * 1e3,
-            (together / apart - 1.0) * 100.0,
-            shared.buckets()
-        );
+    }
+    for (bytes, told) in
+        [(4 << 20, "buckets of 4 MiB"), (u64::MAX, "one bucket, exchanged behind the backward pass")]
+    {
+        let options = ParallelOptions::new(count).bucket_bytes(bytes);
+        let mut shared = DataParallel::new(session()?, ranks, &options)?;
+        let (mut apart, mut together) = (Vec::new(), Vec::new());
+        // Turns, so that whatever else the machine does meets both. The first ones warm up.
+        for turn in 0..6 {
+            parallel::gather(shared.ranks(), &[])?;
+            let of_alone = timed(|| alone.step().and_then(|()| alone.wait()))?;
+            parallel::gather(shared.ranks(), &[])?;
+            let of_shared = timed(|| {
+                shared.step(|_, _| Ok(()))?;
+                shared.session().wait()
+            })?;
+            if turn > 0 {
+                apart.push(of_alone);
+                together.push(of_shared);
+            }
+        }
+        let sent = shared.exchanged();
+        ranks = shared.into_parts().1;
+        let (apart, together) = (slowest(&mut *ranks, &mut apart)?, slowest(&mut *ranks, &mut together)?);
+        if number == 0 {
+            println!(
+                "{count} processes, ResNet-18, {BATCH} pictures of 64 x 64 each, {told}: apart {:.0} ms a step, together {:.0} ms, {:+.1} %; {sent}",
+                apart * 1e3,
+                together * 1e3,
+                (together / apart - 1.0) * 100.0,
+            );
+        }
     }
     Ok(())
+}
+
+/// Seconds of a step, the mean over four.
+fn timed(mut step: impl FnMut() -> wgrad::Result<()>) -> wgrad::Result<f64> {
+    let start = Instant::now();
+    for _ in 0..4 {
+        step()?;
+    }
+    Ok(start.elapsed().as_secs_f64() / 4.0)
+}
+
+/// The median of the rank that has the largest: the others wait for it.
+fn slowest(ranks: &mut dyn Communicator, own: &mut [f64]) -> wgrad::Result<f64> {
+    own.sort_by(f64::total_cmp);
+    let all = parallel::gather(ranks, &[own[own.len() / 2] as f32])?;
+    Ok(all.iter().fold(0.0, |most, &x| f64::max(most, f64::from(x))))
 }

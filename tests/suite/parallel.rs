@@ -256,6 +256,10 @@ fn what_fails_before_it_is_submitted_changes_nothing() -> Result<()> {
         assert_eq!(all_bits(&weights)?, before, "micro-batch {failing}");
         assert_eq!(training.session().step_number(), 1);
     }
+    // A step that was begun is forgotten where other weights are loaded.
+    let before = training.session().snapshot()?;
+    assert!(!training.micro_batch(|session| network.write(session, 99))?);
+    training.session().restore(&before)?;
     network.train(&mut training, 1..3)?;
     assert_eq!(found(&network, &mut training, &weights)?, whole);
     Ok(())

@@ -118,6 +118,7 @@ impl Lockstep {
         first: u32,
         end: usize,
     ) -> Result<()> {
+        self.go_on_from(session.step);
         for (number, session) in (first..).zip(std::iter::once(&mut *session).chain(&mut self.others)) {
             session.wait_for_room()?;
             session.write_numbers(number, 0)?;
@@ -200,8 +201,8 @@ impl Lockstep {
         Ok(())
     }
 
-    /// Counts the step that all micro-batches have run.
-    pub(super) fn count_step(&mut self, step: u32) {
+    /// Sets the number of the next step of the other sessions.
+    pub(super) fn go_on_from(&mut self, step: u32) {
         self.others.iter_mut().for_each(|session| session.go_on_from(step));
     }
 }

@@ -159,18 +159,11 @@ impl DataParallel {
     /// optimizer, or with other nodes behind it; an output of one element that is neither f32 nor u32; ranks that are not
     /// alike, by name; not enough memory; those of the communicator.
     pub fn new(
-        session: Session,
+        mut session: Session,
         ranks: impl Communicator + 'static,
         options: &ParallelOptions,
     ) -> Result<DataParallel> {
-        DataParallel::of(session, Box::new(ranks), options)
-    }
-
-    pub(crate) fn of(
-        mut session: Session,
-        mut ranks: Box<dyn Communicator>,
-        options: &ParallelOptions,
-    ) -> Result<DataParallel> {
+        let mut ranks: Box<dyn Communicator> = Box::new(ranks);
         let (rank, count) = (ranks.rank(), ranks.ranks());
         let share = shares(rank, count, options.micro_batches)?;
         let buckets = session.plan.buckets(options.bucket_bytes.max(1))?;
@@ -241,9 +234,9 @@ impl DataParallel {
         self.reduction.buckets.iter().map(|bucket| 4 * bucket.elements() as u64).collect()
     }
 
-    /// Hands the session back.
-    pub fn into_session(self) -> Session {
-        self.session
+    /// Hands session and ranks back.
+    pub fn into_parts(self) -> (Session, Box<dyn Communicator>) {
+        (self.session, self.ranks)
     }
 
     /// Runs a step on all ranks. `write` gives the session's inputs the contents of a micro-batch of this step, by its
@@ -255,7 +248,7 @@ impl DataParallel {
     /// not answer. Where ranks stop within a step their weights hold a part of it, and saving them is refused.
     pub fn step(&mut self, mut write: impl FnMut(&mut Session, usize) -> Result<()>) -> Result<()> {
         loop {
-            let micro_batch = self.share.start + self.turn;
+            let micro_batch = self.share.start + self.turn();
             if self.micro_batch(|session| write(session, micro_batch))? {
                 return Ok(());
             }
@@ -278,8 +271,9 @@ impl DataParallel {
                 ),
             });
         }
-        let turn = std::mem::take(&mut self.turn);
         let meets = self.lockstep.is_some();
+        let turn = self.turn();
+        self.turn = 0;
         let others = self.lockstep.as_mut().map(|lockstep| &mut lockstep.others[..]);
         let session = match others {
             Some(others) if turn > 0 => &mut others[turn - 1],
@@ -310,6 +304,12 @@ impl DataParallel {
         self.exchange()?;
         self.update()?;
         Ok(true)
+    }
+
+    /// The place of the next micro-batch among this rank's.
+    fn turn(&self) -> usize {
+        // A checkpoint that was loaded meanwhile left nothing of a step that was begun.
+        if self.lockstep.is_some() || self.session.partly { self.turn } else { 0 }
     }
 
     /// Runs a micro-batch up to its gradients, as number `number` of all, and adds them to the sum so far.
@@ -422,7 +422,7 @@ impl DataParallel {
         }
         self.session.complete(self.reduction.first_update)?;
         let step = self.session.step;
-        self.lockstep.iter_mut().for_each(|lockstep| lockstep.count_step(step));
+        self.lockstep.iter_mut().for_each(|lockstep| lockstep.go_on_from(step));
         self.exchanged.steps += 1;
         Ok(())
     }
