@@ -120,7 +120,7 @@ fn run(ranks: usize, steps: usize, options: &ParallelOptions, plan: &PlanOptions
 
 #[test]
 fn any_number_of_ranks_trains_to_the_same_bits() -> Result<()> {
-    for (steps, plan) in [(200, PlanOptions::default()), (3, PlanOptions::default().watch(Watch::new()))] {
+    for (steps, plan) in [(40, PlanOptions::default()), (3, PlanOptions::default().watch(Watch::new()))] {
         let one = run(1, steps, &options(), &plan)?.remove(0);
         assert_eq!((one.losses.len(), one.correct.len()), (steps, steps));
         for ranks in [2, 4, 8] {
