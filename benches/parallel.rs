@@ -138,9 +138,9 @@ fn steps() -> wgrad::Result<()> {
         let (mut apart, mut together) = (Vec::new(), Vec::new());
         // Turns, so that whatever else the machine does meets both. The first ones warm up.
         for turn in 0..6 {
-            parallel::gather(shared.ranks(), &[])?;
+            parallel::gather(shared.ranks(), "a turn", &[])?;
             let of_alone = timed(|| alone.step().and_then(|()| alone.wait()))?;
-            parallel::gather(shared.ranks(), &[])?;
+            parallel::gather(shared.ranks(), "a turn", &[])?;
             let of_shared = timed(|| {
                 shared.step(|_, _| Ok(()))?;
                 shared.session().wait()
@@ -177,6 +177,6 @@ fn timed(mut step: impl FnMut() -> wgrad::Result<()>) -> wgrad::Result<f64> {
 /// The median of the rank that has the largest: the others wait for it.
 fn slowest(ranks: &mut dyn Communicator, own: &mut [f64]) -> wgrad::Result<f64> {
     own.sort_by(f64::total_cmp);
-    let all = parallel::gather(ranks, &[own[own.len() / 2] as f32])?;
+    let all = parallel::gather(ranks, "seconds", &[own[own.len() / 2] as f32])?;
     Ok(all.iter().fold(0.0, |most, &x| f64::max(most, f64::from(x))))
 }

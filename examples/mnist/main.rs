@@ -105,14 +105,16 @@ fn start(options: &Options, started: Instant) -> Outcome<()> {
 }
 
 fn run(options: &Options, started: Instant, ranks: Option<Box<dyn Communicator>>) -> Outcome<()> {
+    let is_first = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let local_rank = ranks.as_ref().map_or(0, |ranks| ranks.local_rank());
     // Report a path that can't be written now, not after an hour.
-    options.outputs().try_for_each(|(_, path)| file::check_writable(path))?;
+    if is_first {
+        options.outputs().try_for_each(|(_, path)| file::check_writable(path))?;
+    }
     let folder = options.data.clone();
     let loading = std::thread::spawn(move || -> wgrad::Result<(Images, Images)> {
         Ok((Images::load(&folder, Split::Train)?, Images::load(&folder, Split::Test)?))
     });
-    let is_first = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let mut opening = DeviceOptions::default()
         .local_rank(local_rank)
         .compiling(ProgressBar::compiling(!options.no_progress && is_first));

@@ -9,6 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::Instant;
+
+/// How long a callback may take that is due.
+#[cfg(not(target_arch = "wasm32"))]
+const CALLBACK: Duration = Duration::from_secs(10);
 
 /// [`Faults::wait_limit`] without a limit.
 const NO_LIMIT: u64 = u64::MAX;
@@ -128,6 +134,26 @@ impl Device {
             }
             (Err(e), _) => Err(self.error(e.to_string())),
             (Ok(()), _) => Ok(()),
+        }
+    }
+
+    /// Waits until the GPU is done and `look` finds what a callback leaves. Another thread that waits for the same device
+    /// may be the one that runs the callback, and may not be through with it when the GPU is done. `None` if the callback
+    /// does not come.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn wait_until<T>(&self, mut look: impl FnMut() -> Option<T>) -> Result<Option<T>> {
+        if let Some(found) = look() {
+            return Ok(Some(found));
+        }
+        self.wait()?;
+        let start = Instant::now();
+        loop {
+            match look() {
+                None if start.elapsed() < CALLBACK => std::thread::sleep(Duration::from_micros(20)),
+                found => return Ok(found),
+            }
+            // Callbacks run in a poll.
+            let _ = self.poll(wgpu::PollType::Poll);
         }
     }
 

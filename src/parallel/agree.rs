@@ -1,6 +1,7 @@
 //! Whether all ranks are about to do the same.
 
 use super::Communicator;
+use super::communicator::meet;
 use crate::error::{Error, Result};
 use crate::hash::fnv1a;
 
@@ -85,6 +86,7 @@ pub fn agree(communicator: &mut dyn Communicator, items: &[(&str, String)]) -> R
 
 /// Exchanges the record of names, and then the others if those are the same.
 fn exchange(communicator: &mut dyn Communicator, partner: usize, records: &[f32]) -> Result<Vec<f32>> {
+    meet(communicator, partner, "what has to be alike", 0)?;
     let mut theirs = vec![0.0; RECORD];
     communicator.exchange(partner, &records[..RECORD], &mut theirs)?;
     if theirs == records[..RECORD] {

@@ -1,6 +1,7 @@
 //! What a rank asks of the others, and ranks that are threads of one process.
 
 use crate::error::{Error, Result};
+use crate::hash::fnv1a;
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -53,11 +54,13 @@ impl Communicator for Box<dyn Communicator> {
     }
 }
 
-/// The lists of all ranks, one behind the other in the order of ranks. Each may have a length of its own.
+/// The lists of all ranks, one behind the other in the order of ranks. Each may have a length of its own. `what` says what
+/// they are; it has to be the same on all ranks.
 ///
 /// # Errors
-/// A number of ranks that is no power of two; a list longer than 2^24; those of the communicator.
-pub fn gather(communicator: &mut dyn Communicator, own: &[f32]) -> Result<Vec<f32>> {
+/// A number of ranks that is no power of two; a list longer than 2^24; a rank that does something else; those of the
+/// communicator.
+pub fn gather(communicator: &mut dyn Communicator, what: &str, own: &[f32]) -> Result<Vec<f32>> {
     let (rank, ranks) = (communicator.rank(), communicator.ranks());
     if !ranks.is_power_of_two() {
         return Err(Error::Parallel(format!("{ranks} ranks, expected a power of two")));
@@ -69,9 +72,7 @@ pub fn gather(communicator: &mut dyn Communicator, own: &[f32]) -> Result<Vec<f3
             let message = format!("{} numbers of some ranks, expected at most 2^24", all.len());
             return Err(Error::Parallel(message));
         }
-        let mut length = [0.0];
-        communicator.exchange(partner, &[all.len() as f32], &mut length)?;
-        let mut theirs = vec![0.0; length[0] as usize];
+        let mut theirs = vec![0.0; meet(communicator, partner, what, all.len())?];
         communicator.exchange(partner, &all, &mut theirs)?;
         if rank < partner {
             all.append(&mut theirs);
@@ -81,6 +82,27 @@ pub fn gather(communicator: &mut dyn Communicator, own: &[f32]) -> Result<Vec<f3
         }
     }
     Ok(all)
+}
+
+/// Makes sure that a partner is about to do the same, and returns what it has the length of.
+pub(super) fn meet(
+    communicator: &mut dyn Communicator,
+    partner: usize,
+    what: &str,
+    length: usize,
+) -> Result<usize> {
+    // Parts of a hash that f32 holds exactly.
+    let hash = fnv1a(what.as_bytes());
+    let own = [f32::from(hash as u16), f32::from((hash >> 16) as u16), length as f32];
+    let mut theirs = [0.0; 3];
+    communicator.exchange(partner, &own, &mut theirs)?;
+    if theirs[..2] != own[..2] {
+        return Err(Error::Parallel(format!(
+            "rank {} exchanges {what} and rank {partner} something else; all ranks must do the same in the same order",
+            communicator.rank()
+        )));
+    }
+    Ok(theirs[2] as usize)
 }
 
 /// Ranks that are threads of one process: for one process that drives several devices, and for tests.

@@ -6,6 +6,7 @@ use mpi::request::{self, Request};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, Destination as _, Equivalence, Source as _};
 use std::fmt;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// The most elements of a message. A count of MPI has 31 bits.
@@ -119,11 +120,11 @@ impl Mpi {
             });
             let waited = start.elapsed();
             if waited > self.limit {
-                eprintln!(
+                say(&format!(
                     "error: parallel: rank {partner} did not answer rank {} within {:?}; see whether it stalls, or set a longer limit with Mpi::limit",
                     self.rank(),
                     self.limit
-                );
+                ));
                 SimpleCommunicator::world().abort(1);
             }
             if waited > SPIN {
@@ -185,9 +186,18 @@ impl Communicator for Mpi {
 fn end_all(error: &dyn fmt::Display) {
     let world = SimpleCommunicator::world();
     if world.size() > 1 {
-        eprintln!("error: rank {} of {}: {error}", world.rank(), world.size());
+        // Where all ranks have an error, it is mostly the same: rank 0 says it.
+        if world.rank() > 0 {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        say(&format!("error: rank {} of {}: {error}", world.rank(), world.size()));
         world.abort(1);
     }
+}
+
+/// Writes a line to standard error at once: another rank may end this one in the middle.
+fn say(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 impl Drop for Mpi {

@@ -113,9 +113,9 @@ fn a_thousand_ranks_sum_in_the_order_of_the_tree() {
 #[test]
 fn what_ranks_do_not_agree_on_is_an_error() {
     let message = |error: crate::Error| error.to_string();
-    assert!(message(shares(0, 3, 6).unwrap_err()).contains("rank 0 of 3, expected a power of two"));
+    assert!(message(shares(0, 3, 6).unwrap_err()).contains("3 ranks, expected a power of two"));
     assert!(message(shares(0, 4, 6).unwrap_err()).contains("6 micro-batches can't be shared by 4 ranks"));
-    assert!(message(rounds(4, 4, 1).unwrap_err()).contains("rank 4 of 4"));
+    assert!(message(rounds(4, 4, 1).unwrap_err()).contains("no rank 4 of 4"));
     assert!(message(Threads::new(0).unwrap_err()).contains("0 ranks"));
 
     let mut two = Threads::new(2).unwrap();
@@ -190,9 +190,23 @@ fn lists_are_gathered_in_the_order_of_ranks() {
         let expected: Vec<f32> = (0..ranks).flat_map(list).collect();
         let all = Threads::run(ranks, |mut rank| {
             let own = list(rank.rank());
-            gather(&mut rank, &own)
+            gather(&mut rank, "numbers", &own)
         });
         assert!(all.expect("all answer").iter().all(|found| *found == expected), "{ranks} ranks");
     }
-    assert!(Threads::run(3, |mut rank| gather(&mut rank, &[])).is_err());
+    assert!(Threads::run(3, |mut rank| gather(&mut rank, "numbers", &[])).is_err());
+}
+
+#[test]
+fn ranks_that_do_different_things_are_told() {
+    let told = Threads::run(2, |mut rank| {
+        let error = match rank.rank() {
+            0 => gather(&mut rank, "losses", &[1.0]).map(drop).unwrap_err(),
+            _ => agree(&mut rank, &[("seed", "42".into())]).unwrap_err(),
+        };
+        Ok(error.to_string())
+    });
+    let told = told.expect("each has an error");
+    assert!(told[0].contains("rank 0 exchanges losses and rank 1 something else"), "{told:?}");
+    assert!(told[1].contains("rank 1 exchanges what has to be alike and rank 0 something else"), "{told:?}");
 }

@@ -19,10 +19,12 @@ pub fn shares(rank: usize, ranks: usize, micro_batches: usize) -> Result<Range<u
 }
 
 fn check_ranks(rank: usize, ranks: usize) -> Result<()> {
-    if !ranks.is_power_of_two() || rank >= ranks {
-        return Err(Error::Parallel(format!(
-            "rank {rank} of {ranks}, expected a power of two of ranks, so that each sums a subtree"
-        )));
+    if !ranks.is_power_of_two() {
+        let message = format!("{ranks} ranks, expected a power of two, so that each sums a subtree");
+        return Err(Error::Parallel(message));
+    }
+    if rank >= ranks {
+        return Err(Error::Parallel(format!("there is no rank {rank} of {ranks}, which are counted from 0")));
     }
     Ok(())
 }

@@ -172,12 +172,13 @@ impl Uploads {
         }
         let most = (IN_FLIGHT + 1) * self.most;
         // In a browser memory comes back between awaited calls alone, so there waiting would be in vain.
-        let waits = cfg!(not(target_arch = "wasm32"));
-        if waits && self.open.is_empty() && CHUNKS as u64 + self.allocations >= most as u64 {
-            device.wait()?;
-            return take()
-                .ok_or_else(|| device.error("staging memory did not come back from the GPU".into()));
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.open.is_empty() && CHUNKS as u64 + self.allocations >= most as u64 {
+            let back = device.wait_until(take)?;
+            return back.ok_or_else(|| device.error("staging memory did not come back from the GPU".into()));
         }
+        #[cfg(target_arch = "wasm32")]
+        let _ = most;
         self.allocations += 1;
         staging(device, self.size)
     }

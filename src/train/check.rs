@@ -103,10 +103,14 @@ impl Trainer {
         let steps: [(&Graph, Vec<Value>); 2] =
             [(&training.batched.graph, training.outputs()), (&evaluation.graph, vec![loss])];
         // Where ranks have one file, all take what the first one measured.
-        let found = self.first_rank_first(|| {
+        let found = self.first_rank_first("what was tuned", |is_alive| {
             let mut found = Vec::new();
             for (graph, outputs) in &steps {
-                let mut tuner = Tuner::new(&self.device).file(file.as_ref()).progress(&mut progress);
+                let told = |done: &Progress| {
+                    is_alive();
+                    progress(done);
+                };
+                let mut tuner = Tuner::new(&self.device).file(file.as_ref()).progress(told);
                 found.push(tuner.run(graph, outputs, &options)?);
             }
             Ok(found)

@@ -307,19 +307,24 @@ struct Found {
 }
 
 impl Found {
-    /// Puts what all ranks found together, in the order of batches, so that figures have the bits of one rank's.
+    /// Puts what all ranks found together, in the order of batches. So figures of one element, and those of several that
+    /// are counts, have the bits of one rank's; sums of several others may differ in the last one.
     fn gather(&mut self, ranks: &Ranks) -> Result<()> {
-        self.losses = ranks.gather(&self.losses)?;
+        self.losses = ranks.gather("losses of an evaluation", &self.losses)?;
         let samples: Vec<f32> = self.samples.iter().map(|&samples| samples as f32).collect();
-        self.samples = ranks.gather(&samples)?.into_iter().map(|samples| samples as u64).collect();
+        self.samples = ranks
+            .gather("samples of an evaluation", &samples)?
+            .into_iter()
+            .map(|samples| samples as u64)
+            .collect();
         for measured in &mut self.sums {
             match measured {
-                Measure::Each(each) => *each = ranks.gather(each)?,
+                Measure::Each(each) => *each = ranks.gather("figures of an evaluation", each)?,
                 Measure::Total(total) => {
                     // Two parts of each hold a count past what one holds exactly.
                     let parts =
                         total.iter().flat_map(|&sum| [sum as f32, (sum - f64::from(sum as f32)) as f32]);
-                    let all = ranks.gather(&parts.collect::<Vec<f32>>())?;
+                    let all = ranks.gather("sums of an evaluation", &parts.collect::<Vec<f32>>())?;
                     let elements = total.len();
                     total.fill(0.0);
                     for of_rank in all.chunks(2 * elements.max(1)) {

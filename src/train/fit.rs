@@ -80,7 +80,7 @@ impl Trainer {
         // Averages that are not there are told now, and not at the end of an epoch.
         self.weights()?;
         let figures = self.figures(evaluation)?;
-        let mut run = self.begin(data, training)?;
+        let mut run = self.begin(data, evaluation, training)?;
         let begun = self.tell_begin(&mut run, figures);
         let result = begun.and_then(|()| self.run_epochs(&mut run, evaluation));
         let ended = self.callbacks().iter_mut().map(|callback| callback.end(&run.history));
@@ -91,7 +91,12 @@ impl Trainer {
         Ok(run.history)
     }
 
-    fn begin<'d>(&mut self, data: &'d dyn Dataset, training: Training) -> Result<Run<'d>> {
+    fn begin<'d>(
+        &mut self,
+        data: &'d dyn Dataset,
+        evaluation: Option<&dyn Dataset>,
+        training: Training,
+    ) -> Result<Run<'d>> {
         let settings = &self.settings;
         let setting = |setting, message: &str| Err(Error::Setting { setting, message: message.into() });
         let last = if settings.drop_last { Last::Drop } else { Last::Fill };
@@ -135,7 +140,7 @@ impl Trainer {
             file::check_writable(path)?;
             session.check_checkpoint(path, &resume::notes(&own, &history, losses))?;
         }
-        let steps_of = self.steps_of(session, data, &training.followed, &own)?;
+        let steps_of = self.steps_of(session, data, evaluation, &training.followed, &own)?;
         let mut run = Run {
             inputs: training.batched.inputs,
             loss: training.loss,
@@ -336,6 +341,7 @@ impl Trainer {
         &self,
         session: Session,
         data: &dyn Dataset,
+        evaluation: Option<&dyn Dataset>,
         followed: &[Value],
         settings: &[(String, String)],
     ) -> Result<Steps> {
@@ -348,6 +354,13 @@ impl Trainer {
             options = options.alike(name, setting);
         }
         options = options.alike("data set", ranks::digest(data)?);
+        let evaluation = evaluation.map(ranks::digest).transpose()?;
+        options = options.alike("data set to evaluate with", evaluation.unwrap_or_else(|| "none".into()));
+        let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
+        options = options.alike("metrics", names.join(", "));
+        let (averaged, population) = (self.settings.averaged, self.settings.population_statistics);
+        options = options.alike("averaged", averaged.to_string());
+        options = options.alike("population statistics", population.to_string());
         let steps = (self.settings.epochs, self.settings.max_steps);
         options = options.alike("epochs and steps", format!("{steps:?}"));
         Ok(Steps::Shared(Box::new(match &self.ranks {

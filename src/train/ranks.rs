@@ -9,9 +9,12 @@ use crate::session::{DataParallel, Exchanged, Session};
 use crate::tensor::HostSlice;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Items whose contents tell data sets apart.
 const LOOKED_AT: usize = 16;
+/// Time between signs of life of a rank that others wait for.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// The ranks of a trainer. Its steps and its evaluations share them.
 #[derive(Clone, Debug)]
@@ -29,8 +32,8 @@ impl Ranks {
     }
 
     /// The lists of all ranks, one behind the other.
-    pub(super) fn gather(&self, own: &[f32]) -> Result<Vec<f32>> {
-        gather(&mut **self.lock(), own)
+    pub(super) fn gather(&self, what: &str, own: &[f32]) -> Result<Vec<f32>> {
+        gather(&mut **self.lock(), what, own)
     }
 }
 
@@ -100,8 +103,8 @@ impl Trainer {
     ///
     /// The batch size and the rate are those of the whole, whatever the number of ranks. Data order, dropout and
     /// augmentation follow from a sample's place in the whole batch. Evaluations are shared as well, and every rank gets
-    /// their figures over all data. Callbacks are told on rank 0 alone, which writes checkpoints too; all ranks stop where
-    /// one of them says so. [`Trainer::fit`] and [`Trainer::evaluate`] wait for the other ranks, so all of them call these
+    /// their figures over all data. Callbacks are told on rank 0 alone, which writes checkpoints too; where one of them stops
+    /// the run, all ranks stop. [`Trainer::fit`] and [`Trainer::evaluate`] wait for the other ranks, so all of them call these
     /// in the same order. A rank whose run fails ends the others' ([`Communicator::give_up`]).
     ///
     /// ```no_run
@@ -112,7 +115,7 @@ impl Trainer {
     /// # use wgrad::train::{Supervised, Trainer};
     /// # fn f(task: Supervised, data: &wgrad::data::Images) -> wgrad::Result<()> {
     /// // Started by: mpirun -n 4 PROGRAM
-    /// let ranks = Mpi::start()?;
+    /// Mpi::run(|ranks| {
     /// let device = Device::open_with(&DeviceOptions::default().local_rank(ranks.local_rank()))?;
     /// let mut trainer = Trainer::new(&device, task)
     ///     .optimizer(|g, loss, rate| wgrad::optim::Sgd::new(rate).minimize(g, loss))
@@ -123,7 +126,8 @@ impl Trainer {
     /// if trainer.is_first_rank() {
     ///     trainer.weights()?.save("weights.safetensors")?;
     /// }
-    /// # Ok(())
+    /// wgrad::Result::Ok(())
+    /// })
     /// # }
     /// # Ok(())
     /// # }
@@ -164,7 +168,13 @@ impl Trainer {
 
     /// The number of micro-batches, and the samples of each.
     pub(super) fn cut(&self) -> Result<(usize, usize)> {
-        let micro_batches = self.settings.micro_batches.unwrap_or_else(|| self.number_of_ranks());
+        let ranks = self.number_of_ranks();
+        if !ranks.is_power_of_two() {
+            return Err(Error::Parallel(format!(
+                "{ranks} ranks, expected a power of two; start 2, 4, 8 or so"
+            )));
+        }
+        let micro_batches = self.settings.micro_batches.unwrap_or(ranks);
         let batch = self.settings.batch_size;
         if micro_batches == 0 || !batch.is_multiple_of(micro_batches) {
             let message = format!(
@@ -199,28 +209,44 @@ impl Trainer {
     /// Whether rank 0 stops, and why: what it says, every rank does.
     pub(super) fn agreed_stop(&self, own: Option<String>) -> Result<Option<String>> {
         let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.ranks() > 1) else { return Ok(own) };
-        let stops = ranks.gather(&[f32::from(u8::from(own.is_some()))])?[0] != 0.0;
+        let stops = ranks.gather("whether to stop", &[f32::from(u8::from(own.is_some()))])?[0] != 0.0;
         Ok(if stops { Some(own.unwrap_or_else(|| "as rank 0 says".into())) } else { None })
     }
 
-    /// Does something on rank 0 before the others do it.
-    pub(super) fn first_rank_first<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.ranks() > 1) else { return work() };
-        if ranks.rank() == 0 {
-            let done = work()?;
-            ranks.gather(&[])?;
-            return Ok(done);
+    /// Does something on rank 0 before the others do it. That may take longer than a rank waits for another, so rank 0
+    /// calls the function that it is given now and then.
+    pub(super) fn first_rank_first<T>(
+        &self,
+        what: &str,
+        mut work: impl FnMut(&mut dyn FnMut()) -> Result<T>,
+    ) -> Result<T> {
+        let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.ranks() > 1) else {
+            return work(&mut || {});
+        };
+        if ranks.rank() > 0 {
+            while ranks.gather(what, &[])?.first() != Some(&1.0) {}
+            return work(&mut || {});
         }
-        ranks.gather(&[])?;
-        work()
+        let (mut last, mut failed) = (Instant::now(), Ok(()));
+        let done = work(&mut || {
+            if failed.is_ok() && last.elapsed() > SIGN_OF_LIFE {
+                failed = ranks.gather(what, &[0.0]).map(drop);
+                last = Instant::now();
+            }
+        })?;
+        failed?;
+        ranks.gather(what, &[1.0])?;
+        Ok(done)
     }
 }
 
-/// What tells data sets apart: some of their items.
+/// What tells data sets apart: their length, all labels that can be had without reading, and some of their items.
 pub(super) fn digest(data: &dyn Dataset) -> Result<String> {
     let looked_at = data.len().min(LOOKED_AT);
     let order = Order::sequential(data.len())?;
-    let mut digest = 0;
+    let labels: Vec<u64> =
+        (0..data.len()).map(|index| data.label(index).map_or(u64::MAX, |l| l as u64)).collect();
+    let mut digest = fnv1a(bytemuck::cast_slice(&labels));
     for i in 0..looked_at {
         let at = i * data.len() / looked_at;
         Loader::new(1).workers(0).run(data, &order, at..at + 1, |batch| {

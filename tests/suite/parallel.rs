@@ -329,7 +329,7 @@ fn ranks_that_are_not_alike_are_refused_by_name() -> Result<()> {
         let session = own(5, &plain)?;
         Ok(DataParallel::new(session, rank, &options()).expect_err("three can't share eight").to_string())
     })?;
-    assert!(three[0].contains("of 3, expected a power of two"), "{three:?}");
+    assert!(three[0].contains("3 ranks, expected a power of two"), "{three:?}");
     Ok(())
 }
 
@@ -352,7 +352,8 @@ fn steps_allocate_nothing_and_count_what_they_send() -> Result<()> {
     // Of two ranks each sends half of the data twice.
     let bytes: u64 = counted[0].1.iter().sum();
     assert!(counted[0].1.len() > 2, "{:?}", counted[0].1);
-    assert_eq!(counted[0].0 + counted[1].0, 2 * bytes);
+    // With a number that tells the step.
+    assert_eq!(counted[0].0 + counted[1].0, 2 * (bytes + 4));
     Ok(())
 }
 
@@ -576,5 +577,23 @@ fn one_process_trains_on_all_its_devices() -> Result<()> {
     })?;
     let one = run(1, 3, &options(), &PlanOptions::default())?.remove(0);
     assert!(found.iter().all(|found| *found == one.tensors));
+    Ok(())
+}
+
+#[test]
+fn ranks_at_different_steps_are_told() -> Result<()> {
+    let (device, network) = (device(), network()?);
+    let told = Threads::run(2, |rank| {
+        let moves = rank.rank() == 1;
+        let (session, _) = network.session(device, 5, &PlanOptions::default())?;
+        let mut training = DataParallel::new(session, rank, &options())?;
+        network.train(&mut training, 0..2)?;
+        if moves {
+            training.session().set_step_number(7);
+        }
+        Ok(network.train(&mut training, 2..3).unwrap_err().to_string())
+    })?;
+    assert!(told[0].contains("not all ranks are at step 2"), "{told:?}");
+    assert!(told[1].contains("not all ranks are at step 7"), "{told:?}");
     Ok(())
 }

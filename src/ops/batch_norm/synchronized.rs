@@ -16,15 +16,15 @@ impl Graph {
         micro_batches: usize,
     ) -> Result<Value> {
         self.check_owned(inputs.iter().copied())?;
-        let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
-        if operator.infer(&types).is_err() {
-            // It says what is wrong, and leaves no node.
-            return Ok(self.apply(operator, inputs)?[0]);
-        }
         if matches!(running, Some(Running { momentum: Momentum::Cumulative(_), .. })) {
             let message =
                 "running statistics that are plain averages can't be synchronised; set a momentum".into();
             return Err(self.refusal("batch_norm", message));
+        }
+        let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
+        if operator.infer(&types).is_err() {
+            // It says what is wrong, and leaves no node.
+            return Ok(self.apply(operator, inputs)?[0]);
         }
         let x = inputs[0];
         let shape = self.shape_of(x).clone();

@@ -168,19 +168,24 @@ impl DataParallel {
         let share = shares(rank, count, options.micro_batches)?;
         let buckets = session.plan.buckets(options.bucket_bytes.max(1))?;
         if count > 1 {
-            let mut alike = identity::items(&mut session, options)?;
-            alike.extend(options.alike.iter().map(|(name, text)| (name.as_str(), text.clone())));
+            // Weights differ where something else does, which is then told.
+            let mut alike: Vec<(&str, String)> =
+                options.alike.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+            alike.extend(identity::items(&mut session, options)?);
             agree(&mut *ranks, &alike)?;
         }
         let numbers = [share.len(), options.micro_batches];
         let lockstep = Lockstep::new(&session, &*ranks, numbers)?;
         let scalars = Scalars::new(&session, &options.sums)?;
         let reduction = Reduction::new(&session, &buckets, scalars, numbers, count > 1)?;
-        let of_bucket = |bucket: &reduction::Bucket| Sum::new(rank, count, bucket.elements());
-        let sums = reduction.buckets.iter().map(of_bucket).collect::<Result<Vec<Sum>>>()?;
+        // The first bucket goes with the step's number.
+        let of_bucket = |(number, bucket): (usize, &reduction::Bucket)| {
+            Sum::new(rank, count, bucket.elements() + usize::from(number == 0))
+        };
+        let sums = reduction.buckets.iter().enumerate().map(of_bucket).collect::<Result<Vec<Sum>>>()?;
         let (mut data, mut received) = (Vec::new(), Vec::new());
         if count > 1 {
-            let most = reduction.buckets.iter().map(reduction::Bucket::elements).max().unwrap_or(0);
+            let most = reduction.buckets.iter().map(reduction::Bucket::elements).max().unwrap_or(0) + 1;
             crate::memory::reserve(&mut data, most, "gradients to exchange")?;
             data.resize(most, 0.0);
             let most = sums.iter().map(Sum::received).max().unwrap_or(0);
@@ -391,16 +396,25 @@ impl DataParallel {
     fn exchange(&mut self) -> Result<()> {
         let step = self.session.last_step();
         let device = self.session.device.clone();
-        for (bucket, sum) in self.reduction.buckets.iter_mut().zip(&self.sums) {
+        // What a sum over ranks holds exactly.
+        let step_number = (self.session.step & 0xffff) as f32;
+        for (number, (bucket, sum)) in self.reduction.buckets.iter_mut().zip(&self.sums).enumerate() {
             let elements = bucket.elements();
             let Some(staging) = &mut bucket.staging else { continue };
-            let data = &mut self.data[..elements];
-            staging.take(&device, data).map_err(|e| e.of_step(step))?;
+            staging.take(&device, &mut self.data[..elements]).map_err(|e| e.of_step(step))?;
+            self.data[elements] = step_number;
             let start = Instant::now();
+            let data = &mut self.data[..elements + usize::from(number == 0)];
             sum.run(&mut *self.ranks, data, &mut self.received)?;
             self.exchanged.time += start.elapsed();
             self.exchanged.bytes_sent += sum.sent_bytes();
-            staging.give(&device, data)?;
+            if number == 0 && self.data[elements] != step_number * self.ranks.ranks() as f32 {
+                return Err(Error::Parallel(format!(
+                    "not all ranks are at step {}; let all of them run every step, and load the same checkpoint",
+                    self.session.step
+                )));
+            }
+            staging.give(&device, &self.data[..elements])?;
             self.session.counters.bytes_read_back += 4 * elements as u64;
             self.session.counters.bytes_uploaded += 4 * elements as u64;
         }

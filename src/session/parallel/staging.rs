@@ -92,10 +92,8 @@ fn map(buffer: &wgpu::Buffer, mode: wgpu::MapMode, state: &Arc<AtomicU8>) {
 
 /// Waits until the memory is mapped.
 fn mapped(device: &Device, state: &AtomicU8) -> Result<()> {
-    if state.load(Ordering::Acquire) == PENDING {
-        device.wait()?;
-    }
-    if state.load(Ordering::Acquire) == MAPPED {
+    let known = || Some(state.load(Ordering::Acquire)).filter(|&state| state != PENDING);
+    if device.wait_until(known)? == Some(MAPPED) {
         return Ok(());
     }
     device.check()?;

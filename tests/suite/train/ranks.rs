@@ -172,20 +172,17 @@ fn what_ranks_can_not_do_together_is_told() -> Result<()> {
     let all =
         |found: Vec<String>, text: &str| assert!(found.iter().all(|told| told.contains(text)), "{found:?}");
     let last = |number: usize| u64::from(number == 3);
-    // The seed makes weights too, which are compared before.
+    all(
+        told(
+            &|trainer, number| {
+                trainer.start(move |weights| weights.write("fc.bias", &[number as f32 / 3.0; 3]))
+            },
+            &same,
+        ),
+        "rank 1 differs from rank 0 in weights",
+    );
     all(
         told(&|trainer, number| trainer.seed(7 + last(number)), &same),
-        "rank 3 differs from rank 0 in weights",
-    );
-    let zeros = |weights: &wgrad::Weights| {
-        let names: Vec<String> = weights.names().map(str::to_owned).collect();
-        names.iter().try_for_each(|name| {
-            let elements = weights.read(name)?.to_f64().len();
-            weights.write(name, &vec![0.0; elements])
-        })
-    };
-    all(
-        told(&|trainer, number| trainer.seed(7 + last(number)).start(zeros), &same),
         "rank 3 differs from rank 0 in seed: 8 instead of 7",
     );
     all(
@@ -197,6 +194,30 @@ fn what_ranks_can_not_do_together_is_told() -> Result<()> {
         "rank 3 differs from rank 0 in epochs and steps",
     );
     all(told(&|trainer, _| trainer, &|number| ITEMS + number / 3), "rank 3 differs from rank 0 in samples");
+    all(
+        told(&|trainer, number| if number == 2 { trainer.metric(TopK(1)) } else { trainer }, &same),
+        "rank 2 differs from rank 0 in metrics: accuracy, top2, confusion, top1",
+    );
+    let evaluated = |rank: Threads, items: Option<usize>| {
+        let evaluation = items.map(Rows::new);
+        let evaluation = evaluation.as_ref().map(|rows| rows as &dyn wgrad::data::Dataset);
+        let told = trainer(device).ranks(rank).fit(&Rows::new(ITEMS), evaluation);
+        Ok(told.expect_err("the data to evaluate with differ").to_string())
+    };
+    let none = Threads::run(2, |rank| {
+        let items = (rank.rank() == 0).then_some(53);
+        evaluated(rank, items)
+    })?;
+    all(none, "rank 1 differs from rank 0 in data set to evaluate with: none");
+    let fewer = Threads::run(2, |rank| {
+        let items = 53 - rank.rank();
+        evaluated(rank, Some(items))
+    })?;
+    all(fewer, "rank 1 differs from rank 0 in data set to evaluate with: 52 items");
+    let three = Threads::run(3, |rank| {
+        Ok(trainer(device).ranks(rank).fit(&Rows::new(ITEMS), None).expect_err("three can't").to_string())
+    })?;
+    all(three, "3 ranks, expected a power of two");
     let other_items = Threads::run(2, |rank| {
         let order = (rank.rank()..ITEMS).chain(0..rank.rank());
         let data = Subset::new(Rows::new(ITEMS), order.collect::<Vec<usize>>())?;
