@@ -115,6 +115,8 @@ struct Inner {
     compiling: Option<progress::Report>,
     /// What its sessions have compiled.
     alive: Mutex<pipeline::Alive>,
+    /// Held by the thread that compiles.
+    compiles: Mutex<()>,
     /// Opened at the first compilation.
     cache: OnceLock<Option<Cache>>,
     /// Measured at the first call of [`Device::peaks`].
@@ -193,6 +195,7 @@ impl Device {
                 rewrite: options.rewrite,
                 compiling: options.compiling.clone(),
                 alive: Mutex::default(),
+                compiles: Mutex::default(),
                 cache: OnceLock::new(),
                 peaks: Mutex::default(),
                 faults,

@@ -40,6 +40,8 @@ impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
         let (requests, of_kernel) = requests(device, kernels)?;
+        // Sessions that open at the same time, such as those of ranks that share a device, wait for one of them.
+        let _turn = device.inner.compiles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pipelines: Vec<Option<Arc<Compiled>>> = device.alive().get(&requests);
         let missing = |(request, known): (Request, &Option<_>)| known.is_none().then_some(request);
         let missing: Vec<Request> = requests.into_iter().zip(&pipelines).filter_map(missing).collect();
