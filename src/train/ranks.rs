@@ -116,17 +116,17 @@ impl Trainer {
     /// # fn f(task: Supervised, data: &wgrad::data::Images) -> wgrad::Result<()> {
     /// // Started by: mpirun -n 4 PROGRAM
     /// Mpi::run(|ranks| {
-    /// let device = Device::open_with(&DeviceOptions::default().local_rank(ranks.local_rank()))?;
-    /// let mut trainer = Trainer::new(&device, task)
-    ///     .optimizer(|g, loss, rate| wgrad::optim::Sgd::new(rate).minimize(g, loss))
-    ///     .batch_size(256)
-    ///     .micro_batches(8)
-    ///     .ranks(ranks);
-    /// trainer.fit(data, None)?;
-    /// if trainer.is_first_rank() {
-    ///     trainer.weights()?.save("weights.safetensors")?;
-    /// }
-    /// wgrad::Result::Ok(())
+    ///     let device = Device::open_with(&DeviceOptions::default().local_rank(ranks.local_rank()))?;
+    ///     let mut trainer = Trainer::new(&device, task)
+    ///         .optimizer(|g, loss, rate| wgrad::optim::Sgd::new(rate).minimize(g, loss))
+    ///         .batch_size(256)
+    ///         .micro_batches(8)
+    ///         .ranks(ranks);
+    ///     trainer.fit(data, None)?;
+    ///     if trainer.is_first_rank() {
+    ///         trainer.weights()?.save("weights.safetensors")?;
+    ///     }
+    ///     wgrad::Result::Ok(())
     /// })
     /// # }
     /// # Ok(())
