@@ -81,12 +81,17 @@ impl Operator for Copy {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let elements = cx.output_type(0).shape.elements();
-        let (width, _) = pack(elements);
-        let (kernel, groups) = cx.made_by(&parts::copy, elements / width, 1)?;
-        cx.dispatch_without_epilogue(kernel, &[cx.input(0), cx.output(0)], groups, width);
-        Ok(())
+        copy(cx)
     }
+}
+
+/// Records a copy of the first input to the first output.
+pub(super) fn copy(cx: &mut LowerContext<'_>) -> Result<()> {
+    let elements = cx.output_type(0).shape.elements();
+    let (width, _) = pack(elements);
+    let (kernel, groups) = cx.made_by(&parts::copy, elements / width, 1)?;
+    cx.dispatch_without_epilogue(kernel, &[cx.input(0), cx.output(0)], groups, width);
+    Ok(())
 }
 
 /// The common shape of two shapes, aligned at the last dimension.

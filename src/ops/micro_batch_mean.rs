@@ -1,11 +1,10 @@
 //! A mean over the micro-batches of a step, in the middle of it: what synchronised batch norm is made of.
 
-use super::pack::pack;
+use super::elementwise;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::{BackwardContext, LowerContext, Operator};
 use crate::ops::checks;
-use crate::shader::parts;
 use crate::tensor::TensorType;
 
 /// The mean of a tensor over so many micro-batches of a step. Input: x. Output: the mean, of x's shape.
@@ -44,11 +43,7 @@ impl Operator for MicroBatchMean {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
-        let elements = cx.output_type(0).shape.elements();
-        let (width, _) = pack(elements);
-        let (kernel, groups) = cx.made_by(&parts::copy, elements / width, 1)?;
-        cx.dispatch_without_epilogue(kernel, &[cx.input(0), cx.output(0)], groups, width);
-        Ok(())
+        elementwise::copy(cx)
     }
 
     fn tolerance(&self) -> f64 {

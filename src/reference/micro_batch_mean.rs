@@ -1,4 +1,4 @@
-//! The mean over the micro-batches of a step, of which a reference sees one.
+//! The mean over the micro-batches of a step. A reference sees one of them.
 
 use crate::op::{Array, Reference};
 use crate::ops::micro_batch_mean::MicroBatchMean;

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::feed;
 use super::graphs::Training;
 use super::history::{Epoch, History};
-use super::ranks::{self, Steps};
+use super::ranks::Steps;
 use super::rate::Rates;
 use super::resume::{self, Losses};
 use super::settings::Every;
@@ -14,9 +14,9 @@ use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::graph::Value;
-use crate::parallel::{Communicator, Threads};
+use crate::parallel::Communicator;
 use crate::plan::Plan;
-use crate::session::{DataParallel, ParallelOptions, Session};
+use crate::session::Session;
 use std::time::{Duration, Instant};
 
 /// The most steps between fetches of recorded values.
@@ -333,40 +333,6 @@ impl Trainer {
     fn callbacks(&mut self) -> &mut [Box<dyn Callback>] {
         let told = if self.is_first_rank() { self.callbacks.len() } else { 0 };
         &mut self.callbacks[..told]
-    }
-
-    /// The steps of a run: of this session alone, or shared with other ranks, which have to have the same settings and
-    /// data.
-    fn steps_of(
-        &self,
-        session: Session,
-        data: &dyn Dataset,
-        evaluation: Option<&dyn Dataset>,
-        followed: &[Value],
-        settings: &[(String, String)],
-    ) -> Result<Steps> {
-        if !self.is_shared() {
-            return Ok(Steps::Whole(Box::new(session)));
-        }
-        // A metric of one element is a sum over samples.
-        let mut options = ParallelOptions::new(self.cut()?.0).sums(followed.to_vec());
-        for (name, setting) in settings {
-            options = options.alike(name, setting);
-        }
-        options = options.alike("data set", ranks::digest(data)?);
-        let evaluation = evaluation.map(ranks::digest).transpose()?;
-        options = options.alike("data set to evaluate with", evaluation.unwrap_or_else(|| "none".into()));
-        let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
-        options = options.alike("metrics", names.join(", "));
-        let (averaged, population) = (self.settings.averaged, self.settings.population_statistics);
-        options = options.alike("averaged", averaged.to_string());
-        options = options.alike("population statistics", population.to_string());
-        let steps = (self.settings.epochs, self.settings.max_steps);
-        options = options.alike("epochs and steps", format!("{steps:?}"));
-        Ok(Steps::Shared(Box::new(match &self.ranks {
-            Some(ranks) => DataParallel::new(session, ranks.clone(), &options)?,
-            None => DataParallel::new(session, Threads::new(1)?.remove(0), &options)?,
-        })))
     }
 
     /// Writes a checkpoint, if asked for.

@@ -12,6 +12,7 @@ mod clock;
 mod evaluate;
 mod feed;
 mod fit;
+mod found;
 mod graphs;
 mod history;
 mod metrics;

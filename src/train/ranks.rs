@@ -3,9 +3,10 @@
 use super::Trainer;
 use crate::data::{Dataset, Loader, Order};
 use crate::error::{Error, Result};
+use crate::graph::Value;
 use crate::hash::fnv1a;
-use crate::parallel::{Communicator, gather, shares};
-use crate::session::{DataParallel, Exchanged, Session};
+use crate::parallel::{Communicator, Threads, gather, shares};
+use crate::session::{DataParallel, Exchanged, ParallelOptions, Session};
 use crate::tensor::HostSlice;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -213,6 +214,40 @@ impl Trainer {
         Ok(if stops { Some(own.unwrap_or_else(|| "as rank 0 says".into())) } else { None })
     }
 
+    /// The steps of a run: of this session alone, or shared with other ranks, which have to have the same settings and
+    /// data.
+    pub(super) fn steps_of(
+        &self,
+        session: Session,
+        data: &dyn Dataset,
+        evaluation: Option<&dyn Dataset>,
+        followed: &[Value],
+        settings: &[(String, String)],
+    ) -> Result<Steps> {
+        if !self.is_shared() {
+            return Ok(Steps::Whole(Box::new(session)));
+        }
+        // A metric of one element is a sum over samples.
+        let mut options = ParallelOptions::new(self.cut()?.0).sums(followed.to_vec());
+        for (name, setting) in settings {
+            options = options.alike(name, setting);
+        }
+        options = options.alike("data set", digest(data)?);
+        let evaluation = evaluation.map(digest).transpose()?;
+        options = options.alike("data set to evaluate with", evaluation.unwrap_or_else(|| "none".into()));
+        let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
+        options = options.alike("metrics", names.join(", "));
+        let (averaged, population) = (self.settings.averaged, self.settings.population_statistics);
+        options = options.alike("averaged", averaged.to_string());
+        options = options.alike("population statistics", population.to_string());
+        let steps = (self.settings.epochs, self.settings.max_steps);
+        options = options.alike("epochs and steps", format!("{steps:?}"));
+        Ok(Steps::Shared(Box::new(match &self.ranks {
+            Some(ranks) => DataParallel::new(session, ranks.clone(), &options)?,
+            None => DataParallel::new(session, Threads::new(1)?.remove(0), &options)?,
+        })))
+    }
+
     /// Does something on rank 0 before the others do it. That may take longer than a rank waits for another, so rank 0
     /// calls the function that it is given now and then.
     pub(super) fn first_rank_first<T>(
@@ -241,7 +276,7 @@ impl Trainer {
 }
 
 /// What tells data sets apart: their length, all labels that can be had without reading, and some of their items.
-pub(super) fn digest(data: &dyn Dataset) -> Result<String> {
+fn digest(data: &dyn Dataset) -> Result<String> {
     let looked_at = data.len().min(LOOKED_AT);
     let order = Order::sequential(data.len())?;
     let labels: Vec<u64> =

@@ -597,3 +597,36 @@ fn ranks_at_different_steps_are_told() -> Result<()> {
     assert!(told[1].contains("not all ranks are at step 7"), "{told:?}");
     Ok(())
 }
+
+#[test]
+fn gradients_below_the_least_normal_number_are_alike_on_host_and_device() -> Result<()> {
+    let device = device();
+    let mut g = Graph::new();
+    let x = g.input("x", [2, 64])?;
+    let y = nn::Linear::new(64, 16).forward(&mut g, x, Mode::Train)?;
+    // Its gradients lie around 1e-38.
+    let small = g.scale(y, 1e-18)?;
+    let small = g.scale(small, 1e-18)?;
+    let loss = g.mean(small, &[0, 1], false)?;
+    let rate = g.input_scalar("rate")?;
+    Sgd::new(rate).minimize(&mut g, loss)?;
+    let trained = |ranks: usize| {
+        Threads::run(ranks, |rank| {
+            let weights = Weights::init(device, &g, 3)?;
+            let session = Session::new(device, Plan::new(&g, &[loss], device.caps())?, &weights)?;
+            let mut training = DataParallel::new(session, rank, &options())?;
+            training.session().write_scalar(rate, 1e37)?;
+            training.step(|session, number| session.write(x, &numbers([2, 64], number as u64)))?;
+            all_bits(&weights)
+        })
+    };
+    let one = trained(1)?.remove(0);
+    let first = all_bits(&Weights::init(device, &g, 3)?)?;
+    let changed = one["weight"].iter().zip(&first["weight"]).filter(|(a, b)| a != b).count();
+    // Some gradients are large enough and some are not.
+    assert!((1..one["weight"].len()).contains(&changed), "{changed}");
+    for ranks in [2, 8] {
+        assert!(trained(ranks)?.iter().all(|found| *found == one), "{ranks} ranks");
+    }
+    Ok(())
+}

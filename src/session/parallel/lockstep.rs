@@ -1,7 +1,7 @@
 //! Steps in which micro-batches meet on the way: a rank runs its micro-batches side by side, each in memory of its own, up
 //! to the next mean over all of them, and goes on with that.
 
-use super::reduction::{Prepared, bound, encode, prepare};
+use super::reduction::{ADD, MEAN, Prepared, bound, encode, pipelines, prepare};
 use super::staging::Staging;
 use crate::device::{Buffer, Pipelines};
 use crate::error::{Error, Result};
@@ -9,7 +9,6 @@ use crate::op::ARENA_ALIGNMENT;
 use crate::parallel::{Communicator, Join, Joins, Sum};
 use crate::plan::Meeting;
 use crate::session::{Session, watch};
-use crate::shader::{Kernel, kernels};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -61,11 +60,7 @@ impl Lockstep {
         let others = others.collect::<Result<Vec<Session>>>()?;
         let parts = (0..own).map(|_| device.buffer("means over micro-batches", most));
         let parts = parts.collect::<Result<Vec<Buffer>>>()?;
-        let kernels = [
-            Kernel::new(&kernels::add_micro_batches).iterations(4),
-            Kernel::new(&kernels::mean_of_micro_batches).with("SHARE", 1.0 / all as f32).iterations(4),
-        ];
-        let pipelines = Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?;
+        let pipelines = pipelines(device, all)?;
         let prepared = |kernel: usize, buffers: &[&Buffer]| {
             let numbered = (0..).zip(buffers);
             let entries: Vec<_> = numbered.map(|(i, buffer)| bound(i, buffer, 0, most)).collect();
@@ -78,12 +73,12 @@ impl Lockstep {
                 (Join::Add, 2..) => {
                     let top: usize = kept.pop().unwrap_or_default();
                     let below = kept[kept.len() - 1];
-                    adds.push(prepared(0, &[&parts[below], &parts[top]])?);
+                    adds.push(prepared(ADD, &[&parts[below], &parts[top]])?);
                 }
                 (Join::Add, _) => {}
             }
         }
-        let mean = if all > 1 { Some(prepared(1, &[&parts[0]])?) } else { None };
+        let mean = if all > 1 { Some(prepared(MEAN, &[&parts[0]])?) } else { None };
         let sum = Sum::new(ranks.rank(), ranks.ranks(), most as usize / 4)?;
         let exchanged = ranks.ranks() > 1;
         let staging = if exchanged { Some(Staging::new(device, most)?) } else { None };

@@ -5,7 +5,6 @@ use super::scalars::Scalars;
 use super::staging::Staging;
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::Result;
-use crate::graph::Source;
 use crate::op::ARENA_ALIGNMENT;
 use crate::parallel::{Join, Joins};
 use crate::plan::{Bucket as Complete, fold};
@@ -16,9 +15,17 @@ use std::ops::Range;
 /// Bytes that a workgroup adds.
 const GROUP_BYTES: u64 = 256 * 16;
 
-/// Order of the kernels in [`Reduction::pipelines`].
-const ADD: usize = 0;
-const MEAN: usize = 1;
+/// Order of the kernels in [`pipelines`].
+pub(super) const ADD: usize = 0;
+pub(super) const MEAN: usize = 1;
+
+/// The kernels that add micro-batches, and make the mean over so many.
+pub(super) fn pipelines(device: &Device, micro_batches: usize) -> Result<Pipelines> {
+    let share = 1.0 / micro_batches as f32;
+    let add = Kernel::new(&kernels::add_micro_batches).iterations(4);
+    let mean = Kernel::new(&kernels::mean_of_micro_batches).with("SHARE", share).iterations(4);
+    Pipelines::compile(device, &[&add, &mean])
+}
 
 /// The buckets of a session.
 #[derive(Debug)]
@@ -115,11 +122,7 @@ impl Reduction {
         exchanged: bool,
     ) -> Result<Reduction> {
         let (device, plan) = (&session.device, &session.plan);
-        let kernels = [
-            Kernel::new(&kernels::add_micro_batches).iterations(4),
-            Kernel::new(&kernels::mean_of_micro_batches).with("SHARE", 1.0 / all as f32).iterations(4),
-        ];
-        let pipelines = Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?;
+        let pipelines = pipelines(device, all)?;
         let turns = turns(own);
         let depth = turns.iter().filter_map(|turn| turn.save).max().map_or(0, |most| most + 1);
         let first_update = plan.first_update()?;
@@ -143,7 +146,7 @@ impl Reduction {
                     push(&mut parts, (buffer, None), at..at + ARENA_ALIGNMENT, false, is_mean);
                 }
             }
-            let bytes = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
+            let bytes = parts.last().map_or(0, |part| part.at + part.length());
             let (kept, before) = kept_buffers(device, bytes, depth, parts.iter().any(|part| part.is_state))?;
             let staging = if exchanged { Some(Staging::new(device, bytes)?) } else { None };
             let mut bucket = Bucket {
@@ -169,7 +172,7 @@ impl Reduction {
 
     fn prepare(&self, device: &Device, most: u32, bucket: &mut Bucket, is_mean: bool) -> Result<()> {
         let prepared = |kernel: usize, part: &Part, kept: Option<&Buffer>| -> Result<Prepared> {
-            let length = part.bytes.end - part.bytes.start;
+            let length = part.length();
             let mut entries = vec![bound(0, &part.buffer, part.bytes.start, length)];
             entries.extend(kept.map(|kept| bound(1, kept, part.at, length)));
             prepare(device, &self.pipelines, kernel, &entries, length, most)
@@ -190,28 +193,15 @@ impl Reduction {
         let encoder = session.uploads.encoder(&session.device);
         for bucket in &self.buckets {
             for part in &bucket.parts {
-                let length = part.bytes.end - part.bytes.start;
                 if let Some(save) = turn.save {
-                    let kept = &bucket.kept[save].raw;
-                    encoder.copy_buffer_to_buffer(&part.buffer.raw, part.bytes.start, kept, part.at, length);
+                    part.copy_to(encoder, &bucket.kept[save].raw);
                 }
-                let Some(before) = bucket.before.as_ref().filter(|_| part.is_state) else { continue };
-                if turn.save.is_some() {
-                    encoder.copy_buffer_to_buffer(
-                        &before.raw,
-                        part.at,
-                        &part.buffer.raw,
-                        part.bytes.start,
-                        length,
-                    );
-                } else {
-                    encoder.copy_buffer_to_buffer(
-                        &part.buffer.raw,
-                        part.bytes.start,
-                        &before.raw,
-                        part.at,
-                        length,
-                    );
+                match &bucket.before {
+                    Some(before) if part.is_state && turn.save.is_some() => {
+                        part.copy_from(encoder, &before.raw)
+                    }
+                    Some(before) if part.is_state => part.copy_to(encoder, &before.raw),
+                    _ => {}
                 }
             }
         }
@@ -225,7 +215,7 @@ impl Reduction {
             let Some(number) = part.number else { continue };
             let (from, to) = (&other.buffers[number].raw, &part.buffer.raw);
             let start = part.bytes.start;
-            encoder.copy_buffer_to_buffer(from, start, to, start, part.bytes.end - start);
+            encoder.copy_buffer_to_buffer(from, start, to, start, part.length());
         }
     }
 
@@ -234,15 +224,9 @@ impl Reduction {
         let encoder = session.uploads.encoder(&session.device);
         for bucket in &self.buckets {
             for part in bucket.parts.iter().filter(|part| part.is_state) {
-                let Some(before) = &bucket.before else { continue };
-                let length = part.bytes.end - part.bytes.start;
-                encoder.copy_buffer_to_buffer(
-                    &before.raw,
-                    part.at,
-                    &part.buffer.raw,
-                    part.bytes.start,
-                    length,
-                );
+                if let Some(before) = &bucket.before {
+                    part.copy_from(encoder, &before.raw);
+                }
             }
         }
     }
@@ -259,16 +243,7 @@ impl Reduction {
         let bucket = &self.buckets[bucket];
         let Some(staging) = &bucket.staging else { return };
         let encoder = session.uploads.encoder(&session.device);
-        for part in &bucket.parts {
-            let length = part.bytes.end - part.bytes.start;
-            encoder.copy_buffer_to_buffer(
-                &part.buffer.raw,
-                part.bytes.start,
-                staging.read(),
-                part.at,
-                length,
-            );
-        }
+        bucket.parts.iter().for_each(|part| part.copy_to(encoder, staging.read()));
     }
 
     /// Encodes copies of what came from the host, and the means.
@@ -276,14 +251,26 @@ impl Reduction {
         for bucket in &self.buckets {
             if let Some(staging) = &bucket.staging {
                 let encoder = session.uploads.encoder(&session.device);
-                for part in &bucket.parts {
-                    let length = part.bytes.end - part.bytes.start;
-                    let from = staging.write();
-                    encoder.copy_buffer_to_buffer(from, part.at, &part.buffer.raw, part.bytes.start, length);
-                }
+                bucket.parts.iter().for_each(|part| part.copy_from(encoder, staging.write()));
             }
             encode(session, &self.pipelines, &bucket.means);
         }
+    }
+}
+
+impl Part {
+    fn length(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+
+    /// Encodes a copy to its place in what is as large as the bucket.
+    fn copy_to(&self, encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer) {
+        encoder.copy_buffer_to_buffer(&self.buffer.raw, self.bytes.start, to, self.at, self.length());
+    }
+
+    /// Encodes a copy from its place in what is as large as the bucket.
+    fn copy_from(&self, encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer) {
+        encoder.copy_buffer_to_buffer(from, self.at, &self.buffer.raw, self.bytes.start, self.length());
     }
 }
 
@@ -319,7 +306,7 @@ fn push(
         last.bytes.end = bytes.end;
         return;
     }
-    let at = parts.last().map_or(0, |part| part.at + (part.bytes.end - part.bytes.start));
+    let at = parts.last().map_or(0, |part| part.at + part.length());
     parts.push(Part { buffer: buffer.clone(), number, bytes, at, is_state, is_mean });
 }
 
@@ -372,9 +359,4 @@ pub(super) fn bound(binding: u32, buffer: &Buffer, offset: u64, bytes: u64) -> w
     let (buffer, size) = (&buffer.raw, wgpu::BufferSize::new(bytes));
     let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
     wgpu::BindGroupEntry { binding, resource }
-}
-
-/// Whether a tensor is one that a graph's nodes make anew in each step.
-pub(super) fn is_made(source: &Source) -> bool {
-    matches!(source, Source::Node { .. })
 }

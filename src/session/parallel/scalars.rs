@@ -1,10 +1,10 @@
 //! A plan's outputs of one element, such as the loss: each micro-batch has its own, and after the step they hold the mean
 //! or the sum over all of them.
 
-use super::reduction::{bound, is_made};
+use super::reduction::bound;
 use crate::device::{Buffer, Pipelines};
 use crate::error::{Error, Result};
-use crate::graph::Value;
+use crate::graph::{Source, Value};
 use crate::op::ARENA_ALIGNMENT;
 use crate::plan::Place;
 use crate::session::Session;
@@ -42,7 +42,7 @@ impl Scalars {
             let is_new = !found.iter().any(|(other, ..)| *other == value);
             if info.ty.shape.elements() == 1
                 && is_new
-                && is_made(&plan.graph().info(plan.graph().storage(value)).source)
+                && matches!(plan.graph().info(plan.graph().storage(value)).source, Source::Node { .. })
                 && let Some(Place::Owned { buffer, offset, .. }) = plan.place(value)
             {
                 found.push((value, buffer, offset, info.ty.dtype));
