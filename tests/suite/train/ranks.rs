@@ -28,6 +28,7 @@ fn trainer(device: &wgrad::Device) -> Trainer {
         .metric(TopK(2))
         .metric(Confusion)
         .follow(Accuracy)
+        .follow(TopK(2))
 }
 
 /// The weights' bits, and the history without times.
@@ -85,6 +86,10 @@ fn any_number_of_ranks_has_the_weights_and_figures_of_one() -> Result<()> {
     let (train, test) = (Rows::new(ITEMS), Rows::new(53));
     let mut alone = trainer(device());
     let history = alone.fit(&train, Some(&test))?;
+    // What is followed is the sum over a batch, and not over a micro-batch of two.
+    let [(_, correct), (_, within)] = &history.followed[..] else { panic!("two are followed") };
+    assert!(correct.iter().zip(within).all(|(correct, within)| within >= correct && within.fract() == 0.0));
+    assert!(within.iter().any(|&within| within > 8.0), "{within:?}");
     assert!(found(&alone, &history)? == run(1, plain)?.remove(0));
     Ok(())
 }
