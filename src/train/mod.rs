@@ -1,8 +1,9 @@
 //! The training loop: sessions, epochs, evaluation, metrics, callbacks, checkpoints.
 //!
 //! A [`Trainer`] takes what is trained ([`Task`]), an optimizer, a schedule and data, and makes the sessions itself.
-//! `fit.rs` runs epochs, `evaluate.rs` evaluates, `found.rs` adds up what it found, `predict.rs` predicts, `graphs.rs` builds the graphs, `feed.rs` brings batches
-//! to a session, `ranks.rs` shares a run with others, `resume.rs` has what a checkpoint says. Metrics and callbacks have folders of their own.
+//! `fit.rs` runs epochs, `evaluate.rs` evaluates, `found.rs` adds up what it found, `predict.rs` predicts, `graphs.rs`
+//! builds the graphs, `feed.rs` brings batches to a session, `ranks.rs` shares a run with others, `resume.rs` has what a
+//! checkpoint says. Metrics and callbacks have folders of their own.
 //!
 //! Nothing here is needed to train: a loop by hand uses a [`Session`](crate::Session) in the same way.
 
