@@ -82,6 +82,19 @@ pub enum Error {
     /// Ranks that compute together do not agree, or one is gone.
     #[error("parallel: {}", text(_0))]
     Parallel(String),
+    /// As many items as may wait do so. Ask again later.
+    #[error(
+        "{waiting} items wait for an answer, the most is {most}; ask again later, or set PredictorOptions::longest_queue"
+    )]
+    Busy {
+        /// Items that wait.
+        waiting: usize,
+        /// The most that may.
+        most: usize,
+    },
+    /// A predictor has no thread that answers.
+    #[error("predictor: {}", text(_0))]
+    Predictor(String),
     /// The driver refused something or reported a fault.
     #[error("device \"{}\": {}", name(adapter), lines(message))]
     Device {

@@ -56,6 +56,8 @@ pub mod optim;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod parallel;
 pub mod plan;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod predict;
 mod reference;
 pub mod session;
 pub mod shader;
@@ -107,6 +109,7 @@ mod guides {
         Operators: "docs/operators.md",
         Parallel: "docs/parallel.md",
         Performance: "docs/performance.md",
+        Predict: "docs/predict.md",
         Profile: "docs/profile.md",
         PytorchWeights: "docs/pytorch-weights.md",
         Segment: "docs/segment.md",

@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Fewer kernels compile in the first step.
-const FEW: usize = 32;
+const FEW: usize = 8;
 
 /// When it has taken long, and kernels that are then worth a device of their own.
 const LONG: Duration = Duration::from_millis(300);
@@ -33,7 +33,7 @@ pub(super) fn pays(device: &Device, kernels: usize) -> bool {
 }
 
 /// Has the driver compile what it would compile in the first step. Kernels that it does not compile here are left to
-/// that.
+/// that. With `aside` this device's queue stays free for others, if the driver hands on what further devices make.
 ///
 /// # Errors
 /// A lost device.
@@ -42,12 +42,16 @@ pub(super) fn run(
     requests: &[Request],
     compiled: &[Compiled],
     progress: &Progress<'_>,
+    aside: bool,
 ) -> Result<()> {
+    if aside && further_devices(requests.len()) > 0 {
+        further(device, requests, &Mutex::new(0..requests.len()), &Progress::new(None, 0));
+    }
     let left = Mutex::new(0..requests.len());
     let own = Operands::new(device)?;
     let start = Instant::now();
     std::thread::scope(|scope| {
-        let mut alone = true;
+        let mut alone = !aside;
         while let Some(i) = take(&left, Range::next) {
             match own.run_on_nothing(device, &requests[i], &compiled[i]) {
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),

@@ -39,13 +39,18 @@ pub(super) struct Request {
 impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
+        Pipelines::compile_for(device, kernels, false)
+    }
+
+    /// [`Pipelines::compile`]; with `aside` other threads use the device meanwhile.
+    pub(crate) fn compile_for(device: &Device, kernels: &[&Kernel], aside: bool) -> Result<Pipelines> {
         let (requests, of_kernel) = requests(device, kernels)?;
         // Sessions that open at the same time, such as those of ranks that share a device, wait for one of them.
         let _turn = device.inner.compiles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pipelines: Vec<Option<Arc<Compiled>>> = device.alive().get(&requests);
         let missing = |(request, known): (Request, &Option<_>)| known.is_none().then_some(request);
         let missing: Vec<Request> = requests.into_iter().zip(&pipelines).filter_map(missing).collect();
-        let mut compiled = Pipelines::compile_missing(device, missing)?.into_iter();
+        let mut compiled = Pipelines::compile_missing(device, missing, aside)?.into_iter();
         for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.is_none()) {
             *pipeline = compiled.next();
         }
@@ -53,11 +58,11 @@ impl Pipelines {
     }
 
     /// Compiles what no session has.
-    fn compile_missing(device: &Device, requests: Vec<Request>) -> Result<Vec<Arc<Compiled>>> {
+    fn compile_missing(device: &Device, requests: Vec<Request>, aside: bool) -> Result<Vec<Arc<Compiled>>> {
         #[cfg(not(target_arch = "wasm32"))]
         let rounds = if ahead::pays(device, requests.len()) { 2 } else { 1 };
         #[cfg(target_arch = "wasm32")]
-        let rounds = 1;
+        let (rounds, _) = (1, aside);
         let progress = Progress::new(device.inner.compiling.as_ref(), rounds * requests.len());
         let pipelines = compile_all(device, &requests, &progress)?;
         if let Some(cache) = device.cache() {
@@ -65,7 +70,7 @@ impl Pipelines {
         }
         #[cfg(not(target_arch = "wasm32"))]
         if rounds == 2 {
-            ahead::run(device, &requests, &pipelines, &progress)?;
+            ahead::run(device, &requests, &pipelines, &progress, aside)?;
         }
         let pipelines: Vec<Arc<Compiled>> = pipelines.into_iter().map(Arc::new).collect();
         device.alive().add(requests, &pipelines);

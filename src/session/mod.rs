@@ -106,11 +106,21 @@ impl Session {
     /// the weights or has another shape there; a kernel that the driver refuses; not enough device memory; a
     /// lost device.
     pub fn new(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
+        Session::open(device, plan, weights, false)
+    }
+
+    /// [`Session::new`], while other threads wait for answers of the same device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn new_aside(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
+        Session::open(device, plan, weights, true)
+    }
+
+    fn open(device: &Device, plan: Plan, weights: &Weights, aside: bool) -> Result<Session> {
         device.check()?;
         weights.check_device(device)?;
         plan.caps().check_within(device.caps())?;
         let kernels: Vec<_> = plan.dispatches().iter().map(|d| &d.kernel).collect();
-        let pipelines = Pipelines::compile(device, &kernels)?;
+        let pipelines = Pipelines::compile_for(device, &kernels, aside)?;
         let mut buffers = Vec::with_capacity(plan.buffers().len());
         for buffer in plan.buffers() {
             let made = device.buffer(buffer.kind.name(), buffer.bytes)?;

@@ -29,6 +29,7 @@ const MOST: usize = 1 << 20;
 ///
 /// # fn save(weights: &wgrad::Weights) -> wgrad::Result<()> {
 /// let mut metadata = Metadata::default();
+/// metadata.network = Some("resnet18".into());
 /// metadata.class_names = ["cat", "dog"].map(String::from).to_vec();
 /// metadata.mean = vec![0.485, 0.456, 0.406];
 /// metadata.deviation = vec![0.229, 0.224, 0.225];
@@ -48,6 +49,8 @@ const MOST: usize = 1 << 20;
 #[derive(Clone, PartialEq, Default, Debug)]
 #[non_exhaustive]
 pub struct Metadata {
+    /// The network whose weights these are, by its name in [`models`](crate::nn::models::by_name).
+    pub network: Option<String>,
     /// Names of the classes, by label.
     pub class_names: Vec<String>,
     /// The mean of each channel that is subtracted from inputs.
@@ -110,6 +113,9 @@ impl Metadata {
         let mut field = |name: &str, value: Value| {
             fields.insert(name.to_owned(), value);
         };
+        if let Some(network) = &self.network {
+            field("network", json!(network));
+        }
         if !self.class_names.is_empty() {
             field("class_names", json!(self.class_names));
         }
@@ -183,7 +189,12 @@ impl Metadata {
                 .ok_or("notes")?,
             None => BTreeMap::new(),
         };
+        let network = match fields.get("network") {
+            Some(network) => Some(text(network).ok_or("network")?),
+            None => None,
+        };
         let metadata = Metadata {
+            network,
             class_names: list(fields, "class_names", text)?.unwrap_or_default(),
             mean: list(fields, "mean", number)?.unwrap_or_default(),
             deviation: list(fields, "deviation", number)?.unwrap_or_default(),
@@ -223,6 +234,7 @@ mod tests {
 
     fn metadata() -> Metadata {
         Metadata {
+            network: Some("resnet18".into()),
             class_names: vec!["\"quoted\"\n".into(), "\u{e9}".into(), String::new()],
             mean: vec![0.485, -1e-30, f32::MAX],
             deviation: vec![0.1, f32::MIN_POSITIVE, 3e38],
@@ -252,6 +264,7 @@ mod tests {
             (r#"{"mean":[0],"deviation":[0]}"#, "mean and deviation"),
             (r#"{"input_shape":[-1]}"#, "input_shape"),
             (r#"{"notes":{"a":1}}"#, "notes"),
+            (r#"{"network":18}"#, "network"),
         ] {
             let texts = HashMap::from([(KEY.to_owned(), text.to_owned())]);
             let error = Metadata::of(&Some(texts)).expect_err(text);

@@ -11,9 +11,11 @@ mod limits;
 
 use harness::{labels, numbers};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tempfile::TempDir;
 use wgrad::nn::{self, Layer};
 use wgrad::optim::{AdamW, Ema, Sgd};
+use wgrad::predict::PredictorOptions;
 use wgrad::session::Snapshot;
 use wgrad::{Device, Error, Graph, HostTensor, Mode, MonteCarlo, Plan, Result, Session, Value, Weights};
 
@@ -100,6 +102,34 @@ fn assert_says(error: &Error, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "expected \"{part}\" in: {text}");
     }
+}
+
+/// Requests that come after the loss fail by name, and dropping the predictor ends.
+#[test]
+fn a_predictor_says_that_its_device_is_lost() -> Result<()> {
+    let device = harness::open();
+    let weights = Training::new(&device, accumulated)?.weights;
+    let options = PredictorOptions::new().network(network()).input_shape([1, 6, 6]).batching(Duration::ZERO);
+    let predictor = options.share(&device, &weights)?;
+    predictor.predict(&[7u8; 36])?;
+    device.destroy();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for result in [
+                    predictor.predict(&[7u8; 2 * 36]).map(drop),
+                    predictor.spread(&[7u8; 36], 4).map(drop),
+                    predictor.open_all(),
+                    predictor.check(),
+                ] {
+                    let error = result.expect_err("the device is lost");
+                    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+                }
+            });
+        }
+    });
+    assert_eq!(predictor.counters().waiting, 0);
+    Ok(())
 }
 
 #[test]

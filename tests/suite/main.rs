@@ -43,6 +43,7 @@ mod overlap;
 mod parallel;
 mod plan;
 mod pooling;
+mod predict;
 mod profile;
 mod recipes;
 mod robustness;

@@ -21,6 +21,7 @@ const ORDER: &[&[&str]] = &[
     &["optim"],
     &["data"],
     &["train"],
+    &["predict"],
 ];
 
 /// Rust files below `folder`.

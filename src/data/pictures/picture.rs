@@ -6,6 +6,7 @@ use crate::data::files::{fault, unreadable};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::memory;
+use crate::weights::IN_MEMORY;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -81,6 +82,17 @@ impl Picture {
         Ok(pixels)
     }
 
+    /// [`Picture::read`] of a file's contents in host memory, such as a picture that came over a network.
+    ///
+    /// # Errors
+    /// As [`Picture::read`], except those of the file.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        self.check()?;
+        let mut pixels = memory::filled(self.shape().iter().product(), 0, "a picture")?;
+        self.decode_into(bytes, Path::new(IN_MEMORY), &mut pixels)?;
+        Ok(pixels)
+    }
+
     /// Checks the size.
     pub(super) fn check(&self) -> Result<()> {
         let error = |setting, message| Err(Error::Setting { setting, message });
@@ -100,8 +112,13 @@ impl Picture {
     /// Reads a file into `pixels`, which has the picture's size.
     pub(super) fn read_into(&self, path: &Path, pixels: &mut [u8]) -> Result<()> {
         let bytes = file::read_whole(path, LARGEST_FILE).map_err(unreadable(path))?;
+        self.decode_into(&bytes, path, pixels)
+    }
+
+    /// Decodes what a file holds into `pixels`.
+    fn decode_into(&self, bytes: &[u8], path: &Path, pixels: &mut [u8]) -> Result<()> {
         // Nothing of a decoder that panics is used again.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(&bytes, self.channels)));
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, self.channels)));
         let decoded = decoded.unwrap_or_else(|_| Err("is damaged: its decoder panicked".into()));
         let Decoded { width, height, pixels: found } = decoded.map_err(|message| fault(path, message))?;
         let (rows, columns) = self.taps(height, width);

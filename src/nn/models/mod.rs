@@ -1,7 +1,7 @@
 //! Networks from the literature, with their published layers, parameter names and initial values, so that
 //! published weights load.
 //!
-//! Each is a [`Sequential`](super::Sequential) from images of `inputs` channels to logits of `classes`
+//! Each is a [`Sequential`] from images of `inputs` channels to logits of `classes`
 //! classes. Three lines of Python write torchvision's weights to a file for
 //! [`Weights::load`](crate::Weights::load):
 //!
@@ -10,6 +10,8 @@
 //! from safetensors.torch import save_file
 //! save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(), "resnet18.safetensors")
 //! ```
+
+use super::Sequential;
 
 mod lenet;
 mod mobilenet;
@@ -22,3 +24,31 @@ pub use mobilenet::mobilenet_v2;
 pub use resnet::{ResNet, resnet18, resnet34, resnet50};
 pub use unet::unet;
 pub use vgg::{vgg11, vgg11_bn, vgg16, vgg16_bn};
+
+/// The names that [`by_name`] knows: torchvision's, and LeNet-5's.
+pub const NAMES: [&str; 9] =
+    ["lenet5", "mobilenet_v2", "resnet18", "resnet34", "resnet50", "vgg11", "vgg11_bn", "vgg16", "vgg16_bn"];
+
+/// The classifier of this name, as files name it in [`Metadata::network`](crate::weights::Metadata::network). `None` for
+/// a name that is not among [`NAMES`].
+///
+/// ```
+/// use wgrad::nn::models;
+///
+/// assert!(models::by_name("resnet18", 3, 10).is_some());
+/// assert!(models::by_name("resnet1001", 3, 10).is_none());
+/// ```
+pub fn by_name(name: &str, inputs: usize, classes: usize) -> Option<Sequential> {
+    Some(match name {
+        "lenet5" => lenet5(inputs, classes),
+        "mobilenet_v2" => mobilenet_v2(inputs, classes),
+        "resnet18" => resnet18(inputs, classes),
+        "resnet34" => resnet34(inputs, classes),
+        "resnet50" => resnet50(inputs, classes),
+        "vgg11" => vgg11(inputs, classes),
+        "vgg11_bn" => vgg11_bn(inputs, classes),
+        "vgg16" => vgg16(inputs, classes),
+        "vgg16_bn" => vgg16_bn(inputs, classes),
+        _ => return None,
+    })
+}

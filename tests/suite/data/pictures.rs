@@ -37,7 +37,9 @@ fn pictures_are_those_of_pillow() {
         ] {
             let expected = fixture.tensor(&format!("{name}.{kind}")).unwrap();
             assert_eq!(expected.shape(), picture.shape());
-            let (most, mean) = difference(&picture.read(&path).unwrap(), expected.data());
+            let read = picture.read(&path).unwrap();
+            assert_eq!(picture.decode(&std::fs::read(&path).unwrap()).unwrap(), read);
+            let (most, mean) = difference(&read, expected.data());
             // Pillow rounds to bytes between columns and rows too. Decoders of JPEG round differently, and interpolate
             // colours of half the resolution differently.
             let (most_allowed, mean_allowed) = match name {
@@ -126,6 +128,7 @@ fn damaged_pictures_are_refused() {
     refused(read(b"<!doctype html><html>"), &["x.jpg", "HTML"]);
     refused(Picture::rgb(8, 8).read(folder.path().join("none.jpg")), &["none.jpg"]);
     refused(Picture::rgb(8, 8).read(folder.path()), &["directory"]);
+    refused(Picture::rgb(8, 8).decode(b"GIF89a"), &["(bytes in memory)", "PNG, JPEG or WebP"]);
     // A header that promises far more than the file can hold.
     let at = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap() + 5;
     jpeg[at..at + 4].copy_from_slice(&[0x7f, 0xff, 0x7f, 0xff]);

@@ -1,0 +1,106 @@
+//! One batch size of a network: a session, and runs of it over up to so many items.
+
+use super::items::Items;
+use super::network::{Batched, Loaded};
+use crate::error::Result;
+use crate::graph::{Mode, Value};
+use crate::ops::sample_moments::MonteCarlo;
+use crate::plan::Plan;
+use crate::session::{Estimate, Session};
+use crate::tensor::{DType, HostTensor};
+
+/// What is asked of a network.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Kind {
+    /// Its outputs.
+    Outputs,
+    /// Mean and variance of its class probabilities over draws of dropout.
+    Spread,
+}
+
+/// A session for batches of one size.
+#[derive(Debug)]
+pub(super) struct Rung {
+    pub kind: Kind,
+    pub batch: usize,
+    session: Session,
+    input: Value,
+    output: Value,
+    spread: Option<MonteCarlo>,
+}
+
+/// What a network makes of one batch or of several, item after item.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answer {
+    /// Outputs, or means.
+    pub values: Vec<f32>,
+    /// Variances; empty for outputs.
+    pub variances: Vec<f32>,
+}
+
+impl Rung {
+    /// Plans and compiles, perhaps while other threads wait for answers.
+    pub(super) fn open(loaded: &Loaded, kind: Kind, batch: usize, aside: bool) -> Result<Rung> {
+        let Loaded { network, device, weights, plan } = loaded;
+        let mode = if kind == Kind::Outputs { Mode::Eval } else { Mode::MonteCarlo };
+        let Batched { mut graph, input, mut output } = network.graph(batch, mode)?;
+        let (mut spread, mut weights, mut outputs) = (None, weights.clone(), vec![output]);
+        if kind == Kind::Spread {
+            output = graph.softmax(output, 1)?;
+            spread = Some(graph.monte_carlo(&[output])?);
+            weights = weights.with_state_of(&graph)?;
+            outputs.clear();
+        }
+        let plan = Plan::with_options(&graph, &outputs, device.caps(), plan)?;
+        let open = if aside { Session::new_aside } else { Session::new };
+        let mut session = open(device, plan, &weights)?;
+        // The first step compiles what a driver leaves to it.
+        let nothing = if network.dtype == DType::F32 { Items::Floats(vec![]) } else { Items::Bytes(vec![]) };
+        let elements = batch * network.item.elements();
+        session.write(input, nothing.padded(0..0, elements)?.slice(0..elements))?;
+        match &spread {
+            None => session.step()?,
+            Some(spread) => drop(session.monte_carlo(spread, 2)?),
+        }
+        session.wait()?;
+        Ok(Rung { kind, batch, session, input, output, spread })
+    }
+
+    /// Runs so many items, from this one on, as many as a batch has or fewer. Appends what comes of them.
+    pub(super) fn run(
+        &mut self,
+        items: &Items,
+        from: usize,
+        count: usize,
+        samples: usize,
+        answer: &mut Answer,
+    ) -> Result<()> {
+        let elements = self.session.plan().graph().shape(self.input)?.elements();
+        let each = elements / self.batch;
+        let range = from * each..(from + count) * each;
+        if count == self.batch {
+            self.session.write(self.input, items.slice(range))?;
+        } else {
+            self.session.write(self.input, items.padded(range, elements)?.slice(0..elements))?;
+        }
+        let append = |tensor: &HostTensor, to: &mut Vec<f32>| {
+            let all = tensor.as_f32().unwrap_or_default();
+            to.extend_from_slice(&all[..all.len() / self.batch * count]);
+        };
+        match &self.spread {
+            None => {
+                self.session.step()?;
+                append(&self.session.read(self.output)?, &mut answer.values);
+            }
+            Some(spread) => {
+                // The same draws for every request.
+                self.session.set_step_number(0);
+                for Estimate { mean, variance } in self.session.monte_carlo(spread, samples)? {
+                    append(&mean, &mut answer.values);
+                    append(&variance, &mut answer.variances);
+                }
+            }
+        }
+        Ok(())
+    }
+}
