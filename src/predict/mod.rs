@@ -17,6 +17,7 @@ pub use classes::Class;
 pub use options::PredictorOptions;
 pub use worker::Counters;
 
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::session::Estimate;
 use crate::tensor::{HostSlice, HostTensor, Shape};
@@ -79,8 +80,13 @@ impl Predictor {
     ///
     /// # Errors
     /// As [`PredictorOptions::load`].
-    pub fn load(device: &crate::Device, path: impl AsRef<Path>) -> Result<Predictor> {
+    pub fn load(device: &Device, path: impl AsRef<Path>) -> Result<Predictor> {
         PredictorOptions::new().load(device, path)
+    }
+
+    /// The device that runs the batches.
+    pub fn device(&self) -> &Device {
+        &self.handle.shared.loaded.device
     }
 
     /// What the file says: class names, normalisation, notes.
@@ -116,14 +122,6 @@ impl Predictor {
     /// What was done so far.
     pub fn counters(&self) -> Counters {
         self.handle.shared.counters()
-    }
-
-    /// Fails if the device is lost.
-    ///
-    /// # Errors
-    /// As [`Device::check`](crate::Device::check).
-    pub fn check(&self) -> Result<()> {
-        self.handle.shared.loaded.device.check()
     }
 
     /// The network's outputs for `items`: a tensor whose first dimension is the items.
@@ -176,8 +174,13 @@ impl Predictor {
         items: impl Into<HostSlice<'a>>,
         top: usize,
     ) -> Result<Vec<Vec<Class>>> {
-        let probabilities = self.probabilities_async(items).await?;
-        Ok(classes::most_probable(&probabilities, &self.metadata().class_names, top))
+        Ok(self.most_probable(&self.probabilities_async(items).await?, top))
+    }
+
+    /// The `top` most probable classes of each row of probabilities \[n, classes], such as the means of
+    /// [`Predictor::spread`].
+    pub fn most_probable(&self, probabilities: &HostTensor, top: usize) -> Vec<Vec<Class>> {
+        classes::most_probable(probabilities, &self.metadata().class_names, top)
     }
 
     /// Mean and variance of the class probabilities over `samples` draws of the network's dropout, each \[items,

@@ -120,7 +120,7 @@ fn a_predictor_says_that_its_device_is_lost() -> Result<()> {
                     predictor.predict(&[7u8; 2 * 36]).map(drop),
                     predictor.spread(&[7u8; 36], 4).map(drop),
                     predictor.open_all(),
-                    predictor.check(),
+                    predictor.device().check(),
                 ] {
                     let error = result.expect_err("the device is lost");
                     assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
