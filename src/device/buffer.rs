@@ -1,8 +1,10 @@
 //! Buffers, uploads and readback.
 
 use super::Device;
+use super::poller::{Callback, Failure, Signal};
 use crate::error::{Error, Result};
 use crate::memory;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of one upload. Larger ones are split.
@@ -73,7 +75,8 @@ impl Device {
         let total = parts.iter().map(|p| p.2).fold(0, u64::saturating_add).max(4);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.raw_buffer("reading back", total, usage, false)?;
-        self.guarded(|device| {
+        self.wait_to_submit().await?;
+        let submission = self.guarded(|device| {
             let mut encoder = device
                 .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("reading back") });
             let mut at = 0;
@@ -83,23 +86,14 @@ impl Device {
             }
             self.queue().submit([encoder.finish()])
         })?;
-        let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
+        let signal = Signal::new();
+        let callback = Callback(Arc::clone(&signal));
         self.guarded(|_| {
-            staging.map_async(wgpu::MapMode::Read, .., move |result| {
-                // The receiver is gone only if the caller dropped the future.
-                let _ = sender.send(result);
+            staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
+                callback.0.end(mapped.map_err(|e| Failure::Driver(format!("reading back failed: {e}"))));
             });
         })?;
-        // In a browser the event loop drives the mapping; elsewhere this call does.
-        #[cfg(not(target_arch = "wasm32"))]
-        self.wait()?;
-        let mapped = receiver.receive().await;
-        self.check()?;
-        match mapped {
-            Some(Ok(())) => {}
-            Some(Err(e)) => return Err(self.error(format!("reading back failed: {e}"))),
-            None => return Err(self.error("reading back was given up by the driver".into())),
-        }
+        self.wait_callback(signal, submission).await?;
         let view =
             staging.get_mapped_range(..).map_err(|e| self.error(format!("reading back failed: {e}")))?;
         let mut rest: &[u8] = &view;

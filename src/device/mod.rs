@@ -10,14 +10,19 @@ mod cache;
 mod fault;
 mod peaks;
 mod pipeline;
+mod poller;
 mod progress;
+mod wait;
 
 pub use adapter::AdapterSummary;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;
 pub use peaks::Peaks;
 pub(crate) use pipeline::Pipelines;
+pub(crate) use poller::Signal;
 pub use progress::Compiling;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use wait::block_on;
 
 use crate::error::Result;
 use crate::op::Caps;
@@ -126,11 +131,18 @@ struct Inner {
     staged: AtomicU64,
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.faults.waits.close();
+    }
+}
+
 /// The adapters of this machine. [`Device::open`] opens the first by default; [`Device::open_named`] opens
 /// any.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterSummary> {
-    let adapters = pollster::block_on(adapter::all());
+    let adapters = block_on(adapter::all());
     adapters.iter().map(|a| AdapterSummary::of(&a.get_info())).collect()
 }
 
@@ -142,7 +154,7 @@ impl Device {
     /// No adapter, none of that name, or one that can't be opened. The message lists the adapters.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open() -> Result<Device> {
-        pollster::block_on(Device::open_async(&DeviceOptions::default()))
+        block_on(Device::open_async(&DeviceOptions::default()))
     }
 
     /// Opens the adapter whose name contains `name`, ignoring case.
@@ -151,7 +163,7 @@ impl Device {
     /// As [`Device::open`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_named(name: &str) -> Result<Device> {
-        pollster::block_on(Device::open_async(&DeviceOptions::default().adapter(name)))
+        block_on(Device::open_async(&DeviceOptions::default().adapter(name)))
     }
 
     /// Opens an adapter with options.
@@ -160,7 +172,7 @@ impl Device {
     /// As [`Device::open`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_with(options: &DeviceOptions) -> Result<Device> {
-        pollster::block_on(Device::open_async(options))
+        block_on(Device::open_async(options))
     }
 
     /// Opens every adapter that is equal to the one that [`Device::open`] opens: all cards of one model.
@@ -169,12 +181,12 @@ impl Device {
     /// As [`Device::open`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_all() -> Result<Vec<Device>> {
-        let count = pollster::block_on(adapter::count(None)).max(1);
+        let count = block_on(adapter::count(None)).max(1);
         let open = |rank| Device::open_with(&DeviceOptions::default().local_rank(rank));
         (0..count).map(open).collect()
     }
 
-    /// [`Device::open_with`] without blocking.
+    /// [`Device::open_with`], for browsers. Natively it blocks: drivers open an adapter in one call.
     ///
     /// # Errors
     /// As [`Device::open`].
@@ -220,10 +232,10 @@ impl Device {
     /// A fault of the driver.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn peaks(&self) -> Result<Peaks> {
-        pollster::block_on(self.peaks_async())
+        block_on(self.peaks_async())
     }
 
-    /// [`Device::peaks`] without blocking.
+    /// [`Device::peaks`] without blocking for the GPU. The first call blocks while the driver compiles two kernels.
     ///
     /// # Errors
     /// As [`Device::peaks`].
@@ -254,6 +266,11 @@ impl Device {
     fn cache(&self) -> Option<&Cache> {
         let open = || Cache::open(self, &self.inner.info, self.inner.cache_folder.as_deref()?);
         self.inner.cache.get_or_init(open).as_ref()
+    }
+
+    /// Whether the library polls the device of its own accord.
+    pub(crate) fn polls(&self) -> bool {
+        cfg!(not(target_arch = "wasm32"))
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {

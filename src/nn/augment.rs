@@ -199,10 +199,10 @@ impl Augment {
     /// As [`Augment::apply`]; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn sample(&self, device: &Device, images: &HostTensor, steps: usize) -> Result<Vec<HostTensor>> {
-        pollster::block_on(self.sample_async(device, images, steps))
+        crate::device::block_on(self.sample_async(device, images, steps))
     }
 
-    /// [`Augment::sample`] without blocking.
+    /// [`Augment::sample`] without blocking for the GPU. It blocks while the driver compiles the kernels.
     ///
     /// # Errors
     /// As [`Augment::sample`].
@@ -228,7 +228,7 @@ impl Augment {
             if let Some(items) = items {
                 session.write(items, &numbers)?;
             }
-            session.step()?;
+            session.step_async().await?;
             samples.push(session.read_async(changed).await?);
         }
         Ok(samples)

@@ -24,7 +24,7 @@ impl Session {
             let start = step.dispatches.start;
             let downloaded = self.submit_part(|session| session.encode(next..start)).and_then(|()| {
                 next = start;
-                pollster::block_on(self.download(&inputs))
+                crate::device::block_on(self.download(&inputs))
             });
             match downloaded {
                 Ok(inputs) => found.insert(step.node, inputs),

@@ -79,7 +79,7 @@ impl Session {
         notes: &BTreeMap<String, String>,
     ) -> Result<()> {
         let path = path.as_ref();
-        let bytes = pollster::block_on(bytes_of(sessions, path, notes))?;
+        let bytes = crate::device::block_on(bytes_of(sessions, path, notes))?;
         crate::file::write_whole(path, &bytes)
     }
 
@@ -89,10 +89,10 @@ impl Session {
     /// As [`Session::save_checkpoint_with`], except those of the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn checkpoint_bytes(&mut self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-        pollster::block_on(self.checkpoint_bytes_async(notes))
+        crate::device::block_on(self.checkpoint_bytes_async(notes))
     }
 
-    /// [`Session::checkpoint_bytes`] without blocking.
+    /// [`Session::checkpoint_bytes`] without blocking for the GPU. It copies what it downloads, on this thread.
     ///
     /// # Errors
     /// As [`Session::checkpoint_bytes`].

@@ -29,7 +29,7 @@ pub(crate) use verify::{Expected, Mismatch, compare};
 pub use verify::{Verified, difference, tolerance};
 pub use watch::kernels as watch_kernels;
 
-use crate::device::{Buffer, Device, Pipelines};
+use crate::device::{Buffer, Device, Pipelines, Signal};
 use crate::error::{Error, Result};
 use crate::graph::{Source, Value};
 use crate::plan::{Place, Plan};
@@ -37,10 +37,21 @@ use crate::tensor::{HostSlice, HostTensor};
 use crate::weights::Weights;
 use record::Record;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use upload::Uploads;
 
 /// Submissions that may be in flight. A step past this number waits for the oldest.
 const IN_FLIGHT: usize = 3;
+
+/// A submission that may not be finished.
+#[derive(Clone, Debug)]
+struct InFlight {
+    index: wgpu::SubmissionIndex,
+    /// Number of its step.
+    step: u32,
+    /// What the driver ends, where the library does not poll.
+    done: Option<Arc<Signal>>,
+}
 
 /// Counts of a session's work since it was created.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -89,8 +100,8 @@ pub struct Session {
     uploads: Uploads,
     records: Vec<Record>,
     watch: Option<watch::Watch>,
-    /// Submissions that may not be finished, with the number of their step.
-    in_flight: VecDeque<(wgpu::SubmissionIndex, u32)>,
+    /// Submissions that may not be finished.
+    in_flight: VecDeque<InFlight>,
     step: u32,
     /// Whether only a part of the step `step` was submitted.
     partly: bool,
@@ -221,7 +232,7 @@ impl Session {
     /// fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&mut self, value: Value) -> Result<HostTensor> {
-        pollster::block_on(self.read_async(value))
+        crate::device::block_on(self.read_async(value))
     }
 
     /// [`Session::read`] without blocking.
@@ -272,7 +283,7 @@ impl Session {
 
     /// Number of the last step that was submitted and may still be in flight.
     fn last_step(&self) -> Option<u32> {
-        self.in_flight.back().map(|&(_, step)| step)
+        self.in_flight.back().map(|last| last.step)
     }
 
     /// Downloads values, wherever they lie, in one readback.

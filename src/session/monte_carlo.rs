@@ -28,10 +28,10 @@ impl Session {
     /// of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn monte_carlo(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
-        pollster::block_on(self.monte_carlo_async(of, samples))
+        crate::device::block_on(self.monte_carlo_async(of, samples))
     }
 
-    /// [`Session::monte_carlo`] without blocking.
+    /// [`Session::monte_carlo`] without blocking. If the future is dropped, the samples so far were steps.
     ///
     /// # Errors
     /// As [`Session::monte_carlo`].
@@ -44,7 +44,7 @@ impl Session {
         }
         for sample in 1..=samples {
             self.write_scalar(of.sample, sample as f32)?;
-            self.step()?;
+            self.step_async().await?;
         }
         let values: Vec<_> = of.moments.iter().flatten().copied().collect();
         let mut found = self.download(&values).await?.into_iter();

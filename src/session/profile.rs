@@ -136,10 +136,12 @@ impl Session {
     /// No steps; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile(&mut self, steps: usize) -> Result<Profile> {
-        pollster::block_on(self.profile_async(steps))
+        crate::device::block_on(self.profile_async(steps))
     }
 
-    /// [`Session::profile`] without blocking.
+    /// [`Session::profile`] without blocking for the GPU. The first profile of a device measures its peaks
+    /// ([`Device::peaks_async`](crate::Device::peaks_async)). If the future is dropped before it is done, a part of a step
+    /// may have been run, and saving the weights is then refused.
     ///
     /// # Errors
     /// As [`Session::profile`].
@@ -170,7 +172,7 @@ impl Session {
         self.wait()?;
         let mut spans = Vec::with_capacity(steps);
         let timestamps = self.device.has_timestamps();
-        pollster::block_on(self.time(steps, timestamps, &mut spans))?;
+        crate::device::block_on(self.time(steps, timestamps, &mut spans))?;
         let seconds = |span: &Span| (span.end - span.start) as f64 * 1e-9;
         let of_step = |dispatches: &Range<usize>| {
             spans.iter().map(|step| step[dispatches.clone()].iter().map(seconds).sum()).collect()
@@ -184,7 +186,7 @@ impl Session {
     /// As [`Session::profile`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn profile_by_wall_clock(&mut self, steps: usize) -> Result<Profile> {
-        pollster::block_on(self.profile_by(steps, false))
+        crate::device::block_on(self.profile_by(steps, false))
     }
 
     async fn profile_by(&mut self, steps: usize, timestamps: bool) -> Result<Profile> {
@@ -200,7 +202,7 @@ impl Session {
     }
 
     async fn step_by_wall_clock(&mut self, epoch: Instant) -> Result<Vec<Span>> {
-        self.begin(1)?;
+        self.begin_async(1).await?;
         self.submit_part(Session::encode_inputs)?;
         let mut spans = Vec::with_capacity(self.plan.dispatches().len());
         let mut waited = self.wait_async().await;
@@ -220,7 +222,7 @@ impl Session {
     }
 
     async fn step_by_timestamps(&mut self, queries: &Queries) -> Result<Vec<Span>> {
-        self.begin(1)?;
+        self.begin_async(1).await?;
         let all = self.plan.dispatches().len();
         for Submit { dispatches, .. } in self.plan.submits().to_vec() {
             let ends = dispatches.end == all;

@@ -130,7 +130,7 @@ impl Session {
     /// As [`Session::save_checkpoint`], except those of the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn snapshot(&mut self) -> Result<Snapshot> {
-        pollster::block_on(self.snapshot_async())
+        crate::device::block_on(self.snapshot_async())
     }
 
     /// [`Session::snapshot`] without blocking.

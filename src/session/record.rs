@@ -65,7 +65,7 @@ impl Session {
     /// A value that is not being recorded; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn recorded(&mut self, value: Value) -> Result<HostTensor> {
-        pollster::block_on(self.recorded_async(value))
+        crate::device::block_on(self.recorded_async(value))
     }
 
     /// [`Session::recorded`] without blocking.

@@ -2,7 +2,7 @@
 //! that it would take a GPU too long.
 
 use super::upload::At;
-use super::{IN_FLIGHT, Session, watch};
+use super::{IN_FLIGHT, InFlight, Session, watch};
 use crate::error::{Error, Result};
 use crate::plan::Submit;
 use std::ops::Range;
@@ -59,18 +59,65 @@ impl Session {
     /// As [`Session::step`]; an input that was written ahead for some of the steps and not for all, or for fewer steps than
     /// another input. Then no step was run. Where the steps take several submissions and a later one fails, the steps before it were run and count.
     pub fn run(&mut self, steps: usize) -> Result<()> {
-        let mut left = u32::try_from(steps).map_err(|_| Error::Setting {
+        let mut left = self.checked(steps)?;
+        while left > 0 {
+            left -= self.submit_together(left)?;
+        }
+        Ok(())
+    }
+
+    /// [`Session::step`] without blocking: where three submissions are in flight, it awaits the end of the oldest. A
+    /// [`Session::write`] that follows has staging memory then, so a loop of both never blocks its thread.
+    ///
+    /// ```no_run
+    /// # use wgrad::{Result, Session, Value};
+    /// # async fn train(session: &mut Session, images: Value, batches: &[Vec<f32>]) -> Result<()> {
+    /// for pixels in batches {
+    ///     session.write(images, pixels)?;
+    ///     session.step_async().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the future is dropped before it is done, the step was not run.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub async fn step_async(&mut self) -> Result<()> {
+        self.run_async(1).await
+    }
+
+    /// [`Session::run`] without blocking. If the future is dropped before it is done, the steps of whole submissions were
+    /// run and count.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn run_async(&mut self, steps: usize) -> Result<()> {
+        let mut left = self.checked(steps)?;
+        while left > 0 {
+            self.wait_for_room_async().await?;
+            left -= self.submit_together(left)?;
+        }
+        Ok(())
+    }
+
+    /// So many steps, if they can be run now.
+    fn checked(&self, steps: usize) -> Result<u32> {
+        let steps = u32::try_from(steps).map_err(|_| Error::Setting {
             setting: "steps",
             message: format!("{steps} are more than there are numbers for, {}", u32::MAX),
         })?;
-        self.check_steps(left)?;
-        while left > 0 {
-            let together = left.min(self.uploads.together(TOGETHER));
-            self.begin(together)?;
-            self.submit_steps(together)?;
-            left -= together;
-        }
-        Ok(())
+        self.check_steps(steps)?;
+        Ok(steps)
+    }
+
+    /// Submits as many of these steps as go together, and returns how many those are.
+    fn submit_together(&mut self, left: u32) -> Result<u32> {
+        let together = left.min(self.uploads.together(TOGETHER));
+        self.begin(together)?;
+        self.submit_steps(together)?;
+        Ok(together)
     }
 
     /// Submits steps whose inputs and numbers are written.
@@ -115,7 +162,7 @@ impl Session {
             }
         }
         if let (Some(last), false) = (self.in_flight.back_mut(), self.partly) {
-            last.1 = self.step - 1;
+            last.step = self.step - 1;
         }
         Ok(())
     }
@@ -147,12 +194,35 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until there is room for a submission.
+    /// [`Session::begin`] without blocking.
+    pub(super) async fn begin_async(&mut self, steps: u32) -> Result<()> {
+        self.check_steps(steps)?;
+        self.wait_for_room_async().await?;
+        self.begin(steps)
+    }
+
+    /// Waits until there is room for a submission. Where the library does not poll, whoever does sets the pace.
     pub(super) fn wait_for_room(&mut self) -> Result<()> {
         while self.in_flight.len() >= IN_FLIGHT
-            && let Some((oldest, step)) = self.in_flight.front()
+            && let Some(oldest) = self.in_flight.front()
         {
-            self.device.wait_for(Some(oldest.clone())).map_err(|e| e.of_step(Some(*step)))?;
+            if self.device.polls() {
+                let waited = self.device.wait_for(Some(oldest.index.clone()));
+                waited.map_err(|e| e.of_step(Some(oldest.step)))?;
+            }
+            self.in_flight.pop_front();
+        }
+        Ok(())
+    }
+
+    /// [`Session::wait_for_room`] without blocking; it waits for the app's polling, or the browser, too.
+    async fn wait_for_room_async(&mut self) -> Result<()> {
+        self.device.wait_to_submit().await.map_err(|e| e.of_step(self.last_step()))?;
+        while self.in_flight.len() >= IN_FLIGHT
+            && let Some(oldest) = self.in_flight.front()
+        {
+            let waited = self.device.wait_for_async(Some(oldest.index.clone()), oldest.done.as_ref());
+            waited.await.map_err(|e| e.of_step(Some(oldest.step)))?;
             self.in_flight.pop_front();
         }
         Ok(())
@@ -249,7 +319,8 @@ impl Session {
         }
         let index = submitted?;
         self.counters.submits += 1;
-        self.in_flight.push_back((index, self.step));
+        let done = (!device.polls()).then(|| device.signal_of_work());
+        self.in_flight.push_back(InFlight { index, step: self.step, done });
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::graph::{Graph, Init, Value};
 use crate::optim::Sgd;
 use crate::plan::Plan;
 use crate::weights::Weights;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 fn open() -> Result<Device> {
@@ -118,6 +119,45 @@ fn a_step_that_waits_too_long_for_an_earlier_one_does_not_count() -> Result<()> 
     session.step()?;
     assert_eq!(session.step_number(), 3);
     assert_eq!(session.recorded(loss)?.shape[..], [3]);
+    Ok(())
+}
+
+#[test]
+fn an_awaited_step_leaves_its_thread_while_there_is_no_room() -> Result<()> {
+    let device = open()?;
+    let (mut session, loss) = session(&device, 768)?;
+    session.step()?;
+    session.wait()?;
+    let full = |session: &mut Session| {
+        session.step()?;
+        // As above: pretend that more are in flight.
+        while session.in_flight.len() < IN_FLIGHT {
+            session.in_flight.extend(session.in_flight.front().cloned());
+        }
+        Ok::<_, Error>(())
+    };
+    full(&mut session)?;
+    {
+        let mut step = std::pin::pin!(session.step_async());
+        let mut poll = || step.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let mut pending = 0;
+        while poll().is_pending() {
+            pending += 1;
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        assert!(pending > 1, "the product takes longer");
+    }
+    assert_eq!(session.step_number(), 3);
+    session.wait()?;
+    full(&mut session)?;
+    device.set_wait_limit(Some(Duration::from_nanos(1)));
+    let error = pollster::block_on(session.step_async()).expect_err("the product takes longer");
+    assert!(matches!(error, Error::Timeout { step: Some(3), .. }), "{error}");
+    device.set_wait_limit(None);
+    assert_eq!(session.step_number(), 4);
+    pollster::block_on(session.run_async(2))?;
+    assert_eq!((session.step_number(), session.counters().allocations), (6, 1));
+    assert_eq!(session.recorded(loss)?.shape[..], [6]);
     Ok(())
 }
 

@@ -68,15 +68,16 @@ impl Session {
     /// The first node beyond its tolerance, after the step has run to its end; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn verify(&mut self) -> Result<Vec<Verified>> {
-        pollster::block_on(self.verify_async())
+        crate::device::block_on(self.verify_async())
     }
 
-    /// [`Session::verify`] without blocking.
+    /// [`Session::verify`] without blocking for the GPU. It blocks while the reference computes each node. If the future is
+    /// dropped before it is done, a part of the step was run, and saving the weights is refused.
     ///
     /// # Errors
     /// As [`Session::verify`].
     pub async fn verify_async(&mut self) -> Result<Vec<Verified>> {
-        self.begin(1)?;
+        self.begin_async(1).await?;
         self.submit_part(Session::encode_inputs)?;
         let (mut verified, mut next, mut failed) = (Vec::new(), 0, None);
         let read = self.plan.graph().nodes().flat_map(|(_, node)| node.inputs.iter().copied());

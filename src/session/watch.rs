@@ -147,7 +147,7 @@ impl Session {
     /// A plan without a watch; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn not_finite(&mut self) -> Result<Option<NotFinite>> {
-        pollster::block_on(self.not_finite_async())
+        crate::device::block_on(self.not_finite_async())
     }
 
     /// [`Session::not_finite`] without blocking.
@@ -166,7 +166,7 @@ impl Session {
         if watch.is_due {
             return Ok(None);
         }
-        let last_step = self.in_flight.back().map(|&(_, step)| step);
+        let last_step = self.in_flight.back().map(|last| last.step);
         if !watch.is_known() {
             read(&self.device, &mut self.watch, counters, &[]).await.map_err(|e| e.of_step(last_step))?;
             counters.allocations += 1;
@@ -192,7 +192,7 @@ impl Session {
     /// [`Error::NotFinite`]; as [`Session::not_finite`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn check_finite(&mut self) -> Result<()> {
-        pollster::block_on(self.check_finite_async())
+        crate::device::block_on(self.check_finite_async())
     }
 
     /// [`Session::check_finite`] without blocking.

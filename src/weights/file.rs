@@ -33,7 +33,7 @@ impl Weights {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let (bytes, _) = pollster::block_on(self.serialized(path, |entry| entry.in_file, None))?;
+        let (bytes, _) = crate::device::block_on(self.serialized(path, |entry| entry.in_file, None))?;
         crate::file::write_whole(path, &bytes)
     }
 
@@ -43,7 +43,7 @@ impl Weights {
     /// As [`Weights::save`], except those of the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        pollster::block_on(self.to_bytes_async())
+        crate::device::block_on(self.to_bytes_async())
     }
 
     /// [`Weights::to_bytes`] without blocking.

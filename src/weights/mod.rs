@@ -89,7 +89,7 @@ impl Weights {
     /// An unknown name; a fault of the device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&self, name: &str) -> Result<HostTensor> {
-        pollster::block_on(self.read_async(name))
+        crate::device::block_on(self.read_async(name))
     }
 
     /// [`Weights::read`] without blocking.

@@ -8,7 +8,7 @@ use wgrad::optim::Sgd;
 use wgrad::{Device, Error, Graph, Plan, Result, Session, Weights};
 
 /// A step of so many products of 512 x 512, one after the other, with state that counts.
-fn slow(device: &Device, products: usize) -> Result<Session> {
+pub(crate) fn slow(device: &Device, products: usize) -> Result<Session> {
     let mut graph = Graph::new();
     let x = graph.input("x", [512, 512])?;
     let mut y = x;
@@ -33,7 +33,7 @@ fn slow(device: &Device, products: usize) -> Result<Session> {
 }
 
 /// As many products as take a device some time, by a clock.
-fn products(device: &Device) -> Result<usize> {
+pub(crate) fn products(device: &Device) -> Result<usize> {
     for doublings in 2..14 {
         let mut session = slow(device, 1 << doublings)?;
         // A driver may compile in the first step.

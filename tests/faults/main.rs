@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod futures;
 #[cfg(target_os = "linux")]
 mod host_memory;
 mod limits;

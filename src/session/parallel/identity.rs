@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 /// Adapter, graph, kernels, step number, weights and options of a session.
 pub(super) fn items(session: &mut Session, options: &ParallelOptions) -> Result<Vec<(&'static str, String)>> {
-    let (tensors, bytes) = pollster::block_on(session.weights.download())?;
+    let (tensors, bytes) = crate::device::block_on(session.weights.download())?;
     session.counters.bytes_read_back += bytes;
     session.counters.allocations += 1;
     let mut weights = 0;

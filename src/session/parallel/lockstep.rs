@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::op::ARENA_ALIGNMENT;
 use crate::parallel::{Communicator, Join, Joins, Sum};
 use crate::plan::Meeting;
-use crate::session::{Session, watch};
+use crate::session::{InFlight, Session, watch};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -164,7 +164,7 @@ impl Lockstep {
                     self.parts[0].bytes(),
                 );
             })?;
-            if let Some((index, step)) = session.in_flight.back().cloned() {
+            if let Some(InFlight { index, step, .. }) = session.in_flight.back().cloned() {
                 staging.map_read(index);
                 staging.take(&device, &mut self.data).map_err(|e| e.of_step(Some(step)))?;
             }

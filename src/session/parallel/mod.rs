@@ -14,7 +14,7 @@ mod staging;
 #[cfg(test)]
 mod tests;
 
-use super::{Session, watch};
+use super::{InFlight, Session, watch};
 use crate::error::{Error, Result};
 use crate::parallel::{Communicator, Sum, agree, shares};
 use lockstep::Lockstep;
@@ -293,7 +293,7 @@ impl DataParallel {
                     session.encode_watch();
                 }
             })?;
-            if let Some((index, _)) = session.in_flight.back().filter(|_| is_last) {
+            if let Some(InFlight { index, .. }) = session.in_flight.back().filter(|_| is_last) {
                 let buckets = &mut reduction.buckets;
                 for &bucket in complete {
                     let staging = buckets[bucket].staging.as_mut();
@@ -332,7 +332,7 @@ impl DataParallel {
                 }
             })?;
         }
-        if let Some((index, _)) = session.in_flight.back() {
+        if let Some(InFlight { index, .. }) = session.in_flight.back() {
             for bucket in &mut reduction.buckets {
                 bucket.staging.iter_mut().for_each(|staging| staging.map_read(index.clone()));
             }

@@ -1,0 +1,221 @@
+//! Waits that a thread of their own ends, so that futures don't block theirs.
+//!
+//! The thread starts with the first such wait. It sleeps while there is none, and ends when the device is dropped. In
+//! between it holds nothing of the device.
+
+#[cfg(not(target_arch = "wasm32"))]
+use super::fault::Faults;
+use futures_intrusive::sync::ManualResetEvent;
+use std::fmt;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::Condvar;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::{Duration, Instant};
+
+/// The longest that the thread waits before it looks for new waits.
+#[cfg(not(target_arch = "wasm32"))]
+const SLICE: Duration = Duration::from_millis(2);
+
+/// Why a wait ended without what it was for.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    Expired,
+    Driver(String),
+}
+
+/// The end of a wait, which a future awaits.
+pub(crate) struct Signal {
+    event: ManualResetEvent,
+    found: OnceLock<Result<(), Failure>>,
+}
+
+impl Signal {
+    pub(super) fn new() -> Arc<Signal> {
+        Arc::new(Signal { event: ManualResetEvent::new(false), found: OnceLock::new() })
+    }
+
+    /// Ends the wait, unless it has ended.
+    pub(super) fn end(&self, found: Result<(), Failure>) {
+        self.found.get_or_init(|| found);
+        self.event.set();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.event.is_set()
+    }
+
+    pub(super) async fn ended(&self) -> Result<(), Failure> {
+        self.event.wait().await;
+        self.found.get().cloned().unwrap_or(Ok(()))
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signal").field(&self.has_ended()).finish()
+    }
+}
+
+/// What a callback of the driver ends, also if the driver drops the callback.
+pub(super) struct Callback(pub(super) Arc<Signal>);
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        self.0.end(Err(Failure::Driver("the driver gave a wait up".into())));
+    }
+}
+
+/// A wait that has not ended.
+#[derive(Debug)]
+struct Wait {
+    signal: Arc<Signal>,
+    #[cfg(not(target_arch = "wasm32"))]
+    polled: Option<Polled>,
+}
+
+/// What the thread polls for.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Debug)]
+pub(super) struct Polled {
+    pub(super) device: wgpu::Device,
+    /// A submission, or all so far.
+    pub(super) submission: Option<wgpu::SubmissionIndex>,
+    /// Whether a callback ends the wait, and not the end of the submission.
+    pub(super) by_callback: bool,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// A device's waits.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    state: Mutex<State>,
+    #[cfg(not(target_arch = "wasm32"))]
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waits: Vec<Wait>,
+    #[cfg(not(target_arch = "wasm32"))]
+    has_thread: bool,
+    #[cfg(not(target_arch = "wasm32"))]
+    is_closed: bool,
+}
+
+/// Forgets a wait when its future is dropped.
+pub(super) struct Awaited<'f> {
+    waits: &'f Waits,
+    pub(super) signal: Arc<Signal>,
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        let is_own = |wait: &mut Wait| Arc::ptr_eq(&wait.signal, &self.signal);
+        let gone: Vec<Wait> = self.waits.state().waits.extract_if(.., is_own).collect();
+        // Without the lock: this may drop the last handle of a device, and with it run the program's callbacks.
+        drop(gone);
+    }
+}
+
+impl Waits {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a wait that others end: callbacks, or the loss of the device.
+    pub(super) fn add(&self, signal: Arc<Signal>) -> Awaited<'_> {
+        self.state().waits.push(Wait {
+            signal: Arc::clone(&signal),
+            #[cfg(not(target_arch = "wasm32"))]
+            polled: None,
+        });
+        Awaited { waits: self, signal }
+    }
+
+    /// Ends all waits: the device is lost.
+    pub(super) fn end_all(&self) {
+        let signals: Vec<_> = self.state().waits.iter().map(|wait| Arc::clone(&wait.signal)).collect();
+        signals.iter().for_each(|signal| signal.end(Ok(())));
+    }
+
+    /// Ends the thread. Nobody waits any more.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn close(&self) {
+        self.state().is_closed = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Faults {
+    /// Adds a wait that the thread polls for, and starts the thread if there is none. `None` if the system gives none.
+    pub(super) fn add_polled(self: &Arc<Self>, signal: Arc<Signal>, polled: Polled) -> Option<Awaited<'_>> {
+        let mut state = self.waits.state();
+        if !state.has_thread {
+            let faults = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("wgrad waits".into());
+            thread.spawn(move || poll_for_waits(&faults)).ok()?;
+            state.has_thread = true;
+        }
+        state.waits.push(Wait { signal: Arc::clone(&signal), polled: Some(polled) });
+        drop(state);
+        self.waits.changed.notify_all();
+        Some(Awaited { waits: &self.waits, signal })
+    }
+}
+
+/// The thread's work.
+#[cfg(not(target_arch = "wasm32"))]
+fn poll_for_waits(faults: &Faults) {
+    let mut state = faults.waits.state();
+    while !state.is_closed {
+        let now = Instant::now();
+        let open: Vec<(Arc<Signal>, Polled)> = state
+            .waits
+            .iter()
+            .filter(|wait| !wait.signal.has_ended())
+            .filter_map(|wait| Some((Arc::clone(&wait.signal), wait.polled.clone()?)))
+            .collect();
+        if open.is_empty() {
+            state = faults.waits.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        drop(state);
+        poll_once(faults, open, now);
+        state = faults.waits.state();
+    }
+}
+
+/// Polls for the oldest wait, and ends those that are over.
+#[cfg(not(target_arch = "wasm32"))]
+fn poll_once(faults: &Faults, open: Vec<(Arc<Signal>, Polled)>, now: Instant) {
+    let left = |polled: &Polled| polled.deadline.map(|deadline| deadline.saturating_duration_since(now));
+    let timeout = open.iter().filter_map(|(_, polled)| left(polled)).fold(SLICE, Duration::min);
+    let (first, oldest) = &open[0];
+    let submission_index = oldest.submission.clone();
+    let all = submission_index.is_none();
+    let poll = wgpu::PollType::Wait { submission_index, timeout: Some(timeout) };
+    let polled = faults.poll(&oldest.device, poll);
+    if faults.is_lost() {
+        return faults.waits.end_all();
+    }
+    let mut some_ended = false;
+    for (signal, wait) in &open {
+        let is_polled = all || Arc::ptr_eq(signal, first);
+        match &polled {
+            Ok(()) if is_polled && !wait.by_callback => signal.end(Ok(())),
+            Err(wgpu::PollError::Timeout) | Ok(()) => {}
+            Err(e) if is_polled => signal.end(Err(Failure::Driver(e.to_string()))),
+            Err(_) => {}
+        }
+        if wait.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            signal.end(Err(Failure::Expired));
+        }
+        some_ended |= signal.has_ended();
+    }
+    if polled.is_ok() && !some_ended {
+        // Another thread that polls runs the callback.
+        std::thread::sleep(Duration::from_micros(20));
+    }
+}
