@@ -15,11 +15,11 @@ lists the adapters of this machine and opens the default one; exits with 1 if th
 fn main() -> ExitCode {
     help::answer(HELP);
     for adapter in device::adapters() {
-        println!("{adapter}");
+        println!("#{} {} {adapter}", adapter.index.unwrap_or_default(), adapter.id);
     }
     match Device::open() {
         Ok(device) => {
-            println!("default: {}", device.summary().name);
+            println!("default: {}", device.summary().label());
             ExitCode::SUCCESS
         }
         Err(error) => {

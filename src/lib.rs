@@ -77,6 +77,8 @@ pub use plan::{Plan, PlanOptions};
 pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};
 pub use weights::Weights;
+/// The GPU library, in the version that [`Device::from_wgpu`](crate::Device::from_wgpu) takes.
+pub use wgpu;
 
 /// The Rust code of the README and of every page below `docs/` is compiled, and run where it says so, with the
 /// tests.

@@ -1,9 +1,20 @@
-//! Chooses and opens an adapter, and describes it.
+//! Lists and opens adapters, and describes them.
 
-use super::ADAPTER_VARIABLE;
+use super::choose;
 use crate::error::{Error, Result};
 use crate::op::{AdapterKind, Caps};
 use std::fmt;
+
+/// Features that make something better, and what each is called here.
+pub(super) const USEFUL: [(wgpu::Features, &str); 3] = [
+    (wgpu::Features::SUBGROUP, "subgroups"),
+    (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+    (wgpu::Features::PIPELINE_CACHE, "a pipeline cache"),
+];
+
+pub(super) fn useful() -> wgpu::Features {
+    USEFUL.iter().fold(wgpu::Features::empty(), |all, (feature, _)| all | *feature)
+}
 
 /// An adapter's name, backend and driver, for people and reports.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,6 +28,14 @@ pub struct AdapterSummary {
     pub driver: String,
     /// Whether it is a software adapter, which runs kernels on the processor.
     pub software: bool,
+    /// Number in the list of [`adapters`](super::adapters). `None` for the adapter of an app.
+    pub index: Option<usize>,
+    /// Its place on the PCI bus where the driver tells it (`0000:01:00.0`), otherwise vendor and device in hexadecimal
+    /// digits (`10de:2330`), which cards of one model share.
+    pub id: String,
+    /// Useful features that the adapter has and an app's device was opened without: what they would make better is slower,
+    /// or is not there ([`Device::useful_features`](crate::Device::useful_features)).
+    pub without: Vec<&'static str>,
 }
 
 impl AdapterSummary {
@@ -26,7 +45,21 @@ impl AdapterSummary {
             backend: format!("{:?}", info.backend),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             software: is_software(info),
+            index: None,
+            id: choose::id(info),
+            without: Vec::new(),
         }
+    }
+
+    pub(super) fn numbered(self, index: usize) -> Self {
+        AdapterSummary { index: Some(index), ..self }
+    }
+
+    /// Number, id and name, each of which [`DeviceOptions::adapter`](super::DeviceOptions::adapter) takes, such as
+    /// `#1 0000:01:00.0 "NVIDIA H200"`.
+    pub fn label(&self) -> String {
+        let index = self.index.map(|index| format!("#{index} ")).unwrap_or_default();
+        format!("{index}{} \"{}\"", self.id, self.name)
     }
 }
 
@@ -37,6 +70,9 @@ impl fmt::Display for AdapterSummary {
             write!(f, ", {}", self.driver)?;
         }
         write!(f, ")")?;
+        if !self.without.is_empty() {
+            write!(f, ", opened without {}", self.without.join(", "))?;
+        }
         if self.software {
             write!(f, ", a software adapter: kernels run on the processor")?;
         }
@@ -66,53 +102,23 @@ pub(super) async fn all() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// The name that an adapter's has to contain.
-fn wanted(name: Option<&str>) -> Option<String> {
-    let from_environment = std::env::var(ADAPTER_VARIABLE).ok().filter(|n| !n.is_empty());
-    name.map(str::to_owned).or(from_environment)
-}
-
-fn is_named(adapter: &wgpu::Adapter, wanted: &str) -> bool {
-    adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase())
-}
-
 /// Finds and opens an adapter; with a number, that one of those that are equal to it, counted round.
 pub(super) async fn open(
-    name: Option<&str>,
+    wanted: Option<&str>,
     number: Option<usize>,
-) -> Result<(wgpu::Adapter, wgpu::Device, wgpu::Queue)> {
-    let wanted = wanted(name);
+) -> Result<(wgpu::Adapter, usize, wgpu::Device, wgpu::Queue)> {
     let mut adapters = all().await;
-    let list = adapters.iter().map(|a| format!("\"{}\"", a.get_info().name)).collect::<Vec<_>>().join(", ");
-    if adapters.is_empty() {
-        return Err(Error::Adapter(
-            "none was found; install a graphics driver, or a software one \
-             (Debian, Ubuntu: apt-get install mesa-vulkan-drivers)"
-                .into(),
-        ));
-    }
-    let mut at = match wanted {
-        None => 0,
-        Some(wanted) => match adapters.iter().position(|adapter| is_named(adapter, &wanted)) {
-            Some(i) => i,
-            None => {
-                return Err(Error::Adapter(format!(
-                    "none is named \"{wanted}\"; there are {list}; name one of them in --adapter or {ADAPTER_VARIABLE}"
-                )));
-            }
-        },
-    };
+    let infos: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
+    let mut at = choose::choose(&infos, choose::wanted(wanted).as_deref())?;
     if let Some(number) = number {
-        let equal = equal(&adapters, at);
+        let equal = choose::equal(&infos, at);
         at = equal[number % equal.len()];
     }
     let adapter = adapters.swap_remove(at);
-    let offered = adapter.features();
-    let useful = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {
             label: Some("wgrad"),
-            required_features: offered & useful,
+            required_features: adapter.features() & useful(),
             required_limits: adapter.limits(),
             // Small blocks, because a small network's buffers would leave megabytes of a large one empty.
             memory_hints: wgpu::MemoryHints::Manual {
@@ -122,26 +128,7 @@ pub(super) async fn open(
         })
         .await
         .map_err(|e| Error::Adapter(format!("\"{}\" can't be opened: {e}", adapter.get_info().name)))?;
-    Ok((adapter, device, queue))
-}
-
-/// The places of adapters that are equal to the one at a place: several cards of one model, by one driver.
-fn equal(adapters: &[wgpu::Adapter], at: usize) -> Vec<usize> {
-    let kind = |adapter: &wgpu::Adapter| {
-        let wgpu::AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } =
-            adapter.get_info();
-        (name, vendor, device, device_type, driver, driver_info, backend)
-    };
-    let wanted = kind(&adapters[at]);
-    (0..adapters.len()).filter(|&other| kind(&adapters[other]) == wanted).collect()
-}
-
-/// How many adapters are equal to the one that would be opened.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) async fn count(name: Option<&str>) -> usize {
-    let (adapters, wanted) = (all().await, wanted(name));
-    let matches = |adapter: &wgpu::Adapter| wanted.as_deref().is_none_or(|wanted| is_named(adapter, wanted));
-    adapters.iter().position(matches).map_or(0, |at| equal(&adapters, at).len())
+    Ok((adapter, at, device, queue))
 }
 
 fn rank(info: &wgpu::AdapterInfo) -> u32 {

@@ -29,7 +29,7 @@ const BYTES: u64 = 1 << 16;
 
 /// Whether so many kernels are compiled before the first step.
 pub(super) fn pays(device: &Device, kernels: usize) -> bool {
-    device.caps().kind.is_software() && kernels >= FEW
+    device.polls() && device.caps().kind.is_software() && kernels >= FEW
 }
 
 /// Has the driver compile what it would compile in the first step. Kernels that it does not compile here are left to
@@ -88,7 +88,8 @@ fn further_devices(kernels: usize) -> usize {
 
 /// Compiles kernels from the end of the list on a device of its own. What fails here is left to the first step.
 fn further(device: &Device, requests: &[Request], left: &Mutex<Range<usize>>, progress: &Progress<'_>) {
-    let options = DeviceOptions::default().adapter(device.summary().name.clone()).cache(None);
+    let Some(index) = device.summary().index else { return };
+    let options = DeviceOptions::default().adapter_index(index).cache(None);
     let Ok(own) = Device::open_with(&options) else { return };
     let Ok(operands) = Operands::new(&own) else { return };
     while let Some(i) = take(left, Range::next_back) {

@@ -137,7 +137,7 @@ impl Upload<'_> {
     }
 
     /// Submits the upload and returns the number of bytes. If the staging memory of pending uploads exceeds a
-    /// bound, it waits for the GPU.
+    /// bound, it waits for the GPU, except on a device of an app.
     pub(crate) fn submit(self) -> Result<u64> {
         self.device.guarded(|device| {
             let mut encoder =
@@ -151,7 +151,7 @@ impl Upload<'_> {
         let bytes = self.staged.iter().map(|part| part.3).sum();
         let staged = bytes + STAGING_OVERHEAD * self.staged.len() as u64;
         let waiting = &self.device.inner.staged;
-        if waiting.fetch_add(staged, Ordering::Relaxed) + staged > MOST_STAGED {
+        if self.device.polls() && waiting.fetch_add(staged, Ordering::Relaxed) + staged > MOST_STAGED {
             waiting.store(0, Ordering::Relaxed);
             self.device.wait()?;
         }

@@ -26,28 +26,31 @@ pub(super) struct Faults {
     pub(super) waits: Waits,
 }
 
+impl Default for Faults {
+    fn default() -> Faults {
+        let wait_limit = AtomicU64::new(NO_LIMIT);
+        Faults { lost: OnceLock::new(), stray: OnceLock::new(), wait_limit, waits: Waits::default() }
+    }
+}
+
 impl Faults {
     /// Registers for errors of `device` and its loss.
-    pub(super) fn of(device: &wgpu::Device) -> Arc<Faults> {
-        let wait_limit = AtomicU64::new(NO_LIMIT);
-        let (lost, stray, waits) = (OnceLock::new(), OnceLock::new(), Waits::default());
-        let faults = Arc::new(Faults { lost, stray, wait_limit, waits });
-        let listener = Arc::clone(&faults);
+    pub(super) fn listen(self: &Arc<Self>, device: &wgpu::Device) {
+        let listener = Arc::clone(self);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             listener.stray.get_or_init(|| error.to_string());
         }));
-        let listener = Arc::clone(&faults);
+        let listener = Arc::clone(self);
         device.set_device_lost_callback(move |reason, message| {
             listener.lose(&match reason {
                 wgpu::DeviceLostReason::Destroyed => "it was destroyed".to_owned(),
                 wgpu::DeviceLostReason::Unknown => message,
             });
         });
-        faults
     }
 
     /// Keeps the first reason, and ends all waits.
-    fn lose(&self, reason: &str) {
+    pub(super) fn lose(&self, reason: &str) {
         self.lost.get_or_init(|| reason.to_owned());
         self.waits.end_all();
     }
@@ -83,9 +86,14 @@ impl Device {
     /// Gives the device up. From now on it counts as lost, also for its clones, weights and sessions.
     /// Submitted work still runs. Memory is freed when that is done and the last clone is dropped.
     ///
+    /// A device of an app ([`Device::from_wgpu`]) counts as lost here alone; the app's own use of it goes on.
+    ///
     /// Use it for a GPU that no longer answers, or to test how a program handles a lost device.
     pub fn destroy(&self) {
         self.inner.faults.lose("it was destroyed by Device::destroy");
+        if self.is_embedded() {
+            return;
+        }
         self.wgpu().destroy();
         // Frees memory if nothing runs. Errors of the driver no longer matter.
         let _ = self.poll(wgpu::PollType::Poll);

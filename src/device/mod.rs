@@ -7,6 +7,8 @@ mod adapter;
 mod ahead;
 mod buffer;
 mod cache;
+mod choose;
+mod embed;
 mod fault;
 mod peaks;
 mod pipeline;
@@ -32,7 +34,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Environment variable that names the adapter to open, unless the program names one.
+/// Environment variable that says which adapter to open, unless the program does: a number, an id or a part of a name, as
+/// [`DeviceOptions::adapter`] takes them.
 pub const ADAPTER_VARIABLE: &str = "WGRAD_ADAPTER";
 
 /// Options for opening a device.
@@ -46,12 +49,22 @@ pub struct DeviceOptions {
 }
 
 impl DeviceOptions {
-    /// Opens the adapter whose name contains `name`, ignoring case, instead of the one that
-    /// [`ADAPTER_VARIABLE`] names.
+    /// Opens this adapter instead of the one that [`ADAPTER_VARIABLE`] says. Both are written alike, without regard to
+    /// case:
+    ///
+    /// - `#1`: the second in the list of [`adapters`];
+    /// - `0000:01:00.0` or `10de:2330`: the one with this [`AdapterSummary::id`];
+    /// - anything else: the first whose name contains it.
     #[must_use]
-    pub fn adapter(mut self, name: impl Into<String>) -> Self {
-        self.adapter = Some(name.into());
+    pub fn adapter(mut self, wanted: impl Into<String>) -> Self {
+        self.adapter = Some(wanted.into());
         self
+    }
+
+    /// Opens the adapter of this number in the list of [`adapters`], from 0: `adapter("#1")` for 1.
+    #[must_use]
+    pub fn adapter_index(self, index: usize) -> Self {
+        self.adapter(format!("#{index}"))
     }
 
     /// Opens number `rank`, counted round, of the adapters that are equal to the one that would be opened: cards of one
@@ -108,6 +121,8 @@ pub struct Device {
 
 #[derive(Debug)]
 struct Inner {
+    /// Whether an app has opened it.
+    is_embedded: bool,
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
@@ -138,12 +153,13 @@ impl Drop for Inner {
     }
 }
 
-/// The adapters of this machine. [`Device::open`] opens the first by default; [`Device::open_named`] opens
-/// any.
+/// The adapters of this machine. [`Device::open`] opens the first by default; [`DeviceOptions::adapter`] chooses any, by
+/// its number here, its id or its name.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<AdapterSummary> {
     let adapters = block_on(adapter::all());
-    adapters.iter().map(|a| AdapterSummary::of(&a.get_info())).collect()
+    let summary = |(i, adapter): (usize, &wgpu::Adapter)| AdapterSummary::of(&adapter.get_info()).numbered(i);
+    adapters.iter().enumerate().map(summary).collect()
 }
 
 impl Device {
@@ -151,13 +167,13 @@ impl Device {
     /// browser use [`Device::open_async`].
     ///
     /// # Errors
-    /// No adapter, none of that name, or one that can't be opened. The message lists the adapters.
+    /// No adapter, none of that number, id or name, or one that can't be opened. The message lists the adapters.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open() -> Result<Device> {
         block_on(Device::open_async(&DeviceOptions::default()))
     }
 
-    /// Opens the adapter whose name contains `name`, ignoring case.
+    /// Opens the adapter of this number, id or name, as [`DeviceOptions::adapter`] takes them.
     ///
     /// # Errors
     /// As [`Device::open`].
@@ -181,7 +197,7 @@ impl Device {
     /// As [`Device::open`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_all() -> Result<Vec<Device>> {
-        let count = block_on(adapter::count(None)).max(1);
+        let count = block_on(choose::count()).max(1);
         let open = |rank| Device::open_with(&DeviceOptions::default().local_rank(rank));
         (0..count).map(open).collect()
     }
@@ -191,13 +207,29 @@ impl Device {
     /// # Errors
     /// As [`Device::open`].
     pub async fn open_async(options: &DeviceOptions) -> Result<Device> {
-        let (adapter, device, queue) = adapter::open(options.adapter.as_deref(), options.local_rank).await?;
+        let (adapter, index, device, queue) =
+            adapter::open(options.adapter.as_deref(), options.local_rank).await?;
         let info = adapter.get_info();
-        let summary = AdapterSummary::of(&info);
+        let summary = AdapterSummary::of(&info).numbered(index);
+        Ok(Device::assemble(info, summary, device, queue, options, false))
+    }
+
+    fn assemble(
+        info: wgpu::AdapterInfo,
+        summary: AdapterSummary,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        options: &DeviceOptions,
+        is_embedded: bool,
+    ) -> Device {
         let caps = adapter::caps(&info, &device);
-        let faults = Faults::of(&device);
-        Ok(Device {
+        let faults = Arc::new(Faults::default());
+        if !is_embedded {
+            faults.listen(&device);
+        }
+        Device {
             inner: Arc::new(Inner {
+                is_embedded,
                 device,
                 queue,
                 info,
@@ -213,7 +245,7 @@ impl Device {
                 faults,
                 staged: AtomicU64::new(0),
             }),
-        })
+        }
     }
 
     /// Name, backend and driver of the adapter.
@@ -270,7 +302,12 @@ impl Device {
 
     /// Whether the library polls the device of its own accord.
     pub(crate) fn polls(&self) -> bool {
-        cfg!(not(target_arch = "wasm32"))
+        cfg!(not(target_arch = "wasm32")) && !self.inner.is_embedded
+    }
+
+    /// Whether an app has opened the device.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.inner.is_embedded
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {

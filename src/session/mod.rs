@@ -4,6 +4,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod capture;
 mod checkpoint;
+mod embed;
 mod inputs;
 mod monte_carlo;
 #[cfg(not(target_arch = "wasm32"))]
@@ -241,6 +242,20 @@ impl Session {
     /// As [`Session::read`].
     pub async fn read_async(&mut self, value: Value) -> Result<HostTensor> {
         self.device.check()?;
+        self.check_kept(value)?;
+        let (graph, info) = (self.plan.graph(), self.plan.graph().info(value));
+        let source = &graph.info(graph.storage(value)).source;
+        if self.counters.steps == 0 && matches!(source, Source::Node { .. }) {
+            return Err(Error::Value {
+                name: info.name.clone(),
+                message: "holds nothing before the first step; run one".into(),
+            });
+        }
+        Ok(self.download(&[value]).await?.remove(0))
+    }
+
+    /// Fails if a value's memory holds other things after a step.
+    fn check_kept(&self, value: Value) -> Result<()> {
         let graph = self.plan.graph();
         graph.check_owned([value])?;
         let info = graph.info(value);
@@ -252,13 +267,7 @@ impl Session {
                 message: "is not kept after the step; name it among the plan's outputs".into(),
             });
         }
-        if self.counters.steps == 0 && matches!(graph.info(root).source, Source::Node { .. }) {
-            return Err(Error::Value {
-                name: info.name.clone(),
-                message: "holds nothing before the first step; run one".into(),
-            });
-        }
-        Ok(self.download(&[value]).await?.remove(0))
+        Ok(())
     }
 
     /// Waits until the GPU has finished every step.

@@ -171,9 +171,10 @@ impl Uploads {
             return Ok(chunk);
         }
         let most = (IN_FLIGHT + 1) * self.most;
-        // In a browser memory comes back between awaited calls alone, so there waiting would be in vain.
+        // In a browser memory comes back between awaited calls alone, and an app's device is polled by the app: waiting
+        // would be in vain.
         #[cfg(not(target_arch = "wasm32"))]
-        if self.open.is_empty() && CHUNKS as u64 + self.allocations >= most as u64 {
+        if device.polls() && self.open.is_empty() && CHUNKS as u64 + self.allocations >= most as u64 {
             let back = device.wait_until(take)?;
             return back.ok_or_else(|| device.error("staging memory did not come back from the GPU".into()));
         }
@@ -203,15 +204,33 @@ impl Uploads {
         let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
         let index = device.queue().submit(commands);
         for chunk in self.copied.drain(..) {
-            let (free, mapped) = (Arc::clone(&self.free), chunk.clone());
-            chunk.map_async(wgpu::MapMode::Write, .., move |result| {
-                // Mapping fails only if the device is lost.
-                if result.is_ok() {
-                    free.lock().unwrap_or_else(PoisonError::into_inner).push(mapped);
-                }
-            });
+            chunk.map_async(wgpu::MapMode::Write, .., comes_back(&self.free, &chunk));
         }
         index
+    }
+
+    /// Has an app's encoder take what is encoded, until [`Uploads::give_back`].
+    pub(super) fn lend(&mut self, device: &Device, encoder: &mut wgpu::CommandEncoder) {
+        let other = device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.encoder = Some(std::mem::replace(encoder, other));
+    }
+
+    /// Gives the app its encoder back. Staging memory comes back when the app has submitted it.
+    pub(super) fn give_back(&mut self, encoder: &mut wgpu::CommandEncoder) {
+        if let Some(lent) = self.encoder.take() {
+            *encoder = lent;
+        }
+        for chunk in self.copied.drain(..) {
+            encoder.map_buffer_on_submit(&chunk, wgpu::MapMode::Write, .., comes_back(&self.free, &chunk));
+        }
+    }
+
+    /// Counts an input as written, by others than the host.
+    pub(super) fn skip(&mut self, value: Value) {
+        if let Some(&slot) = self.of_value.get(&value) {
+            let slot = &mut self.slots[slot];
+            (slot.waits, slot.ahead, slot.written) = (0, 0, true);
+        }
     }
 
     /// Fails if an input was written ahead for some of these steps and not for all, or for fewer steps than another: what is
@@ -253,6 +272,20 @@ impl Uploads {
                 name: graph.info(value).name.clone(),
                 message: "was never written in this session; write it before a step".into(),
             }),
+        }
+    }
+}
+
+/// Puts a staging buffer among the free ones once it is mapped.
+fn comes_back(
+    free: &Arc<Mutex<Vec<wgpu::Buffer>>>,
+    chunk: &wgpu::Buffer,
+) -> impl FnOnce(Result<(), wgpu::BufferAsyncError>) + use<> {
+    let (free, mapped) = (Arc::clone(free), chunk.clone());
+    move |result| {
+        // Mapping fails only if the device is lost.
+        if result.is_ok() {
+            free.lock().unwrap_or_else(PoisonError::into_inner).push(mapped);
         }
     }
 }

@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod apps;
 mod futures;
 #[cfg(target_os = "linux")]
 mod host_memory;
