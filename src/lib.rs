@@ -99,6 +99,7 @@ mod guides {
 
     guides! {
         Readme: "README.md",
+        Apps: "docs/apps.md",
         Augment: "docs/augment.md",
         Browser: "docs/browser.md",
         Data: "docs/data.md",

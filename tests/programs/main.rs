@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod app;
 mod finetune;
 mod pictures;
 mod segment;
