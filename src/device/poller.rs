@@ -219,3 +219,26 @@ fn poll_once(faults: &Faults, open: Vec<(Arc<Signal>, Polled)>, now: Instant) {
         std::thread::sleep(Duration::from_micros(20));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{Device, DeviceOptions};
+
+    #[test]
+    fn the_thread_ends_with_the_device() -> crate::Result<()> {
+        let device = Device::open_with(&DeviceOptions::default().cache(None))?;
+        assert!(!device.inner.faults.waits.state().has_thread, "nothing was awaited");
+        pollster::block_on(device.wait_async())?;
+        assert!(device.inner.faults.waits.state().has_thread);
+        assert!(device.inner.faults.waits.state().waits.is_empty(), "the wait is over");
+        let faults = Arc::downgrade(&device.inner.faults);
+        drop(device);
+        let start = Instant::now();
+        while faults.strong_count() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(10), "the thread still runs");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
