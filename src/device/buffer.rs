@@ -72,9 +72,33 @@ impl Device {
 
     /// Reads back parts of buffers (buffer, start, length in bytes), in one submission.
     pub(crate) async fn read_async(&self, parts: &[(&Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
+        let mut result = Vec::with_capacity(parts.len());
+        let keep = |part: &[u8]| {
+            let mut copy = Vec::new();
+            memory::reserve(&mut copy, part.len(), "reading back")?;
+            copy.extend_from_slice(part);
+            result.push(copy);
+            Ok(())
+        };
+        self.read_by(&mut None, parts, keep).await?;
+        Ok(result)
+    }
+
+    /// Reads back parts of buffers, and calls `each` with each part's bytes. The memory for it is kept for the next call.
+    /// Returns whether it had to be allocated.
+    pub(crate) async fn read_by(
+        &self,
+        kept: &mut Option<wgpu::Buffer>,
+        parts: &[(&Buffer, u64, u64)],
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<bool> {
         let total = parts.iter().map(|p| p.2).fold(0, u64::saturating_add).max(4);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.raw_buffer("reading back", total, usage, false)?;
+        // Taken, so that a call that is given up half-way leaves no memory that is still mapped.
+        let (staging, allocated) = match kept.take().filter(|kept| kept.size() >= total) {
+            Some(kept) => (kept, false),
+            None => (self.raw_buffer("reading back", total, usage, false)?, true),
+        };
         self.wait_to_submit().await?;
         let submission = self.guarded(|device| {
             let mut encoder = device
@@ -89,25 +113,24 @@ impl Device {
         let signal = Signal::new();
         let callback = Callback(Arc::clone(&signal));
         self.guarded(|_| {
-            staging.map_async(wgpu::MapMode::Read, .., move |mapped| {
+            staging.map_async(wgpu::MapMode::Read, ..total, move |mapped| {
                 callback.0.end(mapped.map_err(|e| Failure::Driver(format!("reading back failed: {e}"))));
             });
         })?;
         self.wait_callback(signal, submission).await?;
         let view =
-            staging.get_mapped_range(..).map_err(|e| self.error(format!("reading back failed: {e}")))?;
+            staging.get_mapped_range(..total).map_err(|e| self.error(format!("reading back failed: {e}")))?;
         let mut rest: &[u8] = &view;
-        let mut result = Vec::with_capacity(parts.len());
         for (_, _, bytes) in parts {
             let (part, tail) = rest.split_at(*bytes as usize);
-            let mut copy = Vec::new();
-            memory::reserve(&mut copy, part.len(), "reading back")?;
-            copy.extend_from_slice(part);
-            result.push(copy);
+            each(part)?;
             rest = tail;
         }
+        drop(view);
+        staging.unmap();
+        *kept = Some(staging);
         self.check()?;
-        Ok(result)
+        Ok(allocated)
     }
 }
 

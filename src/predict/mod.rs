@@ -52,7 +52,8 @@ use worker::{Request, Shared};
 /// alone, up to rounding, as long as the network's layers look at one item at a time; all of this crate do when they
 /// evaluate.
 ///
-/// A thread of its own runs the batches. It ends when the last clone is dropped.
+/// A thread of its own runs the batches, and waits for the device, also where that is an app's
+/// ([`Device::from_wgpu`](crate::Device::from_wgpu)). It ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Predictor {
     /// Shape of the outputs of one item.

@@ -4,10 +4,11 @@ use super::items::Items;
 use super::network::{Batched, Loaded};
 use crate::error::Result;
 use crate::graph::{Mode, Value};
+use crate::memory;
 use crate::ops::sample_moments::MonteCarlo;
 use crate::plan::Plan;
 use crate::session::{Estimate, Session};
-use crate::tensor::{DType, HostTensor};
+use crate::tensor::DType;
 
 /// What is asked of a network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Rung {
     input: Value,
     output: Value,
     spread: Option<MonteCarlo>,
+    /// What a step's outputs are read into; empty for a spread.
+    outputs: Vec<f32>,
 }
 
 /// What a network makes of one batch or of several, item after item.
@@ -63,7 +66,9 @@ impl Rung {
             Some(spread) => drop(session.monte_carlo(spread, 2)?),
         }
         session.wait()?;
-        Ok(Rung { kind, batch, session, input, output, spread })
+        let elements = if spread.is_none() { session.plan().graph().shape(output)?.elements() } else { 0 };
+        let outputs = memory::filled(elements, 0.0, "a batch's outputs")?;
+        Ok(Rung { kind, batch, session, input, output, spread, outputs })
     }
 
     /// Runs so many items, from this one on, as many as a batch has or fewer. Appends what comes of them.
@@ -83,24 +88,29 @@ impl Rung {
         } else {
             self.session.write(self.input, items.padded(range, elements)?.slice(0..elements))?;
         }
-        let append = |tensor: &HostTensor, to: &mut Vec<f32>| {
-            let all = tensor.as_f32().unwrap_or_default();
-            to.extend_from_slice(&all[..all.len() / self.batch * count]);
-        };
         match &self.spread {
             None => {
                 self.session.step()?;
-                append(&self.session.read(self.output)?, &mut answer.values);
+                self.session.read_into(self.output, &mut self.outputs)?;
+                append(&self.outputs, count, self.batch, &mut answer.values)
             }
             Some(spread) => {
                 // The same draws for every request.
                 self.session.set_step_number(0);
                 for Estimate { mean, variance } in self.session.monte_carlo(spread, samples)? {
-                    append(&mean, &mut answer.values);
-                    append(&variance, &mut answer.variances);
+                    append(mean.as_f32().unwrap_or_default(), count, self.batch, &mut answer.values)?;
+                    append(variance.as_f32().unwrap_or_default(), count, self.batch, &mut answer.variances)?;
                 }
+                Ok(())
             }
         }
-        Ok(())
     }
+}
+
+/// Appends the first `count` of a batch's rows.
+fn append(rows: &[f32], count: usize, batch: usize, to: &mut Vec<f32>) -> Result<()> {
+    let part = &rows[..rows.len() / batch * count];
+    memory::reserve(to, part.len(), "an answer")?;
+    to.extend_from_slice(part);
+    Ok(())
 }

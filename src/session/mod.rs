@@ -10,6 +10,7 @@ mod monte_carlo;
 #[cfg(not(target_arch = "wasm32"))]
 mod parallel;
 mod profile;
+mod read;
 mod rebuild;
 mod record;
 mod step;
@@ -31,10 +32,10 @@ pub use verify::{Verified, difference, tolerance};
 pub use watch::kernels as watch_kernels;
 
 use crate::device::{Buffer, Device, Pipelines, Signal};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Source, Value};
 use crate::plan::{Place, Plan};
-use crate::tensor::{HostSlice, HostTensor};
+use crate::tensor::HostSlice;
 use crate::weights::Weights;
 use record::Record;
 use std::collections::VecDeque;
@@ -100,6 +101,8 @@ pub struct Session {
     bind_groups: Vec<wgpu::BindGroup>,
     uploads: Uploads,
     records: Vec<Record>,
+    /// Staging memory of [`Session::read_into`].
+    readback: Option<wgpu::Buffer>,
     watch: Option<watch::Watch>,
     /// Submissions that may not be finished.
     in_flight: VecDeque<InFlight>,
@@ -195,6 +198,7 @@ impl Session {
             bind_groups,
             uploads,
             records: Vec::new(),
+            readback: None,
             watch,
             in_flight: VecDeque::with_capacity(IN_FLIGHT + 1),
             step: 0,
@@ -226,50 +230,6 @@ impl Session {
         self.step = step;
     }
 
-    /// Downloads an output of the plan, a parameter or a state. Waits for the GPU.
-    ///
-    /// # Errors
-    /// A value that is not kept after a step: name it among the plan's outputs. An output before the first step. A
-    /// fault of the device.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn read(&mut self, value: Value) -> Result<HostTensor> {
-        crate::device::block_on(self.read_async(value))
-    }
-
-    /// [`Session::read`] without blocking.
-    ///
-    /// # Errors
-    /// As [`Session::read`].
-    pub async fn read_async(&mut self, value: Value) -> Result<HostTensor> {
-        self.device.check()?;
-        self.check_kept(value)?;
-        let (graph, info) = (self.plan.graph(), self.plan.graph().info(value));
-        let source = &graph.info(graph.storage(value)).source;
-        if self.counters.steps == 0 && matches!(source, Source::Node { .. }) {
-            return Err(Error::Value {
-                name: info.name.clone(),
-                message: "holds nothing before the first step; run one".into(),
-            });
-        }
-        Ok(self.download(&[value]).await?.remove(0))
-    }
-
-    /// Fails if a value's memory holds other things after a step.
-    fn check_kept(&self, value: Value) -> Result<()> {
-        let graph = self.plan.graph();
-        graph.check_owned([value])?;
-        let info = graph.info(value);
-        let root = graph.storage(value);
-        let kept = self.plan.outputs().iter().any(|&o| graph.storage(o) == root);
-        if !kept && matches!(graph.info(root).source, Source::Node { .. } | Source::Dropped) {
-            return Err(Error::Value {
-                name: info.name.clone(),
-                message: "is not kept after the step; name it among the plan's outputs".into(),
-            });
-        }
-        Ok(())
-    }
-
     /// Waits until the GPU has finished every step.
     ///
     /// # Errors
@@ -293,41 +253,5 @@ impl Session {
     /// Number of the last step that was submitted and may still be in flight.
     fn last_step(&self) -> Option<u32> {
         self.in_flight.back().map(|last| last.step)
-    }
-
-    /// Downloads values, wherever they lie, in one readback.
-    async fn download(&mut self, values: &[Value]) -> Result<Vec<HostTensor>> {
-        self.device.check()?;
-        if values.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut located = Vec::with_capacity(values.len());
-        for &value in values {
-            let (buffer, offset) = self.locate(value)?;
-            located.push((buffer.clone(), offset, self.plan.graph().info(value).ty.bytes()));
-        }
-        let parts: Vec<_> = located.iter().map(|(buffer, offset, bytes)| (buffer, *offset, *bytes)).collect();
-        let bytes = watch::read(&self.device, &mut self.watch, &mut self.counters, &parts)
-            .await
-            .map_err(|e| e.of_step(self.last_step()))?;
-        self.counters.bytes_read_back += bytes.iter().map(|part| part.len() as u64).sum::<u64>();
-        self.counters.allocations += 1;
-        let types = values.iter().map(|&value| &self.plan.graph().info(value).ty);
-        types.zip(&bytes).map(|(kind, bytes)| HostTensor::from_bytes(kind, bytes)).collect()
-    }
-
-    fn locate(&self, value: Value) -> Result<(&Buffer, u64)> {
-        match self.plan.place(value) {
-            Some(Place::Owned { buffer, offset, .. }) => Ok((&self.buffers[buffer], offset)),
-            Some(Place::Stored { value, .. }) => self.weights.place(self.plan.graph(), &[value]),
-            None => {
-                let root = self.plan.graph().storage(value);
-                let info = self.plan.graph().info(root);
-                if matches!(info.source, Source::Parameter(_) | Source::State { .. }) {
-                    return self.weights.place(self.plan.graph(), &[root]);
-                }
-                Err(Error::Value { name: info.name.clone(), message: "takes no part in this plan".into() })
-            }
-        }
     }
 }

@@ -75,6 +75,20 @@ fn what_a_session_reads_and_allocates_is_counted() {
     }
     session.step().expect("the step runs");
     assert_eq!(session.counters().allocations, 3, "writing an input again takes none");
+    let mut read = vec![0.0; batch.shape.elements()];
+    for _ in 0..3 {
+        session.read_into(images, &mut read).expect("it has the input's size");
+        assert_eq!(session.counters().allocations, 4, "the memory is kept");
+    }
+    assert_eq!(read, batch.as_f32().expect("numbers are floats"));
+    session.read_into(loss, &mut read[..1]).expect("the loss is one number");
+    assert_eq!(session.counters().allocations, 4, "a smaller part of it will do");
+    assert_eq!(read[..1], *session.read(loss).expect("it comes back").as_f32().expect("it is a float"));
+    let labels = session.plan().graph().find("labels").expect("the graph has labels");
+    for (value, size, part) in [(images, 7, "found memory for 7 f32"), (labels, BATCH, "is i32")] {
+        let error = session.read_into(value, &mut vec![0.0; size]).expect_err(part).to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
