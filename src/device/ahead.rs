@@ -14,8 +14,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Fewer kernels compile in the first step.
-const FEW: usize = 8;
+/// Fewer kernels compile in the first step, unless others wait for the device.
+const FEW: usize = 32;
 
 /// When it has taken long, and kernels that are then worth a device of their own.
 const LONG: Duration = Duration::from_millis(300);
@@ -28,8 +28,8 @@ const MOST_DEVICES: usize = 7;
 const BYTES: u64 = 1 << 16;
 
 /// Whether so many kernels are compiled before the first step.
-pub(super) fn pays(device: &Device, kernels: usize) -> bool {
-    device.polls() && device.caps().kind.is_software() && kernels >= FEW
+pub(super) fn pays(device: &Device, kernels: usize, aside: bool) -> bool {
+    device.polls() && device.caps().kind.is_software() && (kernels >= FEW || aside)
 }
 
 /// Has the driver compile what it would compile in the first step. Kernels that it does not compile here are left to

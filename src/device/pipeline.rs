@@ -60,7 +60,7 @@ impl Pipelines {
     /// Compiles what no session has.
     fn compile_missing(device: &Device, requests: Vec<Request>, aside: bool) -> Result<Vec<Arc<Compiled>>> {
         #[cfg(not(target_arch = "wasm32"))]
-        let rounds = if ahead::pays(device, requests.len()) { 2 } else { 1 };
+        let rounds = if ahead::pays(device, requests.len(), aside) { 2 } else { 1 };
         #[cfg(target_arch = "wasm32")]
         let (rounds, _) = (1, aside);
         let progress = Progress::new(device.inner.compiling.as_ref(), rounds * requests.len());

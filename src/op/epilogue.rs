@@ -29,15 +29,27 @@ pub struct Pointwise {
     pub numbers: Vec<f32>,
 }
 
-/// One operator of a chain. The chain's value is one of its inputs; the others are tensors.
+/// An input of an operator in a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Argument {
+    /// The chain's value.
+    Chain,
+    /// The chain's value as the last link that keeps it found it.
+    Kept,
+    Tensor(Value),
+}
+
+/// One operator of a chain.
 #[derive(Clone, Debug)]
 pub(crate) struct EpilogueOp {
     pub operator: Arc<dyn Operator>,
     pub pointwise: Pointwise,
-    /// Inputs in order; `None` is the chain's value. The first link of `map` reads tensors only.
-    pub inputs: Vec<Option<Value>>,
+    /// Inputs in order. The first link of `map` reads tensors only.
+    pub inputs: Vec<Argument>,
     /// Shape of the operator's output. The elements keep their order.
     pub shape: Shape,
+    /// Whether later links read the chain's value as this one finds it.
+    pub keeps: bool,
 }
 
 /// The values of a kernel that the numerics watch checks.
@@ -65,7 +77,12 @@ pub(crate) fn glue(
     let (mut declarations, mut body) = (String::new(), String::new());
     // Bound tensors, and whether as whole elements. A tensor that several links read is bound once.
     let mut bound: Vec<(Value, bool)> = Vec::new();
+    let mut kept = 0;
     for link in links {
+        if link.keeps {
+            kept += 1;
+            let _ = writeln!(body, "    let kept_{kept} = value;");
+        }
         if link.pointwise.index_map.iter().any(|index_map| matches!(index_map, IndexMap::Units(_))) {
             files.push(&parts::units);
         }
@@ -75,7 +92,11 @@ pub(crate) fn glue(
             .iter()
             .zip(&link.pointwise.index_map)
             .map(|(input, &index_map)| {
-                let Some(value) = *input else { return "value".to_owned() };
+                let value = match *input {
+                    Argument::Chain => return "value".to_owned(),
+                    Argument::Kept => return format!("kept_{kept}"),
+                    Argument::Tensor(value) => value,
+                };
                 let whole = width == 4 && Load::of(index_map, width) == Load::Whole;
                 let known = bound.iter().position(|&binding| binding == (value, whole));
                 let number = known.unwrap_or_else(|| {
@@ -139,17 +160,30 @@ pub(crate) fn reader(name: &str, binding: usize, index_map: IndexMap, width: usi
 }
 
 impl EpilogueOp {
-    /// Inputs that are tensors.
-    pub(crate) fn operands(&self) -> usize {
-        self.inputs.iter().flatten().count()
+    pub(crate) fn new(
+        operator: Arc<dyn Operator>,
+        pointwise: Pointwise,
+        inputs: Vec<Argument>,
+        shape: Shape,
+    ) -> Self {
+        EpilogueOp { operator, pointwise, inputs, shape, keeps: false }
     }
 
-    /// The operator's result for the chain's value and its operands, in order.
-    pub(crate) fn reference(&self, value: &Array, operands: &[&Array]) -> Array {
+    /// Inputs that are tensors, in order.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = Value> {
+        self.inputs.iter().filter_map(|input| match input {
+            Argument::Tensor(value) => Some(*value),
+            Argument::Chain | Argument::Kept => None,
+        })
+    }
+
+    /// The operator's result for the chain's value, the kept one, and its operands, in order.
+    pub(crate) fn reference(&self, value: &Array, kept: &Array, operands: &[&Array]) -> Array {
         let mut operands = operands.iter();
-        let of = |input: &Option<Value>| match input {
-            None => value,
-            Some(_) => operands.next().expect("every operand is an input"),
+        let of = |input: &Argument| match input {
+            Argument::Chain => value,
+            Argument::Kept => kept,
+            Argument::Tensor(_) => operands.next().expect("every operand is an input"),
         };
         let arguments: Vec<&Array> = self.inputs.iter().map(of).collect();
         self.operator.reference(&arguments).swap_remove(0)

@@ -1,7 +1,7 @@
 //! The kernel `map`, which makes each element by itself: operators that state how to make one, and element-wise
 //! operators that are no other kernel's epilogue.
 
-use super::{EpilogueOp, LowerContext};
+use super::{Argument, EpilogueOp, LowerContext};
 use crate::error::{Error, Result};
 use crate::op::occupancy::{ITEMS, LANES};
 use crate::shader::{Kernel, ShaderFile, kernels};
@@ -75,8 +75,8 @@ impl LowerContext<'_> {
                 message: "has no kernels: it states neither `lower` nor `pointwise`".into(),
             });
         };
-        let inputs = self.node.inputs.iter().copied().map(Some).collect();
-        let own = EpilogueOp { operator, pointwise, inputs, shape: self.output_type(0).shape.clone() };
+        let inputs = self.node.inputs.iter().copied().map(Argument::Tensor).collect();
+        let own = EpilogueOp::new(operator, pointwise, inputs, self.output_type(0).shape.clone());
         self.chain.insert(0, own);
         let elements = self.output_type(0).shape.elements();
         let width = if elements.is_multiple_of(4) { 4 } else { 1 };

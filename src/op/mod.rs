@@ -16,7 +16,7 @@ mod variant;
 pub use backward::BackwardContext;
 pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
 pub use epilogue::Pointwise;
-pub(crate) use epilogue::{EpilogueOp, reader};
+pub(crate) use epilogue::{Argument, EpilogueOp, reader};
 pub use index_map::{IndexMap, Span, Units};
 pub(crate) use lower::{ARENA_ALIGNMENT, Draft, Hook, arena_bytes, run_bytes};
 pub use lower::{LowerContext, Operand};

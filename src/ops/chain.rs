@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::Node;
-use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
+use crate::op::{Argument, Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Operator for Chain {
     }
 
     fn arity(&self) -> (usize, usize) {
-        let bound = self.links.iter().flat_map(|link| &link.inputs).flatten().count();
+        let bound = self.links.iter().flat_map(|link| link.tensors()).count();
         (self.head_inputs + bound, self.head_inputs + bound)
     }
 
@@ -76,7 +76,11 @@ impl Operator for Chain {
         let mut bound = cx.node.inputs[self.head_inputs..].iter().copied();
         let link = |link: &Arc<EpilogueOp>| {
             let mut link = EpilogueOp::clone(link);
-            link.inputs.iter_mut().flatten().zip(&mut bound).for_each(|(input, value)| *input = value);
+            for input in &mut link.inputs {
+                if let Argument::Tensor(value) = input {
+                    *value = bound.next().expect("every operand is an input");
+                }
+            }
             link
         };
         let links = self.links.iter().map(link).collect();

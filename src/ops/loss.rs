@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::graph::Value;
 use crate::op::occupancy::{self, LANES};
 use crate::op::{
-    AdapterKind, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise, Variant,
+    AdapterKind, Argument, BackwardContext, EpilogueOp, IndexMap, LowerContext, Operand, Operator, Pointwise,
+    Variant,
 };
 use crate::ops::serial;
 use crate::shader::{Kernel, kernels, parts};
@@ -267,9 +268,9 @@ impl Operator for Loss {
         let types: Vec<TensorType> = (0..cx.inputs()).map(|i| cx.input_type(i).clone()).collect();
         let shape = types[0].shape.clone();
         let pointwise = self.function(&types.iter().collect::<Vec<_>>()).expect("the shape rule has passed");
-        let inputs = (0..types.len()).map(|i| (i > 0).then(|| cx.node.inputs[i])).collect();
-        let link =
-            EpilogueOp { operator: Arc::clone(&cx.node.operator), pointwise, inputs, shape: shape.clone() };
+        let operands = cx.node.inputs[1..].iter().copied().map(Argument::Tensor);
+        let inputs = [Argument::Chain].into_iter().chain(operands).collect();
+        let link = EpilogueOp::new(Arc::clone(&cx.node.operator), pointwise, inputs, shape.clone());
         let scale = self.scale(&shape);
         let mut rest = lower_sum(cx, cx.input(0), shape.elements(), vec![link], scale)?;
         while let Some((source, elements)) = rest {

@@ -7,13 +7,15 @@ impl Chain {
     /// The head's value, and the results of all links.
     fn follow(&self, value: Array, inputs: &[&Array]) -> Vec<Array> {
         let mut bound = &inputs[self.head_inputs..];
-        let mut values = vec![value];
-        for link in &self.links {
-            let value = values.last_mut().expect("the first is there");
-            value.shape = link.shape.clone();
-            let (operands, rest) = bound.split_at(link.operands());
+        let (mut values, mut kept) = (vec![value], 0);
+        for (i, link) in self.links.iter().enumerate() {
+            if link.keeps {
+                kept = i;
+            }
+            values[i].shape = link.shape.clone();
+            let (operands, rest) = bound.split_at(link.tensors().count());
             bound = rest;
-            let next = link.reference(value, operands);
+            let next = link.reference(&values[i], &values[kept], operands);
             values.push(next);
         }
         values
@@ -42,20 +44,26 @@ impl Reference for Chain {
         // The possible error of each element in front of a link: the largest that the head or any earlier link
         // causes.
         let mut moves = values[0].map(|_| 0.0);
+        let mut kept = (&values[0], moves.clone());
         for (i, (link, maker)) in self.links.iter().zip(makers).enumerate() {
             let (value, exact) = (&values[i], &values[i + 1]);
             let scale = if i == 0 { value.largest().max(terms.unwrap_or(0.0)) } else { value.largest() };
             moves = moves.map(|moves| moves.max(maker.tolerance() * scale));
             moves.shape = value.shape.clone();
-            let (operands, rest) = bound.split_at(link.operands());
+            if link.keeps {
+                kept = (value, moves.clone());
+            }
+            let (operands, rest) = bound.split_at(link.tensors().count());
             bound = rest;
-            let [up, down] = [1.0, -1.0].map(|sign| {
-                let mut moved = link.reference(&value.zip(&moves, |x, moves| x + sign * moves), operands);
+            let moved = |x: &Array, moves: &Array, sign: f64| x.zip(moves, |x, moves| x + sign * moves);
+            let errors = [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]].map(|[own, other]| {
+                let kept = moved(kept.0, &kept.1, other);
+                let mut moved = link.reference(&moved(value, &moves, own), &kept, operands);
                 // The value before a later link has that link's shape.
                 moved.shape = exact.shape.clone();
                 moved.zip(exact, |moved, exact| (moved - exact).abs())
             });
-            moves = up.zip(&down, f64::max);
+            moves = errors.into_iter().reduce(|a, b| a.zip(&b, f64::max)).expect("there are four");
         }
         Some(moves.largest() / self.tolerance())
     }

@@ -319,6 +319,91 @@ fn in_inference_norm_and_activation_go_into_the_convolution() {
     }
 }
 
+/// A value that several operators of a chain read, and nothing else does, stays in registers.
+#[test]
+fn what_a_chain_reads_again_is_kept() -> Result<(), Error> {
+    type Build = fn(&mut Graph, Value) -> Result<Value, Error>;
+    /// `x` times a clamped line, as files have it of networks with hard swish.
+    fn hard_swish(g: &mut Graph, x: Value) -> Result<Value, Error> {
+        let line = g.shift(x, 3.0)?;
+        let gate = g.clamp(line, Some(0.0), Some(6.0))?;
+        let product = g.mul(x, gate)?;
+        g.scale(product, 1.0 / 6.0)
+    }
+    fn silu(g: &mut Graph, x: Value) -> Result<Value, Error> {
+        let gate = g.sigmoid(x)?;
+        g.mul(gate, x)
+    }
+    fn conv(g: &mut Graph, x: Value) -> Result<Value, Error> {
+        nn::Conv2d::new(3, 5, [3, 3]).forward(g, x, Mode::Eval)
+    }
+    let cases: [(&str, usize, Build); 8] = [
+        ("hard swish", 1, |g, x| {
+            let x = conv(g, x)?;
+            hard_swish(g, x)
+        }),
+        ("silu behind norm", 1, |g, x| {
+            let x = conv(g, x)?;
+            let x = g.scoped("norm", |g| nn::BatchNorm::new(5).forward(g, x, Mode::Eval))?;
+            silu(g, x)
+        }),
+        ("a square", 1, |g, x| {
+            let x = conv(g, x)?;
+            g.mul(x, x)
+        }),
+        ("one after the other", 1, |g, x| {
+            let x = conv(g, x)?;
+            let x = silu(g, x)?;
+            let x = hard_swish(g, x)?;
+            silu(g, x)
+        }),
+        ("three reads", 1, |g, x| {
+            let x = conv(g, x)?;
+            let gate = g.tanh(x)?;
+            let product = g.mul(gate, x)?;
+            g.sub(product, x)
+        }),
+        // The inner chain keeps a value itself.
+        ("one in the other", 2, |g, x| {
+            let x = conv(g, x)?;
+            let line = g.shift(x, 0.5)?;
+            let inner = silu(g, line)?;
+            g.add(inner, x)
+        }),
+        // The mean is read by each element of its channel.
+        ("a mean of it", 3, |g, x| {
+            let x = conv(g, x)?;
+            let mean = g.mean(x, &[2, 3], true)?;
+            g.mul(x, mean)
+        }),
+        ("without a convolution", 1, |g, x| {
+            let x = g.exp(x)?;
+            hard_swish(g, x)
+        }),
+    ];
+    for (name, dispatches, build) in cases {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [2, 3, 9, 7])?;
+        let y = build(&mut graph, x)?;
+        let weights = Weights::init(device(), &graph, 3)?;
+        let run = |options: &PlanOptions| -> Result<(usize, HostTensor), Error> {
+            let plan = Plan::with_options(&graph, &[y], device().caps(), options)?;
+            let count = plan.dispatches().len();
+            let mut session = Session::new(device(), plan, &weights)?;
+            session.write(x, &numbers([2, 3, 9, 7], 1))?;
+            session.verify().unwrap_or_else(|e| panic!("{name}: {e}"));
+            Ok((count, session.read(y)?))
+        };
+        let (count, fused) = run(&PlanOptions::default())?;
+        assert_eq!(count, dispatches, "{name}");
+        let (_, apart) = run(&none())?;
+        for (x, y) in fused.to_f64().into_iter().zip(apart.to_f64()) {
+            assert!((x - y).abs() <= 1e-6 * (1.0 + y.abs()), "{name}: {x}, and apart {y}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn what_the_user_reads_is_not_fused_away() {
     let mut graph = Graph::new();

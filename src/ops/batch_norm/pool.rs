@@ -7,7 +7,7 @@ use super::split::PREFERENCE;
 use super::split::{ChannelSplit, VARIANTS, serial_terms};
 use super::{BatchNormGrad, BatchNormTrain, channels, check_each};
 use crate::error::Result;
-use crate::op::{Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
+use crate::op::{Argument, Caps, EpilogueOp, LowerContext, Operator, Preference, Variant};
 use crate::ops::pool2d::Pool2d;
 use crate::ops::unary::Unary;
 use crate::shader::{Kernel, kernels, parts};
@@ -115,7 +115,7 @@ impl Operator for BatchNormMaxPool {
             let operator: Arc<dyn Operator> = Arc::new(activation);
             let ty = TensorType::f32(pooled);
             let pointwise = operator.pointwise(&[&ty]).expect("activations are pointwise");
-            cx.chain.insert(0, EpilogueOp { operator, pointwise, inputs: vec![None], shape: ty.shape });
+            cx.chain.insert(0, EpilogueOp::new(operator, pointwise, vec![Argument::Chain], ty.shape));
         }
         let mut operands = vec![cx.input(0), cx.output(1)];
         operands.extend(operand);

@@ -70,6 +70,15 @@ fn preference(
         // Sliding windows keep SwiftShader waiting for each load of theirs: products are four to six times as fast there.
         let preference = Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[REGISTER]);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
+        let [rows, columns] = correlation.result;
+        let terms = correlation.channels * geometry.kernel.iter().product::<usize>();
+        if (2..=4).contains(&(correlation.images * rows * columns)) && terms >= 1024 {
+            // Most lanes of vectors along an image would have no place, so that it is best to share the sum.
+            const WINDOWS: &[Variant] = &[IM2COL, REGISTER, DIRECT_SUBGROUP, SUBGROUP];
+            const POINTS: &[Variant] = &[REGISTER, SUBGROUP];
+            let few = if geometry.kernel == [1, 1] { POINTS } else { WINDOWS };
+            return preference.on(AdapterKind::Software, few).for_class("few places");
+        }
         // A tile of 64 rows would be nearly empty.
         if correlation.upsample != [1, 1] && correlation.results <= 4 {
             const IMAGE: &[Variant] = &[DIRECT_SUBGROUP, DIRECT, TILED];
@@ -86,9 +95,16 @@ fn preference(
     }
     // Sliding windows load four neighbours at once, which serves few results if they are a stride apart.
     let strided = geometry.stride != [1, 1] && geometry.size[1] >= 16 && correlation.fills_vectors();
-    let software = if strided { SLIDING } else { DEPTHWISE_FIRST };
-    let class = if strided { "strided depthwise" } else { "depthwise" };
-    Preference::gpus(&[DEPTHWISE, TILED], software).for_class(class)
+    if strided {
+        return Preference::gpus(&[DEPTHWISE, TILED], SLIDING).for_class("strided depthwise");
+    }
+    let preference = Preference::gpus(&[DEPTHWISE, TILED], DEPTHWISE_FIRST);
+    // The rows that a tile of such windows needs are more than there are registers.
+    let large = geometry.kernel.iter().product::<usize>() > 9 && geometry.size[1] > 8;
+    if large {
+        return preference.on(AdapterKind::Software, SLIDING).for_class("large depthwise");
+    }
+    preference.for_class("depthwise")
 }
 
 /// Terms of a sum of `terms` that a variant of any pass adds one after the other. Sliding windows add all of them so,

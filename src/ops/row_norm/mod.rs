@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::op::occupancy::{self, LANES};
 use crate::op::{
-    BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise, Preference, Variant,
+    Argument, BackwardContext, Caps, EpilogueOp, IndexMap, LowerContext, Operator, Pointwise, Preference,
+    Variant,
 };
 use crate::ops::batch_norm::{NARROW, WIDE};
 use crate::ops::checks;
@@ -193,9 +194,9 @@ impl RowNorm {
         let mut index_map = vec![self.index_map(&shape); 1 + own.len()];
         index_map[0] = IndexMap::Same;
         let pointwise = Pointwise { file: &parts::affine, function, index_map, numbers: Vec::new() };
-        let inputs = [None].into_iter().chain(own.iter().copied().map(Some)).collect();
+        let inputs = [Argument::Chain].into_iter().chain(own.iter().copied().map(Argument::Tensor)).collect();
         let operator = Arc::clone(&cx.node.operator);
-        cx.chain.insert(0, EpilogueOp { operator, pointwise, inputs, shape });
+        cx.chain.insert(0, EpilogueOp::new(operator, pointwise, inputs, shape));
     }
 }
 
