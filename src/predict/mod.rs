@@ -53,7 +53,8 @@ use worker::{Request, Shared};
 /// evaluate.
 ///
 /// A thread of its own runs the batches, and waits for the device, also where that is an app's
-/// ([`Device::from_wgpu`](crate::Device::from_wgpu)). It ends when the last clone is dropped.
+/// ([`Device::from_wgpu`](crate::Device::from_wgpu)). It ends when the last clone is dropped,
+/// which waits for a session that is being opened.
 #[derive(Clone)]
 pub struct Predictor {
     /// Shape of the outputs of one item.

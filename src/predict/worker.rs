@@ -66,6 +66,8 @@ struct Queue {
     openers: Vec<JoinHandle<()>>,
     counters: Counters,
     closed: bool,
+    /// The worker is gone.
+    ended: bool,
 }
 
 /// What the worker shares with those who ask.
@@ -104,6 +106,9 @@ impl Shared {
     /// Puts a request behind those that wait.
     pub(super) fn ask(&self, request: Request) -> Result<()> {
         let mut queue = self.queue();
+        if queue.ended {
+            return Err(Error::Predictor("its thread has ended by a panic; make another".into()));
+        }
         let waiting = queue.counters.waiting;
         if waiting > 0 && waiting + request.count > self.longest_queue {
             return Err(Error::Busy { waiting, most: self.longest_queue });
@@ -121,7 +126,7 @@ impl Shared {
         self.changed.notify_all();
         loop {
             let Some(opener) = self.queue().openers.pop() else { return };
-            // A thread that panicked left its size closed.
+            // What a panic leaves open, its claim has given up.
             let _ = opener.join();
         }
     }
@@ -153,19 +158,9 @@ impl Shared {
 
     /// Opens a session whose size no other thread opens.
     fn open_claimed(&self, kind: Kind, batch: usize, aside: bool) -> Result<()> {
-        let rung = Rung::open(&self.loaded, kind, batch, aside);
-        let mut queue = self.queue();
-        let (state, result) = match rung {
-            Ok(rung) => {
-                queue.opened.push(rung);
-                (State::Open, Ok(()))
-            }
-            Err(error) => (State::Refused, Err(error)),
-        };
-        queue.rungs.insert((kind, batch), state);
-        drop(queue);
-        self.changed.notify_all();
-        result
+        let mut claim = Claim { shared: self, size: (kind, batch), rung: None };
+        claim.rung = Some(Rung::open(&self.loaded, kind, batch, aside)?);
+        Ok(())
     }
 
     /// Has another thread open a session, unless that was tried before.
@@ -185,10 +180,39 @@ impl Shared {
     }
 }
 
+/// A size that a thread opens. However that ends, others stop waiting for it; a layer of the user's may panic.
+struct Claim<'s> {
+    shared: &'s Shared,
+    size: (Kind, usize),
+    rung: Option<Rung>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        let state = if self.rung.is_some() { State::Open } else { State::Refused };
+        queue.opened.extend(self.rung.take());
+        queue.rungs.insert(self.size, state);
+        drop(queue);
+        self.shared.changed.notify_all();
+    }
+}
+
 /// Starts the thread that answers.
 pub(super) fn start(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
     let worker = Worker { shared: Arc::clone(shared), rungs: BTreeMap::new() };
     Builder::new().name("wgrad predicts".into()).spawn(move || worker.run())
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.ended = true;
+        // Those that wait for an answer then learn that there is none.
+        let left = std::mem::take(&mut queue.requests);
+        drop(queue);
+        drop(left);
+    }
 }
 
 struct Worker {

@@ -420,3 +420,33 @@ fn weights_are_shared() -> Result<()> {
     assert_close(floats(&after), &one_by_one(&weights, &pixels)?, "other weights");
     Ok(())
 }
+
+/// A layer of the user's that panics for some batch sizes ends nothing but itself.
+#[test]
+fn a_panic_of_a_layer_is_no_hang() -> Result<()> {
+    #[derive(Debug)]
+    struct Picky(nn::Sequential, usize);
+    impl Layer for Picky {
+        fn forward(&self, g: &mut Graph, x: wgrad::Value, mode: Mode) -> Result<wgrad::Value> {
+            let batch = g.shape(x)?[0];
+            assert!(batch != self.1 && !(self.1 == 0 && mode == Mode::MonteCarlo), "this layer is picky");
+            self.0.forward(g, x, mode)
+        }
+    }
+    let weights = weights()?;
+    let items = bytes(16);
+    // On the thread that opens a further size.
+    let predictor = options().network(Picky(network(), 16)).share(device(), &weights)?;
+    predictor.predict(&items)?;
+    let panicked = thread::scope(|scope| scope.spawn(|| predictor.open_all()).join());
+    assert!(panicked.is_err() || panicked.is_ok_and(|opened| opened.is_err()));
+    assert_eq!(predictor.predict(&items)?.shape[..], [16, CLASSES]);
+    drop(predictor);
+    // On the thread that answers, which opens the first session of another kind.
+    let predictor = options().network(Picky(network(), 0)).share(device(), &weights)?;
+    for what in ["without an answer", "by a panic"] {
+        let error = predictor.spread(&items, 4).expect_err("there is no thread").to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    Ok(())
+}

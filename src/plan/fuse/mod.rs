@@ -28,7 +28,8 @@ pub enum Fusion {
     /// elements.
     PooledActivation,
     /// Element-wise operators (activations, additions, their gradients, batch norm in evaluation) into the node that
-    /// makes their input: products, convolutions, normalisation, other element-wise operators.
+    /// makes their input: products, convolutions, normalisation, other element-wise operators. Several of them may read
+    /// that input: `x * sigmoid(x)`.
     Elementwise,
     /// Batch norm, activation and max pooling of 2x2 windows, and their gradients.
     NormPool,
