@@ -79,7 +79,7 @@ fn run() -> Outcome<()> {
     let all_but_the_head = LoadOptions::new().strip_wrappers().filter(|name| !name.starts_with("fc."));
     let mut trainer = tuned(net, 0.01).start(move |weights| {
         say!("{}", weights.load_with(&file, &all_but_the_head)?);
-        weights.set_metadata(metadata(&names))
+        weights.set_metadata(metadata(&names, width))
     });
     trainer.fit(&few, Some(&unseen))?;
     trainer.weights()?.save(&options.out)?;
@@ -135,13 +135,15 @@ fn pretrained(device: &Device, options: &Options) -> Outcome<PathBuf> {
         .schedule(|steps| Schedule::cosine(0.003, steps, 0.0));
     trainer.fit(&shapes, Some(&Shapes::new(COMMON, 300, 3)))?;
     let weights = trainer.weights()?;
-    weights.set_metadata(metadata(shapes.class_names()))?;
+    weights.set_metadata(metadata(shapes.class_names(), WIDTHS[1]))?;
     weights.save(&path)?;
     Ok(path)
 }
 
-fn metadata(class_names: &[String]) -> Metadata {
+fn metadata(class_names: &[String], width: usize) -> Metadata {
     let mut metadata = Metadata::default();
+    // A narrow one has no name.
+    metadata.network = (width == WIDTHS[0]).then(|| "resnet18".into());
     metadata.class_names = class_names.to_vec();
     [metadata.mean, metadata.deviation] = [MEAN, DEVIATION].map(|all| all.map(|x| x as f32).to_vec());
     metadata.input_shape = Some([3, Shapes::SIDE, Shapes::SIDE].into());
