@@ -58,6 +58,7 @@ pub mod parallel;
 pub mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod predict;
+mod promise;
 mod reference;
 pub mod session;
 pub mod shader;

@@ -114,7 +114,7 @@ impl Device {
         let callback = Callback(Arc::clone(&signal));
         self.guarded(|_| {
             staging.map_async(wgpu::MapMode::Read, ..total, move |mapped| {
-                callback.0.end(mapped.map_err(|e| Failure::Driver(format!("reading back failed: {e}"))));
+                callback.0.keep(mapped.map_err(|e| Failure::Driver(format!("reading back failed: {e}"))));
             });
         })?;
         self.wait_callback(signal, submission).await?;

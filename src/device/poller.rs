@@ -5,11 +5,10 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::fault::Faults;
-use futures_intrusive::sync::ManualResetEvent;
-use std::fmt;
+use crate::promise::Promise;
 #[cfg(not(target_arch = "wasm32"))]
 use std::sync::Condvar;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::{Duration, Instant};
 
@@ -19,50 +18,20 @@ const SLICE: Duration = Duration::from_millis(2);
 
 /// Why a wait ended without what it was for.
 #[derive(Clone, Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Expired,
     Driver(String),
 }
 
 /// The end of a wait, which a future awaits.
-pub(crate) struct Signal {
-    event: ManualResetEvent,
-    found: OnceLock<Result<(), Failure>>,
-}
-
-impl Signal {
-    pub(super) fn new() -> Arc<Signal> {
-        Arc::new(Signal { event: ManualResetEvent::new(false), found: OnceLock::new() })
-    }
-
-    /// Ends the wait, unless it has ended.
-    pub(super) fn end(&self, found: Result<(), Failure>) {
-        self.found.get_or_init(|| found);
-        self.event.set();
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.event.is_set()
-    }
-
-    pub(super) async fn ended(&self) -> Result<(), Failure> {
-        self.event.wait().await;
-        self.found.get().cloned().unwrap_or(Ok(()))
-    }
-}
-
-impl fmt::Debug for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signal").field(&self.has_ended()).finish()
-    }
-}
+pub(crate) type Signal = Promise<Result<(), Failure>>;
 
 /// What a callback of the driver ends, also if the driver drops the callback.
 pub(super) struct Callback(pub(super) Arc<Signal>);
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        self.0.end(Err(Failure::Driver("the driver gave a wait up".into())));
+        self.0.keep(Err(Failure::Driver("the driver gave a wait up".into())));
     }
 }
 
@@ -136,7 +105,7 @@ impl Waits {
     /// Ends all waits: the device is lost.
     pub(super) fn end_all(&self) {
         let signals: Vec<_> = self.state().waits.iter().map(|wait| Arc::clone(&wait.signal)).collect();
-        signals.iter().for_each(|signal| signal.end(Ok(())));
+        signals.iter().for_each(|signal| signal.keep(Ok(())));
     }
 
     /// Ends the thread. Nobody waits any more.
@@ -174,7 +143,7 @@ fn poll_for_waits(faults: &Faults) {
         let open: Vec<(Arc<Signal>, Polled)> = state
             .waits
             .iter()
-            .filter(|wait| !wait.signal.has_ended())
+            .filter(|wait| !wait.signal.is_kept())
             .filter_map(|wait| Some((Arc::clone(&wait.signal), wait.polled.clone()?)))
             .collect();
         if open.is_empty() {
@@ -204,15 +173,15 @@ fn poll_once(faults: &Faults, open: Vec<(Arc<Signal>, Polled)>, now: Instant) {
     for (signal, wait) in &open {
         let is_polled = all || Arc::ptr_eq(signal, first);
         match &polled {
-            Ok(()) if is_polled && !wait.by_callback => signal.end(Ok(())),
+            Ok(()) if is_polled && !wait.by_callback => signal.keep(Ok(())),
             Err(wgpu::PollError::Timeout) | Ok(()) => {}
-            Err(e) if is_polled => signal.end(Err(Failure::Driver(e.to_string()))),
+            Err(e) if is_polled => signal.keep(Err(Failure::Driver(e.to_string()))),
             Err(_) => {}
         }
         if wait.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            signal.end(Err(Failure::Expired));
+            signal.keep(Err(Failure::Expired));
         }
-        some_ended |= signal.has_ended();
+        some_ended |= signal.is_kept();
     }
     if polled.is_ok() && !some_ended {
         // Another thread that polls runs the callback.

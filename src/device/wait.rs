@@ -146,7 +146,7 @@ impl Device {
     pub(crate) fn signal_of_work(&self) -> Arc<Signal> {
         let signal = Signal::new();
         let callback = Callback(Arc::clone(&signal));
-        self.queue().on_submitted_work_done(move || callback.0.end(Ok(())));
+        self.queue().on_submitted_work_done(move || callback.0.keep(Ok(())));
         signal
     }
 

@@ -18,18 +18,18 @@ pub use options::PredictorOptions;
 pub use worker::Counters;
 
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::promise::Promise;
 use crate::session::Estimate;
 use crate::tensor::{HostSlice, HostTensor, Shape};
 use crate::weights::Metadata;
-use futures_intrusive::channel::shared::oneshot_channel;
 use items::Items;
 use rung::{Answer, Kind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
-use worker::{Request, Shared};
+use worker::{Reply, Request, Shared};
 
 /// A network that answers: any number of items at a time, from any number of threads. Cheap to clone.
 ///
@@ -71,8 +71,10 @@ struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.close();
+        // A future's waker may drop the last handle on the worker itself.
+        let is_other = |worker: &JoinHandle<()>| worker.thread().id() != std::thread::current().id();
         // A worker that panicked has dropped what was asked of it, which its callers see.
-        let _ = self.worker.take().map(JoinHandle::join);
+        let _ = self.worker.take().filter(is_other).map(JoinHandle::join);
     }
 }
 
@@ -119,6 +121,15 @@ impl Predictor {
     pub fn open_all(&self) -> Result<()> {
         let shared = &self.handle.shared;
         shared.sizes.iter().try_for_each(|&batch| shared.open(Kind::Outputs, batch))
+    }
+
+    /// Fails if there are no answers any more.
+    ///
+    /// # Errors
+    /// A lost device; a thread that a panic of a layer has ended.
+    pub fn check(&self) -> Result<()> {
+        self.device().check()?;
+        self.handle.shared.check()
     }
 
     /// What was done so far.
@@ -217,7 +228,7 @@ impl Predictor {
     fn ask(&self, items: HostSlice<'_>, kind: Kind, samples: usize) -> Result<Asked> {
         let shared = &self.handle.shared;
         let count = shared.loaded.network.items(items.len(), items.dtype())?;
-        let (reply, receiver) = oneshot_channel();
+        let answer = Promise::new();
         let wanted = Arc::new(());
         shared.ask(Request {
             items: Items::copied(items)?,
@@ -226,16 +237,16 @@ impl Predictor {
             samples,
             since: Instant::now(),
             wanted: Arc::downgrade(&wanted),
-            reply,
+            reply: Reply(Arc::clone(&answer)),
         })?;
-        Ok(Asked { count, receiver, wanted, handle: Arc::clone(&self.handle) })
+        Ok(Asked { count, answer, wanted, handle: Arc::clone(&self.handle) })
     }
 }
 
 /// A request that the worker has.
 struct Asked {
     count: usize,
-    receiver: futures_intrusive::channel::shared::OneshotReceiver<Result<Answer>>,
+    answer: Arc<Promise<Result<Answer>>>,
     /// The worker leaves the request out if this is gone.
     wanted: Arc<()>,
     /// Keeps the worker.
@@ -244,10 +255,9 @@ struct Asked {
 
 impl Asked {
     async fn answer(self) -> Result<(usize, Answer)> {
-        let answer = self.receiver.receive().await;
+        let answer = self.answer.taken().await;
         drop((self.wanted, self.handle));
-        let ended = || Err(Error::Predictor("its thread ended without an answer".into()));
-        Ok((self.count, answer.unwrap_or_else(ended)?))
+        Ok((self.count, answer?))
     }
 }
 

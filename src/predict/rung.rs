@@ -9,6 +9,7 @@ use crate::ops::sample_moments::MonteCarlo;
 use crate::plan::Plan;
 use crate::session::{Estimate, Session};
 use crate::tensor::DType;
+use std::ops::Range;
 
 /// What is asked of a network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -71,39 +72,40 @@ impl Rung {
         Ok(Rung { kind, batch, session, input, output, spread, outputs })
     }
 
-    /// Runs so many items, from this one on, as many as a batch has or fewer. Appends what comes of them.
+    /// Runs these items, as many as a batch has or fewer, and appends what comes of them. Returns whether it ran to the end:
+    /// it stops where nobody wants the answer any more.
     pub(super) fn run(
         &mut self,
         items: &Items,
-        from: usize,
-        count: usize,
+        of: Range<usize>,
         samples: usize,
+        wanted: &(dyn Fn() -> bool + Sync),
         answer: &mut Answer,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let elements = self.session.plan().graph().shape(self.input)?.elements();
-        let each = elements / self.batch;
-        let range = from * each..(from + count) * each;
+        let (each, count) = (elements / self.batch, of.len());
+        let range = of.start * each..of.end * each;
         if count == self.batch {
             self.session.write(self.input, items.slice(range))?;
         } else {
             self.session.write(self.input, items.padded(range, elements)?.slice(0..elements))?;
         }
-        match &self.spread {
-            None => {
-                self.session.step()?;
-                self.session.read_into(self.output, &mut self.outputs)?;
-                append(&self.outputs, count, self.batch, &mut answer.values)
-            }
-            Some(spread) => {
-                // The same draws for every request.
-                self.session.set_step_number(0);
-                for Estimate { mean, variance } in self.session.monte_carlo(spread, samples)? {
-                    append(mean.as_f32().unwrap_or_default(), count, self.batch, &mut answer.values)?;
-                    append(variance.as_f32().unwrap_or_default(), count, self.batch, &mut answer.variances)?;
-                }
-                Ok(())
-            }
+        let Some(spread) = &self.spread else {
+            self.session.step()?;
+            self.session.read_into(self.output, &mut self.outputs)?;
+            append(&self.outputs, count, self.batch, &mut answer.values)?;
+            return Ok(true);
+        };
+        // The same draws for every request.
+        self.session.set_step_number(0);
+        let Some(estimates) = self.session.monte_carlo_while(spread, samples, wanted)? else {
+            return Ok(false);
+        };
+        for Estimate { mean, variance } in estimates {
+            append(mean.as_f32().unwrap_or_default(), count, self.batch, &mut answer.values)?;
+            append(variance.as_f32().unwrap_or_default(), count, self.batch, &mut answer.variances)?;
         }
+        Ok(true)
     }
 }
 

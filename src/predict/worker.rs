@@ -6,11 +6,14 @@ use super::ladder;
 use super::network::Loaded;
 use super::rung::{Answer, Kind, Rung};
 use crate::error::{Error, Result};
-use futures_intrusive::channel::shared::OneshotSender;
+use crate::promise::Promise;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+/// How long to wait where there is no limit.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// Something that was asked for and is not answered.
 pub(super) struct Request {
@@ -23,7 +26,16 @@ pub(super) struct Request {
     pub since: Instant,
     /// Gone if nobody waits for the answer.
     pub wanted: Weak<()>,
-    pub reply: OneshotSender<Result<Answer>>,
+    pub reply: Reply,
+}
+
+/// Where the answer goes. A request that is dropped without one has an error for an answer.
+pub(super) struct Reply(pub Arc<Promise<Result<Answer>>>);
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.0.keep(Err(Error::Predictor("its thread ended without an answer".into())));
+    }
 }
 
 impl Request {
@@ -70,6 +82,23 @@ struct Queue {
     ended: bool,
 }
 
+impl Queue {
+    fn check(&self) -> Result<()> {
+        if self.ended {
+            return Err(Error::Predictor("its thread has ended by a panic; make another".into()));
+        }
+        Ok(())
+    }
+
+    /// Takes requests out that nobody waits for.
+    fn take_unwanted(&mut self) -> Vec<Request> {
+        let (wanted, gone): (Vec<_>, Vec<_>) = self.requests.drain(..).partition(Request::is_wanted);
+        self.requests = wanted.into();
+        self.counters.waiting -= gone.iter().map(|request| request.count).sum::<usize>();
+        gone
+    }
+}
+
 /// What the worker shares with those who ask.
 pub(super) struct Shared {
     pub loaded: Loaded,
@@ -103,19 +132,30 @@ impl Shared {
         self.queue().counters
     }
 
+    /// Fails if the worker is gone.
+    pub(super) fn check(&self) -> Result<()> {
+        self.queue().check()
+    }
+
     /// Puts a request behind those that wait.
     pub(super) fn ask(&self, request: Request) -> Result<()> {
         let mut queue = self.queue();
-        if queue.ended {
-            return Err(Error::Predictor("its thread has ended by a panic; make another".into()));
+        queue.check()?;
+        let is_full = |queue: &Queue| {
+            let waiting = queue.counters.waiting;
+            waiting > 0 && waiting.saturating_add(request.count) > self.longest_queue
+        };
+        let mut gone = Vec::new();
+        if is_full(&queue) {
+            gone = queue.take_unwanted();
         }
-        let waiting = queue.counters.waiting;
-        if waiting > 0 && waiting + request.count > self.longest_queue {
-            return Err(Error::Busy { waiting, most: self.longest_queue });
+        if is_full(&queue) {
+            return Err(Error::Busy { waiting: queue.counters.waiting, most: self.longest_queue });
         }
         queue.counters.waiting += request.count;
         queue.requests.push_back(request);
         drop(queue);
+        drop(gone);
         self.changed.notify_all();
         Ok(())
     }
@@ -210,6 +250,7 @@ impl Drop for Worker {
         queue.ended = true;
         // Those that wait for an answer then learn that there is none.
         let left = std::mem::take(&mut queue.requests);
+        queue.counters.waiting = 0;
         drop(queue);
         drop(left);
     }
@@ -223,10 +264,7 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         while let Some(requests) = self.next() {
-            let items: usize = requests.iter().map(|request| request.count).sum();
             self.answer(requests);
-            let mut queue = self.shared.queue();
-            queue.counters.waiting -= items;
         }
     }
 
@@ -235,13 +273,21 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let mut queue = shared.queue();
         loop {
-            for rung in queue.opened.drain(..) {
-                self.rungs.insert((rung.kind, rung.batch), rung);
+            self.take_opened(&mut queue);
+            let gone = queue.take_unwanted();
+            if !gone.is_empty() {
+                drop(queue);
+                drop(gone);
+                queue = shared.queue();
+                continue;
             }
             match queue.requests.front() {
                 Some(first) => {
                     let Some(limit) = shared.batching else { break };
-                    let left = (first.since + limit).saturating_duration_since(Instant::now());
+                    // A limit beyond the clock's end is looked at again.
+                    let deadline = first.since.checked_add(limit);
+                    let left =
+                        deadline.map_or(LONG, |deadline| deadline.saturating_duration_since(Instant::now()));
                     let together = together(&queue.requests, self.largest());
                     if left.is_zero() || queue.closed || together.1 {
                         break;
@@ -257,18 +303,22 @@ impl Worker {
         Some(queue.requests.drain(..count).collect())
     }
 
+    fn take_opened(&mut self, queue: &mut Queue) {
+        self.rungs.extend(queue.opened.drain(..).map(|rung| ((rung.kind, rung.batch), rung)));
+    }
+
     fn largest(&self) -> usize {
         self.shared.sizes.last().copied().unwrap_or(1)
     }
 
     /// Answers requests of one kind.
-    fn answer(&mut self, mut requests: Vec<Request>) {
-        requests.retain(Request::is_wanted);
+    fn answer(&mut self, requests: Vec<Request>) {
         let Some(first) = requests.first() else { return };
         let (kind, samples) = (first.kind, first.samples);
         if requests.len() > 1 {
             let items = Items::joined(requests.iter().map(|request| &request.items));
-            if let Ok(mut all) = items.and_then(|items| self.batches(kind, samples, &items)) {
+            let wanted = || requests.iter().any(Request::is_wanted);
+            if let Ok(mut all) = items.and_then(|items| self.batches(kind, samples, &items, &wanted)) {
                 let count: usize = requests.iter().map(|request| request.count).sum();
                 let row = all.values.len() / count.max(1);
                 for request in requests {
@@ -281,7 +331,7 @@ impl Worker {
             // One of them may be the cause, and each gets an error of its own.
         }
         for request in requests {
-            let answer = self.batches(kind, samples, &request.items);
+            let answer = self.batches(kind, samples, &request.items, &|| request.is_wanted());
             self.reply(request, answer);
         }
     }
@@ -290,40 +340,50 @@ impl Worker {
         let mut queue = self.shared.queue();
         queue.counters.requests += 1;
         queue.counters.items += request.count as u64;
+        // Whoever has an answer no longer waits.
+        queue.counters.waiting -= request.count;
         drop(queue);
-        // The receiver is gone if the caller no longer waits.
-        let _ = request.reply.send(answer);
+        request.reply.0.keep(answer);
     }
 
-    /// Runs items in batches of the sizes that are open, and has those opened that would have been better.
-    fn batches(&mut self, kind: Kind, samples: usize, items: &Items) -> Result<Answer> {
+    /// Runs items in batches of the sizes that are open, and has those opened that would have been better. Stops where
+    /// nobody wants the answer any more.
+    fn batches(
+        &mut self,
+        kind: Kind,
+        samples: usize,
+        items: &Items,
+        wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Answer> {
         let shared = Arc::clone(&self.shared);
         let count = items.len() / shared.loaded.network.item.elements();
         if !self.rungs.keys().any(|&(of, _)| of == kind) {
             // Without any session of this kind there is nothing to go on with.
-            let smallest = shared.sizes.first().copied().unwrap_or(1);
-            shared.open(kind, smallest)?;
-            let opened = std::mem::take(&mut shared.queue().opened);
-            self.rungs.extend(opened.into_iter().map(|rung| ((rung.kind, rung.batch), rung)));
+            shared.open(kind, shared.sizes.first().copied().unwrap_or(1))?;
         }
         for batch in ladder::cut(count, &shared.sizes) {
             if !self.rungs.contains_key(&(kind, batch)) {
                 shared.open_aside(kind, batch);
             }
         }
-        let open: Vec<usize> =
-            self.rungs.keys().filter(|(of, _)| *of == kind).map(|(_, batch)| *batch).collect();
         let (mut answer, mut at) = (Answer::default(), 0);
-        let batches = ladder::cut(count, &open);
-        for &batch in &batches {
-            let Some(rung) = self.rungs.get_mut(&(kind, batch)) else { continue };
+        while at < count {
+            self.take_opened(&mut shared.queue());
+            let open: Vec<usize> =
+                self.rungs.keys().filter(|(of, _)| *of == kind).map(|(_, batch)| *batch).collect();
+            let batch = ladder::cut(count - at, &open).first().copied().unwrap_or(1);
+            let Some(rung) = self.rungs.get_mut(&(kind, batch)) else {
+                return Err(Error::Predictor("has no session of the size that it opened".into()));
+            };
             let taken = batch.min(count - at);
-            rung.run(items, at, taken, samples, &mut answer)?;
+            if !wanted() || !rung.run(items, at..at + taken, samples, wanted, &mut answer)? {
+                return Err(Error::Predictor("nobody waits for the answer".into()));
+            }
             at += taken;
+            let mut queue = shared.queue();
+            queue.counters.batches += 1;
+            queue.counters.padding += (batch - taken) as u64;
         }
-        let mut queue = shared.queue();
-        queue.counters.batches += batches.len() as u64;
-        queue.counters.padding += (batches.iter().sum::<usize>() - count) as u64;
         Ok(answer)
     }
 }

@@ -36,6 +36,26 @@ impl Session {
     /// # Errors
     /// As [`Session::monte_carlo`].
     pub async fn monte_carlo_async(&mut self, of: &MonteCarlo, samples: usize) -> Result<Vec<Estimate>> {
+        Ok(self.estimated(of, samples, &|| true).await?.unwrap_or_default())
+    }
+
+    /// [`Session::monte_carlo`] as long as the estimate is wanted; `None` if it no longer is.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn monte_carlo_while(
+        &mut self,
+        of: &MonteCarlo,
+        samples: usize,
+        wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Vec<Estimate>>> {
+        crate::device::block_on(self.estimated(of, samples, wanted))
+    }
+
+    async fn estimated(
+        &mut self,
+        of: &MonteCarlo,
+        samples: usize,
+        wanted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Vec<Estimate>>> {
         if !(2..=1 << 24).contains(&samples) {
             return Err(Error::Setting {
                 setting: "samples",
@@ -43,6 +63,9 @@ impl Session {
             });
         }
         for sample in 1..=samples {
+            if !wanted() {
+                return Ok(None);
+            }
             self.write_scalar(of.sample, sample as f32)?;
             self.step_async().await?;
         }
@@ -55,6 +78,6 @@ impl Session {
             }
             estimates.push(Estimate { mean, variance });
         }
-        Ok(estimates)
+        Ok(Some(estimates))
     }
 }

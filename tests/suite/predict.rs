@@ -444,9 +444,56 @@ fn a_panic_of_a_layer_is_no_hang() -> Result<()> {
     drop(predictor);
     // On the thread that answers, which opens the first session of another kind.
     let predictor = options().network(Picky(network(), 0)).share(device(), &weights)?;
-    for what in ["without an answer", "by a panic"] {
-        let error = predictor.spread(&items, 4).expect_err("there is no thread").to_string();
-        assert!(error.contains(what), "{error}");
+    let error = predictor.spread(&items, 4).expect_err("there is no thread").to_string();
+    assert!(error.contains("its thread ended without an answer"), "{error}");
+    // The thread may still be on its way out.
+    let start = Instant::now();
+    while predictor.check().is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(20), "nothing tells that it has ended");
     }
+    let error = predictor.predict(&items).expect_err("there is no thread").to_string();
+    assert!(error.contains("by a panic"), "{error}");
+    Ok(())
+}
+
+/// Who has an answer, or has gone, takes no place.
+#[test]
+fn only_who_waits_counts_as_waiting() -> Result<()> {
+    let weights = weights()?;
+    let items = bytes(16);
+    let mut cx = Context::from_waker(Waker::noop());
+    let predictor = options().longest_queue(24).share(device(), &weights)?;
+    for _ in 0..300 {
+        let mut asked = pin!(predictor.predict_async(&items));
+        while asked.as_mut().poll(&mut cx).map(|answer| answer.expect("nobody else waits")).is_pending() {}
+        assert_eq!(predictor.counters().waiting, 0);
+    }
+    let options = options().batch_sizes([8]).batching(Duration::MAX).longest_queue(4);
+    let predictor = options.share(device(), &weights)?;
+    for _ in 0..9 {
+        let mut gone = pin!(predictor.predict_async(&items[..3 * PIXELS]));
+        assert!(gone.as_mut().poll(&mut cx).is_pending());
+    }
+    let mut asked = pin!(predictor.predict_async(&items[..4 * PIXELS]));
+    assert!(asked.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(predictor.counters().waiting, 4);
+    Ok(())
+}
+
+/// A request of very many draws is given up when its future is dropped.
+#[test]
+fn what_runs_stops_when_nobody_waits() -> Result<()> {
+    let weights = weights()?;
+    let items = bytes(4);
+    let predictor = options().batch_sizes([4]).share(device(), &weights)?;
+    predictor.spread(&items, 2)?;
+    {
+        let mut gone = pin!(predictor.spread_async(&items, 1 << 24));
+        assert!(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        thread::sleep(Duration::from_millis(50));
+    }
+    let start = Instant::now();
+    predictor.predict(&items)?;
+    assert!(start.elapsed() < Duration::from_secs(20), "16 million draws take hours");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rooms of `src/`, each with those it shares a place with. `op` and `graph` are a pair: a node holds an
 /// operator, and an operator sees a graph.
 const ORDER: &[&[&str]] = &[
-    &["error", "file", "hash", "instant", "memory", "not_finite", "setters", "shader", "tensor"],
+    &["error", "file", "hash", "instant", "memory", "not_finite", "promise", "setters", "shader", "tensor"],
     &["parallel"],
     &["op", "graph"],
     &["ops"],

@@ -6,6 +6,7 @@
 //! curl --data-binary @seven.png http://127.0.0.1:8080/predict
 //! ```
 
+mod connections;
 mod digits;
 mod metrics;
 mod options;
@@ -58,7 +59,7 @@ fn run() -> Outcome<()> {
             stop().await;
             say!("stops");
         };
-        axum::serve(listener, routes.router()).with_graceful_shutdown(stopped).await?;
+        connections::serve(listener, routes.router(), options.timeout, stopped).await;
         say!("{}", routes.summary());
         Ok::<(), Box<dyn std::error::Error>>(())
     })?;

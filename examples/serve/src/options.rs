@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub const HELP: &str = "\
-usage: serve --model FILE [--listen ADDRESS] [--batch-sizes N,N...] [--batching MS]
+usage: wgrad-serve --model FILE [--listen ADDRESS] [--batch-sizes N,N...] [--batching MS]
              [--queue N] [--largest-body BYTES] [--timeout SECONDS] [--adapter NAME]
-       serve --train-digits FILE
+       wgrad-serve --train-digits FILE
   --model FILE          weights that say which network they are of (.safetensors)
   --listen ADDRESS      address and port (default 127.0.0.1:8080; port 0 takes a free one)
   --batch-sizes N,N...  batch sizes that are opened (default 1,4,16)
@@ -14,13 +14,15 @@ usage: serve --model FILE [--listen ADDRESS] [--batch-sizes N,N...] [--batching 
                         (default 0: shares with what came while the device was busy)
   --queue N             requests that may be under way; others get 503 (default 64)
   --largest-body BYTES  bytes of a request; larger ones get 413 (default 8388608)
-  --timeout SECONDS     until a request that is not through gets 408 (default 30)
+  --timeout SECONDS     until a request that is not through gets 408, a connection
+                        without a request is closed, and a server that ends does
+                        not wait any more (default 30)
   --adapter NAME        take the adapter whose name contains this
   --train-digits FILE   train LeNet-5 on MNIST for one epoch, write it to FILE,
                         and end
 requests:
   POST /predict         a picture (PNG, JPEG, WebP) as the body, or several as
-                        multipart/form-data; ?top=N classes, ?samples=N draws of dropout
+                        multipart/form-data; ?top=N classes, ?samples=N draws of dropout (2 to 100)
   GET /                 the network: its classes, its input's shape, the adapter
   GET /health           200, or 503 if the device is lost
   GET /metrics          Prometheus text

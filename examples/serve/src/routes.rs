@@ -21,6 +21,10 @@ use wgrad::predict::Predictor;
 
 /// Pictures of one request.
 const MOST_PICTURES: usize = 64;
+/// Pixels of a picture. A small file may hold very many.
+const MOST_PIXELS: u64 = 32 << 20;
+/// Draws of dropout for one request.
+const MOST_SAMPLES: usize = 100;
 
 /// What all routes share. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ struct Shared {
     metrics: Metrics,
     /// A permit for each request that may be under way.
     permits: Arc<Semaphore>,
+    /// A permit for each picture that may be decoded at a time. One is held to the end, even if the client has gone.
+    decoders: Arc<Semaphore>,
     largest_body: usize,
     timeout: Duration,
 }
@@ -120,11 +126,13 @@ impl Routes {
             }
         };
         let permits = Arc::new(Semaphore::new(options.queue));
+        let picture = picture.most_pixels(MOST_PIXELS);
         let shared = Shared {
             metrics: Metrics::new(predictor.clone(), (Arc::clone(&permits), options.queue)),
             predictor,
             picture,
             permits,
+            decoders: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             largest_body: options.largest_body,
             timeout: options.timeout,
         };
@@ -183,9 +191,16 @@ async fn predict(
         let message = format!("found {} pictures, expected 1 to {MOST_PICTURES}", files.len());
         return Err(Refusal(StatusCode::BAD_REQUEST, message));
     }
+    if let Some(samples) = asked.samples.filter(|&samples| samples > MOST_SAMPLES) {
+        let message = format!("samples: found {samples}, expected 2 to {MOST_SAMPLES}");
+        return Err(Refusal(StatusCode::BAD_REQUEST, message));
+    }
     let picture = shared.picture;
+    let ended = |_| Refusal(StatusCode::SERVICE_UNAVAILABLE, "the server ends".into());
+    let decoder = Arc::clone(&shared.decoders).acquire_owned().await.map_err(ended)?;
     // Decoding would hold up a thread that others wait for.
     let decode = move || {
+        let _until_done = decoder;
         let decode = |(i, file): (usize, &Bytes)| {
             let refused = |e| Refusal(StatusCode::BAD_REQUEST, format!("picture {}: {e}", i + 1));
             picture.decode(file).map_err(refused)
@@ -224,7 +239,7 @@ async fn predict(
 /// The files of a request: its body, or the parts of a form.
 async fn files(request: Request) -> Result<Vec<Bytes>, Refusal> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+    if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data")) {
         let body = Bytes::from_request(request, &()).await;
         return Ok(vec![body.map_err(|e| Refusal(e.status(), e.body_text()))?]);
     }
@@ -252,7 +267,7 @@ async fn described(State(Routes { shared }): State<Routes>) -> Response {
 }
 
 async fn health(State(Routes { shared }): State<Routes>) -> Response {
-    match shared.predictor.device().check() {
+    match shared.predictor.check() {
         Ok(()) => "ok\n".into_response(),
         Err(error) => Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }

@@ -155,7 +155,7 @@ const FORM: &str = "multipart/form-data; boundary=mark";
 fn pictures_are_answered_and_others_refused() {
     let folder = TempDir::new().expect("a temporary folder");
     let model = model(&folder);
-    let server = Server::start(&model, &["--largest-body", "100000"]);
+    let server = Server::start(&model, &["--largest-body", "1000000"]);
     let device = Device::open().expect("an adapter");
     let predictor = Predictor::load(&device, &model).expect("it is a model");
 
@@ -197,17 +197,24 @@ fn pictures_are_answered_and_others_refused() {
     server.post("/predict", FORM, b"--mark\r\nno form").refused(400, "multipart");
     server.post("/predict?top=x", "image/png", &png(1)).refused(400, "invalid digit");
     server.post("/predict?samples=1", "image/png", &png(1)).refused(400, "between 2 and");
-    server.post("/predict", "image/png", &[0; 100_001]).refused(413, "limit");
+    server.post("/predict?samples=101", "image/png", &png(1)).refused(400, "expected 2 to 100");
+    let mut large = Cursor::new(Vec::new());
+    let image = image::GrayImage::new(8192, 4097);
+    image.write_to(&mut large, image::ImageFormat::Png).expect("it is encoded");
+    server.post("/predict", "image/png", large.get_ref()).refused(400, "has 8192 x 4097 pixels");
+    let several = server.post("/predict?top=1", "Multipart/Form-Data; boundary=mark", &form(&[png(1)]));
+    assert_eq!(several.status, 200, "media types have no case");
+    server.post("/predict", "image/png", &[0; 1_000_001]).refused(413, "limit");
     assert_eq!(server.get("/predict").status, 405);
     assert_eq!(server.get("/nothing").status, 404);
 
     let metrics = server.get("/metrics");
     for line in [
-        "wgrad_requests_total{code=\"200\"} 5",
-        "wgrad_requests_total{code=\"400\"} 8",
+        "wgrad_requests_total{code=\"200\"} 6",
+        "wgrad_requests_total{code=\"400\"} 10",
         "wgrad_requests_total{code=\"413\"} 1",
         // That with one draw counts too.
-        "wgrad_items_total 8",
+        "wgrad_items_total 9",
         "wgrad_waiting 0",
     ] {
         assert!(metrics.body.lines().any(|found| found == line), "{line} is not in\n{}", metrics.body);
@@ -236,6 +243,42 @@ fn requests_are_limited_in_number_and_time() {
     head(&mut stuck, "/predict", "image/png", picture.len());
     assert_eq!(Reply::read(stuck).status, 408);
     assert_eq!(server.post("/predict", "image/png", &picture).status, 200, "its place is free again");
+}
+
+/// The head of a request that is never sent whole, before and at the end.
+#[cfg(unix)]
+#[test]
+fn half_a_head_holds_nothing_up() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut server = Server::start(&model(&folder), &["--timeout", "2"]);
+    let mut half = server.connect();
+    half.write_all(b"GET / HTTP/1.1\r\nHos").expect("it is taken");
+    let start = Instant::now();
+    let _ = half.read_to_end(&mut Vec::new());
+    assert!(start.elapsed() < Duration::from_secs(20), "the server closes it");
+    let mut half = server.connect();
+    half.write_all(b"GET / HTTP/1.1\r\nHos").expect("it is taken");
+    let id = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("there is kill").success());
+    let start = Instant::now();
+    assert!(server.child.wait().expect("it ends").success());
+    assert!(start.elapsed() < Duration::from_secs(20), "the server ends");
+}
+
+/// A client that asks for much and goes away leaves the server to others.
+#[test]
+fn a_client_that_goes_away_takes_its_request_back() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let server = Server::start(&model(&folder), &["--timeout", "20"]);
+    let form = form(&vec![png(1); 64]);
+    for _ in 0..40 {
+        let mut gone = server.connect();
+        head(&mut gone, "/predict?samples=100", FORM, form.len());
+        gone.write_all(&form).expect("it is taken");
+    }
+    server.wait_for("wgrad_under_way 0");
+    assert_eq!(server.post("/predict", "image/png", &png(1)).status, 200);
+    server.wait_for("wgrad_waiting 0");
 }
 
 #[cfg(unix)]

@@ -27,14 +27,15 @@ pub(super) struct Decoded {
     pub pixels: Vec<u8>,
 }
 
-/// Decodes a file's contents to one or three channels. The error says what is wrong with the file.
-pub(super) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, String> {
+/// Decodes a file's contents, of so many pixels at the most, to one or three channels. The error says what is wrong with the
+/// file.
+pub(super) fn decode(bytes: &[u8], channels: usize, most: u64) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("is empty".into());
     }
     let image = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => jpeg(bytes)?,
-        Ok(format @ (ImageFormat::Png | ImageFormat::WebP)) => other(bytes, format)?,
+        Ok(ImageFormat::Jpeg) => jpeg(bytes, most)?,
+        Ok(format @ (ImageFormat::Png | ImageFormat::WebP)) => other(bytes, format, most)?,
         _ => {
             let what = foreign(&bytes[..bytes.len().min(START)], Wanted::Data);
             return Err(match what {
@@ -49,7 +50,7 @@ pub(super) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, String> {
     Ok(Decoded { width, height, pixels })
 }
 
-fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+fn jpeg(bytes: &[u8], most: u64) -> Result<RgbImage, String> {
     let damaged = |error: zune_jpeg::errors::DecodeErrors| format!("is a damaged JPEG: {error}");
     let options = DecoderOptions::new_fast()
         // Anything else fills up what is missing.
@@ -61,7 +62,7 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     decoder.decode_headers().map_err(damaged)?;
     let Some(info) = decoder.info() else { return Err("is a JPEG without a header".into()) };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
-    check_size(width, height, 3 * u64::from(width) * u64::from(height), bytes)?;
+    check_size(width, height, 3 * u64::from(width) * u64::from(height), bytes, most)?;
     let pixels = decoder.decode().map_err(damaged)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let Some(image) = RgbImage::from_raw(width, height, pixels) else {
@@ -70,7 +71,7 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     Ok(upright(DynamicImage::ImageRgb8(image), orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
-fn other(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, String> {
+fn other(bytes: &[u8], format: ImageFormat, most: u64) -> Result<RgbImage, String> {
     let damaged = |error: image::ImageError| format!("is damaged: {error}");
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
@@ -80,7 +81,7 @@ fn other(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, String> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    check_size(width, height, decoder.total_bytes(), bytes)?;
+    check_size(width, height, decoder.total_bytes(), bytes, most)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok(upright(DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
 }
@@ -90,7 +91,10 @@ fn allowed(file: &[u8]) -> u64 {
     FREE + DENSEST * file.len() as u64
 }
 
-fn check_size(width: u32, height: u32, decoded: u64, file: &[u8]) -> Result<(), String> {
+fn check_size(width: u32, height: u32, decoded: u64, file: &[u8], most: u64) -> Result<(), String> {
+    if u64::from(width) * u64::from(height) > most {
+        return Err(format!("has {width} x {height} pixels, the most is {most}"));
+    }
     if width == 0 || height == 0 || decoded > allowed(file) {
         let length = file.len();
         return Err(format!("promises {width} x {height} pixels in a file of {length} bytes; it is damaged"));

@@ -47,13 +47,14 @@ pub struct Picture {
     rows: usize,
     columns: usize,
     fit: Fit,
+    most_pixels: u64,
 }
 
 impl Picture {
     /// Pictures of red, green and blue. The shorter side is scaled to the larger of `rows` and `columns`, then the centre
     /// is cut out.
     pub fn rgb(rows: usize, columns: usize) -> Self {
-        Picture { channels: 3, rows, columns, fit: Fit::Crop(rows.max(columns)) }
+        Picture { channels: 3, rows, columns, fit: Fit::Crop(rows.max(columns)), most_pixels: u64::MAX }
     }
 
     /// Grey pictures, of one channel, fitted as [`Picture::rgb`] does.
@@ -64,6 +65,9 @@ impl Picture {
     setters! {
         /// Sets how a picture is brought to the wanted size.
         fit: Fit;
+        /// Sets how many pixels a picture may have in its file. A small file can hold very many, which all are decoded. By
+        /// default the file's size limits them.
+        most_pixels: u64;
     }
 
     /// Channels, rows and columns.
@@ -118,7 +122,7 @@ impl Picture {
     /// Decodes what a file holds into `pixels`.
     fn decode_into(&self, bytes: &[u8], path: &Path, pixels: &mut [u8]) -> Result<()> {
         // Nothing of a decoder that panics is used again.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, self.channels)));
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, self.channels, self.most_pixels)));
         let decoded = decoded.unwrap_or_else(|_| Err("is damaged: its decoder panicked".into()));
         let Decoded { width, height, pixels: found } = decoded.map_err(|message| fault(path, message))?;
         let (rows, columns) = self.taps(height, width);

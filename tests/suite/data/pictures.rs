@@ -128,6 +128,11 @@ fn damaged_pictures_are_refused() {
     refused(read(b"<!doctype html><html>"), &["x.jpg", "HTML"]);
     refused(Picture::rgb(8, 8).read(folder.path().join("none.jpg")), &["none.jpg"]);
     refused(Picture::rgb(8, 8).read(folder.path()), &["directory"]);
+    for file in [&jpeg, &encoded(&image, ImageFormat::Png)] {
+        let few = Picture::rgb(8, 8).most_pixels(64 * 48 - 1).decode(file);
+        refused(few, &["(bytes in memory)", "has 64 x 48 pixels, the most is 3071"]);
+        assert!(Picture::rgb(8, 8).most_pixels(64 * 48).decode(file).is_ok());
+    }
     refused(Picture::rgb(8, 8).decode(b"GIF89a"), &["(bytes in memory)", "PNG, JPEG or WebP"]);
     // A header that promises far more than the file can hold.
     let at = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap() + 5;
