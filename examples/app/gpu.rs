@@ -29,7 +29,7 @@ impl Gpu {
     }
 }
 
-/// A row of square views in one texture, each of which shows the network's picture.
+/// A row of square views in one texture. Each shows the network's picture.
 pub(crate) struct Canvas {
     texture: wgpu::Texture,
     pipeline: wgpu::RenderPipeline,

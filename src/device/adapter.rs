@@ -55,8 +55,8 @@ impl AdapterSummary {
         AdapterSummary { index: Some(index), ..self }
     }
 
-    /// Number, id and name, each of which [`DeviceOptions::adapter`](super::DeviceOptions::adapter) takes, such as
-    /// `#1 0000:01:00.0 "NVIDIA H200"`.
+    /// Number, id and name, such as `#1 0000:c1:00.0 "Card 9000"`. [`DeviceOptions::adapter`](super::DeviceOptions::adapter)
+    /// takes any of them.
     pub fn label(&self) -> String {
         let index = self.index.map(|index| format!("#{index} ")).unwrap_or_default();
         format!("{index}{} \"{}\"", self.id, self.name)

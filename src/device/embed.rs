@@ -92,47 +92,25 @@ impl Device {
     }
 }
 
+/// The limits that kernels rely on, by WebGPU's names.
+const NEEDED: [&str; 8] = [
+    "max_storage_buffers_per_shader_stage",
+    "max_compute_workgroup_storage_size",
+    "max_compute_invocations_per_workgroup",
+    "max_compute_workgroup_size_x",
+    "max_compute_workgroup_size_y",
+    "max_compute_workgroups_per_dimension",
+    "max_storage_buffer_binding_size",
+    "max_buffer_size",
+];
+
 /// The limits that are below what kernels rely on, each with what was expected and found.
 fn too_small(found: &wgpu::Limits) -> Vec<String> {
-    let least = Device::required_limits();
-    let limits = [
-        (
-            "max_storage_buffers_per_shader_stage",
-            u64::from(least.max_storage_buffers_per_shader_stage),
-            u64::from(found.max_storage_buffers_per_shader_stage),
-        ),
-        (
-            "max_compute_workgroup_storage_size",
-            least.max_compute_workgroup_storage_size.into(),
-            found.max_compute_workgroup_storage_size.into(),
-        ),
-        (
-            "max_compute_invocations_per_workgroup",
-            least.max_compute_invocations_per_workgroup.into(),
-            found.max_compute_invocations_per_workgroup.into(),
-        ),
-        (
-            "max_compute_workgroup_size_x",
-            least.max_compute_workgroup_size_x.into(),
-            found.max_compute_workgroup_size_x.into(),
-        ),
-        (
-            "max_compute_workgroup_size_y",
-            least.max_compute_workgroup_size_y.into(),
-            found.max_compute_workgroup_size_y.into(),
-        ),
-        (
-            "max_compute_workgroups_per_dimension",
-            least.max_compute_workgroups_per_dimension.into(),
-            found.max_compute_workgroups_per_dimension.into(),
-        ),
-        (
-            "max_storage_buffer_binding_size",
-            least.max_storage_buffer_binding_size,
-            found.max_storage_buffer_binding_size,
-        ),
-        ("max_buffer_size", least.max_buffer_size, found.max_buffer_size),
-    ];
-    let small = limits.iter().filter(|(_, least, found)| found < least);
-    small.map(|(name, least, found)| format!("{name} is {found}, expected at least {least}")).collect()
+    let mut small = Vec::new();
+    Device::required_limits().check_limits_with_fail_fn(found, false, |name, least, found| {
+        if NEEDED.contains(&name) {
+            small.push(format!("{name} is {found}, expected at least {least}"));
+        }
+    });
+    small
 }

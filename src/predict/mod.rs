@@ -2,20 +2,21 @@
 //!
 //! Planned graphs have a fixed batch size, so a predictor has sessions for a few, which share weights and compiled
 //! kernels. `options.rs` sets it up; `network.rs` makes the graph of a batch size, `rung.rs` its session; `ladder.rs`
-//! divides items among batch sizes; `worker.rs` is the thread that runs them; `items.rs` are items, `classes.rs` what is
-//! made of outputs. What a data set predicts in a run is [`Trainer::predict`](crate::train::Trainer::predict).
+//! divides items among batch sizes; `queue.rs` is what waits, `worker.rs` the thread that runs it; `items.rs` are items,
+//! `classes.rs` what is made of outputs. What a data set predicts in a run is [`Trainer::predict`](crate::train::Trainer::predict).
 
 mod classes;
 mod items;
 mod ladder;
 mod network;
 mod options;
+mod queue;
 mod rung;
 mod worker;
 
 pub use classes::Class;
 pub use options::PredictorOptions;
-pub use worker::Counters;
+pub use queue::Counters;
 
 use crate::device::Device;
 use crate::error::Result;
@@ -24,12 +25,12 @@ use crate::session::Estimate;
 use crate::tensor::{HostSlice, HostTensor, Shape};
 use crate::weights::Metadata;
 use items::Items;
+use queue::{Reply, Request, Shared};
 use rung::{Answer, Kind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
-use worker::{Reply, Request, Shared};
 
 /// A network that answers: any number of items at a time, from any number of threads. Cheap to clone.
 ///

@@ -1,8 +1,9 @@
 //! How a predictor is set up, and its start: from a file, or from weights in memory.
 
 use super::network::{Batched, Loaded, Network};
+use super::queue::Shared;
 use super::rung::Kind;
-use super::worker::{self, Shared};
+use super::worker;
 use super::{Handle, Predictor};
 use crate::device::Device;
 use crate::error::{Error, Result};

@@ -201,7 +201,7 @@ impl Session {
         self.begin(steps)
     }
 
-    /// Waits until there is room for a submission. Where the library does not poll, whoever does sets the pace.
+    /// Waits until there is room for a submission. On an app's device it never waits: the app sets the pace.
     pub(super) fn wait_for_room(&mut self) -> Result<()> {
         while self.in_flight.len() >= IN_FLIGHT
             && let Some(oldest) = self.in_flight.front()

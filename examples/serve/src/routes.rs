@@ -44,7 +44,7 @@ struct Shared {
     timeout: Duration,
 }
 
-/// What a client asks for besides the pictures.
+/// A request's query.
 #[derive(Deserialize)]
 struct Asked {
     /// How many classes of each picture.
