@@ -73,7 +73,7 @@ pub use device::{Device, DeviceOptions};
 pub use error::{Error, Result};
 pub use graph::{Graph, Mode, Value};
 pub use op::Caps;
-pub use ops::sample_moments::MonteCarlo;
+pub use ops::sample_moments::{MaskMean, MonteCarlo};
 pub use plan::{Plan, PlanOptions};
 pub use session::Session;
 pub use tensor::{DType, HostData, HostSlice, HostTensor, Shape, TensorType};

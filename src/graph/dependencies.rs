@@ -22,7 +22,7 @@ impl Graph {
     ///
     /// # Errors
     /// A value of another graph.
-    pub(super) fn nodes_behind(&self, value: Value) -> Result<BTreeSet<NodeId>> {
+    pub(crate) fn nodes_behind(&self, value: Value) -> Result<BTreeSet<NodeId>> {
         self.check_owned([value])?;
         let mut found = BTreeSet::new();
         let mut open = vec![value];

@@ -117,6 +117,9 @@ pub enum Mode {
     /// Running statistics, dropout on: each step samples one of the networks that training averaged over
     /// ([`Graph::monte_carlo`]).
     MonteCarlo,
+    /// Running statistics, and dropout by masks that the steps enumerate: for the exact average over all of them, in
+    /// networks with few units to drop ([`Graph::mean_over_masks`]).
+    EveryMask,
     /// Batch statistics, dropout off, and running statistics that become plain averages over the steps of the session's
     /// weights: what batch norm's statistics are over a whole data set.
     Population,
@@ -170,6 +173,18 @@ pub struct Graph {
     synchronizing: Option<usize>,
     /// The frozen parameters.
     frozen: HashSet<Value>,
+    /// The masks of dropouts in [`Mode::EveryMask`].
+    pub(crate) masks: Vec<Mask>,
+}
+
+/// An input that holds a dropout's mask.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Mask {
+    /// Zero for units that are dropped, the reciprocal of `keep` for the others.
+    pub input: Value,
+    pub units: usize,
+    /// Probability that a unit is kept.
+    pub keep: f32,
 }
 
 impl Clone for Graph {
@@ -191,6 +206,7 @@ impl Clone for Graph {
             keeping_statistics: self.keeping_statistics,
             synchronizing: self.synchronizing,
             frozen: self.frozen.clone(),
+            masks: self.masks.clone(),
         }
     }
 }
@@ -221,6 +237,7 @@ impl Graph {
             keeping_statistics: false,
             synchronizing: None,
             frozen: HashSet::new(),
+            masks: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 //! element-wise operator and fuses.
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Mode, Source, Value};
+use crate::graph::{Graph, Mask, Mode, Source, Value};
 use crate::op::{BackwardContext, IndexMap, Operator, Pointwise, Units};
 use crate::ops::checks;
 use crate::shader::parts;
@@ -163,7 +163,8 @@ impl Operator for DropoutMask {
 
 impl Graph {
     /// Dropout: in training each element of `x` becomes 0 with probability `p`, or else is divided by 1 - p; in
-    /// evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in training. Every step, and every dropout of a
+    /// evaluation this is `x` itself, and in [`Mode::MonteCarlo`] as in training. In [`Mode::EveryMask`] the steps of
+    /// [`Session::mean_over_masks`](crate::Session::mean_over_masks) say what is dropped. Every step, and every dropout of a
     /// graph, draws anew; the same seed draws the same again. With a `p` of 1 the output and the gradient are zeros.
     ///
     /// ```
@@ -203,10 +204,33 @@ impl Graph {
         if matches!(mode, Mode::Eval | Mode::Population) || keep(p) == 1.0 {
             return Ok(x);
         }
+        // What keeps nothing has one mask, and is no unit to enumerate.
+        if mode == Mode::EveryMask && keep(p) > 0.0 {
+            return self.dropout_by_mask(of, x, keep(p));
+        }
         let earlier = self.count_of("dropout");
         let step = self.step_counter();
         // A graph of 2^32 nodes fits no memory.
         self.apply1(Dropout { p, of, seed, node: earlier as u32 }, &[x, step])
+    }
+
+    /// Dropout by a mask that is an input, the same for all samples.
+    fn dropout_by_mask(&mut self, of: Unit, x: Value, keep: f32) -> Result<Value> {
+        let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
+        let mut sizes: Vec<usize> = self.shape(x)?.to_vec();
+        if sizes.len() < 2 {
+            let message = format!("expects samples and units, (N, ...), in Mode::EveryMask, found {sizes:?}");
+            return Err(self.refusal(operator, message));
+        }
+        sizes[0] = 1;
+        if of == Unit::Channel {
+            sizes[2..].fill(1);
+        }
+        let units = sizes.iter().product();
+        let name = self.scoped_name(&format!("mask.{}", self.masks.len()));
+        let input = self.input(&name, sizes)?;
+        self.masks.push(Mask { input, units, keep });
+        self.mul(x, input)
     }
 
     /// The mask of the dropout that made `y`: 1 where it keeps an element, 0 elsewhere.

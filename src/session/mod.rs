@@ -5,6 +5,7 @@
 mod capture;
 mod checkpoint;
 mod embed;
+mod every_mask;
 mod inputs;
 mod monte_carlo;
 #[cfg(not(target_arch = "wasm32"))]

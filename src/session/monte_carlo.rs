@@ -2,16 +2,16 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::ops::sample_moments::MonteCarlo;
+use crate::ops::sample_moments::{Moments, MonteCarlo};
 use crate::tensor::{HostData, HostTensor};
 
-/// The estimate of one output.
+/// The estimate of one output, or over all masks its moments themselves.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Estimate {
     /// Mean over the samples, with the output's shape.
     pub mean: HostTensor,
-    /// Unbiased sample variance (divides by n - 1), with the output's shape.
+    /// Unbiased sample variance (divides by n - 1), over all masks the variance itself; with the output's shape.
     pub variance: HostTensor,
 }
 
@@ -66,18 +66,29 @@ impl Session {
             if !wanted() {
                 return Ok(None);
             }
-            self.write_scalar(of.sample, sample as f32)?;
-            self.step_async().await?;
+            self.add_sample(&of.moments, 1.0, sample as f64).await?;
         }
-        let values: Vec<_> = of.moments.iter().flatten().copied().collect();
+        self.estimates(&of.moments, (samples - 1) as f64).await.map(Some)
+    }
+
+    /// Runs a step that adds a sample of this weight, which makes the weight of all samples so far `total`.
+    pub(super) async fn add_sample(&mut self, moments: &Moments, weight: f64, total: f64) -> Result<()> {
+        self.write_scalar(moments.weight, weight as f32)?;
+        self.write_scalar(moments.share, (weight / total) as f32)?;
+        self.step_async().await
+    }
+
+    /// Reads the moments. The variance is the sum of squared deviations over `divisor`.
+    pub(super) async fn estimates(&mut self, moments: &Moments, divisor: f64) -> Result<Vec<Estimate>> {
+        let values: Vec<_> = moments.of.iter().flatten().copied().collect();
         let mut found = self.download(&values).await?.into_iter();
-        let mut estimates = Vec::with_capacity(of.moments.len());
+        let mut estimates = Vec::with_capacity(moments.of.len());
         while let (Some(mean), Some(mut variance)) = (found.next(), found.next()) {
             if let HostData::F32(deviations) = &mut variance.data {
-                deviations.iter_mut().for_each(|sum| *sum /= (samples - 1) as f32);
+                deviations.iter_mut().for_each(|sum| *sum /= divisor as f32);
             }
             estimates.push(Estimate { mean, variance });
         }
-        Ok(Some(estimates))
+        Ok(estimates)
     }
 }

@@ -1,6 +1,7 @@
 //! Dropout: the generator against its published vectors, the masks' statistics and what they depend on,
 //! channels, and chains.
 
+mod every_mask;
 mod monte_carlo;
 
 use crate::harness;

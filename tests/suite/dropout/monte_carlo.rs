@@ -1,14 +1,14 @@
-//! Monte-Carlo estimates against the exact average over all masks.
+//! Monte-Carlo estimates, and the average over all masks, against that average in f64.
 
 use crate::harness::{device, numbers};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
 use wgrad::{Graph, Mode, MonteCarlo, Plan, Result, Session, Value, Weights};
 
-const ROWS: usize = 3;
-const INPUTS: usize = 4;
+pub(super) const ROWS: usize = 3;
+pub(super) const INPUTS: usize = 4;
 const HIDDEN: usize = 6;
-const CLASSES: usize = 3;
+pub(super) const CLASSES: usize = 3;
 const KEEP: f64 = 0.7;
 
 /// A classifier with one hidden layer, and the estimate of what it predicts.
@@ -18,15 +18,19 @@ struct Classifier {
     estimate: MonteCarlo,
 }
 
-fn classifier(seed: u64) -> Result<Classifier> {
-    let mut graph = Graph::new();
-    let x = graph.input("x", [ROWS, INPUTS])?;
-    let net = nn::Sequential::new()
+pub(super) fn network(seed: u64) -> nn::Sequential {
+    nn::Sequential::new()
         .add("fc1", nn::Linear::new(INPUTS, HIDDEN))
         .add("norm", nn::BatchNorm::new(HIDDEN))
         .add("tanh", nn::Tanh)
         .add("dropout", nn::Dropout::new(1.0 - KEEP).seed(seed))
-        .add("fc2", nn::Linear::new(HIDDEN, CLASSES));
+        .add("fc2", nn::Linear::new(HIDDEN, CLASSES))
+}
+
+fn classifier(seed: u64) -> Result<Classifier> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [ROWS, INPUTS])?;
+    let net = network(seed);
     let logits = net.forward(&mut graph, x, Mode::MonteCarlo)?;
     let probabilities = graph.softmax(logits, 1)?;
     let estimate = graph.monte_carlo(&[probabilities, logits])?;
@@ -34,7 +38,7 @@ fn classifier(seed: u64) -> Result<Classifier> {
 }
 
 /// Weights large enough that a unit more or less matters.
-fn classifier_weights() -> Result<Weights> {
+pub(super) fn classifier_weights() -> Result<Weights> {
     // As a training graph has them, without room for moments.
     let mut graph = Graph::new();
     for (name, shape) in [("fc1", [HIDDEN, INPUTS]), ("fc2", [CLASSES, HIDDEN])] {
@@ -49,7 +53,7 @@ fn classifier_weights() -> Result<Weights> {
 }
 
 /// Mean, variance and fourth central moment of each probability, or logit, over all masks of the hidden units.
-fn over_all_masks(weights: &Weights, x: &[f64], softmax: bool) -> Result<Vec<[f64; 3]>> {
+pub(super) fn over_all_masks(weights: &Weights, x: &[f64], softmax: bool) -> Result<Vec<[f64; 3]>> {
     let read = |name: &str| weights.read(name).map(|tensor| tensor.to_f64());
     let [w1, b1, w2, b2] = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"].map(read);
     let [scale, shift, mean, var] =

@@ -251,7 +251,7 @@ fn random_units_moments_and_metrics_of_generated_shapes() {
         let of = if number % 2 == 0 { Unit::Element } else { Unit::Channel };
         let dropout = Dropout { p: 0.3, of, seed: 5, node: number };
         cases.extend(cases::dropout::pair(&name, dropout, &shape, number));
-        cases.push(cases::sample_moments::case(&name, &shape, (number + 1) as f32));
+        cases.push(cases::sample_moments::case(&name, &shape, 1.0, 1.0 / (number + 1) as f32));
         cases.push(cases::metrics::running_sum(&name, &shape));
         cases.push(cases::metrics::one_hot(&name, &shape[..2], shape[2]));
         cases.push(cases::metrics::in_top_k(&name, shape[0] * shape[1], shape[2], generator.edge(8)));
