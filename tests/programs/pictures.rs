@@ -46,15 +46,46 @@ pub(super) fn assert_is_picture(path: &Path, least: [u32; 2]) {
     assert!(shades > 50, "{shades} shades");
 }
 
+/// All that stands between `before` and the next quotation mark.
+fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
 #[test]
-fn the_overview_says_sizes_and_draws_them() {
+fn the_overview_makes_a_page_whose_claims_hold() {
     let work = TempDir::new().expect("there is room for temporary files");
-    let printed = run("overview", work.path(), &["o.png", "64"]);
-    for line in ["edges by (-1, 1): 63 x 64", "mean: 8 x 8", "valid padding: 8 x 8", "full padding: 24 x 24"]
-    {
-        assert!(printed.lines().any(|printed| printed == line), "no \"{line}\" in:\n{printed}");
+    let data = crate::harness::root().join("examples/data/mnist");
+    let data = data.to_str().expect("the path is UTF-8");
+    let printed = run("overview", work.path(), &["page", "--quick", "--data", data]);
+    let folder = work.path().join("page");
+    let page = std::fs::read_to_string(folder.join("index.html")).expect("the page was written");
+    assert!(page.contains("784,896"), "{printed}");
+    assert!(!page.contains("does not hold") && page.contains("&rarr; holds"), "{printed}");
+    assert!(!page.contains("<script") && !page.contains("http"), "the page needs nothing from elsewhere");
+    let titles = [
+        "Convolution smooths", "Edges by two weights", "Pooling", "Padding", "Sizes of maps", "Batch norm",
+        "Gradients by depth", "Filters and feature maps", "Parameters", "Bagging",
+    ];
+    for (i, title) in titles.into_iter().enumerate() {
+        assert!(page.contains(&format!("<h2>{}. {title}", i + 1)), "no section \"{title}\" in:\n{printed}");
     }
-    assert_is_picture(&work.path().join("o.png"), [600, 200]);
+    let images = quoted(&page, "<img src=\"");
+    assert!(images.len() >= 16 && images.contains(&"overview.png"), "{images:?}");
+    assert_eq!(quoted(&page, " alt=\"").len(), images.len());
+    for image in images {
+        let bytes = std::fs::read(folder.join(image)).expect("the picture is beside the page");
+        assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{image}");
+    }
+    assert_is_picture(&folder.join("overview.png"), [1000, 1000]);
+}
+
+#[test]
+fn the_overview_refuses_a_folder_that_it_can_not_write() {
+    let work = TempDir::new().expect("there is room for temporary files");
+    files::write(work.path(), "taken", b"a file");
+    let output = command("overview", work.path()).arg("taken").output().expect("it can be started");
+    let error = text(&output.stderr);
+    assert!(!output.status.success() && error.contains("taken") && error.contains("name a folder"), "{error}");
 }
 
 #[test]
