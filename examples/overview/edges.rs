@@ -52,7 +52,7 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
         ]],
     )?;
 
-    let mut page = Section::new("Edges by two weights, or by 68 thousand million");
+    let mut page = Section::new("Edges by two weights instead of a dense matrix");
     page.text(
         "The kernel (&minus;1, 1) subtracts each pixel from its right neighbour: it answers where brightness changes, and \
          is silent on even ground. A convolution is a linear map, so a dense matrix can do the same; nearly all of its \

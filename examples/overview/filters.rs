@@ -109,10 +109,10 @@ fn draw_filters(lab: &Lab, trained: &Trained) -> Outcome<f64> {
         };
         values.chunks_exact(side * side).enumerate().map(heat).collect()
     };
-    let mut rows = vec![row("at the start", &start, 3, 36), row("after training", &after, 3, 36)];
+    let mut rows = vec![row("at the start", &start, 3, 38), row("after training", &after, 3, 38)];
     for channel in 0..4 {
         let taps = &second[channel * 8 * 25..][..8 * 25];
-        rows.push(row(&format!("layer 2, map {}", channel + 1), taps, 5, 21));
+        rows.push(row(&format!("layer 2, map {}", channel + 1), taps, 5, 23));
     }
     // A caption stands above the first of a row only, and the others leave room for it.
     rows.iter_mut()

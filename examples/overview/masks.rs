@@ -113,10 +113,11 @@ pub fn run(lab: &Lab, page: &mut Section) -> Outcome<()> {
         "Monte-Carlo's distance from the exact mean by the number of draws, on logarithmic axes, beside weight scaling's",
         &format!("A network with {units} hidden units, a quarter of them dropped, and the probabilities of {BATCH} test digits."),
     );
-    let rows = [("weight scaling", &scaled), ("Monte-Carlo", &last), ("exact mean", &exact)].map(|(name, p)| {
-        let (score, distance) = (lab.score(p), apart(p, &exact));
-        vec![name.to_owned(), percent(score.accuracy), short(score.loss), short(distance)]
-    });
+    let rows =
+        [("weight scaling", &scaled), ("Monte-Carlo", &last), ("exact mean", &exact)].map(|(name, p)| {
+            let (score, distance) = (lab.score(p), apart(p, &exact));
+            vec![name.to_owned(), percent(score.accuracy), short(score.loss), short(distance)]
+        });
     page.table(&["average", "accuracy", "loss", "distance from the exact mean"], &rows);
     page.claim(
         (slope + 0.5).abs() < 0.15,
@@ -149,7 +150,11 @@ pub fn run(lab: &Lab, page: &mut Section) -> Outcome<()> {
     let sums: Vec<f64> = exact.chunks_exact(CLASSES).map(|row| row.iter().sum()).collect();
     page.claim(
         sums.iter().all(|sum| (sum - 1.0).abs() < 1e-4),
-        format!("The exact mean is a distribution: its {} sums have the mean {:.6}.", sums.len(), mean(&sums)),
+        format!(
+            "The exact mean is a distribution: its {} sums have the mean {:.6}.",
+            sums.len(),
+            mean(&sums)
+        ),
     );
     Ok(())
 }

@@ -168,7 +168,8 @@ fn noise(lab: &Lab, net: &dyn Layer, weights: &Weights, page: &mut Section) -> O
                         still[0].iter().enumerate().map(|(i, &x)| (i as f64, x)).collect(),
                     ),
                 ],
-            ),
+            )
+            .legend(SeriesLabelPosition::LowerRight),
             Chart::new(
                 "The noise falls as batches grow",
                 Axis::new("images in a batch").log(),

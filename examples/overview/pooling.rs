@@ -8,7 +8,6 @@ use crate::landscape::landscape;
 use crate::learned;
 use crate::page::{Section, percent};
 use crate::panels::{self, Outcome, Panel};
-use plotters::prelude::SeriesLabelPosition;
 use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::ops::pool2d::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, WeightedAvgPool2dOptions};
 use wgrad::{Graph, HostTensor, Value};
@@ -34,17 +33,15 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
             Chart::new(
                 "Max pooling, by the size of the window",
                 Axis::new("shift of the input, pixels"),
-                Axis::new("relative change of the output").range(0.0, 2.0),
+                Axis::new("relative change of the output").range(0.0, 2.4),
                 curves[..5].iter().zip(SERIES).map(|(curve, colour)| shown(curve, colour)).collect(),
-            )
-            .legend(SeriesLabelPosition::UpperLeft),
+            ),
             Chart::new(
                 "Kinds of pooling, windows of 8 x 8",
                 Axis::new("shift of the input, pixels"),
-                Axis::new("relative change of the output").range(0.0, 2.0),
+                Axis::new("relative change of the output").range(0.0, 2.4),
                 [0, 3, 5, 6, 7].iter().zip(SERIES).map(|(&i, colour)| shown(&curves[i], colour)).collect(),
-            )
-            .legend(SeriesLabelPosition::UpperLeft),
+            ),
         ],
     )?;
 

@@ -63,8 +63,16 @@ fn the_overview_makes_a_page_whose_claims_hold() {
     assert!(!page.contains("does not hold") && page.contains("&rarr; holds"), "{printed}");
     assert!(!page.contains("<script") && !page.contains("http"), "the page needs nothing from elsewhere");
     let titles = [
-        "Convolution smooths", "Edges by two weights", "Pooling", "Padding", "Sizes of maps", "Batch norm",
-        "Gradients by depth", "Filters and feature maps", "Parameters", "Bagging",
+        "Convolution smooths",
+        "Edges by two weights",
+        "Pooling",
+        "Padding",
+        "Sizes of maps",
+        "Batch norm",
+        "Gradients by depth",
+        "Filters and feature maps",
+        "Parameters",
+        "Bagging",
     ];
     for (i, title) in titles.into_iter().enumerate() {
         assert!(page.contains(&format!("<h2>{}. {title}", i + 1)), "no section \"{title}\" in:\n{printed}");
@@ -85,7 +93,10 @@ fn the_overview_refuses_a_folder_that_it_can_not_write() {
     files::write(work.path(), "taken", b"a file");
     let output = command("overview", work.path()).arg("taken").output().expect("it can be started");
     let error = text(&output.stderr);
-    assert!(!output.status.success() && error.contains("taken") && error.contains("name a folder"), "{error}");
+    assert!(
+        !output.status.success() && error.contains("taken") && error.contains("name a folder"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Axis {
         if !self.names.is_empty() {
             return (0..self.names.len()).map(|i| i as f64).collect();
         }
-        if self.log && high - low > 1.2 {
+        if self.log && high - low > 2.0 {
             let step = ((high - low) / 7.0).ceil();
             return (0..100)
                 .map(|i| (low / step).ceil() * step + i as f64 * step)
