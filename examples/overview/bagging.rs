@@ -58,7 +58,7 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
             Chart::new(
                 "Test accuracy",
                 Axis::new("networks").range(0.5, members as f64 + 0.5),
-                Axis::new("per cent"),
+                Axis::new("per cent").headroom(0.35),
                 vec![
                     Series::dots(
                         "each alone",
@@ -71,12 +71,11 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
                         numbered(ensembles.iter().map(|s| 100.0 * s.accuracy).collect()),
                     ),
                 ],
-            )
-            .legend(plotters::prelude::SeriesLabelPosition::LowerRight),
+            ),
             Chart::new(
                 "Test loss",
                 Axis::new("networks").range(0.5, members as f64 + 0.5),
-                Axis::new("cross-entropy"),
+                Axis::new("cross-entropy").headroom(0.35),
                 vec![
                     Series::dots("each alone", BLUE, numbered(accuracies.iter().map(|s| s.loss).collect())),
                     Series::line(

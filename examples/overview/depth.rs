@@ -9,14 +9,16 @@ use wgrad::graph::{Fan, Init, Nonlinearity};
 use wgrad::nn::{self, Layer};
 use wgrad::{Graph, Mode};
 
+type Activation = fn() -> Box<dyn Layer>;
+
 const DEPTH: usize = 10;
 const BATCH: usize = 64;
 
 pub fn run(lab: &Lab) -> Outcome<Section> {
-    let kinds: [(&str, Nonlinearity, fn(usize) -> Box<dyn Layer>); 3] = [
-        ("sigmoid", Nonlinearity::Linear, |_| Box::new(nn::Sigmoid)),
-        ("tanh", Nonlinearity::Tanh, |_| Box::new(nn::Tanh)),
-        ("ReLU", Nonlinearity::Relu, |_| Box::new(nn::Relu)),
+    let kinds: [(&str, Nonlinearity, Activation); 3] = [
+        ("sigmoid", Nonlinearity::Linear, || Box::new(nn::Sigmoid)),
+        ("tanh", Nonlinearity::Tanh, || Box::new(nn::Tanh)),
+        ("ReLU", Nonlinearity::Relu, || Box::new(nn::Relu)),
     ];
     let mut found = Vec::new();
     for (name, nonlinearity, activation) in kinds {
@@ -77,17 +79,13 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
 }
 
 /// The norm of each convolution's gradient before the first update.
-fn norms(
-    lab: &Lab,
-    nonlinearity: Nonlinearity,
-    activation: fn(usize) -> Box<dyn Layer>,
-) -> Outcome<Vec<f64>> {
+fn norms(lab: &Lab, nonlinearity: Nonlinearity, activation: Activation) -> Outcome<Vec<f64>> {
     let mut net = nn::Sequential::new();
     for i in 0..DEPTH {
         let (from, stride) = if i == 0 { (1, 2) } else { (8, 1) };
         let conv = nn::Conv2d::new(from, 8, [3, 3]).padding([1, 1]).stride([stride; 2]);
         let conv = conv.init(Init::kaiming_normal(Fan::In, nonlinearity)).bias_init(Init::Constant(0.0));
-        net = net.add(format!("conv{i}"), conv).add(format!("activation{i}"), activation(i));
+        net = net.add(format!("conv{i}"), conv).add(format!("activation{i}"), activation());
     }
     let net = net.add("flatten", nn::Flatten).add("fc", nn::Linear::new(8 * 14 * 14, CLASSES));
     let mut g = Graph::new();

@@ -130,7 +130,7 @@ pub fn run(lab: &Lab, page: &mut Section) -> Outcome<()> {
     page.claim(
         wrong > 0.0 && needed.is_some_and(|n| n > errors[0].0),
         format!(
-            "Weight scaling is close but not exact: it is {} away. {}.",
+            "Weight scaling takes one run, but is not exact: it is {} away. {}.",
             short(wrong),
             needed.map_or_else(
                 || format!("Even {most} draws are further away"),

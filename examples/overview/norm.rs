@@ -81,7 +81,10 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
     page.figure(
         "norm.png",
         "Loss curves of four networks: plain, with batch norm, with dropout, and with both",
-        &format!("The same network in four forms, from the same start, over {steps} steps of 64 images."),
+        &format!(
+            "The same network in four forms, from the same start, over {steps} steps of 64 images. Where \
+             curves coincide, the later one covers the earlier."
+        ),
     );
     page.table(&["network", "last loss of training", "test loss", "test accuracy"], &rows);
     page.claim(
@@ -159,7 +162,7 @@ fn noise(lab: &Lab, net: &dyn Layer, weights: &Weights, page: &mut Section) -> O
             Chart::new(
                 "One digit's logits in 40 batches of 8",
                 Axis::new("class").names((0..CLASSES).map(|i| i.to_string())),
-                Axis::new("logit"),
+                Axis::new("logit").headroom(0.3),
                 vec![
                     Series::dots("in training mode", BLUE, dots),
                     Series::dots(
@@ -168,8 +171,7 @@ fn noise(lab: &Lab, net: &dyn Layer, weights: &Weights, page: &mut Section) -> O
                         still[0].iter().enumerate().map(|(i, &x)| (i as f64, x)).collect(),
                     ),
                 ],
-            )
-            .legend(SeriesLabelPosition::LowerRight),
+            ),
             Chart::new(
                 "The noise falls as batches grow",
                 Axis::new("images in a batch").log(),

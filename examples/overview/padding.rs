@@ -75,8 +75,8 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
     page.claim(
         agree,
         format!(
-            "The gradient counts windows as the formula does, for all {} pixels: the corner takes part in {} windows without \
-             padding, in {} with half and in {} with full padding; a pixel in the middle in {}.",
+            "The gradient counts windows as the formula does, for all {} pixels: a corner takes part in this many windows: {} without \
+             padding, {} with half and {} with full padding; a pixel in the middle in {}.",
             count((3 * SIDE * SIDE) as u64),
             corner(0, 0),
             corner(1, 0),

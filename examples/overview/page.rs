@@ -143,6 +143,10 @@ pub fn short(number: f64) -> String {
 
 /// A part of one in per cent.
 pub fn percent(part: f64) -> String {
+    // So small a part would be read as none.
+    if part > 0.0 && part < 5e-4 {
+        return format!("{} %", short(100.0 * part));
+    }
     format!("{:.1} %", 100.0 * part)
 }
 

@@ -1,11 +1,13 @@
-//! Charts as PNGs: `lines` has lines, dots and bars over two axes, `heats` has maps of numbers in colours. Here are the
+//! Charts as PNGs: `lines` has lines, dots and bars over two axes, `heats` has maps of numbers in colours; `axis` has the axes. Here are the
 //! colours, the font and the file that both share.
 
+mod axis;
 mod heats;
 mod lines;
 
+pub use axis::Axis;
 pub use heats::{Colours, Heat, heats};
-pub use lines::{Axis, Chart, Series, charts};
+pub use lines::{Chart, Series, charts};
 
 use crate::panels::Outcome;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
