@@ -4,7 +4,6 @@ use crate::charts::{Axis, BLUE, Chart, ORANGE, SERIES, Series, charts};
 use crate::lab::{CLASSES, Lab, PIXELS, Recipe, batch, deviation, mean, smoothed};
 use crate::page::{Section, percent, short};
 use crate::panels::Outcome;
-use plotters::prelude::SeriesLabelPosition;
 use wgrad::nn::{self, Layer};
 use wgrad::{Graph, Mode, Plan, Session, Weights};
 
@@ -64,10 +63,9 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
         &[Chart::new(
             "Four sigmoid layers: the loss of training",
             Axis::new("step"),
-            Axis::new("loss (mean of 13 steps)").range(0.0, 2.5),
+            Axis::new("loss (mean of 13 steps)").range(0.0, 3.4),
             series,
-        )
-        .legend(SeriesLabelPosition::LowerLeft)],
+        )],
     )?;
 
     let mut page = Section::new("Batch norm and dropout");

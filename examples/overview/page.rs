@@ -7,12 +7,12 @@ use std::path::Path;
 const STYLE: &str = "\
 body{margin:0 auto;max-width:62rem;padding:1rem;font:17px/1.55 system-ui,sans-serif;color:#262c34;background:#fff}
 h1,h2{line-height:1.25}h2{margin-top:3rem;border-top:1px solid #dde2e8;padding-top:1.2rem}
-figure{margin:1.5rem 0}img{max-width:100%;height:auto;display:block}figcaption{color:#555e69;font-size:.92rem;margin-top:.4rem}
+figure{margin:1.5rem 0;overflow-x:auto}img{max-width:100%;height:auto;display:block}figcaption{color:#555e69;font-size:.92rem;margin-top:.4rem}
 .formula{font-family:Georgia,serif;font-size:1.08rem;margin:1rem 0;padding-left:1.2rem;overflow-wrap:anywhere}
 .claim{border-left:4px solid #228b5e;background:#f2f8f5;padding:.5rem .9rem;margin:.7rem 0}
 .fails{border-color:#be2846;background:#fbf1f3}.verdict{font-weight:600;white-space:nowrap}
 .table{overflow-x:auto}table{border-collapse:collapse;font-size:.95rem}td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #e4e8ed}
-td:first-child,th:first-child{text-align:left}nav li{margin:.15rem 0}.note{color:#555e69;font-size:.92rem}
+td:first-child,th:first-child{text-align:left}@media(max-width:40rem){img{max-width:none;width:36rem}}nav li{margin:.15rem 0}.note{color:#555e69;font-size:.92rem}
 ";
 
 /// One section. Text is HTML; text from outside has to pass through [`escape`].
