@@ -83,7 +83,7 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
         ],
     );
     page.text(&format!(
-        "The whole matrix is too large to build, so it was built in blocks. <b>{} of its {SIDE} bands were timed</b>, each the \
+        "The whole matrix is too large for memory, so blocks of it were built. <b>{} of its {SIDE} bands were timed</b>, each the \
          map to one row of the output ({width} x {}), in {} on average; the rest of the time is that mean multiplied by \
          {SIDE}. Filling the matrix is not counted.",
         timed.len(),
