@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 
+#[path = "../networks/digits.rs"]
+mod digits;
 mod options;
 #[path = "../panels/mod.rs"]
 mod panels;
@@ -23,25 +25,10 @@ fn main() -> ExitCode {
     panels::end(start(&Options::read(), Instant::now()))
 }
 
-/// Two convolutions with batch norm and pooling, then two linear layers.
+/// The network for this data, with dropout if it is asked for.
 fn network(options: &Options, data: &Images) -> nn::Sequential {
-    let mut net = nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        // Each pooling halves height and width, rounded down.
-        .add("fc1", nn::Linear::new(32 * (data.rows() / 4) * (data.columns() / 4), 600))
-        .add("relu3", nn::Relu);
-    if options.dropout > 0.0 {
-        net = net.add("dropout", nn::Dropout::new(options.dropout).seed(options.seed));
-    }
-    net.add("fc2", nn::Linear::new(600, data.classes()))
+    let dropout = (options.dropout > 0.0).then(|| nn::Dropout::new(options.dropout).seed(options.seed));
+    digits::digits([data.rows(), data.columns()], data.classes(), dropout)
 }
 
 fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {

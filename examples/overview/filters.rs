@@ -1,6 +1,7 @@
 //! The trainer's network, trained once: its filters and feature maps here, its parameters in `parameters`.
 
 use crate::charts::{Axis, BLUE, Chart, Colours, Heat, Series, charts, heats};
+use crate::digits::digits;
 use crate::lab::{CLASSES, Lab, Recipe, Trained, batch, smoothed};
 use crate::page::{Section, percent, short};
 use crate::panels::Outcome;
@@ -9,19 +10,7 @@ use wgrad::{Graph, HostTensor, Mode, Plan, Session};
 
 /// The network of the example `mnist`.
 pub fn network() -> nn::Sequential {
-    nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(32 * 7 * 7, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, CLASSES))
+    digits([28, 28], CLASSES, None)
 }
 
 /// Digits whose maps are drawn.

@@ -1,6 +1,9 @@
 //! What sections share: the device, the data, running a graph once, and training a small classifier.
 
+use crate::charts::Series;
+use crate::page::{percent, short};
 use crate::panels::Outcome;
+use plotters::style::RGBColor;
 use std::path::PathBuf;
 use std::time::Instant;
 use wgrad::data::{Images, Order};
@@ -43,6 +46,15 @@ impl Trained {
     pub fn final_loss(&self) -> f64 {
         mean(&self.losses[self.losses.len() - self.losses.len().div_ceil(10)..])
     }
+}
+
+/// A network among others that are trained alike: what it came to, its row of a table and its curve.
+pub struct Compared {
+    pub trained: Trained,
+    pub score: Score,
+    /// Name, loss of training, test loss, accuracy.
+    pub row: Vec<String>,
+    pub curve: Series,
 }
 
 /// What a network makes of test images.
@@ -107,6 +119,22 @@ impl Lab {
             session.step()?;
         }
         Ok(Trained { losses: session.recorded(loss)?.to_f64(), weights })
+    }
+
+    /// Trains one of several networks and tests it. Each point of its curve is the mean of `2 * half + 1` steps.
+    pub fn compare(
+        &self,
+        (name, colour): (&str, RGBColor),
+        net: &dyn Layer,
+        recipe: &Recipe,
+        half: usize,
+    ) -> Outcome<Compared> {
+        let trained = self.train(net, recipe)?;
+        let score = self.score(&self.probabilities(net, &trained.weights, self.pick(2000, 300))?);
+        let row =
+            vec![name.to_owned(), short(trained.final_loss()), short(score.loss), percent(score.accuracy)];
+        let curve = Series::line(name, colour, smoothed(&trained.losses, half));
+        Ok(Compared { trained, score, row, curve })
     }
 
     /// The probabilities of all classes for the first `count` test images, rounded up to hundreds.

@@ -1,7 +1,7 @@
 //! A pooling whose weights are trained, beside the largest and the mean.
 
-use crate::charts::{Axis, Chart, Colours, Heat, SERIES, Series, charts, heats};
-use crate::lab::{CLASSES, Lab, Recipe, smoothed};
+use crate::charts::{Axis, Chart, Colours, Heat, SERIES, charts, heats};
+use crate::lab::{CLASSES, Lab, Recipe};
 use crate::page::{Section, percent, short};
 use crate::panels::Outcome;
 use wgrad::graph::{Init, LayerId};
@@ -49,19 +49,13 @@ pub fn run(lab: &Lab, page: &mut Section) -> Outcome<()> {
     for ((name, pool), colour) in kinds.into_iter().zip(SERIES) {
         let net = net(pool);
         let recipe = Recipe { steps, batch: 64, rate: 3e-3, adam: true, seed: 3, items: Vec::new() };
-        let trained = lab.train(&net, &recipe)?;
-        let score = lab.score(&lab.probabilities(&net, &trained.weights, lab.pick(2000, 300))?);
-        rows.push(vec![
-            name.to_owned(),
-            short(trained.final_loss()),
-            short(score.loss),
-            percent(score.accuracy),
-        ]);
-        series.push(Series::line(name, colour, smoothed(&trained.losses, 8)));
+        let compared = lab.compare((name, colour), &net, &recipe, 8)?;
+        rows.push(compared.row);
+        series.push(compared.curve);
         if name == "learned" {
-            weights = trained.weights.read("pool.weight")?.to_f64();
+            weights = compared.trained.weights.read("pool.weight")?.to_f64();
         }
-        scores.push(score);
+        scores.push(compared.score);
     }
     charts(
         &lab.path("pools-trained.png"),

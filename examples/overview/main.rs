@@ -8,6 +8,8 @@
 mod bagging;
 mod charts;
 mod depth;
+#[path = "../networks/digits.rs"]
+mod digits;
 mod edges;
 mod filters;
 mod lab;

@@ -1,7 +1,7 @@
 //! Training with and without batch norm, and beside dropout; and batch norm's noise: one example in many batches.
 
 use crate::charts::{Axis, BLUE, Chart, ORANGE, SERIES, Series, charts};
-use crate::lab::{CLASSES, Lab, PIXELS, Recipe, batch, deviation, mean, smoothed};
+use crate::lab::{CLASSES, Lab, PIXELS, Recipe, batch, deviation, mean};
 use crate::page::{Section, percent, short};
 use crate::panels::Outcome;
 use wgrad::nn::{self, Layer};
@@ -41,19 +41,13 @@ pub fn run(lab: &Lab) -> Outcome<Section> {
     for ((name, norm, dropout), colour) in kinds.into_iter().zip(SERIES) {
         let net = network(norm, dropout);
         let recipe = Recipe { steps, batch: 64, rate: 0.05, adam: false, seed: 5, items: Vec::new() };
-        let trained = lab.train(&net, &recipe)?;
-        let score = lab.score(&lab.probabilities(&net, &trained.weights, lab.pick(2000, 300))?);
-        rows.push(vec![
-            name.to_owned(),
-            short(trained.final_loss()),
-            short(score.loss),
-            percent(score.accuracy),
-        ]);
-        series.push(Series::line(name, colour, smoothed(&trained.losses, 6)));
-        finals.push(trained.final_loss());
-        scores.push(score.accuracy);
+        let compared = lab.compare((name, colour), &net, &recipe, 6)?;
+        rows.push(compared.row);
+        series.push(compared.curve);
+        finals.push(compared.trained.final_loss());
+        scores.push(compared.score.accuracy);
         if name == "batch norm" {
-            normed = Some((net, trained.weights));
+            normed = Some((net, compared.trained.weights));
         }
     }
     let (net, weights) = normed.ok_or("the list has a network with batch norm")?;

@@ -37,6 +37,16 @@ pub enum Unit {
     Channel,
 }
 
+impl Unit {
+    /// The method of [`Graph`] that drops these units.
+    fn method(self) -> &'static str {
+        match self {
+            Unit::Element => "dropout",
+            Unit::Channel => "dropout2d",
+        }
+    }
+}
+
 impl Dropout {
     /// The draw of units for a tensor of this shape.
     fn units(&self, shape: &Shape) -> IndexMap {
@@ -197,9 +207,8 @@ impl Graph {
 
     fn dropout_of(&mut self, of: Unit, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
         if !(0.0..=1.0).contains(&p) {
-            let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
             let message = format!("dropout probability has to be between 0 and 1, but got {p}");
-            return Err(self.refusal(operator, message));
+            return Err(self.refusal(of.method(), message));
         }
         if matches!(mode, Mode::Eval | Mode::Population) || keep(p) == 1.0 {
             return Ok(x);
@@ -216,11 +225,10 @@ impl Graph {
 
     /// Dropout by a mask that is an input, the same for all samples.
     fn dropout_by_mask(&mut self, of: Unit, x: Value, keep: f32) -> Result<Value> {
-        let operator = if of == Unit::Element { "dropout" } else { "dropout2d" };
         let mut sizes: Vec<usize> = self.shape(x)?.to_vec();
         if sizes.len() < 2 {
             let message = format!("expects samples and units, (N, ...), in Mode::EveryMask, found {sizes:?}");
-            return Err(self.refusal(operator, message));
+            return Err(self.refusal(of.method(), message));
         }
         sizes[0] = 1;
         if of == Unit::Channel {

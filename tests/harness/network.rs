@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 
+#[path = "../../examples/networks/digits.rs"]
+mod digits;
 #[path = "../../examples/networks/training.rs"]
 mod step;
 
@@ -10,21 +12,9 @@ use wgrad::Error;
 use wgrad::nn;
 use wgrad::nn::models::ResNet;
 
-/// Two convolutions with batch norm and pooling, two linear layers: MNIST images to ten logits.
+/// The seed network: MNIST images to ten logits.
 pub fn network() -> nn::Sequential {
-    nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10))
+    digits::digits([28, 28], 10, None)
 }
 
 /// A training step of the seed network.

@@ -1,5 +1,8 @@
 //! Does the work with wgrad.
 
+#[path = "../../../../examples/networks/digits.rs"]
+mod digits;
+
 use wgrad::nn::{self, Layer};
 use wgrad::ops::conv2d::Conv2dOptions;
 use wgrad::ops::pool2d::MaxPool2dOptions;
@@ -37,22 +40,6 @@ impl Peer for Wgrad {
     }
 }
 
-fn network() -> nn::Sequential {
-    nn::Sequential::new()
-        .add("conv1", nn::Conv2d::new(1, 8, [3, 3]).padding([1, 1]))
-        .add("bn1", nn::BatchNorm::new(8))
-        .add("relu1", nn::Relu)
-        .add("pool1", nn::MaxPool2d::new([2, 2]))
-        .add("conv2", nn::Conv2d::new(8, 32, [5, 5]).padding([2, 2]))
-        .add("bn2", nn::BatchNorm::new(32))
-        .add("relu2", nn::Relu)
-        .add("pool2", nn::MaxPool2d::new([2, 2]))
-        .add("flatten", nn::Flatten)
-        .add("fc1", nn::Linear::new(1568, 600))
-        .add("relu3", nn::Relu)
-        .add("fc2", nn::Linear::new(600, 10))
-}
-
 /// Passes of an operator in a step. A step is one submission; in a network none has only one kernel, and the
 /// other peer also sends several launches at a time.
 const PASSES: usize = 8;
@@ -70,7 +57,7 @@ impl Step {
         let mut graph = Graph::new();
         let images = graph.input("images", [batch, 1, 28, 28])?;
         let labels = graph.input_i32("labels", batch)?;
-        let logits = network().forward(&mut graph, images, Mode::Train)?;
+        let logits = digits::digits([28, 28], 10, None).forward(&mut graph, images, Mode::Train)?;
         let loss = graph.cross_entropy(logits, labels)?;
         let rate = graph.input_scalar("learning_rate")?;
         optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
@@ -82,7 +69,7 @@ impl Step {
     fn inference(device: &Device, batch: usize) -> Result<Step> {
         let mut graph = Graph::new();
         let images = graph.input("images", [batch, 1, 28, 28])?;
-        let logits = network().forward(&mut graph, images, Mode::Eval)?;
+        let logits = digits::digits([28, 28], 10, None).forward(&mut graph, images, Mode::Eval)?;
         let session = session(device, &graph, &[logits])?;
         Ok(Step { session, images: Some(images), labels: None, loss: None })
     }
