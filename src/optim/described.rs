@@ -24,16 +24,7 @@ pub(super) struct Described<'o> {
 impl Described<'_> {
     pub(super) fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
         self.check()?;
-        let parameters = graph.parameters_of(loss)?;
-        if parameters.is_empty() {
-            let name = &graph.info(loss).name;
-            return Err(Error::Graph(format!(
-                "the loss \"{name}\" depends on no parameter, so there is nothing to train"
-            )));
-        }
-        let trained = self.trained(graph, &parameters)?;
-        let gradients = graph.gradients(loss, &trained)?;
-        let pairs: Vec<_> = trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect();
+        let pairs = pairs(graph, loss, |graph, parameters| self.trained(graph, parameters))?;
         self.update(graph, &pairs)
     }
 
@@ -57,31 +48,9 @@ impl Described<'_> {
         Ok(())
     }
 
-    /// The parameters that this optimizer trains and that are not frozen.
     fn trained(&self, graph: &Graph, parameters: &[Value]) -> Result<Vec<Value>> {
-        let any = |conditions: &[Condition], &parameter: &Value| {
-            conditions.iter().any(|condition| condition.holds(graph, parameter))
-        };
-        let free: Vec<Value> = parameters.iter().copied().filter(|&p| !graph.is_frozen(p)).collect();
-        if free.is_empty() && !parameters.is_empty() {
-            return Err(Error::Graph(
-                "every parameter is frozen in the graph, so there is nothing to train; leave a layer unfrozen".into(),
-            ));
-        }
-        let parameters = &free[..];
-        check_conditions(graph, "only", self.only, parameters)?;
-        let own = |parameter: &Value| self.only.is_empty() || any(self.only, parameter);
-        let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
-        check_conditions(graph, "freeze", self.frozen, &chosen)?;
-        check_conditions(graph, "group", self.groups.iter().map(|&(condition, ..)| condition), &chosen)?;
-        let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(self.frozen, p)).collect();
-        if trained.is_empty() && !parameters.is_empty() {
-            return Err(Error::Setting {
-                setting: "freeze",
-                message: "holds for every parameter, so there is nothing to train".into(),
-            });
-        }
-        Ok(trained)
+        let groups = self.groups.iter().map(|&(condition, ..)| condition);
+        trained(graph, parameters, self.only, self.frozen, groups)
     }
 
     fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
@@ -139,6 +108,58 @@ impl Described<'_> {
         let update = Update::new(AccumulateRule { steps: self.steps }, pairs.len());
         graph.unscoped(|graph| graph.apply(update, &inputs))
     }
+}
+
+/// The parameters that `loss` depends on and that `trained` chooses, and their gradients, which it appends.
+pub(super) fn pairs(
+    graph: &mut Graph,
+    loss: Value,
+    trained: impl FnOnce(&Graph, &[Value]) -> Result<Vec<Value>>,
+) -> Result<Vec<(Value, Value)>> {
+    let parameters = graph.parameters_of(loss)?;
+    if parameters.is_empty() {
+        let name = &graph.info(loss).name;
+        return Err(Error::Graph(format!(
+            "the loss \"{name}\" depends on no parameter, so there is nothing to train"
+        )));
+    }
+    let trained = trained(graph, &parameters)?;
+    let gradients = graph.gradients(loss, &trained)?;
+    Ok(trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect())
+}
+
+/// Those of `parameters` that an optimizer with these conditions trains and that are not frozen.
+pub(super) fn trained<'c>(
+    graph: &Graph,
+    parameters: &[Value],
+    only: &[Condition],
+    frozen: &[Condition],
+    groups: impl IntoIterator<Item = &'c Condition>,
+) -> Result<Vec<Value>> {
+    let any = |conditions: &[Condition], &parameter: &Value| {
+        conditions.iter().any(|condition| condition.holds(graph, parameter))
+    };
+    let free: Vec<Value> = parameters.iter().copied().filter(|&p| !graph.is_frozen(p)).collect();
+    if free.is_empty() && !parameters.is_empty() {
+        return Err(Error::Graph(
+            "every parameter is frozen in the graph, so there is nothing to train; leave a layer unfrozen"
+                .into(),
+        ));
+    }
+    let parameters = &free[..];
+    check_conditions(graph, "only", only, parameters)?;
+    let own = |parameter: &Value| only.is_empty() || any(only, parameter);
+    let chosen: Vec<Value> = parameters.iter().copied().filter(own).collect();
+    check_conditions(graph, "freeze", frozen, &chosen)?;
+    check_conditions(graph, "group", groups, &chosen)?;
+    let trained: Vec<Value> = chosen.into_iter().filter(|p| !any(frozen, p)).collect();
+    if trained.is_empty() && !parameters.is_empty() {
+        return Err(Error::Setting {
+            setting: "freeze",
+            message: "holds for every parameter, so there is nothing to train".into(),
+        });
+    }
+    Ok(trained)
 }
 
 /// Fails if a condition holds for none of `parameters`: a name was misspelt.

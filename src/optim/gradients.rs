@@ -1,8 +1,10 @@
-//! Prepares an update: gradients in storage that arenas can place, and state for each parameter.
+//! Parts of an update: gradients in storage that arenas can place, state for each parameter, movement towards others.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value};
 use crate::ops::elementwise::Copy;
+use crate::ops::optimizer::{LerpRule, Update};
+use crate::tensor::{HostTensor, Shape};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -87,4 +89,18 @@ pub(super) fn state(
         states.push(graph.unscoped(|graph| graph.state(&name, shape, init, false))?);
     }
     Ok(states)
+}
+
+/// Moves tensors towards others by a fixed share, in every so many steps.
+pub(super) fn lerp(
+    graph: &mut Graph,
+    tensors: &[Value],
+    towards: &[Value],
+    share: f64,
+    every: u32,
+) -> Result<Vec<Value>> {
+    let share = graph.constant(HostTensor::f32(Shape::scalar(), vec![share as f32])?)?;
+    let inputs = [tensors, towards, &[share, graph.step_counter()]].concat();
+    let update = Update { every, ..Update::new(LerpRule, tensors.len()) };
+    graph.unscoped(|graph| graph.apply(update, &inputs))
 }

@@ -70,7 +70,7 @@ impl fmt::Debug for Condition {
 }
 
 impl Condition {
-    fn new(condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+    pub(super) fn new(condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Condition(Arc::new(condition))
     }
 

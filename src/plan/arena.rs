@@ -74,13 +74,8 @@ impl Arenas {
                 .map(|run| node.inputs[run].iter().map(|&v| graph.storage(v)).collect())
                 .collect();
             let Some(first) = runs.first() else { continue };
-            let written: Vec<usize> = node.operator.in_place().into_iter().map(|(_, input)| input).collect();
-            // Tensors that an earlier node laid out, such as the parameters behind averages, are only read.
-            let laid_out: Vec<bool> = runs
-                .iter()
-                .zip(node.operator.arenas())
-                .map(|(run, inputs)| !written.contains(&inputs.start) && arenas.places.contains_key(&run[0]))
-                .collect();
+            // Tensors that an earlier node laid out, such as the parameters behind averages.
+            let laid_out: Vec<bool> = runs.iter().map(|run| arenas.places.contains_key(&run[0])).collect();
             let breaks = |i: usize| {
                 let both = runs.iter().zip(&laid_out).filter(|(_, laid_out)| **laid_out);
                 both.into_iter().any(|(run, _)| !arenas.is_next(graph, run[i - 1], run[i]))

@@ -144,6 +144,8 @@ impl Plan {
                 }
             }
         }
+        // What updates make on their way, such as the steps of Muon, lies among gradients too.
+        gradients.retain(|&(complete, ..)| complete > 0);
         gradients.sort_by_key(|&(complete, ..)| complete);
         let mut buckets: Vec<Bucket> = Vec::new();
         for (complete_after, buffer, part) in gradients {

@@ -2,8 +2,8 @@
 
 use crate::op::{Array, Reference};
 use crate::ops::optimizer::{
-    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, Element, EmaRule, LionRule, NadamRule,
-    RmspropRule, RuleReference, SgdRule, Update,
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, Element, EmaRule, LerpRule, LionRule,
+    NadamRule, RmspropRule, RuleReference, SgdRule, Update,
 };
 
 /// The gradients as an update uses them: by value first, then by the norm of all of them.
@@ -176,6 +176,13 @@ impl RuleReference for AdadeltaRule {
         let change = ((e.state[1] + self.eps) / (e.state[0] + self.eps)).sqrt() * gradient;
         e.state[1] = decayed(e.state[1], change * change, self.rho);
         e.parameter -= e.rate * change;
+    }
+}
+
+/// A step towards what is in the gradient's place.
+impl RuleReference for LerpRule {
+    fn reference(&self, e: &mut Element) {
+        e.parameter = (1.0 - e.rate) * e.parameter + e.rate * e.gradient;
     }
 }
 

@@ -246,8 +246,8 @@ files! {
     }
     optimizer {
         accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
-        ema_update lion_update nadam_update rmsprop_update sgd_update update_by_rate update_rate
-        update_run_a update_run_b update_run_c
+        ema_update lerp_update lion_update nadam_update rmsprop_update sgd_update update_by_rate
+        update_rate update_run_a update_run_b update_run_c
     }
     pool2d {
         avg_pool2d_2x2 avg_pool2d_grad_global corners corners_from_fours corners_from_pairs

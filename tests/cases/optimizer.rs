@@ -2,7 +2,7 @@
 
 use crate::harness::{Case, floats, scaled};
 use wgrad::ops::optimizer::{
-    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, Group, LionRule, NadamRule,
+    AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, Group, LerpRule, LionRule, NadamRule,
     RmspropRule, Rule, SgdRule, Update,
 };
 use wgrad::{HostData, HostTensor, Shape};
@@ -12,6 +12,11 @@ const SHAPES: [&[usize]; 5] = [&[3, 5], &[1], &[64], &[17, 67], &[]];
 
 /// A case of this update: parameters, gradients and state as it needs them, rates from 0.3 down.
 fn case(name: &str, update: Update, step: u32, shapes: &[&[usize]]) -> Case {
+    at_rate(name, update, step, shapes, 0.3)
+}
+
+/// [`case`] with rates from this one down.
+fn at_rate(name: &str, update: Update, step: u32, shapes: &[&[usize]], rate: f32) -> Case {
     let run = |seed: u64, scale: f32| {
         shapes.iter().enumerate().map(move |(i, &shape)| scaled(shape, seed + i as u64, scale))
     };
@@ -28,7 +33,7 @@ fn case(name: &str, update: Update, step: u32, shapes: &[&[usize]]) -> Case {
         }));
     }
     if update.groups[0].rule.has_rate() {
-        let rates = (0..update.groups.len()).map(|i| 0.3 / (1.0 + i as f32));
+        let rates = (0..update.groups.len()).map(|i| rate / (1.0 + i as f32));
         inputs.extend(rates.map(|rate| HostTensor::filled(Shape::scalar(), rate).expect("it is small")));
     }
     inputs.push(HostTensor { shape: Shape::scalar(), data: HostData::U32(vec![step]) });
@@ -135,6 +140,13 @@ fn others() -> Vec<Case> {
     let clipped = Update { clip: BY_NORM, ..Update::new(decayed, SHAPES.len()) };
     cases.push(case("Lion with weight decay, clipped", clipped, 4, &SHAPES));
 
+    cases.push(plain("a step towards others", LerpRule, 0));
+    for rate in [0.0, 0.5, 0.8, 1.0] {
+        let name = format!("{rate} of the way to others");
+        cases.push(at_rate(&name, Update::new(LerpRule, SHAPES.len()), 0, &SHAPES, rate));
+    }
+    let groups = vec![Group::new(LerpRule, 2), Group::new(LerpRule, 3)];
+    cases.push(case("every third step", Update { groups, clip: Clip::default(), every: 3 }, 5, &SHAPES));
     cases.push(plain("the first average", EmaRule { decay: 0.9, warm_up: false }, 0));
     cases.push(plain("average", EmaRule { decay: 0.9, warm_up: false }, 1));
     cases.push(plain("average, warming up", EmaRule { decay: 0.9, warm_up: true }, 30));
@@ -158,6 +170,7 @@ pub fn over(name: &str, shapes: &[&[usize]], step: u32) -> Vec<Case> {
         one(name, AdagradRule::default(), clip, step, shapes),
         one(name, AdadeltaRule::default(), clip, step, shapes),
         one(name, LionRule::default(), clip, step, shapes),
+        one(name, LerpRule, Clip::default(), step, shapes),
     ]
 }
 

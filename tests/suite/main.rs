@@ -39,6 +39,7 @@ mod models;
 mod normalization;
 mod ops;
 mod optim;
+mod optim_matrices;
 mod overlap;
 mod parallel;
 mod plan;

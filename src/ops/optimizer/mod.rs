@@ -11,6 +11,7 @@ mod adagrad;
 mod adam;
 mod clip;
 mod ema;
+mod lerp;
 mod lion;
 mod nadam;
 mod rmsprop;
@@ -22,6 +23,7 @@ pub use adagrad::AdagradRule;
 pub use adam::AdamRule;
 pub use clip::Clip;
 pub use ema::EmaRule;
+pub use lerp::LerpRule;
 pub use lion::LionRule;
 pub use nadam::NadamRule;
 pub use rmsprop::RmspropRule;
@@ -301,7 +303,7 @@ fn shifted(range: &Range<usize>, by: usize) -> Range<usize> {
 }
 
 /// Fails unless `value` passes; the message says what was expected.
-fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> Result<()> {
+pub(crate) fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> Result<()> {
     if passes {
         return Ok(());
     }
@@ -309,7 +311,7 @@ fn require(setting: &'static str, value: f64, passes: bool, expected: &str) -> R
 }
 
 /// Weight decay must not be negative.
-fn require_weight_decay(value: f64) -> Result<()> {
+pub(crate) fn require_weight_decay(value: f64) -> Result<()> {
     require("weight_decay", value, value >= 0.0 && finite_f32(value), "at least 0 and finite")
 }
 
@@ -319,13 +321,13 @@ fn finite_f32(value: f64) -> bool {
 }
 
 /// A decay of a running mean.
-fn require_decay(setting: &'static str, value: f64) -> Result<()> {
+pub(crate) fn require_decay(setting: &'static str, value: f64) -> Result<()> {
     require(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
 }
 
 /// Checks a number that is added to a divisor. With 0, an element whose gradients were all 0 becomes NaN, as in
 /// PyTorch. A number that f32 rounds to 0 would do the same without being asked to.
-fn require_eps(eps: f64) -> Result<()> {
+pub(crate) fn require_eps(eps: f64) -> Result<()> {
     let passes = eps == 0.0 || eps >= f64::from(f32::MIN_POSITIVE) && finite_f32(eps);
     require("eps", eps, passes, "0, or at least f32's smallest normal number and finite")
 }

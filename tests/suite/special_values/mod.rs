@@ -265,6 +265,7 @@ const UNASKED: &[(&str, &str)] = &[
     ("lion_update", "PyTorch has no Lion: a_nan_stays_in_sums_averages_and_lion"),
     ("accumulate_update", "PyTorch adds up in its gradients: a_nan_stays_in_sums_averages_and_lion"),
     ("ema_update", "as accumulate_update"),
+    ("lerp_update", "moves tensors of one step; its two forms are PyTorch's lerp"),
 ];
 
 /// Whoever adds an operator adds what PyTorch says of it, or a reason why there is nothing.
