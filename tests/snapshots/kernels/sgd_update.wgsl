@@ -70,8 +70,8 @@ fn bits_sum(x: Bits) -> u32 {
 //! hole rule
 //!     scales(updates: u32) -> Scales
 //!     update(scales: Scales, parameter: vec4<f32>, gradient: vec4<f32>, state: State) -> Updated
-//!     by accumulate_update, adadelta_update, adagrad_update, adam_update, ema_update, lion_update, nadam_update,
-//!        rmsprop_update, sgd_update
+//!     by accumulate_update, adadelta_update, adagrad_update, adam_update, ema_update, lerp_update, lion_update,
+//!        nadam_update, rmsprop_update, sgd_update
 //! hole run_a
 //!     load_a(i: u32) -> vec4<f32> { return vec4(0.0); }
 //!     store_a(i: u32, value: vec4<f32>) {}
