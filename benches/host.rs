@@ -30,6 +30,8 @@ fn main() -> Result<(), Error> {
         let mut session = Session::new(device(), plan, &weights)?;
         let (pixels, classes) = (numbers([batch, 1, 28, 28], 1), labels(batch, 10, 2));
         session.write_scalar(rate, 0.01)?;
+        session.write(images, &pixels)?;
+        session.write(targets, &classes)?;
         session.step()?;
         session.wait()?;
         let steps = if batch == 1 { STEPS } else { STEPS / 10 };
