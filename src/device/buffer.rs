@@ -117,7 +117,7 @@ impl Device {
                 callback.0.keep(mapped.map_err(|e| Failure::Driver(format!("reading back failed: {e}"))));
             });
         })?;
-        self.wait_callback(signal, submission).await?;
+        self.wait_callback(signal, Some(submission)).await?;
         let view =
             staging.get_mapped_range(..total).map_err(|e| self.error(format!("reading back failed: {e}")))?;
         let mut rest: &[u8] = &view;

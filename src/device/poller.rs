@@ -2,6 +2,9 @@
 //!
 //! The thread starts with the first such wait. It sleeps while there is none, and ends when the device is dropped. In
 //! between it holds nothing of the device.
+//!
+//! It looks at the driver again and again, and never has the driver wait for a limited time: wgpu panics where such a
+//! wait runs out while another thread finds the work done.
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::fault::Faults;
@@ -12,13 +15,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::{Duration, Instant};
 
-/// The longest that the thread waits before it looks for new waits.
+/// The pause before the next look at the driver: a small share of the time that was waited already, so that it delays the
+/// end of no wait by much, and long waits take few looks.
 #[cfg(not(target_arch = "wasm32"))]
-const SLICE: Duration = Duration::from_millis(2);
+pub(super) fn pause(waited: Duration) -> Duration {
+    (waited / 32).clamp(Duration::from_micros(20), Duration::from_micros(500))
+}
 
 /// Why a wait ended without what it was for.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
+    #[cfg(not(target_arch = "wasm32"))]
     Expired,
     Driver(String),
 }
@@ -43,15 +50,12 @@ struct Wait {
     polled: Option<Polled>,
 }
 
-/// What the thread polls for.
+/// What the thread polls, until a callback ends the wait.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
     pub(super) device: wgpu::Device,
-    /// A submission, or all so far.
-    pub(super) submission: Option<wgpu::SubmissionIndex>,
-    /// Whether a callback ends the wait, and not the end of the submission.
-    pub(super) by_callback: bool,
+    pub(super) since: Instant,
     pub(super) deadline: Option<Instant>,
 }
 
@@ -139,7 +143,6 @@ impl Faults {
 fn poll_for_waits(faults: &Faults) {
     let mut state = faults.waits.state();
     while !state.is_closed {
-        let now = Instant::now();
         let open: Vec<(Arc<Signal>, Polled)> = state
             .waits
             .iter()
@@ -151,42 +154,40 @@ fn poll_for_waits(faults: &Faults) {
             continue;
         }
         drop(state);
-        poll_once(faults, open, now);
+        let newest = open.iter().map(|(_, polled)| polled.since).max();
+        let pause = if poll_once(faults, open) { None } else { newest.map(|since| pause(since.elapsed())) };
         state = faults.waits.state();
+        if let Some(pause) = pause
+            && !state.is_closed
+        {
+            // A new wait ends the pause.
+            let woken = faults.waits.changed.wait_timeout(state, pause);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
-/// Polls for the oldest wait, and ends those that are over.
+/// Looks at the driver, whose callbacks end waits, and ends those that take too long. Returns whether any ended.
 #[cfg(not(target_arch = "wasm32"))]
-fn poll_once(faults: &Faults, open: Vec<(Arc<Signal>, Polled)>, now: Instant) {
-    let left = |polled: &Polled| polled.deadline.map(|deadline| deadline.saturating_duration_since(now));
-    let timeout = open.iter().filter_map(|(_, polled)| left(polled)).fold(SLICE, Duration::min);
+fn poll_once(faults: &Faults, open: Vec<(Arc<Signal>, Polled)>) -> bool {
     let (first, oldest) = &open[0];
-    let submission_index = oldest.submission.clone();
-    let all = submission_index.is_none();
-    let poll = wgpu::PollType::Wait { submission_index, timeout: Some(timeout) };
-    let polled = faults.poll(&oldest.device, poll);
+    let polled = faults.poll(&oldest.device, wgpu::PollType::Poll);
     if faults.is_lost() {
-        return faults.waits.end_all();
+        faults.waits.end_all();
+        return true;
     }
+    if let Err(e) = polled {
+        first.keep(Err(Failure::Driver(e.to_string())));
+    }
+    let now = Instant::now();
     let mut some_ended = false;
     for (signal, wait) in &open {
-        let is_polled = all || Arc::ptr_eq(signal, first);
-        match &polled {
-            Ok(()) if is_polled && !wait.by_callback => signal.keep(Ok(())),
-            Err(wgpu::PollError::Timeout) | Ok(()) => {}
-            Err(e) if is_polled => signal.keep(Err(Failure::Driver(e.to_string()))),
-            Err(_) => {}
-        }
-        if wait.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if wait.deadline.is_some_and(|deadline| deadline <= now) {
             signal.keep(Err(Failure::Expired));
         }
         some_ended |= signal.is_kept();
     }
-    if polled.is_ok() && !some_ended {
-        // Another thread that polls runs the callback.
-        std::thread::sleep(Duration::from_micros(20));
-    }
+    some_ended
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 
 use super::Device;
 use super::fault::NO_LIMIT;
-#[cfg(not(target_arch = "wasm32"))]
-use super::poller::Polled;
 use super::poller::{Awaited, Callback, Failure, Signal};
+#[cfg(not(target_arch = "wasm32"))]
+use super::poller::{Polled, pause};
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -51,6 +51,7 @@ impl Device {
         self.inner.faults.wait_limit.store(nanoseconds.unwrap_or(NO_LIMIT), Ordering::Relaxed);
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     fn wait_limit(&self) -> Option<Duration> {
         let limit = self.inner.faults.wait_limit.load(Ordering::Relaxed);
         (limit != NO_LIMIT).then(|| Duration::from_nanos(limit))
@@ -61,7 +62,7 @@ impl Device {
     /// # Errors
     /// A lost device; a limit that [`Device::set_wait_limit`] set.
     pub fn wait(&self) -> Result<()> {
-        self.wait_for(None)
+        self.wait_for(None, None)
     }
 
     /// [`Device::wait`] without blocking: a thread of the device polls the driver meanwhile. If the system gives no
@@ -73,21 +74,39 @@ impl Device {
         self.wait_for_async(None, None).await
     }
 
-    /// Waits for one submission, or all so far.
-    pub(crate) fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    /// Waits for one submission, or all so far. `done` is what the driver ends with the submission; without it, a wait
+    /// with a limit is for all so far.
+    pub(crate) fn wait_for(
+        &self,
+        submission_index: Option<wgpu::SubmissionIndex>,
+        done: Option<&Arc<Signal>>,
+    ) -> Result<()> {
         self.check()?;
-        let timeout = self.wait_limit();
-        let done = self.poll(wgpu::PollType::Wait { submission_index, timeout });
-        self.check()?;
-        match (done, timeout) {
-            (Err(wgpu::PollError::Timeout), Some(_)) => Err(self.failed(Failure::Expired)),
-            (Err(e), _) => Err(self.error(e.to_string())),
-            (Ok(()), _) => Ok(()),
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(limit) = self.wait_limit() {
+            // As the device's thread: by looks, not by a wait of the driver that may run out.
+            let done = done.cloned().unwrap_or_else(|| self.signal_of_work());
+            let start = Instant::now();
+            loop {
+                let polled = self.poll(wgpu::PollType::Poll);
+                self.check()?;
+                polled.map_err(|e| self.error(e.to_string()))?;
+                if done.is_kept() {
+                    return Ok(());
+                }
+                if start.elapsed() >= limit {
+                    return Err(self.failed(Failure::Expired));
+                }
+                std::thread::sleep(pause(start.elapsed()).min(limit.saturating_sub(start.elapsed())));
+            }
         }
+        let _ = done;
+        let waited = self.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+        self.check()?;
+        waited.map_err(|e| self.error(e.to_string()))
     }
 
-    /// [`Device::wait_for`] without blocking. Where the library does not poll, `done` is what the driver ends with the
-    /// submission; without it, the wait is for all so far.
+    /// [`Device::wait_for`] without blocking. Without `done`, the wait is for all so far.
     pub(crate) async fn wait_for_async(
         &self,
         submission: Option<wgpu::SubmissionIndex>,
@@ -95,20 +114,11 @@ impl Device {
     ) -> Result<()> {
         self.check()?;
         #[cfg(not(target_arch = "wasm32"))]
-        {
-            if BLOCKS.get() {
-                return self.wait_for(submission);
-            }
-            if self.polls() {
-                return match self.polled(Signal::new(), submission.clone(), false) {
-                    Some(awaited) => self.ended(awaited).await,
-                    None => self.wait_for(submission),
-                };
-            }
+        if BLOCKS.get() {
+            return self.wait_for(submission, done);
         }
-        let _ = submission;
         let done = done.cloned().unwrap_or_else(|| self.signal_of_work());
-        self.ended(self.inner.faults.waits.add(done)).await
+        self.wait_callback(done, submission).await
     }
 
     /// Waits until a submission would not block. Mesa's software driver has it wait for the last one.
@@ -123,18 +133,18 @@ impl Device {
     pub(super) async fn wait_callback(
         &self,
         signal: Arc<Signal>,
-        submission: wgpu::SubmissionIndex,
+        submission: Option<wgpu::SubmissionIndex>,
     ) -> Result<()> {
         #[cfg(not(target_arch = "wasm32"))]
         {
             if !BLOCKS.get()
                 && self.polls()
-                && let Some(awaited) = self.polled(Arc::clone(&signal), Some(submission.clone()), true)
+                && let Some(awaited) = self.polled(Arc::clone(&signal))
             {
                 return self.ended(awaited).await;
             }
             if BLOCKS.get() || self.polls() {
-                self.wait_for(Some(submission))?;
+                self.wait_for(submission, Some(&signal))?;
                 return self.ended(self.inner.faults.waits.add(signal)).await;
             }
         }
@@ -142,7 +152,7 @@ impl Device {
         self.ended(self.inner.faults.waits.add(signal)).await
     }
 
-    /// Ends when the GPU has finished what was submitted so far, for a device that nobody here polls.
+    /// Ends when the GPU has finished what was submitted so far and somebody polls.
     pub(crate) fn signal_of_work(&self) -> Arc<Signal> {
         let signal = Signal::new();
         let callback = Callback(Arc::clone(&signal));
@@ -161,6 +171,7 @@ impl Device {
     fn failed(&self, failure: Failure) -> Error {
         match failure {
             Failure::Driver(message) => self.error(message),
+            #[cfg(not(target_arch = "wasm32"))]
             Failure::Expired => Error::Timeout {
                 adapter: self.summary().name.clone(),
                 step: None,
@@ -171,15 +182,10 @@ impl Device {
 
     /// A wait that the device's thread polls for.
     #[cfg(not(target_arch = "wasm32"))]
-    fn polled(
-        &self,
-        signal: Arc<Signal>,
-        submission: Option<wgpu::SubmissionIndex>,
-        by_callback: bool,
-    ) -> Option<Awaited<'_>> {
-        let deadline = self.wait_limit().and_then(|limit| Instant::now().checked_add(limit));
-        let device = self.wgpu().clone();
-        self.inner.faults.add_polled(signal, Polled { device, submission, by_callback, deadline })
+    fn polled(&self, signal: Arc<Signal>) -> Option<Awaited<'_>> {
+        let since = Instant::now();
+        let deadline = self.wait_limit().and_then(|limit| since.checked_add(limit));
+        self.inner.faults.add_polled(signal, Polled { device: self.wgpu().clone(), since, deadline })
     }
 
     /// Waits until the GPU is done and `look` finds what a callback leaves. Another thread that waits for the same device

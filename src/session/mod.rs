@@ -53,7 +53,7 @@ struct InFlight {
     /// Number of its step.
     step: u32,
     /// What the driver ends, where the library does not poll.
-    done: Option<Arc<Signal>>,
+    done: Arc<Signal>,
 }
 
 /// Counts of a session's work since it was created.

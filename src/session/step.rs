@@ -207,7 +207,7 @@ impl Session {
             && let Some(oldest) = self.in_flight.front()
         {
             if self.device.polls() {
-                let waited = self.device.wait_for(Some(oldest.index.clone()));
+                let waited = self.device.wait_for(Some(oldest.index.clone()), Some(&oldest.done));
                 waited.map_err(|e| e.of_step(Some(oldest.step)))?;
             }
             self.in_flight.pop_front();
@@ -221,7 +221,7 @@ impl Session {
         while self.in_flight.len() >= IN_FLIGHT
             && let Some(oldest) = self.in_flight.front()
         {
-            let waited = self.device.wait_for_async(Some(oldest.index.clone()), oldest.done.as_ref());
+            let waited = self.device.wait_for_async(Some(oldest.index.clone()), Some(&oldest.done));
             waited.await.map_err(|e| e.of_step(Some(oldest.step)))?;
             self.in_flight.pop_front();
         }
@@ -319,7 +319,7 @@ impl Session {
         }
         let index = submitted?;
         self.counters.submits += 1;
-        let done = (!device.polls()).then(|| device.signal_of_work());
+        let done = device.signal_of_work();
         self.in_flight.push_back(InFlight { index, step: self.step, done });
         Ok(())
     }

@@ -164,6 +164,36 @@ fn many_threads_await_one_device() -> Result<()> {
     Ok(())
 }
 
+/// Threads that block and threads that await, each with a limit on its waits: none takes the device away from the others.
+#[test]
+fn limited_waits_of_many_threads_lose_nothing() -> Result<()> {
+    let device = harness::open();
+    device.set_wait_limit(Some(Duration::from_secs(60)));
+    std::thread::scope(|scope| {
+        let work = |blocks: bool| {
+            let mut training = Training::new(&device, momentum)?;
+            for step in 0..60 {
+                training.write(step)?;
+                if blocks {
+                    training.session.step()?;
+                    training.session.read(training.loss)?;
+                    device.wait()?;
+                } else {
+                    pollster::block_on(training.session.step_async())?;
+                    pollster::block_on(training.session.read_async(training.loss))?;
+                    pollster::block_on(device.wait_async())?;
+                }
+            }
+            Ok::<(), Error>(())
+        };
+        let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || work(thread % 2 == 0))).collect();
+        for thread in threads {
+            thread.join().expect("no panic").expect("the device is not lost");
+        }
+    });
+    Ok(())
+}
+
 #[test]
 fn futures_may_move_between_threads() -> Result<()> {
     fn is_send<T: Send>(value: T) -> T {

@@ -53,7 +53,7 @@ impl Staging {
 
     /// Waits until the bucket is here, and copies it to `data`.
     pub(super) fn take(&mut self, device: &Device, data: &mut [f32]) -> Result<()> {
-        device.wait_for(self.submission.take())?;
+        device.wait_for(self.submission.take(), None)?;
         mapped(device, &self.read_state)?;
         {
             let view = self.read.get_mapped_range(..).map_err(|e| device.error(e.to_string()))?;
