@@ -30,6 +30,8 @@ mod padding;
 mod parallel;
 mod pooling;
 mod sequential;
+mod views;
+mod whitening;
 
 pub use activations::{
     Elu, Flatten, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSoftmax, Mish, PRelu, Relu,
@@ -49,6 +51,8 @@ pub use pooling::{
     GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool1d, MaxPool2d, Upsample, WeightedAvgPool2d,
 };
 pub use sequential::Sequential;
+pub use views::TestTimeViews;
+pub use whitening::whitening_filters;
 
 use crate::error::Result;
 use crate::graph::{Graph, Mode, Value};

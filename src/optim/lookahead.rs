@@ -2,7 +2,7 @@
 
 use super::gradients::{lerp, state};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Init, Value};
+use crate::graph::{Graph, Init, Source, Value};
 use crate::ops::optimizer::{LerpRule, Update};
 
 /// Lookahead (Zhang et al., 2019, "Lookahead Optimizer: k steps forward, 1 step back"). In every k-th step the slow weights
@@ -25,22 +25,28 @@ use crate::ops::optimizer::{LerpRule, Update};
 ///
 /// The slow weights are state of the graph, named after their parameter (`conv1.weight.slow`), and begin as its copy. A
 /// run ends on them if its number of steps is a multiple of k.
+///
+/// Batch norm's running statistics follow the trained parameters, from whose batches they come;
+/// [`running_statistics`](Lookahead::running_statistics) gives them slow values too.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it does nothing until apply is called"]
 pub struct Lookahead {
     alpha: Value,
     every: u32,
+    running_statistics: bool,
 }
 
 impl Lookahead {
     /// With the share alpha, from 0 to 1, in the scalar `alpha`.
     pub fn new(alpha: Value) -> Self {
-        Lookahead { alpha, every: 5 }
+        Lookahead { alpha, every: 5, running_statistics: false }
     }
 
     setters! {
         /// Sets how many steps go before the slow weights move: the paper's k, 5 by default.
         every: u32;
+        /// Sets whether batch norm's running statistics also move so, as in airbench. Off by default.
+        running_statistics: bool;
     }
 
     /// Appends the slow weights of all parameters that the graph has updated so far, and both movements.
@@ -63,11 +69,49 @@ impl Lookahead {
                 "Lookahead follows parameters that an optimizer updates, found none; apply it after the optimizer".into(),
             ));
         }
-        let slow = state(graph, &parameters, "slow", |_, name| Init::Copy(name.to_owned()))?;
-        let update = Update { every: self.every, ..Update::new(LerpRule, parameters.len()) };
-        let inputs = [&slow[..], &updated, &[self.alpha, graph.step_counter()]].concat();
-        let slow = graph.unscoped(|graph| graph.apply(update, &inputs))?;
-        lerp(graph, &updated, &slow, 1.0, self.every)?;
+        self.follow(graph, &parameters, &updated, |_, name| Init::Copy(name.to_owned()))?;
+        if self.running_statistics {
+            let statistics = running_statistics(graph);
+            if statistics.is_empty() {
+                return Err(Error::Setting {
+                    setting: "running_statistics",
+                    message: "the graph updates none; leave it off".into(),
+                });
+            }
+            let firsts: Vec<Init> = statistics.iter().map(|(_, init)| init.clone()).collect();
+            let statistics: Vec<Value> = statistics.into_iter().map(|(statistic, _)| statistic).collect();
+            let updated: Vec<Value> = statistics.iter().map(|&value| graph.newest(value)).collect();
+            self.follow(graph, &statistics, &updated, |i, _| firsts[i].clone())?;
+        }
         Ok(())
     }
+
+    /// Appends slow values of tensors, and both movements.
+    fn follow(
+        self,
+        graph: &mut Graph,
+        tensors: &[Value],
+        updated: &[Value],
+        init: impl Fn(usize, &str) -> Init,
+    ) -> Result<()> {
+        let slow = state(graph, tensors, "slow", init)?;
+        let update = Update { every: self.every, ..Update::new(LerpRule, tensors.len()) };
+        let inputs = [&slow[..], updated, &[self.alpha, graph.step_counter()]].concat();
+        let slow = graph.unscoped(|graph| graph.apply(update, &inputs))?;
+        lerp(graph, updated, &slow, 1.0, self.every)?;
+        Ok(())
+    }
+}
+
+/// Running means and variances that the graph updates, with their initial values.
+fn running_statistics(graph: &Graph) -> Vec<(Value, Init)> {
+    let found = graph.values().filter_map(|(value, info)| match &info.source {
+        Source::State { init, .. }
+            if ["running_mean", "running_var"].iter().any(|end| info.name.ends_with(end)) =>
+        {
+            (graph.newest(value) != value).then(|| (value, init.clone()))
+        }
+        _ => None,
+    });
+    found.collect()
 }

@@ -3,6 +3,7 @@
 use super::Trainer;
 use super::feed;
 use super::graphs::Training;
+use super::rate::scheduled;
 use crate::data::{Dataset, Loader, Order};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mode, Value};
@@ -77,8 +78,12 @@ impl Trainer {
         let order = Order::shuffled(data.len(), self.settings.seed, 0)?;
         let loader = Loader::new(self.cut()?.1).workers(0);
         let epoch = loader.batches(data.len()) as u64;
-        let rates = self.rate.of(epoch.saturating_mul(self.settings.epochs), self.settings.epochs)?;
-        session.write_scalar(training.rate, rates.rate(0, 0)?)?;
+        let steps = epoch.saturating_mul(self.settings.epochs);
+        let rate = self.rate.of(steps, self.settings.epochs)?.rate(0, 0)?;
+        session.write_scalar(training.rate, rate)?;
+        for (&scalar, (name, schedule)) in training.scalars.iter().zip(self.scalars.of(steps)?) {
+            session.write_scalar(scalar, scheduled(&name, &schedule, 0)?)?;
+        }
         let inputs = training.batched.inputs.clone();
         loader.run(data, &order, 0..1, |batch| feed::write(&mut session, &inputs, batch))?;
         Ok(session)

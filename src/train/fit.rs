@@ -7,13 +7,14 @@ use super::feed;
 use super::graphs::Training;
 use super::history::{Epoch, History};
 use super::ranks::Steps;
-use super::rate::Rates;
+use super::rate::{Rates, scheduled};
 use super::resume::{self, Losses};
 use super::settings::Every;
 use crate::data::{Dataset, Field, Last, Loader, Order};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::graph::Value;
+use crate::optim::Schedule;
 use crate::parallel::Communicator;
 use crate::plan::Plan;
 use crate::session::Session;
@@ -32,6 +33,7 @@ struct Run<'d> {
     rate: Value,
     followed: Vec<(Value, String)>,
     rates: Rates,
+    scalars: Vec<(Value, String, Schedule)>,
     loader: Loader,
     data: &'d dyn Dataset,
     steps_per_epoch: u64,
@@ -118,7 +120,8 @@ impl Trainer {
             return setting("checkpoint_every", "found 0 steps, expected at least 1");
         }
         let rates = self.rate.of(whole, settings.epochs)?;
-        let own = resume::settings(settings, self.cut()?.0, data, &rates, whole)?;
+        let scalars = self.scalars.of(whole)?;
+        let own = resume::settings(settings, self.cut()?.0, data, (&rates, &scalars), whole)?;
         let outputs = training.outputs();
         let plan =
             Plan::with_options(&training.batched.graph, &outputs, self.device.caps(), &self.plan_options())?;
@@ -158,6 +161,11 @@ impl Trainer {
             last_rate: 0.0,
             steps_of,
             rates,
+            scalars: scalars
+                .into_iter()
+                .zip(training.scalars)
+                .map(|((name, of), at)| (at, name, of))
+                .collect(),
             history,
         };
         run.history.followed = run.followed.iter().map(|(_, name)| (name.clone(), Vec::new())).collect();
@@ -238,6 +246,9 @@ impl Trainer {
             run.last_rate = rate.into();
             let completed = run.steps_of.run(|session| {
                 feed::write(session, &run.inputs, batch)?;
+                for (scalar, name, schedule) in &run.scalars {
+                    session.write_scalar(*scalar, scheduled(name, schedule, step)?)?;
+                }
                 session.write_scalar(run.rate, rate)
             })?;
             if !completed {

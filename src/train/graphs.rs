@@ -24,6 +24,8 @@ pub(super) struct Training {
     pub batched: Batched,
     pub loss: Value,
     pub rate: Value,
+    /// In the order in which the trainer has them.
+    pub scalars: Vec<Value>,
     /// One-element values that are followed, in the order of the metrics.
     pub followed: Vec<Value>,
 }
@@ -94,8 +96,10 @@ impl Trainer {
         let followed = self.followed.iter().map(|metric| one_element(g, metric.as_ref(), &seen));
         let followed = followed.collect::<Result<Vec<Value>>>()?;
         let rate = g.input_scalar("learning_rate")?;
+        let scalars = self.scalars.0.iter().map(|(name, _)| g.input_scalar(name));
+        let scalars = scalars.collect::<Result<Vec<Value>>>()?;
         minimize(g, seen.loss, rate)?;
-        Ok(Training { loss: seen.loss, batched, rate, followed })
+        Ok(Training { loss: seen.loss, batched, rate, scalars, followed })
     }
 }
 

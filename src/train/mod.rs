@@ -45,7 +45,7 @@ use crate::plan::{PlanOptions, Watch};
 use crate::weights::Weights;
 use evaluate::Evaluators;
 use ranks::Ranks;
-use rate::Rate;
+use rate::{Rate, Scalars};
 use settings::{Every, Settings};
 use std::fmt;
 use std::path::PathBuf;
@@ -87,6 +87,7 @@ pub struct Trainer {
     task: Box<dyn Task>,
     optimizer: Option<Box<Optimize>>,
     rate: Rate,
+    scalars: Scalars,
     settings: Settings,
     metrics: Vec<Box<dyn Metric>>,
     followed: Vec<Box<dyn Metric>>,
@@ -117,6 +118,7 @@ impl Trainer {
             task: Box::new(task),
             optimizer: None,
             rate: Rate::Steps(Box::new(|_| crate::optim::Schedule::constant(0.001))),
+            scalars: Scalars::default(),
             settings: Settings::default(),
             metrics: Vec::new(),
             followed: Vec::new(),
@@ -178,6 +180,32 @@ impl Trainer {
     #[must_use]
     pub fn plateau(mut self, plateau: crate::optim::Plateau) -> Self {
         self.rate = Rate::Plateau(plateau);
+        self
+    }
+
+    /// Adds a scalar to the training graph that follows a schedule of its own, beside the learning rate. The optimizer finds
+    /// it by name; the function takes the number of steps of the whole run.
+    ///
+    /// ```
+    /// use wgrad::optim::{Lookahead, Schedule, Sgd};
+    /// # use wgrad::{Error, train::Trainer};
+    /// # fn of(trainer: Trainer) -> Trainer {
+    /// trainer
+    ///     .scheduled("alpha", |steps| Schedule::linear(1.0, 1.0, 0.1, steps))
+    ///     .optimizer(|g, loss, rate| {
+    ///         Sgd::new(rate).momentum(0.9).minimize(g, loss)?;
+    ///         let alpha = g.find("alpha").ok_or_else(|| Error::Graph("there is no alpha".into()))?;
+    ///         Lookahead::new(alpha).apply(g)
+    ///     })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn scheduled(
+        mut self,
+        name: impl Into<String>,
+        of: impl Fn(u64) -> Result<crate::optim::Schedule> + Send + Sync + 'static,
+    ) -> Self {
+        self.scalars.0.push((name.into(), Box::new(of)));
         self
     }
 

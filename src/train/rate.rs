@@ -1,10 +1,20 @@
-//! The learning rate of each step of a run.
+//! The learning rate of each step of a run, and what else follows a schedule.
 
 use crate::error::{Error, Result};
 use crate::optim::{Plateau, Schedule};
 use std::fmt;
 
 type Of = dyn Fn(u64) -> Result<Schedule> + Send + Sync;
+
+/// Further scalars of the optimizer by name. Each function takes the steps of the whole run.
+#[derive(Default)]
+pub(super) struct Scalars(pub Vec<(String, Box<Of>)>);
+
+impl fmt::Debug for Scalars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 /// Where a run's learning rates come from.
 pub(super) enum Rate {
@@ -44,6 +54,26 @@ impl Rate {
     }
 }
 
+impl Scalars {
+    /// The schedules of a run of so many steps.
+    pub(super) fn of(&self, steps: u64) -> Result<Vec<(String, Schedule)>> {
+        self.0.iter().map(|(name, of)| Ok((name.clone(), of(steps.max(1))?))).collect()
+    }
+}
+
+/// A schedule's number for a step.
+pub(super) fn scheduled(name: &str, schedule: &Schedule, step: u64) -> Result<f32> {
+    finite(name, schedule.rate(step), step)
+}
+
+fn finite(name: &str, number: f64, step: u64) -> Result<f32> {
+    if number.is_finite() {
+        return Ok(number as f32);
+    }
+    let message = format!("the {name} of step {step} is {number}, expected a finite number");
+    Err(Error::Setting { setting: "schedule", message })
+}
+
 impl Rates {
     pub(super) fn rate(&self, step: u64, epoch: u64) -> Result<f32> {
         let rate = match self {
@@ -51,11 +81,7 @@ impl Rates {
             Rates::Epochs(schedule) => schedule.rate(epoch),
             Rates::Plateau(plateau) => plateau.rate(),
         };
-        if !rate.is_finite() {
-            let message = format!("the rate of step {step} is {rate}, expected a finite number");
-            return Err(Error::Setting { setting: "schedule", message });
-        }
-        Ok(rate as f32)
+        finite("rate", rate, step)
     }
 
     /// Takes the loss of an epoch.

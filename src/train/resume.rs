@@ -1,12 +1,13 @@
 //! What a checkpoint of a run says beside the weights: the settings that its steps depend on, and its figures so far.
 
 use super::history::{Epoch, History};
-use super::rate::Rates;
+use super::rate::{Rates, scheduled};
 use super::settings::Settings;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::file::printable;
 use crate::hash::fnv1a;
+use crate::optim::Schedule;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -34,7 +35,7 @@ pub(super) fn settings(
     settings: &Settings,
     micro_batches: usize,
     data: &dyn Dataset,
-    rates: &Rates,
+    (rates, scalars): (&Rates, &[(String, Schedule)]),
     steps: u64,
 ) -> Result<Vec<(String, String)>> {
     let fields = data.fields().iter().map(|field| format!("{} {}{}", field.name, field.dtype, field.shape));
@@ -48,21 +49,28 @@ pub(super) fn settings(
         ("samples".to_owned(), data.len().to_string()),
         ("fields".to_owned(), fields.collect::<Vec<_>>().join(", ")),
     ]);
+    let epoch = steps.max(1).div_ceil(settings.epochs.max(1)).max(1);
     // A plateau's rates follow from its settings and the figures so far. Other schedules are told apart by their rates:
     // some for people to read, and a digest of more.
-    let of = |step: u64| rates.rate(step, step / (steps.max(1)).div_ceil(settings.epochs.max(1)).max(1));
     if let Rates::Plateau(plateau) = rates {
         found.push(("plateau".to_owned(), format!("{plateau:?}")));
     } else {
-        let some = [0, steps / 3, steps / 2, steps.saturating_sub(1)].map(of);
-        let some =
-            some.into_iter().map(|rate| rate.map(|rate| rate.to_string())).collect::<Result<Vec<_>>>()?;
-        // As many whatever the length, so that a constant rate does not depend on it.
-        let rates = (0..SAMPLED).map(|i| of(i * steps / SAMPLED)).collect::<Result<Vec<f32>>>()?;
-        let digest = fnv1a(bytemuck::cast_slice(&rates));
-        found.push(("learning rates".to_owned(), format!("{} ({digest:x})", some.join(", "))));
+        found.push(("learning rates".to_owned(), told(steps, |step| rates.rate(step, step / epoch))?));
+    }
+    for (name, schedule) in scalars {
+        found.push((format!("schedule of {name}"), told(steps, |step| scheduled(name, schedule, step))?));
     }
     Ok(found)
+}
+
+/// What tells one run's numbers from another's.
+fn told(steps: u64, of: impl Fn(u64) -> Result<f32>) -> Result<String> {
+    let some = [0, steps / 3, steps / 2, steps.saturating_sub(1)].map(&of);
+    let some = some.into_iter().map(|rate| rate.map(|rate| rate.to_string())).collect::<Result<Vec<_>>>()?;
+    // As many whatever the length, so that a constant rate does not depend on it.
+    let rates = (0..SAMPLED).map(|i| of(i * steps / SAMPLED)).collect::<Result<Vec<f32>>>()?;
+    let digest = fnv1a(bytemuck::cast_slice(&rates));
+    Ok(format!("{} ({digest:x})", some.join(", ")))
 }
 
 /// The notes of a checkpoint.

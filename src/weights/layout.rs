@@ -4,7 +4,7 @@
 //! that an optimizer updates together lie together and in order. All other tensors follow, grouped by the graphs that
 //! update them.
 
-use super::{Entry, average_of};
+use super::Entry;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::op::arena_bytes;
@@ -161,9 +161,13 @@ impl<'g> Layout<'g> {
         let (page, mut offset) = (self.before + self.pages.len(), 0);
         for &name in names {
             let tensor = self.tensors[name];
-            let average = matches!(tensor.init(), Init::Copy(of) if name == average_of(of));
+            let copies = match tensor.init() {
+                // A parameter that starts so goes its own way, and files hold it.
+                Init::Copy(of) if !tensor.in_file => Some(of.clone()),
+                _ => None,
+            };
             let shape = tensor.info().ty.shape.clone();
-            let entry = Entry { shape, page, offset, in_file: tensor.in_file, average };
+            let entry = Entry { shape, page, offset, in_file: tensor.in_file, copies };
             self.entries.insert(name.to_owned(), entry);
             offset += tensor.bytes();
         }

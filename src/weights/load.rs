@@ -106,8 +106,10 @@ impl Weights {
                 overflowed: 0,
             });
             found.push((entry, taken));
-            if let Some(entry) = self.entries.get(&average_of(name)).filter(|entry| entry.average) {
-                // Averages that the file does not have restart from the loaded parameters.
+            let kept = average_of(name);
+            for (copy, entry) in self.copies_of(name) {
+                // What the file does not have restarts from the loaded parameter.
+                let held = held.filter(|_| *copy == kept);
                 found.push((entry, held.unwrap_or(taken)));
             }
         }
@@ -123,7 +125,7 @@ impl Weights {
             )));
         }
         let read = self.upload(&file, &found)?.1;
-        let parameters = found.iter().zip(read).filter(|((entry, _), _)| !entry.average);
+        let parameters = found.iter().zip(read).filter(|((entry, _), _)| entry.copies.is_none());
         for (taken, (_, overflowed)) in report.taken.iter_mut().zip(parameters) {
             taken.overflowed = overflowed;
         }

@@ -64,8 +64,8 @@ struct Entry {
     page: usize,
     offset: u64,
     in_file: bool,
-    /// Whether it is the average of a parameter.
-    average: bool,
+    /// The parameter that this state, which no file of weights holds, starts as a copy of.
+    copies: Option<String>,
 }
 
 /// Suffix of a parameter's average.
@@ -104,7 +104,7 @@ impl Weights {
         HostTensor::from_bytes(&ty, &bytes[0])
     }
 
-    /// Uploads one tensor.
+    /// Uploads one tensor. State that starts as a copy of it, such as its average, starts anew from these contents.
     ///
     /// # Errors
     /// An unknown name; another number of elements; a fault of the device.
@@ -122,7 +122,11 @@ impl Weights {
                 ),
             });
         }
-        self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(data).bytes())
+        let copies = self.copies_of(name).map(|(_, copy)| copy);
+        for entry in std::iter::once(entry).chain(copies) {
+            self.device.write(&self.pages[entry.page], entry.offset, HostSlice::F32(data).bytes())?;
+        }
+        Ok(())
     }
 
     /// The same weights with each parameter replaced by its average, to evaluate with or to save. It shares
@@ -149,11 +153,11 @@ impl Weights {
         let mut averages = 0;
         for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.in_file) {
             let average = average_of(name);
-            if self.entries.get(&average).is_some_and(|average| average.average)
+            if self.copies_of(name).any(|(copy, _)| *copy == average)
                 && let Some(average) = entries.remove(&average)
             {
                 averages += 1;
-                entries.insert(name.clone(), Entry { in_file: entry.in_file, average: false, ..average });
+                entries.insert(name.clone(), Entry { in_file: entry.in_file, copies: None, ..average });
             }
         }
         if averages == 0 {
@@ -209,6 +213,11 @@ impl Weights {
         }
         let (page, start, _) = expected.expect("a run has at least one tensor");
         Ok((&self.pages[page], start))
+    }
+
+    /// The tensors that start as copies of a parameter.
+    fn copies_of(&self, parameter: &str) -> impl Iterator<Item = (&String, &Entry)> {
+        self.entries.iter().filter(move |(_, entry)| entry.copies.as_deref() == Some(parameter))
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {

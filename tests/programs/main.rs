@@ -4,6 +4,7 @@
 mod harness;
 
 mod app;
+mod cifar10;
 mod finetune;
 mod pictures;
 mod segment;

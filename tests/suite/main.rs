@@ -9,6 +9,7 @@ mod cases;
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod airbench94;
 mod augment;
 mod axes;
 mod bits;

@@ -4,7 +4,7 @@ use crate::harness::fixture::{Fixture, assert_close};
 use crate::harness::{device, labels, numbers};
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::optim::{Lookahead, Muon, RateAdjustment, Sgd};
+use wgrad::optim::{Ema, Lookahead, Muon, RateAdjustment, Sgd};
 use wgrad::{Graph, Mode, Plan, Result, Session, Value, Weights};
 
 /// Parameters of these fixtures with gradients as inputs.
@@ -161,6 +161,36 @@ fn muon_sgd_and_lookahead_share_a_network() -> Result<()> {
     Ok(())
 }
 
+/// What is loaded or written into a parameter before training is where its slow weights begin, and its average.
+#[test]
+fn copies_begin_as_what_was_loaded() -> Result<()> {
+    let mut g = Graph::new();
+    let weight = g.parameter("w", [3], Init::Constant(1.0))?;
+    g.parameter("twin", [3], Init::Copy("w".into()))?;
+    let given = g.input("given", [3])?;
+    let rate = g.input_scalar("rate")?;
+    Sgd::new(rate).average(Ema::new(0.9)).apply(&mut g, &[(weight, given)])?;
+    Lookahead::new(rate).apply(&mut g)?;
+    let weights = Weights::init(device(), &g, 0)?;
+    let read = |name: &str| weights.read(name).map(|tensor| tensor.to_f64());
+    weights.write("w", &[2.0, 3.0, 4.0])?;
+    for name in ["w", "w.slow", "w.average"] {
+        assert_eq!(read(name)?, [2.0, 3.0, 4.0], "{name}");
+    }
+    // A parameter that started as a copy goes its own way.
+    assert_eq!(read("twin")?, [1.0; 3]);
+    let file = weights.to_bytes()?;
+    weights.write("w", &[7.0; 3])?;
+    weights.write("w.slow", &[8.0; 3])?;
+    assert_eq!((read("w")?, read("w.slow")?), (vec![7.0; 3], vec![8.0; 3]));
+    weights.load_bytes(&file)?;
+    for name in ["w", "w.slow", "w.average"] {
+        assert_eq!(read(name)?, [2.0, 3.0, 4.0], "{name}");
+    }
+    assert_eq!(read("twin")?, [1.0; 3]);
+    Ok(())
+}
+
 #[test]
 fn what_they_can_not_do_is_refused() -> Result<()> {
     let mut g = Graph::new();
@@ -185,6 +215,8 @@ fn what_they_can_not_do_is_refused() -> Result<()> {
     assert!(error.contains("updated earlier"), "{error}");
     let error = text(Lookahead::new(rate).every(0).apply(&mut g));
     assert!(error.contains("every"), "{error}");
+    let error = text(Lookahead::new(rate).running_statistics(true).apply(&mut g.clone()));
+    assert!(error.contains("the graph updates none"), "{error}");
     let error = text(Lookahead::new(of_bias).apply(&mut g));
     assert!(error.contains("f32 scalar"), "{error}");
     Ok(())

@@ -61,6 +61,12 @@ pub enum Init {
         /// Length of the rows or columns.
         gain: f64,
     },
+    /// A convolution that hands on its input channels, as far as it has outputs for them: PyTorch's `dirac_`. The
+    /// weight is \[outputs, inputs, ...]. Output d takes input d, at the tap `size / 2` of each dimension.
+    Dirac {
+        /// The initial value of the outputs past the last input, drawn for the whole shape. PyTorch's `dirac_` has zeros.
+        rest: Box<Init>,
+    },
     /// The initial value of the parameter of this name, which must have the same shape.
     Copy(String),
 }
@@ -138,6 +144,21 @@ impl Init {
         Init::Scaled { fan: Fan::Mean, gain, distribution: Distribution::Normal }
     }
 
+    /// PyTorch's `dirac_`: output d of a convolution is its input d, and outputs past the last input are 0.
+    ///
+    /// ```
+    /// use wgrad::graph::{Fan, Init, Nonlinearity};
+    /// use wgrad::nn;
+    ///
+    /// let same = nn::Conv2d::new(16, 16, [3, 3]).padding([1, 1]).bias(false).init(Init::dirac());
+    /// // 16 outputs are the inputs, and 48 start as usual.
+    /// let rest = Box::new(Init::kaiming_uniform(Fan::In, Nonlinearity::Relu));
+    /// let wider = nn::Conv2d::new(16, 64, [3, 3]).init(Init::Dirac { rest });
+    /// ```
+    pub fn dirac() -> Self {
+        Init::Dirac { rest: Box::new(Init::Constant(0.0)) }
+    }
+
     /// Fails if a tensor of this shape can't start so; the message says why.
     pub(super) fn check(&self, shape: &Shape) -> Result<(), String> {
         let require = |name: &str, value: f64, passes: bool, expected: &str| {
@@ -180,6 +201,17 @@ impl Init {
                     return Ok(());
                 }
                 Err(format!("only tensors with 2 or more dimensions can be orthogonal, found {shape}"))
+            }
+            Init::Dirac { ref rest } => {
+                if shape.len() < 3 {
+                    return Err(format!("dirac is for weights [outputs, inputs, taps ...], found {shape}"));
+                }
+                match **rest {
+                    Init::Copy(_) | Init::Dirac { .. } => {
+                        Err(format!("the rest of dirac must have values of its own, found {rest:?}"))
+                    }
+                    _ => rest.check(shape),
+                }
             }
         }
     }

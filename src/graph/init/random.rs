@@ -42,9 +42,24 @@ impl Init {
                 }
             }
             Init::Orthogonal { gain } => numbers.orthogonal(gain, name, shape[0], data)?,
+            Init::Dirac { ref rest } => {
+                rest.fill(seed, name, shape, data)?;
+                dirac(shape, data);
+            }
             Init::Copy(_) => unreachable!("a copy was resolved to what it copies"),
         }
         Ok(())
+    }
+}
+
+/// Lets the first outputs of a convolution's weight, as many as it has inputs, hand on their input.
+fn dirac(shape: &Shape, data: &mut [f32]) {
+    let (inputs, sizes) = (shape[1], &shape[2..]);
+    let taps: usize = sizes.iter().product();
+    let centre = sizes.iter().fold(0, |at, size| at * size + size / 2);
+    for (output, filter) in data.chunks_exact_mut(inputs * taps).take(inputs).enumerate() {
+        filter.fill(0.0);
+        filter[output * taps + centre] = 1.0;
     }
 }
 

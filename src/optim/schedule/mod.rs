@@ -9,6 +9,8 @@ pub use plateau::{Plateau, PlateauOptions, Preferred};
 
 use crate::error::{Error, Result};
 use std::f64::consts::PI;
+use std::fmt;
+use std::sync::Arc;
 
 /// A learning rate for every step, counted from 0. [`rate`](Schedule::rate) is the rate that PyTorch's
 /// optimizer has after that many calls of `scheduler.step()`. As there, a step may also be an epoch.
@@ -52,12 +54,29 @@ enum Curve {
     Linear { start: f64, end: f64, steps: u64 },
     Polynomial { steps: u64, power: f64 },
     OneCycle(OneCycle),
+    Lambda(Lambda),
     Then { first: Place, steps: u64, next: Place },
     Times(Place, Place),
 }
 
 /// Index of a part.
 type Place = usize;
+
+/// A function from the step to the factor of the rate. Clones of one are equal.
+#[derive(Clone)]
+struct Lambda(Arc<dyn Fn(u64) -> f64 + Send + Sync>);
+
+impl PartialEq for Lambda {
+    fn eq(&self, other: &Lambda) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Lambda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lambda")
+    }
+}
 
 impl Schedule {
     /// The same rate in every step.
@@ -159,6 +178,24 @@ impl Schedule {
     pub fn one_cycle(cycle: OneCycle) -> Result<Self> {
         cycle.check()?;
         Schedule::of(cycle.max_rate, Curve::OneCycle(cycle))
+    }
+
+    /// `rate factor(step)`: PyTorch's `LambdaLR`.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::optim::Schedule;
+    ///
+    /// let inverse_root = Schedule::lambda(0.1, |step| 1.0 / (1.0 + step as f64).sqrt())?;
+    /// assert!((inverse_root.rate(3) - 0.05).abs() < 1e-12);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A rate that is not above 0 and finite.
+    pub fn lambda(rate: f64, factor: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Result<Self> {
+        Schedule::of(rate, Curve::Lambda(Lambda(Arc::new(factor))))
     }
 
     /// This schedule for `steps` steps, then `next`, which counts from there: PyTorch's `SequentialLR`.
@@ -303,6 +340,7 @@ impl Part {
                 base * (1.0 - step.min(*steps) as f64 / *steps as f64).powf(*power)
             }
             Curve::OneCycle(cycle) => cycle.rate(step),
+            Curve::Lambda(Lambda(factor)) => base * factor(step),
             Curve::Then { .. } | Curve::Times(..) => unreachable!("made of others"),
         }
     }

@@ -1,9 +1,9 @@
 //! Initial weights: moments, bounds, orthogonality.
 
-use crate::harness::device;
+use crate::harness::{device, numbers};
 use wgrad::graph::{Fan, Init, Nonlinearity};
 use wgrad::nn::{self, Layer};
-use wgrad::{Graph, Mode, Result, Shape, Weights};
+use wgrad::{Graph, Mode, Plan, Result, Session, Shape, Weights};
 
 /// First contents of a tensor.
 fn first(name: &str, shape: impl Into<Shape>, init: Init, seed: u64) -> Result<Vec<f64>> {
@@ -126,6 +126,40 @@ fn orthogonal_rows_or_columns_are_at_right_angles() -> Result<()> {
     Ok(())
 }
 
+/// Against the definition of PyTorch's `dirac_`, and airbench's use of it on the first rows.
+#[test]
+fn dirac_filters_hand_on_their_inputs() -> Result<()> {
+    let usual = Init::Normal { mean: 0.0, std: 1.0 };
+    // More outputs than inputs, fewer, windows of one and of even sizes, one dimension and two.
+    for shape in [vec![5, 3, 3, 3], vec![2, 4, 1, 5], vec![3, 3, 2, 4], vec![4, 4, 1, 1], vec![7, 2, 5]] {
+        let [outputs, inputs] = [shape[0], shape[1]];
+        let taps: usize = shape[2..].iter().product();
+        let centre = if shape.len() == 3 { shape[2] / 2 } else { shape[2] / 2 * shape[3] + shape[3] / 2 };
+        let plain = first("weight", shape.clone(), usual.clone(), 3)?;
+        let mixed = first("weight", shape.clone(), Init::Dirac { rest: Box::new(usual.clone()) }, 3)?;
+        let zeros = first("weight", shape.clone(), Init::dirac(), 3)?;
+        for at in 0..outputs * inputs * taps {
+            let (output, input, tap) = (at / taps / inputs, at / taps % inputs, at % taps);
+            let one = f64::from(u8::from(output == input && tap == centre));
+            let past = output >= inputs;
+            assert_eq!(zeros[at], if past { 0.0 } else { one }, "{shape:?} at {at}");
+            assert_eq!(mixed[at], if past { plain[at] } else { one }, "{shape:?} at {at}");
+        }
+    }
+    // So a padded convolution returns its input.
+    let mut graph = Graph::new();
+    let x = graph.input("x", [2, 3, 4, 5])?;
+    let y = nn::Conv2d::new(3, 3, [3, 3]).padding([1, 1]).bias(false).init(Init::dirac());
+    let y = y.forward(&mut graph, x, Mode::Eval)?;
+    let weights = Weights::init(device(), &graph, 0)?;
+    let mut session = Session::new(device(), Plan::new(&graph, &[y], device().caps())?, &weights)?;
+    let given = numbers([2, 3, 4, 5], 1);
+    session.write(x, &given)?;
+    session.step()?;
+    assert_eq!(session.read(y)?.data, given.data);
+    Ok(())
+}
+
 #[test]
 fn first_weights_follow_from_seed_and_name() -> Result<()> {
     let inits = [
@@ -183,6 +217,14 @@ fn mistakes_in_first_weights_are_named() {
     assert_eq!(error, "parameter \"w\": high must be above low, which is 2, and finite, found 2");
     let error = text(&[3, 3], Init::kaiming_normal(Fan::In, Nonlinearity::LeakyRelu(f64::NAN)));
     assert_eq!(error, "parameter \"w\": gain must be at least 0 and finite, found NaN");
+    assert_eq!(
+        text(&[3, 3], Init::dirac()),
+        "parameter \"w\": dirac is for weights [outputs, inputs, taps ...], found [3, 3]"
+    );
+    let error = text(&[3, 3, 3], Init::Dirac { rest: Box::new(Init::Copy("v".into())) });
+    assert!(error.contains("the rest of dirac must have values of its own"), "{error}");
+    let error = text(&[3, 3, 3], Init::Dirac { rest: Box::new(Init::Normal { mean: 0.0, std: -1.0 }) });
+    assert!(error.contains("std must be at least 0"), "{error}");
     let mut graph = Graph::new();
     graph.parameter("w", [3], Init::Copy("v".into())).expect("what is copied may come later");
     let error = Weights::init(device(), &graph, 0).expect_err("nothing is there to copy").to_string();

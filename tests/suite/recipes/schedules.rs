@@ -19,6 +19,10 @@ fn schedules_are_what_their_formulas_say() -> Result<()> {
     assert_rates("milestones", &milestones, 0, &[1.0, 1.0, 0.1, 0.1, 1e-3, 1e-3]);
     let polynomial = Schedule::polynomial(2.0, 4, 2.0)?;
     assert_rates("polynomial", &polynomial, 0, &[2.0, 1.125, 0.5, 0.125, 0.0, 0.0]);
+    let lambda = Schedule::lambda(0.5, |step| 1.0 / (step + 1) as f64)?;
+    assert_rates("lambda", &lambda, 0, &[0.5, 0.25, 0.5 / 3.0, 0.125]);
+    assert_eq!(lambda, lambda.clone());
+    assert_ne!(lambda, Schedule::lambda(0.5, |step| 1.0 / (step + 1) as f64)?);
     // cos(pi / 3) is one half.
     let cosine = Schedule::cosine(1.1, 3, 0.1)?;
     assert_rates("cosine", &cosine, 0, &[1.1, 0.85, 0.35, 0.1, 0.35, 0.85, 1.1]);

@@ -2,7 +2,7 @@
 
 use super::{Rows, bits, trainer};
 use tempfile::TempDir;
-use wgrad::optim::{Plateau, PlateauOptions, Preferred, Schedule};
+use wgrad::optim::{Lookahead, Plateau, PlateauOptions, Preferred, Schedule, Sgd};
 use wgrad::train::{Callback, Csv, EarlyStopping, EpochEnd, Flow, Progress, Trainer};
 use wgrad::{Error, Result};
 
@@ -62,6 +62,35 @@ fn a_run_that_ended_early_goes_on_where_it_was() -> Result<()> {
     // A run that is at its end has nothing left to do.
     let (nothing, _) = run(trainer().resume(&file))?;
     assert!(nothing.losses.is_empty() && nothing.epochs.len() == 3);
+    Ok(())
+}
+
+/// The slow weights, their schedule and the averages of running statistics.
+#[test]
+fn lookahead_with_a_schedule_of_its_own_resumes_too() -> Result<()> {
+    let folder = TempDir::new().expect("the system has a folder for temporary files");
+    let file = folder.path().join("run.safetensors");
+    let of = |last: f64| {
+        let alpha = move |steps| Schedule::linear(1.0, 1.0, last, steps);
+        trainer().scheduled("alpha", alpha).optimizer(|g, loss, rate| {
+            Sgd::new(rate).momentum(0.9).minimize(g, loss)?;
+            let alpha = g.find("alpha").ok_or_else(|| Error::Graph("there is no alpha".into()))?;
+            Lookahead::new(alpha).every(3).apply(g)
+        })
+    };
+    let (whole, reference) = run(of(0.2))?;
+    let (first, _) = run(of(0.2).max_steps(11).checkpoint(&file))?;
+    let (rest, resumed) = run(of(0.2).resume(&file))?;
+    assert_eq!([first.losses, rest.losses].concat(), whole.losses);
+    assert_eq!(bits(&resumed.weights()?)?, bits(&reference.weights()?)?);
+    assert_ne!(bits(&run(of(0.9))?.1.weights()?)?, bits(&reference.weights()?)?, "the schedule counts");
+    let refused = run(of(0.9).resume(&file)).expect_err("it is another run").to_string();
+    assert!(refused.contains("schedule of alpha 1, "), "{refused}");
+    let error = run(of(f64::NAN)).expect_err("it is no schedule").to_string();
+    assert!(error.contains("end"), "{error}");
+    let infinite = |_| Schedule::lambda(1.0, |step| if step == 2 { f64::INFINITY } else { 1.0 });
+    let error = run(of(0.2).scheduled("other", infinite)).expect_err("a number is infinite").to_string();
+    assert!(error.contains("the other of step 2 is inf"), "{error}");
     Ok(())
 }
 
