@@ -94,7 +94,7 @@ fn files_of_another_kind_are_refused() {
 fn missing_files_are_named() {
     assert_says(&load_error(TRAIN_IMAGES, None), &["train-images-idx3-ubyte.gz", "does not exist"]);
     let error = Images::load("/nowhere/at/all", Split::Train).unwrap_err();
-    assert_says(&error, &["/nowhere/at/all", "is not a directory"]);
+    assert_says(&error, &["/nowhere/at/all", "does not exist; expected a directory"]);
 }
 
 #[test]

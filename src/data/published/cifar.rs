@@ -1,6 +1,6 @@
 //! CIFAR-10 and CIFAR-100 in their binary format: records of labels and a colour image of 32 x 32, channel by channel.
 
-use super::{Split, archive::Source};
+use super::{Split, archive::Source, pages};
 use crate::data::Images;
 use crate::data::files::fault;
 use crate::error::Result;
@@ -25,6 +25,7 @@ pub enum Cifar {
 /// How a data set lies in its files.
 struct Layout {
     folder: &'static str,
+    archive: &'static str,
     classes: usize,
     /// Labels of a record, and which of them counts.
     labels: usize,
@@ -37,6 +38,7 @@ impl Cifar {
     fn layout(self, split: Split) -> Layout {
         let hundred = |classes, label, names| Layout {
             folder: "cifar-100-binary",
+            archive: "cifar-100-binary.tar.gz",
             classes,
             labels: 2,
             label,
@@ -46,6 +48,7 @@ impl Cifar {
         match self {
             Cifar::Ten => Layout {
                 folder: "cifar-10-batches-bin",
+                archive: "cifar-10-binary.tar.gz",
                 classes: 10,
                 labels: 1,
                 label: 0,
@@ -72,8 +75,11 @@ impl Images {
     /// holds that one, or from the archive (`cifar-10-binary.tar.gz`). Classes have names if the text file with them
     /// lies beside the others.
     ///
+    /// The archives are at [CIFAR's page](https://www.cs.toronto.edu/~kriz/cifar.html).
+    ///
     /// # Errors
-    /// A file that is missing, truncated, damaged or of another format; a label outside the classes.
+    /// A file that is missing, truncated, damaged or of another format; a label outside the classes. If a file is missing,
+    /// the error says where to download it.
     ///
     /// ```no_run
     /// # fn main() -> wgrad::Result<()> {
@@ -85,8 +91,14 @@ impl Images {
     /// # }
     /// ```
     pub fn cifar(source: impl AsRef<Path>, which: Cifar, split: Split) -> Result<Images> {
-        let Layout { folder, classes, labels: labels_of_record, label, names, files } = which.layout(split);
-        let source = Source::open(source.as_ref(), folder, files, names)?;
+        let Layout { folder, archive, classes, labels: labels_of_record, label, names, files } =
+            which.layout(split);
+        let source = source.as_ref();
+        if !source.try_exists().unwrap_or(true) {
+            let message = format!("does not exist; expected {archive}, or the directory {folder}");
+            return Err(pages::CIFAR.missing(source, &message));
+        }
+        let source = Source::open(source, folder, files, names)?;
         let record = labels_of_record + PIXELS;
         let total: usize = files.iter().filter_map(|name| source.contents(name)).map(<[u8]>::len).sum();
         let (mut images, mut labels) = (Vec::new(), Vec::new());
@@ -95,7 +107,9 @@ impl Images {
         for name in files {
             let path = source.path(name);
             let Some(bytes) = source.contents(name) else {
-                return Err(fault(&path, "does not exist; unpack the whole archive, or name it itself"));
+                let message =
+                    format!("does not exist; expected all files of {archive}, or the archive itself");
+                return Err(pages::CIFAR.missing(&path, &message));
             };
             if bytes.is_empty() || bytes.len() % record != 0 {
                 let message = format!(

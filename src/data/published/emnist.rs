@@ -1,9 +1,9 @@
 //! EMNIST: handwritten digits and letters in six selections. Its files hold each image with rows and columns
 //! exchanged, and the labels of its letters count from 1.
 
-use super::Split;
+use super::{Split, pages::EMNIST};
 use crate::data::Images;
-use crate::data::files::{fault, find};
+use crate::data::files::fault;
 use crate::data::idx::{self, Pictures};
 use crate::error::Result;
 use std::path::Path;
@@ -59,8 +59,11 @@ impl Images {
     /// Reads a split of EMNIST from a directory with its files, such as `emnist-letters-train-images-idx3-ubyte.gz`,
     /// plain or gzipped. Images stand upright, labels count from 0, and classes have names.
     ///
+    /// [EMNIST's page](https://www.nist.gov/itl/products-and-services/emnist-dataset) has the files in `gzip.zip`, which
+    /// unpacks to the directory `gzip`.
+    ///
     /// # Errors
-    /// As [`Images::from_files`].
+    /// As [`Images::from_files`]. If a file is missing, the error says where to download it.
     ///
     /// ```no_run
     /// # fn main() -> wgrad::Result<()> {
@@ -75,7 +78,7 @@ impl Images {
         let part = if split == Split::Train { "train" } else { "test" };
         let file = |what| {
             let name = format!("emnist-{}-{part}-{what}-ubyte", selection.name());
-            find(directory.as_ref(), &[&name])
+            EMNIST.find(directory.as_ref(), &[&name])
         };
         let (images_file, labels_file) = (file("images-idx3")?, file("labels-idx1")?);
         let names = selection.class_names();

@@ -1,8 +1,7 @@
 //! MNIST and the data sets that take its place: Fashion-MNIST, KMNIST, QMNIST.
 
-use super::Split;
+use super::{Split, pages::MNIST};
 use crate::data::Images;
-use crate::data::files::find;
 use crate::error::Result;
 use std::path::Path;
 
@@ -14,12 +13,16 @@ impl Images {
     /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, ..., also with a dot before `idx`) or QMNIST's
     /// (`qmnist-train-images-idx3-ubyte`, `qmnist-test-labels-idx2-int`, ...), plain or gzipped.
     ///
+    /// The files are at these pages: [MNIST](https://github.com/cvdfoundation/mnist),
+    /// [Fashion-MNIST](https://github.com/zalandoresearch/fashion-mnist),
+    /// [KMNIST](https://github.com/rois-codh/kmnist), [QMNIST](https://github.com/facebookresearch/qmnist).
+    ///
     /// # Errors
-    /// As [`Images::from_files`], for ten classes.
+    /// As [`Images::from_files`], for ten classes. If a file is missing, the error says where to download it.
     pub fn load(directory: impl AsRef<Path>, split: Split) -> Result<Images> {
         let [images, labels] = split.files();
         let directory = directory.as_ref();
-        Images::from_files(&find(directory, images)?, &find(directory, labels)?, CLASSES)
+        Images::from_files(&MNIST.find(directory, images)?, &MNIST.find(directory, labels)?, CLASSES)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Published data sets, read from the files in which they are published: MNIST's family, EMNIST, CIFAR. Their formats
-//! are in `idx` and `archive`.
+//! are in `idx` and `archive`, and `pages` says where they are downloaded.
 
 mod archive;
 mod cifar;
 mod emnist;
 mod mnist;
+mod pages;
 
 pub use cifar::Cifar;
 pub use emnist::Emnist;

@@ -1,9 +1,10 @@
-//! EMNIST and CIFAR, from files written byte by byte.
+//! Published data sets: EMNIST and CIFAR from files written byte by byte, and what all readers say of missing files.
 
 use super::{all, refused};
 use crate::harness::files::{gzip, header, write};
 use std::path::Path;
 use tempfile::TempDir;
+use wgrad::Result;
 use wgrad::data::{Cifar, Dataset, Emnist, Images, Split};
 
 fn emnist(folder: &Path, name: &str, images: &[u8], sizes: &[usize], labels: &[u8]) {
@@ -157,4 +158,99 @@ fn other_files_than_cifars_are_refused() {
     refused(read(&packed[..packed.len() / 2]), &["cifar.tar.gz"]);
     refused(read(&gzip(&tar(&ten()[..3]))), &["test_batch.bin", "does not exist"]);
     refused(Images::cifar(folder.path().join("none"), Cifar::Ten, Split::Test), &["none"]);
+}
+
+/// A reader, the files that it wants first, how it names all that it takes, the file with its documentation, and the pages
+/// of its data sets.
+struct Reader {
+    read: fn(&Path) -> Result<Images>,
+    files: &'static [&'static str],
+    takes: &'static [&'static str],
+    source: &'static str,
+    pages: &'static [&'static str],
+}
+
+const MNIST: Reader = Reader {
+    read: |path| Images::load(path, Split::Train),
+    files: &["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"],
+    takes: &["plain or with .gz"],
+    source: "mnist.rs",
+    pages: &[
+        "https://github.com/cvdfoundation/mnist",
+        "https://github.com/zalandoresearch/fashion-mnist",
+        "https://github.com/rois-codh/kmnist",
+        "https://github.com/facebookresearch/qmnist",
+    ],
+};
+const EMNIST: Reader = Reader {
+    read: |path| Images::emnist(path, Emnist::Letters, Split::Test),
+    files: &["emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz"],
+    takes: &["plain or with .gz", "gzip.zip", "unpack it"],
+    source: "emnist.rs",
+    pages: &["https://www.nist.gov/itl/products-and-services/emnist-dataset"],
+};
+const CIFAR_10: Reader = Reader {
+    read: |path| Images::cifar(path, Cifar::Ten, Split::Train),
+    files: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin"],
+    takes: &["cifar-10-binary.tar.gz", "the binary version"],
+    source: "cifar.rs",
+    pages: &["https://www.cs.toronto.edu/~kriz/cifar.html"],
+};
+const READERS: [Reader; 6] = [
+    MNIST,
+    Reader {
+        read: |path| Images::load(path, Split::Test),
+        files: &["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"],
+        takes: &["qmnist-test-"],
+        ..MNIST
+    },
+    EMNIST,
+    CIFAR_10,
+    Reader {
+        read: |path| Images::cifar(path, Cifar::Hundred, Split::Train),
+        files: &["train.bin"],
+        takes: &["cifar-100-binary.tar.gz", "the binary version"],
+        ..CIFAR_10
+    },
+    Reader {
+        read: |path| Images::cifar(path, Cifar::Superclasses, Split::Test),
+        files: &["test.bin"],
+        takes: &["cifar-100-binary.tar.gz", "the binary version"],
+        ..CIFAR_10
+    },
+];
+
+#[test]
+fn missing_files_are_named_with_the_page_that_has_them() {
+    let root = crate::harness::root();
+    let guide = std::fs::read_to_string(root.join("docs/data.md")).unwrap();
+    for Reader { read, files, takes, source, pages } in READERS {
+        let folder = TempDir::new().unwrap();
+        let missing = |source: &Path, path: &Path| {
+            let path = path.display().to_string();
+            refused(read(source), &[&[path.as_str(), "does not exist; expected "], takes, pages].concat());
+        };
+        for name in ["none", "none.tar.gz"] {
+            missing(&folder.path().join(name), &folder.path().join(name));
+        }
+        // Each file in turn is the first that is missing.
+        for file in files {
+            missing(folder.path(), &folder.path().join(file));
+            write(folder.path(), file, &record(&[0], 0));
+        }
+        let documentation = root.join("src/data/published").join(source);
+        let documentation = std::fs::read_to_string(documentation).unwrap();
+        for page in pages {
+            assert!(documentation.contains(page) && guide.contains(page), "{source}: {page}");
+        }
+    }
+    // What EMNIST's page offers, as it was downloaded.
+    let folder = TempDir::new().unwrap();
+    let zip = write(folder.path(), "gzip.zip", b"PK");
+    let parts = ["gzip.zip", "is not a directory; expected", "unpack it"];
+    refused(Images::emnist(zip, Emnist::Letters, Split::Test), &parts);
+    // An archive of another version holds none of the files.
+    let archive = write(folder.path(), "cifar-10-python.tar.gz", &gzip(&tar(&[("data_batch_1", vec![0])])));
+    let parts = ["cifar-10-python.tar.gz", "data_batch_1.bin", "the binary version", CIFAR_10.pages[0]];
+    refused(Images::cifar(archive, Cifar::Ten, Split::Train), &parts);
 }
