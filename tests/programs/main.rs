@@ -7,6 +7,7 @@ mod app;
 mod cifar10;
 mod finetune;
 mod pictures;
+mod resnet50_step;
 mod segment;
 mod siamese;
 mod signal;
