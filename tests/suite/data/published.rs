@@ -126,9 +126,16 @@ fn cifar_is_read_from_folders_and_archives() {
     std::fs::remove_file(inner.join("batches.meta.txt")).unwrap();
     assert!(Images::cifar(&inner, Cifar::Ten, Split::Train).unwrap().class_names().is_empty());
 
-    write(&inner, "train.bin", &[record(&[19, 99], 1), record(&[0, 42], 2)].concat());
-    let labels = |which| Images::cifar(&inner, which, Split::Train).unwrap().labels().to_vec();
-    assert_eq!((labels(Cifar::Hundred), labels(Cifar::Superclasses)), (vec![99, 42], vec![19, 0]));
+    let inner = folder.path().join("cifar-100-binary");
+    std::fs::create_dir(&inner).unwrap();
+    let hundred = [record(&[19, 99], 1), record(&[0, 42], 2)].concat();
+    write(&inner, "train.bin", &hundred);
+    let hundred = gzip(&tar(&[("train.bin", hundred)]));
+    let archive = write(folder.path(), "cifar-100-binary.tar.gz", &hundred);
+    for source in [folder.path(), &inner, &archive] {
+        let labels = |which| Images::cifar(source, which, Split::Train).unwrap().labels().to_vec();
+        assert_eq!((labels(Cifar::Hundred), labels(Cifar::Superclasses)), (vec![99, 42], vec![19, 0]));
+    }
 }
 
 #[test]
