@@ -82,12 +82,15 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// Element type. Each takes four bytes, but for bytes themselves.
+/// Element type. Each takes four bytes, but for f16 and bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DType {
     /// 32-bit float.
     F32,
+    /// 16-bit float, in which a plan of mixed precision keeps values. No graph is built with it, and the host reads it as
+    /// f32.
+    F16,
     /// 32-bit signed integer: class labels and indices.
     I32,
     /// 32-bit unsigned integer: counters.
@@ -100,6 +103,7 @@ impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DType::F32 => "f32",
+            DType::F16 => "f16",
             DType::I32 => "i32",
             DType::U32 => "u32",
             DType::U8 => "u8",
@@ -148,10 +152,12 @@ impl TensorType {
     /// Size in a buffer, in bytes: a multiple of four, and at most 2^48. Larger sizes saturate there, so that sums of
     /// sizes don't overflow.
     pub fn bytes(&self) -> u64 {
-        if self.dtype == DType::U8 {
-            return (self.shape.elements() as u64).min(1 << 48).next_multiple_of(4);
-        }
-        (self.shape.elements() as u64).saturating_mul(4).min(1 << 48)
+        let each = match self.dtype {
+            DType::U8 => 1,
+            DType::F16 => 2,
+            DType::F32 | DType::I32 | DType::U32 => 4,
+        };
+        (self.shape.elements() as u64).saturating_mul(each).min(1 << 48).next_multiple_of(4)
     }
 }
 
@@ -341,6 +347,12 @@ impl HostTensor {
         }
         let data = match kind.dtype {
             DType::F32 => HostData::F32(numbers(kind, bytes)?),
+            DType::F16 => {
+                let halves: Vec<u16> = numbers(kind, &bytes[..bytes.len().min(2 * kind.shape.elements())])?;
+                let mut floats = memory::filled(halves.len(), 0.0, &format!("a tensor {kind}"))?;
+                floats.iter_mut().zip(halves).for_each(|(float, half)| *float = half::f16::from_bits(half).to_f32());
+                HostData::F32(floats)
+            }
             DType::I32 => HostData::I32(numbers(kind, bytes)?),
             DType::U32 => HostData::U32(numbers(kind, bytes)?),
             // The last word of a buffer may hold fewer than four.

@@ -6,8 +6,9 @@ use crate::op::{AdapterKind, Caps};
 use std::fmt;
 
 /// Features that make something better, and what each is called here.
-pub(super) const USEFUL: [(wgpu::Features, &str); 3] = [
+pub(super) const USEFUL: [(wgpu::Features, &str); 4] = [
     (wgpu::Features::SUBGROUP, "subgroups"),
+    (wgpu::Features::SHADER_F16, "16-bit floats"),
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
     (wgpu::Features::PIPELINE_CACHE, "a pipeline cache"),
 ];
@@ -168,6 +169,7 @@ pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
         max_workgroups: limits.max_compute_workgroups_per_dimension,
         offset_alignment: limits.min_storage_buffer_offset_alignment,
         subgroups: device.features().contains(wgpu::Features::SUBGROUP),
+        f16: device.features().contains(wgpu::Features::SHADER_F16),
         subgroup_size: if fixed { info.subgroup_min_size } else { 0 },
     }
 }

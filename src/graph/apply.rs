@@ -4,6 +4,7 @@ use super::{Graph, Ignored, LabelRange, LabelRanges, Node, Source, Value};
 use crate::error::{Error, Result};
 use crate::op::Operator;
 use crate::tensor::{DType, HostData, HostTensor, TensorType};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Graph {
@@ -242,6 +243,15 @@ impl Graph {
             }
         }
         self.nodes = nodes;
+        self
+    }
+
+    /// The graph with f16 in these storages.
+    pub(crate) fn with_f16(mut self, storages: &BTreeSet<Value>) -> Graph {
+        let halves: BTreeSet<usize> = storages.iter().map(|value| value.index).collect();
+        for info in self.values.iter_mut().filter(|info| halves.contains(&info.storage)) {
+            info.ty.dtype = DType::F16;
+        }
         self
     }
 

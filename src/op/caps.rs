@@ -75,6 +75,8 @@ pub struct Caps {
     pub offset_alignment: u32,
     /// Whether kernels may use subgroup operations.
     pub subgroups: bool,
+    /// Whether kernels may use f16, WebGPU's `shader-f16`.
+    pub f16: bool,
     /// Invocations of a subgroup, where it is the same for every kernel; 0 where it varies.
     pub subgroup_size: u32,
 }
@@ -92,6 +94,7 @@ impl Caps {
             max_workgroups: 65_535,
             offset_alignment: 256,
             subgroups: false,
+            f16: false,
             subgroup_size: 0,
         }
     }
@@ -129,6 +132,17 @@ impl Caps {
         })
     }
 
+    /// Fails without f16, which mixed precision needs.
+    pub(crate) fn check_f16(&self) -> Result<()> {
+        if self.f16 {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            setting: "precision",
+            message: "mixed precision needs an adapter with f16 (WebGPU's shader-f16); plan in f32, or choose another adapter".into(),
+        })
+    }
+
     /// Fails if `device` offers less than these caps: a plan for them can't run there.
     pub(crate) fn check_within(&self, device: &Caps) -> Result<()> {
         let limits = [
@@ -139,6 +153,7 @@ impl Caps {
             ("max_invocations", self.max_invocations.into(), device.max_invocations.into()),
             ("max_workgroups", self.max_workgroups.into(), device.max_workgroups.into()),
             ("subgroups", self.subgroups.into(), device.subgroups.into()),
+            ("f16", self.f16.into(), device.f16.into()),
         ];
         let message = if let Some((name, ours, most)) = limits.into_iter().find(|(_, ours, most)| ours > most)
         {

@@ -97,6 +97,11 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         false
     }
 
+    /// Whether output `output` stays f32 in mixed precision: losses, statistics and other reductions.
+    fn keeps_f32(&self, _output: usize) -> bool {
+        false
+    }
+
     /// Whether it reads inputs of bytes. The graph hands them to no other operator.
     fn reads_bytes(&self) -> bool {
         false

@@ -66,6 +66,10 @@ impl Operator for Chain {
         true
     }
 
+    fn keeps_f32(&self, output: usize) -> bool {
+        self.head.keeps_f32(output)
+    }
+
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let head = Node {
             operator: Arc::clone(&self.head),

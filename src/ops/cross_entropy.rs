@@ -244,6 +244,10 @@ impl Operator for CrossEntropy {
         (2, 3)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check()?;
         check_labelled(inputs[0], inputs[1], inputs.get(2).copied())?;

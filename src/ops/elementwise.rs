@@ -27,6 +27,10 @@ impl Operator for SumTo {
         (1, 1)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let from = &inputs[0].shape;
         match broadcast(&self.shape, from) {

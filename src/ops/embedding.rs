@@ -205,6 +205,10 @@ impl Operator for EmbeddingGrad {
         (2, 2)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let weight = TensorType::f32([self.rows, Self::features(inputs[1])]);
         let output = self.forward.infer(&[&weight, inputs[0]])?;

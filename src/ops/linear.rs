@@ -118,6 +118,10 @@ impl Operator for LinearGradWeight {
         (2, 2)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let (gradient, x) = (&inputs[0].shape, &inputs[1].shape);

@@ -237,6 +237,10 @@ impl Operator for Loss {
         self.element.tensors()
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.element.check(inputs)?;
         Ok(vec![self.output(inputs)])

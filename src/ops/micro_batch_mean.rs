@@ -27,6 +27,10 @@ impl Operator for MicroBatchMean {
         (1, 1)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         checks::f32_input(inputs[0])?;
         if self.micro_batches == 0 {

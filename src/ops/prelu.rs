@@ -120,6 +120,10 @@ impl Operator for PReluGradWeight {
         (2, 2)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         if inputs[0] != inputs[1] || inputs[0].dtype != DType::F32 {
             return Err(format!("expects a gradient like the output {}, found {}", inputs[0], inputs[1]));

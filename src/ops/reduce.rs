@@ -107,6 +107,10 @@ impl Operator for Reduce {
         (1, 1)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.axes.check(inputs[0])?;
         Ok(vec![TensorType::f32(self.axes.output(&inputs[0].shape))])

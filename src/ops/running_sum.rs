@@ -25,6 +25,10 @@ impl Operator for RunningSum {
         (2, 2)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         checks::f32_input(inputs[0])?;
         if inputs[0] != inputs[1] {

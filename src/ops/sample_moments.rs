@@ -30,6 +30,10 @@ impl Operator for SampleMoments {
         (5, 5)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let [x, weight, share, mean, deviations] = inputs else {
             return Err(format!("expects 5 inputs, found {}", inputs.len()));

@@ -66,6 +66,10 @@ impl Operator for Softmax {
         (1, 1)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         checks::f32_input(inputs[0])?;
         checks::axis(self.axis, &inputs[0].shape)?;

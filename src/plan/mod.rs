@@ -11,6 +11,7 @@ mod limits;
 mod options;
 mod order;
 mod place;
+mod precision;
 mod print;
 mod slots;
 mod time;
@@ -27,6 +28,7 @@ pub use gradients::Bucket;
 pub(crate) use gradients::Meeting;
 pub(crate) use limits::fold;
 pub use options::PlanOptions;
+pub use precision::Precision;
 pub use time::Submit;
 pub use traffic::Traffic;
 pub(crate) use tuning::Time;
@@ -140,15 +142,25 @@ impl Plan {
             }
             nodes.push(drafted);
         }
+        let mixed = match options.precision {
+            Precision::F32 => None,
+            Precision::Mixed => {
+                caps.check_f16()?;
+                let scanned = watch.iter().flat_map(watch::Builder::scanned);
+                let kept = outputs.iter().copied().chain(scanned).map(|value| graph.storage(value)).collect();
+                let halves = precision::halve(&graph, &arenas, &mut nodes, &kept)?;
+                Some(graph.clone().with_f16(&halves))
+            }
+        };
         let watched = watch.as_ref().map(|watch| &watch.pinned[..]);
         let Layout { order, mut placer, packing, activation_bound } =
-            Layout::choose(&graph, &arenas, &nodes, outputs, watched, caps)?;
+            Layout::choose(mixed.as_ref().unwrap_or(&graph), &arenas, &nodes, outputs, watched, caps)?;
         let mut placed = placer.place(outputs, &packing);
         let watching = watch.map(|watch| watch.placed(&mut placed.buffers));
         let ranges = placer.nodes.clone();
         let dispatches = placer.bind(&placed, watching.as_ref(), caps)?;
         let Placed { buffers, places, .. } = placed;
-        let graph = Arc::new(in_order(graph, &order));
+        let graph = Arc::new(in_order(mixed.unwrap_or(graph), &order));
         let arenas = Arenas::new(&graph, caps.page_bytes())?;
         let steps = graph.nodes().zip(order).zip(ranges).map(|(((node, _), number), dispatches)| {
             let Drafted { variant, why, .. } = &nodes[number];

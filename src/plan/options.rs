@@ -2,7 +2,7 @@
 //! submissions.
 
 use super::tuning::offered;
-use super::{Fusion, Tuning, TuningKey, Watch};
+use super::{Fusion, Precision, Tuning, TuningKey, Watch};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::op::{Caps, Variant};
@@ -36,6 +36,7 @@ pub struct PlanOptions {
     pub(super) without: BTreeSet<Fusion>,
     pub(super) watch: Option<Watch>,
     pub(super) longest_submit: Option<Duration>,
+    pub(super) precision: Precision,
 }
 
 /// A kernel variant that the user asked for.
@@ -115,6 +116,32 @@ impl PlanOptions {
     #[must_use]
     pub fn longest_submit(mut self, longest: Duration) -> Self {
         self.longest_submit = Some(longest);
+        self
+    }
+
+    /// Keeps what a step computes in these floats. f32 by default.
+    ///
+    /// ```
+    /// # fn main() -> wgrad::Result<()> {
+    /// use wgrad::op::AdapterKind;
+    /// use wgrad::plan::{BufferKind, Precision};
+    /// use wgrad::{Caps, Graph, Mode, Plan, PlanOptions, nn, nn::Layer};
+    ///
+    /// let mut g = Graph::new();
+    /// let images = g.input("images", [8, 3, 64, 64])?;
+    /// let logits = nn::models::resnet18(3, 10).forward(&mut g, images, Mode::Eval)?;
+    /// let caps = Caps { f16: true, ..Caps::webgpu_defaults(AdapterKind::Discrete) };
+    /// let bytes = |precision| -> wgrad::Result<u64> {
+    ///     let options = PlanOptions::default().precision(precision);
+    ///     Ok(Plan::with_options(&g, &[logits], &caps, &options)?.device_bytes()[&BufferKind::Activations])
+    /// };
+    /// assert!(bytes(Precision::Mixed)? < bytes(Precision::F32)? * 6 / 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 

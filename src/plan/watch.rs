@@ -192,6 +192,11 @@ impl<'g> Builder<'g> {
         }
     }
 
+    /// The values whose words are looked at as f32 after a step.
+    pub(super) fn scanned(&self) -> impl Iterator<Item = Value> {
+        self.watching.after.iter().map(|&(_, value)| value)
+    }
+
     /// The hook for the kernels of the next node.
     pub(super) fn hook(&self, node: &Node) -> Option<Hook> {
         let whole = self.padding_filled && !node.operator.arenas().is_empty();

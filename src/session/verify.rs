@@ -7,6 +7,7 @@ use crate::graph::Value;
 use crate::op::{Array, Operator};
 use crate::plan::Step;
 use crate::tensor::{DType, HostTensor, TensorType};
+use half::f16;
 use std::collections::{BTreeMap, HashSet};
 
 /// A node that agreed with the reference.
@@ -128,7 +129,11 @@ impl Session {
         let expected: Vec<Expected> = expected
             .into_iter()
             .enumerate()
-            .map(|(i, array)| Expected::of(operator, i, array, &inputs))
+            .map(|(i, array)| {
+                let expected = Expected::of(operator, i, array, &inputs);
+                let half = self.plan.graph().info(node.outputs[i]).ty.dtype == DType::F16;
+                if half { expected.in_f16() } else { expected }
+            })
             .collect();
         let found = read.into_iter().zip(outputs);
         match compare(operator, serial, &expected, found) {
@@ -137,7 +142,7 @@ impl Session {
                 node: node.name.clone(),
                 variant: step.variant.name(),
                 error,
-                tolerance: tolerance_at(operator, DType::F32, serial),
+                tolerance: tolerance_at(operator, DType::F32, serial) + expected[0].unit(),
             }),
             Err(Mismatch { output, element, found, expected, error, tolerance }) => Err(Error::Verify {
                 operator: node.operator.name().to_owned(),
@@ -169,13 +174,31 @@ pub(crate) struct Mismatch {
 pub(crate) struct Expected {
     pub array: Array,
     scale: f64,
+    /// Whether the output is kept in f16.
+    half: bool,
 }
+
+/// The distance of f16's numbers from 1 to 2: two roundings of one number are no further apart, relative to the largest.
+const HALF_UNIT: f64 = 1.0 / 1024.0;
+/// The distance of f16's smallest numbers.
+const HALF_LEAST: f64 = 1.0 / (1 << 24) as f64;
 
 impl Expected {
     pub(crate) fn of(operator: &dyn Operator, output: usize, array: Array, inputs: &[&Array]) -> Expected {
         let terms = operator.largest_sum_of_terms(output, inputs);
         let scale = terms.unwrap_or(0.0).max(array.largest());
-        Expected { array, scale }
+        Expected { array, scale, half: false }
+    }
+
+    /// As the kernel stores it in f16.
+    fn in_f16(mut self) -> Expected {
+        self.array.data.iter_mut().for_each(|x| *x = f16::from_f64(*x).to_f64());
+        Expected { half: true, ..self }
+    }
+
+    /// What storing the output may add to its error.
+    fn unit(&self) -> f64 {
+        if self.half { HALF_UNIT } else { 0.0 }
     }
 }
 
@@ -189,10 +212,11 @@ pub(crate) fn compare(
 ) -> Result<f64, Mismatch> {
     let mut worst: f64 = 0.0;
     for (output, found) in found {
-        let tolerance = tolerance_at(operator, found.ty().dtype, serial);
-        let Expected { array: expected, scale } = &expected[output];
+        let tolerance = tolerance_at(operator, found.ty().dtype, serial) + expected[output].unit();
+        let Expected { array: expected, scale, half } = &expected[output];
         let found = found.to_f64();
-        let (error, element) = difference_by(*scale, expected, &found);
+        let least = if *half { HALF_LEAST } else { f32::MIN_POSITIVE.into() };
+        let (error, element) = difference_by(*scale, least, expected, &found);
         worst = worst.max(error);
         // A NaN fails too.
         if error.is_nan() || error > tolerance {
@@ -227,19 +251,19 @@ fn tolerance_at(operator: &dyn Operator, dtype: DType, serial: u64) -> f64 {
 /// The largest difference relative to the largest finite magnitude expected, and its index. An infinity
 /// agrees only with itself, and a NaN only with a NaN.
 pub fn difference(expected: &Array, found: &[f64]) -> (f64, usize) {
-    difference_by(expected.largest(), expected, found)
+    difference_by(expected.largest(), f32::MIN_POSITIVE.into(), expected, found)
 }
 
-/// As [`difference`], relative to `scale`.
-fn difference_by(scale: f64, expected: &Array, found: &[f64]) -> (f64, usize) {
+/// As [`difference`], relative to `scale`; differences up to `least` count as none.
+fn difference_by(scale: f64, least: f64, expected: &Array, found: &[f64]) -> (f64, usize) {
     let mut worst = (0.0, 0);
     for (i, (&e, &f)) in expected.data.iter().zip(found).enumerate() {
         let error = if e == f || (e.is_nan() && f.is_nan()) {
             0.0
         } else if !e.is_finite() || !f.is_finite() {
             f64::INFINITY
-        } else if (e - f).abs() <= f64::from(f32::MIN_POSITIVE) {
-            // f32 or the driver may round numbers this small to zero.
+        } else if (e - f).abs() <= least {
+            // The format or the driver may round numbers this small to zero.
             0.0
         } else {
             (e - f).abs() / if scale > 0.0 { scale } else { 1.0 }

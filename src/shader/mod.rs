@@ -20,6 +20,7 @@
 
 mod constant;
 mod file;
+mod half;
 mod head;
 mod library;
 #[cfg(test)]
@@ -79,6 +80,8 @@ pub struct Kernel {
     reports: bool,
     /// The number of the first workgroup.
     first_group: u32,
+    /// Bindings that hold f16.
+    halves: Vec<u32>,
 }
 
 /// Text that Rust wrote, and the holes that it fills.
@@ -105,6 +108,7 @@ impl Kernel {
             epilogue: (1, 0),
             reports: false,
             first_group: 0,
+            halves: Vec::new(),
         }
     }
 
@@ -200,6 +204,13 @@ impl Kernel {
     pub(crate) fn starting_at(mut self, first: u32) -> Self {
         self.first_group = first;
         self
+    }
+
+    /// Lets the bindings of these numbers hold f16, which the kernel converts where it loads and stores; it computes in
+    /// f32. `None` if one of them can't.
+    pub(crate) fn with_f16(&self, bindings: &[u32]) -> Option<Kernel> {
+        let kernel = Kernel { halves: bindings.to_vec(), ..self.clone() };
+        kernel.source().is_ok().then_some(kernel)
     }
 
     /// The name: that of the file with `main`, unless it was given another.
@@ -301,6 +312,11 @@ impl Kernel {
         }
         if self.first_group > 0 {
             text = text.replace(GROUP_NUMBER, &format!("return {}u + group.x + ", self.first_group));
+        }
+        if !self.halves.is_empty() {
+            let text_in_halves = half::with_halves(&text, &self.halves);
+            let refused = || self.error(format!("bindings {:?} can't hold f16", self.halves));
+            text = format!("enable f16;\n{}", text_in_halves.ok_or_else(refused)?);
         }
         match used.iter().position(|&count| count != 1) {
             None => Ok(text),

@@ -39,10 +39,11 @@ pub(super) fn inputs(g: &mut Graph, data: &dyn Dataset, batch: usize) -> Result<
             DType::I32 => g.input_i32(&field.name, shape)?,
             DType::F32 => g.input(&field.name, shape)?,
             DType::U8 => g.input_u8(&field.name, shape)?,
-            DType::U32 => {
+            DType::U32 | DType::F16 => {
+                let other = if field.dtype == DType::U32 { DType::I32 } else { DType::F32 };
                 let message = format!(
-                    "field \"{}\" holds u32, which no graph takes for an input; make it i32",
-                    field.name
+                    "field \"{}\" holds {}, which no graph takes for an input; make it {other}",
+                    field.name, field.dtype
                 );
                 return Err(Error::Graph(message));
             }

@@ -255,10 +255,10 @@ pub(super) fn write_inputs(session: &mut Session) -> Result<()> {
                 let bytes: Vec<u8> = (0..elements).map(|_| random.word() as u8).collect();
                 session.write(value, &bytes)?;
             }
-            DType::U32 => {
+            DType::U32 | DType::F16 => {
                 return Err(Error::Value {
                     name: info.name.clone(),
-                    message: "holds u32, for which the tuner has no numbers".into(),
+                    message: format!("holds {}, for which the tuner has no numbers", info.ty.dtype),
                 });
             }
         }

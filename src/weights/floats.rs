@@ -1,5 +1,6 @@
 //! Floats of other formats, as files may hold them, to f32.
 
+use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
 /// Bytes of one number, for the formats that are read.
@@ -17,10 +18,8 @@ pub(super) fn bytes_of(dtype: Dtype) -> Option<usize> {
 pub(super) fn convert(dtype: Dtype, bytes: &[u8], numbers: &mut [f32]) -> usize {
     let mut overflowed = 0;
     match dtype {
-        Dtype::F16 => each(bytes, numbers, |bytes| from_f16(u16::from_le_bytes(bytes))),
-        Dtype::BF16 => {
-            each(bytes, numbers, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16));
-        }
+        Dtype::F16 => each(bytes, numbers, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Dtype::BF16 => each(bytes, numbers, |bytes| bf16::from_le_bytes(bytes).to_f32()),
         Dtype::F64 => each(bytes, numbers, |bytes| {
             let wide = f64::from_le_bytes(bytes);
             let number = wide as f32;
@@ -35,18 +34,6 @@ pub(super) fn convert(dtype: Dtype, bytes: &[u8], numbers: &mut [f32]) -> usize 
 fn each<const N: usize>(bytes: &[u8], numbers: &mut [f32], mut of: impl FnMut([u8; N]) -> f32) {
     for (bytes, number) in bytes.as_chunks().0.iter().zip(numbers) {
         *number = of(*bytes);
-    }
-}
-
-/// A number of IEEE 754's binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
-fn from_f16(bits: u16) -> f32 {
-    let sign = u32::from(bits & 0x8000) << 16;
-    let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
-    match exponent {
-        // Denormal numbers are multiples of 2^-24, which are normal in f32.
-        0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
-        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wgrad::graph::Init;
 use wgrad::op::{Array, Operator, Variant};
 use wgrad::ops::elementwise::Copy;
-use wgrad::{Caps, Error, Graph, HostData, HostTensor, Shape, TensorType, Value};
+use wgrad::{Caps, DType, Error, Graph, HostData, HostTensor, Shape, TensorType, Value};
 
 /// One problem for one operator. Tests run it on every variant, benches time it.
 pub struct Case {
@@ -54,6 +54,15 @@ pub struct Built {
 /// Builds `case` into a graph. Inputs that the operator updates in place are state; gradients that
 /// must lie in an arena are copied there by a node of their own.
 pub fn build(case: &Case) -> Result<Built, Error> {
+    build_between(case, |_, value| Ok(value))
+}
+
+/// [`build`] with something between inputs and operator, and between operator and outputs: of floats that are neither state
+/// nor in an arena.
+pub fn build_between(
+    case: &Case,
+    between: impl Fn(&mut Graph, Value) -> Result<Value, Error>,
+) -> Result<Built, Error> {
     let mut graph = Graph::new();
     let in_place: Vec<usize> = case.operator.in_place().iter().map(|&(_, input)| input).collect();
     let arenas: Vec<usize> = case.operator.arenas().into_iter().flatten().collect();
@@ -71,10 +80,20 @@ pub fn build(case: &Case) -> Result<Built, Error> {
             other => panic!("no input holds {other:?}"),
         };
         inputs.push(value);
-        placed.push(if arenas.contains(&i) && !kept { graph.apply1(Copy, &[value])? } else { value });
+        placed.push(match (&tensor.data, arenas.contains(&i)) {
+            (_, true) if !kept => graph.apply1(Copy, &[value])?,
+            (HostData::F32(_), false) if !kept => between(&mut graph, value)?,
+            _ => value,
+        });
         stored.push(kept.then_some(name));
     }
-    let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &placed)?;
+    let mut outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &placed)?;
+    let updated: Vec<usize> = case.operator.in_place().iter().map(|&(output, _)| output).collect();
+    for (i, output) in outputs.iter_mut().enumerate() {
+        if !updated.contains(&i) && graph.value(*output)?.ty.dtype == DType::F32 {
+            *output = between(&mut graph, *output)?;
+        }
+    }
     Ok(Built { graph, outputs, inputs, stored })
 }
 

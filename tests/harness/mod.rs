@@ -16,7 +16,7 @@ pub mod snapshot;
 pub mod sweep;
 pub mod table;
 
-pub use case::{Built, Case, array, build, floats, labels, numbers, scaled};
+pub use case::{Built, Case, array, build, build_between, floats, labels, numbers, scaled};
 pub use runner::Prepared;
 
 use bits::Bits;

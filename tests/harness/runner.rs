@@ -17,8 +17,14 @@ impl Prepared {
     /// Builds `case` into a session on the thread's device, planned with these options and limits. The first `read`
     /// outputs are read.
     pub fn new(case: &Case, options: &PlanOptions, read: usize, caps: &Caps) -> Result<Prepared, Error> {
-        let Built { graph, mut outputs, inputs, stored } = build(case)?;
-        outputs.truncate(read);
+        let mut built = build(case)?;
+        built.outputs.truncate(read);
+        Prepared::of(built, case, options, caps)
+    }
+
+    /// A graph of `case` in a session, its inputs written.
+    pub fn of(built: Built, case: &Case, options: &PlanOptions, caps: &Caps) -> Result<Prepared, Error> {
+        let Built { graph, outputs, inputs, stored } = built;
         let plan = Plan::with_options(&graph, &outputs, caps, options)?;
         let weights = Weights::init(device(), &graph, 0)?;
         let mut session = Session::new(device(), plan, &weights)?;

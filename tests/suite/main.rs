@@ -36,6 +36,7 @@ mod losses;
 mod memory;
 mod metrics;
 mod mistakes;
+mod mixed;
 mod models;
 mod normalization;
 mod ops;

@@ -24,7 +24,7 @@ impl Batch {
             let what = format!("a batch of {size} x {} {}", field.name, field.shape);
             let elements = field.shape.elements().saturating_mul(size);
             Ok(match field.dtype {
-                DType::F32 => HostData::F32(memory::filled(elements, 0.0, &what)?),
+                DType::F32 | DType::F16 => HostData::F32(memory::filled(elements, 0.0, &what)?),
                 DType::I32 => HostData::I32(memory::filled(elements, 0, &what)?),
                 DType::U32 => HostData::U32(memory::filled(elements, 0, &what)?),
                 DType::U8 => HostData::U8(memory::filled(elements, 0, &what)?),

@@ -31,6 +31,10 @@ impl Operator for AugmentParameters {
         (inputs, inputs)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.augmentation.output_size(&self.images)?;
         let n = self.images[0];

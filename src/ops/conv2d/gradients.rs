@@ -160,6 +160,10 @@ impl Operator for Conv2dGradWeight {
         (2, 2)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         require_f32(inputs)?;
         let geometry = self.geometry(&inputs[1].shape)?;

@@ -35,6 +35,10 @@ impl Operator for Variance {
         (1, 1)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.axes.check(inputs[0])?;
         let input = &inputs[0].shape;

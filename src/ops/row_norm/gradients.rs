@@ -168,6 +168,10 @@ impl Operator for RowNormGradParameters {
         (3, 3)
     }
 
+    fn keeps_f32(&self, _output: usize) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         check_common(&self.0, inputs)?;
         let each = TensorType::f32(self.0.parameters(&inputs[0].shape));

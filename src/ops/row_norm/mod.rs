@@ -214,6 +214,10 @@ impl Operator for RowNorm {
         (inputs, inputs)
     }
 
+    fn keeps_f32(&self, output: usize) -> bool {
+        output > 0
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.check(inputs[0])?;
         let shape = &inputs[0].shape;

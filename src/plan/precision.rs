@@ -1,0 +1,99 @@
+//! Mixed precision: which values a step keeps in f16.
+
+use super::Arenas;
+use super::draft::{Drafted, declared};
+use crate::error::Result;
+use crate::graph::{Graph, Source, Value};
+use crate::op::{Draft, Operand};
+use crate::tensor::DType;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The floats that a plan keeps what it computes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// f16 for what layers compute and for its gradients; f32 for parameters and their gradients, state, statistics, losses
+    /// and reductions, and for whatever the user reads. Kernels compute in f32 and convert what they load and store.
+    ///
+    /// f16 ends at 65,504, and below 6e-5 it loses digits. Gradients are often smaller, so scale the loss
+    /// ([`LossScale`](crate::optim::LossScale)).
+    Mixed,
+}
+
+/// Lets the drafts of `nodes` keep values in f16, and returns the storages of these. `kept` are those of values that somebody
+/// reads as f32.
+///
+/// # Errors
+/// A kernel that binds what it does not declare.
+pub(super) fn halve(
+    graph: &Graph,
+    arenas: &Arenas,
+    nodes: &mut [Drafted],
+    kept: &BTreeSet<Value>,
+) -> Result<BTreeSet<Value>> {
+    let mut halves = candidates(graph, arenas);
+    halves.retain(|value| !kept.contains(value));
+    // Every kernel that touches a value has to take it.
+    for draft in nodes.iter().flat_map(|node| &node.drafts) {
+        let bound = bound(graph, draft, &halves)?;
+        let numbers: Vec<u32> = bound.iter().map(|&(number, _)| number).collect();
+        if numbers.is_empty() || draft.kernel.with_f16(&numbers).is_some() {
+            continue;
+        }
+        for (number, value) in bound {
+            if draft.kernel.with_f16(&[number]).is_none() {
+                halves.remove(&value);
+            }
+        }
+    }
+    for draft in nodes.iter_mut().flat_map(|node| &mut node.drafts) {
+        let numbers: Vec<u32> = bound(graph, draft, &halves)?.iter().map(|&(number, _)| number).collect();
+        if let Some(kernel) = draft.kernel.with_f16(&numbers).filter(|_| !numbers.is_empty()) {
+            draft.kernel = kernel;
+        }
+    }
+    Ok(halves)
+}
+
+/// The bindings of a draft that hold one of these storages.
+fn bound(graph: &Graph, draft: &Draft, halves: &BTreeSet<Value>) -> Result<Vec<(u32, Value)>> {
+    let all = declared(draft)?.into_iter().zip(&draft.operands);
+    let of = |((number, _), operand): ((u32, _), &Operand)| match operand {
+        Operand::Value(value) => Some((number, graph.storage(*value))),
+        _ => None,
+    };
+    Ok(all.filter_map(of).filter(|(_, root)| halves.contains(root)).collect())
+}
+
+/// Storages of what layers compute, and of its gradients.
+fn candidates(graph: &Graph, arenas: &Arenas) -> BTreeSet<Value> {
+    // What comes of parameters' gradients belongs to the optimizer.
+    let mut updates: BTreeMap<Value, bool> = arenas.places.keys().map(|&root| (root, true)).collect();
+    let is_of_update = |updates: &BTreeMap<Value, bool>, value: Value| {
+        let root = graph.storage(value);
+        let gradient = matches!(graph.info(root).source, Source::Node { .. });
+        gradient && updates.get(&root).copied().unwrap_or(false)
+    };
+    let mut found = BTreeSet::new();
+    for (_, node) in graph.nodes() {
+        let of_update = node.inputs.iter().any(|&input| is_of_update(&updates, input));
+        for (number, &output) in node.outputs.iter().enumerate() {
+            let root = graph.storage(output);
+            let info = graph.info(root);
+            if of_update {
+                updates.entry(root).or_insert(true);
+            }
+            let eligible = info.ty.dtype == DType::F32
+                && info.ty.shape.len() > 1
+                && matches!(info.source, Source::Node { .. })
+                && !node.operator.keeps_f32(number)
+                && !updates.contains_key(&root);
+            if eligible {
+                found.insert(root);
+            }
+        }
+    }
+    found
+}
