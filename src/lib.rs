@@ -113,6 +113,7 @@ mod guides {
         Operators: "docs/operators.md",
         Parallel: "docs/parallel.md",
         Performance: "docs/performance.md",
+        Precision: "docs/precision.md",
         Predict: "docs/predict.md",
         Profile: "docs/profile.md",
         PytorchWeights: "docs/pytorch-weights.md",

@@ -350,7 +350,10 @@ impl HostTensor {
             DType::F16 => {
                 let halves: Vec<u16> = numbers(kind, &bytes[..bytes.len().min(2 * kind.shape.elements())])?;
                 let mut floats = memory::filled(halves.len(), 0.0, &format!("a tensor {kind}"))?;
-                floats.iter_mut().zip(halves).for_each(|(float, half)| *float = half::f16::from_bits(half).to_f32());
+                floats
+                    .iter_mut()
+                    .zip(halves)
+                    .for_each(|(float, half)| *float = half::f16::from_bits(half).to_f32());
                 HostData::F32(floats)
             }
             DType::I32 => HostData::I32(numbers(kind, bytes)?),

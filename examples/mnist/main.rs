@@ -15,11 +15,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 use wgrad::data::{Images, Split};
 use wgrad::file::{self, printable_path};
-use wgrad::optim::{Adam, AdamW, Schedule, Sgd};
+use wgrad::ops::optimizer::Rule;
+use wgrad::optim::{self, Adam, AdamW, LossScale, Schedule, Sgd};
 use wgrad::parallel::{self, Communicator};
+use wgrad::plan::Precision;
 use wgrad::session::Verified;
 use wgrad::train::{Accuracy, Confusion, Curves, Mistake, ProgressBar, Supervised, Trainer};
-use wgrad::{Device, DeviceOptions, HostTensor, nn};
+use wgrad::{Device, DeviceOptions, HostTensor, PlanOptions, nn};
 
 fn main() -> ExitCode {
     panels::end(start(&Options::read(), Instant::now()))
@@ -31,15 +33,21 @@ fn network(options: &Options, data: &Images) -> nn::Sequential {
     digits::digits([data.rows(), data.columns()], data.classes(), dropout)
 }
 
+/// An optimizer that scales the loss, if f16 is to hold its gradients.
+fn scaled<R: Rule + Clone>(optimizer: optim::Optimizer<R>, mixed: bool) -> optim::Optimizer<R> {
+    if mixed { optimizer.loss_scale(LossScale::new()) } else { optimizer }
+}
+
 fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
-    let Options { optimizer, schedule, .. } = *options;
+    let Options { optimizer, schedule, mixed, .. } = *options;
     let rate = options.rate();
     let mut trainer = Trainer::new(device, Supervised::classifier(network(options, data)))
         .optimizer(move |g, loss, rate| match optimizer {
-            Optimizer::Sgd => Sgd::new(rate).momentum(0.9).minimize(g, loss),
-            Optimizer::Adam => Adam::new(rate).minimize(g, loss),
-            Optimizer::Adamw => AdamW::new(rate).minimize(g, loss),
+            Optimizer::Sgd => scaled(Sgd::new(rate).momentum(0.9), mixed).minimize(g, loss),
+            Optimizer::Adam => scaled(Adam::new(rate), mixed).minimize(g, loss),
+            Optimizer::Adamw => scaled(AdamW::new(rate), mixed).minimize(g, loss),
         })
+        .plan(PlanOptions::default().precision(if mixed { Precision::Mixed } else { Precision::F32 }))
         .schedule(move |steps| match schedule {
             Shape::Constant => Schedule::constant(rate.into()),
             Shape::Cosine => Schedule::cosine(rate.into(), steps, 0.0),

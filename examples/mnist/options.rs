@@ -76,6 +76,9 @@ pub struct Options {
     /// First check every kernel of one step against the CPU reference
     #[arg(long)]
     pub verify: bool,
+    /// Keep what layers compute and its gradients in f16, and scale the loss
+    #[arg(long)]
+    pub mixed: bool,
     /// Don't look for the first node of a step whose output is not finite
     #[arg(long)]
     pub no_watch: bool,

@@ -97,6 +97,12 @@ pub trait Operator: Any + Debug + Send + Sync + Reference {
         false
     }
 
+    /// For an update by gradients of a scaled loss: the input that holds the scale. Values that depend on it may overflow
+    /// without harm, and the numerics watch leaves them out.
+    fn loss_scale(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether output `output` stays f32 in mixed precision: losses, statistics and other reductions.
     fn keeps_f32(&self, _output: usize) -> bool {
         false

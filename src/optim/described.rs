@@ -1,9 +1,9 @@
 //! What an optimizer appends to a graph: gradients, their means over steps, the update, averages. It knows a rule as a
 //! trait object, so a program has this code once, whatever optimizers it uses. The settings are in `optimizer`.
 
-use super::Ema;
 use super::gradients::{check, placed, state};
 use super::optimizer::Condition;
+use super::{Ema, LossScale};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
 use crate::ops::optimizer::{AccumulateRule, Clip, Group, Rule, Update};
@@ -17,6 +17,7 @@ pub(super) struct Described<'o> {
     pub clip: Clip,
     pub steps: u32,
     pub average: Option<&'o Ema>,
+    pub scale: Option<LossScale>,
     pub only: &'o [Condition],
     pub frozen: &'o [Condition],
 }
@@ -24,17 +25,25 @@ pub(super) struct Described<'o> {
 impl Described<'_> {
     pub(super) fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
         self.check()?;
-        let pairs = pairs(graph, loss, |graph, parameters| self.trained(graph, parameters))?;
-        self.update(graph, &pairs)
+        let scale = self.scale.map(|scale| scale.declare(graph, loss)).transpose()?;
+        let pairs = pairs(graph, loss, scale.map(|[scale, _]| scale), |graph, parameters| {
+            self.trained(graph, parameters)
+        })?;
+        self.update(graph, &pairs, scale)
     }
 
     pub(super) fn apply(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
         self.check()?;
+        if self.scale.is_some() {
+            let message =
+                "scales the loss that gradients are computed from; let minimize compute them".into();
+            return Err(Error::Setting { setting: "loss_scale", message });
+        }
         graph.check_owned(pairs.iter().map(|&(parameter, _)| parameter))?;
         let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
         let trained = self.trained(graph, &parameters)?;
         let pairs: Vec<_> = pairs.iter().copied().filter(|(p, _)| trained.contains(p)).collect();
-        self.update(graph, &pairs)
+        self.update(graph, &pairs, None)
     }
 
     fn check(&self) -> Result<()> {
@@ -42,6 +51,7 @@ impl Described<'_> {
         self.clip.check()?;
         AccumulateRule { steps: self.steps }.check()?;
         self.average.map_or(Ok(()), Ema::check)?;
+        self.scale.map_or(Ok(()), LossScale::check)?;
         for (_, rule, _) in &self.groups {
             rule.check()?;
         }
@@ -53,7 +63,7 @@ impl Described<'_> {
         trained(graph, parameters, self.only, self.frozen, groups)
     }
 
-    fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)]) -> Result<()> {
+    fn update(&self, graph: &mut Graph, pairs: &[(Value, Value)], scale: Option<[Value; 2]>) -> Result<()> {
         check(graph, pairs)?;
         let group_of = |&(parameter, _): &(Value, Value)| {
             let held = self.groups.iter().position(|(condition, ..)| condition.holds(graph, parameter));
@@ -75,7 +85,8 @@ impl Described<'_> {
         }
         let parameters: Vec<Value> = pairs.iter().map(|&(parameter, _)| parameter).collect();
         let gradients = self.accumulated(graph, &pairs)?;
-        let update = Update { groups, clip: self.clip, every: self.steps };
+        let scaling = scale.and(self.scale).map(LossScale::scaling);
+        let update = Update { groups, clip: self.clip, every: self.steps, scaling };
         let mut inputs = parameters.clone();
         inputs.extend(gradients);
         let first: Vec<f32> = update
@@ -87,6 +98,7 @@ impl Described<'_> {
             inputs.extend(state(graph, &parameters, suffix, |i, _| Init::Constant(first[i]))?);
         }
         inputs.extend(rates);
+        inputs.extend(scale.into_iter().flatten());
         inputs.push(graph.step_counter());
         let outputs = graph.unscoped(|graph| graph.apply(update, &inputs))?;
         match self.average {
@@ -110,10 +122,12 @@ impl Described<'_> {
     }
 }
 
-/// The parameters that `loss` depends on and that `trained` chooses, and their gradients, which it appends.
+/// The parameters that `loss` depends on and that `trained` chooses, and their gradients, which it appends: those of the
+/// loss times `scale`, if there is one.
 pub(super) fn pairs(
     graph: &mut Graph,
     loss: Value,
+    scale: Option<Value>,
     trained: impl FnOnce(&Graph, &[Value]) -> Result<Vec<Value>>,
 ) -> Result<Vec<(Value, Value)>> {
     let parameters = graph.parameters_of(loss)?;
@@ -124,7 +138,10 @@ pub(super) fn pairs(
         )));
     }
     let trained = trained(graph, &parameters)?;
-    let gradients = graph.gradients(loss, &trained)?;
+    let gradients = match scale {
+        Some(scale) => graph.gradients_from(&[(loss, scale)], &trained)?,
+        None => graph.gradients(loss, &trained)?,
+    };
     Ok(trained.into_iter().zip(gradients).filter_map(|(p, g)| Some((p, g?))).collect())
 }
 

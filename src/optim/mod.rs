@@ -9,7 +9,7 @@
 //! it, together with the step number.
 //!
 //! [`Optimizer`] has the settings that all rules share: clipping, groups of parameters with settings of their
-//! own, freezing, accumulation over several steps, averages of the parameters. [`Muon`], whose steps are no rule of one
+//! own, freezing, accumulation over several steps, averages of the parameters, scaling of the loss. [`Muon`], whose steps are no rule of one
 //! element, has a choice of parameters. None of them reads anything back. The rules' arithmetic is in [`ops::optimizer`](crate::ops::optimizer).
 
 mod described;
@@ -19,6 +19,7 @@ mod lookahead;
 mod muon;
 mod optimizer;
 mod rules;
+mod scale;
 mod schedule;
 
 pub use ema::Ema;
@@ -26,4 +27,5 @@ pub use lookahead::Lookahead;
 pub use muon::{Muon, RateAdjustment};
 pub use optimizer::{Optimizer, Part, Whole};
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, Rmsprop, Sgd};
+pub use scale::LossScale;
 pub use schedule::{Annealing, OneCycle, Plateau, PlateauOptions, Preferred, Schedule};

@@ -131,7 +131,8 @@ impl Muon {
     /// As [`Optimizer::minimize`](super::Optimizer::minimize); a parameter of fewer than two dimensions.
     pub fn minimize(&self, graph: &mut Graph, loss: Value) -> Result<()> {
         self.check()?;
-        let pairs = pairs(graph, loss, |graph, parameters| trained(graph, parameters, &self.only, &[], []))?;
+        let pairs =
+            pairs(graph, loss, None, |graph, parameters| trained(graph, parameters, &self.only, &[], []))?;
         self.update(graph, &pairs)
     }
 

@@ -1,7 +1,7 @@
 //! The optimizer: a rule, a learning rate, and the settings that all rules share.
 
-use super::Ema;
 use super::described::Described;
+use super::{Ema, LossScale};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::ops::optimizer::{Clip, Rule};
@@ -50,6 +50,7 @@ pub struct Whole<R> {
     clip: Clip,
     steps: u32,
     average: Option<Ema>,
+    scale: Option<LossScale>,
     only: Vec<Condition>,
     frozen: Vec<Condition>,
     groups: Vec<(Condition, Optimizer<R, Part>)>,
@@ -93,6 +94,7 @@ impl<R: Rule + Clone> Optimizer<R> {
             clip: Clip::default(),
             steps: 1,
             average: None,
+            scale: None,
             only: Vec::new(),
             frozen: Vec::new(),
             groups: Vec::new(),
@@ -170,6 +172,13 @@ impl<R: Rule + Clone> Optimizer<R> {
         self
     }
 
+    /// Scales the loss while gradients are computed, for plans of mixed precision. Off by default. It takes
+    /// [`minimize`](Self::minimize), because [`apply`](Self::apply) is given gradients.
+    pub fn loss_scale(mut self, scale: LossScale) -> Self {
+        self.scope.scale = Some(scale);
+        self
+    }
+
     /// Appends the gradients of the scalar `loss` and the update of every parameter that it depends on and that this
     /// optimizer trains: PyTorch's `loss.backward()` and `step()`.
     ///
@@ -226,6 +235,7 @@ impl<R: Rule + Clone> Optimizer<R> {
             clip: self.scope.clip,
             steps: self.scope.steps,
             average: self.scope.average.as_ref(),
+            scale: self.scope.scale,
             only: &self.scope.only,
             frozen: &self.scope.frozen,
         }

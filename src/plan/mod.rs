@@ -125,7 +125,7 @@ impl Plan {
         for (id, node) in graph.nodes() {
             let read: Vec<bool> = node.outputs.iter().map(|v| read.contains(v)).collect();
             let pages = arenas.runs.get(&id).map_or(&[][..], Vec::as_slice);
-            let hook = watch.as_ref().and_then(|watch| watch.hook(node));
+            let hook = watch.as_ref().and_then(|watch| watch.hook(id, node));
             let short = |options: &PlanOptions| {
                 let mut drafted = draft(&graph, node, caps, options, &read, pages, hook)?;
                 let temporaries = &drafted.temporaries;

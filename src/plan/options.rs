@@ -36,7 +36,7 @@ pub struct PlanOptions {
     pub(super) without: BTreeSet<Fusion>,
     pub(super) watch: Option<Watch>,
     pub(super) longest_submit: Option<Duration>,
-    pub(super) precision: Precision,
+    pub(crate) precision: Precision,
 }
 
 /// A kernel variant that the user asked for.

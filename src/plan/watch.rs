@@ -140,6 +140,8 @@ pub(super) struct Builder<'g> {
     /// Whether the padding between an arena's tensors may hold other numbers than zero. Arenas can't be scanned whole
     /// then.
     padding_filled: bool,
+    /// By number of the node: whether what it computes depends on the loss's scale, and may overflow.
+    scaled: Vec<bool>,
     watching: Watching,
     /// Values that must live to the end of the step, and the bytes left for further ones.
     pub pinned: Vec<Value>,
@@ -176,6 +178,7 @@ impl<'g> Builder<'g> {
             arenas,
             replaced,
             kept: outputs.iter().map(|&value| graph.storage(value)).collect(),
+            scaled: scaled(graph),
             padding_filled: graph.nodes().any(|(_, node)| node.operator.fills_padding()),
             watching: Watching {
                 watched,
@@ -198,9 +201,9 @@ impl<'g> Builder<'g> {
     }
 
     /// The hook for the kernels of the next node.
-    pub(super) fn hook(&self, node: &Node) -> Option<Hook> {
+    pub(super) fn hook(&self, id: NodeId, node: &Node) -> Option<Hook> {
         let whole = self.padding_filled && !node.operator.arenas().is_empty();
-        let watched = !whole && !self.watching.except.contains(&node.name);
+        let watched = !whole && !self.leaves_out(id, node);
         watched.then_some(Hook { count: self.watching.watched.len(), least_bits: self.watching.least_bits })
     }
 
@@ -214,7 +217,7 @@ impl<'g> Builder<'g> {
         read: &[bool],
         pages: &[Range<usize>],
     ) {
-        if node.operator.is_view() || self.watching.except.contains(&node.name) || drafted.drafts.is_empty() {
+        if node.operator.is_view() || self.leaves_out(id, node) || drafted.drafts.is_empty() {
             return;
         }
         let in_place: BTreeSet<usize> =
@@ -271,6 +274,10 @@ impl<'g> Builder<'g> {
         }
     }
 
+    fn leaves_out(&self, id: NodeId, node: &Node) -> bool {
+        self.watching.except.contains(&node.name) || self.scaled[id.index]
+    }
+
     /// Whether no node after `id` writes the value's storage in place.
     fn lasts(&self, id: NodeId, value: Value) -> bool {
         self.replaced.get(&self.graph.storage(value)).is_none_or(|&last| last == id)
@@ -286,7 +293,7 @@ impl<'g> Builder<'g> {
         let made = |value: Value| {
             let info = self.graph.info(self.graph.storage(value));
             info.ty.dtype != DType::F32
-                || matches!(info.source, Source::Node { node, .. } if !self.watching.leaves_out(&self.graph.node_at(node).name))
+                || matches!(info.source, Source::Node { node, .. } if !self.leaves_out(node, self.graph.node_at(node)))
         };
         node.operator.only_moves() && node.inputs.iter().all(|&value| made(value))
     }
@@ -310,4 +317,19 @@ impl<'g> Builder<'g> {
         buffers.extend(self.watching.bytes().map(new));
         self.watching
     }
+}
+
+/// The nodes, by number, that compute with the scale of a loss or what comes of it, without those that unscale it again.
+fn scaled(graph: &Graph) -> Vec<bool> {
+    let scale = |(_, node): (_, &Node)| Some(graph.storage(node.inputs[node.operator.loss_scale()?]));
+    let mut values: BTreeSet<Value> = graph.nodes().filter_map(scale).collect();
+    let depends = |(_, node): (_, &Node)| {
+        let depends = node.operator.loss_scale().is_none()
+            && node.inputs.iter().any(|&value| values.contains(&graph.storage(value)));
+        if depends {
+            values.extend(node.outputs.iter().map(|&value| graph.storage(value)));
+        }
+        depends
+    };
+    graph.nodes().map(depends).collect()
 }

@@ -27,6 +27,7 @@ impl Reference for Update {
         let mut outputs: Vec<Array> = inputs[..count]
             .iter()
             .chain(&inputs[2 * count..runs * count])
+            .chain(&inputs[inputs.len() - 1 - if self.scaling.is_some() { 2 } else { 0 }..inputs.len() - 1])
             .map(|&array| array.clone())
             .collect();
         let step = inputs[inputs.len() - 1].data[0];
@@ -34,7 +35,26 @@ impl Reference for Update {
         if step % every != every - 1.0 {
             return outputs;
         }
-        let gradients = clipped(self.clip, &inputs[count..2 * count]);
+        let mut plain: Vec<Array> =
+            inputs[count..2 * count].iter().map(|&gradient| gradient.clone()).collect();
+        if let Some(scaling) = self.scaling {
+            let at = inputs.len() - 3;
+            let (scale, good) = (inputs[at].data[0], inputs[at + 1].data[0] + 1.0);
+            plain = plain.iter().map(|gradient| gradient.map(|g| g / scale)).collect();
+            let overflow = plain.iter().flat_map(|gradient| &gradient.data).any(|g| !g.is_finite());
+            let grows = good >= f64::from(scaling.growth_interval);
+            let (next, good) = match overflow {
+                true => ((0.5 * scale).max(1.0), 0.0),
+                false if grows => (2.0 * scale, 0.0),
+                false => (scale, good),
+            };
+            let end = outputs.len();
+            (outputs[end - 2].data[0], outputs[end - 1].data[0]) = (next, good);
+            if overflow {
+                return outputs;
+            }
+        }
+        let gradients = clipped(self.clip, &plain.iter().collect::<Vec<_>>());
         let rules = self
             .groups
             .iter()

@@ -104,11 +104,12 @@ impl Floats {
         let end = end_of(within, ']')?;
         let index = converted(&within[..end], all)?;
         let rest = &within[end + 1..];
-        let members = rest.strip_prefix('.').map_or(0, |rest| {
-            1 + rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len())
-        });
+        let members = rest
+            .strip_prefix('.')
+            .map_or(0, |rest| 1 + rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len()));
         let (member, behind) = rest.split_at(members);
-        let Some(value) = behind.trim_start().strip_prefix('=').filter(|value| !value.starts_with('=')) else {
+        let Some(value) = behind.trim_start().strip_prefix('=').filter(|value| !value.starts_with('='))
+        else {
             let next = behind.trim_start().as_bytes();
             if next.len() > 1 && next[1] == b'=' && b"+-*/%&|^".contains(&next[0]) {
                 return None;
@@ -185,7 +186,10 @@ fn main() {
 "
         );
         let one = with_halves(TEXT, &[2]).expect("it holds floats");
-        assert!(one.contains("x: array<Element>") && one.contains("return x[at[i] + u32(f32(y[i]))].z"), "{one}");
+        assert!(
+            one.contains("x: array<Element>") && one.contains("return x[at[i] + u32(f32(y[i]))].z"),
+            "{one}"
+        );
     }
 
     #[test]

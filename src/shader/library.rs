@@ -155,7 +155,7 @@ files! {
         concatenate fill permute_tiled
     }
     optimizer {
-        gradient_squares nadam_momenta update
+        gradient_squares loss_scale nadam_momenta update
     }
     parallel {
         add_micro_batches count_from_float count_to_float mean_of_micro_batches
@@ -246,6 +246,7 @@ files! {
     }
     optimizer {
         accumulate_update adadelta_update adagrad_update adam_means adam_update clip_norm clip_value
+        loss_scale_of_squares loss_scale_of_update
         ema_update lerp_update lion_update nadam_update rmsprop_update sgd_update update_by_rate
         update_rate update_run_a update_run_b update_run_c
     }

@@ -45,6 +45,7 @@ pub(super) fn settings(
         ("micro-batches".to_owned(), micro_batches.to_string()),
         ("synchronised statistics".to_owned(), settings.synchronized_statistics.to_string()),
         ("seed".to_owned(), settings.seed.to_string()),
+        ("precision".to_owned(), format!("{:?}", settings.plan.precision)),
         ("drop last".to_owned(), settings.drop_last.to_string()),
         ("samples".to_owned(), data.len().to_string()),
         ("fields".to_owned(), fields.collect::<Vec<_>>().join(", ")),

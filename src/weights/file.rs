@@ -8,6 +8,8 @@ use super::reader::{IN_MEMORY, MOST_HEADER, Origin, Reader};
 use super::{Checkpoint, Entry, Metadata, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;
+#[cfg(not(target_arch = "wasm32"))]
+use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 
@@ -35,6 +37,20 @@ impl Weights {
         let path = path.as_ref();
         let (bytes, _) = crate::device::block_on(self.serialized(path, |entry| entry.in_file, None))?;
         crate::file::write_whole(path, &bytes)
+    }
+
+    /// [`Weights::save`] in half the bytes: floats are rounded to the nearest f16, which holds about three digits. A tensor
+    /// with a number past f16's range, 65,504, stays f32. [`Weights::load`] reads both.
+    ///
+    /// # Errors
+    /// As [`Weights::save`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn save_f16(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let read = self.read_kept(path, |entry| entry.in_file, None);
+        let (mut kept, _) = crate::device::block_on(read)?;
+        kept.iter_mut().for_each(|(_, tensor)| tensor.round_to_f16());
+        crate::file::write_whole(path, &self.file_of(path, &kept, None)?)
     }
 
     /// What [`Weights::save`] writes, in host memory.
@@ -122,43 +138,88 @@ impl Weights {
         Ok((checkpoint.clone(), bytes))
     }
 
-    /// The file `path` of the tensors that `kept` selects. Returns the number of bytes read back too.
+    /// The file `path` of the tensors that `kept` holds for, and the number of bytes read back.
     async fn serialized(
         &self,
         path: &Path,
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<(Vec<u8>, u64)> {
+        let (kept, bytes) = self.read_kept(path, kept, checkpoint).await?;
+        Ok((self.file_of(path, &kept, checkpoint)?, bytes))
+    }
+
+    /// Reads back the tensors that `kept` holds for, and counts the bytes.
+    async fn read_kept(
+        &self,
+        path: &Path,
+        kept: impl Fn(&Entry) -> bool,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(Vec<(&str, Stored)>, u64)> {
         self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
-        let own = self.metadata();
-        check_header(&kept, checkpoint, &own).map_err(|message| fault(path, message))?;
+        check_header(&kept, checkpoint, &self.metadata()).map_err(|message| fault(path, message))?;
         let parts: Vec<_> = kept
             .iter()
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
             .collect();
         let data = self.device.read_async(&parts).await?;
-        let data: Vec<(Dtype, Vec<u8>)> =
-            kept.iter().zip(data).map(|((name, _), bytes)| typed(name, bytes)).collect();
+        let stored = kept.iter().zip(data).map(|(&(name, entry), bytes)| {
+            let (dtype, bytes) = typed(name, bytes);
+            (name.as_str(), Stored { dtype, shape: entry.shape.to_vec(), bytes })
+        });
+        Ok((stored.collect(), parts.iter().map(|part| part.2).sum()))
+    }
+
+    /// The bytes of a file of these tensors.
+    fn file_of(
+        &self,
+        path: &Path,
+        kept: &[(&str, Stored)],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Vec<u8>> {
+        let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
         let views = kept
             .iter()
-            .zip(&data)
-            .map(|((name, entry), (dtype, bytes))| {
-                TensorView::new(*dtype, entry.shape.to_vec(), bytes).map(|view| (name.as_str(), view))
+            .map(|(name, tensor)| {
+                let Stored { dtype, shape, bytes } = tensor;
+                TensorView::new(*dtype, shape.clone(), bytes).map(|view| (*name, view))
             })
             .collect::<Result<Vec<_>, _>>();
-        let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
         let metadata = match checkpoint {
-            Some(checkpoint) => Some(checkpoint.metadata(&own)),
-            None => own.of_weights(),
+            Some(checkpoint) => Some(checkpoint.metadata(&self.metadata())),
+            None => self.metadata().of_weights(),
         };
-        let bytes = safetensors::serialize(views.map_err(error)?, metadata).map_err(error)?;
-        Ok((bytes, parts.iter().map(|part| part.2).sum()))
+        safetensors::serialize(views.map_err(error)?, metadata).map_err(error)
     }
 
     /// Upper bound on the bytes of the header of a file with all tensors.
     pub(super) fn header_bytes(&self) -> u64 {
         self.entries.iter().map(|(name, entry)| in_header(name, entry)).sum()
+    }
+}
+
+/// A tensor as a file has it.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    /// Rounds floats to f16 if all of them are within its range, or not finite anyway.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn round_to_f16(&mut self) {
+        if self.dtype != Dtype::F32 {
+            return;
+        }
+        let floats: Vec<f32> =
+            self.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let halves: Vec<f16> = floats.iter().map(|&x| f16::from_f32(x)).collect();
+        if floats.iter().zip(&halves).all(|(x, half)| half.is_finite() || !x.is_finite()) {
+            self.bytes = halves.into_iter().flat_map(f16::to_le_bytes).collect();
+            self.dtype = Dtype::F16;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::harness::{Case, floats, scaled};
 use wgrad::ops::optimizer::{
     AccumulateRule, AdadeltaRule, AdagradRule, AdamRule, Clip, EmaRule, Group, LerpRule, LionRule, NadamRule,
-    RmspropRule, Rule, SgdRule, Update,
+    RmspropRule, Rule, Scaling, SgdRule, Update,
 };
 use wgrad::{HostData, HostTensor, Shape};
 
@@ -71,7 +71,51 @@ pub fn cases() -> Vec<Case> {
     cases.extend(adam());
     cases.extend(others());
     cases.extend(steps_and_groups());
+    cases.extend(scaled_losses());
     cases
+}
+
+/// Gradients of a loss that was multiplied by a scale: unscaled, clipped then, and what becomes of the scale.
+fn scaled_losses() -> Vec<Case> {
+    let parameters = SHAPES.len();
+    let scaling = Some(Scaling { growth_interval: 5 });
+    let of = |name: &str, update: Update, step: u32, [scale, good]: [f32; 2], bad: Option<f32>| {
+        let mut case = case(name, update, step, &SHAPES);
+        let counter = case.inputs.pop().expect("the step counter comes last");
+        for gradient in &mut case.inputs[parameters..2 * parameters] {
+            let data = gradient.to_f64().iter().map(|&g| g as f32 * scale).collect();
+            *gradient = floats(gradient.shape.clone(), data);
+        }
+        if let (Some(bad), HostData::F32(data)) = (bad, &mut case.inputs[parameters + 3].data) {
+            data[1001] = bad;
+        }
+        case.inputs.extend([scale, good].map(|x| floats(Shape::scalar(), vec![x])));
+        case.inputs.push(counter);
+        case
+    };
+    let sgd = SgdRule { momentum: 0.9, weight_decay: 0.2, ..Default::default() };
+    let plain = Update { scaling, ..Update::new(sgd, parameters) };
+    let clipped = |clip| Update { clip, ..plain.clone() };
+    let adam = Update { scaling, clip: BY_BOTH, ..Update::new(AdamRule::<false>::default(), parameters) };
+    let nadam = Update { scaling, every: 3, ..Update::new(NadamRule::default(), parameters) };
+    vec![
+        of("a scaled loss", plain.clone(), 3, [1024.0, 2.0], None),
+        of("a scaled loss, clipped by value and norm", clipped(BY_BOTH), 3, [4096.0, 0.0], None),
+        of("a scale that grows", plain.clone(), 7, [512.0, 4.0], None),
+        of("an overflow", plain.clone(), 3, [1024.0, 3.0], Some(f32::INFINITY)),
+        of(
+            "an overflow that clipping by value would hide",
+            clipped(BY_BOTH),
+            3,
+            [2.0, 4.0],
+            Some(f32::NEG_INFINITY),
+        ),
+        of("a gradient of NaN, and the least scale", clipped(BY_NORM), 3, [1.0, 4.0], Some(f32::NAN)),
+        of("Adam of a scaled loss", adam.clone(), 5, [65536.0, 1.0], None),
+        of("Adam after an overflow", adam, 5, [65536.0, 1.0], Some(f32::INFINITY)),
+        of("a scaled loss, the second step of three", nadam.clone(), 7, [8.0, 4.0], Some(f32::INFINITY)),
+        of("a scaled loss, the third step of three", nadam, 8, [8.0, 4.0], None),
+    ]
 }
 
 fn plain(name: &str, rule: impl Rule, step: u32) -> Case {
@@ -146,7 +190,12 @@ fn others() -> Vec<Case> {
         cases.push(at_rate(&name, Update::new(LerpRule, SHAPES.len()), 0, &SHAPES, rate));
     }
     let groups = vec![Group::new(LerpRule, 2), Group::new(LerpRule, 3)];
-    cases.push(case("every third step", Update { groups, clip: Clip::default(), every: 3 }, 5, &SHAPES));
+    cases.push(case(
+        "every third step",
+        Update { groups, clip: Clip::default(), every: 3, scaling: None },
+        5,
+        &SHAPES,
+    ));
     cases.push(plain("the first average", EmaRule { decay: 0.9, warm_up: false }, 0));
     cases.push(plain("average", EmaRule { decay: 0.9, warm_up: false }, 1));
     cases.push(plain("average, warming up", EmaRule { decay: 0.9, warm_up: true }, 30));
@@ -186,14 +235,24 @@ fn steps_and_groups() -> Vec<Case> {
     let momentum = SgdRule { momentum: 0.9, dampening: 0.5, ..Default::default() };
     let decay = SgdRule { weight_decay: 0.3, dampening: 0.5, ..Default::default() };
     let groups = vec![Group::new(decay, 2), Group::new(momentum, 3)];
-    cases.push(case("a group without momentum", Update { groups, clip: BY_BOTH, every: 1 }, 5, &SHAPES));
+    cases.push(case(
+        "a group without momentum",
+        Update { groups, clip: BY_BOTH, every: 1, scaling: None },
+        5,
+        &SHAPES,
+    ));
     let rmsprop = RmspropRule::default();
     let groups = vec![
         Group::new(RmspropRule { momentum: 0.9, ..rmsprop.clone() }, 1),
         Group::new(RmspropRule { centered: true, alpha: 0.5, ..rmsprop.clone() }, 3),
         Group::new(rmsprop, 1),
     ];
-    cases.push(case("groups of three kinds", Update { groups, clip: BY_NORM, every: 2 }, 5, &SHAPES));
+    cases.push(case(
+        "groups of three kinds",
+        Update { groups, clip: BY_NORM, every: 2, scaling: None },
+        5,
+        &SHAPES,
+    ));
     cases
 }
 

@@ -69,7 +69,7 @@ fn help_lists_every_option() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     let options = "--epochs --batch-size --optimizer --learning-rate --dropout --seed --data --max-steps --micro-batches --save \
-        --load --checkpoint --resume --verify --no-watch --adapter --plot --wrong --logits --no-progress --report --profile --tune --help";
+        --load --checkpoint --resume --verify --mixed --no-watch --adapter --plot --wrong --logits --no-progress --report --profile --tune --help";
     for option in options.split_whitespace() {
         assert!(help.contains(option), "{option}");
     }
@@ -123,6 +123,20 @@ fn a_run_that_diverges_says_so_and_saves_nothing() {
     let output = train(work.path(), data.path(), &[&checkpoint[..], &["--learning-rate", "1e30"]].concat());
     assert_refused(&output, 1, &["step ", "not finite"]);
     assert_eq!(std::fs::read(work.path().join("c.safetensors")).expect("it is still there"), kept);
+}
+
+#[test]
+fn a_run_in_mixed_precision_agrees_with_the_reference_and_resumes_as_such() {
+    let (work, data) = (TempDir::new().unwrap(), files::data_set(43, 13));
+    let mixed = ["--mixed", "--verify", "--optimizer", "adamw", "--checkpoint", "c.safetensors"];
+    let output = train(work.path(), data.path(), &mixed);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("verify: all") && said.contains("done: test accuracy"), "{said}");
+    let resume =
+        ["--optimizer", "adamw", "--epochs", "2", "--schedule", "constant", "--resume", "c.safetensors"];
+    let output = train(work.path(), data.path(), &resume);
+    assert_refused(&output, 1, &["precision Mixed, this one F32"]);
 }
 
 #[test]

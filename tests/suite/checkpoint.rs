@@ -210,6 +210,43 @@ fn what_files_hold_goes_through_memory_too() -> Result<()> {
 }
 
 #[test]
+fn weights_go_through_files_of_f16() -> Result<()> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [2, 9])?;
+    nn::Sequential::new()
+        .add("fc", nn::Linear::new(9, 70))
+        .add("bn", nn::BatchNorm::new(70).cumulative_average())
+        .forward(&mut graph, x, Mode::Train)?;
+    let weights = Weights::init(device(), &graph, 5)?;
+    let mut bias = vec![f32::INFINITY; 70];
+    // The largest number of f16, numbers between two of f16, and below all of them.
+    bias[..5].copy_from_slice(&[65504.0, 1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0, 1e-9, 6e-8]);
+    weights.write("fc.bias", &bias)?;
+    weights.write("bn.running_var", &[70_000.0; 70])?;
+    weights.write("bn.num_batches_tracked", &[12_345.0])?;
+    let before: Vec<HostTensor> = weights.names().map(|name| weights.read(name)).collect::<Result<_>>()?;
+    let folder = TempDir::new().expect("there is room for temporary files");
+    let [single, half] = ["single", "half"].map(|name| folder.path().join(name));
+    weights.save(&single)?;
+    weights.save_f16(&half)?;
+    let size = |path: &std::path::Path| std::fs::metadata(path).expect("it was written").len();
+    assert!(size(&half) < size(&single) * 7 / 10, "{} of {}", size(&half), size(&single));
+    let other = Weights::init(device(), &graph, 6)?;
+    other.load(&half)?;
+    for (name, before) in weights.names().zip(&before) {
+        let found = other.read(name)?.to_f64();
+        for (&found, &x) in found.iter().zip(before.as_f32().expect("weights are floats")) {
+            let kept = ["bn.running_var", "bn.num_batches_tracked"].contains(&name);
+            let expected = if kept { x } else { half::f16::from_f32(x).to_f32() };
+            assert_eq!(found.to_bits(), f64::from(expected).to_bits(), "{name}: {x}");
+        }
+    }
+    let bias = other.read("fc.bias")?.to_f64();
+    assert_eq!(bias[..5], [65504.0, 1.0, 1.0 + 4.0 / 2048.0, 0.0, 2f64.powi(-24)]);
+    Ok(())
+}
+
+#[test]
 fn other_programs_find_the_parameters_by_pytorchs_names() -> Result<()> {
     let folder = TempDir::new().expect("a temporary folder can be made");
     let path = folder.path().join("run.safetensors");

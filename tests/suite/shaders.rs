@@ -1,7 +1,7 @@
 //! Checks the kernels of every operator, case, variant and kind of adapter with naga and tint; and which sources may
 //! name the GPU library.
 
-use crate::{cases, harness};
+use crate::{cases, harness, mixed};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ fn kernels(
             }
         }
     }
-    for kernel in watched_kernels() {
+    for kernel in watched_kernels().into_iter().chain(half_kernels()) {
         let source = text(&kernel).expect("a planned kernel joins");
         texts.entry(kernel.name().to_owned()).or_default().insert(source);
         files.extend(kernel.files().iter().map(|f| f.path()));
@@ -108,10 +108,35 @@ fn watched_kernels() -> Vec<Kernel> {
     kernels
 }
 
+/// The kernels of every operator's first case, all variants, with f16 in what they read and store.
+fn half_kernels() -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    for kind in KINDS {
+        let plain = Caps { f16: true, ..Caps::webgpu_defaults(kind) };
+        let caps = Caps { subgroups: true, subgroup_size: 8, ..plain };
+        for (_, cases) in cases::all() {
+            let mut seen = BTreeSet::new();
+            for case in &cases {
+                for variant in case.variants_for(&caps) {
+                    let name = case.operator.name();
+                    if !seen.insert((name, variant.name())) {
+                        continue;
+                    }
+                    let (built, options) = (mixed::between_copies(case), mixed::options(name, variant));
+                    let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &options)
+                        .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                    kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
+                }
+            }
+        }
+    }
+    kernels
+}
+
 fn validate(name: &str, source: &str) -> naga::Module {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
-    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16)
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
     module

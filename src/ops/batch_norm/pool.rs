@@ -73,6 +73,11 @@ impl Operator for BatchNormMaxPool {
         self.norm.arity()
     }
 
+    /// Statistics do.
+    fn keeps_f32(&self, output: usize) -> bool {
+        output > 0
+    }
+
     fn describe(&self) -> String {
         let activation = self.activation.map_or(String::new(), |f| format!(" + {}", f.name()));
         format!("batch_norm{activation} + max_pool2d")

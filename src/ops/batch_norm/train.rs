@@ -91,6 +91,11 @@ impl Operator for BatchNormTrain {
         (inputs, inputs)
     }
 
+    /// Statistics do.
+    fn keeps_f32(&self, output: usize) -> bool {
+        output > 0
+    }
+
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         self.norm.check()?;
         let channels = channels(inputs[0])?;

@@ -27,8 +27,8 @@ pub struct Clip {
 
 /// The first pass of clipping by norm: parts of the sum of squares, over all pages.
 pub(super) struct Squares {
-    parts: Operand,
-    count: usize,
+    pub parts: Operand,
+    pub count: usize,
 }
 
 impl Clip {
@@ -47,13 +47,13 @@ impl Clip {
         Ok(())
     }
 
-    /// Vectors of four that an invocation of the update makes.
+    /// Vectors of four that an invocation of the update makes, if the norm is not judged before.
     pub(super) fn items(&self) -> usize {
         if self.norm.is_some() { ITEMS_WITH_NORM } else { ITEMS }
     }
 
     /// Clips by value in a kernel that has a hole for it.
-    fn fill_value(&self, kernel: Kernel) -> Kernel {
+    pub(super) fn fill_value(&self, kernel: Kernel) -> Kernel {
         match self.value {
             Some(value) => kernel.fill(&parts::clip_value).with("CLIP_VALUE", value as f32),
             None => kernel,
@@ -61,15 +61,16 @@ impl Clip {
     }
 
     /// Records the sums of squares of the gradients, which start at input `gradients`, in every
-    /// `every`-th step.
+    /// `every`-th step. `scale` holds what the loss was multiplied by, if anything.
     pub(super) fn lower_squares(
         &self,
         cx: &mut LowerContext<'_>,
         gradients: usize,
         step: &Operand,
         every: u32,
+        scale: Option<&Operand>,
     ) -> Result<Option<Squares>> {
-        if self.norm.is_none() {
+        if self.norm.is_none() && scale.is_none() {
             return Ok(None);
         }
         let most = occupancy::norm_parts(cx.caps().kind);
@@ -90,18 +91,20 @@ impl Clip {
         let count = pages.iter().map(|page| page.1).sum();
         let squares = cx.temporary(count);
         let mut first = 0;
-        for (run, parts) in pages {
+        for (run, parts_of_page) in pages {
             let vectors = cx.run_elements(run.clone()) / 4;
             let kernel = Kernel::new(&kernels::gradient_squares)
                 .with("VECTORS", cx.index(vectors)?)
                 .with("FIRST_PART", cx.index(first)?)
-                .with("PARTS", cx.index(parts)?)
-                .with("PART_VECTORS", cx.index(vectors.div_ceil(parts))?)
+                .with("PARTS", cx.index(parts_of_page)?)
+                .with("PART_VECTORS", cx.index(vectors.div_ceil(parts_of_page))?)
                 .with("EVERY", every)
-                .iterations(iterations(vectors.div_ceil(parts)));
-            let operands = [cx.run(run), squares.clone(), step.clone()];
-            cx.dispatch(self.fill_value(kernel), &operands, parts);
-            first += parts;
+                .iterations(iterations(vectors.div_ceil(parts_of_page)));
+            let mut operands = vec![cx.run(run), squares.clone(), step.clone()];
+            operands.extend(scale.cloned());
+            let kernel = kernel.fill_all(scale.map(|_| &parts::loss_scale_of_squares));
+            cx.dispatch(self.fill_value(kernel), &operands, parts_of_page);
+            first += parts_of_page;
         }
         if count <= MOST_PARTS {
             return Ok(Some(Squares { parts: squares, count }));

@@ -15,6 +15,7 @@ mod lerp;
 mod lion;
 mod nadam;
 mod rmsprop;
+mod scale;
 mod sgd;
 
 pub use accumulate::AccumulateRule;
@@ -27,6 +28,7 @@ pub use lerp::LerpRule;
 pub use lion::LionRule;
 pub use nadam::NadamRule;
 pub use rmsprop::RmspropRule;
+pub use scale::Scaling;
 pub use sgd::SgdRule;
 
 use crate::error::{Error, Result};
@@ -138,8 +140,9 @@ impl Group {
 /// One step of an optimizer, whose groups have the same kind of rule.
 ///
 /// Inputs: parameters, gradients, and a run for each kind of state that any group keeps, each in the order of the
-/// groups; then the learning rate of each group (f32 scalars), if the rule has one, and the step counter. Outputs:
-/// new parameters, new state, in place.
+/// groups; then the learning rate of each group (f32 scalars), if the rule has one; then, with scaling, the loss's scale and
+/// the number of updates since it changed (one f32 each); and the step counter. Outputs: new parameters, new state, and with
+/// scaling the new scale and number, in place.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Groups of parameters, in the order of the inputs.
@@ -149,12 +152,14 @@ pub struct Update {
     /// The update runs in steps whose number, counted from 1, is a multiple of this, and counts only those. Other
     /// steps change nothing.
     pub every: u32,
+    /// If the gradients are those of a scaled loss, how to unscale them.
+    pub scaling: Option<Scaling>,
 }
 
 impl Update {
     /// An update by one rule in every step, without clipping.
     pub fn new(rule: impl Rule, parameters: usize) -> Self {
-        Update { groups: vec![Group::new(rule, parameters)], clip: Clip::default(), every: 1 }
+        Update { groups: vec![Group::new(rule, parameters)], clip: Clip::default(), every: 1, scaling: None }
     }
 
     /// Number of parameters of all groups.
@@ -185,17 +190,31 @@ impl Update {
         if self.has_rate() { self.groups.len() } else { 0 }
     }
 
+    /// Inputs of scaling: the scale, and the number of updates since it changed.
+    fn scales(&self) -> Range<usize> {
+        let first = self.runs().saturating_mul(self.parameters()).saturating_add(self.rates());
+        first..first.saturating_add(if self.scaling.is_some() { 2 } else { 0 })
+    }
+
     /// The kernel of a group, and the operand that clipping takes.
     fn kernel(
         &self,
         cx: &LowerContext<'_>,
         group: &Group,
         squares: Option<&clip::Squares>,
+        verdict: Option<&Operand>,
     ) -> Result<(Kernel, Option<Operand>)> {
         let runs = [&parts::update_run_a, &parts::update_run_b, &parts::update_run_c];
         let kept = self.slots().into_iter().zip(runs).filter_map(|(slot, run)| slot.map(|_| run));
         let kernel = Kernel::new(&kernels::update).named(group.rule.name());
-        self.clip.update(cx, squares, kernel.fill(group.rule.file()).fill_all(kept))
+        let kernel = kernel.fill(group.rule.file()).fill_all(kept);
+        match verdict {
+            Some(verdict) => {
+                let kernel = self.clip.fill_value(kernel).fill(&parts::loss_scale_of_update);
+                Ok((kernel, Some(verdict.clone())))
+            }
+            None => self.clip.update(cx, squares, kernel),
+        }
     }
 }
 
@@ -205,13 +224,13 @@ impl Operator for Update {
     }
 
     fn arity(&self) -> (usize, usize) {
-        let inputs = self.runs().saturating_mul(self.parameters()).saturating_add(self.rates() + 1);
+        let inputs = self.scales().end.saturating_add(1);
         (inputs, inputs)
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
         let (parameters, runs) = (self.parameters(), self.runs());
-        let expected = runs * parameters + self.rates() + 1;
+        let expected = self.scales().end + 1;
         if self.groups.iter().any(|group| group.parameters == 0) || parameters == 0 || self.every == 0 {
             return Err(
                 "there must be a parameter in each group, and an update in each 1 or more steps".into()
@@ -237,7 +256,11 @@ impl Operator for Update {
                 ));
             }
         }
-        let (step, rates) = scalars.split_last().expect("the number of inputs was checked");
+        let (step, scalars) = scalars.split_last().expect("the number of inputs was checked");
+        let (rates, scales) = scalars.split_at(self.rates());
+        if let Some(scale) = scales.iter().find(|ty| ty.dtype != DType::F32 || ty.shape.elements() != 1) {
+            return Err(format!("the loss's scale must be one f32, found {scale}"));
+        }
         if let Some(rate) = rates.iter().find(|rate| ***rate != TensorType::f32(Shape::scalar())) {
             return Err(format!("the learning rate must be an f32 scalar, found {rate}"));
         }
@@ -249,8 +272,18 @@ impl Operator for Update {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let (parameters, runs) = (self.parameters(), self.runs());
-        let step = cx.input(runs * parameters + self.rates());
-        let squares = self.clip.lower_squares(cx, parameters, &step, self.every)?;
+        let scales = self.scales();
+        let step = cx.input(scales.end);
+        let scale = self.scaling.map(|_| cx.input(scales.start));
+        let squares = self.clip.lower_squares(cx, parameters, &step, self.every, scale.as_ref())?;
+        let verdict = match (self.scaling, &squares) {
+            (Some(scaling), Some(squares)) => {
+                let state = [cx.input(scales.start), cx.input(scales.start + 1), step.clone()];
+                Some(scaling.lower(cx, squares, self.clip.norm, self.every, state)?)
+            }
+            _ => None,
+        };
+        let items = if verdict.is_some() { ITEMS } else { self.clip.items() };
         let mut first = 0;
         for (number, group) in self.groups.iter().enumerate() {
             let prepared = group.rule.prepare(cx, &step, self.every)?;
@@ -261,12 +294,12 @@ impl Operator for Update {
                     continue;
                 }
                 let vectors = cx.run_elements(run.clone()) / 4;
-                let (kernel, parts) = self.kernel(cx, group, squares.as_ref())?;
+                let (kernel, parts) = self.kernel(cx, group, squares.as_ref(), verdict.as_ref())?;
                 let kernel = kernel
                     .with("VECTORS", cx.index(vectors)?)
                     .with("EVERY", self.every)
-                    .with("ITEMS", self.clip.items() as u32)
-                    .iterations(self.clip.items() as u64 + group.rule.iterations());
+                    .with("ITEMS", items as u32)
+                    .iterations(items as u64 + group.rule.iterations());
                 let mut operands: Vec<_> = (0..runs).map(|i| cx.run(shifted(&run, i * parameters))).collect();
                 operands.extend(prepared.clone());
                 if self.has_rate() {
@@ -275,17 +308,21 @@ impl Operator for Update {
                 operands.push(step.clone());
                 operands.extend(parts);
                 let kernel = group.rule.constants(kernel);
-                cx.dispatch_epilogue(kernel, &operands, vectors.div_ceil(LANES * self.clip.items()), 4);
+                cx.dispatch_epilogue(kernel, &operands, vectors.div_ceil(LANES * items), 4);
             }
             first = own.end;
         }
         Ok(())
     }
 
-    /// Every run but the second, the gradients, is written.
+    /// Every run but the second, the gradients, is written, and so is the scale.
     fn in_place(&self) -> Vec<(usize, usize)> {
         let (parameters, runs) = (self.parameters(), self.runs());
-        (0..parameters).chain(2 * parameters..runs * parameters).enumerate().collect()
+        (0..parameters).chain(2 * parameters..runs * parameters).chain(self.scales()).enumerate().collect()
+    }
+
+    fn loss_scale(&self) -> Option<usize> {
+        self.scaling.map(|_| self.scales().start)
     }
 
     fn fills_padding(&self) -> bool {

@@ -214,6 +214,7 @@ impl Operator for RowNorm {
         (inputs, inputs)
     }
 
+    /// Statistics do.
     fn keeps_f32(&self, output: usize) -> bool {
         output > 0
     }

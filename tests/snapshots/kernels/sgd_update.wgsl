@@ -87,7 +87,11 @@ fn bits_sum(x: Bits) -> u32 {
 //! hole clip_value(gradient: vec4<f32>) -> vec4<f32> { return gradient; }
 //!     by clip_value
 //! hole gradient_scale() -> f32 { return 1.0; }
-//!     by clip_norm
+//!     by clip_norm, loss_scale_of_update
+//! hole unscaled(gradient: vec4<f32>) -> vec4<f32> { return gradient; }
+//!     by loss_scale_of_squares, loss_scale_of_update
+//! hole is_skipped() -> bool { return false; }
+//!     by loss_scale_of_update
 //! hole epilogue(at: u32, value: vec4<f32>) -> vec4<f32>
 //!     by the plan
 //
@@ -124,14 +128,14 @@ fn decay_of(parameter: vec4<f32>, decay: f32) -> vec4<f32> {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let start = group_number(group, groups) * (64u * ITEMS) + lane;
-    let end = select(0u, VECTORS, step[0] % EVERY == EVERY - 1u);
+    let end = select(0u, VECTORS, step[0] % EVERY == EVERY - 1u && !is_skipped());
     let shared_by_all = scales(step[0] / EVERY);
     let scale = gradient_scale();
     for (var item = 0u; item < ITEMS; item++) {
         let i = start + item * 64u;
         if (i < end) {
             let state = State(load_a(i), load_b(i), load_c(i));
-            let updated = update(shared_by_all, parameters[i], scale * clip_value(gradients[i]), state);
+            let updated = update(shared_by_all, parameters[i], scale * clip_value(unscaled(gradients[i])), state);
             parameters[i] = epilogue(i, updated.p);
             store_a(i, updated.state.a);
             store_b(i, updated.state.b);
@@ -160,4 +164,10 @@ fn clip_value(gradient: vec4<f32>) -> vec4<f32> {
 }
 fn gradient_scale() -> f32 {
     return 1.0;
+}
+fn unscaled(gradient: vec4<f32>) -> vec4<f32> {
+    return gradient;
+}
+fn is_skipped() -> bool {
+    return false;
 }

@@ -210,15 +210,15 @@ fn update(random: &mut Random) -> Arc<dyn Operator> {
         0 => {
             let rule = SgdRule { momentum: number, ..SgdRule::default() };
             let groups = parameters.map(|parameters| Group::new(rule.clone(), parameters));
-            Arc::new(Update { groups: groups.into(), clip, every })
+            Arc::new(Update { groups: groups.into(), clip, every, scaling: None })
         }
         1 => {
             let rule = AdamRule::<true> { eps: number, ..AdamRule::default() };
-            Arc::new(Update { groups: vec![Group::new(rule, parameters[0])], clip, every })
+            Arc::new(Update { groups: vec![Group::new(rule, parameters[0])], clip, every, scaling: None })
         }
         _ => {
             let rule = EmaRule { decay: number, warm_up: true };
-            Arc::new(Update { groups: vec![Group::new(rule, parameters[0])], clip, every })
+            Arc::new(Update { groups: vec![Group::new(rule, parameters[0])], clip, every, scaling: None })
         }
     }
 }
