@@ -130,7 +130,7 @@ impl PlanOptions {
     /// let mut g = Graph::new();
     /// let images = g.input("images", [8, 3, 64, 64])?;
     /// let logits = nn::models::resnet18(3, 10).forward(&mut g, images, Mode::Eval)?;
-    /// let caps = Caps { f16: true, ..Caps::webgpu_defaults(AdapterKind::Discrete) };
+    /// let caps = Caps { f16: true, ..Caps::webgpu_defaults(AdapterKind::Integrated) };
     /// let bytes = |precision| -> wgrad::Result<u64> {
     ///     let options = PlanOptions::default().precision(precision);
     ///     Ok(Plan::with_options(&g, &[logits], &caps, &options)?.device_bytes()[&BufferKind::Activations])
