@@ -5,8 +5,9 @@ use super::draft::{Drafted, declared};
 use crate::error::Result;
 use crate::graph::{Graph, Source, Value};
 use crate::op::{Draft, Operand};
+use crate::shader::Kernel;
 use crate::tensor::DType;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The floats that a plan keeps what it computes in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,7 +27,7 @@ pub enum Precision {
 /// reads as f32.
 ///
 /// # Errors
-/// A kernel that binds what it does not declare.
+/// A kernel that can't be joined, or binds what it does not declare.
 pub(super) fn halve(
     graph: &Graph,
     arenas: &Arenas,
@@ -37,24 +38,26 @@ pub(super) fn halve(
     halves.retain(|value| !kept.contains(value));
     // Every kernel that touches a value has to take it.
     for draft in nodes.iter().flat_map(|node| &node.drafts) {
-        let bound = bound(graph, draft, &halves)?;
-        let numbers: Vec<u32> = bound.iter().map(|&(number, _)| number).collect();
-        if numbers.is_empty() || draft.kernel.with_f16(&numbers).is_some() {
-            continue;
-        }
-        for (number, value) in bound {
-            if draft.kernel.with_f16(&[number]).is_none() {
+        for (number, value) in bound(graph, draft, &halves)? {
+            if !takes(&draft.kernel, number, graph.info(value).ty.shape.elements()) {
                 halves.remove(&value);
             }
         }
     }
     for draft in nodes.iter_mut().flat_map(|node| &mut node.drafts) {
         let numbers: Vec<u32> = bound(graph, draft, &halves)?.iter().map(|&(number, _)| number).collect();
-        if let Some(kernel) = draft.kernel.with_f16(&numbers).filter(|_| !numbers.is_empty()) {
-            draft.kernel = kernel;
+        if !numbers.is_empty() {
+            draft.kernel = draft.kernel.with_f16(&numbers)?;
         }
     }
     Ok(halves)
+}
+
+/// Whether a kernel can have so many elements of f16 in a binding.
+fn takes(kernel: &Kernel, number: u32, elements: usize) -> bool {
+    let Ok(source) = kernel.with_f16(&[number]).and_then(|kernel| kernel.source()) else { return false };
+    // An odd number has another element behind it, which a kernel that asks for the length would take too.
+    elements.is_multiple_of(2) || !source.contains("arrayLength(")
 }
 
 /// The bindings of a draft that hold one of these storages.
@@ -69,27 +72,24 @@ fn bound(graph: &Graph, draft: &Draft, halves: &BTreeSet<Value>) -> Result<Vec<(
 
 /// Storages of what layers compute, and of its gradients.
 fn candidates(graph: &Graph, arenas: &Arenas) -> BTreeSet<Value> {
+    let made = |value: Value| matches!(graph.info(graph.storage(value)).source, Source::Node { .. });
     // What comes of parameters' gradients belongs to the optimizer.
-    let mut updates: BTreeMap<Value, bool> = arenas.places.keys().map(|&root| (root, true)).collect();
-    let is_of_update = |updates: &BTreeMap<Value, bool>, value: Value| {
-        let root = graph.storage(value);
-        let gradient = matches!(graph.info(root).source, Source::Node { .. });
-        gradient && updates.get(&root).copied().unwrap_or(false)
-    };
+    let mut updates: BTreeSet<Value> = arenas.places.keys().copied().collect();
     let mut found = BTreeSet::new();
     for (_, node) in graph.nodes() {
-        let of_update = node.inputs.iter().any(|&input| is_of_update(&updates, input));
+        let of_update =
+            node.inputs.iter().any(|&input| made(input) && updates.contains(&graph.storage(input)));
         for (number, &output) in node.outputs.iter().enumerate() {
             let root = graph.storage(output);
             let info = graph.info(root);
             if of_update {
-                updates.entry(root).or_insert(true);
+                updates.insert(root);
             }
             let eligible = info.ty.dtype == DType::F32
                 && info.ty.shape.len() > 1
-                && matches!(info.source, Source::Node { .. })
+                && made(output)
                 && !node.operator.keeps_f32(number)
-                && !updates.contains_key(&root);
+                && !updates.contains(&root);
             if eligible {
                 found.insert(root);
             }

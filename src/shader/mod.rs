@@ -207,10 +207,14 @@ impl Kernel {
     }
 
     /// Lets the bindings of these numbers hold f16, which the kernel converts where it loads and stores; it computes in
-    /// f32. `None` if one of them can't.
-    pub(crate) fn with_f16(&self, bindings: &[u32]) -> Option<Kernel> {
+    /// f32.
+    ///
+    /// # Errors
+    /// As [`Kernel::source`]; a binding that can't.
+    pub(crate) fn with_f16(&self, bindings: &[u32]) -> Result<Kernel> {
         let kernel = Kernel { halves: bindings.to_vec(), ..self.clone() };
-        kernel.source().is_ok().then_some(kernel)
+        kernel.source()?;
+        Ok(kernel)
     }
 
     /// The name: that of the file with `main`, unless it was given another.
