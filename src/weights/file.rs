@@ -4,7 +4,9 @@
 //! the state of optimizers, under the names it has here, and its metadata marks it as one. Files are written and
 //! checkpoints are loaded here; `load.rs` loads weights, and `reader.rs` reads the files.
 
-use super::reader::{IN_MEMORY, MOST_HEADER, Origin, Reader};
+use super::contents::{IN_MEMORY, Origin};
+use super::header::MOST_HEADER;
+use super::reader::Reader;
 use super::{Checkpoint, Entry, Metadata, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;

@@ -1,8 +1,9 @@
 //! Loading of files: which tensor of the file goes where, and the errors that say how to load what does not fit.
 
+use super::contents::Origin;
 use super::file::{counts_batches, listed};
 use super::options::wrappers_of;
-use super::reader::{Origin, Reader, Tensor};
+use super::reader::{Reader, Tensor};
 use super::report::{LoadReport, LoadedTensor};
 use super::{Entry, LoadOptions, Weights, average_of};
 use crate::error::{Error, Result};

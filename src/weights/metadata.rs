@@ -5,7 +5,8 @@
 
 use super::Weights;
 use super::checkpoint::{self, metadata_of};
-use super::reader::{Origin, Reader};
+use super::contents::Origin;
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::file::printable;
 use crate::tensor::Shape;

@@ -2,12 +2,15 @@
 //!
 //! `layout.rs` says where tensors lie, `init.rs` creates them, `host.rs` downloads and uploads all of them. `file.rs`
 //! writes files and loads checkpoints; `load.rs` loads weights, as `options.rs` says, and reports (`report.rs`).
-//! `reader.rs` reads a file's header and tensors, `floats.rs` converts them. `checkpoint.rs` and `metadata.rs` have what
-//! files say besides.
+//! `reader.rs` reads tensors from an open file (`contents.rs`) at the places that its format lists (`stored.rs`), and
+//! `floats.rs` converts them. `header.rs` reads safetensors' header. `checkpoint.rs` and `metadata.rs` have what files say
+//! besides.
 
 mod checkpoint;
+mod contents;
 mod file;
 mod floats;
+mod header;
 mod host;
 mod init;
 mod layout;
@@ -16,11 +19,12 @@ mod metadata;
 mod options;
 mod reader;
 mod report;
+mod stored;
 
 pub(crate) use checkpoint::Checkpoint;
+pub(crate) use contents::{IN_MEMORY, Origin};
 pub use metadata::Metadata;
 pub use options::LoadOptions;
-pub(crate) use reader::{IN_MEMORY, Origin};
 pub use report::{LoadReport, LoadedTensor};
 
 use crate::device::{Buffer, Device};
