@@ -49,6 +49,11 @@ impl<'p> Contents<'p> {
         }
     }
 
+    /// Whether the contents are a file on a disk, which may have others beside it.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.bytes, Bytes::File { .. })
+    }
+
     /// The first bytes, by which formats are recognised.
     pub(super) fn start(&self) -> Result<Vec<u8>> {
         self.up_to(0, START as u64, "the start")

@@ -8,7 +8,7 @@ use super::contents::{Contents, Origin};
 use super::file::{counts_batches, listed};
 use super::header::MOST_HEADER;
 use super::stored::{Listing, Stored};
-use super::{Checkpoint, Entry, Metadata, floats, header};
+use super::{Checkpoint, Entry, Metadata, floats, header, shards};
 use crate::error::{Error, Result};
 use crate::file::{printable, printable_path};
 use crate::memory;
@@ -21,7 +21,7 @@ const LONG_HEADER: u64 = 16 << 20;
 /// The limit of a header, as a multiple of the network's own.
 const OWN_HEADERS: u64 = 16;
 
-/// An open file whose header was checked.
+/// An open file whose header was checked, or several that an index names.
 pub(super) struct Reader<'p> {
     /// The file that errors name.
     named: usize,
@@ -51,14 +51,26 @@ impl Tensor<'_> {
     }
 }
 
+/// Lists the tensors of one file, whose format its first bytes tell.
+pub(super) fn list(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listing> {
+    header::read(file, start, most)
+}
+
 impl<'p> Reader<'p> {
     /// Opens a file for weights whose own header takes up to `own_header` bytes.
     pub(super) fn new(from: Origin<'p>, own_header: u64) -> Result<Reader<'p>> {
         let most = own_header.saturating_mul(OWN_HEADERS).saturating_add(LONG_HEADER).min(MOST_HEADER);
         let file = Contents::open(from)?;
         let start = file.start()?;
-        let Listing { tensors, checkpoint, metadata } = header::read(&file, &start, most)?;
-        Ok(Reader { files: vec![file], named: 0, tensors, checkpoint, metadata })
+        let (listing, mut files) = if shards::begins(&start) && !header::begins(&start) {
+            shards::read(&file, most)?
+        } else {
+            (list(&file, &start, most)?, vec![])
+        };
+        let named = files.len();
+        files.push(file);
+        let Listing { tensors, checkpoint, metadata } = listing;
+        Ok(Reader { named, files, tensors, checkpoint, metadata })
     }
 
     /// Names of its tensors, sorted.
