@@ -1,7 +1,8 @@
 //! Fine-tunes a pretrained network on other classes: ResNet-18 with torchvision's names gets a new head, which is
 //! trained on a few pictures while the rest is frozen. Then the last stage is trained too, at a small rate.
 //!
-//! Any safetensors file in torchvision's names will do. Without one, the example pretrains a narrow network first.
+//! Any file of weights in torchvision's names will do, such as torchvision's own. Without one, the example pretrains a
+//! narrow network first.
 
 #[path = "../program/mod.rs"]
 mod program;
@@ -27,7 +28,7 @@ const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 const HELP: &str = "\
 usage: finetune [--weights FILE] [--pretrain N] [--pictures N] [--epochs N] [--out FILE]
                 [--augmented FILE]
-  --weights FILE  ResNet-18 in torchvision's names (.safetensors); pretrains a
+  --weights FILE  ResNet-18 in torchvision's names (.safetensors, .pth); pretrains a
                   narrow network on drawn shapes if there is none
   --pretrain N    pictures to pretrain on (default 6000)
   --pictures N    pictures to fine-tune on (default 120)

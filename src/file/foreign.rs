@@ -37,12 +37,9 @@ pub(crate) fn foreign(start: &[u8], wanted: Wanted) -> Option<String> {
     } else if tagged(&[b"<?xml", b"<error"]) {
         ("XML, as of a download that was refused", again)
     } else if pickle {
-        ("a Python pickle, as torch.save of old and pickle.dump write", convert)
+        ("a Python pickle, as pickle.dump writes", convert)
     } else if begins(&[b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"]) {
-        match wanted {
-            Wanted::Weights => ("a zip archive, as torch.save (.pt, .pth) and numpy.savez write", convert),
-            Wanted::Data => ("a zip archive", unpack),
-        }
+        ("a zip archive", unpack)
     } else if begins(&[b"\x93NUMPY"]) {
         ("a NumPy array (.npy)", convert)
     } else if begins(&[b"\x89HDF\r\n\x1a\n"]) {
@@ -68,13 +65,7 @@ pub(crate) fn foreign(start: &[u8], wanted: Wanted) -> Option<String> {
     } else if wanted == Wanted::Data && start.get(8) == Some(&b'{') && start[5..8] == [0; 3] {
         ("a safetensors file, weights", "name the file of images or labels")
     } else if tagged(&[b"{", b"["]) {
-        match wanted {
-            Wanted::Weights => (
-                "JSON text, as an index of several files (.safetensors.index.json) is",
-                "name a .safetensors file",
-            ),
-            Wanted::Data => ("JSON text", "name another file"),
-        }
+        ("JSON text", "name another file")
     } else {
         return of_text(start);
     };
@@ -110,7 +101,7 @@ mod tests {
                 "git lfs pull",
             ),
             (b"\x80\x02}q\0(X", "Python pickle", "save_file", "IDX"),
-            (b"PK\x03\x04\0\0", "zip archive", "save_file", "unpack"),
+            (b"PK\x03\x04\0\0", "zip archive", "unpack", "unpack"),
             (b"\n  <!DOCTYPE HTML>", "HTML", "again", "again"),
             (b"\xef\xbb\xbf<html>", "HTML", "again", "again"),
             (b"<?xml version=\"1.0\"?><Error>", "XML", "again", "again"),

@@ -111,6 +111,12 @@ impl<'p> Contents<'p> {
     }
 }
 
+impl rawzip::ReaderAt for &Contents<'_> {
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> std::io::Result<usize> {
+        Contents::read_at(self, at, bytes)
+    }
+}
+
 fn reading(path: &Path, source: std::io::Error) -> Error {
     Error::File { action: "reading", path: path.to_owned(), source }
 }

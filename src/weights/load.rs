@@ -13,8 +13,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 impl Weights {
-    /// Reads parameters and running statistics from a safetensors file. Nothing is changed unless every
-    /// tensor fits. A save or a step in another thread sees either all old tensors or all new ones.
+    /// Reads parameters and running statistics from a file. Nothing is changed unless every tensor fits. A save or a
+    /// step in another thread sees either all old tensors or all new ones.
+    ///
+    /// The first bytes tell the format:
+    ///
+    /// - safetensors;
+    /// - what `torch.save` writes (`.pt`, `.pth`, `.bin`): a state dict, or a checkpoint that holds one under a usual key
+    ///   such as `state_dict` or `model`. Its pickle is read without running any code. A file that needs other Python
+    ///   objects than tensors, such as a whole pickled module, is refused by the object's name;
+    /// - an index of several such files in the same folder, as Hugging Face's libraries write
+    ///   (`model.safetensors.index.json`).
     ///
     /// Tensors of f16 and bf16 convert exactly. Those of f64 are rounded to f32, and numbers beyond its range become
     /// infinite, as by PyTorch's `.to(torch.float32)`; [`Weights::load_with`] counts them.
@@ -24,8 +33,8 @@ impl Weights {
     /// change; to resume, use [`Session::load_checkpoint`](crate::Session::load_checkpoint).
     ///
     /// # Errors
-    /// A file that can't be read, is damaged, or is not a safetensors file; a tensor that is missing, extra,
-    /// of another shape or not of floats; not enough memory.
+    /// A file that can't be read, is damaged, or is of another format; a tensor that is missing, extra, of another shape
+    /// or not of floats; not enough memory.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         self.load_with(path, &LoadOptions::new()).map(drop)
     }
@@ -55,7 +64,8 @@ impl Weights {
         self.load_from(Origin::File(path.as_ref()), options)
     }
 
-    /// [`Weights::load`] of what [`Weights::to_bytes`] made, or of a file's contents in host memory.
+    /// [`Weights::load`] of what [`Weights::to_bytes`] made, or of a file's contents in host memory. An index has no other
+    /// files there, and is refused.
     ///
     /// # Errors
     /// As [`Weights::load`].

@@ -65,10 +65,10 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads the metadata of a file of weights or a checkpoint. It is empty if the file has none.
+    /// Reads the metadata of a file of weights or a checkpoint. It is empty if the file has none, as PyTorch's files.
     ///
     /// # Errors
-    /// A file that can't be read, is damaged, or is not a safetensors file.
+    /// A file that can't be read, is damaged, or is of a format that [`Weights::load`] does not read.
     pub fn read(path: impl AsRef<Path>) -> Result<Metadata> {
         Ok(Reader::new(Origin::File(path.as_ref()), 0)?.metadata)
     }

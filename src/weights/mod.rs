@@ -3,8 +3,8 @@
 //! `layout.rs` says where tensors lie, `init.rs` creates them, `host.rs` downloads and uploads all of them. `file.rs`
 //! writes files and loads checkpoints; `load.rs` loads weights, as `options.rs` says, and reports (`report.rs`).
 //! `reader.rs` reads tensors from an open file (`contents.rs`) at the places that its format lists (`stored.rs`), and
-//! `floats.rs` converts them. The formats are `header.rs` (safetensors) and `shards.rs` (an index of several files).
-//! `checkpoint.rs` and `metadata.rs` have what files say besides.
+//! `floats.rs` converts them. The formats are `header.rs` (safetensors), `shards.rs` (an index of several files) and
+//! `pytorch/` (the files of `torch.save`). `checkpoint.rs` and `metadata.rs` have what files say besides.
 
 mod checkpoint;
 mod contents;
@@ -17,6 +17,7 @@ mod layout;
 mod load;
 mod metadata;
 mod options;
+mod pytorch;
 mod reader;
 mod report;
 mod shards;

@@ -8,7 +8,7 @@ use super::contents::{Contents, Origin};
 use super::file::{counts_batches, listed};
 use super::header::MOST_HEADER;
 use super::stored::{Listing, Stored};
-use super::{Checkpoint, Entry, Metadata, floats, header, shards};
+use super::{Checkpoint, Entry, Metadata, floats, header, pytorch, shards};
 use crate::error::{Error, Result};
 use crate::file::{printable, printable_path};
 use crate::memory;
@@ -53,7 +53,13 @@ impl Tensor<'_> {
 
 /// Lists the tensors of one file, whose format its first bytes tell.
 pub(super) fn list(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listing> {
-    header::read(file, start, most)
+    if header::begins(start) {
+        header::read(file, start, most)
+    } else if pytorch::begins(start) {
+        pytorch::read(file, start, most)
+    } else {
+        header::read(file, start, most)
+    }
 }
 
 impl<'p> Reader<'p> {

@@ -2,13 +2,12 @@
 //! published weights load.
 //!
 //! Each is a [`Sequential`] from images of `inputs` channels to logits of `classes`
-//! classes. Three lines of Python write torchvision's weights to a file for
-//! [`Weights::load`](crate::Weights::load):
+//! classes. [`Weights::load`](crate::Weights::load) reads torchvision's files as they are, and what two lines of Python
+//! write:
 //!
 //! ```python
-//! import torchvision
-//! from safetensors.torch import save_file
-//! save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(), "resnet18.safetensors")
+//! import torch, torchvision
+//! torch.save(torchvision.models.resnet18(weights="DEFAULT").state_dict(), "resnet18.pth")
 //! ```
 
 use super::Sequential;
