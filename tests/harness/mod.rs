@@ -11,6 +11,7 @@ pub mod finite;
 pub mod fixture;
 pub mod network;
 pub mod published;
+pub mod pytorch;
 pub mod runner;
 pub mod snapshot;
 pub mod sweep;

@@ -6,6 +6,7 @@ mod files;
 mod frozen;
 mod metadata;
 mod pytorch;
+mod pytorch_files;
 
 use crate::harness::device;
 use std::collections::BTreeMap;
