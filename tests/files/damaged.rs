@@ -21,7 +21,7 @@ pub struct Tally {
     refused: usize,
     pub taken: usize,
     longest: Duration,
-    most_held: i64,
+    pub most_held: i64,
 }
 
 impl Tally {

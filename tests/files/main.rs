@@ -1,6 +1,6 @@
 //! Files are written whole even if the writer is killed or races another, refused if they are not regular files or of
-//! the wrong kind, and never trusted. Generated damage is in `damaged` and `damaged_data`; `WGRAD_FUZZ` multiplies its
-//! cases.
+//! the wrong kind, and never trusted. Generated damage is in `damaged`, `damaged_data` and `pytorch`; `WGRAD_FUZZ`
+//! multiplies its cases.
 
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 
@@ -14,5 +14,6 @@ mod memory;
 mod model;
 mod printed;
 mod processes;
+mod pytorch;
 mod told;
 mod writing;

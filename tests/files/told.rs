@@ -17,19 +17,15 @@ fn files_that_hold_no_weights_are_told() {
     let folder = TempDir::new().unwrap();
     let mut model = model().unwrap();
     let before = contents(&model.weights);
-    let zip = [b"PK\x03\x04\0\0\x08\x08", &[0; 40][..], b"archive/data.pkl"].concat();
     for (bytes, parts) in [
         (POINTER, &["git-LFS pointer", "git lfs pull"][..]),
         (PAGE, &["web page (HTML)", "download the file itself again"]),
         (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", &["XML", "refused"]),
-        (PICKLE, &["Python pickle", "torch.save", "safetensors.torch.save_file"]),
-        (&zip, &["zip archive", ".pt", "safetensors.torch.save_file"]),
         (&gzip(b"weights"), &["gzip data", "unpack it"]),
         (b"\x93NUMPY\x01\0v\0{'descr': '<f4'", &["NumPy", "save_file"]),
         (b"\x89HDF\r\n\x1a\n\0\0\0\0", &["HDF5"]),
         (b"GGUF\x03\0\0\0\0\0\0\0", &["GGUF"]),
         (&images(2, 8, 8), &["IDX file", "file of weights"]),
-        (b"{\"metadata\": {}, \"weight_map\": {}}", &["JSON", "index", ".safetensors"]),
         (b"Entry not found", &["text that starts \"Entry not found\""]),
         (b"", &["is empty"]),
         (b"\0\0\0\0", &["truncated to 4 bytes"]),
@@ -50,6 +46,24 @@ fn files_that_hold_no_weights_are_told() {
             assert_says(&error, &["(bytes in memory)", "not a whole safetensors file"]);
             assert_says(&error, parts);
         }
+    }
+    let zip = [b"PK\x03\x04\0\0\x08\x08", &[0; 40][..], b"archive/data.pkl"].concat();
+    for (bytes, parts) in [
+        (PICKLE, &["can't be read", "at byte 21", "ends here without STOP"][..]),
+        (
+            b"\x80\x04\x95\x03\0\0\0\0\0\0\0}\x94.",
+            &["Python pickle", "torch.save", "safetensors.torch.save_file"],
+        ),
+        (&zip, &["not a whole PyTorch file", "zip archive is damaged or truncated"]),
+        (b"{\"metadata\": {}, \"weight_map\": {}}", &["JSON", "index", ".safetensors"]),
+    ] {
+        let path = files::write(folder.path(), "w.pt", bytes);
+        for error in
+            [model.weights.load(&path).unwrap_err(), model.session.load_checkpoint(&path).unwrap_err()]
+        {
+            assert_says(&error, &[&["w.pt"][..], parts].concat());
+        }
+        assert_says(&Metadata::of_bytes(bytes).unwrap_err(), parts);
     }
     for (dtype, bytes, name) in
         [(Dtype::I64, 8, "I64"), (Dtype::I32, 4, "I32"), (Dtype::U8, 1, "U8"), (Dtype::BOOL, 1, "BOOL")]
