@@ -39,6 +39,9 @@ pub fn whitening_filters(images: &HostTensor, kernel: [usize; 2], eps: f64) -> R
     let (&[count, channels, height, width], Some(pixels)) = (&images.shape[..], images.as_f32()) else {
         return error(format!("expected images (N, C, H, W) of f32, found {}", images.ty()));
     };
+    if count == 0 || channels == 0 {
+        return error(format!("expected images, found {}", images.ty()));
+    }
     let [rows, columns] = kernel;
     if rows == 0 || columns == 0 || rows > height || columns > width {
         return error(format!(

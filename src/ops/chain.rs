@@ -104,6 +104,10 @@ impl Operator for Chain {
         self.head.serial_terms(&self.head_kinds(inputs), variant)
     }
 
+    fn multiply_adds(&self, inputs: &[&TensorType]) -> u64 {
+        self.head.multiply_adds(&self.head_kinds(inputs))
+    }
+
     fn flops(&self, inputs: &[&TensorType]) -> u64 {
         let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
         self.head.flops(&self.head_kinds(inputs)) + (elements * self.links.len()) as u64

@@ -1,8 +1,8 @@
 //! Dynamic scaling of the loss.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
-use crate::ops::optimizer::{Scaling, require};
+use crate::ops::optimizer::Scaling;
 
 /// Dynamic loss scaling (Micikevicius et al., 2018, "Mixed Precision Training"), as PyTorch's `GradScaler`: gradients are
 /// those of the loss times a scale, so that f16 keeps small ones, and the update divides them by it. If one of them is not
@@ -41,6 +41,9 @@ pub struct LossScale {
     growth_interval: u32,
 }
 
+/// Name of the scale.
+const NAME: &str = "loss_scale";
+
 impl Default for LossScale {
     fn default() -> Self {
         LossScale { first: 65536.0, growth_interval: 2000 }
@@ -62,7 +65,10 @@ impl LossScale {
 
     pub(super) fn check(self) -> Result<()> {
         let passes = self.first >= 1.0 && self.first.is_finite();
-        require("loss_scale", self.first.into(), passes, "at least 1 and finite")?;
+        if !passes {
+            let message = format!("must be at least 1 and finite, found {}", self.first);
+            return Err(Error::Setting { setting: "loss_scale", message });
+        }
         self.scaling().check()
     }
 
@@ -73,10 +79,14 @@ impl LossScale {
     /// Declares the scale, of the shape of `loss`, and the number of updates since it changed.
     pub(super) fn declare(self, graph: &mut Graph, loss: Value) -> Result<[Value; 2]> {
         let shape = graph.shape(loss)?.clone();
+        if graph.find(NAME).is_some() {
+            let message = "another optimizer of this graph scales its loss, and there is one scale; give each a graph of its own, with shared weights (Weights::init_all)";
+            return Err(Error::Setting { setting: "loss_scale", message: message.into() });
+        }
         graph.unscoped(|graph| {
             Ok([
-                graph.state("loss_scale", shape.clone(), Init::Constant(self.first), false)?,
-                graph.state("loss_scale.good_steps", shape, Init::Constant(0.0), false)?,
+                graph.state(NAME, shape.clone(), Init::Constant(self.first), false)?,
+                graph.state(&format!("{NAME}.good_steps"), shape, Init::Constant(0.0), false)?,
             ])
         })
     }

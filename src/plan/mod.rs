@@ -37,7 +37,7 @@ pub use tuning::{TunedChoice, Tuning, TuningKey};
 pub(crate) use tuning::{offered, read_outputs};
 pub use types::{Binding, BufferPlan, Dispatch, Place, Step};
 pub use watch::Watch;
-pub(crate) use watch::{REPORT_WORDS, Watched, Watching};
+pub(crate) use watch::{REPORT_WORDS, Watched, Watching, scaled};
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Source, Value};
 use crate::op::{Draft, Operand};
 use crate::shader::Kernel;
-use crate::tensor::DType;
+use crate::tensor::{DType, TensorType};
 use std::collections::BTreeSet;
 
 /// The floats that a plan keeps what it computes in.
@@ -17,6 +17,7 @@ pub enum Precision {
     F32,
     /// f16 for what layers compute and for its gradients; f32 for parameters and their gradients, state, statistics, losses
     /// and reductions, and for whatever the user reads. Kernels compute in f32 and convert what they load and store.
+    /// As in PyTorch's `autocast`, products and convolutions begin it: arithmetic of f32 alone, or of both, stays f32.
     ///
     /// f16 ends at 65,504, and below 6e-5 it loses digits. Gradients are often smaller, so scale the loss
     /// ([`LossScale`](crate::optim::LossScale)).
@@ -34,8 +35,7 @@ pub(super) fn halve(
     nodes: &mut [Drafted],
     kept: &BTreeSet<Value>,
 ) -> Result<BTreeSet<Value>> {
-    let mut halves = candidates(graph, arenas);
-    halves.retain(|value| !kept.contains(value));
+    let mut halves = candidates(graph, arenas, kept);
     // Every kernel that touches a value has to take it.
     for draft in nodes.iter().flat_map(|node| &node.drafts) {
         for (number, value) in bound(graph, draft, &halves)? {
@@ -70,26 +70,39 @@ fn bound(graph: &Graph, draft: &Draft, halves: &BTreeSet<Value>) -> Result<Vec<(
     Ok(all.filter_map(of).filter(|(_, root)| halves.contains(root)).collect())
 }
 
-/// Storages of what layers compute, and of its gradients.
-fn candidates(graph: &Graph, arenas: &Arenas) -> BTreeSet<Value> {
-    let made = |value: Value| matches!(graph.info(graph.storage(value)).source, Source::Node { .. });
+/// Storages of what layers compute, and of its gradients. As in PyTorch's `autocast`, products and convolutions begin it, and
+/// other operators go on with it unless they meet a tensor of f32.
+fn candidates(graph: &Graph, arenas: &Arenas, kept: &BTreeSet<Value>) -> BTreeSet<Value> {
+    let info = |value: Value| graph.info(graph.storage(value));
+    let made = |value: Value| matches!(info(value).source, Source::Node { .. });
+    let is_wide = |value: Value| info(value).ty.dtype == DType::F32 && info(value).ty.shape.len() > 1;
     // What comes of parameters' gradients belongs to the optimizer.
     let mut updates: BTreeSet<Value> = arenas.places.keys().copied().collect();
+    // Statistics and such, which an operator on f16 reads too.
+    let mut single = BTreeSet::new();
     let mut found = BTreeSet::new();
     for (_, node) in graph.nodes() {
         let of_update =
             node.inputs.iter().any(|&input| made(input) && updates.contains(&graph.storage(input)));
+        let types: Vec<&TensorType> = node.inputs.iter().map(|&input| &info(input).ty).collect();
+        let decides = |input: &&Value| is_wide(**input) && !single.contains(&graph.storage(**input));
+        let mut wide = node.inputs.iter().filter(decides).peekable();
+        let begins = node.operator.multiply_adds(&types) > 0;
+        let goes_on = wide.peek().is_some() && wide.all(|&input| found.contains(&graph.storage(input)));
         for (number, &output) in node.outputs.iter().enumerate() {
             let root = graph.storage(output);
-            let info = graph.info(root);
             if of_update {
                 updates.insert(root);
             }
-            let eligible = info.ty.dtype == DType::F32
-                && info.ty.shape.len() > 1
+            if node.operator.keeps_f32(number) {
+                single.insert(root);
+            }
+            let eligible = is_wide(output)
                 && made(output)
+                && (begins || goes_on)
                 && !node.operator.keeps_f32(number)
-                && !updates.contains(&root);
+                && !updates.contains(&root)
+                && !kept.contains(&root);
             if eligible {
                 found.insert(root);
             }

@@ -164,10 +164,14 @@ impl<'g> Builder<'g> {
             }
             read.extend(node.inputs.iter().map(|&value| graph.storage(value)));
         }
+        let scaled = scaled(graph);
+        // Such as sums of gradients of several steps.
+        let is_scaled = |value: Value| replaced.get(&value).is_some_and(|id: &NodeId| scaled[id.index]);
         let (mut watched, mut before) = (Vec::new(), Vec::new());
         for value in read {
             let info = graph.info(value);
-            let stored = matches!(info.source, Source::Parameter(_) | Source::State { .. });
+            let stored =
+                !is_scaled(value) && matches!(info.source, Source::Parameter(_) | Source::State { .. });
             if stored && info.ty.dtype == DType::F32 && !watch.except.contains(&info.name) {
                 before.push((watched.len(), value));
                 watched.push(Watched::Stored(value));
@@ -178,7 +182,7 @@ impl<'g> Builder<'g> {
             arenas,
             replaced,
             kept: outputs.iter().map(|&value| graph.storage(value)).collect(),
-            scaled: scaled(graph),
+            scaled,
             padding_filled: graph.nodes().any(|(_, node)| node.operator.fills_padding()),
             watching: Watching {
                 watched,
@@ -320,7 +324,7 @@ impl<'g> Builder<'g> {
 }
 
 /// The nodes, by number, that compute with the scale of a loss or what comes of it, without those that unscale it again.
-fn scaled(graph: &Graph) -> Vec<bool> {
+pub(crate) fn scaled(graph: &Graph) -> Vec<bool> {
     let scale = |(_, node): (_, &Node)| Some(graph.storage(node.inputs[node.operator.loss_scale()?]));
     let mut values: BTreeSet<Value> = graph.nodes().filter_map(scale).collect();
     let depends = |(_, node): (_, &Node)| {
