@@ -3,8 +3,9 @@
 use super::{Rows, bits, trainer};
 use tempfile::TempDir;
 use wgrad::optim::{Lookahead, Plateau, PlateauOptions, Preferred, Schedule, Sgd};
+use wgrad::plan::Precision;
 use wgrad::train::{Callback, Csv, EarlyStopping, EpochEnd, Flow, Progress, Trainer};
-use wgrad::{Error, Result};
+use wgrad::{Error, PlanOptions, Result};
 
 /// Ends a run by an error once it has had so many steps.
 #[derive(Debug)]
@@ -143,6 +144,8 @@ fn another_run_is_refused_by_name() -> Result<()> {
     let same = || trainer().setting("dropout", 0.2);
     refused(same().seed(6), "has seed 5, this one 6");
     refused(same().batch_size(9), "batch size 8");
+    let mixed = PlanOptions::default().precision(Precision::Mixed);
+    refused(same().plan(mixed), "precision F32, this one Mixed");
     refused(same().epochs(4), "learning rates");
     refused(same().schedule(|_| Schedule::constant(0.01)), "learning rates");
     let cosine_but_for_one_step = |steps| {
