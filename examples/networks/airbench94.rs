@@ -82,7 +82,7 @@ fn group(inputs: usize, outputs: usize) -> Sequential {
 }
 
 impl Variant {
-    /// The network: images (N, 3, 32, 32) to logits. Its first weight is to be the whitening filters.
+    /// The network: images (N, 3, 32, 32) to logits. Write the whitening filters into `whiten.weight` before training.
     pub fn network(self) -> Sequential {
         let [first, second, third] = WIDTHS;
         let head = Linear::new(third, CLASSES).bias(false);

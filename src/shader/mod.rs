@@ -23,6 +23,7 @@ mod file;
 mod half;
 mod head;
 mod library;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub(crate) use library::{kernels, parts};
 use crate::error::{Error, Result};
 use constant::{binding, settable};
 use file::add;
+use report::with_report;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -382,23 +384,3 @@ impl Kernel {
 
 /// The start of the line in which the part `group` computes a workgroup's number.
 const GROUP_NUMBER: &str = "return group.x + ";
-
-/// The text with a call of `report_watch` wherever `main` ends. Files are formatted alike: `main` begins and ends at
-/// the start of a line, and a return is a line of its own.
-fn with_report(text: &str) -> String {
-    let mut reported = String::with_capacity(text.len() + 64);
-    let mut within = false;
-    for line in text.lines() {
-        within |= line.starts_with("fn main(");
-        let (body, end) = (line.trim_end(), within && line.trim_end() == "}");
-        if within && body.trim_start() == "return;" {
-            reported.push_str(&body.replace("return;", "report_watch();\n"));
-        } else if end {
-            reported.push_str("    report_watch();\n");
-            within = false;
-        }
-        reported.push_str(line);
-        reported.push('\n');
-    }
-    reported
-}

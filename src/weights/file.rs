@@ -13,6 +13,7 @@ use crate::file::printable;
 #[cfg(not(target_arch = "wasm32"))]
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
 use std::path::Path;
 
 impl Weights {
@@ -50,9 +51,9 @@ impl Weights {
     pub fn save_f16(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let read = self.read_kept(path, |entry| entry.in_file, None);
-        let (mut kept, _) = crate::device::block_on(read)?;
+        let (mut kept, metadata, _) = crate::device::block_on(read)?;
         kept.iter_mut().for_each(|(_, tensor)| tensor.round_to_f16());
-        crate::file::write_whole(path, &self.file_of(path, &kept, None)?)
+        crate::file::write_whole(path, &file_of(path, &kept, metadata)?)
     }
 
     /// What [`Weights::save`] writes, in host memory.
@@ -147,20 +148,21 @@ impl Weights {
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<(Vec<u8>, u64)> {
-        let (kept, bytes) = self.read_kept(path, kept, checkpoint).await?;
-        Ok((self.file_of(path, &kept, checkpoint)?, bytes))
+        let (kept, metadata, bytes) = self.read_kept(path, kept, checkpoint).await?;
+        Ok((file_of(path, &kept, metadata)?, bytes))
     }
 
-    /// Reads back the tensors that `kept` holds for, and counts the bytes.
+    /// Reads back the tensors that `kept` holds for, and counts the bytes. Also returns the metadata of their file.
     async fn read_kept(
         &self,
         path: &Path,
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
-    ) -> Result<(Vec<(&str, Stored)>, u64)> {
+    ) -> Result<(Vec<(&str, Stored)>, Option<HashMap<String, String>>, u64)> {
         self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
-        check_header(&kept, checkpoint, &self.metadata()).map_err(|message| fault(path, message))?;
+        let own = self.metadata();
+        check_header(&kept, checkpoint, &own).map_err(|message| fault(path, message))?;
         let parts: Vec<_> = kept
             .iter()
             .map(|(_, e)| (&self.pages[e.page], e.offset, 4 * e.shape.elements() as u64))
@@ -170,29 +172,11 @@ impl Weights {
             let (dtype, bytes) = typed(name, bytes);
             (name.as_str(), Stored { dtype, shape: entry.shape.to_vec(), bytes })
         });
-        Ok((stored.collect(), parts.iter().map(|part| part.2).sum()))
-    }
-
-    /// The bytes of a file of these tensors.
-    fn file_of(
-        &self,
-        path: &Path,
-        kept: &[(&str, Stored)],
-        checkpoint: Option<&Checkpoint>,
-    ) -> Result<Vec<u8>> {
-        let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
-        let views = kept
-            .iter()
-            .map(|(name, tensor)| {
-                let Stored { dtype, shape, bytes } = tensor;
-                TensorView::new(*dtype, shape.clone(), bytes).map(|view| (*name, view))
-            })
-            .collect::<Result<Vec<_>, _>>();
         let metadata = match checkpoint {
-            Some(checkpoint) => Some(checkpoint.metadata(&self.metadata())),
-            None => self.metadata().of_weights(),
+            Some(checkpoint) => Some(checkpoint.metadata(&own)),
+            None => own.of_weights(),
         };
-        safetensors::serialize(views.map_err(error)?, metadata).map_err(error)
+        Ok((stored.collect(), metadata, parts.iter().map(|part| part.2).sum()))
     }
 
     /// Upper bound on the bytes of the header of a file with all tensors.
@@ -223,6 +207,23 @@ impl Stored {
             self.dtype = Dtype::F16;
         }
     }
+}
+
+/// The bytes of a file of these tensors.
+fn file_of(
+    path: &Path,
+    kept: &[(&str, Stored)],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>> {
+    let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
+    let views = kept
+        .iter()
+        .map(|(name, tensor)| {
+            let Stored { dtype, shape, bytes } = tensor;
+            TensorView::new(*dtype, shape.clone(), bytes).map(|view| (*name, view))
+        })
+        .collect::<Result<Vec<_>, _>>();
+    safetensors::serialize(views.map_err(error)?, metadata).map_err(error)
 }
 
 fn fault(path: &Path, message: String) -> Error {

@@ -4,7 +4,7 @@
 //! writes files and loads checkpoints; `load.rs` loads weights, as `options.rs` says, and reports (`report.rs`).
 //! `reader.rs` reads tensors from an open file (`contents.rs`) at the places that its format lists (`stored.rs`), and
 //! `floats.rs` converts them. The formats are `header.rs` (safetensors), `shards.rs` (an index of several files) and
-//! `pytorch/` (the files of `torch.save`). `checkpoint.rs` and `metadata.rs` have what files say besides.
+//! `pytorch/` (the files of `torch.save`). `checkpoint.rs` and `metadata.rs` have what files say in addition to tensors.
 
 mod checkpoint;
 mod contents;

@@ -19,7 +19,7 @@ pub(super) enum Global {
     Storage(Dtype),
     /// An element type.
     Dtype(Dtype),
-    /// What checkpoints hold besides tensors. Whatever is made with it is ignored.
+    /// An entry of a checkpoint that is no tensor. What is made from it is ignored.
     Ignored,
 }
 
