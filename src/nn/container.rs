@@ -51,6 +51,8 @@ pub(super) enum Join {
     Sequence,
     /// All layers take the same input, and their outputs are added.
     Sum,
+    /// All layers take the same input, and their outputs are multiplied.
+    Product,
     /// All layers take the same input, and their outputs are concatenated along this axis.
     Concatenate(usize),
 }
@@ -109,7 +111,7 @@ impl Open<'_> {
     fn take(&mut self, output: Value) {
         match self.container.join {
             Join::Sequence => self.x = output,
-            Join::Sum | Join::Concatenate(_) => self.outputs.push(output),
+            Join::Sum | Join::Product | Join::Concatenate(_) => self.outputs.push(output),
         }
     }
 
@@ -122,6 +124,7 @@ impl Open<'_> {
         };
         match self.container.join {
             Join::Concatenate(axis) => g.concatenate(&self.outputs, axis),
+            Join::Product => rest.iter().try_fold(first, |product, &output| g.mul(product, output)),
             _ => rest.iter().try_fold(first, |sum, &output| g.add(sum, output)),
         }
     }
@@ -181,6 +184,7 @@ impl fmt::Debug for Container {
         let begin = |f: &mut fmt::Formatter<'_>, container: &Container| match container.join {
             Join::Sequence => f.write_str("Sequential("),
             Join::Sum => f.write_str("Parallel::sum("),
+            Join::Product => f.write_str("Parallel::product("),
             Join::Concatenate(axis) => write!(f, "Parallel::concatenate({axis}; "),
         };
         begin(f, self)?;

@@ -5,7 +5,7 @@ use super::initializers::Initializers;
 use crate::error::Result;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
 
-/// x W^T + b: \[n, inputs] to \[n, outputs].
+/// x W^T + b: \[n, ..., inputs] to \[n, ..., outputs].
 ///
 /// Parameters: `weight` \[outputs, inputs] and `bias` \[outputs], both initially uniform within 1 /
 /// sqrt(inputs), as in PyTorch.
@@ -46,7 +46,15 @@ impl Layer for Linear {
         g.layer(&self.id, |g| {
             let weight = g.parameter("weight", [self.outputs, self.inputs], of_weight)?;
             let bias = self.bias.then(|| g.parameter("bias", [self.outputs], of_bias)).transpose()?;
-            g.linear(x, weight, bias)
+            let shape = g.shape(x)?.to_vec();
+            let [rows @ .., features] = &shape[..] else { return g.linear(x, weight, bias) };
+            // What has no rows, or rows of another length, is refused as it is.
+            if rows.len() < 2 || *features != self.inputs {
+                return g.linear(x, weight, bias);
+            }
+            let flat = g.reshape(x, [rows.iter().product(), self.inputs])?;
+            let y = g.linear(flat, weight, bias)?;
+            g.reshape(y, [rows, &[self.outputs]].concat())
         })
     }
 }

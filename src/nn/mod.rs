@@ -28,8 +28,10 @@ pub mod models;
 mod normalization;
 mod padding;
 mod parallel;
+mod permute;
 mod pooling;
 mod sequential;
+mod stochastic_depth;
 mod views;
 mod whitening;
 
@@ -46,11 +48,13 @@ pub use linear::Linear;
 pub use normalization::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm};
 pub use padding::Pad;
 pub use parallel::Parallel;
+pub use permute::{ChannelShuffle, Permute};
 pub use pooling::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
     GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool1d, MaxPool2d, Upsample, WeightedAvgPool2d,
 };
 pub use sequential::Sequential;
+pub use stochastic_depth::StochasticDepth;
 pub use views::TestTimeViews;
 pub use whitening::whitening_filters;
 

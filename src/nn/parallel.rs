@@ -4,7 +4,7 @@ use super::Layer;
 use super::Sequential;
 use super::container::{Container, Join};
 
-/// Gives every branch the same input and joins their outputs. For residual blocks, skip connections, and
+/// Gives every branch the same input and joins their outputs. For residual blocks, skip connections, gates, and
 /// blocks of several kernel sizes.
 ///
 /// ResNet's residual block:
@@ -39,6 +39,13 @@ impl Parallel {
     #[doc(alias = "residual")]
     pub fn sum() -> Self {
         Parallel(Container::new(Join::Sum))
+    }
+
+    /// Multiplies the outputs, in order, with broadcasting. With an identity beside it, a branch gates its input, as
+    /// squeeze and excitation does by a factor of each channel.
+    #[doc(alias = "gate")]
+    pub fn product() -> Self {
+        Parallel(Container::new(Join::Product))
     }
 
     /// Concatenates the outputs along `axis`, in order; 1 is the channels of images.

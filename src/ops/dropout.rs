@@ -1,4 +1,4 @@
-//! Dropout, of elements and of whole channels, and its mask.
+//! Dropout, of elements, of whole channels and of whole samples, and its mask.
 //!
 //! Seed, step, node and unit alone decide which units are kept (the part `philox`). So the backward pass draws the same
 //! bits again, no mask is stored, and a resumed run drops the same units as an uninterrupted one. Dropout is an
@@ -35,6 +35,8 @@ pub enum Unit {
     /// A channel of a sample, of (N, C, ...): Tompson et al., "Efficient Object Localization Using
     /// Convolutional Networks", 2015.
     Channel,
+    /// A sample, of (N, ...): Huang et al., "Deep Networks with Stochastic Depth", 2016.
+    Sample,
 }
 
 impl Unit {
@@ -43,6 +45,7 @@ impl Unit {
         match self {
             Unit::Element => "dropout",
             Unit::Channel => "dropout2d",
+            Unit::Sample => "stochastic_depth",
         }
     }
 }
@@ -53,6 +56,7 @@ impl Dropout {
         let plane = match self.of {
             Unit::Element => 1,
             Unit::Channel => shape[2..].iter().product(),
+            Unit::Sample => shape[1..].iter().product(),
         };
         // Words are below keep * 2^32 exactly where they are below it rounded up.
         let below = (f64::from(self.keep()) * 2f64.powi(32)).ceil() as u32;
@@ -78,6 +82,9 @@ impl Dropout {
             return Err(format!(
                 "Feature dropout requires at least 2 dimensions in the input, found {shape}"
             ));
+        }
+        if self.of == Unit::Sample && shape.is_empty() {
+            return Err("stochastic depth requires samples, (N, ...), found a scalar".into());
         }
         Ok(())
     }
@@ -205,6 +212,15 @@ impl Graph {
         self.dropout_of(Unit::Channel, x, p, seed, mode)
     }
 
+    /// [`Graph::dropout`] of whole samples: of `x` (N, ...) each sample is kept or dropped as one. Behind the main
+    /// branch of a residual block it is stochastic depth, as torchvision's in mode "row".
+    ///
+    /// # Errors
+    /// As [`Graph::dropout`]; a scalar `x`.
+    pub fn stochastic_depth(&mut self, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
+        self.dropout_of(Unit::Sample, x, p, seed, mode)
+    }
+
     fn dropout_of(&mut self, of: Unit, x: Value, p: f64, seed: u64, mode: Mode) -> Result<Value> {
         if !(0.0..=1.0).contains(&p) {
             let message = format!("dropout probability has to be between 0 and 1, but got {p}");
@@ -231,8 +247,10 @@ impl Graph {
             return Err(self.refusal(of.method(), message));
         }
         sizes[0] = 1;
-        if of == Unit::Channel {
-            sizes[2..].fill(1);
+        match of {
+            Unit::Element => {}
+            Unit::Channel => sizes[2..].fill(1),
+            Unit::Sample => sizes[1..].fill(1),
         }
         let units = sizes.iter().product();
         let name = self.scoped_name(&format!("mask.{}", self.masks.len()));

@@ -28,6 +28,7 @@ fn dropout_mask(dropout: &Dropout, shape: &Shape, step: &Array) -> Array {
     let neighbours = match dropout.of {
         Unit::Element => 1,
         Unit::Channel => shape[2..].iter().product(),
+        Unit::Sample => shape[1..].iter().product(),
     };
     for (i, kept) in mask.data.iter_mut().enumerate() {
         let unit = i / neighbours;

@@ -41,6 +41,10 @@ pub fn cases() -> Vec<Case> {
     add("channels that fours straddle", channels, &[4, 3, 3, 3], 1);
     add("channels of a prime, a prime of them", channels, &[1, 7, 13], 1);
     add("channels of one element", Dropout { p: 0.2, ..channels }, &[37, 11], 1);
+    let samples = Dropout { of: Unit::Sample, ..plain };
+    add("samples of fours", samples, &[5, 2, 4, 6], 1);
+    add("samples that fours straddle", samples, &[7, 3, 5], 1);
+    add("samples of one element", Dropout { p: 0.2, ..samples }, &[37], 1);
     cases
 }
 

@@ -170,6 +170,40 @@ fn containers_name_their_layers_as_pytorch_does() {
     assert_eq!(names, expected);
 }
 
+/// Rows of any number of dimensions are rows; channels are dealt out; branches multiply.
+#[test]
+fn layers_of_vision_networks_do_what_pytorchs_do() -> Result<(), Error> {
+    let mut g = Graph::new();
+    let x = g.input("x", [1, 6, 1, 2])?;
+    let net = |name: &str, layer: Box<dyn Layer>| nn::Sequential::new().add(name, layer);
+    let shuffle = net("shuffle", Box::new(nn::ChannelShuffle::new(2))).forward(&mut g, x, Mode::Train)?;
+    let permute = net("permute", Box::new(nn::Permute::new([0, 2, 3, 1]))).forward(&mut g, x, Mode::Train)?;
+    let fc = nn::Linear::new(6, 1).init(Init::Constant(1.0)).bias_init(Init::Constant(0.5));
+    let rows = net("fc", Box::new(fc)).forward(&mut g, permute, Mode::Train)?;
+    let gate = nn::Parallel::product().inline(nn::GlobalMaxPool2d).identity();
+    let gated = net("gate", Box::new(gate)).forward(&mut g, x, Mode::Train)?;
+    let outputs = [shuffle, permute, rows, gated];
+    let plan = wgrad::Plan::new(&g, &outputs, device().caps())?;
+    let mut session = wgrad::Session::new(device(), plan, &Weights::init(device(), &g, 0)?)?;
+    let data: Vec<f32> = (0..12).map(|x| x as f32).collect();
+    session.write(x, &data)?;
+    session.step()?;
+    let mut found = Vec::new();
+    for output in outputs {
+        found.push((g.shape(output)?.to_vec(), session.read(output)?.to_f64()));
+    }
+    let expected = [
+        (vec![1, 6, 1, 2], vec![0.0, 1.0, 6.0, 7.0, 2.0, 3.0, 8.0, 9.0, 4.0, 5.0, 10.0, 11.0]),
+        (vec![1, 1, 2, 6], vec![0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 1.0, 3.0, 5.0, 7.0, 9.0, 11.0]),
+        (vec![1, 1, 2, 1], vec![30.5, 36.5]),
+        (vec![1, 6, 1, 2], vec![0.0, 1.0, 6.0, 9.0, 20.0, 25.0, 42.0, 49.0, 72.0, 81.0, 110.0, 121.0]),
+    ];
+    assert_eq!(found, expected);
+    let debug = format!("{:?}", nn::Parallel::product().identity());
+    assert_eq!(debug, "Parallel::product(Sequential())");
+    Ok(())
+}
+
 #[test]
 fn parallel_branches_are_joined() -> Result<(), Error> {
     let mut g = Graph::new();

@@ -30,6 +30,14 @@ fn channels_and_ranks_that_do_not_fit_are_refused() {
     assert_says(&refused(conv(), &[1, 3, 5, 5]), &["conv2d \"layer\"", "3 channels", "expects 4"]);
     assert_says(&refused(conv(), &[3, 5, 5]), &["conv2d \"layer\"", "[3, 5, 5]"]);
     assert_says(&refused(nn::Linear::new(12, 2), &[5, 11]), &["\"layer\"", "11", "12"]);
+    assert_says(&refused(nn::Linear::new(12, 2), &[5, 3, 11]), &["linear \"layer\"", "[5, 3, 11]"]);
+    for (groups, shape) in [(4, &[1, 6, 2, 2][..]), (0, &[1, 6]), (2, &[6])] {
+        assert_says(
+            &refused(nn::ChannelShuffle::new(groups), shape),
+            &["channel_shuffle \"layer\"", "expects"],
+        );
+    }
+    assert_says(&refused(nn::Permute::new([0, 2, 2]), &[1, 2, 3]), &["permute \"layer\"", "[0, 2, 2]"]);
     assert_says(&refused(nn::BatchNorm::new(4), &[2, 3, 5, 5]), &["batch_norm \"layer\"", "3", "4"]);
     assert_says(&refused(nn::MaxPool2d::new([2, 2]), &[2, 3]), &["max_pool2d \"layer\"", "[2, 3]"]);
 }
@@ -78,6 +86,8 @@ fn attributes_out_of_range_are_refused_under_the_layers_name() {
         let error = refused(nn::Dropout::new(probability), &[1, 4]);
         assert_says(&error, &["dropout \"layer\"", words]);
         assert_says(&refused(nn::Dropout2d::new(probability), &[1, 4]), &["dropout2d \"layer\"", words]);
+        let error = refused(nn::StochasticDepth::new(probability), &[1, 4]);
+        assert_says(&error, &["stochastic_depth \"layer\"", words]);
     }
     let untracked = nn::BatchNorm::new(3).track_running_stats(false).freeze_statistics().affine(false);
     assert_says(&refused(untracked, &[4, 3]), &["batch_norm \"layer\"", "leave track_running_stats on"]);

@@ -95,6 +95,19 @@ fn channels_are_dropped_whole() -> Result<()> {
     Ok(())
 }
 
+/// Stochastic depth has one unit, since a mask is the same for all samples.
+#[test]
+fn samples_are_dropped_whole() -> Result<()> {
+    let x = [1.0, -2.0, 3.0, 0.5];
+    let found = moments(&x, &[2, 2], |g, x| g.stochastic_depth(x, 0.4, 0, Mode::EveryMask))?;
+    for ((mean, variance), x) in found.mean.to_f64().iter().zip(found.variance.to_f64()).zip(x) {
+        let x = f64::from(x);
+        assert!((mean - x).abs() < 1e-5, "{mean}, expected {x}");
+        assert!((variance - x * x * 0.4 / 0.6).abs() < 1e-4, "{variance} for {x}");
+    }
+    Ok(())
+}
+
 #[test]
 fn sixteen_units_are_the_most() -> Result<()> {
     let mut g = Graph::new();

@@ -170,6 +170,32 @@ fn channels_are_dropped_whole_and_by_themselves() -> Result<()> {
 }
 
 #[test]
+fn samples_are_dropped_whole_and_by_themselves() -> Result<()> {
+    const SHAPE: [usize; 3] = [2003, 3, 5];
+    let mut graph = Graph::new();
+    let x = graph.input("x", SHAPE)?;
+    let y = nn::StochasticDepth::new(0.2).seed(3).forward(&mut graph, x, Mode::Train)?;
+    let mut session = session(&graph, &[y])?;
+    session.write(x, &numbers(SHAPE, 1))?;
+    session.verify()?;
+    let (x, y) = (numbers(SHAPE, 1).to_f64(), session.read(y)?.to_f64());
+    let mut kept = 0.0;
+    for (x, y) in x.chunks(15).zip(y.chunks(15)) {
+        let factor = if y[0] == 0.0 { 0.0 } else { 1.25 };
+        assert!(x.iter().zip(y).all(|(x, y)| (y - factor * x).abs() < 1e-6));
+        kept += factor / 1.25;
+    }
+    let (count, keep) = (SHAPE[0] as f64, 0.8f64);
+    // Four standard deviations of a mean of independent draws.
+    let bound = 4.0 * (keep * (1.0 - keep) / count).sqrt();
+    assert!((kept / count - keep).abs() < bound, "{kept} of {count} samples are kept");
+    let scalar = graph.input("scalar", Shape::scalar())?;
+    let error = graph.stochastic_depth(scalar, 0.5, 0, Mode::Train).expect_err("there are no samples");
+    assert!(error.to_string().contains("requires samples"), "{error}");
+    Ok(())
+}
+
+#[test]
 fn what_has_no_channels_is_refused() {
     let mut graph = Graph::new();
     let x = graph.input("x", [4]).expect("the input is valid");

@@ -248,7 +248,7 @@ fn random_units_moments_and_metrics_of_generated_shapes() {
     for number in 0..sweep::count(4, 12) as u32 {
         let shape = [generator.edge(9), generator.edge(40), generator.edge(30)];
         let name = format!("{shape:?}");
-        let of = if number % 2 == 0 { Unit::Element } else { Unit::Channel };
+        let of = [Unit::Element, Unit::Channel, Unit::Sample][number as usize % 3];
         let dropout = Dropout { p: 0.3, of, seed: 5, node: number };
         cases.extend(cases::dropout::pair(&name, dropout, &shape, number));
         cases.push(cases::sample_moments::case(&name, &shape, 1.0, 1.0 / (number + 1) as f32));

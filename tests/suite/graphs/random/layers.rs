@@ -224,9 +224,14 @@ impl Network<'_> {
             }
             4 => net.push(convolution.groups(groups).padding_mode(PadMode::Reflect)),
             5 => net.push(nn::ConvTranspose2d::new(channels, outputs, kernel)),
+            6 if random.once_in(3) => net.push(nn::Parallel::product().identity().inline(nn::Sigmoid)),
+            6 if random.once_in(3) => {
+                net.push(nn::ChannelShuffle::new(groups)).push(nn::Permute::new([1, 0]))
+            }
             6 => net.push(nn::Parallel::sum().identity().add("branch", nn::BatchNorm::new(channels))),
             7 => net.push(nn::Parallel::concatenate(random.amount(2)).identity().add("branch", convolution)),
             8 => net.push(nn::Linear::new(channels, outputs)).push(nn::Gelu),
+            9 if random.once_in(2) => net.push(nn::StochasticDepth::new(f64::from(number))),
             9 => net.push(nn::Dropout::new(f64::from(number))).push(nn::Dropout2d::new(0.5)),
             10 => net.push(nn::GroupNorm::new(groups, channels)).push(nn::Silu),
             11 => net.push(nn::LayerNorm::new(Shape::from(&shape[shape.len().min(1)..]))),

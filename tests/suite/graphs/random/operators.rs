@@ -178,7 +178,7 @@ fn norm(random: &mut Random) -> BatchNorm {
 }
 
 fn dropout(random: &mut Random) -> Dropout {
-    let of = if flag(random) { Unit::Element } else { Unit::Channel };
+    let of = [Unit::Element, Unit::Channel, Unit::Sample][random.below(3)];
     Dropout {
         p: f64::from(random.number()),
         of,

@@ -135,9 +135,10 @@ impl Network<'_> {
                 let x = self.float();
                 let (p, seed) = (f64::from(self.random.number()), self.random.hostile() as u64);
                 let mode = self.mode();
-                let y = match self.flag() {
-                    true => self.graph.dropout(x, p, seed, mode)?,
-                    false => self.graph.dropout2d(x, p, seed, mode)?,
+                let y = match self.random.below(3) {
+                    0 => self.graph.dropout(x, p, seed, mode)?,
+                    1 => self.graph.dropout2d(x, p, seed, mode)?,
+                    _ => self.graph.stochastic_depth(x, p, seed, mode)?,
                 };
                 if self.random.once_in(5) {
                     self.graph.dropout_mask(y).map(|mask| vec![y, mask])
