@@ -8,12 +8,17 @@ use wgrad::nn::{Sequential, models};
 /// two and of the image size.
 pub type Model = (&'static str, fn(usize, usize) -> Sequential, [usize; 2], usize);
 
-const MODELS: [Model; 10] = [
+const MODELS: [Model; 15] = [
+    ("convnext_tiny", models::convnext_tiny, [3, 1000], 224),
+    ("densenet121", models::densenet121, [3, 1000], 224),
+    ("efficientnet_b0", models::efficientnet_b0, [3, 1000], 224),
     ("lenet5", models::lenet5, [1, 10], 28),
     ("mobilenet_v2", models::mobilenet_v2, [3, 1000], 224),
+    ("regnet_y_400mf", models::regnet_y_400mf, [3, 1000], 224),
     ("resnet18", models::resnet18, [3, 1000], 224),
     ("resnet34", models::resnet34, [3, 1000], 224),
     ("resnet50", models::resnet50, [3, 1000], 224),
+    ("shufflenet_v2_x1_0", models::shufflenet_v2_x1_0, [3, 1000], 224),
     ("unet", |inputs, classes| models::unet(inputs, classes, 32), [3, 1], 256),
     ("vgg11", models::vgg11, [3, 1000], 224),
     ("vgg11_bn", models::vgg11_bn, [3, 1000], 224),

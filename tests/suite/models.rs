@@ -1,12 +1,15 @@
 //! Published networks: tensors, sizes and costs, files of weights, results, and summaries.
 
 mod forward;
+mod published;
+mod torchvision;
 
 use crate::harness;
 use crate::harness::network::{Training, training_of};
 use crate::harness::published::{arrays, contents, save, table};
 use crate::harness::{array, device, numbers, relative_error};
 use forward::State;
+use published::{Published, published};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 use wgrad::graph::{Distribution, Fan, Init, Source, SummaryRow};
@@ -14,76 +17,6 @@ use wgrad::nn::models::{self, ResNet};
 use wgrad::nn::{Layer, Sequential};
 use wgrad::op::{AdapterKind, Array};
 use wgrad::{Caps, Graph, HostTensor, Mode, Plan, Result, Session, Shape, Value, Weights, optim};
-
-/// A network and what is published of it, for images of 224 x 224 where nothing else is said.
-struct Published {
-    name: &'static str,
-    network: Sequential,
-    images: [usize; 3],
-    /// Names and shapes.
-    table: &'static str,
-    parameters: u64,
-    /// Thousand millions of multiply-adds, with the three digits after the point that torchvision gives.
-    multiply_adds: Option<f64>,
-}
-
-fn published() -> Vec<Published> {
-    let network = |name, network, table, parameters, multiply_adds| Published {
-        name,
-        network,
-        images: [3, 224, 224],
-        table,
-        parameters,
-        multiply_adds: Some(multiply_adds),
-    };
-    vec![
-        Published {
-            name: "LeNet-5",
-            network: models::lenet5(1, 10),
-            images: [1, 28, 28],
-            table: include_str!("models/lenet5.txt"),
-            parameters: 61_706,
-            multiply_adds: None,
-        },
-        network(
-            "ResNet-18",
-            models::resnet18(3, 1000),
-            include_str!("models/resnet18.txt"),
-            11_689_512,
-            1.814,
-        ),
-        network(
-            "ResNet-50",
-            models::resnet50(3, 1000),
-            include_str!("models/resnet50.txt"),
-            25_557_032,
-            4.089,
-        ),
-        network("VGG-11", models::vgg11(3, 1000), include_str!("models/vgg11.txt"), 132_863_336, 7.609),
-        network(
-            "VGG-11 with batch norm",
-            models::vgg11_bn(3, 1000),
-            include_str!("models/vgg11_bn.txt"),
-            132_868_840,
-            7.609,
-        ),
-        network(
-            "MobileNetV2",
-            models::mobilenet_v2(3, 1000),
-            include_str!("models/mobilenet_v2.txt"),
-            3_504_872,
-            0.301,
-        ),
-        Published {
-            name: "U-Net",
-            network: models::unet(3, 1, 32),
-            images: [3, 96, 64],
-            table: include_str!("models/unet.txt"),
-            parameters: 7_763_041,
-            multiply_adds: None,
-        },
-    ]
-}
 
 /// The network on images of this shape, and its output.
 fn built(network: &Sequential, images: &[usize], mode: Mode) -> Result<(Graph, Value, Value)> {
@@ -200,17 +133,19 @@ fn unet_computes_what_is_published() -> Result<()> {
     agree("U-Net", &network, &tensors, &images, forward::unet)
 }
 
+/// The initial value of a parameter.
+fn starts(network: &Sequential, name: &str) -> Result<Init> {
+    let (graph, ..) = built(network, &[2, 3, 32, 32], Mode::Train)?;
+    let value = graph.find(name).unwrap_or_else(|| panic!("no {name}"));
+    let Source::Parameter(init) = graph.value(value).expect("of this graph").source.clone() else {
+        panic!("{name} is trained")
+    };
+    Ok(init)
+}
+
 /// What torchvision's constructors draw weights from, PyTorch's layers' own where they say nothing.
 #[test]
 fn parameters_start_as_the_published_ones() -> Result<()> {
-    let starts = |network: &Sequential, name: &str| -> Result<Init> {
-        let (graph, ..) = built(network, &[2, 3, 32, 32], Mode::Train)?;
-        let value = graph.find(name).unwrap_or_else(|| panic!("no {name}"));
-        let Source::Parameter(init) = graph.value(value).expect("of this graph").source.clone() else {
-            panic!("{name} is trained")
-        };
-        Ok(init)
-    };
     // kaiming_normal_(mode="fan_out"), of which the default nonlinearity has ReLU's gain, the root of 2.
     let kaiming = || Init::Scaled { fan: Fan::Out, gain: f64::sqrt(2.0), distribution: Distribution::Normal };
     let narrow = || Init::Normal { mean: 0.0, std: 0.01 };
@@ -267,6 +202,11 @@ fn impossible_sizes_are_errors() {
         models::resnet18(0, 10),
         models::vgg11(1, most),
         models::mobilenet_v2(most, 10),
+        models::convnext_tiny(0, 10),
+        models::densenet121(1, most),
+        models::efficientnet_b0(1, 0),
+        models::regnet_y_400mf(most, 10),
+        models::shufflenet_v2_x1_0(1, 0),
         models::unet(1, 1, 0),
         models::unet(1, most, most),
         ResNet::basic([1, 1, 1, 1]).width(0).build(1, 10),
@@ -281,6 +221,8 @@ fn impossible_sizes_are_errors() {
         built(&models::unet(1, 1, 2), &[1, 1, 32, 40], Mode::Eval).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("concatenate"), "{error}");
     built(&models::vgg11(3, 2), &[1, 3, 31, 32], Mode::Eval).map(|_| ()).unwrap_err();
+    built(&models::convnext_tiny(3, 2), &[1, 3, 31, 32], Mode::Eval).map(|_| ()).unwrap_err();
+    built(&models::densenet121(3, 2), &[1, 3, 29, 28], Mode::Eval).map(|_| ()).unwrap_err();
 }
 
 /// What stands between the convolutions of VGG-11 in training, which names and sizes do not tell.
