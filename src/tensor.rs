@@ -364,6 +364,13 @@ impl HostTensor {
         Ok(HostTensor { shape: kind.shape.clone(), data })
     }
 
+    /// Rounds floats to those that f16 has.
+    pub(crate) fn round_to_f16(&mut self) {
+        if let HostData::F32(numbers) = &mut self.data {
+            numbers.iter_mut().for_each(|number| *number = half::f16::from_f32(*number).to_f32());
+        }
+    }
+
     /// Checks that `data` holds as many numbers as `shape` has elements.
     ///
     /// # Errors

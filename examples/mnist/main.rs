@@ -113,6 +113,9 @@ fn run(options: &Options, started: Instant, ranks: Option<Box<dyn Communicator>>
     let mut opening = DeviceOptions::default()
         .local_rank(local_rank)
         .compiling(ProgressBar::compiling(!options.no_progress && is_first));
+    if options.mixed {
+        opening = opening.cooperative_matrix();
+    }
     if let Some(name) = &options.adapter {
         opening = opening.adapter(name);
     }

@@ -2,7 +2,7 @@
 
 use super::choose;
 use crate::error::{Error, Result};
-use crate::op::{AdapterKind, Caps};
+use crate::op::{AdapterKind, Caps, CooperativeMatrix};
 use std::fmt;
 
 /// Features that make something better, and what each is called here.
@@ -103,10 +103,12 @@ pub(super) async fn all() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// Finds and opens an adapter; with a number, that one of those that are equal to it, counted round.
+/// Finds and opens an adapter; with a number, that one of those that are equal to it, counted round. `cooperative` asks for
+/// cooperative matrices.
 pub(super) async fn open(
     wanted: Option<&str>,
     number: Option<usize>,
+    cooperative: bool,
 ) -> Result<(wgpu::Adapter, usize, wgpu::Device, wgpu::Queue)> {
     let mut adapters = all().await;
     let infos: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
@@ -116,10 +118,19 @@ pub(super) async fn open(
         at = equal[number % equal.len()];
     }
     let adapter = adapters.swap_remove(at);
+    let mut features = useful();
+    let mut experimental = wgpu::ExperimentalFeatures::disabled();
+    if cooperative && cooperative_matrix(&adapter).is_some() {
+        features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        // SAFETY: the kernels that use it load and store within the workgroup memory that they declare, whole matrices at a
+        // time, in control flow that is uniform; the tests run all of them.
+        experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
+    }
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {
             label: Some("wgrad"),
-            required_features: adapter.features() & useful(),
+            required_features: adapter.features() & features,
+            experimental_features: experimental,
             required_limits: adapter.limits(),
             // Small blocks, because a small network's buffers would leave megabytes of a large one empty.
             memory_hints: wgpu::MemoryHints::Manual {
@@ -144,7 +155,27 @@ fn rank(info: &wgpu::AdapterInfo) -> u32 {
     }
 }
 
-pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
+/// The cooperative matrices that kernels can use: square ones of f16, whose products are added in f32. The largest, if there
+/// are several.
+fn cooperative_matrix(adapter: &wgpu::Adapter) -> Option<CooperativeMatrix> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = wgpu::Features::SUBGROUP
+        | wgpu::Features::SHADER_F16
+        | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let subgroup = adapter.get_info().subgroup_min_size;
+    if !adapter.features().contains(needed) || !subgroup.is_power_of_two() {
+        return None;
+    }
+    let all = adapter.cooperative_matrix_properties().into_iter();
+    let sides = all.filter_map(|matrix| {
+        let square = matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size;
+        (square && matrix.ab_type == F16 && matrix.cr_type == F32).then_some(matrix.m_size)
+    });
+    sides.max().map(|side| CooperativeMatrix { side, subgroup })
+}
+
+pub(super) fn caps(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Caps {
+    let info = &adapter.get_info();
     let limits = device.limits();
     let in_browser = info.backend == wgpu::Backend::BrowserWebGpu;
     let kind = if is_software(info) {
@@ -171,5 +202,7 @@ pub(super) fn caps(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Caps {
         subgroups: device.features().contains(wgpu::Features::SUBGROUP),
         f16: device.features().contains(wgpu::Features::SHADER_F16),
         subgroup_size: if fixed { info.subgroup_min_size } else { 0 },
+        cooperative_matrix: cooperative_matrix(adapter)
+            .filter(|_| device.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX)),
     }
 }

@@ -70,7 +70,7 @@ impl Device {
         let unused = adapter.features() & !device.features();
         let without = USEFUL.iter().filter(|(feature, _)| unused.contains(*feature)).map(|&(_, name)| name);
         let summary = AdapterSummary { without: without.collect(), ..AdapterSummary::of(&info) };
-        Ok(Device::assemble(info, summary, device, queue, options, true))
+        Ok(Device::assemble(adapter, summary, device, queue, options, true))
     }
 
     /// The least limits that a device needs: WebGPU's defaults, which every adapter has that WebGPU runs on. Larger ones let

@@ -46,6 +46,7 @@ pub struct DeviceOptions {
     cache: Option<Option<PathBuf>>,
     rewrite: Option<fn(&str) -> String>,
     compiling: Option<progress::Report>,
+    cooperative_matrix: bool,
 }
 
 impl DeviceOptions {
@@ -89,6 +90,14 @@ impl DeviceOptions {
     #[must_use]
     pub fn compiling(mut self, report: impl Fn(Compiling) + Send + Sync + 'static) -> Self {
         self.compiling = Some(progress::Report::new(report));
+        self
+    }
+
+    /// Opens the adapter with cooperative matrices (tensor cores) if it has them; [`Caps::cooperative_matrix`] says whether.
+    /// Plans of mixed precision then multiply by them. They are an experimental feature of wgpu, on Vulkan and Metal.
+    #[must_use]
+    pub fn cooperative_matrix(mut self) -> Self {
+        self.cooperative_matrix = true;
         self
     }
 
@@ -208,21 +217,21 @@ impl Device {
     /// As [`Device::open`].
     pub async fn open_async(options: &DeviceOptions) -> Result<Device> {
         let (adapter, index, device, queue) =
-            adapter::open(options.adapter.as_deref(), options.local_rank).await?;
+            adapter::open(options.adapter.as_deref(), options.local_rank, options.cooperative_matrix).await?;
         let info = adapter.get_info();
         let summary = AdapterSummary::of(&info).numbered(index);
-        Ok(Device::assemble(info, summary, device, queue, options, false))
+        Ok(Device::assemble(&adapter, summary, device, queue, options, false))
     }
 
     fn assemble(
-        info: wgpu::AdapterInfo,
+        adapter: &wgpu::Adapter,
         summary: AdapterSummary,
         device: wgpu::Device,
         queue: wgpu::Queue,
         options: &DeviceOptions,
         is_embedded: bool,
     ) -> Device {
-        let caps = adapter::caps(&info, &device);
+        let caps = adapter::caps(adapter, &device);
         let faults = Arc::new(Faults::default());
         if !is_embedded {
             faults.listen(&device);
@@ -232,7 +241,7 @@ impl Device {
                 is_embedded,
                 device,
                 queue,
-                info,
+                info: adapter.get_info(),
                 summary,
                 caps,
                 cache_folder: options.cache.clone().unwrap_or_else(cache::default_folder),

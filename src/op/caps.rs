@@ -44,6 +44,22 @@ impl fmt::Display for AdapterKind {
     }
 }
 
+/// Cooperative matrices of an adapter: subgroups multiply square ones of f16 and add the products in f32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CooperativeMatrix {
+    /// Rows and columns: 8 or 16.
+    pub side: u32,
+    /// The fewest invocations of a subgroup.
+    pub subgroup: u32,
+}
+
+impl CooperativeMatrix {
+    /// Whether kernels for `planned` run here: a subgroup may have more invocations than planned.
+    fn runs(self, planned: CooperativeMatrix) -> bool {
+        self.side == planned.side && self.subgroup >= planned.subgroup
+    }
+}
+
 /// Limits and traits of an adapter.
 ///
 /// ```
@@ -79,6 +95,9 @@ pub struct Caps {
     pub f16: bool,
     /// Invocations of a subgroup, where it is the same for every kernel; 0 where it varies.
     pub subgroup_size: u32,
+    /// Cooperative matrices, which plans of mixed precision multiply by; a device is opened with them if asked
+    /// ([`DeviceOptions::cooperative_matrix`](crate::DeviceOptions::cooperative_matrix)).
+    pub cooperative_matrix: Option<CooperativeMatrix>,
 }
 
 impl Caps {
@@ -96,6 +115,7 @@ impl Caps {
             subgroups: false,
             f16: false,
             subgroup_size: 0,
+            cooperative_matrix: None,
         }
     }
 
@@ -123,6 +143,12 @@ impl Caps {
             && !(self.subgroup_size.is_power_of_two() && self.subgroup_size <= 128)
         {
             format!("subgroup_size is {}, expected a power of two up to 128 or 0", self.subgroup_size)
+        } else if let Some(CooperativeMatrix { side, subgroup }) = self.cooperative_matrix
+            && !([8, 16].contains(&side) && subgroup.is_power_of_two() && subgroup <= 128)
+        {
+            format!(
+                "cooperative_matrix has side {side} and subgroup {subgroup}, expected 8 or 16, and a power of two up to 128"
+            )
         } else {
             return Ok(());
         };
@@ -160,6 +186,10 @@ impl Caps {
             format!("{name} of {ours}, the device has {most}")
         } else if self.subgroups && self.subgroup_size != device.subgroup_size && self.subgroup_size != 0 {
             format!("a subgroup_size of {}, the device has {}", self.subgroup_size, device.subgroup_size)
+        } else if let Some(ours) = self.cooperative_matrix
+            && !device.cooperative_matrix.is_some_and(|device| device.runs(ours))
+        {
+            format!("{ours:?}, the device has {:?}", device.cooperative_matrix)
         } else {
             return Ok(());
         };

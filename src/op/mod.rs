@@ -14,7 +14,7 @@ mod reference;
 mod variant;
 
 pub use backward::BackwardContext;
-pub use caps::{AdapterKind, Caps, MAX_ITERATIONS};
+pub use caps::{AdapterKind, Caps, CooperativeMatrix, MAX_ITERATIONS};
 pub use epilogue::Pointwise;
 pub(crate) use epilogue::{Argument, EpilogueOp, reader};
 pub use index_map::{IndexMap, Span, Units};

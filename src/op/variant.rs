@@ -12,6 +12,15 @@ use std::fmt;
 pub struct Variant {
     name: &'static str,
     for_gpus: bool,
+    floats: Floats,
+}
+
+/// The precision of plans that a variant suits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Floats {
+    Any,
+    Single,
+    Half,
 }
 
 impl Variant {
@@ -20,13 +29,24 @@ impl Variant {
 
     /// A variant of this name.
     pub const fn new(name: &'static str) -> Variant {
-        Variant { name, for_gpus: false }
+        Variant { name, for_gpus: false, floats: Floats::Any }
     }
 
     /// A variant that only GPUs gain by. It computes the same anywhere, but the tuner leaves it out on software
     /// adapters.
     pub const fn for_gpus(name: &'static str) -> Variant {
-        Variant { name, for_gpus: true }
+        Variant { name, for_gpus: true, floats: Floats::Any }
+    }
+
+    /// This variant, which keeps intermediate results in f32: plans of mixed precision take it only if it is asked for or
+    /// measured to be faster.
+    pub const fn in_f32(self) -> Variant {
+        Variant { floats: Floats::Single, ..self }
+    }
+
+    /// This variant, which rounds the node's first two inputs to f16: only plans of mixed precision have it.
+    pub const fn in_f16(self) -> Variant {
+        Variant { floats: Floats::Half, ..self }
     }
 
     /// The name that [`PlanOptions::variant`](crate::PlanOptions::variant) takes.
@@ -37,6 +57,16 @@ impl Variant {
     /// Whether only GPUs gain by it.
     pub const fn is_for_gpus(self) -> bool {
         self.for_gpus
+    }
+
+    /// Whether it keeps intermediate results in f32.
+    pub const fn is_in_f32(self) -> bool {
+        matches!(self.floats, Floats::Single)
+    }
+
+    /// Whether it rounds the node's first two inputs to f16.
+    pub const fn is_in_f16(self) -> bool {
+        matches!(self.floats, Floats::Half)
     }
 }
 
@@ -57,6 +87,7 @@ impl fmt::Display for Variant {
 pub struct Preference {
     class: &'static str,
     by_kind: [&'static [Variant]; 5],
+    in_f16: &'static [Variant],
 }
 
 impl Preference {
@@ -65,7 +96,7 @@ impl Preference {
 
     /// One preference for all adapters.
     pub const fn all(variants: &'static [Variant]) -> Preference {
-        Preference { class: "", by_kind: [variants; 5] }
+        Preference { class: "", by_kind: [variants; 5], in_f16: &[] }
     }
 
     /// One preference for all GPUs, and one for software adapters.
@@ -83,6 +114,13 @@ impl Preference {
     #[must_use]
     pub const fn on(mut self, kind: AdapterKind, variants: &'static [Variant]) -> Preference {
         self.by_kind[kind as usize] = variants;
+        self
+    }
+
+    /// States what GPUs prefer to all that if the plan's precision offers it.
+    #[must_use]
+    pub const fn in_f16(mut self, variants: &'static [Variant]) -> Preference {
+        self.in_f16 = variants;
         self
     }
 
@@ -107,6 +145,11 @@ impl Preference {
     pub(crate) fn choose(&self, kind: AdapterKind, offered: &[Variant]) -> (Variant, String) {
         if let [only] = offered {
             return (*only, "the only one".into());
+        }
+        if let Some(variant) = self.in_f16.iter().find(|variant| offered.contains(variant))
+            && !kind.is_software()
+        {
+            return (*variant, "first choice in mixed precision".into());
         }
         let preferred = self.variants(kind);
         if preferred.is_empty() {

@@ -139,7 +139,8 @@ impl Operator for LinearGradWeight {
 
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         let (gradient, x) = (&inputs[0].shape, &inputs[1].shape);
-        Size { m: gradient[1], n: x[1] + 1, k: x[0], batches: 1 }.or_wide(PRODUCT)
+        let size = Size { m: gradient[1], n: x[1] + 1, k: x[0], batches: 1 };
+        size.or_cooperative(size.or_wide(PRODUCT))
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {

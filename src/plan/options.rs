@@ -164,7 +164,7 @@ impl PlanOptions {
         read: &[bool],
         caps: &Caps,
     ) -> Result<(Variant, String)> {
-        let offered = offered(graph, node, caps);
+        let mut offered = offered(graph, node, caps, self.precision);
         let operator = node.operator.name();
         let asked = self.choices.iter().rev().find(|choice| choice.is_for(node));
         if let Some(Choice { variant, .. }) = asked {
@@ -185,6 +185,9 @@ impl PlanOptions {
             return Ok(found);
         }
         let types: Vec<&TensorType> = node.inputs.iter().map(|&v| &graph.info(v).ty).collect();
+        if self.precision == Precision::Mixed && !offered.iter().all(|variant| variant.is_in_f32()) {
+            offered.retain(|variant| !variant.is_in_f32());
+        }
         Ok(node.operator.preference(&types).choose(caps.kind, &offered))
     }
 

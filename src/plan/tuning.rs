@@ -1,7 +1,8 @@
 //! Measured choices of kernel variants, as data. Planning only looks them up; `tune/` measures them.
 
+use super::Precision;
 use crate::graph::{Graph, Node, Value};
-use crate::op::{Operator, Variant};
+use crate::op::{Caps, Operator, Variant};
 use crate::ops::chain::Chain;
 use crate::tensor::TensorType;
 use std::any::Any;
@@ -136,8 +137,10 @@ pub(crate) fn read_outputs(graph: &Graph, outputs: &[Value]) -> Vec<Vec<bool>> {
     graph.nodes().map(|(_, node)| node.outputs.iter().map(|value| read.contains(value)).collect()).collect()
 }
 
-/// The variants that a node's operator offers.
-pub(crate) fn offered(graph: &Graph, node: &Node, caps: &crate::op::Caps) -> Vec<Variant> {
+/// The variants that a node's operator offers to a plan of this precision.
+pub(crate) fn offered(graph: &Graph, node: &Node, caps: &Caps, precision: Precision) -> Vec<Variant> {
     let types: Vec<&TensorType> = node.inputs.iter().map(|&value| &graph.info(value).ty).collect();
-    node.operator.variants(&types, caps)
+    let mut offered = node.operator.variants(&types, caps);
+    offered.retain(|variant| precision == Precision::Mixed || !variant.is_in_f16());
+    offered
 }

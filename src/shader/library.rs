@@ -146,7 +146,7 @@ files! {
         embedding_links embedding_merge embedding_sort
     }
     gemm {
-        gemm_pipelined gemm_register gemm_small gemm_subgroup gemm_tiled gemm_vector sum_splits
+        gemm_cooperative gemm_pipelined gemm_register gemm_small gemm_subgroup gemm_tiled gemm_vector sum_splits
     }
     loss {
         sum_epilogue
@@ -227,8 +227,8 @@ files! {
         byte_lookup_1 byte_lookup_4 embedding embedding_grad embedding_grad_sorted in_top_k one_hot
     }
     gemm {
-        gemm_bias_columns gemm_bias_rows gemm_lhs_elements gemm_lhs_rows gemm_outer gemm_product gemm_rhs_rows
-        gemm_shape gemm_spread_columns gemm_spread_rows gemm_store gemm_store_elements split_store
+        gemm_bias_columns gemm_bias_rows gemm_halves gemm_lhs_elements gemm_lhs_rows gemm_outer gemm_product gemm_rhs_rows
+        gemm_shape gemm_spread_columns gemm_spread_rows gemm_store gemm_store_elements matrices_16 matrices_8 split_store
     }
     linear {
         linear_grad_rhs linear_grad_rhs_any linear_grad_store linear_grad_store_vec4

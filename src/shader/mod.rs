@@ -37,6 +37,7 @@ use constant::{binding, settable};
 use file::add;
 use report::with_report;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// A kernel: joined files, the values of their constants, and text that Rust wrote.
@@ -298,9 +299,11 @@ impl Kernel {
         self.check()?;
         let mut text = String::new();
         let mut used = vec![0usize; self.constants.len()];
+        let mut directives = BTreeSet::new();
         for file in &self.files {
             let _ = writeln!(text, "// {}.wgsl", file.path());
-            for line in file.text().lines() {
+            directives.extend(file.text().lines().filter(|line| is_directive(line)));
+            for line in file.text().lines().filter(|line| !is_directive(line)) {
                 text.push_str(&self.set(line, &mut used)?);
                 text.push('\n');
             }
@@ -322,7 +325,12 @@ impl Kernel {
         if !self.halves.is_empty() {
             let text_in_halves = half::with_halves(&text, &self.halves);
             let refused = || self.error(format!("bindings {:?} can't hold f16", self.halves));
-            text = format!("enable f16;\n{}", text_in_halves.ok_or_else(refused)?);
+            text = text_in_halves.ok_or_else(refused)?;
+            directives.insert("enable f16;");
+        }
+        if !directives.is_empty() {
+            let directives: Vec<&str> = directives.into_iter().rev().collect();
+            text.insert_str(0, &(directives.join("\n") + "\n"));
         }
         match used.iter().position(|&count| count != 1) {
             None => Ok(text),
@@ -380,6 +388,11 @@ impl Kernel {
     fn error(&self, message: String) -> Error {
         Error::Shader { shader: self.name.to_owned(), message }
     }
+}
+
+/// Whether a line is a directive, which stands before all declarations of the joined text.
+fn is_directive(line: &str) -> bool {
+    line.starts_with("enable ") || line.starts_with("diagnostic(")
 }
 
 /// The start of the line in which the part `group` computes a workgroup's number.

@@ -55,7 +55,7 @@ impl<'p> Isolated<'p> {
             outputs.push(read.collect::<Vec<_>>());
         }
         let read: Vec<Value> = outputs.iter().flatten().map(|&(_, value)| value).collect();
-        let options = PlanOptions::default().variant(operator.name(), variant);
+        let options = PlanOptions::default().variant(operator.name(), variant).precision(problem.precision);
         let plan = Plan::with_options(&graph, &read, device.caps(), &options)?;
         let weights = Weights::init(device, &graph, 0)?;
         let session = Session::new(device, plan, &weights)?;

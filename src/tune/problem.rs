@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::hash::fnv1a;
 use crate::op::{Array, Caps, Variant};
-use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, offered, read_outputs};
+use crate::plan::{Plan, PlanOptions, Precision, Tuning, TuningKey, offered, read_outputs};
 use crate::session::{Expected, Session};
 use crate::tensor::{DType, HostData, HostTensor, TensorType};
 use crate::weights::Weights;
@@ -28,6 +28,8 @@ pub(super) struct Problem {
     /// Which outputs anything reads.
     pub read: Vec<bool>,
     pub offered: Vec<Variant>,
+    /// That of the plan.
+    pub precision: Precision,
     /// The variant that runs by default.
     pub default: Variant,
     /// What copies of the node compute. The first is the node's own in a step.
@@ -59,6 +61,7 @@ pub(super) struct Problems {
     pub(super) session: Session,
     pub(super) weights: Weights,
     keys: BTreeMap<TuningKey, NodeId>,
+    precision: Precision,
     waiting: VecDeque<TuningKey>,
     ready: VecDeque<Problem>,
 }
@@ -79,7 +82,7 @@ impl Problems {
             let key = TuningKey::of(planned, node, &read);
             // An operator over arenas needs its tensors where the whole plan has them.
             let apart = node.operator.arenas().is_empty();
-            let offered = candidates(planned, node, plan.caps());
+            let offered = candidates(planned, node, plan.caps(), options.precision);
             // A choice that names no variant of this version is none.
             let is_known = known.pick(&key, &offered).is_some();
             if apart && !is_known && !options.names(node) && offered.len() > 1 {
@@ -93,7 +96,8 @@ impl Problems {
         let mut session = Session::new(device, plan, &weights)?;
         write_inputs(&mut session)?;
         let waiting = keys.keys().cloned().collect();
-        Ok(Some(Problems { device: device.clone(), session, weights, keys, waiting, ready: VecDeque::new() }))
+        let (precision, ready) = (options.precision, VecDeque::new());
+        Ok(Some(Problems { device: device.clone(), session, weights, keys, precision, waiting, ready }))
     }
 
     /// What is measured, and a node that stands for it.
@@ -129,14 +133,20 @@ impl Problems {
         let graph = plan.graph();
         let read = read_outputs(graph, plan.outputs());
         for ((step, (id, node)), read) in plan.steps().iter().zip(graph.nodes()).zip(read) {
-            let Some(inputs) = inputs.remove(&id) else { continue };
+            let Some(mut inputs) = inputs.remove(&id) else { continue };
+            let offered = candidates(graph, node, plan.caps(), self.precision);
+            if offered.iter().any(|variant| variant.is_in_f16()) {
+                // So one reference serves variants that round these and others.
+                inputs.iter_mut().take(2).for_each(HostTensor::round_to_f16);
+            }
             self.ready.push_back(Problem {
                 key: TuningKey::of(graph, node, &read),
                 node: node.clone(),
                 samples: samples(node, inputs),
                 types: node.inputs.iter().map(|&value| graph.info(value).ty.clone()).collect(),
                 read,
-                offered: candidates(graph, node, plan.caps()),
+                offered,
+                precision: self.precision,
                 default: step.variant,
             });
         }
@@ -169,9 +179,9 @@ impl Problems {
 
 /// The variants to measure: those that can compute the node, on a software adapter without those that only GPUs gain
 /// by. Kernels compile slowly there.
-fn candidates(graph: &Graph, node: &Node, caps: &Caps) -> Vec<Variant> {
+fn candidates(graph: &Graph, node: &Node, caps: &Caps, precision: Precision) -> Vec<Variant> {
     let software = caps.kind.is_software();
-    let mut candidates = offered(graph, node, caps);
+    let mut candidates = offered(graph, node, caps, precision);
     candidates.retain(|variant| !(software && variant.is_for_gpus()));
     candidates
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use wgrad::graph::Init;
 use wgrad::op::{Array, Operator, Variant};
 use wgrad::ops::elementwise::Copy;
-use wgrad::{Caps, DType, Error, Graph, HostData, HostTensor, Shape, TensorType, Value};
+use wgrad::plan::Precision;
+use wgrad::{Caps, DType, Error, Graph, HostData, HostTensor, PlanOptions, Shape, TensorType, Value};
 
 /// One problem for one operator. Tests run it on every variant, benches time it.
 pub struct Case {
@@ -39,6 +40,12 @@ impl Case {
     pub fn variants_for(&self, caps: &Caps) -> Vec<Variant> {
         let kinds = self.kinds();
         self.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps)
+    }
+
+    /// Plans with a variant, in mixed precision where only that has it.
+    pub fn options(&self, variant: Variant) -> PlanOptions {
+        let precision = if variant.is_in_f16() { Precision::Mixed } else { Precision::F32 };
+        PlanOptions::default().variant(self.operator.name(), variant).precision(precision)
     }
 }
 

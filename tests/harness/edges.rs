@@ -14,7 +14,7 @@
 use super::{Case, build};
 use std::collections::{BTreeMap, BTreeSet};
 use wgrad::op::Variant;
-use wgrad::{Caps, Error, Plan, PlanOptions};
+use wgrad::{Caps, Error, Plan};
 
 /// For [`Case::by_edges`] where the text of kernels shows every edge.
 pub const SHOWN: [&str; 0] = [];
@@ -23,8 +23,9 @@ pub const SHOWN: [&str; 0] = [];
 const TILE: f64 = 64.0;
 const TILED: [&str; 5] = ["M", "N", "K", "W", "OW"];
 
-/// The kernel whose variants differ in the size of a tile alone, its longest side, and that of a band of tiles.
+/// The kernels whose variants differ in the size of a tile alone, its longest side, and that of a band of tiles.
 const PIPELINED: &str = "gemm_pipelined";
+const COOPERATIVE: &str = "gemm_cooperative";
 const SIDES: [f64; 2] = [128.0, 1024.0];
 
 /// A run of a case: the number of the limits that it is planned for, and the variant.
@@ -36,7 +37,11 @@ type Choice = (usize, Run, BTreeSet<String>);
 /// What meets edges together: a variant, or those that are one kernel with tiles of several sizes. The size is part of
 /// the edges that depend on it.
 pub fn kin(variant: Variant) -> &'static str {
-    if variant.is_for_gpus() { PIPELINED } else { variant.name() }
+    match variant {
+        _ if variant.is_in_f16() => COOPERATIVE,
+        _ if variant.is_for_gpus() => PIPELINED,
+        _ => variant.name(),
+    }
 }
 
 /// The runs of each of these cases by default, planned for these limits, which each offer variants: of the cases that may
@@ -84,15 +89,14 @@ pub fn fewest(
 /// A case that can't be planned.
 pub fn edges(case: &Case, variant: Variant, caps: &Caps) -> Result<BTreeSet<String>, Error> {
     let built = build(case)?;
-    let options = PlanOptions::default().variant(case.operator.name(), variant);
-    let plan = Plan::with_options(&built.graph, &built.outputs, caps, &options)?;
+    let plan = Plan::with_options(&built.graph, &built.outputs, caps, &case.options(variant))?;
     let mut edges: BTreeSet<String> = case.edges.iter().flatten().cloned().collect();
     for dispatch in plan.dispatches() {
         let (kernel, source) = (dispatch.kernel.name(), dispatch.kernel.source()?);
         let (constants, rest): (Vec<&str>, Vec<&str>) =
             source.lines().partition(|line| constant(line).is_some());
-        if kernel == PIPELINED {
-            edges.extend(tile_edges(&source));
+        if [PIPELINED, COOPERATIVE].contains(&kernel) {
+            edges.extend(tile_edges(kernel, &source));
         }
         edges.insert(rest.join("\n"));
         for (name, value) in constants.into_iter().filter_map(constant) {
@@ -105,7 +109,7 @@ pub fn edges(case: &Case, variant: Variant, caps: &Caps) -> Result<BTreeSet<Stri
 }
 
 /// The edges that each size of tile has to meet by itself.
-fn tile_edges(source: &str) -> Vec<String> {
+fn tile_edges(kernel: &str, source: &str) -> Vec<String> {
     let found: BTreeMap<&str, &str> = source.lines().filter_map(declared).collect();
     let tile =
         ["TILE_M", "TILE_N", "BUFFERS", "RHS_ALONG_K"].map(|name| found.get(name).copied().unwrap_or(""));
@@ -113,7 +117,7 @@ fn tile_edges(source: &str) -> Vec<String> {
     let sides = ["M", "N", "K"].into_iter().filter_map(|name| Some((name, number(found.get(name)?)?)));
     let past = |(name, value): (&str, f64)| {
         let count = SIDES.iter().filter(|&&side| value > side).count();
-        format!("{PIPELINED} {tile}: {name} past {count} sides")
+        format!("{kernel} {tile}: {name} past {count} sides")
     };
     sides.map(past).collect()
 }

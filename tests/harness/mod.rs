@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of a program share what they need")]
 #![allow(dead_code, unused_imports, reason = "each test and bench uses its part")]
 
+pub mod begin;
 pub mod bits;
 pub mod case;
 pub mod edges;
@@ -84,6 +85,12 @@ impl Case {
     pub fn variants(&self) -> Vec<Variant> {
         self.variants_for(device().caps())
     }
+}
+
+/// The graph of a case between copies, so that what the operator reads and stores is neither an input nor an output.
+pub fn between_copies(case: &Case) -> Built {
+    build_between(case, |graph, value| graph.apply1(begin::Begin, &[value]))
+        .unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
 /// Builds `case` into a session that runs one variant.

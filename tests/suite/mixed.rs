@@ -2,61 +2,18 @@
 
 use crate::cases;
 use crate::harness::network::{Training, network};
-use crate::harness::{self, Built, Case, Prepared, device, labels, numbers, sweep};
+use crate::harness::{self, Prepared, between_copies, device, labels, numbers, sweep};
 use std::collections::BTreeSet;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::op::{Array, IndexMap, Operator, Pointwise, Reference, Variant};
+use wgrad::op::{AdapterKind, CooperativeMatrix, Variant};
 use wgrad::optim::{LossScale, Sgd};
 use wgrad::plan::{Fusion, Precision, Watch};
-use wgrad::shader::ShaderFile;
-use wgrad::{Caps, DType, Graph, Mode, Plan, PlanOptions, Result, Session, TensorType, Weights};
+use wgrad::{Caps, DType, Graph, Mode, Plan, PlanOptions, Result, Session, Weights};
 
 /// Plans with f16 for what lies between nodes, and with a node for each copy.
 pub fn options(operator: &str, variant: Variant) -> PlanOptions {
     PlanOptions::default().variant(operator, variant).without(Fusion::Elementwise).precision(Precision::Mixed)
-}
-
-/// A copy that begins f16, as a product does.
-#[derive(Clone, Debug)]
-struct Begin;
-
-static BEGIN: ShaderFile =
-    ShaderFile::new("begin", "//! uses element\nfn begin(x: Element) -> Element {\n    return x;\n}\n");
-
-impl Operator for Begin {
-    fn name(&self) -> &'static str {
-        "begin"
-    }
-
-    fn arity(&self) -> (usize, usize) {
-        (1, 1)
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> std::result::Result<Vec<TensorType>, String> {
-        Ok(vec![inputs[0].clone()])
-    }
-
-    fn pointwise(&self, _inputs: &[&TensorType]) -> Option<Pointwise> {
-        let (function, numbers) = ("begin", Vec::new());
-        Some(Pointwise { file: &BEGIN, function, index_map: vec![IndexMap::Same], numbers })
-    }
-
-    fn multiply_adds(&self, _inputs: &[&TensorType]) -> u64 {
-        1
-    }
-}
-
-impl Reference for Begin {
-    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
-        vec![inputs[0].clone()]
-    }
-}
-
-/// The graph of a case between copies, so that what the operator reads and stores is neither an input nor an output.
-pub fn between_copies(case: &Case) -> Built {
-    harness::build_between(case, |graph, value| graph.apply1(Begin, &[value]))
-        .unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
 /// Besides updates, what is only tried in f32: draws and counts, and what makes tensors of several dimensions of others. Copies
@@ -141,6 +98,24 @@ fn steps_move_and_take_little_more_than_half() -> Result<()> {
         let moved = half.traffic().total() as f64 / single.traffic().total() as f64;
         let taken = taken(&half) / taken(&single);
         assert!(moved <= most_moved && taken <= most_taken, "{images:?}: moves {moved:.3}, takes {taken:.3}");
+    }
+    // Large GPUs: Winograd's intermediate results would be f32, and cooperative matrices come first where there are any.
+    let training = step(&nn::models::resnet18(3, 1000), [32, 3, 224, 224], 1000, None)?;
+    let gpu = Caps { kind: AdapterKind::Discrete, subgroups: true, subgroup_size: 32, ..room.clone() };
+    let matrix = Some(CooperativeMatrix { side: 16, subgroup: 32 });
+    for cooperative_matrix in [None, matrix] {
+        let caps = Caps { cooperative_matrix, max_workgroup_bytes: 48 << 10, ..gpu.clone() };
+        let plan =
+            |options: &PlanOptions| Plan::with_options(&training.graph, &[training.loss], &caps, options);
+        let (single, half) = (plan(&PlanOptions::default())?, plan(&mixed())?);
+        let moved = half.traffic().total() as f64 / single.traffic().total() as f64;
+        assert!(moved <= 0.6, "{cooperative_matrix:?}: moves {moved:.3}");
+        let count = |plan: &Plan, is: fn(&Variant) -> bool| {
+            plan.steps().iter().filter(|step| is(&step.variant)).count()
+        };
+        assert_eq!(count(&single, |v| v.is_in_f16()), 0);
+        assert_eq!(count(&half, |v| v.is_in_f32()), 0);
+        assert_eq!(count(&half, |v| v.is_in_f16()) > 50, cooperative_matrix.is_some());
     }
     let mut g = Graph::new();
     let x = g.input("x", [32, 3, 224, 224])?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wgrad::device::Peaks;
-use wgrad::op::AdapterKind;
+use wgrad::op::{AdapterKind, CooperativeMatrix};
 use wgrad::plan::Watch;
 use wgrad::session::watch_kernels;
 use wgrad::shader::{Kernel, ShaderFile};
@@ -111,18 +111,25 @@ fn watched_kernels() -> Vec<Kernel> {
 /// The kernels of every operator's first case, all variants, with f16 in what they read and store.
 fn half_kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
-    for kind in KINDS {
-        let plain = Caps { f16: true, ..Caps::webgpu_defaults(kind) };
+    let matrices = [
+        None,
+        Some(CooperativeMatrix { side: 8, subgroup: 8 }),
+        Some(CooperativeMatrix { side: 16, subgroup: 32 }),
+    ];
+    for (kind, cooperative_matrix) in KINDS.into_iter().flat_map(|kind| matrices.map(|matrix| (kind, matrix)))
+    {
+        let plain = Caps { f16: true, cooperative_matrix, ..Caps::webgpu_defaults(kind) };
         let caps = Caps { subgroups: true, subgroup_size: 8, ..plain };
         for (_, cases) in cases::all() {
             let mut seen = BTreeSet::new();
             for case in &cases {
                 for variant in case.variants_for(&caps) {
                     let name = case.operator.name();
-                    if !seen.insert((name, variant.name())) {
+                    let is_new = cooperative_matrix.is_none() || variant.is_in_f16();
+                    if !(is_new && seen.insert((name, variant.name()))) {
                         continue;
                     }
-                    let (built, options) = (mixed::between_copies(case), mixed::options(name, variant));
+                    let (built, options) = (harness::between_copies(case), mixed::options(name, variant));
                     let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &options)
                         .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
                     kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));
@@ -136,7 +143,9 @@ fn half_kernels() -> Vec<Kernel> {
 fn validate(name: &str, source: &str) -> naga::Module {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
-    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16)
+    let capabilities =
+        Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+    Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
     module
@@ -194,7 +203,8 @@ fn every_kernel_passes_tint_where_it_is_installed() {
             let shape: String = source.lines().filter(|line| !line.starts_with("const ")).collect();
             shapes.entry(shape).or_insert(source);
         }
-        for source in shapes.values() {
+        // It does not know cooperative matrices.
+        for source in shapes.values().filter(|source| !source.contains("wgpu_cooperative_matrix")) {
             let path = folder.path().join("kernel.wgsl");
             std::fs::write(&path, source).expect("the temporary folder can be written");
             let output =

@@ -9,6 +9,8 @@ pub struct Mix {
     pub fma: usize,
     /// Of those, pairs.
     pub dual: usize,
+    /// Products of matrices (WMMA).
+    pub matrix: usize,
     /// All issued instructions.
     pub issued: usize,
     /// Loads from workgroup memory by bits: each width that occurs, widest first.
@@ -21,13 +23,14 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Share of multiply-adds among the instructions issued.
+    /// Share of multiply-adds among the instructions issued, or of products of matrices if there are any.
     pub fn share(&self) -> f64 {
-        self.fma as f64 / self.issued.max(1) as f64
+        let counted = if self.matrix > 0 { self.matrix } else { self.fma };
+        counted as f64 / self.issued.max(1) as f64
     }
 }
 
-/// The innermost loop with the most multiply-adds.
+/// The innermost loop with the most products of matrices, or if there are none, multiply-adds.
 pub fn hottest(assembly: &str) -> Option<Mix> {
     let lines: Vec<&str> = assembly.lines().map(str::trim).collect();
     let spans = loops(&lines);
@@ -35,7 +38,7 @@ pub fn hottest(assembly: &str) -> Option<Mix> {
         !spans.iter().any(|&(s, e)| (s, e) != (start, end) && start <= s && e <= end)
     });
     let hottest = innermost.map(|&span| (span, mix(&lines[span.0..=span.1])));
-    let ((start, end), mut hottest) = hottest.max_by_key(|(_, mix)| mix.fma + mix.dual)?;
+    let ((start, end), mut hottest) = hottest.max_by_key(|(_, mix)| (mix.matrix, mix.fma + mix.dual))?;
     let around = spans.iter().filter(|&&(s, e)| (s, e) != (start, end) && s <= start && end <= e);
     if let Some(&(s, e)) = around.min_by_key(|&&(s, e)| e - s) {
         hottest.around = mix(&lines[s..=e]).issued - hottest.issued;
@@ -78,7 +81,9 @@ fn mix(lines: &[&str]) -> Mix {
         }
         mix.issued += 1;
         let multiply_adds = ["v_fma", "v_fmac", "v_pk_fma", "v_dual_fma"];
-        if line.contains("v_dual_") {
+        if operation.starts_with("v_wmma") {
+            mix.matrix += 1;
+        } else if line.contains("v_dual_") {
             // Two operations in one line, separated by "::". The pair counts if both multiply and add.
             let both = line.matches("v_dual_fma").count() >= 2;
             mix.fma += usize::from(both);

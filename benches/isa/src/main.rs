@@ -1,6 +1,8 @@
 //! Prints what AMD's shader compiler makes of the default kernels for discrete GPUs, without a GPU; see
 //! README.md.
 
+#[path = "../../../tests/harness/begin.rs"]
+mod begin;
 mod loops;
 mod problems;
 mod radv;
@@ -35,10 +37,11 @@ const WAVES: f64 = 8.0;
 const CHILD: &str = "WGRAD_ISA_CHIP";
 
 const USAGE: &str = "\
-usage: wgrad-isa [--chip RDNA2|RDNA3|RDNA4] [--driver FILE] [--variant NAME] [--file FILE.wgsl] [--asm]
+usage: wgrad-isa [--chip RDNA2|RDNA3|RDNA4] [--driver FILE] [--variant NAME] [--mixed] [--file FILE.wgsl] [--asm]
   --chip     only this one
   --driver   libvulkan_radeon.so to use; default: the installed one
   --variant  this kernel variant where an operator has it, not the default
+  --mixed    plans of mixed precision, with cooperative matrices
   --file     this WGSL text, not the planned kernels
   --asm      print each kernel's machine code too";
 
@@ -47,6 +50,7 @@ struct Options {
     chip: Option<String>,
     driver: Option<PathBuf>,
     variant: Option<String>,
+    mixed: bool,
     file: Option<PathBuf>,
     assembly: bool,
 }
@@ -80,6 +84,7 @@ fn options() -> Result<Options, String> {
             Long("driver") => options.driver = Some(parser.value().map_err(text)?.into()),
             Long("variant") => options.variant = Some(parser.value().and_then(|v| v.string()).map_err(text)?),
             Long("file") => options.file = Some(parser.value().map_err(text)?.into()),
+            Long("mixed") => options.mixed = true,
             Long("asm") => options.assembly = true,
             _ => return Err(text(argument.unexpected())),
         }
@@ -164,7 +169,7 @@ fn table(chip: &Chip, options: &Options) -> Result<bool, String> {
             let shape = String::from("as it stands");
             vec![Planned { kernel: path.display().to_string(), shape, source }]
         }
-        None => problems::planned(options.variant.as_deref()).map_err(|e| e.to_string())?,
+        None => problems::planned(options.variant.as_deref(), options.mixed).map_err(|e| e.to_string())?,
     };
     println!("{} ({}):\n", chip.name, radv.name);
     println!(
@@ -199,13 +204,16 @@ fn row(chip: &Chip, compiled: &Compiled) -> Result<(String, bool), String> {
         return Ok((format!("{registers} | {spills} | {waves} | no loop | | "), false));
     };
     let widths = mix.workgroup_loads.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let mut share = format!("{:.0} % of {}", 100.0 * mix.share(), mix.issued);
+    let mut share = match mix.matrix {
+        0 => format!("{:.0} % of {}", 100.0 * mix.share(), mix.issued),
+        matrix => format!("{matrix} products of matrices in {}", mix.issued),
+    };
     if mix.memory > 0 {
         share.push_str(&format!(", {} to memory", mix.memory));
     }
     let reached = spills == 0.0
         && waves >= WAVES
-        && mix.share() > chip.share
+        && (mix.matrix > 0 || mix.share() > chip.share)
         && mix.workgroup_loads.iter().all(|&bits| bits == 128);
     Ok((format!("{registers} | {spills} | {waves} | {share} | {} | {widths}", mix.around), reached))
 }

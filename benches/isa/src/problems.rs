@@ -1,9 +1,11 @@
 //! The products and convolutions to compile, planned for a discrete GPU.
 
-use wgrad::op::{AdapterKind, Operator};
+use crate::begin::Begin;
+use wgrad::op::{AdapterKind, CooperativeMatrix, Operator};
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::linear::{Linear, LinearGradWeight};
 use wgrad::ops::matmul::MatMul;
+use wgrad::plan::{Fusion, Precision};
 use wgrad::{Caps, Error, Graph, Plan, PlanOptions, Shape, TensorType, Value};
 
 /// A kernel that a plan for a discrete GPU takes.
@@ -29,9 +31,12 @@ fn problem<O: Operator + 'static>(shape: &str, operator: O, inputs: &[&Shape]) -
     let mut graph = Graph::new();
     let mut values = Vec::new();
     for (i, &shape) in inputs.iter().enumerate() {
-        values.push(graph.input(&format!("input{i}"), shape.clone())?);
+        let input = graph.input(&format!("input{i}"), shape.clone())?;
+        // What lies between operators is f16 in mixed precision.
+        values.push(graph.apply1(Begin, &[input])?);
     }
     let output = graph.apply(operator, &values)?[0];
+    let output = graph.apply1(Begin, &[output])?;
     Ok(Problem { name, shape: shape.to_owned(), graph, output })
 }
 
@@ -113,20 +118,30 @@ fn problems() -> Result<Vec<Problem>, Error> {
 }
 
 /// The kernel that multiplies in each problem, with the default variant for discrete GPUs or with the named
-/// one.
-pub fn planned(variant: Option<&str>) -> Result<Vec<Planned>, Error> {
+/// one; in mixed precision if asked.
+pub fn planned(variant: Option<&str>, mixed: bool) -> Result<Vec<Planned>, Error> {
     // RADV offers 64 KiB of workgroup memory.
-    let caps = Caps { max_workgroup_bytes: 64 << 10, ..Caps::webgpu_defaults(AdapterKind::Discrete) };
+    let caps = Caps {
+        max_workgroup_bytes: 64 << 10,
+        max_invocations: 1024,
+        f16: mixed,
+        subgroups: mixed,
+        cooperative_matrix: mixed.then_some(CooperativeMatrix { side: 16, subgroup: 32 }),
+        ..Caps::webgpu_defaults(AdapterKind::Discrete)
+    };
     let mut kernels = Vec::new();
     for Problem { name, shape, graph, output } in problems()? {
-        let options = PlanOptions::default();
+        let options = match mixed {
+            true => PlanOptions::default().precision(Precision::Mixed).without(Fusion::Elementwise),
+            false => PlanOptions::default(),
+        };
         let options = variant.iter().fold(options, |options, variant| options.variant(name, variant));
         let plan = match Plan::with_options(&graph, &[output], &caps, &options) {
             // Not every operator has the named variant.
             Err(Error::Variant { .. }) => continue,
             plan => plan?,
         };
-        for dispatch in plan.dispatches().iter().filter(|d| d.flops > 0) {
+        for dispatch in plan.dispatches().iter().filter(|d| d.flops > 0 && d.kernel.name() != "map") {
             kernels.push(Planned {
                 kernel: format!("{name} ({})", dispatch.kernel.name()),
                 shape: shape.clone(),

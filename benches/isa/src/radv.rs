@@ -47,19 +47,33 @@ impl Radv {
             let name = name(gpu);
             let queues =
                 [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&[1.0])];
-            let extensions = [vk::KHR_PIPELINE_EXECUTABLE_PROPERTIES_NAME.as_ptr()];
+            let mut extensions = vec![vk::KHR_PIPELINE_EXECUTABLE_PROPERTIES_NAME.as_ptr()];
+            let known = instance.enumerate_device_extension_properties(gpu);
+            let known = known.map_err(|e| format!("no list of extensions: {e}"))?;
+            let matrices = ash::khr::cooperative_matrix::NAME;
+            let has_matrices = known.iter().any(|known| known.extension_name_as_c_str() == Ok(matrices));
+            let mut cooperative =
+                vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(has_matrices);
+            let mut halves =
+                vk::PhysicalDevice16BitStorageFeatures::default().storage_buffer16_bit_access(true);
             let mut executable = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default()
                 .pipeline_executable_info(true);
             let mut memory = vk::PhysicalDeviceVulkan12Features::default()
                 .vulkan_memory_model(true)
+                .shader_float16(true)
                 .vulkan_memory_model_device_scope(true);
             let features = vk::PhysicalDeviceFeatures::default().robust_buffer_access(true);
-            let info = vk::DeviceCreateInfo::default()
+            let mut info = vk::DeviceCreateInfo::default()
                 .queue_create_infos(&queues)
-                .enabled_extension_names(&extensions)
                 .enabled_features(&features)
                 .push_next(&mut executable)
+                .push_next(&mut halves)
                 .push_next(&mut memory);
+            if has_matrices {
+                extensions.push(matrices.as_ptr());
+                info = info.push_next(&mut cooperative);
+            }
+            let info = info.enabled_extension_names(&extensions);
             let device = instance.create_device(gpu, &info, None).map_err(|e| format!("{name}: {e}"))?;
             Ok(Radv { instance, device, name, _entry: entry })
         }
@@ -169,7 +183,10 @@ impl Drop for Radv {
 fn translate(source: &str) -> Result<(Vec<u32>, Vec<u32>), String> {
     use naga::{back::spv, proc, valid};
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let info = valid::Validator::new(valid::ValidationFlags::all(), valid::Capabilities::SUBGROUP)
+    let capabilities = valid::Capabilities::SUBGROUP
+        | valid::Capabilities::SHADER_FLOAT16
+        | valid::Capabilities::COOPERATIVE_MATRIX;
+    let info = valid::Validator::new(valid::ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|e| e.emit_to_string(source))?;
     let unchecked = proc::BoundsCheckPolicy::Unchecked;

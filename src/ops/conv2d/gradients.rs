@@ -69,7 +69,7 @@ impl Operator for Conv2dGradInput {
             .into_iter()
             .chain(sliding)
             .chain([REGISTER])
-            .chain(Tiling::pipelined())
+            .chain(Tiling::ahead(caps))
             .chain(Winograd::grad_input(&geometry).and_then(|winograd| winograd.offered(caps)))
             .chain(Tiling::subgroup(caps))
             .collect()
@@ -79,7 +79,9 @@ impl Operator for Conv2dGradInput {
         match self.geometry(&inputs[1].shape) {
             Ok(geometry) => {
                 let (product, winograd) = (geometry.grad_input_product(), Winograd::grad_input(&geometry));
-                preference(&geometry, &Correlation::grad_input(&geometry), product, winograd)
+                let preference =
+                    preference(&geometry, &Correlation::grad_input(&geometry), product, winograd);
+                product.or_cooperative(preference)
             }
             Err(_) => Preference::NONE,
         }
@@ -193,7 +195,7 @@ impl Operator for Conv2dGradWeight {
             |name, can: &dyn Fn(&Geometry) -> bool| geometry.as_ref().filter(|g| can(g)).map(|_| name);
         [TILED, REGISTER]
             .into_iter()
-            .chain(Tiling::pipelined())
+            .chain(Tiling::ahead(caps))
             .chain(geometry.as_ref().and_then(Winograd::output).and_then(|w| w.grad_weight_offered(caps)))
             .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
             .chain(offered(DIRECT_SUBGROUP, &|g| g.grad_weight_shares(caps)))
@@ -216,6 +218,7 @@ impl Operator for Conv2dGradWeight {
                 };
                 let preference = preference.on(AdapterKind::SwiftShader, &[REGISTER]);
                 let product = g.grad_weight_product();
+                let preference = product.or_cooperative(preference);
                 match Winograd::output(&g) {
                     Some(winograd) if winograd.grad_weight_pays() => {
                         let class =

@@ -31,7 +31,7 @@ pub use options::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
 pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
 pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
-pub(crate) const WINOGRAD: Variant = Variant::for_gpus("winograd");
+pub(crate) const WINOGRAD: Variant = Variant::for_gpus("winograd").in_f32();
 pub(crate) const IM2COL: Variant = Variant::new("im2col");
 
 use super::gemm::{Bias, Gemm, Loader, Size, Tiling};
@@ -169,7 +169,7 @@ impl Operator for Conv2d {
             .into_iter()
             .chain(sliding)
             .chain([REGISTER])
-            .chain(Tiling::pipelined())
+            .chain(Tiling::ahead(caps))
             .chain(geometry.unrolled().map(|_| IM2COL))
             .chain(Winograd::output(&geometry).and_then(|winograd| winograd.offered(caps)))
             .chain(Tiling::subgroup(caps))
@@ -179,8 +179,9 @@ impl Operator for Conv2d {
     fn preference(&self, inputs: &[&TensorType]) -> Preference {
         match self.geometry(&inputs[0].shape, &inputs[1].shape) {
             Ok(geometry) => {
-                let winograd = Winograd::output(&geometry);
-                preference(&geometry, &Correlation::output(&geometry), geometry.output_product(), winograd)
+                let (product, winograd) = (geometry.output_product(), Winograd::output(&geometry));
+                let preference = preference(&geometry, &Correlation::output(&geometry), product, winograd);
+                product.or_cooperative(preference)
             }
             Err(_) => Preference::NONE,
         }

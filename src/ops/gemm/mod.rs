@@ -160,6 +160,11 @@ impl Gemm {
             Tiling::Subgroup if self.lhs.by_column => kernel = kernel.fill(&parts::gemm_spread_columns),
             Tiling::Subgroup => kernel = kernel.fill(&parts::gemm_spread_rows),
             Tiling::Pipelined(..) | Tiling::Small => kernel = kernel.with("RHS_ALONG_K", self.rhs.by_column),
+            Tiling::Cooperative(..) => {
+                let side = cx.caps().cooperative_matrix.map_or(0, |matrix| matrix.side);
+                let matrices = if side == 8 { &parts::matrices_8 } else { &parts::matrices_16 };
+                kernel = kernel.with("RHS_ALONG_K", self.rhs.by_column).fill(matrices);
+            }
             _ => {}
         }
         Ok(self

@@ -1,7 +1,7 @@
 //! The tilings: how a product is divided among invocations, which adapters prefer which, and the loops of each.
 
 use super::Loader;
-use crate::op::{AdapterKind, Caps, MAX_ITERATIONS, Preference, Variant, occupancy};
+use crate::op::{AdapterKind, Caps, CooperativeMatrix, MAX_ITERATIONS, Preference, Variant, occupancy};
 use crate::ops::loops::{shared, tree};
 use crate::shader::kernels;
 
@@ -14,6 +14,9 @@ pub(crate) const TALL: Variant = Variant::for_gpus("tall");
 pub(crate) const WIDE: Variant = Variant::for_gpus("wide");
 pub(crate) const PIPELINED: Variant = Variant::for_gpus("pipelined");
 pub(crate) const SMALL: Variant = Variant::for_gpus("small");
+pub(crate) const COOPERATIVE: Variant = Variant::for_gpus("cooperative").in_f16();
+pub(crate) const COOPERATIVE_WIDE: Variant = Variant::for_gpus("cooperative_wide").in_f16();
+pub(crate) const COOPERATIVE_LARGE: Variant = Variant::for_gpus("cooperative_large").in_f16();
 
 /// What discrete GPUs prefer for products that fill them with such tiles.
 const WIDE_FIRST: &[Variant] = &[WIDE, TILED];
@@ -42,7 +45,25 @@ impl Size {
         if self.m.min(self.n) <= 4 {
             return Preference::gpus(&[VECTOR], &[REGISTER]).for_class("vector");
         }
-        self.or_wide(PRODUCT)
+        self.or_cooperative(self.or_wide(PRODUCT))
+    }
+
+    /// `preference`, or cooperative matrices where a plan of mixed precision has them: tiles that are not too large for
+    /// the product, nor so large that a GPU has too few of them. Nobody has measured where this turns.
+    pub(crate) fn or_cooperative(&self, preference: Preference) -> Preference {
+        const LARGE_FIRST: &[Variant] = &[COOPERATIVE_LARGE, COOPERATIVE_WIDE, COOPERATIVE];
+        const WIDE_FIRST: &[Variant] = &[COOPERATIVE_WIDE, COOPERATIVE];
+        let tiles = |rows: usize, columns: usize| {
+            self.m.div_ceil(rows).saturating_mul(self.n.div_ceil(columns)).saturating_mul(self.batches)
+        };
+        match self {
+            Size { m, n, k, .. } if *m.min(n).min(k) < 16 => preference,
+            Size { m, n, .. } if *m > 64 && *n > 64 && tiles(128, 128) >= 128 => {
+                preference.in_f16(LARGE_FIRST)
+            }
+            Size { n, .. } if *n > 64 && tiles(64, 128) >= 64 => preference.in_f16(WIDE_FIRST),
+            _ => preference.in_f16(&[COOPERATIVE]),
+        }
     }
 
     /// `preference`, or tiles of 64 x 128 on discrete GPUs that they fill: on an NVIDIA H200 these are ahead of larger and
@@ -94,20 +115,30 @@ pub(crate) enum Tiling {
     Subgroup,
     /// 4 x 4 per invocation over a part of the sum, for few rows or columns.
     Vector,
+    /// Tiles of this size in workgroup memory, in f16, which subgroups multiply by cooperative matrices.
+    Cooperative(usize, usize),
 }
 
 impl Tiling {
     /// The tilings that compute any product on this adapter.
     pub(crate) fn names(caps: &Caps) -> Vec<Variant> {
         let mut names = vec![TILED, REGISTER, VECTOR];
-        names.extend(Tiling::pipelined());
+        names.extend(Tiling::ahead(caps));
         names.extend(Tiling::subgroup(caps));
         names
     }
 
-    /// The tilings with loads that run ahead. With one buffer each fits any adapter.
-    pub(crate) fn pipelined() -> [Variant; 5] {
-        [LARGE, TALL, WIDE, PIPELINED, SMALL]
+    /// The tilings with loads that run ahead. In f32 each fits any adapter with one buffer.
+    pub(crate) fn ahead(caps: &Caps) -> Vec<Variant> {
+        let mut names = vec![LARGE, TALL, WIDE, PIPELINED, SMALL];
+        if let Some(matrix) = caps.cooperative_matrix {
+            let fits = |variant: &Variant| match Tiling::of(*variant) {
+                Tiling::Cooperative(rows, columns) => Cooperative::of(rows, columns, matrix, caps).is_some(),
+                _ => false,
+            };
+            names.extend([COOPERATIVE, COOPERATIVE_WIDE, COOPERATIVE_LARGE].into_iter().filter(fits));
+        }
+        names
     }
 
     /// The pipelined tiling whose sides a product of m x n fills.
@@ -133,6 +164,9 @@ impl Tiling {
             REGISTER => Tiling::Register,
             SUBGROUP => Tiling::Subgroup,
             VECTOR => Tiling::Vector,
+            COOPERATIVE => Tiling::Cooperative(64, 64),
+            COOPERATIVE_WIDE => Tiling::Cooperative(64, 128),
+            COOPERATIVE_LARGE => Tiling::Cooperative(128, 128),
             _ => Tiling::Tiled,
         }
     }
@@ -207,7 +241,74 @@ impl Tiling {
                 let loops = Loops { step: 4 * lanes_k, inner: 1, other: tree(lanes_k), stores: 16 };
                 Layout { rows: 4 * lanes_m, columns: 4 * lanes_n, lanes: 64, main, loops }
             }
+            Tiling::Cooperative(rows, columns) => {
+                let matrix = caps.cooperative_matrix.expect("the variant is not offered otherwise");
+                let tile = Cooperative::of(rows, columns, matrix, caps);
+                tile.expect("the variant is not offered otherwise").layout(rows, columns)
+            }
         }
+    }
+}
+
+/// How subgroups share a tile of cooperative matrices.
+struct Cooperative {
+    side: usize,
+    /// Rows and columns that a subgroup makes.
+    sub: [usize; 2],
+    /// Sums of an invocation.
+    sums: usize,
+    lanes: usize,
+    buffers: u32,
+}
+
+impl Cooperative {
+    /// Terms of a round.
+    const STEP: usize = 32;
+
+    /// `None` if the adapter has too little workgroup memory or too small workgroups.
+    fn of(rows: usize, columns: usize, matrix: CooperativeMatrix, caps: &Caps) -> Option<Cooperative> {
+        let (side, subgroup) = (matrix.side as usize, matrix.subgroup as usize);
+        let sums = if rows * columns > 64 * 64 { 64 } else { 32 };
+        let lanes = rows * columns / sums;
+        let sub_n = (1..).map(|bits| 1 << bits).find(|n| n * n >= sums * subgroup)?;
+        let sub = [sums * subgroup / sub_n, sub_n];
+        if lanes > caps.max_invocations as usize || sub[0] < side {
+            return None;
+        }
+        let tiles = 2 * (rows + columns) * (Cooperative::STEP + 8);
+        let results = 4 * lanes / subgroup * side * side;
+        let bytes = caps.max_workgroup_bytes as usize;
+        let buffers = match () {
+            () if 2 * tiles + results <= bytes => 2,
+            () if tiles + results <= bytes => 1,
+            () => return None,
+        };
+        Some(Cooperative { side, sub, sums, lanes, buffers })
+    }
+
+    fn layout(&self, rows: usize, columns: usize) -> Layout {
+        let Cooperative { side, sub: [sub_m, sub_n], sums, lanes, buffers } = *self;
+        let main = Loader::new(&kernels::gemm_cooperative)
+            .with("TILE_M", rows as u32)
+            .with("TILE_N", columns as u32)
+            .with("SUB_M", sub_m as u32)
+            .with("SUB_N", sub_n as u32)
+            .with("LANES", lanes as u32)
+            .with("BUFFERS", buffers);
+        let each = |size: usize| (size * Cooperative::STEP / 16).div_ceil(lanes) as u64;
+        let loads = each(rows) + each(columns);
+        let [blocks_m, blocks_n] = [sub_m / side, sub_n / side].map(|blocks| blocks as u64);
+        let products = (Cooperative::STEP / side) as u64 * (1 + 2 * blocks_m + blocks_n * (1 + blocks_m));
+        let matrices = blocks_m * blocks_n;
+        // Subgroups as small as planned: one pass. Each matrix's sums move up.
+        let stores = matrices * (1 + matrices + (side * side / 4) as u64);
+        let loops = Loops {
+            step: Cooperative::STEP,
+            inner: 1 + 6 * loads + products,
+            other: 2 * (1 + loads + matrices + products + stores),
+            stores: sums,
+        };
+        Layout { rows, columns, lanes, main, loops }
     }
 }
 
