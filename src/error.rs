@@ -217,6 +217,14 @@ pub enum Error {
         /// The tensor concerned, expected and found.
         message: String,
     },
+    /// An ONNX file is damaged, or holds what can't be imported.
+    #[error("ONNX file {}: {}", file(path), lines(message))]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// The nodes or tensors concerned, what is wrong with them, and what to do.
+        message: String,
+    },
     /// A data file is damaged or has another format than its name or header says.
     #[error("data file {}: {}", file(path), text(message))]
     Data {

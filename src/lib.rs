@@ -50,6 +50,8 @@ mod instant;
 mod memory;
 pub mod nn;
 mod not_finite;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod op;
 pub mod ops;
 pub mod optim;

@@ -42,4 +42,23 @@ impl Weights {
         }
         upload.submit()
     }
+
+    /// Uploads some tensors, with state that starts as a copy of one. Nothing is changed unless all of them fit.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn write_all<'t>(&self, tensors: impl Iterator<Item = (&'t str, &'t [f32])>) -> Result<()> {
+        self.device.check()?;
+        let mut upload = self.device.upload();
+        for (name, data) in tensors {
+            let entry = self.entry(name)?;
+            if data.len() != entry.shape.elements() {
+                let message =
+                    format!("the weights hold it with shape {}, found {} elements", entry.shape, data.len());
+                return Err(Error::Value { name: name.to_owned(), message });
+            }
+            for entry in std::iter::once(entry).chain(self.copies_of(name).map(|(_, copy)| copy)) {
+                upload.write(&self.pages[entry.page], entry.offset, HostSlice::F32(data).bytes())?;
+            }
+        }
+        upload.submit().map(drop)
+    }
 }

@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["session"],
     &["tune"],
     &["nn"],
+    &["onnx"],
     &["optim"],
     &["data"],
     &["train"],

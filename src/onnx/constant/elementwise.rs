@@ -1,0 +1,322 @@
+//! Arithmetic, comparisons and conversions of known tensors.
+
+use super::{Call, broadcast, broadcast_places, listed, taken};
+use crate::onnx::tensor::{Data, ElementType, Tensor};
+use crate::tensor::Shape;
+
+pub(super) const KNOWN: &[&str] = &[
+    "Abs",
+    "Add",
+    "And",
+    "BitwiseAnd",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Cast",
+    "CastLike",
+    "Ceil",
+    "Clip",
+    "Cos",
+    "Div",
+    "Equal",
+    "Exp",
+    "Floor",
+    "Greater",
+    "GreaterOrEqual",
+    "Identity",
+    "IsInf",
+    "IsNaN",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "Max",
+    "Mean",
+    "Min",
+    "Mod",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "Pow",
+    "Reciprocal",
+    "Round",
+    "Sign",
+    "Sin",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Tan",
+    "Where",
+    "Xor",
+];
+
+/// A function of two numbers, for floats and for integers.
+type Binary = (fn(f32, f32) -> f32, fn(i64, i64) -> i64);
+/// A comparison, for floats and for integers.
+type Comparison = (fn(&f32, &f32) -> bool, fn(&i64, &i64) -> bool);
+
+impl Call<'_, '_> {
+    pub(super) fn elementwise(&self) -> Result<Tensor, String> {
+        let operator = self.operator;
+        if let Some(function) = binary(operator) {
+            return self.folded(function);
+        }
+        if let Some(comparison) = comparison(operator) {
+            return self.compared(comparison);
+        }
+        match operator {
+            "Identity" => Ok(self.input(0)?.clone()),
+            "Cast" => {
+                self.attributes.ignore(&["saturate", "round_mode"]);
+                cast(self.input(0)?, ElementType::of(self.attributes.int("to", 0)?)?)
+            }
+            "CastLike" => {
+                self.attributes.ignore(&["saturate", "round_mode"]);
+                cast(self.input(0)?, self.input(1)?.element)
+            }
+            "Mean" => {
+                let sum = self.folded((|a, b| a + b, i64::wrapping_add))?;
+                let count = self.inputs.len() as f32;
+                mapped(&sum, |x| x / count, |x| x)
+            }
+            "Mod" => self.modulo(),
+            "Pow" => self.power(),
+            "Where" => self.chosen(),
+            "Clip" => self.clipped(),
+            "And" | "Or" | "Xor" => self.logic(),
+            "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" => self.folded(match operator {
+                "BitwiseAnd" => (|a, _| a, |a, b| a & b),
+                "BitwiseOr" => (|a, _| a, |a, b| a | b),
+                _ => (|a, _| a, |a, b| a ^ b),
+            }),
+            "Not" => {
+                let x = self.input(0)?;
+                let data =
+                    x.as_bools().ok_or_else(|| format!("expects truth values, found {}", x.element))?;
+                Ok(Tensor::bools(x.shape.clone(), data.iter().map(|x| !x).collect()))
+            }
+            "IsNaN" | "IsInf" => self.classified(),
+            _ => self.unary(),
+        }
+    }
+
+    /// A function folded over all inputs.
+    fn folded(&self, function: Binary) -> Result<Tensor, String> {
+        let mut all = self.input(0)?.clone();
+        for i in 1..self.inputs.len() {
+            all = combined(&all, self.input(i)?, function)?;
+        }
+        Ok(all)
+    }
+
+    fn unary(&self) -> Result<Tensor, String> {
+        let x = self.input(0)?;
+        let floats = |function: fn(f32) -> f32| match x.as_floats() {
+            Some(_) => mapped(x, function, |x| x),
+            None => Err(format!("expects floats, found {}", x.element)),
+        };
+        match self.operator {
+            "Neg" => mapped(x, |x| -x, i64::wrapping_neg),
+            "Abs" => mapped(x, f32::abs, i64::wrapping_abs),
+            "Sign" => mapped(x, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }, i64::signum),
+            "Ceil" => floats(f32::ceil),
+            "Floor" => floats(f32::floor),
+            "Round" => floats(f32::round_ties_even),
+            "Sqrt" => floats(f32::sqrt),
+            "Reciprocal" => floats(f32::recip),
+            "Exp" => floats(f32::exp),
+            "Log" => floats(f32::ln),
+            "Sin" => floats(f32::sin),
+            "Cos" => floats(f32::cos),
+            "Tan" => floats(f32::tan),
+            "BitwiseNot" => match x.as_ints() {
+                Some(_) => mapped(x, |x| x, |x| !x),
+                None => Err(format!("expects integers, found {}", x.element)),
+            },
+            other => unreachable!("{other} is none of the operators that are folded"),
+        }
+    }
+
+    fn compared(&self, (floats, ints): Comparison) -> Result<Tensor, String> {
+        let (a, b, shape) = self.pair()?;
+        let data = match (&a.data, &b.data) {
+            (Data::Float(a), Data::Float(b)) => a.iter().zip(b).map(|(a, b)| floats(a, b)).collect(),
+            (Data::Int(a), Data::Int(b)) => a.iter().zip(b).map(|(a, b)| ints(a, b)).collect(),
+            (Data::Bool(a), Data::Bool(b)) if self.operator == "Equal" => {
+                a.iter().zip(b).map(|(a, b)| a == b).collect()
+            }
+            _ => return Err(format!("can't compare {} with {}", a.element, b.element)),
+        };
+        Ok(Tensor::bools(shape, data))
+    }
+
+    /// The first two inputs, broadcast.
+    fn pair(&self) -> Result<(Tensor, Tensor, Shape), String> {
+        let (a, b) = (self.input(0)?, self.input(1)?);
+        let shape = broadcast(&a.shape, &b.shape)?;
+        Ok((stretched(a, &shape)?, stretched(b, &shape)?, shape))
+    }
+
+    fn logic(&self) -> Result<Tensor, String> {
+        let (a, b, shape) = self.pair()?;
+        let (Some(a), Some(b)) = (a.as_bools(), b.as_bools()) else {
+            return Err(format!("expects truth values, found {} and {}", a.element, b.element));
+        };
+        let function: fn(bool, bool) -> bool = match self.operator {
+            "And" => |a, b| a && b,
+            "Or" => |a, b| a || b,
+            _ => |a, b| a != b,
+        };
+        Ok(Tensor::bools(shape, a.iter().zip(b).map(|(&a, &b)| function(a, b)).collect()))
+    }
+
+    fn modulo(&self) -> Result<Tensor, String> {
+        if self.attributes.flag("fmod", false)? {
+            return self.folded((|a, b| a % b, |a, b| a.checked_rem(b).unwrap_or(0)));
+        }
+        // The sign is the divisor's, as Python's.
+        let function: Binary = (
+            |a, b| {
+                let rest = a % b;
+                if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+            },
+            |a, b| match a.checked_rem(b) {
+                Some(rest) if rest != 0 && (rest < 0) != (b < 0) => rest + b,
+                rest => rest.unwrap_or(0),
+            },
+        );
+        self.folded(function)
+    }
+
+    fn power(&self) -> Result<Tensor, String> {
+        let (a, b, shape) = self.pair()?;
+        let exponents = b.to_f64();
+        let (element, data) = (a.element, a.to_f64());
+        let powers = data.iter().zip(&exponents).map(|(&x, &exponent)| x.powf(exponent));
+        Ok(if element.is_float() {
+            Tensor::floats(element, shape, powers.map(|x| element.round(x as f32)).collect())
+        } else {
+            Tensor::ints(element, shape, powers.map(|x| element.wrap(x as i64)).collect())
+        })
+    }
+
+    fn chosen(&self) -> Result<Tensor, String> {
+        choose([self.input(0)?, self.input(1)?, self.input(2)?])
+    }
+
+    fn clipped(&self) -> Result<Tensor, String> {
+        let mut x = self.input(0)?.clone();
+        for (i, name) in [(1, "min"), (2, "max")] {
+            let attribute = self.attributes.maybe_float(name)?;
+            let bound = match (attribute, self.maybe(i)) {
+                (Some(bound), _) => Tensor::floats(ElementType::F32, [], vec![bound]),
+                (None, Some(bound)) => bound.clone(),
+                (None, None) => continue,
+            };
+            x = combined(&x, &bound, if i == 1 { (f32::max, i64::max) } else { (f32::min, i64::min) })?;
+        }
+        Ok(x)
+    }
+
+    fn classified(&self) -> Result<Tensor, String> {
+        let x = self.input(0)?;
+        let data = x.as_floats().ok_or_else(|| format!("expects floats, found {}", x.element))?;
+        let (above, below) =
+            (self.attributes.flag("detect_positive", true)?, self.attributes.flag("detect_negative", true)?);
+        let is = |x: &f32| match self.operator {
+            "IsNaN" => x.is_nan(),
+            _ => x.is_infinite() && if *x > 0.0 { above } else { below },
+        };
+        Ok(Tensor::bools(x.shape.clone(), data.iter().map(is).collect()))
+    }
+}
+
+fn binary(operator: &str) -> Option<Binary> {
+    Some(match operator {
+        "Add" | "Sum" => (|a, b| a + b, i64::wrapping_add),
+        "Sub" => (|a, b| a - b, i64::wrapping_sub),
+        "Mul" => (|a, b| a * b, i64::wrapping_mul),
+        "Div" => (|a, b| a / b, |a, b| a.checked_div(b).unwrap_or(0)),
+        // NaN stays.
+        "Max" => (|a, b| if a > b || a.is_nan() { a } else { b }, i64::max),
+        "Min" => (|a, b| if a < b || a.is_nan() { a } else { b }, i64::min),
+        _ => return None,
+    })
+}
+
+fn comparison(operator: &str) -> Option<Comparison> {
+    Some(match operator {
+        "Equal" => (|a, b| a == b, |a, b| a == b),
+        "Less" => (|a, b| a < b, |a, b| a < b),
+        "LessOrEqual" => (|a, b| a <= b, |a, b| a <= b),
+        "Greater" => (|a, b| a > b, |a, b| a > b),
+        "GreaterOrEqual" => (|a, b| a >= b, |a, b| a >= b),
+        _ => return None,
+    })
+}
+
+fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
+    if tensor.shape == *shape {
+        return Ok(tensor.clone());
+    }
+    taken(tensor, shape.clone(), &broadcast_places(&tensor.shape, shape)?)
+}
+
+fn combined(a: &Tensor, b: &Tensor, (floats, ints): Binary) -> Result<Tensor, String> {
+    let shape = broadcast(&a.shape, &b.shape)?;
+    let (x, y, element) = (stretched(a, &shape)?, stretched(b, &shape)?, a.element);
+    let data = match (&x.data, &y.data) {
+        (Data::Float(x), Data::Float(y)) => {
+            Data::Float(listed(x.len(), |i| element.round(floats(x[i], y[i])))?)
+        }
+        (Data::Int(x), Data::Int(y)) => Data::Int(listed(x.len(), |i| element.wrap(ints(x[i], y[i])))?),
+        _ => return Err(format!("expects numbers of one type, found {} and {}", a.element, b.element)),
+    };
+    Ok(Tensor { element, shape, data })
+}
+
+fn mapped(x: &Tensor, floats: impl Fn(f32) -> f32, ints: impl Fn(i64) -> i64) -> Result<Tensor, String> {
+    let data = match &x.data {
+        Data::Float(data) => Data::Float(listed(data.len(), |i| x.element.round(floats(data[i])))?),
+        Data::Int(data) => Data::Int(listed(data.len(), |i| x.element.wrap(ints(data[i])))?),
+        Data::Bool(_) => return Err("expects numbers, found truth values".into()),
+    };
+    Ok(Tensor { element: x.element, shape: x.shape.clone(), data })
+}
+
+/// A tensor as another element type.
+pub(super) fn cast(x: &Tensor, to: ElementType) -> Result<Tensor, String> {
+    let count = x.elements();
+    let data = match &x.data {
+        Data::Float(data) if to.is_float() => Data::Float(listed(count, |i| to.round(data[i]))?),
+        Data::Float(data) if to == ElementType::Bool => Data::Bool(listed(count, |i| data[i] != 0.0)?),
+        Data::Float(data) => Data::Int(listed(count, |i| to.wrap(data[i] as i64))?),
+        Data::Int(data) if to.is_float() => Data::Float(listed(count, |i| to.round(data[i] as f32))?),
+        Data::Int(data) if to == ElementType::Bool => Data::Bool(listed(count, |i| data[i] != 0)?),
+        Data::Int(data) => Data::Int(listed(count, |i| to.wrap(data[i]))?),
+        Data::Bool(data) if to.is_float() => Data::Float(listed(count, |i| f32::from(u8::from(data[i])))?),
+        Data::Bool(data) if to == ElementType::Bool => Data::Bool(data.clone()),
+        Data::Bool(data) => Data::Int(listed(count, |i| data[i].into())?),
+    };
+    Ok(Tensor { element: to, shape: x.shape.clone(), data })
+}
+
+/// The first or the second, where a condition says so.
+pub(in crate::onnx) fn choose([condition, a, b]: [&Tensor; 3]) -> Result<Tensor, String> {
+    let shape = broadcast(&broadcast(&condition.shape, &a.shape)?, &b.shape)?;
+    let condition = stretched(condition, &shape)?;
+    let Some(condition) = condition.as_bools() else {
+        return Err(format!("expects a condition of truth values, found {}", condition.element));
+    };
+    let (a, b) = (stretched(a, &shape)?, stretched(b, &shape)?);
+    fn pick<T: Copy>(condition: &[bool], a: &[T], b: &[T]) -> Result<Vec<T>, String> {
+        listed(condition.len(), |i| if condition[i] { a[i] } else { b[i] })
+    }
+    let data = match (&a.data, &b.data) {
+        (Data::Float(a), Data::Float(b)) => Data::Float(pick(condition, a, b)?),
+        (Data::Int(a), Data::Int(b)) => Data::Int(pick(condition, a, b)?),
+        (Data::Bool(a), Data::Bool(b)) => Data::Bool(pick(condition, a, b)?),
+        _ => return Err(format!("can't choose between {} and {}", a.element, b.element)),
+    };
+    Ok(Tensor { element: a.element, shape, data })
+}

@@ -1,0 +1,97 @@
+//! QuantizeLinear and DequantizeLinear of known tensors: quantised weights become float parameters.
+
+use super::node::Node;
+use super::{Held, Outcome};
+use crate::onnx::rules::axis;
+use crate::onnx::tensor::{ElementType, Tensor};
+use crate::tensor::Shape;
+use std::sync::Arc;
+
+/// Scale and zero point of each element.
+struct Steps {
+    scales: Vec<f32>,
+    zeros: Vec<i64>,
+    /// For each element of the tensor the number of its step.
+    which: Vec<usize>,
+    /// Type of the zero points.
+    element: Option<ElementType>,
+}
+
+impl Steps {
+    fn of(node: &Node<'_, '_, '_>, shape: &Shape) -> Outcome<Steps> {
+        let (scale, zero) = (node.host(1)?, node.maybe_host(2)?);
+        let Some(scales) = scale.as_floats() else {
+            return Err(format!("its scale must be floats, found {}", scale.element).into());
+        };
+        let zeros = match &zero {
+            None => vec![0; scales.len()],
+            Some(zero) if zero.as_floats().is_some() => {
+                return Err("floats of 8 bits are not supported".into());
+            }
+            Some(zero) => zero.to_f64().iter().map(|&x| x as i64).collect(),
+        };
+        if zeros.len() != scales.len() {
+            return Err(format!("{} scales and {} zero points", scales.len(), zeros.len()).into());
+        }
+        let block = node.attributes.int("block_size", 0)?.max(0) as usize;
+        let given = node.attributes.int("axis", 1)?;
+        let count = shape.elements();
+        let which = if scales.len() == 1 {
+            vec![0; count]
+        } else {
+            let along = axis(given, shape.len())?;
+            let inner: usize = shape[along + 1..].iter().product();
+            let size = shape[along];
+            let groups = if block > 0 { size.div_ceil(block) } else { size };
+            let fits = if block > 0 {
+                scale.shape.len() == shape.len()
+                    && (0..shape.len()).all(|d| scale.shape[d] == if d == along { groups } else { shape[d] })
+            } else {
+                scale.shape[..] == [size]
+            };
+            if !fits {
+                return Err(format!("scales {} don't fit {shape} along axis {along}", scale.shape).into());
+            }
+            let which = |i: usize| {
+                let (outer, at, rest) = (i / inner / size, i / inner % size, i % inner);
+                if block > 0 { (outer * groups + at / block) * inner + rest } else { at }
+            };
+            (0..count).map(which).collect()
+        };
+        Ok(Steps { scales: scales.to_vec(), zeros, which, element: zero.map(|zero| zero.element) })
+    }
+}
+
+pub(super) fn linear(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
+    node.attributes.ignore(&["saturate", "precision"]);
+    if let Held::Value(_) = node.held(0)? {
+        return Err("quantising computed values is not supported; export the model without quantisation, or with quantised weights alone".into());
+    }
+    let x = node.host(0)?;
+    let steps = Steps::of(node, &x.shape)?;
+    let output = node.attributes.int("output_dtype", 0)?;
+    if node.operator() == "DequantizeLinear" {
+        let Some(data) = x.as_ints() else {
+            return Err(format!("expects integers, found {}", x.element).into());
+        };
+        let number = |(&x, &k): (&i64, &usize)| (x - steps.zeros[k]) as f32 * steps.scales[k];
+        let data = data.iter().zip(&steps.which).map(number).collect();
+        let tensor = Tensor::floats(ElementType::F32, x.shape.clone(), data);
+        return Ok(vec![node.new_weight(0, tensor)]);
+    }
+    let Some(data) = x.as_floats() else {
+        return Err(format!("expects floats, found {}", x.element).into());
+    };
+    let element = match (steps.element, output) {
+        (Some(element), _) => element,
+        (None, 0) => ElementType::U8,
+        (None, output) => ElementType::of(output)?,
+    };
+    let [least, largest] = element.range();
+    let number = |(&x, &k): (&f32, &usize)| {
+        let rounded = (x / steps.scales[k]).round_ties_even();
+        (rounded as i64).saturating_add(steps.zeros[k]).clamp(least, largest)
+    };
+    let data = data.iter().zip(&steps.which).map(number).collect();
+    Ok(vec![Held::Host(Arc::new(Tensor::ints(element, x.shape.clone(), data)))])
+}

@@ -1,0 +1,8 @@
+//! ONNX files: the ONNX project's own tests of single operators, networks that PyTorch exported, damaged files.
+
+#![allow(unreachable_pub, reason = "modules of a program share what they need")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod nodes;
