@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The most bytes of a file without its external data: protobuf's own limit.
 const MOST_BYTES: u64 = (1 << 31) - 1;
 /// The operator sets that are read.
-const OPSETS: [i64; 2] = [9, 27];
+const OPSETS: [i64; 2] = [9, 28];
 
 /// An initialiser, or why it can't be used.
 pub(super) type Initializer = Result<Arc<Tensor>, String>;
@@ -29,8 +29,9 @@ pub(super) struct Contents {
     pub producer: String,
     /// In the order in which they run, without constants.
     pub nodes: Vec<NodeProto>,
-    /// Initialisers and constants, by name.
     pub initializers: HashMap<String, Initializer>,
+    /// Nodes `Constant`.
+    pub constants: HashMap<String, Initializer>,
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
 }
@@ -83,7 +84,7 @@ impl Contents {
         }
         let mut nodes = Vec::with_capacity(graph.node.len());
         let mut made: HashSet<&str> = inputs.iter().map(|port| port.name.as_str()).collect();
-        let mut constants = Vec::new();
+        let mut constants = HashMap::new();
         for node in &graph.node {
             for name in node.output.iter().filter(|name| !name.is_empty()) {
                 if initializers.contains_key(name) || !made.insert(name) {
@@ -97,18 +98,18 @@ impl Contents {
             match constant(node, file) {
                 Some(read) => {
                     let read = read.map_err(|e| e.located(&path, &title(node)))?;
-                    constants.push((node.output.first().cloned().unwrap_or_default(), read));
+                    constants.insert(node.output.first().cloned().unwrap_or_default(), read);
                 }
                 None => nodes.push(node.clone()),
             }
         }
-        initializers.extend(constants);
         Ok(Contents {
             path,
             opset,
             producer: producer.trim().to_owned(),
             nodes,
             initializers,
+            constants,
             inputs,
             outputs,
         })

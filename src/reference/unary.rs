@@ -30,6 +30,7 @@ fn value(function: Unary, x: f64) -> f64 {
         Unary::HardSigmoid => ((x + 3.0) / 6.0).clamp(0.0, 1.0),
         Unary::HardSwish => x * ((x + 3.0) / 6.0).clamp(0.0, 1.0),
         Unary::HardTanh { min, max } => clamp(x, Some(min), Some(max)),
+        Unary::Erf => erf(x),
         Unary::Exp => x.exp(),
         Unary::Log => x.ln(),
         Unary::Sqrt => x.sqrt(),
@@ -102,6 +103,7 @@ fn slope(function: Unary, v: f64) -> f64 {
         Unary::HardSigmoid => 1.0 / 6.0,
         Unary::HardSwish => piece(v >= 3.0, 1.0, v / 3.0 + 0.5),
         Unary::HardTanh { .. } | Unary::Clamp { .. } => 1.0,
+        Unary::Erf => FRAC_2_SQRT_PI * (-v * v).exp(),
         Unary::Exp => v,
         Unary::Log => 1.0 / v,
         Unary::Sqrt => 0.5 / v,
@@ -173,9 +175,39 @@ fn normal(x: f64) -> f64 {
     if x > 0.0 { 1.0 - tail } else { tail }
 }
 
+/// The error function: 7.1.6 near zero, where one minus twice the tail would lose digits.
+fn erf(x: f64) -> f64 {
+    if x.abs() >= 1.0 || x.is_nan() {
+        return 2.0 * normal(x * SQRT_2) - 1.0;
+    }
+    let (mut term, mut sum) = (x, x);
+    for n in 1..40 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+    }
+    FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}
+
 #[cfg(test)]
 mod tests {
-    use super::normal;
+    use super::{erf, normal};
+
+    /// Abramowitz and Stegun, table 7.1.
+    #[test]
+    fn the_error_function_is_the_tabled_one() {
+        for (x, expected) in [
+            (0.0, 0.0),
+            (1e-9, 1.128_379_167_1e-9),
+            (0.5, 0.520_499_877_813),
+            (1.0, 0.842_700_792_950),
+            (-2.0, -0.995_322_265_019),
+            (f64::INFINITY, 1.0),
+        ] {
+            let found = erf(x);
+            assert!((found - expected).abs() <= 1e-10 * expected.abs(), "{x}: {found}, {expected}");
+        }
+        assert!(erf(f64::NAN).is_nan());
+    }
 
     /// Abramowitz and Stegun, tables 26.1 and 26.2.
     #[test]

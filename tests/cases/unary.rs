@@ -6,7 +6,7 @@ use wgrad::op::{Operator, Reference};
 use wgrad::ops::unary::{Unary, UnaryGrad};
 
 /// Every function, and every way in which attributes lead to other formulas.
-pub const ALL: [Unary; 37] = [
+pub const ALL: [Unary; 38] = [
     Unary::Relu,
     Unary::LeakyRelu { slope: 0.1 },
     Unary::LeakyRelu { slope: 0.0 },
@@ -25,6 +25,7 @@ pub const ALL: [Unary; 37] = [
     Unary::HardSigmoid,
     Unary::HardSwish,
     Unary::HardTanh { min: -0.5, max: 2.0 },
+    Unary::Erf,
     Unary::Exp,
     Unary::Log,
     Unary::Sqrt,
@@ -130,6 +131,17 @@ pub const KNOWN: &[(Unary, &[Row])] = &[
     (Unary::Gelu, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
     (Unary::GeluTanh, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
     (Unary::Silu, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.5), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
+    (
+        Unary::Erf,
+        &[
+            (-INFINITY, -1.0, 0.0),
+            (-1e30, -1.0, 0.0),
+            (0.0, 0.0, std::f64::consts::FRAC_2_SQRT_PI),
+            (0.5, 0.520_499_877_813, 0.878_782_578_936),
+            (1e30, 1.0, 0.0),
+            (INFINITY, 1.0, 0.0),
+        ],
+    ),
     // tanh(log 2) = (4 - 1) / (4 + 1)
     (Unary::Mish, &[(-1e30, 0.0, 0.0), (0.0, 0.0, 0.6), (1e30, 1e30, 1.0), (INFINITY, INFINITY, ANY)]),
     (

@@ -255,7 +255,8 @@ fn comparison(operator: &str) -> Option<Comparison> {
     })
 }
 
-fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
+/// A tensor, broadcast to a shape.
+pub(in crate::onnx) fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
     if tensor.shape == *shape {
         return Ok(tensor.clone());
     }
@@ -302,7 +303,7 @@ pub(super) fn cast(x: &Tensor, to: ElementType) -> Result<Tensor, String> {
 }
 
 /// The first or the second, where a condition says so.
-pub(in crate::onnx) fn choose([condition, a, b]: [&Tensor; 3]) -> Result<Tensor, String> {
+fn choose([condition, a, b]: [&Tensor; 3]) -> Result<Tensor, String> {
     let shape = broadcast(&broadcast(&condition.shape, &a.shape)?, &b.shape)?;
     let condition = stretched(condition, &shape)?;
     let Some(condition) = condition.as_bools() else {

@@ -8,7 +8,7 @@ mod making;
 mod moving;
 mod reducing;
 
-pub(super) use elementwise::choose;
+pub(super) use elementwise::stretched;
 
 use super::attributes::Attributes;
 use super::rules::axis;

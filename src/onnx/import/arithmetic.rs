@@ -1,10 +1,10 @@
 //! Arithmetic with broadcasting.
 
 use super::node::{Node, one};
+use super::parts::take;
 use super::{Held, Outcome};
 use crate::graph::{Graph, Value};
-use crate::onnx::constant::broadcast;
-use crate::onnx::tensor::Tensor;
+use crate::onnx::constant::{broadcast, stretched};
 use crate::tensor::Shape;
 
 /// A number that an operand holds, if the result has the other operand's shape.
@@ -52,6 +52,7 @@ pub(super) fn unary(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     let x = node.value(0)?;
     Ok(one(match node.operator() {
         "Abs" => node.g().abs(x)?,
+        "Erf" => node.g().erf(x)?,
         "Exp" => node.g().exp(x)?,
         "Log" => node.g().log(x)?,
         "Neg" => node.g().neg(x)?,
@@ -106,7 +107,8 @@ pub(super) fn power(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     }))
 }
 
-/// A choice by a known condition: each operand is multiplied by ones and zeros, and a known operand is masked at once.
+/// A choice by a known condition: a gather from both operands, one behind the other. Multiplying by ones and zeros would
+/// let NaN and infinities of what is not chosen through.
 pub(super) fn choose(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     let condition = node.host(0)?;
     let Some(truth) = condition.as_bools() else {
@@ -114,32 +116,25 @@ pub(super) fn choose(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     };
     let whole = broadcast(&broadcast(&condition.shape, &node.shape(1)?)?, &node.shape(2)?)?;
     if let Some(&all) = truth.first().filter(|first| truth.iter().all(|x| x == *first)) {
-        let i = if all { 1 } else { 2 };
-        let x = node.value(i)?;
+        let x = node.value(if all { 1 } else { 2 })?;
         return Ok(one(if node.shape_of(x) == whole { x } else { node.g().expand(x, whole)? }));
     }
-    let mut terms = Vec::with_capacity(2);
-    for (i, chosen) in [(1, true), (2, false)] {
-        let mask: Vec<f32> = truth.iter().map(|&x| f32::from(u8::from(x == chosen))).collect();
-        terms.push(match node.held(i)? {
-            Held::Host(tensor) => masked(node, &tensor, &condition, chosen)?,
-            _ => {
-                let x = node.value(i)?;
-                let mask = node.numbers(condition.shape.clone(), mask)?;
-                node.g().mul(x, mask)?
-            }
-        });
+    let truth = stretched(&condition, &whole)?;
+    let count = whole.elements();
+    if count > i32::MAX as usize / 2 {
+        return Err(format!("{whole} is too large").into());
     }
-    let y = node.g().add(terms[0], terms[1])?;
-    Ok(one(if node.shape_of(y) == whole { y } else { node.g().expand(y, whole)? }))
-}
-
-/// A known tensor with zeros where the condition chooses the other. It may hold infinities, which no mask multiplies.
-fn masked(node: &mut Node<'_, '_, '_>, tensor: &Tensor, condition: &Tensor, chosen: bool) -> Outcome<Value> {
-    let shape = broadcast(&condition.shape, &tensor.shape)?;
-    let zero = Tensor::floats(tensor.element, Shape::scalar(), vec![0.0]);
-    let inputs = if chosen { [condition, tensor, &zero] } else { [condition, &zero, tensor] };
-    let made = crate::onnx::constant::choose(inputs)?;
-    debug_assert_eq!(made.shape, shape);
-    node.constant(&made)
+    let mut sides = Vec::with_capacity(2);
+    for i in [1, 2] {
+        let mut x = node.value(i)?;
+        if node.shape_of(x) != whole {
+            x = node.g().expand(x, whole.clone())?;
+        }
+        sides.push(node.g().reshape(x, [count, 1])?);
+    }
+    let chosen = truth.as_bools().unwrap_or_default().iter().enumerate();
+    let places = chosen.map(|(i, &first)| if first { i } else { count + i } as i32).collect();
+    let both = node.g().concatenate(&sides, 0)?;
+    let y = take(node.g(), both, 0, places)?;
+    Ok(one(node.g().reshape(y, whole)?))
 }

@@ -32,6 +32,9 @@ use node::Node;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// The most elements of a list that is a constant, not a weight.
+const SHORT: usize = 64;
+
 /// Why a node can't be built: a message that expects the node's name in front.
 #[derive(Debug)]
 pub(super) struct Problem(pub String);
@@ -77,6 +80,9 @@ pub(super) enum Held {
 struct Weight {
     name: String,
     tensor: Arc<Tensor>,
+    /// Whether it is a constant to operators that have no weights: a single number, or a short list of a node `Constant`,
+    /// such as scales.
+    folds: bool,
     /// The parameter or the state that it became.
     value: Option<Value>,
 }
@@ -121,9 +127,15 @@ impl<'m, 'g> Walk<'m, 'g> {
             at: 0,
             loads: Vec::new(),
         };
-        for (name, tensor) in &contents.initializers {
+        let constants = contents.constants.iter().map(|one| (one, true));
+        for ((name, tensor), constant) in
+            contents.initializers.iter().map(|one| (one, false)).chain(constants)
+        {
             let held = match tensor {
-                Ok(tensor) if tensor.as_floats().is_some() => walk.new_weight(name, Arc::clone(tensor)),
+                Ok(tensor) if tensor.as_floats().is_some() => {
+                    let list = constant && tensor.shape.len() <= 1 && tensor.elements() <= SHORT;
+                    walk.new_weight(name, Arc::clone(tensor), list || tensor.elements() == 1)
+                }
                 Ok(tensor) => Held::Host(Arc::clone(tensor)),
                 Err(message) => Held::Failed(format!("\"{}\": {message}", printable(name))),
             };
@@ -137,8 +149,8 @@ impl<'m, 'g> Walk<'m, 'g> {
     }
 
     /// A further initialiser, such as one that was dequantised.
-    fn new_weight(&mut self, name: &str, tensor: Arc<Tensor>) -> Held {
-        self.weights.push(Weight { name: name.to_owned(), tensor, value: None });
+    fn new_weight(&mut self, name: &str, tensor: Arc<Tensor>, folds: bool) -> Held {
+        self.weights.push(Weight { name: name.to_owned(), tensor, folds, value: None });
         Held::Weight(self.weights.len() - 1)
     }
 
@@ -279,7 +291,7 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     /// The value of an initialiser as a parameter, named after it.
     fn parameter(&mut self, number: usize) -> Outcome<Value> {
-        let Weight { name, tensor, value } = &self.weights[number];
+        let Weight { name, tensor, value, .. } = &self.weights[number];
         if let Some(value) = value {
             return Ok(*value);
         }
@@ -295,7 +307,7 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     /// The value of an initialiser as state that steps change.
     fn state(&mut self, number: usize) -> Outcome<Value> {
-        let Weight { name, tensor, value } = &self.weights[number];
+        let Weight { name, tensor, value, .. } = &self.weights[number];
         if value.is_some() {
             return Err(format!(
                 "running statistics \"{}\" are read by another node as well, which is not supported",

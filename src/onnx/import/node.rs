@@ -92,7 +92,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
     /// An input as floats in the graph. Initialisers of several elements are parameters.
     pub(super) fn value(&mut self, i: usize) -> Outcome<Value> {
         match self.held(i)? {
-            Held::Weight(number) if self.walk.weights[number].tensor.elements() == 1 => {
+            Held::Weight(number) if self.walk.weights[number].folds => {
                 let tensor = Arc::clone(&self.walk.weights[number].tensor);
                 self.constant(&tensor)
             }
@@ -117,7 +117,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
             Held::Weight(number) => self.unscoped(|walk| walk.state(number)),
             Held::Host(tensor) if tensor.as_floats().is_some() => {
                 let name = self.node.input[i].as_str();
-                let Held::Weight(number) = self.walk.new_weight(name, tensor) else {
+                let Held::Weight(number) = self.walk.new_weight(name, tensor, false) else {
                     unreachable!("new weights are weights");
                 };
                 self.walk.held.insert(name, Held::Weight(number));
@@ -187,14 +187,21 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
         }
     }
 
+    /// The contents of an input that is known and no parameter.
+    pub(super) fn known(&self, i: usize) -> Outcome<Option<Arc<Tensor>>> {
+        Ok(match self.held(i)? {
+            Held::Host(tensor) => Some(tensor),
+            Held::Weight(number) => {
+                let weight = &self.walk.weights[number];
+                weight.folds.then(|| Arc::clone(&weight.tensor))
+            }
+            _ => None,
+        })
+    }
+
     /// The number that an input holds, if it is known and only one.
     pub(super) fn single(&self, i: usize) -> Option<f32> {
-        let tensor = match self.held(i).ok()? {
-            Held::Host(tensor) => tensor,
-            Held::Weight(number) => Arc::clone(&self.walk.weights[number].tensor),
-            _ => return None,
-        };
-        match tensor.as_floats() {
+        match self.known(i).ok()??.as_floats() {
             Some(&[number]) => Some(number),
             _ => None,
         }
@@ -216,7 +223,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
     /// A weight that is not in the file as it is, such as a dequantised one.
     pub(super) fn new_weight(&mut self, input: usize, tensor: Tensor) -> Held {
         let name = self.node.input[input].clone();
-        self.walk.new_weight(&name, Arc::new(tensor))
+        self.walk.new_weight(&name, Arc::new(tensor), false)
     }
 
     /// The results, if all inputs are known and the operator is one that constants are folded by.
@@ -229,7 +236,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
             inputs.push(match self.has(i).then(|| self.held(i)) {
                 None => None,
                 Some(Ok(Held::Host(tensor))) => Some(tensor),
-                Some(Ok(Held::Weight(number))) if self.walk.weights[number].tensor.elements() == 1 => {
+                Some(Ok(Held::Weight(number))) if self.walk.weights[number].folds => {
                     Some(Arc::clone(&self.walk.weights[number].tensor))
                 }
                 // Only its size matters.

@@ -21,7 +21,7 @@ pub(super) fn handler(operator: &str) -> Option<Handler> {
         "Dropout" => activations::dropout,
 
         "Add" | "Div" | "Mul" | "Sub" => arithmetic::binary,
-        "Abs" | "Exp" | "Log" | "Neg" | "Reciprocal" | "Sqrt" => arithmetic::unary,
+        "Abs" | "Erf" | "Exp" | "Log" | "Neg" | "Reciprocal" | "Sqrt" => arithmetic::unary,
         "Max" | "Mean" | "Min" | "Sum" => arithmetic::variadic,
         "Pow" => arithmetic::power,
         "Where" => arithmetic::choose,

@@ -113,6 +113,12 @@ methods! {
     /// An input that is not f32.
     fn relu6() = Unary::HardTanh { min: 0.0, max: 6.0 };
 
+    /// The error function, element by element: `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `x`.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn erf() = Unary::Erf;
+
     /// `exp(x)`, element by element.
     ///
     /// # Errors

@@ -82,6 +82,7 @@ impl Unary {
             Unary::HardTanh { min, max } => {
                 function!("hard_tanh", activation_hard, ["hard_tanh", "hard_tanh_grad"], Output, min, max)
             }
+            Unary::Erf => function!("erf", activation_gelu, ["error_function", "erf_grad"], Input),
             Unary::Exp => function!("exp", maths, ["exponential", "exp_grad"], Output),
             Unary::Log => function!("log", maths, ["logarithm", "log_grad"], Input),
             Unary::Sqrt => function!("sqrt", maths, ["square_root", "sqrt_grad"], Output),

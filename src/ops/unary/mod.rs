@@ -63,6 +63,8 @@ pub enum Unary {
         /// The largest value, not below `min`.
         max: f32,
     },
+    /// The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `x`.
+    Erf,
     /// `exp(x)`
     Exp,
     /// The natural logarithm.

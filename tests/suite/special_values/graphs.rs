@@ -37,6 +37,7 @@ pub fn build(graph: &mut Graph, case: &Fixture, x: &[Value]) -> Result<Value> {
         "hard_swish" => graph.hard_swish(x[0]),
         "hard_tanh" => graph.hard_tanh(x[0], bound("low").unwrap_or(-1.0), bound("high").unwrap_or(1.0)),
         "relu6" => graph.relu6(x[0]),
+        "erf" => graph.erf(x[0]),
         "exp" => graph.exp(x[0]),
         "log" => graph.log(x[0]),
         "sqrt" => graph.sqrt(x[0]),

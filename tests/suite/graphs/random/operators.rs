@@ -109,6 +109,7 @@ fn unary(random: &mut Random) -> Unary {
         Unary::HardSigmoid,
         Unary::HardSwish,
         Unary::HardTanh { min: a, max: b },
+        Unary::Erf,
         Unary::Exp,
         Unary::Log,
         Unary::Sqrt,
