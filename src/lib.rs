@@ -112,6 +112,7 @@ mod guides {
         Finetune: "docs/finetune.md",
         Gan: "docs/gan.md",
         Gpu: "docs/gpu.md",
+        Onnx: "docs/onnx.md",
         Operators: "docs/operators.md",
         Parallel: "docs/parallel.md",
         Performance: "docs/performance.md",

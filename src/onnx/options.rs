@@ -20,6 +20,9 @@ enum Bound {
     Shape(Shape),
 }
 
+/// A condition on a name.
+type Condition<'m> = Box<dyn Fn(&str) -> bool + 'm>;
+
 /// Builds a network from a [`Model`]. By default it is built for evaluation, and every dimension that the file leaves
 /// open has to be set.
 #[must_use = "nothing is built before Import::build"]
@@ -29,7 +32,7 @@ pub struct Import<'m> {
     bound: BTreeMap<String, Bound>,
     outputs: Option<Vec<String>>,
     mode: Mode,
-    frozen: Option<Box<dyn Fn(&str) -> bool + 'm>>,
+    frozen: Option<Condition<'m>>,
     seed: u64,
 }
 

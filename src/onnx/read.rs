@@ -1,6 +1,6 @@
 //! From a file to a checked model: the message decoded, tensors read, external data found.
 
-use super::proto::{ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::proto::{DimensionProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::tensor::{self, ElementType, Tensor};
 use super::{Dimension, Port, wire};
 use crate::error::{Error, Result};
@@ -76,9 +76,8 @@ impl Contents {
             .input
             .iter()
             .filter(|port| !initializers.contains_key(port.name.as_deref().unwrap_or_default()));
-        let inputs: Result<Vec<Port>, String> = inputs.map(port).collect();
-        let outputs: Result<Vec<Port>, String> = graph.output.iter().map(port).collect();
-        let (inputs, outputs) = (inputs.map_err(error)?, outputs.map_err(error)?);
+        let inputs: Vec<Port> = inputs.map(port).collect();
+        let outputs: Vec<Port> = graph.output.iter().map(port).collect();
         if outputs.is_empty() {
             return Err(error("has no outputs".into()));
         }
@@ -145,21 +144,19 @@ fn opset(model: &ModelProto) -> Result<i64, String> {
     }
 }
 
-fn port(info: &ValueInfoProto) -> Result<Port, String> {
+fn port(info: &ValueInfoProto) -> Port {
     let name = info.name.clone().unwrap_or_default();
     let tensor = info.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref());
-    let dimension = |dim: &super::proto::DimensionProto| match (dim.dim_value, &dim.dim_param) {
-        (Some(size), _) => usize::try_from(size)
-            .map(Dimension::Fixed)
-            .map_err(|_| format!("\"{}\" has a dimension of {size}; the file is damaged", printable(&name))),
-        (None, Some(symbol)) if !symbol.is_empty() => Ok(Dimension::Symbolic(symbol.clone())),
-        _ => Ok(Dimension::Unknown),
+    let dimension = |dim: &DimensionProto| match (dim.dim_value, &dim.dim_param) {
+        // Some exporters write -1 for a dimension without a size.
+        (Some(size), _) => usize::try_from(size).map_or(Dimension::Unknown, Dimension::Fixed),
+        (None, Some(symbol)) if !symbol.is_empty() => Dimension::Symbolic(symbol.clone()),
+        _ => Dimension::Unknown,
     };
     let shape = tensor.and_then(|tensor| tensor.shape.as_ref());
-    let dimensions: Result<Option<Vec<_>>, String> =
-        shape.map(|shape| shape.dim.iter().map(dimension).collect()).transpose();
+    let dimensions = shape.map(|shape| shape.dim.iter().map(dimension).collect());
     let element = tensor.and_then(|tensor| ElementType::of(tensor.elem_type.unwrap_or(0).into()).ok());
-    Ok(Port { dimensions: dimensions?, element, name })
+    Port { dimensions, element, name }
 }
 
 /// Why a tensor could not be read.

@@ -5,5 +5,8 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod damaged;
+mod layers;
+mod message;
 mod networks;
 mod nodes;

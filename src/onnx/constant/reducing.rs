@@ -8,6 +8,9 @@ use crate::tensor::Shape;
 pub(super) const KNOWN: &[&str] =
     &["CumSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"];
 
+/// What a reduction starts with, and how two become one, as floats and as integers.
+type Function = (f64, fn(f64, f64) -> f64, fn(i64, i64) -> i64);
+
 impl Call<'_, '_> {
     pub(super) fn reduce(&self) -> Result<Tensor, String> {
         if self.operator == "CumSum" {
@@ -26,7 +29,7 @@ impl Call<'_, '_> {
         let to = places(&x.shape, |d, i| if axes.contains(&d) { 0 } else { i * own[d] })?;
         let count = shape.elements();
         let terms: usize = axes.iter().map(|&d| x.shape[d]).product();
-        let (first, floats, ints): (f64, fn(f64, f64) -> f64, fn(i64, i64) -> i64) = match self.operator {
+        let (first, floats, ints): Function = match self.operator {
             "ReduceMax" => (f64::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b }, i64::max),
             "ReduceMin" => (f64::INFINITY, |a, b| if a < b || a.is_nan() { a } else { b }, i64::min),
             "ReduceProd" => (1.0, |a, b| a * b, i64::wrapping_mul),

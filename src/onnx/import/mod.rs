@@ -83,6 +83,9 @@ struct Weight {
     /// Whether it is a constant to operators that have no weights: a single number, or a short list of a node `Constant`,
     /// such as scales.
     folds: bool,
+    /// Whether it is one to all operators: a list of a node `Constant` whose numbers are all equal, as exporters give
+    /// normalisations that have no weights.
+    fixed: bool,
     /// The parameter or the state that it became.
     value: Option<Value>,
 }
@@ -134,7 +137,12 @@ impl<'m, 'g> Walk<'m, 'g> {
             let held = match tensor {
                 Ok(tensor) if tensor.as_floats().is_some() => {
                     let list = constant && tensor.shape.len() <= 1 && tensor.elements() <= SHORT;
-                    walk.new_weight(name, Arc::clone(tensor), list || tensor.elements() == 1)
+                    let held = walk.new_weight(name, Arc::clone(tensor), list || tensor.elements() == 1);
+                    let numbers = tensor.as_floats().unwrap_or_default();
+                    if let (Held::Weight(number), true) = (&held, list) {
+                        walk.weights[*number].fixed = numbers.windows(2).all(|pair| pair[0] == pair[1]);
+                    }
+                    held
                 }
                 Ok(tensor) => Held::Host(Arc::clone(tensor)),
                 Err(message) => Held::Failed(format!("\"{}\": {message}", printable(name))),
@@ -150,7 +158,7 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     /// A further initialiser, such as one that was dequantised.
     fn new_weight(&mut self, name: &str, tensor: Arc<Tensor>, folds: bool) -> Held {
-        self.weights.push(Weight { name: name.to_owned(), tensor, folds, value: None });
+        self.weights.push(Weight { name: name.to_owned(), tensor, folds, fixed: false, value: None });
         Held::Weight(self.weights.len() - 1)
     }
 

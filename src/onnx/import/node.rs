@@ -96,7 +96,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
                 let tensor = Arc::clone(&self.walk.weights[number].tensor);
                 self.constant(&tensor)
             }
-            Held::Weight(_) => self.weight(i),
+            Held::Weight(number) => self.unscoped(|walk| walk.parameter(number)),
             Held::Host(tensor) => self.constant(&tensor),
             Held::Value(value) => self.floats(i, value),
             Held::Failed(message) => Err(Problem(message)),
@@ -106,7 +106,9 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
     /// An input that is a weight of its operator, so that an initialiser is a parameter even with a single element.
     pub(super) fn weight(&mut self, i: usize) -> Outcome<Value> {
         match self.held(i)? {
-            Held::Weight(number) => self.unscoped(|walk| walk.parameter(number)),
+            Held::Weight(number) if !self.walk.weights[number].fixed => {
+                self.unscoped(|walk| walk.parameter(number))
+            }
             _ => self.value(i),
         }
     }

@@ -128,7 +128,7 @@ fn run(list: &[i64]) -> Option<SliceAxis> {
     let &first = list.first()?;
     let step = list.get(1).map_or(1, |second| second - first);
     let equal = step != 0 && list.windows(2).all(|pair| pair[1] - pair[0] == step);
-    equal.then(|| SliceAxis { start: first as usize, step: step as isize, size: list.len() })
+    equal.then_some(SliceAxis { start: first as usize, step: step as isize, size: list.len() })
 }
 
 pub(super) fn pad(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {

@@ -54,7 +54,7 @@ impl Steps {
             }
             let which = |i: usize| {
                 let (outer, at, rest) = (i / inner / size, i / inner % size, i % inner);
-                if block > 0 { (outer * groups + at / block) * inner + rest } else { at }
+                at.checked_div(block).map_or(at, |group| (outer * groups + group) * inner + rest)
             };
             (0..count).map(which).collect()
         };
