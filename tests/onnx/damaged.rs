@@ -78,7 +78,7 @@ fn damaged_messages_are_errors() {
         &["(bytes in memory)", "no ONNX model, or damaged"],
     );
     refused(&[port(11, "x", X)], &["has no outputs"]);
-    refused(&[y.clone()], &["output \"y\": is made by no node"]);
+    refused(std::slice::from_ref(&y), &["output \"y\": is made by no node"]);
     refused(
         &[node("Relu", &["z"], "y"), y.clone()],
         &["Relu \"y\": input \"z\" is made by no node before it"],
