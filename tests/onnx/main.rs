@@ -10,3 +10,4 @@ mod layers;
 mod message;
 mod networks;
 mod nodes;
+mod rules;

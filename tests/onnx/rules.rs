@@ -1,0 +1,92 @@
+//! What the ONNX project's tests don't ask: uneven padding, powers, and what training does with constants.
+
+use crate::harness::device;
+use crate::message::{field, initializer, int, model, node, port};
+use wgrad::onnx::Model;
+use wgrad::{Error, Graph, HostTensor, Plan, Session, Weights};
+
+/// A node with an attribute that is a list of integers.
+fn with_ints(operator: &str, inputs: &[&str], output: &str, name: &str, list: &[i64]) -> Vec<u8> {
+    let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
+    let list: Vec<u8> = list.iter().flat_map(|&number| int(8, number)).collect();
+    let attribute = [field(1, name.as_bytes()), list, int(20, 7)].concat();
+    let named = [field(2, output.as_bytes()), field(4, operator.as_bytes())].concat();
+    field(1, &[inputs, named, field(5, &attribute)].concat())
+}
+
+/// Numbers of an initialiser.
+fn floats(numbers: &[f32]) -> Vec<u8> {
+    field(9, &numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+/// The output `y` for this input `x`.
+fn computed(graph: &[Vec<u8>], x: &HostTensor) -> Result<HostTensor, Error> {
+    let model = Model::from_bytes(model(graph))?;
+    let mut g = Graph::new();
+    let network = model.import().shape("x", x.shape.clone()).build(&mut g)?;
+    let y = network.value("y")?;
+    let weights = Weights::init(device(), &g, 0)?;
+    network.load_into(&weights)?;
+    let mut session = Session::new(device(), Plan::new(&g, &[y], device().caps())?, &weights)?;
+    session.write(network.input("x")?, x)?;
+    session.step()?;
+    session.read(y)
+}
+
+#[test]
+fn padding_is_given_for_all_starts_and_then_all_ends() -> Result<(), Error> {
+    let x = HostTensor::f32([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 4.0])?;
+    let ports = [port(11, "x", &[None]), port(12, "y", &[None])];
+    // One row on top, two columns at the right.
+    let conv = [
+        initializer("w", &[1, 1, 1, 1], &floats(&[1.0])),
+        with_ints("Conv", &["x", "w"], "y", "pads", &[1, 0, 0, 2]),
+    ];
+    let y = computed(&[&conv[..], &ports].concat(), &x)?;
+    let expected = [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0];
+    assert_eq!((&y.shape[..], y.to_f64()), (&[1, 1, 3, 4][..], expected.to_vec()));
+    Ok(())
+}
+
+#[test]
+fn powers_of_known_exponents_and_of_known_bases() -> Result<(), Error> {
+    let x = HostTensor::f32([3], vec![0.25, 1.0, 4.0])?;
+    let ports = [port(11, "x", &[None]), port(12, "y", &[None])];
+    for (number, base, expected) in [
+        (2.0, false, [0.0625, 1.0, 16.0]),
+        (0.5, false, [0.5, 1.0, 2.0]),
+        (-1.5, false, [8.0, 1.0, 0.125]),
+        (2.0, true, [2f64.powf(0.25), 2.0, 16.0]),
+    ] {
+        let inputs = if base { ["c", "x"] } else { ["x", "c"] };
+        let c = initializer("c", &[1], &floats(&[number]));
+        // A parameter, so that there is something to load.
+        let w = initializer("w", &[3], &floats(&[0.0, 0.0, 0.0]));
+        let graph = [c, w, node("Pow", &inputs, "p"), node("Add", &["p", "w"], "y")];
+        let y = computed(&[&graph[..], &ports].concat(), &x)?;
+        for (found, expected) in y.to_f64().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5 * expected, "{number}: {found}, {expected}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn numbers_are_constants_and_lists_parameters() -> Result<(), Error> {
+    let graph = [
+        initializer("scale", &[], &floats(&[2.0])),
+        initializer("shift", &[3], &floats(&[1.0, 2.0, 3.0])),
+        initializer("slope", &[1], &floats(&[0.5])),
+        node("Mul", &["x", "scale"], "a"),
+        node("Add", &["a", "shift"], "b"),
+        node("PRelu", &["b", "slope"], "y"),
+        port(11, "x", &[Some(2), Some(3)]),
+        port(12, "y", &[Some(2), Some(3)]),
+    ];
+    let mut g = Graph::new();
+    let network = Model::from_bytes(model(&graph))?.import().build(&mut g)?;
+    assert_eq!(network.parameters().collect::<Vec<_>>(), ["shift", "slope"]);
+    let named: Vec<&str> = g.nodes().map(|(_, node)| node.name.as_str()).collect();
+    assert!(named.contains(&"a") && named.contains(&"b"), "nodes have the file's names: {named:?}");
+    Ok(())
+}
