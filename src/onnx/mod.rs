@@ -6,11 +6,12 @@
 //! values.
 //!
 //! `proto.rs` has the messages, `wire.rs` counts them first, `read.rs` makes a checked model of them, `tensor.rs` reads
-//! tensors, `attributes.rs` attributes, and `rules.rs` has the rules of shapes. `import/` walks over the nodes, with a file for each family of operators, and
-//! `constant/` computes what is known already.
+//! tensors of the types in `element.rs`, `attributes.rs` attributes, and `rules.rs` has the rules of shapes. `import/`
+//! walks over the nodes, with a file for each family of operators, and `constant/` computes what is known already.
 
 mod attributes;
 mod constant;
+mod element;
 mod import;
 mod network;
 mod options;
@@ -20,9 +21,9 @@ mod rules;
 mod tensor;
 mod wire;
 
+pub use element::ElementType;
 pub use network::{Network, Output};
 pub use options::Import;
-pub use tensor::ElementType;
 
 use crate::error::Result;
 use crate::graph::{Graph, LayerId, Mode, Value};

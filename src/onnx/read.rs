@@ -1,7 +1,8 @@
 //! From a file to a checked model: the message decoded, tensors read, external data found.
 
+use super::element::ElementType;
 use super::proto::{DimensionProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use super::tensor::{self, ElementType, Tensor};
+use super::tensor::{self, Tensor};
 use super::{Dimension, Port, wire};
 use crate::error::{Error, Result};
 use crate::file::{self, printable};

@@ -5,6 +5,7 @@ use crate::tensor::Shape;
 
 /// Axes that may count from the end, as numbers of dimensions.
 pub(super) fn axes(given: &[i64], rank: usize) -> Result<Vec<usize>, String> {
+    check_rank(given.len().max(rank))?;
     let mut found = Vec::with_capacity(given.len());
     for &given in given {
         let axis = axis(given, rank)?;
@@ -24,8 +25,20 @@ pub(super) fn axis(given: i64, rank: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("axis {given} is outside {rank} dimensions"))
 }
 
+/// The most dimensions of a tensor. A graph's operators have fewer.
+const MOST_DIMENSIONS: usize = 64;
+
+/// Fails for more dimensions than any tensor has: lists of axes are searched one by one.
+pub(super) fn check_rank(rank: usize) -> Result<(), String> {
+    if rank <= MOST_DIMENSIONS {
+        return Ok(());
+    }
+    Err(format!("{rank} dimensions are too many; at most {MOST_DIMENSIONS} are supported"))
+}
+
 /// The shape that `Reshape` makes: 0 takes the input's size, -1 what is left.
 pub(super) fn reshaped(from: &Shape, to: &[i64], allow_zero: bool) -> Result<Shape, String> {
+    check_rank(to.len())?;
     let mut open = None;
     let mut sizes = Vec::with_capacity(to.len());
     for (d, &size) in to.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! Arithmetic, comparisons and conversions of known tensors.
 
 use super::{Call, broadcast, broadcast_places, listed, taken};
-use crate::onnx::tensor::{Data, ElementType, Tensor};
+use crate::onnx::ElementType;
+use crate::onnx::tensor::{Data, Tensor};
 use crate::tensor::Shape;
 
 pub(super) const KNOWN: &[&str] = &[

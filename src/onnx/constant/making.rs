@@ -1,7 +1,8 @@
 //! Tensors from sizes: shapes, ranges, constants of a shape.
 
 use super::{Call, counted, listed};
-use crate::onnx::tensor::{Data, ElementType, Tensor};
+use crate::onnx::ElementType;
+use crate::onnx::tensor::{Data, Tensor};
 use crate::tensor::Shape;
 
 pub(super) const KNOWN: &[&str] = &["ConstantOfShape", "EyeLike", "Range", "Shape", "Size"];

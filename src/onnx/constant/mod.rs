@@ -11,7 +11,7 @@ mod reducing;
 pub(super) use elementwise::stretched;
 
 use super::attributes::Attributes;
-use super::rules::axis;
+use super::rules::{axis, check_rank};
 use super::tensor::{Data, Tensor};
 use crate::memory;
 use crate::tensor::Shape;
@@ -84,6 +84,7 @@ impl<'c> Call<'c, '_> {
 
 /// Elements of a shape, if so many may be folded.
 fn counted(shape: &Shape) -> Result<usize, String> {
+    check_rank(shape.len())?;
     let count = shape.elements();
     // A size of zero must not hide a product that overflows.
     let others: usize = shape.iter().filter(|&&size| size > 0).fold(1, |all, &size| all.saturating_mul(size));
@@ -96,7 +97,7 @@ fn counted(shape: &Shape) -> Result<usize, String> {
 }
 
 /// `count` times what `next` makes.
-fn listed<T: Copy>(count: usize, next: impl FnMut(usize) -> T) -> Result<Vec<T>, String> {
+pub(super) fn listed<T: Copy>(count: usize, next: impl FnMut(usize) -> T) -> Result<Vec<T>, String> {
     let mut list = Vec::new();
     memory::reserve(&mut list, count, "a constant of an ONNX file").map_err(|e| e.to_string())?;
     list.extend((0..count).map(next));
@@ -142,6 +143,7 @@ fn places(shape: &Shape, of: impl Fn(usize, usize) -> usize) -> Result<Vec<usize
 /// The shape to which two broadcast.
 pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape, String> {
     let rank = a.len().max(b.len());
+    check_rank(rank)?;
     let size = |shape: &[usize], d: usize| (d + shape.len()).checked_sub(rank).map_or(1, |d| shape[d]);
     let sizes: Option<Vec<usize>> = (0..rank)
         .map(|d| match (size(a, d), size(b, d)) {

@@ -92,6 +92,10 @@ pub(super) fn average(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
 fn weighted(node: &mut Node<'_, '_, '_>, pooling: &Pooling, include: bool) -> Outcome<Value> {
     let x = pooling.padded(node, 0.0)?;
     let sums = window_sums(node, x, &pooling.windows)?;
+    let [height, width] = pooling.outputs;
+    if height.saturating_mul(width) > 1 << 24 {
+        return Err(format!("averages of {height} x {width} windows by this rule are not supported").into());
+    }
     let counts = [0, 1].map(|d| {
         let [before, after] = pooling.windows.pads[d];
         let inside = before + pooling.size[d];
@@ -101,7 +105,6 @@ fn weighted(node: &mut Node<'_, '_, '_>, pooling: &Pooling, include: bool) -> Ou
     let shares =
         counts[0].iter().flat_map(|rows| counts[1].iter().map(move |columns| 1.0 / (rows * columns) as f32));
     let shares: Vec<f32> = shares.collect();
-    let [height, width] = pooling.outputs;
     let shares = node.numbers([1, 1, height, width], shares)?;
     Ok(node.g().mul(sums, shares)?)
 }

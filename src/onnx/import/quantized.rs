@@ -2,8 +2,10 @@
 
 use super::node::Node;
 use super::{Held, Outcome};
+use crate::onnx::ElementType;
+use crate::onnx::constant::listed;
 use crate::onnx::rules::axis;
-use crate::onnx::tensor::{ElementType, Tensor};
+use crate::onnx::tensor::Tensor;
 use crate::tensor::Shape;
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use std::sync::Arc;
 struct Steps {
     scales: Vec<f32>,
     zeros: Vec<i64>,
-    /// For each element of the tensor the number of its step.
-    which: Vec<usize>,
+    /// Size of the axis that steps go along, and elements of one of its places; `None` if there is one step for all.
+    along: Option<[usize; 2]>,
+    /// Places that share a step; 0 if none do.
+    block: usize,
     /// Type of the zero points.
     element: Option<ElementType>,
 }
@@ -35,12 +39,9 @@ impl Steps {
         }
         let block = node.attributes.int("block_size", 0)?.max(0) as usize;
         let given = node.attributes.int("axis", 1)?;
-        let count = shape.elements();
-        let which = if scales.len() == 1 {
-            vec![0; count]
-        } else {
+        let mut places = None;
+        if scales.len() != 1 {
             let along = axis(given, shape.len())?;
-            let inner: usize = shape[along + 1..].iter().product();
             let size = shape[along];
             let groups = if block > 0 { size.div_ceil(block) } else { size };
             let fits = if block > 0 {
@@ -52,13 +53,23 @@ impl Steps {
             if !fits {
                 return Err(format!("scales {} don't fit {shape} along axis {along}", scale.shape).into());
             }
-            let which = |i: usize| {
-                let (outer, at, rest) = (i / inner / size, i / inner % size, i % inner);
-                at.checked_div(block).map_or(at, |group| (outer * groups + group) * inner + rest)
-            };
-            (0..count).map(which).collect()
-        };
-        Ok(Steps { scales: scales.to_vec(), zeros, which, element: zero.map(|zero| zero.element) })
+            places = Some([size, shape[along + 1..].iter().product()]);
+        }
+        Ok(Steps {
+            scales: scales.to_vec(),
+            zeros,
+            along: places,
+            block,
+            element: zero.map(|zero| zero.element),
+        })
+    }
+
+    /// The number of an element's step.
+    fn which(&self, i: usize) -> usize {
+        let Some([size, inner]) = self.along else { return 0 };
+        let (outer, at, rest) = (i / inner / size, i / inner % size, i % inner);
+        at.checked_div(self.block)
+            .map_or(at, |group| (outer * size.div_ceil(self.block) + group) * inner + rest)
     }
 }
 
@@ -74,8 +85,11 @@ pub(super) fn linear(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
         let Some(data) = x.as_ints() else {
             return Err(format!("expects integers, found {}", x.element).into());
         };
-        let number = |(&x, &k): (&i64, &usize)| (x - steps.zeros[k]) as f32 * steps.scales[k];
-        let data = data.iter().zip(&steps.which).map(number).collect();
+        let number = |i: usize| {
+            let k = steps.which(i);
+            data[i].wrapping_sub(steps.zeros[k]) as f32 * steps.scales[k]
+        };
+        let data = listed(data.len(), number)?;
         let tensor = Tensor::floats(ElementType::F32, x.shape.clone(), data);
         return Ok(vec![node.new_weight(0, tensor)]);
     }
@@ -88,10 +102,11 @@ pub(super) fn linear(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
         (None, output) => ElementType::of(output)?,
     };
     let [least, largest] = element.range();
-    let number = |(&x, &k): (&f32, &usize)| {
-        let rounded = (x / steps.scales[k]).round_ties_even();
+    let number = |i: usize| {
+        let k = steps.which(i);
+        let rounded = (data[i] / steps.scales[k]).round_ties_even();
         (rounded as i64).saturating_add(steps.zeros[k]).clamp(least, largest)
     };
-    let data = data.iter().zip(&steps.which).map(number).collect();
+    let data = listed(data.len(), number)?;
     Ok(vec![Held::Host(Arc::new(Tensor::ints(element, x.shape.clone(), data)))])
 }

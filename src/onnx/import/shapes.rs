@@ -4,9 +4,9 @@ use super::node::{Node, one};
 use super::{Held, Outcome};
 use crate::file::printable;
 use crate::graph::{Graph, Value};
+use crate::onnx::ElementType;
 use crate::onnx::constant::broadcast;
 use crate::onnx::rules::{axes, axis, reshaped, squeezed, unsqueezed};
-use crate::onnx::tensor::ElementType;
 use crate::tensor::{DType, Shape};
 
 /// The first input under another shape. Integers, such as labels, keep their type.
