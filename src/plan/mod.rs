@@ -73,6 +73,7 @@ pub struct Plan {
     pub(crate) arenas: Arenas,
     pub(crate) places: BTreeMap<Value, Place>,
     caps: Caps,
+    precision: Precision,
     outputs: Vec<Value>,
     steps: Vec<Step>,
     dispatches: Vec<Dispatch>,
@@ -171,6 +172,7 @@ impl Plan {
         let submits = time::submits(&dispatches, caps.kind, longest_submit);
         let plan = Plan {
             caps: caps.clone(),
+            precision: options.precision,
             outputs: outputs.to_vec(),
             steps,
             dispatches,
@@ -197,6 +199,11 @@ impl Plan {
     /// Limits and traits of the adapter it was planned for.
     pub fn caps(&self) -> &Caps {
         &self.caps
+    }
+
+    /// The floats that it keeps what it computes in.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The values that can be read after a step.

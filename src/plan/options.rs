@@ -180,7 +180,7 @@ impl PlanOptions {
         }
         if offered.len() > 1
             && !self.tuning.is_empty()
-            && let Some(found) = self.tuning.pick(&TuningKey::of(graph, node, read), &offered)
+            && let Some(found) = self.tuning.pick(&TuningKey::of(graph, node, read, self.precision), &offered)
         {
             return Ok(found);
         }

@@ -4,7 +4,7 @@ use super::Precision;
 use crate::graph::{Graph, Node, Value};
 use crate::op::{Caps, Operator, Variant};
 use crate::ops::chain::Chain;
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct TuningKey {
     /// Attributes, as `Debug` writes the operator.
     pub attributes: String,
     /// Types of the inputs: `f32[64, 8, 28, 28]`. If only some of several outputs are read, their numbers follow:
-    /// `reads 0`.
+    /// `reads 0`. In plans of mixed precision, `mixed precision` follows; what they keep in f16 counts as f32 here.
     pub types: Vec<String>,
 }
 
@@ -89,20 +89,28 @@ impl Tuning {
 }
 
 impl TuningKey {
-    /// The key of a node of a planned graph. `read` says which of its outputs anything reads.
-    pub(crate) fn of(graph: &Graph, node: &Node, read: &[bool]) -> TuningKey {
+    /// The key of a node of a planned graph, or of the graph that a plan is being made for. `read` says which of its outputs
+    /// anything reads.
+    pub(crate) fn of(graph: &Graph, node: &Node, read: &[bool], precision: Precision) -> TuningKey {
         let operator: &dyn Any = node.operator.as_ref();
         // The links of a chain have their names in its description; their attributes cost nothing.
         let head: &dyn Operator = match operator.downcast_ref::<Chain>() {
             Some(chain) => chain.head.as_ref(),
             None => node.operator.as_ref(),
         };
-        let ty = |&value: &Value| graph.info(value).ty.to_string();
+        let ty = |&value: &Value| {
+            let ty = &graph.info(value).ty;
+            let dtype = if ty.dtype == DType::F16 { DType::F32 } else { ty.dtype };
+            TensorType { dtype, ..ty.clone() }.to_string()
+        };
         let mut types: Vec<String> = node.inputs.iter().map(ty).collect();
         if read.contains(&false) {
             let read = read.iter().enumerate().filter(|(_, read)| **read);
             let numbers: Vec<String> = read.map(|(i, _)| i.to_string()).collect();
             types.push(format!("reads {}", numbers.join(", ")));
+        }
+        if precision == Precision::Mixed {
+            types.push("mixed precision".into());
         }
         TuningKey { operator: node.operator.describe(), attributes: format!("{head:?}"), types }
     }

@@ -79,7 +79,7 @@ impl Problems {
         let mut keys = BTreeMap::new();
         let planned = plan.graph();
         for ((id, node), read) in planned.nodes().zip(read_outputs(planned, plan.outputs())) {
-            let key = TuningKey::of(planned, node, &read);
+            let key = TuningKey::of(planned, node, &read, options.precision);
             // An operator over arenas needs its tensors where the whole plan has them.
             let apart = node.operator.arenas().is_empty();
             let offered = candidates(planned, node, plan.caps(), options.precision);
@@ -140,7 +140,7 @@ impl Problems {
                 inputs.iter_mut().take(2).for_each(HostTensor::round_to_f16);
             }
             self.ready.push_back(Problem {
-                key: TuningKey::of(graph, node, &read),
+                key: TuningKey::of(graph, node, &read, self.precision),
                 node: node.clone(),
                 samples: samples(node, inputs),
                 types: node.inputs.iter().map(|&value| graph.info(value).ty.clone()).collect(),

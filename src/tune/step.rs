@@ -107,7 +107,7 @@ fn variants(plan: &Plan) -> BTreeMap<TuningKey, String> {
     let nodes = plan.graph().nodes().zip(read).zip(plan.steps());
     nodes
         .map(|(((_, node), read), step)| {
-            (TuningKey::of(plan.graph(), node, &read), step.variant.name().to_owned())
+            (TuningKey::of(plan.graph(), node, &read, plan.precision()), step.variant.name().to_owned())
         })
         .collect()
 }
@@ -138,7 +138,7 @@ fn times(session: &Session, samples: Vec<Vec<f64>>) -> Times {
     for (((_, node), read), mut samples) in nodes.zip(samples) {
         samples.sort_by(f64::total_cmp);
         let median = samples.get(samples.len() / 2).copied().unwrap_or(0.0);
-        *by_key.entry(TuningKey::of(graph, node, &read)).or_insert(0.0) += median;
+        *by_key.entry(TuningKey::of(graph, node, &read, plan.precision())).or_insert(0.0) += median;
         all += median;
     }
     (by_key, all)

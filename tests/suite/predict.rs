@@ -323,7 +323,7 @@ fn a_file_says_what_it_is() -> Result<()> {
     // What a file leaves open is an error that says how to close it.
     for (what, change, part) in [
         ("network", (|m| m.network = None) as fn(&mut Metadata), "says of no network"),
-        ("name", |m| m.network = Some("lenet6".into()), "\"lenet6\", expected one of lenet5,"),
+        ("name", |m| m.network = Some("lenet6".into()), "\"lenet6\", expected one of convnext_tiny,"),
         ("classes", |m| m.class_names.clear(), "no classes"),
         ("shape", |m| m.input_shape = None, "no input shape"),
     ] {

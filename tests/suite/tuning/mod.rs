@@ -5,7 +5,7 @@ mod broken;
 use crate::harness::{device, network, sweep};
 use std::sync::Arc;
 use std::time::Duration;
-use wgrad::plan::{TunedChoice, Tuning, TuningKey};
+use wgrad::plan::{Precision, TunedChoice, Tuning, TuningKey};
 use wgrad::tune::Tuner;
 use wgrad::{Error, Graph, Plan, PlanOptions, Result, Session, Value, Weights};
 
@@ -259,6 +259,29 @@ fn choices_that_are_written_meanwhile_stay() -> Result<()> {
     std::fs::write(&file, stale).expect("it can be written");
     let tuned = Tuner::new(device()).file(&file).run(&graph, &[y], &PlanOptions::default())?;
     assert_eq!(tuned.measured.len(), 1);
+    Ok(())
+}
+
+/// The second product reads f16, and so does its key's node; choices of one precision mean nothing to the other.
+#[test]
+fn each_precision_has_choices_of_its_own() -> Result<()> {
+    let mut graph = Graph::new();
+    let (x, first, second) =
+        (graph.input("x", [9, 16])?, graph.input("first", [16, 24])?, graph.input("second", [24, 8])?);
+    let h = graph.matmul(x, first)?;
+    let y = graph.matmul(h, second)?;
+    let single = PlanOptions::default();
+    let mixed = single.clone().precision(Precision::Mixed);
+    for (own, other) in [(&mixed, &single), (&single, &mixed)] {
+        let tuned = Tuner::new(device()).run(&graph, &[y], own)?;
+        assert_eq!(tuned.measured.len(), 2);
+        let measured = |options: &PlanOptions| -> Result<usize> {
+            let options = options.clone().tuned(tuned.tuning.clone());
+            let plan = Plan::with_options(&graph, &[y], device().caps(), &options)?;
+            Ok(plan.steps().iter().filter(|step| step.why.contains("measured")).count())
+        };
+        assert_eq!([measured(own)?, measured(other)?], [2, 0]);
+    }
     Ok(())
 }
 
