@@ -63,7 +63,8 @@ printf 'building (the first time, this takes minutes)\n' >&2
 cargo build --release --locked --target-dir "$target" --manifest-path benches/gpu/Cargo.toml
 pack "$target/release/check-gpu" check-gpu
 # Those that need a GPU, and those of files, which run anywhere. The tests of the examples need the examples' programs.
-programs=$(cargo test --release --no-run --message-format=json --test suite --test cache --test faults --test files |
+programs=$(cargo test --release --no-run --message-format=json --test suite --test cache --test faults --test files \
+    --test cooperative |
     sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p')
 for program in $programs; do
     name=$(basename "$program")

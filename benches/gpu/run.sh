@@ -46,12 +46,19 @@ case $seconds in '' | *[!0-9]* | 0*) fail "--seconds \"$seconds\" is no whole nu
 for command in timeout gzip; do
     command -v "$command" >/dev/null || fail "the command \"$command\" is missing"
 done
-# The parts in their order. Each program of tests is a part.
+# The parts in their order. Each program of tests is a part. Those of mixed precision come after all of f32, so that
+# nothing which happens there can change these.
 all="adapter compile"
+cooperative=
 for program in "$here"/bin/test-*.gz; do
-    all="$all $(basename "$program" .gz)"
+    part=$(basename "$program" .gz)
+    case $part in
+    test-cooperative) cooperative=$part ;;
+    *) all="$all $part" ;;
+    esac
 done
-all="$all operators verify throughput torch-throughput training torch-training profiles"
+all="$all operators verify throughput torch-throughput training torch-training $cooperative"
+all="$all mixed-verify mixed-throughput mixed-training profiles"
 if [ -n "$only" ]; then
     chosen=$(printf '%s' "$only" | tr ',' ' ')
     for part in $chosen; do
@@ -79,16 +86,20 @@ done
 share() {
     case $1 in
     adapter) echo 10 ;;
-    compile) echo 35 ;;
-    test-suite) echo 90 ;;
+    compile) echo 22 ;;
+    test-suite) echo 72 ;;
+    test-cooperative) echo 14 ;;
     test-*) echo 10 ;;
-    operators) echo 45 ;;
-    verify) echo 20 ;;
-    throughput) echo 45 ;;
-    torch-throughput) echo 35 ;;
-    training) echo 45 ;;
+    operators) echo 32 ;;
+    verify) echo 8 ;;
+    throughput) echo 40 ;;
+    torch-throughput) echo 32 ;;
+    training) echo 36 ;;
     torch-training) echo 40 ;;
-    profiles) echo 20 ;;
+    mixed-verify) echo 11 ;;
+    mixed-throughput) echo 30 ;;
+    mixed-training) echo 28 ;;
+    profiles) echo 10 ;;
     esac
 }
 shares=5 # the report's
@@ -174,6 +185,10 @@ for part in $all; do
     [ "$limit" -ge 1 ] || limit=1
     printf '%s, at most %s s\n' "$part" "$limit"
     case $part in
+    test-cooperative)
+        # On an adapter without cooperative matrices its tests fail.
+        run "$part" "$limit" sh -c '"$0" cooperative --out "$1" && exec "$2"' "$bin/check-gpu" "$out" "$bin/$part"
+        ;;
     test-*)
         run "$part" "$limit" "$bin/$part"
         ;;

@@ -15,16 +15,31 @@ pub struct Training {
     pub loss: Value,
 }
 
+impl Training {
+    /// As [`training_of`], with the loss scaled, for plans of mixed precision.
+    pub fn scaled(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
+        Training::by(network, images, |sgd| sgd.loss_scale(optim::LossScale::new()))
+    }
+
+    fn by(
+        network: &dyn Layer,
+        images: [usize; 4],
+        set: impl FnOnce(optim::Sgd) -> optim::Sgd,
+    ) -> Result<Training, Error> {
+        let mut graph = Graph::new();
+        let images = graph.input("images", images)?;
+        let logits = network.forward(&mut graph, images, Mode::Train)?;
+        let mut labelled = graph.shape(logits)?.to_vec();
+        labelled.remove(1);
+        let labels = graph.input_i32("labels", labelled)?;
+        let loss = graph.cross_entropy(logits, labels)?;
+        let rate = graph.input_scalar("learning_rate")?;
+        set(optim::Sgd::new(rate).momentum(0.9)).minimize(&mut graph, loss)?;
+        Ok(Training { graph, images, labels, rate, loss })
+    }
+}
+
 /// A training step of a network from images of this shape to logits. Labels are of images, or of pixels if the logits are.
 pub fn training_of(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
-    let mut graph = Graph::new();
-    let images = graph.input("images", images)?;
-    let logits = network.forward(&mut graph, images, Mode::Train)?;
-    let mut labelled = graph.shape(logits)?.to_vec();
-    labelled.remove(1);
-    let labels = graph.input_i32("labels", labelled)?;
-    let loss = graph.cross_entropy(logits, labels)?;
-    let rate = graph.input_scalar("learning_rate")?;
-    optim::Sgd::new(rate).momentum(0.9).minimize(&mut graph, loss)?;
-    Ok(Training { graph, images, labels, rate, loss })
+    Training::by(network, images, |sgd| sgd)
 }

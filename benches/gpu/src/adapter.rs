@@ -22,6 +22,11 @@ pub fn run(results: &mut Results) -> Result<(), wgrad::Error> {
     let all: Vec<String> = device::adapters().iter().map(ToString::to_string).collect();
     results.set("adapters", all);
     results.set("machine", machine());
+    // It is another device, and the part goes on without it.
+    match mixed() {
+        Ok(mixed) => results.set("mixed", mixed),
+        Err(error) => results.wrong(format!("the adapter with cooperative matrices: {error}")),
+    }
     match raw(&summary.name, &summary.backend) {
         Some(adapter) => results.set("driver", described(&adapter)),
         None => {
@@ -37,6 +42,20 @@ pub fn run(results: &mut Results) -> Result<(), wgrad::Error> {
         json!({ "flops_per_second": peaks.flops_per_second, "bytes_per_second": peaks.bytes_per_second }),
     );
     Ok(())
+}
+
+/// What plans of mixed precision have here.
+fn mixed() -> Result<Value, wgrad::Error> {
+    let caps = crate::mixed::open()?.caps().clone();
+    let matrix =
+        caps.cooperative_matrix.map(|matrix| json!({ "side": matrix.side, "subgroup": matrix.subgroup }));
+    Ok(json!({
+        "f16": caps.f16,
+        "cooperative": matrix,
+        "cooperative_matrices": caps.cooperative_matrix.map_or("none".into(), |matrix| {
+            format!("{0} x {0} of f16 with sums of f32, subgroups of at least {1}", matrix.side, matrix.subgroup)
+        }),
+    }))
 }
 
 fn caps(caps: &Caps) -> Value {

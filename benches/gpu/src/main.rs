@@ -10,6 +10,7 @@ mod harness;
 mod adapter;
 mod compile;
 mod convolutions;
+mod mixed;
 mod networks;
 mod operators;
 mod profiles;
@@ -27,22 +28,32 @@ use wgrad::Device;
 
 const USAGE: &str = "\
 usage: check-gpu PART --out DIR [--seconds N]
-  PART       adapter, compile, operators, verify, throughput, training or profiles: writes DIR/parts/PART.json
+  PART       adapter, compile, operators, verify, throughput, training, mixed-verify, mixed-throughput,
+             mixed-training or profiles: writes DIR/parts/PART.json
+             cooperative: says whether the adapter has cooperative matrices, and writes nothing that counts
              report: writes DIR/report.md and DIR/report.json from what the parts left
   --out      the folder of the results
   --seconds  a part ends by itself after this time, and says what it left out; default: no limit
-Exits with 0 if nothing is wrong, 1 if a result is, 2 on any other error, 3 if there is no adapter.";
+Exits with 0 if nothing is wrong, 1 if a result is, 2 on any other error, 3 if there is no adapter, 77 if the adapter
+can't do the part.";
+
+/// The exit code of a part that the adapter can't do.
+const LEFT_OUT: u8 = 77;
 
 /// A part: it opens the device itself, because some need one of their own.
 type Part = fn(&mut Results) -> Result<(), wgrad::Error>;
 
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 11] = [
     ("adapter", adapter::run),
     ("compile", compile::run),
     ("operators", operators::run),
     ("verify", verify::run),
     ("throughput", throughput::run),
     ("training", training::run),
+    ("cooperative", mixed::cooperative),
+    ("mixed-verify", mixed::verify),
+    ("mixed-throughput", throughput::run_mixed),
+    ("mixed-training", training::run_mixed),
     ("profiles", profiles::run),
 ];
 
@@ -97,5 +108,8 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         results.wrong(error.to_string());
     }
     results.finish()?;
+    if results.is_left_out() && results.is_fine() {
+        return Ok(ExitCode::from(LEFT_OUT));
+    }
     Ok(if results.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,7 +4,8 @@ use crate::harness::network::{Training, network, training_of};
 use crate::harness::{labels, numbers};
 use serde_json::{Value, json};
 use wgrad::nn::{Sequential, models};
-use wgrad::{Device, Error, HostTensor, Plan, Session, Weights};
+use wgrad::plan::Precision;
+use wgrad::{Device, Error, HostTensor, Plan, PlanOptions, Session, Weights};
 
 /// A network and the images of a step.
 #[derive(Clone, Copy)]
@@ -32,6 +33,22 @@ pub const TRAINED: &[Workload] = &[
     workload("mobilenet_v2", 64, 224),
     workload("unet", 8, 256),
 ];
+
+/// What is trained in mixed precision too, in this order.
+pub const MIXED: &[Workload] = &[
+    workload("resnet50", 32, 224),
+    workload("resnet50", 64, 224),
+    workload("resnet18", 64, 224),
+    workload("seed", 64, 28),
+    workload("seed", 4096, 28),
+    workload("resnet18", 128, 32),
+    workload("seed", 1024, 28),
+    workload("seed", 256, 28),
+];
+
+/// What is trained in mixed precision too on a software adapter.
+pub const MIXED_BY_SOFTWARE: &[Workload] =
+    &[workload("seed", 64, 28), workload("resnet18", 2, 32), workload("resnet50", 2, 32)];
 
 /// What is trained on a software adapter.
 pub const TRAINED_BY_SOFTWARE: &[Workload] = &[
@@ -97,7 +114,11 @@ impl Workload {
 
     /// The graph of a training step with SGD and momentum.
     pub fn training(&self) -> Result<Training, Error> {
-        training_of(&self.layers(), [self.batch, self.channels(), self.side, self.side])
+        training_of(&self.layers(), self.images())
+    }
+
+    fn images(&self) -> [usize; 4] {
+        [self.batch, self.channels(), self.side, self.side]
     }
 }
 
@@ -127,6 +148,14 @@ impl Trainer {
     pub fn planned(device: &Device, work: &Workload) -> Result<Trainer, Error> {
         let training = work.training()?;
         let plan = Plan::new(&training.graph, &[training.loss], device.caps())?;
+        Trainer::new(device, work, training, plan)
+    }
+
+    /// A session with the default plan of mixed precision, which scales the loss.
+    pub fn mixed(device: &Device, work: &Workload) -> Result<Trainer, Error> {
+        let training = Training::scaled(&work.layers(), work.images())?;
+        let options = PlanOptions::default().precision(Precision::Mixed);
+        let plan = Plan::with_options(&training.graph, &[training.loss], device.caps(), &options)?;
         Trainer::new(device, work, training, plan)
     }
 

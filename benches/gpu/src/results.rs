@@ -20,6 +20,7 @@ pub struct Results {
     rows: Vec<Value>,
     notes: Vec<Value>,
     wrong: Vec<Value>,
+    left_out: bool,
     started: Instant,
     limit: Option<Duration>,
     written: Instant,
@@ -36,6 +37,7 @@ impl Results {
             rows: Vec::new(),
             notes: Vec::new(),
             wrong: Vec::new(),
+            left_out: false,
             started: Instant::now(),
             limit,
             written: Instant::now(),
@@ -81,6 +83,17 @@ impl Results {
         println!("WRONG: {sentence}");
         self.wrong.push(sentence.into());
         self.write();
+    }
+
+    /// Says why the part does not run on this adapter, which is no error. It is the last that the part prints.
+    pub fn leave_out(&mut self, why: &str) {
+        println!("{why}");
+        self.left_out = true;
+    }
+
+    /// Whether the part does not run on this adapter.
+    pub fn is_left_out(&self) -> bool {
+        self.left_out
     }
 
     /// Whether nothing was wrong.

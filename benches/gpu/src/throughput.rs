@@ -1,20 +1,25 @@
-//! The part `throughput`: matrix products and the three passes of ResNet-50's convolutions, by every variant.
+//! The parts `throughput` and `mixed-throughput`: matrix products and the three passes of ResNet-50's convolutions, by
+//! every variant, and in mixed precision by those that multiply by cooperative matrices.
 //!
 //! One session holds all variants of a problem, each several times on copies of the operands, so that together the
-//! copies are larger than a cache. The profile gives each its time.
+//! copies are larger than a cache. The profile gives each its time. In mixed precision a copy in front of a pass makes its
+//! operands f16, and one behind it keeps its result from being f32; their times don't count.
 
 use crate::convolutions::{self, Convolution};
+use crate::harness::begin::Begin;
 use crate::harness::{device, numbers};
+use crate::mixed;
 use crate::results::{Results, median};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use wgrad::op::{Operator, Variant};
 use wgrad::ops::conv2d::{Conv2dGradInput, Conv2dGradWeight};
 use wgrad::ops::matmul::MatMul;
+use wgrad::plan::{Fusion, Precision, Step};
 use wgrad::session::{Clock, Profile};
-use wgrad::{Error, Graph, HostData, Plan, PlanOptions, Session, Shape, TensorType, Weights};
+use wgrad::{Caps, Error, Graph, HostData, Plan, PlanOptions, Session, Shape, TensorType, Value, Weights};
 
 /// Bytes of all copies of a problem's tensors, more than caches hold, and the most copies.
 const BYTES: u64 = 160 << 20;
@@ -32,40 +37,56 @@ struct Pass {
     name: &'static str,
     operator: Arc<dyn Operator>,
     reads: [usize; 2],
+    /// Whether its result belongs to a parameter, so that mixed precision keeps it in f32.
+    of_parameter: bool,
 }
 
 /// Passes that share their operands.
 struct Problem {
     /// The fields that name it in the results.
-    json: Value,
+    json: serde_json::Value,
     tensors: Vec<Shape>,
+    /// Which of the tensors is a parameter, so that mixed precision keeps it in f32.
+    parameter: Option<usize>,
     passes: Vec<Pass>,
+    precision: Precision,
 }
 
 impl Problem {
-    fn matmul(size: usize) -> Problem {
+    fn matmul(size: usize, precision: Precision) -> Problem {
         let operator = MatMul { transpose_lhs: false, transpose_rhs: false };
         Problem {
             json: json!({ "name": format!("{size}x{size} by {size}x{size}"), "matmul": size }),
             tensors: vec![[size; 2].into(), [size; 2].into()],
-            passes: vec![Pass { name: "matmul", operator: Arc::new(operator), reads: [0, 1] }],
+            parameter: None,
+            passes: vec![Pass {
+                name: "matmul",
+                operator: Arc::new(operator),
+                reads: [0, 1],
+                of_parameter: false,
+            }],
+            precision,
         }
     }
 
     /// The passes of a convolution. Its tensors are input, weight and the output's gradient.
-    fn convolution(convolution: &Convolution) -> Problem {
+    fn convolution(convolution: &Convolution, precision: Precision) -> Problem {
         let attributes = convolution.attributes();
         let (input, weight) = (Shape::from(convolution.input()), Shape::from(convolution.weight()));
         let grad_input = Conv2dGradInput { attributes, input: input.clone() };
         let grad_weight = Conv2dGradWeight { attributes, weight: weight.clone() };
+        let pass =
+            |name, operator, reads| Pass { name, operator, reads, of_parameter: name == "weight gradient" };
         Problem {
             json: convolution.json(),
             tensors: vec![input, weight, convolution.output().into()],
+            parameter: Some(1),
             passes: vec![
-                Pass { name: "forward", operator: Arc::new(attributes), reads: [0, 1] },
-                Pass { name: "input gradient", operator: Arc::new(grad_input), reads: [2, 1] },
-                Pass { name: "weight gradient", operator: Arc::new(grad_weight), reads: [2, 0] },
+                pass("forward", Arc::new(attributes), [0, 1]),
+                pass("input gradient", Arc::new(grad_input), [2, 1]),
+                pass("weight gradient", Arc::new(grad_weight), [2, 0]),
             ],
+            precision,
         }
     }
 
@@ -73,38 +94,85 @@ impl Problem {
         pass.reads.map(|tensor| TensorType::f32(self.tensors[tensor].clone()))
     }
 
-    /// Every variant of every pass: number of the pass, and the variant.
-    fn variants(&self) -> Vec<(usize, Variant)> {
+    /// Every variant of every pass: number of the pass, and the variant. In mixed precision those by cooperative matrices,
+    /// and what plans choose with and without these.
+    fn variants(&self) -> Result<Vec<(usize, Variant)>, Error> {
+        let caps = device().caps();
         let mut all = Vec::new();
         for (i, pass) in self.passes.iter().enumerate() {
             let types = self.types(pass);
-            let offered = pass.operator.variants(&[&types[0], &types[1]], device().caps());
+            let mut offered = pass.operator.variants(&[&types[0], &types[1]], caps);
+            if self.precision == Precision::Mixed {
+                let without = Caps { cooperative_matrix: None, ..caps.clone() };
+                let chosen = [self.default_variant(pass, caps)?, self.default_variant(pass, &without)?];
+                offered.retain(|variant| variant.is_in_f16() || chosen.contains(variant));
+            }
             all.extend(offered.into_iter().map(|variant| (i, variant)));
         }
-        all
+        Ok(all)
+    }
+
+    fn options(&self) -> PlanOptions {
+        match self.precision {
+            // Nothing is fused into a pass that is timed.
+            Precision::Mixed => {
+                PlanOptions::default().precision(Precision::Mixed).without(Fusion::Elementwise)
+            }
+            Precision::F32 => PlanOptions::default(),
+        }
+    }
+
+    /// A tensor as passes read it.
+    fn operand(&self, graph: &mut Graph, tensor: usize, input: Value) -> Result<Value, Error> {
+        match self.precision {
+            Precision::Mixed if self.parameter != Some(tensor) => graph.apply1(Begin, &[input]),
+            _ => Ok(input),
+        }
+    }
+
+    /// A pass, and what is read of it.
+    fn apply(&self, graph: &mut Graph, name: String, pass: &Pass, reads: [Value; 2]) -> Result<Value, Error> {
+        let output = graph.apply_named(name, Arc::clone(&pass.operator), &reads)?[0];
+        match self.precision {
+            Precision::Mixed if !pass.of_parameter => graph.apply1(Begin, &[output]),
+            _ => Ok(output),
+        }
     }
 
     /// The variant that a plan chooses by default.
-    fn default_variant(&self, pass: &Pass) -> Result<Variant, Error> {
+    fn default_variant(&self, pass: &Pass, caps: &Caps) -> Result<Variant, Error> {
         let mut graph = Graph::new();
-        let lhs = graph.input("lhs", self.tensors[pass.reads[0]].clone())?;
-        let rhs = graph.input("rhs", self.tensors[pass.reads[1]].clone())?;
-        let output = graph.apply_named("pass".into(), Arc::clone(&pass.operator), &[lhs, rhs])?[0];
-        let plan = Plan::new(&graph, &[output], device().caps())?;
-        Ok(plan.steps()[0].variant)
+        let mut reads = Vec::new();
+        for (name, tensor) in ["lhs", "rhs"].into_iter().zip(pass.reads) {
+            let input = graph.input(name, self.tensors[tensor].clone())?;
+            reads.push(self.operand(&mut graph, tensor, input)?);
+        }
+        let output = self.apply(&mut graph, "pass".into(), pass, [reads[0], reads[1]])?;
+        let plan = Plan::with_options(&graph, &[output], caps, &self.options())?;
+        let is_pass = |step: &&Step| graph.node(step.node).is_ok_and(|node| node.name == "pass");
+        Ok(plan.steps().iter().find(is_pass).expect("the pass is in its plan").variant)
     }
 }
 
-/// Writes the part.
+/// Writes the part `throughput`.
 pub fn run(results: &mut Results) -> Result<(), Error> {
+    measure_all(results, Precision::F32)
+}
+
+/// Writes the part `mixed-throughput`.
+pub fn run_mixed(results: &mut Results) -> Result<(), Error> {
+    mixed::with_device(results, |results| measure_all(results, Precision::Mixed))
+}
+
+fn measure_all(results: &mut Results, precision: Precision) -> Result<(), Error> {
     let software = device().summary().software;
     let (images, side) = if software { (1, 32) } else { (32, 224) };
     let matmuls: &[usize] = if software { &[256, 512] } else { &[1024, 2048, 4096] };
     let convolutions = convolutions::resnet50(images, side);
     let problems: Vec<Problem> = matmuls
         .iter()
-        .map(|&size| Problem::matmul(size))
-        .chain(convolutions.iter().map(Problem::convolution))
+        .map(|&size| Problem::matmul(size, precision))
+        .chain(convolutions.iter().map(|convolution| Problem::convolution(convolution, precision)))
         .collect();
     results.set("problems", problems.iter().map(|problem| problem.json.clone()).collect::<Vec<_>>());
     let (bytes, most) = if software { SOFTWARE } else { (BYTES, MOST_COPIES) };
@@ -120,7 +188,7 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
         }
         let one: u64 = problem.tensors.iter().map(|shape| 4 * shape.elements() as u64).sum();
         let copies = bytes.div_ceil(one).clamp(1, most) as usize;
-        let all = problem.variants();
+        let all = problem.variants()?;
         let mut failures = Vec::new();
         let mut rows = match measure(problem, &all, copies, &noise, results) {
             Ok(rows) => rows,
@@ -141,7 +209,7 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
             row["problem"] = problem.json["name"].clone();
             row["copies"] = copies.into();
             let pass = problem.passes.iter().find(|pass| row["pass"] == pass.name);
-            let default = pass.and_then(|pass| problem.default_variant(pass).ok());
+            let default = pass.and_then(|pass| problem.default_variant(pass, device().caps()).ok());
             row["default"] = default.is_some_and(|default| row["variant"] == default.name()).into();
         }
         for row in rows {
@@ -158,7 +226,7 @@ fn measure(
     copies: usize,
     noise: &[f32],
     results: &mut Results,
-) -> Result<Vec<Value>, Error> {
+) -> Result<Vec<serde_json::Value>, Error> {
     let mut graph = Graph::new();
     let mut inputs = Vec::new();
     for copy in 0..copies {
@@ -166,15 +234,19 @@ fn measure(
             inputs.push(graph.input(&format!("tensor {i}, copy {copy}"), shape.clone())?);
         }
     }
-    let (mut options, mut outputs) = (PlanOptions::default(), Vec::new());
+    let mut operands = Vec::new();
+    for (i, &input) in inputs.iter().enumerate() {
+        operands.push(problem.operand(&mut graph, i % problem.tensors.len(), input)?);
+    }
+    let (mut options, mut outputs) = (problem.options(), Vec::new());
     let name = |pass: &Pass, variant: Variant, copy: usize| format!("{}, {variant}, copy {copy}", pass.name);
     for &(pass, variant) in variants {
         let pass = &problem.passes[pass];
         for copy in 0..copies {
             let name = name(pass, variant, copy);
             options = options.node_variant(pass.operator.name(), &name, variant);
-            let read = pass.reads.map(|tensor| inputs[copy * problem.tensors.len() + tensor]);
-            outputs.push(graph.apply_named(name, Arc::clone(&pass.operator), &read)?[0]);
+            let reads = pass.reads.map(|tensor| operands[copy * problem.tensors.len() + tensor]);
+            outputs.push(problem.apply(&mut graph, name, pass, reads)?);
         }
     }
     let plan = Plan::with_options(&graph, &outputs, device().caps(), &options)?;

@@ -1,12 +1,13 @@
-//! The part `training`: images a second of whole training steps.
+//! The parts `training` and `mixed-training`: images a second of whole training steps, in f32 and in mixed precision.
 
 use crate::compile::merge;
 use crate::harness;
-use crate::networks::{TRAINED, TRAINED_BY_SOFTWARE, Trainer, Workload};
+use crate::mixed;
+use crate::networks::{MIXED, MIXED_BY_SOFTWARE, TRAINED, TRAINED_BY_SOFTWARE, Trainer, Workload};
 use crate::results::{Results, median};
 use serde_json::{Value, json};
 use std::time::Instant;
-use wgrad::Error;
+use wgrad::{Device, Error};
 
 /// Steps before the clock counts.
 const WARM_UP: usize = 3;
@@ -16,10 +17,26 @@ const SECONDS: f64 = 0.25;
 /// The share of the part's time after which no further network starts.
 const SHARE: f64 = 0.8;
 
-/// Writes the part.
+/// Makes the session of a network.
+type Make = fn(&Device, &Workload) -> Result<Trainer, Error>;
+
+/// Writes the part `training`.
 pub fn run(results: &mut Results) -> Result<(), Error> {
     let software = harness::device().summary().software;
-    let all = if software { TRAINED_BY_SOFTWARE } else { TRAINED };
+    measure_all(results, if software { TRAINED_BY_SOFTWARE } else { TRAINED }, Trainer::planned);
+    Ok(())
+}
+
+/// Writes the part `mixed-training`.
+pub fn run_mixed(results: &mut Results) -> Result<(), Error> {
+    mixed::with_device(results, |results| {
+        let software = harness::device().summary().software;
+        measure_all(results, if software { MIXED_BY_SOFTWARE } else { MIXED }, Trainer::mixed);
+        Ok(())
+    })
+}
+
+fn measure_all(results: &mut Results, all: &[Workload], make: Make) {
     results.set("workloads", all.iter().map(Workload::json).collect::<Vec<_>>());
     for (number, work) in all.iter().enumerate() {
         if results.is_past(SHARE) {
@@ -27,7 +44,7 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
             break;
         }
         let mut row = work.json();
-        match measure(work) {
+        match measure(work, make) {
             Ok(figures) => merge(&mut row, figures),
             Err(error) => {
                 results.wrong(format!("{}: {error}", work.name()));
@@ -40,11 +57,11 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
         }
         results.row(row);
     }
-    Ok(())
 }
 
-fn measure(work: &Workload) -> Result<Value, Error> {
-    let mut trainer = Trainer::planned(harness::device(), work)?;
+fn measure(work: &Workload, make: Make) -> Result<Value, Error> {
+    let mut trainer = make(harness::device(), work)?;
+    let by_matrices = trainer.session.plan().steps().iter().filter(|step| step.variant.is_in_f16()).count();
     trainer.session.step()?;
     let before = trainer.loss()?;
     let bytes: u64 = trainer.session.plan().device_bytes().values().sum();
@@ -55,6 +72,7 @@ fn measure(work: &Workload) -> Result<Value, Error> {
         "images_per_second": resident,
         "step_seconds": work.batch as f64 / resident,
         "images_per_second_uploading": uploaded,
+        "nodes_by_cooperative_matrices": by_matrices,
         "device_megabytes": bytes as f64 / 1e6,
         "first_loss": finite(before),
         "last_loss": finite(after),

@@ -2,7 +2,7 @@
 
 use crate::compile::merge;
 use crate::harness;
-use crate::networks::{Trainer, VERIFIED, Workload};
+use crate::networks::{Trainer, VERIFIED};
 use crate::results::Results;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
     for work in VERIFIED {
         let mut row = work.json();
         let start = Instant::now();
-        match verify(work) {
+        match Trainer::planned(harness::device(), work).and_then(|mut trainer| figures(&mut trainer)) {
             Ok(figures) => merge(&mut row, figures),
             Err(error) => {
                 results.wrong(format!("{}: {error}", work.name()));
@@ -29,8 +29,7 @@ pub fn run(results: &mut Results) -> Result<(), Error> {
 
 /// Nodes, the largest error and the allowed one, by operator and variant. The step comes after a plain one, so that
 /// momentum and running statistics are not at their initial values.
-fn verify(work: &Workload) -> Result<Value, Error> {
-    let mut trainer = Trainer::planned(harness::device(), work)?;
+pub fn figures(trainer: &mut Trainer) -> Result<Value, Error> {
     trainer.session.step()?;
     trainer.write()?;
     let nodes = trainer.session.verify()?;

@@ -8,16 +8,16 @@ use std::fmt::Write as _;
 
 /// PyTorch's figures of a part by row and mode, the modes in order, how often each error came, and a sentence about them.
 #[derive(Default)]
-struct Peer<'p> {
+pub struct Peer<'p> {
     figures: BTreeMap<(String, &'p str), &'p Value>,
     modes: Vec<&'p str>,
     errors: BTreeMap<&'p str, usize>,
-    sentence: String,
+    pub sentence: String,
 }
 
 impl<'p> Peer<'p> {
     /// Of the part `name`. `key` names a row.
-    fn of(parts: &'p [Part], name: &str, key: impl Fn(&Value) -> String) -> Peer<'p> {
+    pub fn of(parts: &'p [Part], name: &str, key: impl Fn(&Value) -> String) -> Peer<'p> {
         let part = parts.iter().find(|part| part.name == name);
         let mut peer = Peer::default();
         let Some(part) = part else { return peer };
@@ -55,6 +55,11 @@ impl<'p> Peer<'p> {
         text
     }
 
+    /// PyTorch's rate of a row in a mode.
+    pub fn rate(&self, row: &str, mode: &'p str, field: &str) -> Option<f64> {
+        self.figures.get(&(row.to_owned(), mode))?[field].as_f64()
+    }
+
     fn told_errors(&self) -> String {
         let told = self
             .errors
@@ -69,7 +74,7 @@ impl<'p> Peer<'p> {
 }
 
 /// A rate, or why there is none.
-fn rate(row: &Value, field: &str) -> String {
+pub fn rate(row: &Value, field: &str) -> String {
     match row[field].as_f64() {
         // Three digits that mean something, or more.
         Some(rate) if rate >= 100.0 => format!("{rate:.0}"),
@@ -78,10 +83,37 @@ fn rate(row: &Value, field: &str) -> String {
     }
 }
 
+/// The name of a row's problem and pass.
+pub fn pass_name(row: &Value) -> String {
+    format!("{}, {}", shown(&row["problem"]), shown(&row["pass"]))
+}
+
+/// The passes of a part in their order, each with its variants, the fastest first.
+pub fn passes(part: &Part) -> Vec<(String, Vec<&Value>)> {
+    let mut passes: Vec<(String, Vec<&Value>)> = Vec::new();
+    for row in rows(part) {
+        let name = pass_name(row);
+        match passes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, variants)) => variants.push(row),
+            None => passes.push((name, vec![row])),
+        }
+    }
+    let speed = |row: &Value| row["gflops_per_second"].as_f64().unwrap_or(0.0);
+    for (_, variants) in &mut passes {
+        variants.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
+    }
+    passes
+}
+
+/// The rate of each variant of a pass.
+pub fn all_of(variants: &[&Value]) -> String {
+    let one = |row: &&Value| format!("{} {}", shown(&row["variant"]), rate(row, "gflops_per_second"));
+    variants.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 /// Matrix products and convolutions: one line for each pass, with the chosen variant and all others.
 pub fn throughput(part: &Part, parts: &[Part]) -> String {
-    let key = |row: &Value| format!("{}, {}", shown(&row["problem"]), shown(&row["pass"]));
-    let peer = Peer::of(parts, "torch-throughput", key);
+    let peer = Peer::of(parts, "torch-throughput", pass_name);
     let mut text = format!(
         "GFLOP/s of each variant, by {}: medians over copies of the operands, which together are larger than a cache\n\
          on a GPU. Operands are random. `8x64x56x56, 32 of 3x3` is a convolution of 8 images of 64 channels and 56 x 56 pixels by\n\
@@ -93,22 +125,9 @@ pub fn throughput(part: &Part, parts: &[Part]) -> String {
         peer.head(),
         "---|".repeat(peer.modes.len())
     );
-    let mut passes: Vec<(String, Vec<&Value>)> = Vec::new();
-    for row in rows(part) {
-        let name = key(row);
-        match passes.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, variants)) => variants.push(row),
-            None => passes.push((name, vec![row])),
-        }
-    }
-    for (name, mut variants) in passes {
-        let speed = |row: &Value| row["gflops_per_second"].as_f64().unwrap_or(0.0);
-        variants.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
+    for (name, variants) in passes(part) {
         let fastest = variants[0];
         let default = variants.iter().find(|row| row["default"] == true);
-        let all = variants
-            .iter()
-            .map(|row| format!("{} {}", shown(&row["variant"]), rate(row, "gflops_per_second")));
         let chosen = default.map_or("| |".to_owned(), |row| {
             let share =
                 row["share_of_peak"].as_f64().map_or(String::new(), |s| format!("{:.0} %", 100.0 * s));
@@ -119,7 +138,7 @@ pub fn throughput(part: &Part, parts: &[Part]) -> String {
             "| {name} | {chosen} | {} | {} | {} |{}",
             shown(&fastest["variant"]),
             rate(fastest, "gflops_per_second"),
-            all.collect::<Vec<_>>().join(", "),
+            all_of(&variants),
             peer.cells(&name, "gflops_per_second")
         );
     }

@@ -4,6 +4,7 @@
 //! leaves its results (`PART.json`). Any of them may be missing.
 
 mod figures;
+mod mixed;
 mod sections;
 mod tests_log;
 
@@ -73,6 +74,11 @@ impl Part {
         }
     }
 
+    /// Whether it did not run because something is missing here.
+    fn is_left_out(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.code == 77)
+    }
+
     /// Whether it failed: it ended with neither success nor "left out".
     fn failed(&self) -> bool {
         self.status.as_ref().is_some_and(|status| ![0, 77].contains(&status.code))
@@ -136,7 +142,7 @@ fn summary(parts: &[Part]) -> String {
     let mut text = String::from("| part | ended | seconds | result |\n|---|---|---|---|\n");
     for part in parts {
         let seconds = part.status.as_ref().map_or(String::new(), |status| format!("{:.0}", status.seconds));
-        let headline = part.status.as_ref().map_or(String::new(), |_| sections::headline(part));
+        let headline = part.status.as_ref().map_or(String::new(), |_| sections::headline(part, parts));
         let _ =
             writeln!(text, "| {} | {} | {seconds} | {} |", part.name, cell(&part.outcome()), cell(&headline));
     }

@@ -12,7 +12,7 @@ const NODES: usize = 25;
 const TESTS: usize = 40;
 
 /// What the page says of the adapter, by group of the results.
-const ADAPTER: [(&str, &[&str]); 5] = [
+const ADAPTER: [(&str, &[&str]); 6] = [
     ("adapter", &["name", "backend", "driver", "software"]),
     ("driver", &["type", "vendor", "device"]),
     (
@@ -30,22 +30,13 @@ const ADAPTER: [(&str, &[&str]); 5] = [
             "subgroup_size",
         ],
     ),
-    (
-        "driver",
-        &[
-            "workgroup_size",
-            "subgroup_min_size",
-            "subgroup_max_size",
-            "timestamps",
-            "f16",
-            "cooperative_matrix",
-        ],
-    ),
+    ("driver", &["workgroup_size", "subgroup_min_size", "subgroup_max_size", "timestamps"]),
+    ("mixed", &["f16", "cooperative_matrices"]),
     ("machine", &["processor", "threads", "memory", "system", "kernel"]),
 ];
 
 /// The main result of a part, for the summary.
-pub fn headline(part: &Part) -> String {
+pub fn headline(part: &Part, parts: &[Part]) -> String {
     let rows = rows(part);
     let error = rows.iter().filter(|row| row.get("error").is_some_and(Value::is_string)).count();
     if part.name.starts_with("test-") {
@@ -71,10 +62,13 @@ pub fn headline(part: &Part) -> String {
             let [planned, runs, failed] = ["planned_runs", "runs", "failed"].map(|f| &part.results[f]);
             if runs.is_null() { String::new() } else { format!("{runs} of {planned} runs, {failed} failed") }
         }
-        _ if part.results.is_null() => String::new(),
-        "training" => {
+        _ if part.results.is_null() || part.is_left_out() => String::new(),
+        "mixed-verify" => super::mixed::verify_headline(part),
+        "mixed-throughput" => super::mixed::throughput_headline(part),
+        "training" | "mixed-training" => {
             let all = part.results["workloads"].as_array().map_or(0, Vec::len);
-            format!("{} of {all} networks, {error} errors", rows.len())
+            let text = format!("{} of {all} networks, {error} errors", rows.len());
+            if part.name == "training" { text } else { text + &super::mixed::ratios(part, parts) }
         }
         _ if error > 0 => format!("{} results, {error} errors", rows.len()),
         _ => format!("{} results", rows.len()),
@@ -85,13 +79,16 @@ pub fn headline(part: &Part) -> String {
 pub fn section(part: &Part, parts: &[Part]) -> String {
     let text = match part.name.as_str() {
         name if name.starts_with("test-") => tests(part),
-        _ if part.results.is_null() => return String::new(),
+        _ if part.results.is_null() || part.is_left_out() => return String::new(),
         "adapter" => adapter(&part.results),
         "compile" => compile(part),
         "operators" => operators(part),
         "verify" => verify(part),
         "throughput" => super::figures::throughput(part, parts),
         "training" => super::figures::training(part, parts),
+        "mixed-verify" => super::mixed::verify(part),
+        "mixed-throughput" => super::mixed::throughput(part, parts),
+        "mixed-training" => super::mixed::training(part, parts),
         "profiles" => profiles(part),
         // Beside the part that they belong to.
         _ => return String::new(),
@@ -190,9 +187,14 @@ fn tests(part: &Part) -> String {
 }
 
 fn operators(part: &Part) -> String {
+    let start = "The largest difference from the f64 reference, relative to the reference's largest magnitude, of each variant.\n\n";
+    start.to_owned() + &variants(part)
+}
+
+/// The table of what variants showed, and what failed.
+pub fn variants(part: &Part) -> String {
     let mut text = String::from(
-        "The largest difference from the f64 reference, relative to the reference's largest magnitude, of each variant.\n\n\
-         | operator | variant | runs | largest error | allowed | failed |\n|---|---|---|---|---|---|\n",
+        "| operator | variant | runs | largest error | allowed | failed |\n|---|---|---|---|---|---|\n",
     );
     let mut failures = String::new();
     for row in rows(part) {
@@ -223,11 +225,16 @@ fn operators(part: &Part) -> String {
 }
 
 fn verify(part: &Part) -> String {
+    let start = "Every node of a training step against the f64 reference, on the node's own inputs.\n\n";
+    start.to_owned() + &steps(rows(part))
+}
+
+/// The table of verified training steps.
+pub fn steps(rows: &[Value]) -> String {
     let mut text = String::from(
-        "Every node of a training step against the f64 reference, on the node's own inputs.\n\n\
-         | training step | nodes | nearest to its limit | error | allowed |\n|---|---|---|---|---|\n",
+        "| training step | nodes | nearest to its limit | error | allowed |\n|---|---|---|---|---|\n",
     );
-    for row in rows(part) {
+    for row in rows {
         let name = shown(&row["name"]);
         if row["error"].is_string() {
             let _ = writeln!(text, "| {name} | **failed**: {} |", shown(&row["error"]));
