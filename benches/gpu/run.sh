@@ -87,15 +87,15 @@ share() {
     case $1 in
     adapter) echo 10 ;;
     compile) echo 22 ;;
-    test-suite) echo 72 ;;
-    test-cooperative) echo 14 ;;
+    test-suite) echo 70 ;;
+    test-cooperative) echo 20 ;;
     test-*) echo 10 ;;
-    operators) echo 32 ;;
+    operators) echo 30 ;;
     verify) echo 8 ;;
     throughput) echo 40 ;;
     torch-throughput) echo 32 ;;
     training) echo 36 ;;
-    torch-training) echo 40 ;;
+    torch-training) echo 38 ;;
     mixed-verify) echo 11 ;;
     mixed-throughput) echo 30 ;;
     mixed-training) echo 28 ;;

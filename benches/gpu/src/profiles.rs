@@ -2,6 +2,7 @@
 
 use crate::compile::merge;
 use crate::harness::device;
+use crate::mixed;
 use crate::networks::{PROFILED, PROFILED_BY_SOFTWARE, Trainer, Workload};
 use crate::results::{Results, median};
 use crate::throughput::clock;
@@ -18,22 +19,34 @@ const STEPS_BY_SOFTWARE: usize = 2;
 /// Writes the part.
 pub fn run(results: &mut Results) -> Result<(), Error> {
     let software = device().summary().software;
-    for work in if software { PROFILED_BY_SOFTWARE } else { PROFILED } {
+    let all = if software { PROFILED_BY_SOFTWARE } else { PROFILED };
+    let mut add = |work: &Workload, name: String, trainer: Result<Trainer, Error>| {
         let mut row = work.json();
-        match measure(work, if software { STEPS_BY_SOFTWARE } else { STEPS }) {
+        row["name"] = name.as_str().into();
+        let steps = if software { STEPS_BY_SOFTWARE } else { STEPS };
+        match trainer.and_then(|trainer| measure(trainer, steps)) {
             Ok(figures) => merge(&mut row, figures),
             Err(error) => {
-                results.wrong(format!("{}: {error}", work.name()));
+                results.wrong(format!("{name}: {error}"));
                 row["error"] = error.to_string().into();
             }
         }
         results.row(row);
+    };
+    for work in all {
+        add(work, work.name(), Trainer::planned(device(), work));
+    }
+    let device = mixed::open()?;
+    if device.caps().f16 {
+        // The small network's time is between its dispatches.
+        for work in all.iter().filter(|work| work.network != "seed") {
+            add(work, format!("{}, in mixed precision", work.name()), Trainer::mixed(&device, work));
+        }
     }
     Ok(())
 }
 
-fn measure(work: &Workload, steps: usize) -> Result<Value, Error> {
-    let mut trainer = Trainer::planned(device(), work)?;
+fn measure(mut trainer: Trainer, steps: usize) -> Result<Value, Error> {
     trainer.session.step()?;
     trainer.session.step()?;
     trainer.session.wait()?;

@@ -86,6 +86,25 @@ fn a_part_that_fails_costs_only_itself() {
     assert!(text(&output.stdout).contains("| test-crashes | CRASHED"), "{}", text(&output.stdout));
 }
 
+/// The real program asks the adapter; the tests that need cooperative matrices stand for themselves.
+#[test]
+fn tests_of_cooperative_matrices_run_where_there_are_any() {
+    let (bundle, work) = (bundle(), TempDir::new().unwrap());
+    pack(bundle.path(), "test-cooperative", b"#!/bin/sh\necho 'running 1 test'; echo 'test f ... ok'\n");
+    let out = work.path().join("out");
+    let output = run(&bundle, &out, &["--seconds", "60", "--only", "adapter,test-cooperative"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let (page, report) = report(&out);
+    let mixed = &report["parts"]["adapter"]["results"]["mixed"];
+    let expected = match (&mixed["cooperative"], &mixed["f16"]) {
+        (Value::Object(_), _) => "done",
+        (_, Value::Bool(true)) => "left out: no cooperative matrices",
+        _ => "left out: no f16",
+    };
+    assert_eq!(report["parts"]["test-cooperative"]["outcome"], expected, "{report}");
+    assert!(page.contains(&format!("| test-cooperative | {expected} |")), "{page}");
+}
+
 #[test]
 fn without_an_adapter_the_report_says_what_is_missing() {
     let (bundle, work) = (bundle(), TempDir::new().unwrap());
