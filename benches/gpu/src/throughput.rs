@@ -139,17 +139,22 @@ impl Problem {
         }
     }
 
-    /// The variant that a plan chooses by default.
-    fn default_variant(&self, pass: &Pass, caps: &Caps) -> Result<Variant, Error> {
-        let mut graph = Graph::new();
+    /// A pass alone in a graph, by the name "pass".
+    fn alone(&self, graph: &mut Graph, pass: &Pass) -> Result<Value, Error> {
         let mut reads = Vec::new();
         for (name, tensor) in ["lhs", "rhs"].into_iter().zip(pass.reads) {
             let input = graph.input(name, self.tensors[tensor].clone())?;
-            reads.push(self.operand(&mut graph, tensor, input)?);
+            reads.push(self.operand(graph, tensor, input)?);
         }
-        let output = self.apply(&mut graph, "pass".into(), pass, [reads[0], reads[1]])?;
+        self.apply(graph, "pass".into(), pass, [reads[0], reads[1]])
+    }
+
+    /// The variant that a plan chooses by default.
+    fn default_variant(&self, pass: &Pass, caps: &Caps) -> Result<Variant, Error> {
+        let mut graph = Graph::new();
+        let output = self.alone(&mut graph, pass)?;
         let plan = Plan::with_options(&graph, &[output], caps, &self.options())?;
-        let is_pass = |step: &&Step| graph.node(step.node).is_ok_and(|node| node.name == "pass");
+        let is_pass = |step: &&Step| plan.graph().node(step.node).is_ok_and(|node| node.name == "pass");
         Ok(plan.steps().iter().find(is_pass).expect("the pass is in its plan").variant)
     }
 }
@@ -281,7 +286,9 @@ fn measure(
             "seconds": seconds,
             "flops": flops,
             "gflops_per_second": flops as f64 / seconds.max(1e-9) / 1e9,
-            "share_of_peak": flops as f64 / seconds.max(1e-9) / profile.peaks.flops_per_second,
+            // The peak is that of f32.
+            "share_of_peak": (problem.precision == Precision::F32)
+                .then(|| flops as f64 / seconds.max(1e-9) / profile.peaks.flops_per_second),
             "steps": steps,
         })
     };
@@ -293,5 +300,58 @@ pub fn clock(profile: &Profile) -> String {
     match profile.clock {
         Clock::Timestamps => "the device's timestamps".into(),
         Clock::Wall { .. } => profile.clock.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pass, Problem};
+    use crate::convolutions;
+    use wgrad::op::{AdapterKind, CooperativeMatrix};
+    use wgrad::plan::Precision;
+    use wgrad::{Caps, DType, Graph, Plan};
+
+    /// Types of what a pass reads and makes in its plan, and its variant.
+    fn planned(problem: &Problem, pass: &Pass) -> (Vec<DType>, &'static str) {
+        let caps = Caps {
+            max_workgroup_bytes: 48 << 10,
+            max_invocations: 1024,
+            f16: true,
+            subgroups: true,
+            cooperative_matrix: Some(CooperativeMatrix { side: 16, subgroup: 32 }),
+            ..Caps::webgpu_defaults(AdapterKind::Discrete)
+        };
+        let mut graph = Graph::new();
+        let output = problem.alone(&mut graph, pass).unwrap();
+        let plan = Plan::with_options(&graph, &[output], &caps, &problem.options()).unwrap();
+        let (node, step) = plan
+            .steps()
+            .iter()
+            .map(|step| (plan.graph().node(step.node).unwrap(), step))
+            .find(|(node, _)| node.name == "pass")
+            .unwrap();
+        let values = node.inputs.iter().chain(&node.outputs);
+        let types = values.map(|&value| plan.graph().value(value).unwrap().ty.dtype).collect();
+        (types, step.variant.name())
+    }
+
+    #[test]
+    fn mixed_precision_times_operands_of_f16() {
+        use DType::{F16, F32};
+        let product = Problem::matmul(1024, Precision::Mixed);
+        let (types, variant) = planned(&product, &product.passes[0]);
+        assert_eq!(types, [F16, F16, F16]);
+        assert!(variant.starts_with("cooperative"), "{variant}");
+        let single = Problem::matmul(1024, Precision::F32);
+        assert_eq!(planned(&single, &single.passes[0]).0, [F32, F32, F32]);
+        let convolution = &convolutions::resnet50(8, 64)[2];
+        let convolution = Problem::convolution(convolution, Precision::Mixed);
+        for (pass, expected) in
+            convolution.passes.iter().zip([[F16, F32, F16], [F16, F32, F16], [F16, F16, F32]])
+        {
+            let (types, variant) = planned(&convolution, pass);
+            assert_eq!(types, expected, "{}", pass.name);
+            assert!(variant.starts_with("cooperative"), "{}: {variant}", pass.name);
+        }
     }
 }

@@ -31,8 +31,8 @@ pub fn verify_headline(part: &Part) -> String {
 pub fn throughput_headline(part: &Part) -> String {
     let count = format!("{} results", rows(part).len());
     let passes = passes(part);
-    let products = passes.iter().filter(|(_, variants)| variants[0]["pass"] == "matmul");
-    match products.last() {
+    let mut products = passes.iter().filter(|(_, variants)| variants[0]["pass"] == "matmul");
+    match products.next_back() {
         Some((name, variants)) if variants[0][SPEED].is_number() => {
             let speed = variants[0][SPEED].as_f64().unwrap_or(0.0) / 1e3;
             format!("{count}; {name}: {speed:.1} TFLOP/s by {}", shown(&variants[0]["variant"]))
