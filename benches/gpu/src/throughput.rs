@@ -193,7 +193,13 @@ fn measure_all(results: &mut Results, precision: Precision) -> Result<(), Error>
         }
         let one: u64 = problem.tensors.iter().map(|shape| 4 * shape.elements() as u64).sum();
         let copies = bytes.div_ceil(one).clamp(1, most) as usize;
-        let all = problem.variants()?;
+        let all = match problem.variants() {
+            Ok(all) => all,
+            Err(error) => {
+                results.wrong(format!("{}: {error}", problem.json["name"]));
+                continue;
+            }
+        };
         let mut failures = Vec::new();
         let mut rows = match measure(problem, &all, copies, &noise, results) {
             Ok(rows) => rows,

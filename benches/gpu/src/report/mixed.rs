@@ -46,7 +46,8 @@ pub fn ratios(part: &Part, parts: &[Part]) -> String {
     let mut text = String::new();
     for row in rows(part).iter().filter(|row| row["network"] == "resnet50") {
         let Ratios { f32, peer, .. } = Ratios::of(row, parts);
-        let _ = write!(text, "; {}: {} x f32", shown(&row["name"]), ratio(f32));
+        let Some(f32) = f32 else { continue };
+        let _ = write!(text, "; {}: {f32:.2} x f32", shown(&row["name"]));
         if let Some(peer) = peer {
             let _ = write!(text, ", {peer:.2} of PyTorch's autocast");
         }
