@@ -153,7 +153,15 @@ impl Trainer {
 
     /// A session with the default plan of mixed precision, which scales the loss.
     pub fn mixed(device: &Device, work: &Workload) -> Result<Trainer, Error> {
-        let training = Training::scaled(&work.layers(), work.images())?;
+        Trainer::mixed_of(device, work, Training::scaled(&work.layers(), work.images())?)
+    }
+
+    /// The same without a scale, by which gradients of few images overflow.
+    pub fn mixed_unscaled(device: &Device, work: &Workload) -> Result<Trainer, Error> {
+        Trainer::mixed_of(device, work, work.training()?)
+    }
+
+    fn mixed_of(device: &Device, work: &Workload, training: Training) -> Result<Trainer, Error> {
         let options = PlanOptions::default().precision(Precision::Mixed);
         let plan = Plan::with_options(&training.graph, &[training.loss], device.caps(), &options)?;
         Trainer::new(device, work, training, plan)
