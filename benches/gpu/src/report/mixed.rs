@@ -35,7 +35,7 @@ pub fn throughput_headline(part: &Part) -> String {
     match products.next_back() {
         Some((name, variants)) if variants[0][SPEED].is_number() => {
             let speed = variants[0][SPEED].as_f64().unwrap_or(0.0) / 1e3;
-            format!("{count}; {name}: {speed:.1} TFLOP/s by {}", shown(&variants[0]["variant"]))
+            format!("{count}; {name}: {speed:.2} TFLOP/s by {}", shown(&variants[0]["variant"]))
         }
         _ => count,
     }
