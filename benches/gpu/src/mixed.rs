@@ -150,13 +150,12 @@ fn products(results: &mut Results) {
     results.set("planned_runs", planned);
     let mut rows: Vec<Row> = Vec::new();
     let mut runs = 0;
-    for (number, (case, variants)) in cases.iter().enumerate() {
-        for (turn, &variant) in variants.iter().enumerate() {
+    for (case, variants) in &cases {
+        for &variant in variants {
             // Whole networks come too.
             if results.is_past(0.6 * SHARE) {
                 continue;
             }
-            let halves = (number + turn) % 2 == 0;
             runs += 1;
             let operator = case.operator.name();
             let known = rows.iter().position(|row| (row.operator, row.variant) == (operator, variant));
@@ -166,6 +165,7 @@ fn products(results: &mut Results) {
                 rows.push(Row { operator, variant, runs: 0, error, tolerance, failures: Vec::new() });
             }
             let row = &mut rows[at];
+            let halves = row.runs.is_multiple_of(2);
             row.runs += 1;
             match compare(case, variant, halves) {
                 Ok((error, tolerance)) => {
