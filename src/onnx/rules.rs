@@ -167,3 +167,10 @@ pub(super) fn reduced(
     let sizes: Vec<usize> = kept.map(|d| if axes.contains(&d) { 1 } else { shape[d] }).collect();
     Ok(Some((axes, Shape::from(sizes))))
 }
+
+/// Elements of some dimensions.
+pub(super) fn elements(part: &[usize]) -> Result<usize, String> {
+    part.iter()
+        .try_fold(1usize, |size, &d| size.checked_mul(d))
+        .ok_or_else(|| format!("dimensions {part:?} have more elements than can be counted"))
+}

@@ -11,3 +11,4 @@ mod message;
 mod networks;
 mod nodes;
 mod rules;
+mod sizes;

@@ -52,3 +52,17 @@ pub fn external(entries: &[(&str, &str)]) -> Vec<u8> {
 pub fn model(graph: &[Vec<u8>]) -> Vec<u8> {
     [int(1, 8), field(7, &graph.concat()), field(8, &int(2, 17))].concat()
 }
+
+/// A node with an attribute that is a list of integers.
+pub fn with_ints(operator: &str, inputs: &[&str], output: &str, name: &str, list: &[i64]) -> Vec<u8> {
+    let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
+    let list: Vec<u8> = list.iter().flat_map(|&number| int(8, number)).collect();
+    let attribute = [field(1, name.as_bytes()), list, int(20, 7)].concat();
+    let named = [field(2, output.as_bytes()), field(4, operator.as_bytes())].concat();
+    field(1, &[inputs, named, field(5, &attribute)].concat())
+}
+
+/// Numbers of an initialiser.
+pub fn floats(numbers: &[f32]) -> Vec<u8> {
+    field(9, &numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
+}

@@ -1,23 +1,9 @@
 //! What the ONNX project's tests don't ask: uneven padding, powers, and what training does with constants.
 
 use crate::harness::device;
-use crate::message::{field, initializer, int, model, node, port};
+use crate::message::{floats, initializer, model, node, port, with_ints};
 use wgrad::onnx::Model;
 use wgrad::{Error, Graph, HostTensor, Plan, Session, Weights};
-
-/// A node with an attribute that is a list of integers.
-fn with_ints(operator: &str, inputs: &[&str], output: &str, name: &str, list: &[i64]) -> Vec<u8> {
-    let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
-    let list: Vec<u8> = list.iter().flat_map(|&number| int(8, number)).collect();
-    let attribute = [field(1, name.as_bytes()), list, int(20, 7)].concat();
-    let named = [field(2, output.as_bytes()), field(4, operator.as_bytes())].concat();
-    field(1, &[inputs, named, field(5, &attribute)].concat())
-}
-
-/// Numbers of an initialiser.
-fn floats(numbers: &[f32]) -> Vec<u8> {
-    field(9, &numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
-}
 
 /// The output `y` for this input `x`.
 fn computed(graph: &[Vec<u8>], x: &HostTensor) -> Result<HostTensor, Error> {

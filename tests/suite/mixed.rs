@@ -117,6 +117,16 @@ fn steps_move_and_take_little_more_than_half() -> Result<()> {
         assert_eq!(count(&half, |v| v.is_in_f32()), 0);
         assert_eq!(count(&half, |v| v.is_in_f16()) > 50, cooperative_matrix.is_some());
     }
+    // Whatever sides and subgroups adapters may have: what would loop too long is not offered.
+    for (side, subgroup) in [8, 16].into_iter().flat_map(|side| [1, 4, 8, 16, 32, 64, 128].map(|n| (side, n)))
+    {
+        let cooperative_matrix = Some(CooperativeMatrix { side, subgroup });
+        for max_workgroup_bytes in [16 << 10, 64 << 10] {
+            let caps = Caps { cooperative_matrix, max_workgroup_bytes, ..gpu.clone() };
+            Plan::with_options(&training.graph, &[training.loss], &caps, &mixed())
+                .unwrap_or_else(|e| panic!("{side}, {subgroup}: {e}"));
+        }
+    }
     let mut g = Graph::new();
     let x = g.input("x", [32, 3, 224, 224])?;
     let logits = nn::models::resnet18(3, 1000).forward(&mut g, x, Mode::Eval)?;

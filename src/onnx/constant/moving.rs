@@ -1,7 +1,9 @@
 //! What puts elements of known tensors elsewhere: each result is a shape and, for each element, its place in the input.
 
 use super::{Call, broadcast, broadcast_places, counted, listed, places, strides, taken};
-use crate::onnx::rules::{axes, axis, gathered, reshaped, sliced, split_sizes, squeezed, unsqueezed};
+use crate::onnx::rules::{
+    axes, axis, elements, gathered, reshaped, sliced, split_sizes, squeezed, unsqueezed,
+};
 use crate::onnx::tensor::{Data, Tensor};
 use crate::tensor::Shape;
 
@@ -39,8 +41,7 @@ impl Call<'_, '_> {
                 let at = self.attributes.int("axis", 1)?;
                 let rank = x.shape.len();
                 let at = if at == rank as i64 { rank } else { axis(at, rank)? };
-                let size = |part: &[usize]| part.iter().product::<usize>();
-                self.viewed(Shape::from([size(&x.shape[..at]), size(&x.shape[at..])]))
+                self.viewed(Shape::from([elements(&x.shape[..at])?, elements(&x.shape[at..])?]))
             }
             "Reshape" => {
                 let x = self.input(0)?;

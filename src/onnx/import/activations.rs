@@ -4,7 +4,7 @@ use super::node::{Node, one};
 use super::{Held, Outcome};
 use crate::file::printable;
 use crate::graph::{Mode, Value};
-use crate::onnx::rules::axis;
+use crate::onnx::rules::{axis, elements};
 use crate::ops::unary::{SELU_ALPHA, SELU_SCALE};
 
 /// Functions of one tensor, element by element.
@@ -91,8 +91,7 @@ pub(super) fn clip(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     if min.is_some_and(f32::is_nan) || max.is_some_and(f32::is_nan) {
         return Err("a bound is NaN".into());
     }
-    let bounds = |number: Option<f32>, open: f32, extreme: f32| number.filter(|&x| x != open && x != extreme);
-    let (min, max) = (bounds(min, f32::NEG_INFINITY, f32::MIN), bounds(max, f32::INFINITY, f32::MAX));
+    let (min, max) = (min.filter(|&x| x != f32::NEG_INFINITY), max.filter(|&x| x != f32::INFINITY));
     if min.is_none() && max.is_none() {
         return Ok(one(x));
     }
@@ -136,8 +135,7 @@ pub(super) fn softmax(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     }
     // It goes over all dimensions from the axis on.
     let along = axis(node.attributes.int("axis", 1)?, shape.len())?;
-    let rows: usize = shape[..along].iter().product();
-    let flat = node.g().reshape(x, [rows, shape[along..].iter().product()])?;
+    let flat = node.g().reshape(x, [elements(&shape[..along])?, elements(&shape[along..])?])?;
     let y = build(node, flat, 1)?;
     Ok(one(node.g().reshape(y, shape)?))
 }

@@ -28,6 +28,7 @@ use super::tensor::Tensor;
 use crate::error::Error;
 use crate::file::printable;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
+use crate::tensor::Shape;
 use node::Node;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -86,8 +87,10 @@ struct Weight {
     /// Whether it is one to all operators: a list of a node `Constant` whose numbers are all equal, as exporters give
     /// normalisations that have no weights.
     fixed: bool,
-    /// The parameter or the state that it became.
+    /// The parameter that it became.
     value: Option<Value>,
+    /// How many parameters and states it became: exporters merge initialisers whose numbers are equal.
+    uses: usize,
 }
 
 /// The nodes and values that outputs depend on.
@@ -158,7 +161,14 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     /// A further initialiser, such as one that was dequantised.
     fn new_weight(&mut self, name: &str, tensor: Arc<Tensor>, folds: bool) -> Held {
-        self.weights.push(Weight { name: name.to_owned(), tensor, folds, fixed: false, value: None });
+        self.weights.push(Weight {
+            name: name.to_owned(),
+            tensor,
+            folds,
+            fixed: false,
+            value: None,
+            uses: 0,
+        });
         Held::Weight(self.weights.len() - 1)
     }
 
@@ -299,41 +309,43 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     /// The value of an initialiser as a parameter, named after it.
     fn parameter(&mut self, number: usize) -> Outcome<Value> {
-        let Weight { name, tensor, value, .. } = &self.weights[number];
-        if let Some(value) = value {
-            return Ok(*value);
+        if let Some(value) = self.weights[number].value {
+            return Ok(value);
         }
-        let (name, shape) = (name.clone(), tensor.shape.clone());
+        let (name, shape) = self.used(number);
         let initial = Init::Constant(0.0);
         let value = if self.frozen.is_some_and(|frozen| frozen(&name)) {
             self.graph.frozen(|graph| graph.parameter(&name, shape, initial))
         } else {
             self.graph.parameter(&name, shape, initial)
         }?;
-        Ok(self.declared(number, value))
+        self.weights[number].value = Some(value);
+        self.load(number, value);
+        Ok(value)
     }
 
-    /// The value of an initialiser as state that steps change.
+    /// The value of an initialiser as state that steps change: one of its own, whoever else reads the initialiser.
     fn state(&mut self, number: usize) -> Outcome<Value> {
-        let Weight { name, tensor, value, .. } = &self.weights[number];
-        if value.is_some() {
-            return Err(format!(
-                "running statistics \"{}\" are read by another node as well, which is not supported",
-                printable(name)
-            )
-            .into());
-        }
-        let (name, shape) = (name.clone(), tensor.shape.clone());
+        let (name, shape) = self.used(number);
         let value = self.graph.state(&name, shape, Init::Constant(0.0), true)?;
-        Ok(self.declared(number, value))
+        self.load(number, value);
+        Ok(value)
     }
 
-    fn declared(&mut self, number: usize, value: Value) -> Value {
+    /// The name of a further use of an initialiser, and its shape.
+    fn used(&mut self, number: usize) -> (String, Shape) {
         let weight = &mut self.weights[number];
-        weight.value = Some(value);
+        weight.uses += 1;
+        let name = match weight.uses {
+            1 => weight.name.clone(),
+            uses => format!("{}.copy{uses}", weight.name),
+        };
+        (name, weight.tensor.shape.clone())
+    }
+
+    fn load(&mut self, number: usize, value: Value) {
         let name = self.graph.info(value).name.clone();
-        self.loads.push((name, Arc::clone(&weight.tensor)));
-        value
+        self.loads.push((name, Arc::clone(&self.weights[number].tensor)));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::node::{Node, one};
 use super::{Held, Outcome};
 use crate::graph::{Mode, Value};
-use crate::onnx::rules::{axes, axis};
+use crate::onnx::rules::{axes, axis, elements};
 use crate::ops::batch_norm::{Momentum, Running};
 use crate::ops::local_response_norm::LocalResponseNormOptions;
 
@@ -41,7 +41,7 @@ pub(super) fn group(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     }
     // Weight and bias have an element for each group.
     let y = node.g().group_norm(x, groups, None, None, eps)?;
-    let grouped = node.g().reshape(y, [shape[0], groups, shape[1..].iter().product::<usize>() / groups])?;
+    let grouped = node.g().reshape(y, [shape[0], groups, elements(&shape[1..])? / groups])?;
     let (weight, bias) = (node.g().reshape(weight, [groups, 1])?, node.g().reshape(bias, [groups, 1])?);
     let scaled = node.g().mul(grouped, weight)?;
     let shifted = node.g().add(scaled, bias)?;

@@ -4,7 +4,7 @@ use super::node::{Node, one};
 use super::{Held, Outcome};
 use crate::file::printable;
 use crate::graph::{Graph, Value};
-use crate::onnx::rules::{axes, axis, gathered, sliced, split_sizes};
+use crate::onnx::rules::{axes, axis, elements, gathered, sliced, split_sizes};
 use crate::ops::pad::PadMode;
 use crate::ops::slice::{Slice, SliceAxis};
 use crate::tensor::{DType, HostTensor};
@@ -110,12 +110,12 @@ fn take_at(g: &mut Graph, x: Value, along: usize, indices: Value, count: usize) 
     // Rows of a matrix whose rows lie along the axis.
     let order: Vec<usize> = std::iter::once(along).chain((0..shape.len()).filter(|&d| d != along)).collect();
     let front = g.permute(x, order.clone())?;
-    let rest: usize = order[1..].iter().map(|&d| shape[d]).product();
+    let rest: usize = order[1..].iter().fold(1, |rest, &d| shape[d].saturating_mul(rest));
     let rows = g.reshape(front, [shape[along], rest])?;
     let indices = g.reshape(indices, [count])?;
     let taken = g.embedding(rows, indices)?;
     // (places, outer, inner) to (outer, places, inner).
-    let outer: usize = shape[..along].iter().product();
+    let outer = elements(&shape[..along])?;
     let apart = g.reshape(taken, [count, outer, rest / outer])?;
     let moved = g.permute(apart, [1, 0, 2])?;
     let mut sizes = shape.to_vec();

@@ -4,7 +4,7 @@ use super::node::Node;
 use super::{Held, Outcome};
 use crate::onnx::ElementType;
 use crate::onnx::constant::listed;
-use crate::onnx::rules::axis;
+use crate::onnx::rules::{axis, elements};
 use crate::onnx::tensor::Tensor;
 use crate::tensor::Shape;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Steps {
             if !fits {
                 return Err(format!("scales {} don't fit {shape} along axis {along}", scale.shape).into());
             }
-            places = Some([size, shape[along + 1..].iter().product()]);
+            places = Some([size, elements(&shape[along + 1..])?]);
         }
         Ok(Steps {
             scales: scales.to_vec(),

@@ -85,7 +85,9 @@ impl Axis {
 
     /// The nearest element of each output.
     pub(super) fn nearest(&self, coordinates: Coordinates, rounding: Rounding) -> Vec<i32> {
-        (0..self.output).map(|o| self.rounded(self.position(coordinates, o), rounding) as i32).collect()
+        // In f32, as scales are: 3 divided by 0.6 is 5, and less in f64.
+        let position = |o: usize| f64::from(self.position(coordinates, o) as f32);
+        (0..self.output).map(|o| self.rounded(position(o), rounding) as i32).collect()
     }
 
     /// The shares (input, output), and which outputs lie outside of the input, where a crop has another number.

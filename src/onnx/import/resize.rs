@@ -113,8 +113,9 @@ fn scaled(shape: &Shape, axes: &[usize], scales: &[f64]) -> Outcome<Vec<Axis>> {
         return Err(format!("{} scales for {} axes", scales.len(), axes.len()).into());
     }
     let axis = |(&axis, &scale): (&usize, &f64)| {
-        let output = (shape[axis] as f64 * scale).floor();
-        if !(1.0..=f64::from(1 << 24)).contains(&output) {
+        // In f32, as the scale is: 10 times 0.7 is 7, and less in f64.
+        let output = (shape[axis] as f32 * scale as f32).floor();
+        if !(1.0..=(1 << 24) as f32).contains(&output) {
             return Err(format!("a scale of {scale} makes {output} of {} elements", shape[axis]));
         }
         Ok(Axis { axis, input: shape[axis], output: output as usize, scale, region: [0.0, 1.0] })

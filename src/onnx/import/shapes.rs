@@ -6,7 +6,7 @@ use crate::file::printable;
 use crate::graph::{Graph, Value};
 use crate::onnx::ElementType;
 use crate::onnx::constant::broadcast;
-use crate::onnx::rules::{axes, axis, reshaped, squeezed, unsqueezed};
+use crate::onnx::rules::{axes, axis, elements, reshaped, squeezed, unsqueezed};
 use crate::tensor::{DType, Shape};
 
 /// The first input under another shape. Integers, such as labels, keep their type.
@@ -60,8 +60,7 @@ pub(super) fn flatten(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     let shape = node.shape(0)?;
     let at = node.attributes.int("axis", 1)?;
     let at = if at == shape.len() as i64 { shape.len() } else { axis(at, shape.len())? };
-    let size = |part: &[usize]| part.iter().product::<usize>();
-    viewed(node, Shape::from([size(&shape[..at]), size(&shape[at..])]))
+    viewed(node, Shape::from([elements(&shape[..at])?, elements(&shape[at..])?]))
 }
 
 /// Axes as an attribute or as an input.

@@ -154,9 +154,10 @@ impl Windows {
     /// For each window along a dimension how many of its taps lie in `from..to`, as positions in the padded input.
     pub(super) fn taps_within(&self, d: usize, outputs: usize, from: usize, to: usize) -> Vec<usize> {
         let taps = |o: usize| {
-            (0..self.kernel[d])
-                .filter(|k| (from..to).contains(&(o * self.stride[d] + k * self.dilation[d])))
-                .count()
+            let before = |end: usize| {
+                end.saturating_sub(o * self.stride[d]).div_ceil(self.dilation[d]).min(self.kernel[d])
+            };
+            before(to) - before(from)
         };
         (0..outputs).map(taps).collect()
     }

@@ -283,11 +283,14 @@ impl Cooperative {
             () if tiles + results <= bytes => 1,
             () => return None,
         };
-        Some(Cooperative { side, sub, sums, lanes, buffers })
+        let tile = Cooperative { side, sub, sums, lanes, buffers };
+        let Loops { inner, other, .. } = tile.loops(rows, columns);
+        // Room for sums of some length.
+        (other + 64 * inner <= MAX_ITERATIONS).then_some(tile)
     }
 
     fn layout(&self, rows: usize, columns: usize) -> Layout {
-        let Cooperative { side, sub: [sub_m, sub_n], sums, lanes, buffers } = *self;
+        let Cooperative { sub: [sub_m, sub_n], lanes, buffers, .. } = *self;
         let main = Loader::new(&kernels::gemm_cooperative)
             .with("TILE_M", rows as u32)
             .with("TILE_N", columns as u32)
@@ -295,6 +298,12 @@ impl Cooperative {
             .with("SUB_N", sub_n as u32)
             .with("LANES", lanes as u32)
             .with("BUFFERS", buffers);
+        let loops = self.loops(rows, columns);
+        Layout { rows, columns, lanes, main, loops }
+    }
+
+    fn loops(&self, rows: usize, columns: usize) -> Loops {
+        let Cooperative { side, sub: [sub_m, sub_n], sums, lanes, .. } = *self;
         let each = |size: usize| (size * Cooperative::STEP / 16).div_ceil(lanes) as u64;
         let loads = each(rows) + each(columns);
         let [blocks_m, blocks_n] = [sub_m / side, sub_n / side].map(|blocks| blocks as u64);
@@ -302,13 +311,12 @@ impl Cooperative {
         let matrices = blocks_m * blocks_n;
         // Subgroups as small as planned: one pass. Each matrix's sums move up.
         let stores = matrices * (1 + matrices + (side * side / 4) as u64);
-        let loops = Loops {
+        Loops {
             step: Cooperative::STEP,
             inner: 1 + 6 * loads + products,
             other: 2 * (1 + loads + matrices + products + stores),
             stores: sums,
-        };
-        Layout { rows, columns, lanes, main, loops }
+        }
     }
 }
 
