@@ -134,8 +134,9 @@ impl ElementType {
         }
     }
 
-    /// A float as this type holds it.
-    pub(super) fn round(self, number: f32) -> f32 {
+    /// A float as this type holds it, if it has at most 32 bits.
+    pub(super) fn round(self, number: f64) -> f32 {
+        let number = number as f32;
         match self {
             F16 => f16::from_f32(number).to_f32(),
             Bf16 => bf16::from_f32(number).to_f32(),

@@ -6,18 +6,37 @@ use crate::error::Result as CrateResult;
 use crate::memory;
 use crate::tensor::{HostData, HostTensor, Shape};
 use half::{bf16, f16};
+use std::sync::Arc;
 
 use ElementType::{Bf16, Bool, F16, F32, F64, I4, I8, I16, I32, I64, U4, U8, U16, U32, U64};
 
 /// The most elements of a tensor, as in a graph.
 pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 
-/// Elements of a tensor. Floats of all widths are f32 here, as on the device; integers are i64.
+/// Elements of a tensor. Floats of up to 32 bits are f32 here, as on the device; float64 stays f64 until it enters a graph;
+/// integers are i64.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Data {
     Float(Vec<f32>),
+    Double(Vec<f64>),
     Int(Vec<i64>),
     Bool(Vec<bool>),
+}
+
+/// Floats of either width, each read as f64, which holds both.
+#[derive(Clone, Copy)]
+pub(super) enum Floats<'t> {
+    Single(&'t [f32]),
+    Double(&'t [f64]),
+}
+
+impl Floats<'_> {
+    pub(super) fn at(self, i: usize) -> f64 {
+        match self {
+            Floats::Single(data) => data[i].into(),
+            Floats::Double(data) => data[i],
+        }
+    }
 }
 
 /// A tensor in host memory: an initialiser, or what constant folding made. It may have no elements.
@@ -54,6 +73,30 @@ impl Tensor {
         if let Data::Float(data) = &self.data { Some(data) } else { None }
     }
 
+    pub(super) fn as_doubles(&self) -> Option<&[f64]> {
+        if let Data::Double(data) = &self.data { Some(data) } else { None }
+    }
+
+    /// The elements, if they are floats.
+    pub(super) fn any_floats(&self) -> Option<Floats<'_>> {
+        match &self.data {
+            Data::Float(data) => Some(Floats::Single(data)),
+            Data::Double(data) => Some(Floats::Double(data)),
+            _ => None,
+        }
+    }
+
+    /// The tensor with floats of 32 bits, as a graph holds them.
+    pub(super) fn narrowed(self: &Arc<Tensor>) -> Arc<Tensor> {
+        match &self.data {
+            Data::Double(data) => {
+                let data = data.iter().map(|&x| x as f32).collect();
+                Arc::new(Tensor::floats(F32, self.shape.clone(), data))
+            }
+            _ => Arc::clone(self),
+        }
+    }
+
     pub(super) fn as_ints(&self) -> Option<&[i64]> {
         if let Data::Int(data) = &self.data { Some(data) } else { None }
     }
@@ -66,6 +109,7 @@ impl Tensor {
     pub(super) fn to_f64(&self) -> Vec<f64> {
         match &self.data {
             Data::Float(data) => data.iter().map(|&x| x.into()).collect(),
+            Data::Double(data) => data.clone(),
             Data::Int(data) => data.iter().map(|&x| x as f64).collect(),
             Data::Bool(data) => data.iter().map(|&x| f64::from(u8::from(x))).collect(),
         }
@@ -75,6 +119,7 @@ impl Tensor {
     pub(super) fn to_host(&self) -> Result<HostTensor, String> {
         let data = match &self.data {
             Data::Float(data) => HostData::F32(data.clone()),
+            Data::Double(data) => HostData::F32(data.iter().map(|&x| x as f32).collect()),
             Data::Bool(data) => HostData::U8(data.iter().map(|&x| x.into()).collect()),
             Data::Int(data) => {
                 let small: Result<Vec<i32>, _> = data.iter().map(|&x| i32::try_from(x)).collect();
@@ -95,6 +140,10 @@ impl Tensor {
             _ => Ok(Tensor::ints(element, shape.clone(), data)),
         };
         match &tensor.data {
+            HostData::F32(data) if element == F64 => {
+                let data = Data::Double(data.iter().map(|&x| x.into()).collect());
+                Ok(Tensor { element, shape, data })
+            }
             HostData::F32(data) if element.is_float() => Ok(Tensor::floats(element, shape, data.clone())),
             HostData::F32(_) => Err(refused()),
             HostData::I32(data) => ints(data.iter().map(|&x| x.into()).collect()),
@@ -166,7 +215,7 @@ fn from_bytes(element: ElementType, count: usize, bytes: &[u8]) -> CrateResult<D
     }
     Ok(match element {
         F32 => Data::Float(each(bytes, 0.0, f32::from_le_bytes)?),
-        F64 => Data::Float(each(bytes, 0.0, |b| f64::from_le_bytes(b) as f32)?),
+        F64 => Data::Double(each(bytes, 0.0, f64::from_le_bytes)?),
         F16 => Data::Float(each(bytes, 0.0, |b| f16::from_le_bytes(b).to_f32())?),
         Bf16 => Data::Float(each(bytes, 0.0, |b| bf16::from_le_bytes(b).to_f32())?),
         Bool => Data::Bool(each(bytes, false, |[b]: [u8; 1]| b != 0)?),
@@ -200,7 +249,10 @@ fn typed(proto: &TensorProto, element: ElementType, count: usize) -> CrateResult
     let ints = |(n, data)| (n, Data::Int(data));
     Ok(match element {
         F32 => floats(each(&proto.float_data, 0.0, |x| x)?),
-        F64 => floats(each(&proto.double_data, 0.0, |x| x as f32)?),
+        F64 => {
+            let (n, data) = each(&proto.double_data, 0.0, |x| x)?;
+            (n, Data::Double(data))
+        }
         F16 => floats(each(&proto.int32_data, 0.0, |x| f16::from_bits(x as u16).to_f32())?),
         Bf16 => floats(each(&proto.int32_data, 0.0, |x| bf16::from_bits(x as u16).to_f32())?),
         Bool => {

@@ -1,8 +1,8 @@
 //! What the ONNX project's tests don't ask: uneven padding, powers, and what training does with constants.
 
 use crate::harness::device;
-use crate::message::{floats, initializer, model, node, port, with_ints};
-use wgrad::onnx::Model;
+use crate::message::{field, floats, initializer, int, model, node, port, with_ints};
+use wgrad::onnx::{Model, Output};
 use wgrad::{Error, Graph, HostTensor, Plan, Session, Weights};
 
 /// The output `y` for this input `x`.
@@ -74,5 +74,64 @@ fn numbers_are_constants_and_lists_parameters() -> Result<(), Error> {
     assert_eq!(network.parameters().collect::<Vec<_>>(), ["shift", "slope"]);
     let named: Vec<&str> = g.nodes().map(|(_, node)| node.name.as_str()).collect();
     assert!(named.contains(&"a") && named.contains(&"b"), "nodes have the file's names: {named:?}");
+    Ok(())
+}
+
+/// Exporters compute sizes in float64: a product that f32 rounds up to a whole number is below it.
+#[test]
+fn constants_of_float64_are_computed_in_float64() -> Result<(), Error> {
+    let cast = |input: &str, output: &str| {
+        let to = field(5, &[field(1, b"to"), int(3, 7), int(20, 2)].concat());
+        let ports = [(1, input), (2, output), (4, "Cast")];
+        field(1, &[ports.map(|(tag, text): (u64, &str)| field(tag, text.as_bytes())).concat(), to].concat())
+    };
+    let single = |name: &str, number: f64| initializer(name, &[], &floats(&[number as f32]));
+    let double = |name: &str, number: f64| {
+        field(5, &[int(2, 11), field(8, name.as_bytes()), field(9, &number.to_le_bytes())].concat())
+    };
+    type Initializer<'f> = &'f dyn Fn(&str, f64) -> Vec<u8>;
+    let cases: [(Initializer<'_>, [i32; 2]); 2] = [(&single, [29, 16_777_216]), (&double, [28, 16_777_217])];
+    for (number, expected) in cases {
+        let graph = [
+            number("a", 0.29),
+            number("b", 100.0),
+            number("c", 16_777_217.0),
+            node("Mul", &["a", "b"], "product"),
+            node("Floor", &["product"], "floor"),
+            cast("floor", "y"),
+            cast("c", "z"),
+            port(12, "y", &[]),
+            port(12, "z", &[]),
+        ];
+        let network = Model::from_bytes(model(&graph))?.import().build(&mut Graph::new())?;
+        let whole = |x: i32| Ok(Output::Constant(HostTensor::i32([], vec![x])?));
+        let expected = expected.into_iter().map(whole).collect::<Result<Vec<_>, Error>>()?;
+        let found: Vec<Output> = network.outputs().iter().map(|(_, output)| output.clone()).collect();
+        assert_eq!(found, expected);
+    }
+    Ok(())
+}
+
+/// Parameters, lists and numbers of float64 are f32 in the graph.
+#[test]
+fn float64_becomes_f32_in_the_graph() -> Result<(), Error> {
+    let double = |name: &str, numbers: &[f64]| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let sizes = int(1, numbers.len() as i64);
+        field(5, &[sizes, int(2, 11), field(8, name.as_bytes()), field(9, &bytes)].concat())
+    };
+    let graph = [
+        double("w", &[0.5, 1.5]),
+        double("two", &[2.0]),
+        double("three", &[3.0]),
+        node("Mul", &["x", "two"], "a"),
+        node("Add", &["a", "w"], "b"),
+        node("Concat", &["two", "three"], "list"),
+        node("Mul", &["b", "list"], "y"),
+        port(11, "x", &[None]),
+        port(12, "y", &[None]),
+    ];
+    let y = computed(&graph, &HostTensor::f32([2], vec![1.0, -1.0])?)?;
+    assert_eq!(y.to_f64(), [5.0, -1.5]);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Arithmetic, comparisons and conversions of known tensors.
 
-use super::{Call, broadcast, broadcast_places, listed, taken};
+use super::{Call, broadcast, broadcast_places, floats, listed, taken};
 use crate::onnx::ElementType;
-use crate::onnx::tensor::{Data, Tensor};
+use crate::onnx::tensor::{Data, Floats, Tensor};
 use crate::tensor::Shape;
 
 pub(super) const KNOWN: &[&str] = &[
@@ -51,10 +51,11 @@ pub(super) const KNOWN: &[&str] = &[
     "Xor",
 ];
 
-/// A function of two numbers, for floats and for integers.
-type Binary = (fn(f32, f32) -> f32, fn(i64, i64) -> i64);
+/// A function of two numbers, for floats and for integers. A sum, product, quotient or root of f32 that is computed in f64
+/// and then rounded is the one that f32 arithmetic gives, so that one function serves both.
+type Binary = (fn(f64, f64) -> f64, fn(i64, i64) -> i64);
 /// A comparison, for floats and for integers.
-type Comparison = (fn(&f32, &f32) -> bool, fn(&i64, &i64) -> bool);
+type Comparison = (fn(&f64, &f64) -> bool, fn(&i64, &i64) -> bool);
 
 impl Call<'_, '_> {
     pub(super) fn elementwise(&self) -> Result<Tensor, String> {
@@ -77,7 +78,7 @@ impl Call<'_, '_> {
             }
             "Mean" => {
                 let sum = self.folded((|a, b| a + b, i64::wrapping_add))?;
-                let count = self.inputs.len() as f32;
+                let count = self.inputs.len() as f64;
                 mapped(&sum, |x| x / count, |x| x)
             }
             "Mod" => self.modulo(),
@@ -112,24 +113,24 @@ impl Call<'_, '_> {
 
     fn unary(&self) -> Result<Tensor, String> {
         let x = self.input(0)?;
-        let floats = |function: fn(f32) -> f32| match x.as_floats() {
+        let floats = |function: fn(f64) -> f64| match x.any_floats() {
             Some(_) => mapped(x, function, |x| x),
             None => Err(format!("expects floats, found {}", x.element)),
         };
         match self.operator {
             "Neg" => mapped(x, |x| -x, i64::wrapping_neg),
-            "Abs" => mapped(x, f32::abs, i64::wrapping_abs),
+            "Abs" => mapped(x, f64::abs, i64::wrapping_abs),
             "Sign" => mapped(x, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }, i64::signum),
-            "Ceil" => floats(f32::ceil),
-            "Floor" => floats(f32::floor),
-            "Round" => floats(f32::round_ties_even),
-            "Sqrt" => floats(f32::sqrt),
-            "Reciprocal" => floats(f32::recip),
-            "Exp" => floats(f32::exp),
-            "Log" => floats(f32::ln),
-            "Sin" => floats(f32::sin),
-            "Cos" => floats(f32::cos),
-            "Tan" => floats(f32::tan),
+            "Ceil" => floats(f64::ceil),
+            "Floor" => floats(f64::floor),
+            "Round" => floats(f64::round_ties_even),
+            "Sqrt" => floats(f64::sqrt),
+            "Reciprocal" => floats(f64::recip),
+            "Exp" => floats(f64::exp),
+            "Log" => floats(f64::ln),
+            "Sin" => floats(f64::sin),
+            "Cos" => floats(f64::cos),
+            "Tan" => floats(f64::tan),
             "BitwiseNot" => match x.as_ints() {
                 Some(_) => mapped(x, |x| x, |x| !x),
                 None => Err(format!("expects integers, found {}", x.element)),
@@ -140,8 +141,10 @@ impl Call<'_, '_> {
 
     fn compared(&self, (floats, ints): Comparison) -> Result<Tensor, String> {
         let (a, b, shape) = self.pair()?;
+        if let (Some(x), Some(y)) = (a.any_floats(), b.any_floats()) {
+            return Ok(Tensor::bools(shape, listed(a.elements(), |i| floats(&x.at(i), &y.at(i)))?));
+        }
         let data = match (&a.data, &b.data) {
-            (Data::Float(a), Data::Float(b)) => a.iter().zip(b).map(|(a, b)| floats(a, b)).collect(),
             (Data::Int(a), Data::Int(b)) => a.iter().zip(b).map(|(a, b)| ints(a, b)).collect(),
             (Data::Bool(a), Data::Bool(b)) if self.operator == "Equal" => {
                 a.iter().zip(b).map(|(a, b)| a == b).collect()
@@ -193,12 +196,13 @@ impl Call<'_, '_> {
         let (a, b, shape) = self.pair()?;
         let exponents = b.to_f64();
         let (element, data) = (a.element, a.to_f64());
-        let powers = data.iter().zip(&exponents).map(|(&x, &exponent)| x.powf(exponent));
-        Ok(if element.is_float() {
-            Tensor::floats(element, shape, powers.map(|x| element.round(x as f32)).collect())
+        let powers = |i: usize| data[i].powf(exponents[i]);
+        let data = if element.is_float() {
+            floats(element, data.len(), powers)?
         } else {
-            Tensor::ints(element, shape, powers.map(|x| element.wrap(x as i64)).collect())
-        })
+            Data::Int(listed(data.len(), |i| element.wrap(powers(i) as i64))?)
+        };
+        Ok(Tensor { element, shape, data })
     }
 
     fn chosen(&self) -> Result<Tensor, String> {
@@ -214,21 +218,21 @@ impl Call<'_, '_> {
                 (None, Some(bound)) => bound.clone(),
                 (None, None) => continue,
             };
-            x = combined(&x, &bound, if i == 1 { (f32::max, i64::max) } else { (f32::min, i64::min) })?;
+            x = combined(&x, &bound, if i == 1 { (f64::max, i64::max) } else { (f64::min, i64::min) })?;
         }
         Ok(x)
     }
 
     fn classified(&self) -> Result<Tensor, String> {
         let x = self.input(0)?;
-        let data = x.as_floats().ok_or_else(|| format!("expects floats, found {}", x.element))?;
+        let data = x.any_floats().ok_or_else(|| format!("expects floats, found {}", x.element))?;
         let (above, below) =
             (self.attributes.flag("detect_positive", true)?, self.attributes.flag("detect_negative", true)?);
-        let is = |x: &f32| match self.operator {
+        let is = |x: f64| match self.operator {
             "IsNaN" => x.is_nan(),
-            _ => x.is_infinite() && if *x > 0.0 { above } else { below },
+            _ => x.is_infinite() && if x > 0.0 { above } else { below },
         };
-        Ok(Tensor::bools(x.shape.clone(), data.iter().map(is).collect()))
+        Ok(Tensor::bools(x.shape.clone(), listed(x.elements(), |i| is(data.at(i)))?))
     }
 }
 
@@ -264,39 +268,50 @@ pub(in crate::onnx) fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tenso
     taken(tensor, shape.clone(), &broadcast_places(&tensor.shape, shape)?)
 }
 
-fn combined(a: &Tensor, b: &Tensor, (floats, ints): Binary) -> Result<Tensor, String> {
+fn combined(a: &Tensor, b: &Tensor, (of_floats, ints): Binary) -> Result<Tensor, String> {
     let shape = broadcast(&a.shape, &b.shape)?;
     let (x, y, element) = (stretched(a, &shape)?, stretched(b, &shape)?, a.element);
+    if let (Some(p), Some(q)) = (x.any_floats(), y.any_floats()) {
+        let data = floats(element, x.elements(), |i| of_floats(p.at(i), q.at(i)))?;
+        return Ok(Tensor { element, shape, data });
+    }
     let data = match (&x.data, &y.data) {
-        (Data::Float(x), Data::Float(y)) => {
-            Data::Float(listed(x.len(), |i| element.round(floats(x[i], y[i])))?)
-        }
         (Data::Int(x), Data::Int(y)) => Data::Int(listed(x.len(), |i| element.wrap(ints(x[i], y[i])))?),
         _ => return Err(format!("expects numbers of one type, found {} and {}", a.element, b.element)),
     };
     Ok(Tensor { element, shape, data })
 }
 
-fn mapped(x: &Tensor, floats: impl Fn(f32) -> f32, ints: impl Fn(i64) -> i64) -> Result<Tensor, String> {
+fn mapped(x: &Tensor, of_floats: impl Fn(f64) -> f64, ints: impl Fn(i64) -> i64) -> Result<Tensor, String> {
+    let element = x.element;
     let data = match &x.data {
-        Data::Float(data) => Data::Float(listed(data.len(), |i| x.element.round(floats(data[i])))?),
-        Data::Int(data) => Data::Int(listed(data.len(), |i| x.element.wrap(ints(data[i])))?),
+        Data::Float(data) => floats(element, data.len(), |i| of_floats(data[i].into()))?,
+        Data::Double(data) => floats(element, data.len(), |i| of_floats(data[i]))?,
+        Data::Int(data) => Data::Int(listed(data.len(), |i| element.wrap(ints(data[i])))?),
         Data::Bool(_) => return Err("expects numbers, found truth values".into()),
     };
-    Ok(Tensor { element: x.element, shape: x.shape.clone(), data })
+    Ok(Tensor { element, shape: x.shape.clone(), data })
 }
 
 /// A tensor as another element type.
 pub(super) fn cast(x: &Tensor, to: ElementType) -> Result<Tensor, String> {
     let count = x.elements();
+    let of_floats = |data: Floats<'_>| {
+        Ok::<_, String>(match to {
+            _ if to.is_float() => floats(to, count, |i| data.at(i))?,
+            ElementType::Bool => Data::Bool(listed(count, |i| data.at(i) != 0.0)?),
+            _ => Data::Int(listed(count, |i| to.wrap(data.at(i) as i64))?),
+        })
+    };
     let data = match &x.data {
-        Data::Float(data) if to.is_float() => Data::Float(listed(count, |i| to.round(data[i]))?),
-        Data::Float(data) if to == ElementType::Bool => Data::Bool(listed(count, |i| data[i] != 0.0)?),
-        Data::Float(data) => Data::Int(listed(count, |i| to.wrap(data[i] as i64))?),
-        Data::Int(data) if to.is_float() => Data::Float(listed(count, |i| to.round(data[i] as f32))?),
+        Data::Float(data) => of_floats(Floats::Single(data))?,
+        Data::Double(data) => of_floats(Floats::Double(data))?,
+        Data::Int(data) if to == ElementType::F64 => Data::Double(listed(count, |i| data[i] as f64)?),
+        // Rounded once: f64 does not hold all integers.
+        Data::Int(data) if to.is_float() => floats(to, count, |i| f64::from(data[i] as f32))?,
         Data::Int(data) if to == ElementType::Bool => Data::Bool(listed(count, |i| data[i] != 0)?),
         Data::Int(data) => Data::Int(listed(count, |i| to.wrap(data[i]))?),
-        Data::Bool(data) if to.is_float() => Data::Float(listed(count, |i| f32::from(u8::from(data[i])))?),
+        Data::Bool(data) if to.is_float() => floats(to, count, |i| f64::from(u8::from(data[i])))?,
         Data::Bool(data) if to == ElementType::Bool => Data::Bool(data.clone()),
         Data::Bool(data) => Data::Int(listed(count, |i| data[i].into())?),
     };
@@ -316,6 +331,7 @@ fn choose([condition, a, b]: [&Tensor; 3]) -> Result<Tensor, String> {
     }
     let data = match (&a.data, &b.data) {
         (Data::Float(a), Data::Float(b)) => Data::Float(pick(condition, a, b)?),
+        (Data::Double(a), Data::Double(b)) => Data::Double(pick(condition, a, b)?),
         (Data::Int(a), Data::Int(b)) => Data::Int(pick(condition, a, b)?),
         (Data::Bool(a), Data::Bool(b)) => Data::Bool(pick(condition, a, b)?),
         _ => return Err(format!("can't choose between {} and {}", a.element, b.element)),

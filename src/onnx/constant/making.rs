@@ -1,6 +1,6 @@
 //! Tensors from sizes: shapes, ranges, constants of a shape.
 
-use super::{Call, counted, listed};
+use super::{Call, counted, floats, listed};
 use crate::onnx::ElementType;
 use crate::onnx::tensor::{Data, Tensor};
 use crate::tensor::Shape;
@@ -44,6 +44,7 @@ impl Call<'_, '_> {
         }
         let data = match &value.data {
             Data::Float(data) => Data::Float(listed(count, |_| data[0])?),
+            Data::Double(data) => Data::Double(listed(count, |_| data[0])?),
             Data::Int(data) => Data::Int(listed(count, |_| data[0])?),
             Data::Bool(data) => Data::Bool(listed(count, |_| data[0])?),
         };
@@ -79,7 +80,7 @@ impl Call<'_, '_> {
         let count = counted(&shape)?;
         let number = |i: usize| from + i as f64 * by;
         Ok(if element.is_float() {
-            Tensor::floats(element, shape, listed(count, |i| element.round(number(i) as f32))?)
+            Tensor { element, data: floats(element, count, number)?, shape }
         } else {
             Tensor::ints(element, shape, listed(count, |i| number(i) as i64)?)
         })

@@ -11,6 +11,7 @@ mod reducing;
 pub(super) use elementwise::stretched;
 
 use super::attributes::Attributes;
+use super::element::ElementType;
 use super::rules::{axis, check_rank};
 use super::tensor::{Data, Tensor};
 use crate::memory;
@@ -104,10 +105,20 @@ pub(super) fn listed<T: Copy>(count: usize, next: impl FnMut(usize) -> T) -> Res
     Ok(list)
 }
 
+/// `count` floats as this type holds them.
+fn floats(element: ElementType, count: usize, mut next: impl FnMut(usize) -> f64) -> Result<Data, String> {
+    Ok(if element == ElementType::F64 {
+        Data::Double(listed(count, next)?)
+    } else {
+        Data::Float(listed(count, |i| element.round(next(i)))?)
+    })
+}
+
 /// The elements at these places, under a shape of as many elements.
 fn taken(tensor: &Tensor, shape: Shape, places: &[usize]) -> Result<Tensor, String> {
     let data = match &tensor.data {
         Data::Float(data) => Data::Float(listed(places.len(), |i| data[places[i]])?),
+        Data::Double(data) => Data::Double(listed(places.len(), |i| data[places[i]])?),
         Data::Int(data) => Data::Int(listed(places.len(), |i| data[places[i]])?),
         Data::Bool(data) => Data::Bool(listed(places.len(), |i| data[places[i]])?),
     };

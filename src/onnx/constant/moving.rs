@@ -120,6 +120,9 @@ impl Call<'_, '_> {
             Data::Float(_) => {
                 Data::Float(join(outer, &parts.iter().filter_map(|p| p.as_floats()).collect::<Vec<_>>()))
             }
+            Data::Double(_) => {
+                Data::Double(join(outer, &parts.iter().filter_map(|p| p.as_doubles()).collect::<Vec<_>>()))
+            }
             Data::Int(_) => {
                 Data::Int(join(outer, &parts.iter().filter_map(|p| p.as_ints()).collect::<Vec<_>>()))
             }
@@ -270,6 +273,9 @@ impl Call<'_, '_> {
         };
         match &mut x.data {
             Data::Float(data) => {
+                data.iter_mut().enumerate().filter(|(i, _)| !kept(*i)).for_each(|(_, x)| *x = 0.0)
+            }
+            Data::Double(data) => {
                 data.iter_mut().enumerate().filter(|(i, _)| !kept(*i)).for_each(|(_, x)| *x = 0.0)
             }
             Data::Int(data) => {

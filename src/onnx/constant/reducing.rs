@@ -1,8 +1,8 @@
 //! Sums and their kin over known tensors.
 
-use super::{Call, listed, places, strides};
+use super::{Call, floats, listed, places, strides};
 use crate::onnx::rules::reduced;
-use crate::onnx::tensor::{Data, Tensor};
+use crate::onnx::tensor::{Data, Floats, Tensor};
 use crate::tensor::Shape;
 
 pub(super) const KNOWN: &[&str] =
@@ -29,7 +29,7 @@ impl Call<'_, '_> {
         let to = places(&x.shape, |d, i| if axes.contains(&d) { 0 } else { i * own[d] })?;
         let count = shape.elements();
         let terms: usize = axes.iter().map(|&d| x.shape[d]).product();
-        let (first, floats, ints): Function = match self.operator {
+        let (first, combine, ints): Function = match self.operator {
             "ReduceMax" => (f64::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b }, i64::max),
             "ReduceMin" => (f64::INFINITY, |a, b| if a < b || a.is_nan() { a } else { b }, i64::min),
             "ReduceProd" => (1.0, |a, b| a * b, i64::wrapping_mul),
@@ -37,13 +37,15 @@ impl Call<'_, '_> {
         };
         let mean = self.operator == "ReduceMean";
         let element = x.element;
+        let of_floats = |data: Floats<'_>| {
+            let mut sums = vec![first; count];
+            to.iter().enumerate().for_each(|(i, &to)| sums[to] = combine(sums[to], data.at(i)));
+            let divisor = if mean { terms as f64 } else { 1.0 };
+            floats(element, count, |i| sums[i] / divisor)
+        };
         let data = match &x.data {
-            Data::Float(data) => {
-                let mut sums = vec![first; count];
-                to.iter().zip(data).for_each(|(&to, &x)| sums[to] = floats(sums[to], x.into()));
-                let divisor = if mean { terms as f64 } else { 1.0 };
-                Data::Float(listed(count, |i| element.round((sums[i] / divisor) as f32))?)
-            }
+            Data::Float(data) => of_floats(Floats::Single(data))?,
+            Data::Double(data) => of_floats(Floats::Double(data))?,
             Data::Int(data) => {
                 let [least, largest] = element.range();
                 let first = match self.operator {
@@ -91,7 +93,15 @@ impl Call<'_, '_> {
                     let mut sum = 0.0;
                     for i in 0..size {
                         let next = sum + data[place(i)];
-                        data[place(i)] = element.round(if exclusive { sum } else { next });
+                        data[place(i)] = element.round(f64::from(if exclusive { sum } else { next }));
+                        sum = next;
+                    }
+                }
+                Data::Double(data) => {
+                    let mut sum = 0.0;
+                    for i in 0..size {
+                        let next = sum + data[place(i)];
+                        data[place(i)] = if exclusive { sum } else { next };
                         sum = next;
                     }
                 }

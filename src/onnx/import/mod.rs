@@ -138,11 +138,11 @@ impl<'m, 'g> Walk<'m, 'g> {
             contents.initializers.iter().map(|one| (one, false)).chain(constants)
         {
             let held = match tensor {
-                Ok(tensor) if tensor.as_floats().is_some() => {
+                Ok(tensor) if tensor.any_floats().is_some() => {
                     let list = constant && tensor.shape.len() <= 1 && tensor.elements() <= SHORT;
                     let held = walk.new_weight(name, Arc::clone(tensor), list || tensor.elements() == 1);
-                    let numbers = tensor.as_floats().unwrap_or_default();
                     if let (Held::Weight(number), true) = (&held, list) {
+                        let numbers = tensor.to_f64();
                         walk.weights[*number].fixed = numbers.windows(2).all(|pair| pair[0] == pair[1]);
                     }
                     held
@@ -345,7 +345,7 @@ impl<'m, 'g> Walk<'m, 'g> {
 
     fn load(&mut self, number: usize, value: Value) {
         let name = self.graph.info(value).name.clone();
-        self.loads.push((name, Arc::clone(&self.weights[number].tensor)));
+        self.loads.push((name, self.weights[number].tensor.narrowed()));
     }
 }
 

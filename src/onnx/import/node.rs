@@ -117,7 +117,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
     pub(super) fn state(&mut self, i: usize) -> Outcome<Value> {
         match self.held(i)? {
             Held::Weight(number) => self.unscoped(|walk| walk.state(number)),
-            Held::Host(tensor) if tensor.as_floats().is_some() => {
+            Held::Host(tensor) if tensor.any_floats().is_some() => {
                 let name = self.node.input[i].as_str();
                 let Held::Weight(number) = self.walk.new_weight(name, tensor, false) else {
                     unreachable!("new weights are weights");
@@ -142,7 +142,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
 
     /// A constant of the graph.
     pub(super) fn constant(&mut self, tensor: &Tensor) -> Outcome<Value> {
-        match tensor.as_floats() {
+        match tensor.any_floats() {
             Some(_) => Ok(self.walk.graph.constant(tensor.to_host()?)?),
             None => Err(format!("expected floats, found {}{}", tensor.element, tensor.shape).into()),
         }
@@ -203,10 +203,8 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
 
     /// The number that an input holds, if it is known and only one.
     pub(super) fn single(&self, i: usize) -> Option<f32> {
-        match self.known(i).ok()??.as_floats() {
-            Some(&[number]) => Some(number),
-            _ => None,
-        }
+        let tensor = self.known(i).ok()??;
+        tensor.any_floats().filter(|_| tensor.elements() == 1).map(|floats| floats.at(0) as f32)
     }
 
     pub(super) fn shape(&self, i: usize) -> Outcome<Shape> {
