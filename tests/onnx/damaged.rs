@@ -105,6 +105,31 @@ fn damaged_messages_are_errors() {
     refused(&many, &["which no network needs"]);
 }
 
+/// Few bytes that ask for much memory: each constant is small enough, all together are not.
+#[test]
+fn constants_are_bounded_together() {
+    let number = |name: &str, sizes: &[i64], number: i64| {
+        let sizes: Vec<u8> = sizes.iter().flat_map(|&size| int(1, size)).collect();
+        let data = field(9, &number.to_le_bytes());
+        field(5, &[sizes, int(2, 7), field(8, name.as_bytes()), data].concat())
+    };
+    let expand = |i: usize| node("Expand", &["one", "size"], &format!("e{i}"));
+    let names: Vec<String> = (0..10).map(|i| format!("e{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ends = [node("Concat", &names, "y"), port(12, "y", &[None])];
+    let with = |size: i64| {
+        let tensors = [number("one", &[1], 1), number("size", &[1], size)];
+        [&tensors[..], &(0..10).map(expand).collect::<Vec<_>>(), &ends].concat()
+    };
+    let text = refusal(model(&with(1 << 24))).expect_err("it is too much").to_string();
+    says(
+        refusal(model(&with(1 << 24))),
+        &["Expand \"e4\"", "16777216 elements", "67108866", "2 are left", "initialisers"],
+    );
+    assert!(!text.contains("e5"), "nodes behind it are not computed: {text}");
+    refusal(model(&with(1 << 10))).expect("it is little");
+}
+
 #[test]
 fn dimensions_have_to_be_set() -> Result<(), Error> {
     let bytes =

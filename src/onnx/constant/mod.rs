@@ -3,11 +3,13 @@
 //! `elementwise.rs` has arithmetic, comparisons and conversions, `moving.rs` what puts elements elsewhere, `reducing.rs`
 //! sums and their kin, `making.rs` tensors from sizes.
 
+mod budget;
 mod elementwise;
 mod making;
 mod moving;
 mod reducing;
 
+pub(super) use budget::Budget;
 pub(super) use elementwise::stretched;
 
 use super::attributes::Attributes;
@@ -17,7 +19,7 @@ use super::tensor::{Data, Tensor};
 use crate::memory;
 use crate::tensor::Shape;
 
-/// The most elements of a folded tensor. Weights are not folded.
+/// The most elements of a folded tensor. Weights are not folded. `budget.rs` bounds all of an import together.
 const MOST_FOLDED: usize = 1 << 24;
 
 /// A node whose inputs are known.
@@ -40,7 +42,18 @@ pub(super) fn is_known(operator: &str) -> bool {
 }
 
 impl<'c> Call<'c, '_> {
-    pub(super) fn fold(&self) -> Result<Vec<Tensor>, String> {
+    /// The results. After a node that asked for more than the budget has, the error of all others is empty: nothing is
+    /// computed for a file that is refused. What that node made is one constant at most, and is dropped at once.
+    pub(super) fn fold(&self, budget: &mut Budget) -> Result<Vec<Tensor>, String> {
+        if budget.spent {
+            return Err(String::new());
+        }
+        let made = self.made()?;
+        budget.take(&made)?;
+        Ok(made)
+    }
+
+    fn made(&self) -> Result<Vec<Tensor>, String> {
         let operator = &self.operator;
         if elementwise::KNOWN.contains(operator) {
             Ok(vec![self.elementwise()?])

@@ -218,12 +218,14 @@ impl Call<'_, '_> {
         let x = self.input(0)?;
         let found: Vec<usize> =
             x.to_f64().iter().enumerate().filter(|(_, x)| **x != 0.0).map(|(i, _)| i).collect();
+        let shape = Shape::from([x.shape.len(), found.len()]);
+        counted(&shape)?;
         let own = strides(&x.shape);
         let coordinates = own.iter().zip(x.shape.iter());
         let data = coordinates
             .flat_map(|(stride, size)| found.iter().map(move |i| (i / stride % size) as i64))
             .collect();
-        Ok(Tensor::ints(crate::onnx::ElementType::I64, [x.shape.len(), found.len()], data))
+        Ok(Tensor::ints(crate::onnx::ElementType::I64, shape, data))
     }
 
     fn slice(&self) -> Result<Tensor, String> {

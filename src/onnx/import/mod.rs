@@ -110,6 +110,8 @@ pub(super) struct Walk<'m, 'g> {
     weights: Vec<Weight>,
     /// Number of the node that is being built.
     at: usize,
+    /// What constant folding may still make.
+    budget: constant::Budget,
     /// The parameters and the state so far.
     pub loads: Vec<Load>,
 }
@@ -122,6 +124,8 @@ impl<'m, 'g> Walk<'m, 'g> {
         seed: u64,
         frozen: Option<&'g (dyn Fn(&str) -> bool + 'm)>,
     ) -> Self {
+        let tensors = contents.initializers.values().chain(contents.constants.values());
+        let elements = tensors.flatten().fold(0usize, |all, tensor| all.saturating_add(tensor.elements()));
         let mut walk = Walk {
             contents,
             graph,
@@ -131,6 +135,7 @@ impl<'m, 'g> Walk<'m, 'g> {
             held: HashMap::new(),
             weights: Vec::new(),
             at: 0,
+            budget: constant::Budget::new(elements),
             loads: Vec::new(),
         };
         let constants = contents.constants.iter().map(|one| (one, true));
@@ -221,10 +226,10 @@ impl<'m, 'g> Walk<'m, 'g> {
     fn in_layer(&mut self, id: &LayerId, build: impl FnOnce(&mut Walk<'m, '_>)) {
         let (contents, mode, seed) = (self.contents, self.mode, self.seed);
         let (held, weights) = (std::mem::take(&mut self.held), std::mem::take(&mut self.weights));
-        let frozen = self.frozen;
+        let (frozen, budget) = (self.frozen, self.budget);
         let loads = self.graph.layer(id, |graph| {
             let mut walk =
-                Walk { contents, graph, mode, seed, frozen, held, weights, at: 0, loads: Vec::new() };
+                Walk { contents, graph, mode, seed, frozen, held, weights, at: 0, budget, loads: Vec::new() };
             build(&mut walk);
             walk.loads
         });

@@ -253,7 +253,8 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
             shape: shape.as_ref(),
             outputs: self.outputs(),
         };
-        let made = call.fold().and_then(|made| self.attributes.check_all_read().map(|()| made));
+        let made =
+            call.fold(&mut self.walk.budget).and_then(|made| self.attributes.check_all_read().map(|()| made));
         Some(
             made.map(|made| made.into_iter().map(|tensor| Held::Host(Arc::new(tensor))).collect())
                 .map_err(Problem),

@@ -1,0 +1,38 @@
+//! How much one import may make of constants.
+
+use crate::onnx::tensor::Tensor;
+
+/// The most elements that one import makes of constants, besides as many as its file holds. All are kept until it ends, and
+/// a node of a few bytes can ask for millions; masks that exporters write have a few million.
+const MOST_IN_ALL: usize = 1 << 26;
+
+/// How many elements an import may still make of constants.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::onnx) struct Budget {
+    most: usize,
+    left: usize,
+    /// Whether a node asked for more than was left.
+    pub spent: bool,
+}
+
+impl Budget {
+    /// For a file whose tensors have so many elements.
+    pub(in crate::onnx) fn new(elements: usize) -> Budget {
+        let most = elements.saturating_add(MOST_IN_ALL);
+        Budget { most, left: most, spent: false }
+    }
+
+    /// Takes what a node has made, or says how much more it is than is left.
+    pub(super) fn take(&mut self, made: &[Tensor]) -> Result<(), String> {
+        let asked = made.iter().fold(0usize, |all, tensor| all.saturating_add(tensor.elements()));
+        if let Some(left) = self.left.checked_sub(asked) {
+            self.left = left;
+            return Ok(());
+        }
+        self.spent = true;
+        Err(format!(
+            "its result is a constant of {asked} elements, and of the {} that constants of this file may have in all {} are left; store large constants as initialisers, as tools that simplify models do",
+            self.most, self.left
+        ))
+    }
+}
