@@ -135,3 +135,45 @@ fn float64_becomes_f32_in_the_graph() -> Result<(), Error> {
     assert_eq!(y.to_f64(), [5.0, -1.5]);
     Ok(())
 }
+
+/// Rows whose squares f32 does not hold are normalised like others, and so are their gradients; zeros stay zeros.
+#[test]
+fn tiny_and_huge_rows_are_normalised() -> Result<(), Error> {
+    let graph = [
+        node("LpNormalization", &["x"], "y"),
+        port(11, "x", &[Some(5), Some(2)]),
+        port(12, "y", &[Some(5), Some(2)]),
+    ];
+    let mut g = Graph::new();
+    let network = Model::from_bytes(model(&graph))?.import().build(&mut g)?;
+    let (x, y) = (network.input("x")?, network.value("y")?);
+    // The gradient of the first column's sum.
+    let column = g.constant(HostTensor::f32([2], vec![1.0, 0.0])?)?;
+    let (product, axes) = (g.mul(y, column)?, [0, 1]);
+    let loss = g.sum(product, &axes, false)?;
+    let gradient = g.gradients(loss, &[x])?[0].expect("the loss depends on it");
+    let weights = Weights::init(device(), &g, 0)?;
+    let mut session = Session::new(device(), Plan::new(&g, &[y, gradient], device().caps())?, &weights)?;
+    let rows = [[1e-30f32, 1e-30], [3.0, 4.0], [0.0, 0.0], [1e30, -1e30], [0.0, -2.0]];
+    session.write(x, &rows.concat())?;
+    session.step()?;
+    let (y, gradient): (HostTensor, HostTensor) = (session.read(y)?, session.read(gradient)?);
+    for (i, [a, b]) in rows.iter().map(|row| row.map(f64::from)).enumerate() {
+        let norm = a.hypot(b);
+        let of_row = |tensor: &HostTensor| tensor.to_f64()[2 * i..][..2].to_vec();
+        let expected = if norm > 0.0 { [a / norm, b / norm] } else { [0.0, 0.0] };
+        for (found, expected) in of_row(&y).iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "row {i}: {found}, expected {expected}");
+        }
+        if norm == 0.0 {
+            assert!(of_row(&gradient).iter().all(|x| x.is_finite()), "row {i}: {gradient:?}");
+            continue;
+        }
+        // Times the norm, all gradients are of one size.
+        let slopes = [b * b / norm / norm, -a * b / norm / norm];
+        for (found, expected) in of_row(&gradient).iter().zip(slopes) {
+            assert!((found * norm - expected).abs() < 1e-5, "row {i}: {found}, expected {expected} / {norm}");
+        }
+    }
+    Ok(())
+}

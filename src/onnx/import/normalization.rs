@@ -113,10 +113,15 @@ pub(super) fn lp(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     }
     let (shape, x) = (node.shape(0)?, node.value(0)?);
     let along = axis(node.attributes.int("axis", -1)?, shape.len())?;
-    let norm = node.g().vector_norm(x, p as f32, &[along], true)?;
-    // A row of zeros stays zeros.
-    let norm = node.g().clamp(norm, Some(f32::MIN_POSITIVE), None)?;
-    Ok(one(node.g().div(x, norm)?))
+    let g = node.g();
+    // Squares of tiny numbers are zero and those of huge ones infinite, so the row's largest magnitude becomes 1 first. A row
+    // of zeros stays zeros: its norm alone is below 1.
+    let largest = g.vector_norm(x, f32::INFINITY, &[along], true)?;
+    let largest = g.clamp(largest, Some(f32::MIN_POSITIVE), None)?;
+    let scaled = g.div(x, largest)?;
+    let norm = g.vector_norm(scaled, p as f32, &[along], true)?;
+    let norm = g.clamp(norm, Some(0.5), None)?;
+    Ok(one(g.div(scaled, norm)?))
 }
 
 pub(super) fn local_response(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
