@@ -61,7 +61,7 @@ impl Call<'_, '_> {
         let element = self.attributes.maybe_int("dtype")?.map_or(Ok(x.element), ElementType::of)?;
         let one = |i: usize| i64::from((i % columns) as i64 - (i / columns) as i64 == diagonal);
         let ones = Tensor::ints(ElementType::I64, shape.clone(), listed(counted(&shape)?, one)?);
-        super::elementwise::cast(&ones, element)
+        super::converting::cast(&ones, element)
     }
 
     fn range(&self) -> Result<Tensor, String> {

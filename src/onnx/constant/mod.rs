@@ -1,9 +1,10 @@
 //! Constant folding: operators on tensors that are known already, as exporters write for the arithmetic of shapes.
 //!
-//! `elementwise.rs` has arithmetic, comparisons and conversions, `moving.rs` what puts elements elsewhere, `reducing.rs`
-//! sums and their kin, `making.rs` tensors from sizes.
+//! `elementwise.rs` has arithmetic and comparisons, `converting.rs` conversions, `moving.rs` what puts elements elsewhere,
+//! `reducing.rs` sums and their kin, `making.rs` tensors from sizes.
 
 mod budget;
+mod converting;
 mod elementwise;
 mod making;
 mod moving;
