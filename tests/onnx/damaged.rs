@@ -121,10 +121,10 @@ fn constants_are_bounded_together() {
         let tensors = [number("one", &[1], 1), number("size", &[1], size)];
         [&tensors[..], &(0..10).map(expand).collect::<Vec<_>>(), &ends].concat()
     };
-    let text = refusal(model(&with(1 << 24))).expect_err("it is too much").to_string();
+    let text = refusal(model(&with(1 << 22))).expect_err("it is too much").to_string();
     says(
-        refusal(model(&with(1 << 24))),
-        &["Expand \"e4\"", "16777216 elements", "67108866", "2 are left", "initialisers"],
+        refusal(model(&with(1 << 22))),
+        &["Expand \"e4\"", "4194304 elements", "16777218", "2 are left", "initialisers"],
     );
     assert!(!text.contains("e5"), "nodes behind it are not computed: {text}");
     refusal(model(&with(1 << 10))).expect("it is little");
