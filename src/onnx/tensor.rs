@@ -200,7 +200,7 @@ pub(super) fn byte_count(element: ElementType, count: usize) -> usize {
     (count * element.bits()).div_ceil(8)
 }
 
-/// Elements from little-endian bytes, of which there are as many as needed.
+/// `count` elements from little-endian bytes. The caller has checked their number.
 fn from_bytes(element: ElementType, count: usize, bytes: &[u8]) -> CrateResult<Data> {
     const WHAT: &str = "a tensor of an ONNX file";
     fn each<const N: usize, T: Copy>(

@@ -4,7 +4,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 
 /// The most messages of a file. A large network has some ten thousand nodes with five attributes each.
 const MOST_MESSAGES: usize = 1 << 20;
-/// The most strings, of which nodes name their inputs and outputs with.
+/// The most strings; nodes name their inputs and outputs by them.
 const MOST_STRINGS: usize = 1 << 21;
 
 /// Kinds of messages by what lies in them. Their nesting is bounded, because no kind lies within itself.

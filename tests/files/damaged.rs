@@ -23,7 +23,7 @@ pub struct Tally {
     pub most_held: i64,
     /// Whether an error may have a line for each of several faults.
     pub lines: bool,
-    /// Bytes of memory that any file may take, besides what its size justifies.
+    /// Bytes of memory that any file may take, added to 32 times its size.
     pub room: i64,
 }
 

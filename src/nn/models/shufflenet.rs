@@ -86,7 +86,7 @@ fn square(inputs: usize, outputs: usize, stride: usize) -> Conv2d {
     Conv2d::new(inputs, outputs, [3, 3]).stride([stride; 2]).padding([1, 1]).bias(false)
 }
 
-/// Half of the channels, of which there is an even number.
+/// Half of an even number of channels.
 #[derive(Debug)]
 enum Half {
     First,

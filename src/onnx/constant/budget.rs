@@ -2,8 +2,8 @@
 
 use crate::onnx::tensor::Tensor;
 
-/// The most elements that one import makes of constants, besides as many as its file holds. All are kept until it ends, and
-/// a node of a few bytes can ask for millions; masks that exporters write have a few million.
+/// Elements that the constants of one import may have in all, added to those that the file holds. They are kept until the
+/// import ends, and a node of a few bytes can ask for millions. Masks that exporters write have a few million.
 const MOST_IN_ALL: usize = 1 << 24;
 
 /// How many elements an import may still make of constants.

@@ -329,7 +329,8 @@ impl<'m, 'g> Walk<'m, 'g> {
         Ok(value)
     }
 
-    /// The value of an initialiser as state that steps change: one of its own, whoever else reads the initialiser.
+    /// An initialiser as state that steps change. Each call makes a state of its own, because other nodes may read the
+    /// initialiser too.
     fn state(&mut self, number: usize) -> Outcome<Value> {
         let (name, shape) = self.used(number);
         let value = self.graph.state(&name, shape, Init::Constant(0.0), true)?;

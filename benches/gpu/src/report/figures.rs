@@ -145,6 +145,19 @@ pub fn throughput(part: &Part, parts: &[Part]) -> String {
     text + &peer.told_errors()
 }
 
+/// Milliseconds of a step.
+pub fn milliseconds(row: &Value) -> String {
+    row["step_seconds"].as_f64().map_or(String::new(), |seconds| format!("{:.3}", 1e3 * seconds))
+}
+
+/// The first and the last loss, marked if it does not fall.
+pub fn losses(row: &Value) -> String {
+    let loss =
+        |field: &str| row[field].as_f64().map_or_else(|| shown(&row[field]), |loss| format!("{loss:.4}"));
+    let falls = if row["falls"] == true { "" } else { " **does not fall**" };
+    format!("{} to {}{falls}", loss("first_loss"), loss("last_loss"))
+}
+
 /// Images a second.
 pub fn training(part: &Part, parts: &[Part]) -> String {
     let peer = Peer::of(parts, "torch-training", |row| shown(&row["name"]));
@@ -168,18 +181,14 @@ pub fn training(part: &Part, parts: &[Part]) -> String {
             );
             continue;
         }
-        let falls = if row["falls"] == true { "" } else { " **does not fall**" };
-        let loss =
-            |field: &str| row[field].as_f64().map_or_else(|| shown(&row[field]), |loss| format!("{loss:.4}"));
-        let milliseconds = row["step_seconds"].as_f64().map_or(String::new(), |s| format!("{:.3}", 1e3 * s));
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {milliseconds} | {} | {} to {}{falls} |{}",
+            "| {name} | {} | {} | {} | {} | {} |{}",
             rate(row, "images_per_second"),
             rate(row, "images_per_second_uploading"),
+            milliseconds(row),
             rate(row, "device_megabytes"),
-            loss("first_loss"),
-            loss("last_loss"),
+            losses(row),
             peer.cells(&name, "images_per_second")
         );
     }

@@ -1,7 +1,7 @@
 //! The sections of mixed precision, beside this library's f32 and PyTorch's f16.
 
 use super::Part;
-use super::figures::{Peer, all_of, pass_name, passes, rate};
+use super::figures::{Peer, all_of, losses, milliseconds, pass_name, passes, rate};
 use super::sections::{rows, shown, steps, variants};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -163,19 +163,15 @@ pub fn training(part: &Part, parts: &[Part]) -> String {
             let _ = writeln!(text, "| {name} | {} | {beside} | | | | | |", shown(&row["error"]));
             continue;
         }
-        let falls = if row["falls"] == true { "" } else { " **does not fall**" };
-        let loss =
-            |field: &str| row[field].as_f64().map_or_else(|| shown(&row[field]), |loss| format!("{loss:.4}"));
-        let milliseconds = row["step_seconds"].as_f64().map_or(String::new(), |s| format!("{:.3}", 1e3 * s));
         let _ = writeln!(
             text,
-            "| {name} | {} | {beside} | {} | {milliseconds} | {} | {} | {} to {}{falls} |",
+            "| {name} | {} | {beside} | {} | {} | {} | {} | {} |",
             rate(row, IMAGES),
             rate(row, "images_per_second_uploading"),
+            milliseconds(row),
             shown(&row["nodes_by_cooperative_matrices"]),
             rate(row, "device_megabytes"),
-            loss("first_loss"),
-            loss("last_loss"),
+            losses(row),
         );
     }
     text
