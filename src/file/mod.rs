@@ -12,7 +12,7 @@ pub(crate) use printable::printable_lines;
 pub use printable::{printable, printable_message, printable_path};
 
 use crate::error::{Error, Result};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use temporary::Temporary;
 
@@ -33,17 +33,40 @@ const MOST_LINKS: usize = 40;
 /// A path that can't be written, or that names something other than a file, such as a directory or a device.
 /// Then nothing is left behind, and an old file is unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let target = Target::find(path)?;
-        // First, because they may take up the space that is needed.
-        temporary::sweep(target.folder());
-        let mut temporary = Temporary::create(target.folder(), target.existing.as_ref())?;
-        temporary.file().write_all(bytes)?;
+    write_whole_by(path, |file| file.write(bytes))
+}
+
+/// [`write_whole`] of what `write` writes, one part after the other, so that not all of it is in memory.
+pub(crate) fn write_whole_by(path: &Path, write: impl FnOnce(&mut Part<'_>) -> Result<()>) -> Result<()> {
+    let failed = |source| Error::File { action: "writing", path: path.to_owned(), source };
+    let target = Target::find(path).map_err(failed)?;
+    // First, because they may take up the space that is needed.
+    temporary::sweep(target.folder());
+    let mut temporary = Temporary::create(target.folder(), target.existing.as_ref()).map_err(failed)?;
+    let mut part = Part { file: BufWriter::new(temporary.file()), path };
+    write(&mut part)?;
+    part.file.flush().map_err(failed)?;
+    drop(part);
+    let finish = || {
         temporary.file().sync_all()?;
         temporary.rename(&target.path)?;
         sync_folder(target.folder())
     };
-    write().map_err(|source| Error::File { action: "writing", path: path.to_owned(), source })
+    finish().map_err(failed)
+}
+
+/// A file that is being written.
+pub(crate) struct Part<'f> {
+    file: BufWriter<&'f mut std::fs::File>,
+    path: &'f Path,
+}
+
+impl Part<'_> {
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let failed = |source| Error::File { action: "writing", path: self.path.to_owned(), source };
+        self.file.write_all(bytes).map_err(failed)
+    }
 }
 
 /// Checks whether [`write_whole`] could write `path` now, and leaves nothing behind. Call it before long work

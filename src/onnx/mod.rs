@@ -8,11 +8,13 @@
 //! `proto.rs` has the messages, `wire.rs` counts them first, `read.rs` makes a checked model of them, `tensor.rs` reads
 //! tensors of the types in `element.rs`, `attributes.rs` attributes, and `rules.rs` has the rules of shapes. `import/`
 //! walks over the nodes, with a file for each family of operators, and `constant/` computes what is known already.
+//! `initializer.rs` shows the tensors of a file to programs that build no network.
 
 mod attributes;
 mod constant;
 mod element;
 mod import;
+mod initializer;
 mod network;
 mod options;
 mod proto;
@@ -22,6 +24,7 @@ mod tensor;
 mod wire;
 
 pub use element::ElementType;
+pub use initializer::Initializer;
 pub use network::{Network, Output};
 pub use options::Import;
 
@@ -153,6 +156,12 @@ impl Model {
     /// The program that wrote the file, as it calls itself.
     pub fn producer(&self) -> &str {
         &self.contents.producer
+    }
+
+    /// How many nodes of each operator there are, `Constant` among them. An operator of another domain than ONNX's own has
+    /// the domain in front, as in `com.microsoft.FusedConv`.
+    pub fn operators(&self) -> &BTreeMap<String, usize> {
+        &self.contents.operators
     }
 
     /// What can be set before the network is built.

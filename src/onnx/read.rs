@@ -9,7 +9,7 @@ use crate::file::{self, printable};
 use crate::memory;
 use prost::Message;
 use prost::bytes::Bytes;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(super) struct Contents {
     pub path: PathBuf,
     pub opset: i64,
     pub producer: String,
+    /// Numbers of nodes by operator, constants among them.
+    pub operators: BTreeMap<String, usize>,
     /// In the order in which they run, without constants.
     pub nodes: Vec<NodeProto>,
     pub initializers: HashMap<String, Initializer>,
@@ -85,7 +87,9 @@ impl Contents {
         let mut nodes = Vec::with_capacity(graph.node.len());
         let mut made: HashSet<&str> = inputs.iter().map(|port| port.name.as_str()).collect();
         let mut constants = HashMap::new();
+        let mut operators = BTreeMap::new();
         for node in &graph.node {
+            *operators.entry(operator(node)).or_insert(0) += 1;
             for name in node.output.iter().filter(|name| !name.is_empty()) {
                 if initializers.contains_key(name) || !made.insert(name) {
                     return Err(error(format!(
@@ -107,6 +111,7 @@ impl Contents {
             path,
             opset,
             producer: producer.trim().to_owned(),
+            operators,
             nodes,
             initializers,
             constants,
@@ -117,6 +122,15 @@ impl Contents {
 
     pub(super) fn error(&self, message: String) -> Error {
         Error::Onnx { path: self.path.clone(), message }
+    }
+}
+
+/// A node's operator, behind its domain unless that is ONNX's own.
+fn operator(node: &NodeProto) -> String {
+    let operator = node.op_type.as_deref().unwrap_or("");
+    match node.domain.as_deref().unwrap_or("") {
+        "" | "ai.onnx" => operator.to_owned(),
+        domain => format!("{domain}.{operator}"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::tensor::{DType, HostData, HostTensor, TensorType};
 use half::f16;
 use std::collections::{BTreeMap, HashSet};
 
-/// A node that agreed with the reference.
+/// A node that was compared with the reference.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Verified {
@@ -28,6 +28,11 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// Whether the node's error is within its tolerance.
+    pub fn agrees(&self) -> bool {
+        self.error <= self.tolerance
+    }
+
     /// A table of these nodes: a line for each operator and variant, with the largest error, relative to the
     /// reference's largest value or sum of terms.
     pub fn table(nodes: &[Verified]) -> String {
@@ -78,6 +83,22 @@ impl Session {
     /// # Errors
     /// As [`Session::verify`].
     pub async fn verify_async(&mut self) -> Result<Vec<Verified>> {
+        self.compare_nodes(true).await
+    }
+
+    /// [`Session::verify`] that goes on behind a node beyond its tolerance. It returns all nodes of the step, and
+    /// [`Verified::agrees`] says whether each is within its tolerance. Each node gets its own GPU inputs, so a wrong one does not make
+    /// those behind it wrong.
+    ///
+    /// # Errors
+    /// A fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn verify_all(&mut self) -> Result<Vec<Verified>> {
+        crate::device::block_on(self.compare_nodes(false))
+    }
+
+    /// Compares each node, up to the first that is off if `stop` says so.
+    async fn compare_nodes(&mut self, stop: bool) -> Result<Vec<Verified>> {
         self.begin_async(1).await?;
         self.submit_part(Session::encode_inputs)?;
         let (mut verified, mut next, mut failed) = (Vec::new(), 0, None);
@@ -90,6 +111,16 @@ impl Session {
             }
             match self.verify_node(&step, &mut next, &read, scaled[step.node.index]).await {
                 Ok(node) => verified.push(node),
+                Err(Error::Verify { node, error, tolerance, .. }) if !stop => {
+                    let operator = self.plan.graph().node_at(step.node).operator.name();
+                    verified.push(Verified {
+                        operator,
+                        node,
+                        variant: step.variant.name(),
+                        error,
+                        tolerance,
+                    });
+                }
                 Err(e) => {
                     failed = Some(e);
                     break;

@@ -5,13 +5,13 @@
 //! checkpoints are loaded here; `load.rs` loads weights, and `reader.rs` reads the files.
 
 use super::contents::{IN_MEMORY, Origin};
+#[cfg(not(target_arch = "wasm32"))]
+use super::floats;
 use super::header::MOST_HEADER;
 use super::reader::Reader;
 use super::{Checkpoint, Entry, Metadata, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;
-#[cfg(not(target_arch = "wasm32"))]
-use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -196,14 +196,10 @@ impl Stored {
     /// Rounds floats to f16 if all of them are within its range, or not finite anyway.
     #[cfg(not(target_arch = "wasm32"))]
     fn round_to_f16(&mut self) {
-        if self.dtype != Dtype::F32 {
-            return;
-        }
-        let floats: Vec<f32> =
-            self.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let halves: Vec<f16> = floats.iter().map(|&x| f16::from_f32(x)).collect();
-        if floats.iter().zip(&halves).all(|(x, half)| half.is_finite() || !x.is_finite()) {
-            self.bytes = halves.into_iter().flat_map(f16::to_le_bytes).collect();
+        if self.dtype == Dtype::F32
+            && let Some(halves) = floats::to_f16(self.dtype, &self.bytes)
+        {
+            self.bytes = halves;
             self.dtype = Dtype::F16;
         }
     }

@@ -1,4 +1,4 @@
-//! Floats of other formats, as files may hold them, to f32.
+//! Floats of other formats, as files may hold them, to f32; and floats rounded to f16.
 
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
@@ -29,6 +29,38 @@ pub(super) fn convert(dtype: Dtype, bytes: &[u8], numbers: &mut [f32]) -> usize 
         _ => each(bytes, numbers, f32::from_le_bytes),
     }
     overflowed
+}
+
+/// Floats of a longer format, or of bf16, rounded to the nearest f16. `None` for other formats, and if a finite number is
+/// past f16's range.
+pub(super) fn to_f16(dtype: Dtype, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn each<const N: usize>(bytes: &[u8], of: impl Fn([u8; N]) -> (f16, bool)) -> Option<Vec<u8>> {
+        let chunks = bytes.as_chunks::<N>().0;
+        let mut halves = Vec::with_capacity(2 * chunks.len());
+        for chunk in chunks {
+            let (half, finite) = of(*chunk);
+            if finite && !half.is_finite() {
+                return None;
+            }
+            halves.extend(half.to_le_bytes());
+        }
+        Some(halves)
+    }
+    match dtype {
+        Dtype::F32 => each(bytes, |bytes| {
+            let number = f32::from_le_bytes(bytes);
+            (f16::from_f32(number), number.is_finite())
+        }),
+        Dtype::F64 => each(bytes, |bytes| {
+            let number = f64::from_le_bytes(bytes);
+            (f16::from_f64(number), number.is_finite())
+        }),
+        Dtype::BF16 => each(bytes, |bytes| {
+            let number = bf16::from_le_bytes(bytes);
+            (f16::from_f32(number.to_f32()), number.is_finite())
+        }),
+        _ => None,
+    }
 }
 
 fn each<const N: usize>(bytes: &[u8], numbers: &mut [f32], mut of: impl FnMut([u8; N]) -> f32) {
@@ -76,5 +108,23 @@ mod tests {
         assert_eq!(convert(Dtype::F64, &bytes, &mut found), 2);
         assert_eq!(found[..4], [1.0, f32::INFINITY, f32::NEG_INFINITY, f32::INFINITY]);
         assert!(found[4].is_nan() && found[5] == 0.0);
+    }
+
+    #[test]
+    fn floats_round_to_f16_or_stay() {
+        let halves = |numbers: &[f32]| {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let wide: Vec<u8> = numbers.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect();
+            let found = to_f16(Dtype::F32, &bytes);
+            assert_eq!(found, to_f16(Dtype::F64, &wide));
+            found.map(|bytes| bytes.as_chunks().0.iter().map(|x| u16::from_le_bytes(*x)).collect::<Vec<_>>())
+        };
+        // 2049 lies halfway between two, and goes to the even one.
+        let found = halves(&[1.0, -2.5, 2049.0, 65_519.0, f32::INFINITY, 1e-9]);
+        assert_eq!(found, Some(vec![0x3c00, 0xc100, 0x6800, 0x7bff, 0x7c00, 0]));
+        assert!(halves(&[f32::NAN]).is_some_and(|half| f16::from_bits(half[0]).is_nan()));
+        assert_eq!(halves(&[1.0, 65_520.0]), None);
+        assert_eq!(to_f16(Dtype::BF16, &bf16::from_f32(-3.0).to_le_bytes()), Some(vec![0x00, 0xc2]));
+        assert_eq!(to_f16(Dtype::I64, &[0; 8]), None);
     }
 }

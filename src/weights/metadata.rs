@@ -86,7 +86,7 @@ impl Metadata {
         *self == Metadata::default()
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.mean.len() != self.deviation.len() {
             return Err(format!(
                 "mean and deviation need one number for each channel, found {} and {}",

@@ -5,9 +5,11 @@
 //! `reader.rs` reads tensors from an open file (`contents.rs`) at the places that its format lists (`stored.rs`), and
 //! `floats.rs` converts them. The formats are `header.rs` (safetensors), `shards.rs` (an index of several files) and
 //! `pytorch/` (the files of `torch.save`). `checkpoint.rs` and `metadata.rs` have what files say in addition to tensors.
+//! `tensor_file.rs` reads files without a network and a device, `write/` writes such tensors, and `element.rs` has their types.
 
 mod checkpoint;
 mod contents;
+mod element;
 mod file;
 mod floats;
 mod header;
@@ -22,12 +24,17 @@ mod reader;
 mod report;
 mod shards;
 mod stored;
+mod tensor_file;
+mod write;
 
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use contents::{IN_MEMORY, Origin};
+pub use element::{StoredTensor, StoredType};
 pub use metadata::Metadata;
 pub use options::LoadOptions;
 pub use report::{LoadReport, LoadedTensor};
+pub use tensor_file::{TensorFile, TensorFormat, TensorInfo};
+pub use write::TensorWriter;
 
 use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};

@@ -8,7 +8,7 @@ use super::contents::{Contents, Origin};
 use super::file::{counts_batches, listed};
 use super::header::MOST_HEADER;
 use super::stored::{Listing, Stored};
-use super::{Checkpoint, Entry, Metadata, floats, header, pytorch, shards};
+use super::{Checkpoint, Entry, Metadata, TensorFormat, floats, header, pytorch, shards};
 use crate::error::{Error, Result};
 use crate::file::{printable, printable_path};
 use crate::memory;
@@ -31,6 +31,7 @@ pub(super) struct Reader<'p> {
     pub checkpoint: Option<Checkpoint>,
     /// What the file says of the network.
     pub metadata: Metadata,
+    pub format: TensorFormat,
 }
 
 /// A tensor of a file that has the expected shape and type.
@@ -65,18 +66,53 @@ pub(super) fn list(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listi
 impl<'p> Reader<'p> {
     /// Opens a file for weights whose own header takes up to `own_header` bytes.
     pub(super) fn new(from: Origin<'p>, own_header: u64) -> Result<Reader<'p>> {
+        Reader::of(Contents::open(from)?, own_header)
+    }
+
+    /// [`Reader::new`] of an open file.
+    pub(super) fn of(file: Contents<'p>, own_header: u64) -> Result<Reader<'p>> {
         let most = own_header.saturating_mul(OWN_HEADERS).saturating_add(LONG_HEADER).min(MOST_HEADER);
-        let file = Contents::open(from)?;
         let start = file.start()?;
-        let (listing, mut files) = if shards::begins(&start) && !header::begins(&start) {
-            shards::read(&file, most)?
+        let (format, (listing, mut files)) = if shards::begins(&start) && !header::begins(&start) {
+            (TensorFormat::Index, shards::read(&file, most)?)
+        } else if pytorch::begins(&start) && !header::begins(&start) {
+            (TensorFormat::Pytorch, (list(&file, &start, most)?, vec![]))
         } else {
-            (list(&file, &start, most)?, vec![])
+            (TensorFormat::Safetensors, (list(&file, &start, most)?, vec![]))
         };
         let named = files.len();
         files.push(file);
         let Listing { tensors, checkpoint, metadata } = listing;
-        Ok(Reader { named, files, tensors, checkpoint, metadata })
+        Ok(Reader { named, files, tensors, checkpoint, metadata, format })
+    }
+
+    /// All tensors, by name.
+    pub(super) fn all(&self) -> &BTreeMap<String, Stored> {
+        &self.tensors
+    }
+
+    /// Bytes of the files that hold tensors.
+    pub(super) fn file_bytes(&self) -> u64 {
+        let holding = if self.named > 0 { &self.files[..self.named] } else { &self.files[..] };
+        holding.iter().map(Contents::len).sum()
+    }
+
+    /// The elements of a tensor, which take so many bytes, in the order of its shape.
+    pub(super) fn bytes(&self, name: &str, bytes: u64) -> Result<Vec<u8>> {
+        let stored = &self.tensors[name];
+        let file = &self.files[stored.file];
+        // A view may repeat numbers, and a small file then says that it holds any number of them.
+        if bytes > file.len().max(LONG_HEADER) {
+            return Err(file.error(format!(
+                "tensor \"{}\" repeats its numbers: it takes {bytes} bytes, and the file has {}; save its .contiguous()",
+                printable(name),
+                file.len()
+            )));
+        }
+        let mut all = zeros::<u8>(file, bytes as usize)?;
+        stored.read(file, stored.dtype.bitsize().div_ceil(8), &mut all)?;
+        file.check_unchanged()?;
+        Ok(all)
     }
 
     /// Names of its tensors, sorted.

@@ -1,0 +1,106 @@
+//! The header of a safetensors file, to the byte as the library `safetensors` writes it.
+
+use super::Tensor;
+use crate::weights::Metadata;
+use crate::weights::header::MOST_HEADER;
+use serde_json::{Value, json};
+
+/// Sorts tensors as the format wants them: wide types first, so that each is aligned, then by name.
+pub(super) fn sort(tensors: &mut [&Tensor<'_>]) {
+    tensors.sort_by(|left, right| {
+        right.ty.dtype().cmp(&left.ty.dtype()).then_with(|| left.name.cmp(&right.name))
+    });
+}
+
+/// The length of the header and the header, of sorted tensors. The error says what does not fit.
+pub(super) fn header(tensors: &[&Tensor<'_>], metadata: &Metadata) -> Result<Vec<u8>, String> {
+    let mut fields = Vec::with_capacity(tensors.len() + 1);
+    if let Some(texts) = metadata.of_weights() {
+        fields.push(format!("\"__metadata__\":{}", json!(texts)));
+    }
+    let mut at = 0u64;
+    for tensor in tensors {
+        let end = at.checked_add(tensor.size()).ok_or("the tensors take more bytes than a file can have")?;
+        // The fields of an object in JSON have this order in the format's own library.
+        fields.push(format!(
+            "{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{at},{end}]}}",
+            Value::from(tensor.name.as_str()),
+            tensor.ty,
+            json!(tensor.shape[..])
+        ));
+        at = end;
+    }
+    let mut text = format!("{{{}}}", fields.join(",")).into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    if text.len() as u64 > MOST_HEADER {
+        return Err(format!(
+            "would need a header of {} bytes, a safetensors file has at most {MOST_HEADER}; give the tensors shorter names",
+            text.len()
+        ));
+    }
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut text);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::weights::{Metadata, StoredTensor, StoredType, TensorFile, TensorWriter};
+    use safetensors::tensor::TensorView;
+
+    #[test]
+    fn files_are_those_of_the_library_to_the_byte() {
+        let tensors = [
+            ("b", StoredType::F32, vec![2, 1], vec![1, 2, 3, 4, 5, 6, 7, 8]),
+            ("a\n\"\u{e9}\u{1f600}", StoredType::F32, vec![0, 3], vec![]),
+            ("steps", StoredType::I64, vec![], vec![9, 0, 0, 0, 0, 0, 0, 0]),
+            ("", StoredType::F16, vec![1], vec![0, 0x3c]),
+            ("mask", StoredType::Bool, vec![3], vec![1, 0, 1]),
+        ];
+        for metadata in
+            [Metadata::default(), Metadata { network: Some("n\u{1b}".into()), ..Metadata::default() }]
+        {
+            let mut writer = TensorWriter::new();
+            writer.set_metadata(metadata.clone()).expect("it is sound");
+            for (name, ty, shape, bytes) in &tensors {
+                let tensor = StoredTensor::new(*ty, shape.clone(), bytes.clone()).expect("bytes fit");
+                writer.add(*name, tensor).expect("the name is new");
+            }
+            let folder = tempfile::tempdir().expect("a temporary folder can be made");
+            let path = folder.path().join("t.safetensors");
+            writer.save_safetensors(&path).expect("it can be written");
+            let views = tensors.iter().map(|(name, ty, shape, bytes)| {
+                (*name, TensorView::new(ty.dtype(), shape.clone(), bytes).expect("bytes fit"))
+            });
+            let expected = safetensors::serialize(views, metadata.of_weights()).expect("it fits");
+            assert!(std::fs::read(&path).expect("it is there") == expected);
+
+            let file = TensorFile::open(&path).expect("it is whole");
+            assert_eq!((file.metadata(), file.tensors().len()), (&metadata, tensors.len()));
+            for (name, ty, shape, bytes) in &tensors {
+                let found = file.read(name).expect("it is there");
+                assert_eq!((found.ty(), &found.shape()[..], found.bytes()), (*ty, &shape[..], &bytes[..]));
+            }
+        }
+    }
+
+    #[test]
+    fn two_of_a_name_and_broken_promises_are_refused() {
+        let number = || StoredTensor::new(StoredType::U8, [1], vec![1]).expect("it fits");
+        let mut writer = TensorWriter::new();
+        writer.add("a", number()).expect("the name is new");
+        assert!(writer.add("a", number()).expect_err("it is there").to_string().contains("two of the name"));
+        writer.add_with("b", StoredType::U8, [2], || Ok(number())).expect("the name is new");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        for path in ["t.pt", "t.safetensors"].map(|name| folder.path().join(name)) {
+            let error = if path.extension().is_some_and(|end| end == "pt") {
+                writer.save_pytorch(&path)
+            } else {
+                writer.save_safetensors(&path)
+            };
+            let error = error.expect_err("the shape is another").to_string();
+            assert!(error.contains("was to be U8[2], and is U8[1]"), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0, "nothing is left");
+    }
+}
