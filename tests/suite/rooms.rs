@@ -23,6 +23,7 @@ const ORDER: &[&[&str]] = &[
     &["data"],
     &["train"],
     &["predict"],
+    &["bin"],
 ];
 
 /// Rust files below `folder`.
