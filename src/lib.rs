@@ -105,6 +105,7 @@ mod guides {
         Apps: "docs/apps.md",
         Augment: "docs/augment.md",
         Browser: "docs/browser.md",
+        Command: "docs/command.md",
         Data: "docs/data.md",
         Documentation: "docs/README.md",
         Examples: "docs/examples.md",

@@ -21,3 +21,4 @@ mod processes;
 mod pytorch;
 mod told;
 mod writing;
+mod written;

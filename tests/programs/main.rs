@@ -1,11 +1,15 @@
-//! The examples as users run them: what they print, write and refuse.
+//! The examples and the program `wgrad` as users run them: what they print, write and refuse.
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
 mod app;
 mod cifar10;
+mod command;
 mod finetune;
+#[path = "../onnx/message.rs"]
+#[allow(dead_code, unreachable_pub, reason = "each program uses its part")]
+mod message;
 mod pictures;
 mod resnet50_step;
 mod segment;

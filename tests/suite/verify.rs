@@ -101,6 +101,18 @@ fn a_planted_wrong_kernel_is_named() {
 }
 
 #[test]
+fn a_wrong_kernel_does_not_end_a_comparison_of_all() {
+    let (mut session, output) = session(17);
+    let nodes = session.verify_all().expect("the device works");
+    let found: Vec<_> = nodes.iter().map(|node| (node.node.as_str(), node.agrees())).collect();
+    assert_eq!(found, [("first", true), ("middle", true), ("last", false)]);
+    assert!(nodes[2].error > 0.01 && nodes[2].tolerance < 1e-3, "{nodes:?}");
+    session.read(output).expect("the step was run to its end");
+    let (mut right, _) = self::session(u32::MAX);
+    assert_eq!(right.verify_all().expect("it runs"), right.verify().expect("every kernel is right"));
+}
+
+#[test]
 fn verifying_gives_what_a_step_gives() {
     let (mut verified, verified_output) = session(u32::MAX);
     let (mut stepped, stepped_output) = session(u32::MAX);

@@ -134,7 +134,8 @@ impl<'s> TensorWriter<'s> {
     }
 
     /// Writes what `torch.save` writes of a state dict, by [`write_whole`](crate::file::write_whole):
-    /// `torch.load(path, weights_only=True)` reads it. The dict has the order in which tensors were added.
+    /// `torch.load(path, weights_only=True)` reads it. The dict has the order in which tensors were added. PyTorch reads any
+    /// number of them; this library refuses pickles of more than some 40,000.
     ///
     /// # Errors
     /// A path that can't be written; a tensor of F4 or F6, which PyTorch does not have; what reading a tensor fails

@@ -98,11 +98,14 @@ impl Pickle {
                 self.bytes.push(b'J');
                 self.bytes.extend((number as u32).to_le_bytes());
             }
-            // Nine bytes, because the last bit is the sign.
+            // As few bytes as Python takes: the first bit of the last one is the sign.
             _ => {
-                self.bytes.extend([0x8a, 9]);
-                self.bytes.extend(number.to_le_bytes());
-                self.bytes.push(0);
+                let bytes = number.to_le_bytes();
+                let length = 8 - number.leading_zeros() as usize / 8;
+                let signed = usize::from(bytes[length - 1] >= 0x80);
+                self.bytes.extend([0x8a, (length + signed) as u8]);
+                self.bytes.extend(&bytes[..length]);
+                self.bytes.extend(&[0][..signed]);
             }
         }
     }
@@ -158,4 +161,73 @@ fn strides(shape: &[usize]) -> Vec<u64> {
         strides[axis - 1] = strides[axis].saturating_mul(shape[axis].max(1) as u64);
     }
     strides
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{StoredTensor, TensorWriter};
+
+    fn pickled(tensors: &[(&str, StoredType, &[usize])]) -> Result<Vec<u8>, String> {
+        let mut writer = TensorWriter::new();
+        for &(name, ty, shape) in tensors {
+            let empty = move || StoredTensor::new(ty, shape, vec![]);
+            writer.add_with(name, ty, shape, empty).expect("the name is new");
+        }
+        state_dict(&writer.tensors)
+    }
+
+    /// Worked by hand from Python's pickletools.
+    #[test]
+    fn a_state_dict_is_this_pickle() {
+        let expected: &[&[u8]] = &[
+            b"\x80\x02ccollections\nOrderedDict\nq\0)R(",
+            b"X\x01\0\0\0w",
+            b"ctorch._utils\n_rebuild_tensor_v2\nq\x01((",
+            b"X\x07\0\0\0storagectorch\nFloatStorage\nq\x02X\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ",
+            b"K\0(K\x02K\x03t(K\x03K\x01t\x89h\0)RtR",
+            b"X\x01\0\0\0nh\x01((",
+            b"X\x07\0\0\0storagectorch\nLongStorage\nq\x03X\x01\0\0\x001X\x03\0\0\0cpuK\x01tQ",
+            b"K\0(t(t\x89h\0)RtR",
+            b"u.",
+        ];
+        let found = pickled(&[("w", StoredType::F32, &[2, 3]), ("n", StoredType::I64, &[])]);
+        assert_eq!(
+            found.map(|bytes| bytes.escape_ascii().to_string()),
+            Ok(expected.concat().escape_ascii().to_string())
+        );
+    }
+
+    #[test]
+    fn numbers_of_every_length_keep_their_sign() {
+        for (number, expected) in [
+            (0u64, &b"K\0"[..]),
+            (255, b"K\xff"),
+            (256, b"M\0\x01"),
+            (65_536, b"J\0\0\x01\0"),
+            (i32::MAX as u64, b"J\xff\xff\xff\x7f"),
+            (1 << 31, b"\x8a\x05\0\0\0\x80\0"),
+            ((1 << 32) + 5, b"\x8a\x05\x05\0\0\0\x01"),
+            (i64::MAX as u64, b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"),
+            (u64::MAX, b"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\0"),
+        ] {
+            let mut pickle = Pickle::default();
+            pickle.number(number);
+            assert_eq!(pickle.bytes, expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn strides_are_those_of_pytorch() {
+        assert_eq!(strides(&[2, 3, 4]), [12, 4, 1]);
+        assert!(strides(&[]).is_empty());
+        // torch.zeros(2, 0, 3).stride()
+        assert_eq!(strides(&[2, 0, 3]), [3, 3, 1]);
+    }
+
+    #[test]
+    fn what_pytorch_has_no_type_for_is_refused() {
+        let error = pickled(&[("a\n", StoredType::F4, &[2])]).expect_err("there is none");
+        assert!(error.contains("tensor \"a\\n\" is F4, which PyTorch does not have"), "{error}");
+    }
 }

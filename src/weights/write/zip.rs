@@ -132,7 +132,7 @@ impl<W: FnMut(&[u8]) -> Result<()>> Zip<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rawzip::{RECOMMENDED_BUFFER_SIZE, ZipArchive};
+    use rawzip::ZipArchive;
 
     /// An archive of three files, and its files with the places of their contents, as another library reads them.
     fn written(long: u64, many: usize) -> (Vec<u8>, Vec<(String, u64, Vec<u8>)>) {
@@ -164,7 +164,6 @@ mod tests {
             assert_eq!(read, data);
             files.push((name, from, data));
         }
-        let _ = RECOMMENDED_BUFFER_SIZE;
         (bytes, files)
     }
 
@@ -187,5 +186,23 @@ mod tests {
             assert!(files.iter().all(|(_, at, _)| at % ALIGNMENT == 0), "{files:?}");
         }
         assert!(expected.iter().all(|(_, at, _)| at % ALIGNMENT == 0), "{expected:?}");
+    }
+
+    #[test]
+    fn the_count_of_files_is_long_where_the_short_field_ends() {
+        for (count, long) in [(65_534, false), (65_535, true), (65_600, true)] {
+            let mut bytes = Vec::new();
+            let mut zip = Zip::new(|part: &[u8]| {
+                bytes.extend(part);
+                Ok(())
+            });
+            (0..count).for_each(|i| zip.file(&i.to_string(), b"").expect("memory can be written"));
+            zip.finish().expect("memory can be written");
+            assert_eq!(bytes[bytes.len() - 98..].starts_with(b"PK\x06\x06"), long, "{count}");
+            let archive = ZipArchive::from_slice(&bytes).expect("it is an archive");
+            assert_eq!(archive.entries_hint(), count);
+            let last = archive.entries().last().expect("there are files").expect("its entry is whole");
+            assert_eq!(last.file_path().as_ref(), (count - 1).to_string().as_bytes());
+        }
     }
 }

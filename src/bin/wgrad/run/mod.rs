@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
         1 => Picture::grey(rows, columns),
         _ => Picture::rgb(rows, columns),
     };
-    let picture = picture.fit(Fit::Crop(arguments.resize.unwrap_or(rows.max(columns))));
+    let picture = picture.fit(Fit::Crop(resize(arguments, rows.max(columns))?));
     let normalisation = Normalisation::of(&arguments.normalisation, &model.metadata, channels, &mut said)?;
     model.metadata.mean = normalisation.mean.clone();
     model.metadata.deviation = normalisation.deviation.clone();
@@ -148,6 +148,18 @@ fn item(model: &mut Model, arguments: &Arguments) -> Outcome<[usize; 3]> {
             "{} says no sizes of one input of [channels, height, width]; set height and width by --size, or all by --input",
             model.name
         )),
+    }
+}
+
+/// The shorter side of a picture before its centre is cut out; at least as long as the input's larger side.
+fn resize(arguments: &Arguments, least: usize) -> Outcome<usize> {
+    const MOST: usize = 1 << 14;
+    if least > MOST {
+        return fail(format!("pictures are read with up to {MOST} rows and columns, found {least}"));
+    }
+    match arguments.resize.unwrap_or(least) {
+        side if (least..=MOST).contains(&side) => Ok(side),
+        side => out::usage(format!("--resize is {side}, expected {least} to {MOST}")),
     }
 }
 
