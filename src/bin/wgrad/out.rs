@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// The arguments make no sense. The text is printable.
     Usage(String),
+    /// There are none. The text is the program's help.
+    Help(String),
 }
 
 impl From<wgrad::Error> for Failure {
@@ -33,6 +35,13 @@ impl Failure {
     /// What the parser of arguments says: as JSON in one line.
     pub(crate) fn usage_of(error: &clap::Error, json: bool) -> Failure {
         let text = error.render().to_string();
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return if json {
+                Failure::Usage("the subcommand is missing".into())
+            } else {
+                Failure::Help(text)
+            };
+        }
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         let printable = |line: &str| printable_message(line);
         if json {
@@ -104,6 +113,10 @@ pub(crate) fn notes(notes: &[String]) {
 pub(crate) fn end(outcome: Outcome<()>, as_json: bool) -> ExitCode {
     let (message, status) = match outcome {
         Ok(()) | Err(Failure::ClosedPipe) => return ExitCode::SUCCESS,
+        Err(Failure::Help(text)) => {
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            return ExitCode::from(2);
+        }
         Err(Failure::Found) => return ExitCode::FAILURE,
         Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
         Err(Failure::Usage(message)) => (message, ExitCode::from(2)),

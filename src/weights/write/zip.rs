@@ -134,8 +134,11 @@ mod tests {
     use super::*;
     use rawzip::ZipArchive;
 
+    /// A name, the place of the contents, the contents.
+    type File = (String, u64, Vec<u8>);
+
     /// An archive of three files, and its files with the places of their contents, as another library reads them.
-    fn written(long: u64, many: usize) -> (Vec<u8>, Vec<(String, u64, Vec<u8>)>) {
+    fn written(long: u64, many: usize) -> (Vec<u8>, Vec<File>) {
         let mut bytes = Vec::new();
         let mut zip = Zip::new(|part: &[u8]| {
             bytes.extend(part);
@@ -179,7 +182,7 @@ mod tests {
         for (long, many) in [(0, 3), (100, 9), (u32::MAX.into(), 3)] {
             let (bytes, files) = written(long, many);
             assert!(bytes.windows(4).any(|four| four == b"PK\x06\x06"));
-            let contents = |files: &[(String, u64, Vec<u8>)]| -> Vec<_> {
+            let contents = |files: &[File]| -> Vec<_> {
                 files.iter().map(|(name, _, data)| (name.clone(), data.clone())).collect()
             };
             assert_eq!(contents(&files), contents(&expected));

@@ -129,7 +129,7 @@ impl Model {
         let metadata = file.metadata().clone();
         let Some(name) = open.network.clone().or_else(|| metadata.network.clone()) else {
             return fail(format!(
-                "{} says of no network whose weights it holds; name it by --network, one of {}",
+                "{} does not name its network; name it by --network, one of {}",
                 printable_path(path),
                 models::NAMES.join(", ")
             ));

@@ -145,7 +145,7 @@ fn item(model: &mut Model, arguments: &Arguments) -> Outcome<[usize; 3]> {
             model.name
         )),
         None => fail(format!(
-            "{} says no sizes of one input of [channels, height, width]; set height and width by --size, or all by --input",
+            "{} has no fixed input sizes [channels, height, width]; set height and width by --size, or all by --input",
             model.name
         )),
     }

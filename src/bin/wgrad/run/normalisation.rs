@@ -50,15 +50,13 @@ impl Normalisation {
         }
         if channels == 3 {
             notes.push(
-                "the file says of no normalisation, so ImageNet's is taken; --mean and --std set another"
-                    .into(),
+                "the file has no normalisation, so ImageNet's is taken; --mean and --std set another".into(),
             );
             let [mean, deviation] = IMAGENET.map(|numbers| numbers.to_vec());
             return Ok(Normalisation { mean, deviation, from: "imagenet" });
         }
         notes.push(
-            "the file says of no normalisation, so bytes are divided by 255; --mean and --std set another"
-                .into(),
+            "the file has no normalisation, so bytes are divided by 255; --mean and --std set another".into(),
         );
         Ok(Normalisation { mean: vec![], deviation: vec![], from: "none" })
     }
