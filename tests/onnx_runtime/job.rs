@@ -93,8 +93,7 @@ fn compare(folder: &Path, i: usize, job: &Job, result: &Json) -> Result<f64, Str
         for (place, (found, &expected)) in found.zip(&expected.data).enumerate() {
             let same = found == expected || (found.is_nan() && expected.is_nan());
             let error = if same { 0.0 } else { (found - expected).abs() / scale.max(f64::MIN_POSITIVE) };
-            // NaN is no small error.
-            if !(error <= tolerance) {
+            if error.is_nan() || error > tolerance {
                 return Err(format!(
                     "output {at}, element {place}: found {found:e}, expected {expected:e}, off by {error:.1e} of the largest"
                 ));
