@@ -1,4 +1,4 @@
-//! ONNX files as networks: to evaluate, to verify, and to train on.
+//! ONNX files as networks: to evaluate, to verify, and to train on; and graphs as ONNX files.
 //!
 //! [`Model::open`] reads and checks a file. [`Model::import`] sets what the file leaves open, such as the batch size, and
 //! appends the network to a graph. Float initialisers become parameters of their own names, running statistics become
@@ -9,10 +9,12 @@
 //! tensors of the types in `element.rs`, `attributes.rs` attributes, and `rules.rs` has the rules of shapes. `import/`
 //! walks over the nodes, with a file for each family of operators, and `constant/` computes what is known already.
 //! `initializer.rs` shows the tensors of a file to programs that build no network.
+//! `export/` writes files, for [`Export`].
 
 mod attributes;
 mod constant;
 mod element;
+mod export;
 mod import;
 mod initializer;
 mod network;
@@ -24,6 +26,7 @@ mod tensor;
 mod wire;
 
 pub use element::ElementType;
+pub use export::Export;
 pub use initializer::Initializer;
 pub use network::{Network, Output};
 pub use options::Import;

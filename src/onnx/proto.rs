@@ -1,4 +1,4 @@
-//! The messages of onnx.proto that are read, by hand. Only fields that matter here are declared; the decoder skips the
+//! The messages of onnx.proto that are read or written, by hand. Only fields that matter here are declared; the decoder skips the
 //! others. Subgraphs, sparse tensors and other kinds of types are kept as bytes: that they are there is all that is asked
 //! of them, so messages don't nest without bound.
 
@@ -30,6 +30,8 @@ pub(super) struct OperatorSetIdProto {
 pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
+    #[prost(string, optional, tag = "2")]
+    pub name: Option<String>,
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]

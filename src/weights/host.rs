@@ -1,6 +1,6 @@
 //! Moves the contents of all weights to host memory and back.
 
-use super::Weights;
+use super::{Entry, Weights};
 use crate::error::{Error, Result};
 use crate::tensor::{HostSlice, HostTensor, TensorType};
 use std::collections::BTreeMap;
@@ -8,17 +8,36 @@ use std::collections::BTreeMap;
 impl Weights {
     /// Downloads every tensor, by name. Also returns the number of bytes read back.
     pub(crate) async fn download(&self) -> Result<(BTreeMap<String, HostTensor>, u64)> {
+        let tensors = self.download_all(self.entries.iter()).await?;
+        let bytes = tensors.values().map(|tensor| tensor.ty().bytes()).sum();
+        Ok((tensors, bytes))
+    }
+
+    /// Downloads these tensors, as they are at one time.
+    #[cfg(feature = "onnx")]
+    pub(crate) async fn download_of(
+        &self,
+        names: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, HostTensor>> {
+        let named = |name| self.entry(name).map(|entry| (name.to_owned(), entry));
+        let entries: BTreeMap<String, &Entry> = names.map(named).collect::<Result<_>>()?;
+        self.download_all(entries.iter().map(|(name, entry)| (name, *entry))).await
+    }
+
+    async fn download_all(
+        &self,
+        entries: impl Iterator<Item = (&String, &Entry)>,
+    ) -> Result<BTreeMap<String, HostTensor>> {
         self.device.check()?;
+        let (names, entries): (Vec<_>, Vec<_>) = entries.unzip();
         let types: Vec<TensorType> =
-            self.entries.values().map(|entry| TensorType::f32(entry.shape.clone())).collect();
-        let places = self.entries.values().zip(&types);
+            entries.iter().map(|entry| TensorType::f32(entry.shape.clone())).collect();
+        let places = entries.iter().zip(&types);
         let parts: Vec<_> =
             places.map(|(entry, ty)| (&self.pages[entry.page], entry.offset, ty.bytes())).collect();
         let contents = self.device.read_async(&parts).await?;
-        let tensors: Result<Vec<_>> =
-            types.iter().zip(&contents).map(|(ty, bytes)| HostTensor::from_bytes(ty, bytes)).collect();
-        let bytes = parts.iter().map(|part| part.2).sum();
-        Ok((self.entries.keys().cloned().zip(tensors?).collect(), bytes))
+        let tensors = types.iter().zip(&contents).map(|(ty, bytes)| HostTensor::from_bytes(ty, bytes));
+        names.into_iter().cloned().zip(tensors).map(|(name, tensor)| Ok((name, tensor?))).collect()
     }
 
     /// Uploads every tensor. Returns the number of bytes. Nothing is changed unless all tensors fit.

@@ -6,6 +6,7 @@
 mod harness;
 
 mod damaged;
+mod export;
 mod layers;
 mod message;
 mod networks;

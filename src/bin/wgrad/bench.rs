@@ -2,7 +2,7 @@
 //! inputs to the answer; steps that overlap are faster on a GPU.
 
 use crate::adapter::{self, described};
-use crate::model::{Model, Named, fill, write};
+use crate::model::{Named, fill, write};
 use crate::out::{self, Outcome};
 use serde_json::{Map, Value as Json, json};
 use std::time::Instant;
@@ -48,7 +48,7 @@ struct Work {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
-    let model = Model::open(&arguments.named)?;
+    let model = arguments.named.read()?;
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
     let (built, filled) = if arguments.train {

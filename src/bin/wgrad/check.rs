@@ -1,7 +1,7 @@
 //! `wgrad check`: every operator of a network on an adapter, compared with its f64 reference (`Session::verify_all`).
 
 use crate::adapter::{self, described};
-use crate::model::{Model, Named, fill, write};
+use crate::model::{Named, fill, write};
 use crate::out::{self, Failure, Outcome};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
-    let model = Model::open(&arguments.named)?;
+    let model = arguments.named.read()?;
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
     let (built, filled) = if arguments.train {

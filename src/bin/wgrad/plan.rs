@@ -1,7 +1,7 @@
 //! `wgrad plan`: how a step of a network would run, kernel by kernel, on an adapter of this machine or on a kind of adapter.
 
 use crate::adapter::{self, limits};
-use crate::model::{Model, Named};
+use crate::model::Named;
 use crate::out::{self, Outcome};
 use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
@@ -62,7 +62,7 @@ impl Kind {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
-    let model = Model::open(&arguments.named)?;
+    let model = arguments.named.read()?;
     let caps = match arguments.kind {
         Some(kind) => kind.caps(),
         None => arguments.adapter.open()?.caps().clone(),

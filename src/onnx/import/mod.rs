@@ -85,7 +85,7 @@ struct Weight {
     /// such as scales.
     folds: bool,
     /// Whether it is one to all operators: a list of a node `Constant` whose numbers are all equal, as exporters give
-    /// normalisations that have no weights.
+    /// normalisations that have no weights, or any that this library wrote.
     fixed: bool,
     /// The parameter that it became.
     value: Option<Value>,
@@ -138,17 +138,21 @@ impl<'m, 'g> Walk<'m, 'g> {
             budget: constant::Budget::new(elements),
             loads: Vec::new(),
         };
+        // This library's own files have parameters as initialisers, and as nodes what is none.
+        let own = contents.producer.split(' ').next() == Some(env!("CARGO_PKG_NAME"));
         let constants = contents.constants.iter().map(|one| (one, true));
         for ((name, tensor), constant) in
             contents.initializers.iter().map(|one| (one, false)).chain(constants)
         {
             let held = match tensor {
                 Ok(tensor) if tensor.any_floats().is_some() => {
-                    let list = constant && tensor.shape.len() <= 1 && tensor.elements() <= SHORT;
+                    let short = tensor.shape.len() <= 1 && tensor.elements() <= SHORT;
+                    let list = constant && (own || short);
                     let held = walk.new_weight(name, Arc::clone(tensor), list || tensor.elements() == 1);
                     if let (Held::Weight(number), true) = (&held, list) {
                         let numbers = tensor.to_f64();
-                        walk.weights[*number].fixed = numbers.windows(2).all(|pair| pair[0] == pair[1]);
+                        walk.weights[*number].fixed =
+                            own || numbers.windows(2).all(|pair| pair[0] == pair[1]);
                     }
                     held
                 }

@@ -82,7 +82,7 @@ impl Conv2d {
     }
 
     /// Zeros before and after each axis for a window of this size. Saturates.
-    pub(super) fn sides(&self, kernel: [usize; 2]) -> [[usize; 2]; 2] {
+    pub(crate) fn sides(&self, kernel: [usize; 2]) -> [[usize; 2]; 2] {
         [0, 1].map(|axis| {
             let reach = self.dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
             match self.padding {

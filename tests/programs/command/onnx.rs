@@ -1,8 +1,8 @@
 //! ONNX files whose answers are worked by hand: `wgrad inspect`, `convert` and `run` of them.
 
-use super::{assert_fails, folder, json, said};
+use super::{assert_fails, folder, json, lenet, named, said};
 use crate::message::{field, floats, initializer, int, model, node, port};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use wgrad::weights::{StoredType, TensorFile};
 
@@ -132,4 +132,65 @@ fn sizes_that_a_file_leaves_open_are_asked_for() {
     let document = json(folder.path(), "run --size 8x6 open.onnx p.png");
     assert_eq!(document["input"], json!([3, 8, 6]));
     assert_fails(folder.path(), "plan --kind discrete --classes 3 open.onnx", 2, &["--classes"]);
+}
+
+#[test]
+fn weights_become_an_onnx_file_with_the_same_answers() {
+    let folder = folder();
+    lenet(folder.path(), Some(named()));
+    image::GrayImage::from_pixel(28, 28, image::Luma([99]))
+        .save(folder.path().join("g.png"))
+        .expect("it is written");
+    let document = json(folder.path(), "convert lenet.safetensors lenet.onnx");
+    assert_eq!((&document["tensors"], &document["bytes"]), (&json!(10), &json!(244_444)));
+    assert!(document["notes"].to_string().contains("names of classes"), "{document}");
+    let document = json(folder.path(), "inspect lenet.onnx");
+    let float = |name: &str, shape: Value| json!([{ "name": name, "type": "float32", "shape": shape }]);
+    assert_eq!(document["inputs"], float("images", json!(["N", 1, 28, 28])));
+    assert_eq!(document["outputs"], float("logits", json!(["N", 3])));
+    assert_eq!((&document["operators"]["Conv"], &document["operators"]["Tanh"]), (&json!(2), &json!(4)));
+    // The one bias that is not 0 makes the answer, for each of three pictures.
+    let document = json(folder.path(), "run lenet.onnx g.png g.png g.png --top 1");
+    for picture in document["pictures"].as_array().expect("a list") {
+        let class = &picture["classes"][0];
+        let probability = class["probability"].as_f64().expect("a number");
+        assert!(class["label"] == 1 && (probability - 0.5).abs() < 1e-6, "{document}");
+    }
+    json(folder.path(), "convert --batch 3 lenet.safetensors three.onnx");
+    let document = json(folder.path(), "inspect three.onnx");
+    assert_eq!(document["inputs"], float("images", json!([3, 1, 28, 28])));
+    assert_eq!(json(folder.path(), "plan --kind apple three.onnx")["batch"], 3);
+
+    // Back again, tensor by tensor.
+    said(folder.path(), "convert lenet.onnx back.safetensors");
+    let open = |name: &str| TensorFile::open(folder.path().join(name)).expect("it is whole");
+    let (before, after) = (open("lenet.safetensors"), open("back.safetensors"));
+    assert_eq!(before.tensors().len(), after.tensors().len());
+    for tensor in before.tensors() {
+        assert_eq!(
+            before.read(tensor.name).expect("it is there"),
+            after.read(tensor.name).expect(tensor.name)
+        );
+    }
+    lenet(folder.path(), None);
+    assert_fails(folder.path(), "convert lenet.safetensors x.onnx", 1, &["lenet.safetensors", "--network"]);
+    assert_fails(folder.path(), "convert --network lenet5 lenet.safetensors no/x.onnx", 1, &["no/x.onnx"]);
+}
+
+#[test]
+fn an_onnx_file_is_written_anew_with_its_names() {
+    let folder = folder();
+    means(folder.path(), "a.onnx", true);
+    picture(folder.path(), "p.png", [255, 51, 102]);
+    json(folder.path(), "convert a.onnx b.onnx");
+    let [before, after] = ["a.onnx", "b.onnx"].map(|file| json(folder.path(), &format!("inspect {file}")));
+    assert_eq!((&before["inputs"], &before["outputs"]), (&after["inputs"], &after["outputs"]));
+    let answers = ["a.onnx", "b.onnx"].map(|file| {
+        json(folder.path(), &format!("run {file} p.png --mean 0 --std 1"))["pictures"][0]["classes"].clone()
+    });
+    for (a, b) in answers[0].as_array().expect("a list").iter().zip(answers[1].as_array().expect("a list")) {
+        assert_eq!(a["label"], b["label"]);
+        let [a, b] = [a, b].map(|class| class["probability"].as_f64().expect("a number"));
+        assert!((a - b).abs() < 1e-6, "{answers:?}");
+    }
 }

@@ -90,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
         if arguments.f16 {
             return usage("--f16 is for files of weights; ONNX files are written in float32");
         }
+        wgrad::file::check_writable(to)?;
         onnx::write(arguments)?
     } else {
         let unused = [

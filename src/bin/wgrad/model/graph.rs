@@ -51,7 +51,7 @@ impl Model {
         default: usize,
         mode: Mode,
     ) -> Outcome<Built> {
-        let fixed = model.inputs().iter().find_map(|port| match port.dimensions.as_deref() {
+        let fixed = model.inputs().first().and_then(|port| match port.dimensions.as_deref() {
             Some([Dimension::Fixed(size), ..]) => Some(*size),
             _ => None,
         });
@@ -65,7 +65,7 @@ impl Model {
         }
         let mut import = model.import().mode(mode);
         for port in model.inputs() {
-            import = import.shape(&port.name, self.shape_of(port, batch)?);
+            import = import.shape(&port.name, self.shape_of(port, batch, fixed)?);
         }
         let mut graph = Graph::new();
         let network = import.build(&mut graph)?;
@@ -81,8 +81,8 @@ impl Model {
         Ok(Built { graph, batch, inputs, outputs, network: Some(network) })
     }
 
-    /// The shape of an input of an ONNX file.
-    fn shape_of(&self, port: &Port, batch: usize) -> Outcome<Shape> {
+    /// The shape of an input of an ONNX file, whose batch is `fixed` in the file or open.
+    fn shape_of(&self, port: &Port, batch: usize, fixed: Option<usize>) -> Outcome<Shape> {
         if let Some(item) = &self.item {
             return Ok(Shape::from([&[batch], &item[..]].concat()));
         }
@@ -96,8 +96,8 @@ impl Model {
         let mut sizes = Vec::with_capacity(dimensions.len());
         for (axis, dimension) in dimensions.iter().enumerate() {
             match dimension {
+                Dimension::Fixed(size) if axis > 0 || fixed != Some(*size) => sizes.push(*size),
                 _ if axis == 0 => sizes.push(batch),
-                Dimension::Fixed(size) => sizes.push(*size),
                 _ => return open(),
             }
         }

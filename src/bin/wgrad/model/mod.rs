@@ -25,6 +25,13 @@ pub(crate) struct Named {
     pub(crate) open: Open,
 }
 
+impl Named {
+    /// Reads what is named.
+    pub(crate) fn read(&self) -> Outcome<Model> {
+        Model::open(&self.model, &self.open)
+    }
+}
+
 /// What a file may leave open.
 #[derive(clap::Args)]
 pub(crate) struct Open {
@@ -82,13 +89,12 @@ pub(crate) fn is_onnx(path: &Path) -> bool {
 
 impl Model {
     /// Reads what the command line names, but no contents of tensors.
-    pub(crate) fn open(named: &Named) -> Outcome<Model> {
-        let path = &named.model;
+    pub(crate) fn open(path: &Path, open: &Open) -> Outcome<Model> {
         let by_name = path.to_str().filter(|name| models::NAMES.contains(name));
         match by_name {
-            Some(name) if !path.exists() => Model::of_name(name, &named.open),
-            _ if is_onnx(path) => Model::of_onnx(path, &named.open),
-            _ => Model::of_file(path, &named.open),
+            Some(name) if !path.exists() => Model::of_name(name, open),
+            _ if is_onnx(path) => Model::of_onnx(path, open),
+            _ => Model::of_file(path, open),
         }
     }
 
@@ -189,6 +195,17 @@ impl Model {
             (Source::Onnx(model), _) => Arc::clone(model) as Arc<dyn wgrad::nn::Layer>,
             (_, Some(layer)) => Arc::clone(layer) as Arc<dyn wgrad::nn::Layer>,
             (_, None) => unreachable!("only ONNX files have no layer"),
+        }
+    }
+
+    /// The name of the batch size, unless an ONNX file fixes it.
+    pub(crate) fn batch_name(&self) -> Option<String> {
+        let open = || Some("N".to_owned());
+        let Source::Onnx(model) = &self.source else { return open() };
+        match model.inputs().first().and_then(|port| port.dimensions.as_ref()?.first()) {
+            Some(Dimension::Fixed(_)) => None,
+            Some(Dimension::Symbolic(name)) => Some(name.clone()),
+            _ => open(),
         }
     }
 

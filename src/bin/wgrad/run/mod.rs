@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
 type Answer = Result<Vec<Class>, String>;
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
-    let mut model = Model::open(&arguments.named)?;
+    let mut model = arguments.named.read()?;
     let mut said = Vec::new();
     if model.is_random() {
         said.push(format!("{} has random weights: its answers mean nothing", model.name));
