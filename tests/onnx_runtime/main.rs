@@ -8,6 +8,7 @@ mod cases;
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod imported;
 mod job;
 mod networks;
 mod operators;

@@ -71,13 +71,7 @@ fn job_of(name: &str, sample: &[usize], build: Build<'_>) -> Job {
         inputs.push(("labels".to_owned(), HostTensor::i32(shape, data).expect("as many as it has")));
     }
     let expected = vec![evaluate(&graph, y, &inputs, &weights)];
-    Job { name: name.into(), file, inputs, expected, tolerance: Some(job::TOLERANCE) }
-}
-
-fn holds(jobs: &[Job]) {
-    let (failures, largest) = job::run(jobs);
-    println!("{} networks, largest error {largest:.1e}", jobs.len());
-    assert!(failures.is_empty(), "{} of {} fail:\n{}", failures.len(), jobs.len(), failures.join("\n"));
+    Job { name: name.into(), file, inputs, expected, own: true, tolerance: Some(job::TOLERANCE) }
 }
 
 #[test]
@@ -93,7 +87,7 @@ fn published_networks() {
     let mut jobs: Vec<Job> = names.map(published).collect();
     let unet = models::unet(3, 2, 8);
     jobs.push(job_of("unet", &[3, 32, 32], &|g, x| unet.forward(g, x, Mode::Eval)));
-    holds(&jobs);
+    job::holds("networks", &jobs);
 }
 
 #[test]
@@ -102,58 +96,64 @@ fn layers_with_an_open_batch() {
         job_of(name, sample, &|g, x| layer.forward(g, x, Mode::Eval))
     };
     let image = [4, 7, 6];
-    holds(&[
-        layer("group norm", &image, &nn::GroupNorm::new(2, 4)),
-        layer("instance norm", &image, &nn::InstanceNorm::new(4)),
-        layer("layer norm", &image, &nn::LayerNorm::new([7, 6])),
-        layer("local response over an even window", &image, &nn::LocalResponseNorm::new(2)),
-        layer("local response over an odd window", &image, &nn::LocalResponseNorm::new(3)),
-        layer("batch norm of rows", &[5], &nn::BatchNorm::new(5)),
-        layer("PReLU", &image, &nn::PRelu::new()),
-        layer("channel shuffle", &image, &nn::ChannelShuffle::new(2)),
-        layer("padding", &image, &nn::Pad::new([[1, 2], [2, 1]], PadMode::Reflect)),
-        layer("power pooling", &image, &nn::LpPool2d::new(3.0, [2, 3])),
-        layer("doubled", &image, &nn::Upsample::nearest(Resize::ScaleFactor([2.0, 2.0]))),
-        layer("stretched", &image, &nn::Upsample::bilinear(Resize::Size([9, 11]), true)),
-        layer("scaled", &image, &nn::Upsample::bilinear(Resize::ScaleFactor([1.7, 2.3]), false)),
-        job_of("adaptive pooling", &image, &|g, x| {
-            let mean = g.adaptive_avg_pool2d(x, [3, 4])?;
-            let largest = g.adaptive_max_pool2d(x, [3, 4])?;
-            g.concatenate(&[mean, largest], 1)
-        }),
-        job_of("max pooling undone", &[2, 8, 8], &|g, x| {
-            let (y, indices) = g.max_pool2d_with_indices(x, MaxPool2dOptions::new([2, 2]))?;
-            let y = g.relu(y)?;
-            g.max_unpool2d(y, &indices, [8, 8])
-        }),
-        job_of("convolution in one dimension", &[4, 9], &|g, x| {
-            let weight = g.parameter("weight", [6, 4, 3], Init::Uniform(0.5))?;
-            g.conv1d(x, weight, None, Conv1dOptions::new().stride(2).padding(1))
-        }),
-        job_of("transposed convolution", &image, &|g, x| {
-            let weight = g.parameter("weight", [4, 3, 3, 2], Init::Uniform(0.5))?;
-            let bias = g.parameter("bias", [6], Init::Constant(0.0))?;
-            let options =
-                ConvTranspose2dOptions::new().stride([2, 3]).padding([1, 0]).groups(2).output_padding([1, 2]);
-            g.conv_transpose2d(x, weight, Some(bias), options)
-        }),
-        job_of("images behind channels", &image, &|g, x| {
-            let x = g.permute(x, [1, 0, 2, 3])?;
-            let samples = g.shape(x)?[1];
-            let rows = g.reshape(x, [4, samples, 42])?;
-            let sums = g.softmax(rows, 2)?;
-            let back = g.permute(sums, [1, 0, 2])?;
-            g.reshape(back, [samples, 168])
-        }),
-        job_of("samples against each other", &[5], &|g, x| {
-            let least = g.scale(x, 2.0)?;
-            let pairs = g.maximum(x, least)?;
-            g.mul(pairs, x)
-        }),
-        job_of("a loss of labels", &[4, 3], &|g, x| {
-            let samples = g.shape(x)?[0];
-            let labels = g.input_i32("labels", [samples, 3])?;
-            g.cross_entropy_with(x, labels, CrossEntropyOptions::new().label_smoothing(0.1))
-        }),
-    ]);
+    job::holds(
+        "layers",
+        &[
+            layer("group norm", &image, &nn::GroupNorm::new(2, 4)),
+            layer("instance norm", &image, &nn::InstanceNorm::new(4)),
+            layer("layer norm", &image, &nn::LayerNorm::new([7, 6])),
+            layer("local response over an even window", &image, &nn::LocalResponseNorm::new(2)),
+            layer("local response over an odd window", &image, &nn::LocalResponseNorm::new(3)),
+            layer("batch norm of rows", &[5], &nn::BatchNorm::new(5)),
+            layer("PReLU", &image, &nn::PRelu::new()),
+            layer("channel shuffle", &image, &nn::ChannelShuffle::new(2)),
+            layer("padding", &image, &nn::Pad::new([[1, 2], [2, 1]], PadMode::Reflect)),
+            layer("power pooling", &image, &nn::LpPool2d::new(3.0, [2, 3])),
+            layer("doubled", &image, &nn::Upsample::nearest(Resize::ScaleFactor([2.0, 2.0]))),
+            layer("stretched", &image, &nn::Upsample::bilinear(Resize::Size([9, 11]), true)),
+            layer("scaled", &image, &nn::Upsample::bilinear(Resize::ScaleFactor([1.7, 2.3]), false)),
+            job_of("adaptive pooling", &image, &|g, x| {
+                let mean = g.adaptive_avg_pool2d(x, [3, 4])?;
+                let largest = g.adaptive_max_pool2d(x, [3, 4])?;
+                g.concatenate(&[mean, largest], 1)
+            }),
+            job_of("max pooling undone", &[2, 8, 8], &|g, x| {
+                let (y, indices) = g.max_pool2d_with_indices(x, MaxPool2dOptions::new([2, 2]))?;
+                let y = g.relu(y)?;
+                g.max_unpool2d(y, &indices, [8, 8])
+            }),
+            job_of("convolution in one dimension", &[4, 9], &|g, x| {
+                let weight = g.parameter("weight", [6, 4, 3], Init::Uniform(0.5))?;
+                g.conv1d(x, weight, None, Conv1dOptions::new().stride(2).padding(1))
+            }),
+            job_of("transposed convolution", &image, &|g, x| {
+                let weight = g.parameter("weight", [4, 3, 3, 2], Init::Uniform(0.5))?;
+                let bias = g.parameter("bias", [6], Init::Constant(0.0))?;
+                let options = ConvTranspose2dOptions::new()
+                    .stride([2, 3])
+                    .padding([1, 0])
+                    .groups(2)
+                    .output_padding([1, 2]);
+                g.conv_transpose2d(x, weight, Some(bias), options)
+            }),
+            job_of("images behind channels", &image, &|g, x| {
+                let x = g.permute(x, [1, 0, 2, 3])?;
+                let samples = g.shape(x)?[1];
+                let rows = g.reshape(x, [4, samples, 42])?;
+                let sums = g.softmax(rows, 2)?;
+                let back = g.permute(sums, [1, 0, 2])?;
+                g.reshape(back, [samples, 168])
+            }),
+            job_of("samples against each other", &[5], &|g, x| {
+                let least = g.scale(x, 2.0)?;
+                let pairs = g.maximum(x, least)?;
+                g.mul(pairs, x)
+            }),
+            job_of("a loss of labels", &[4, 3], &|g, x| {
+                let samples = g.shape(x)?[0];
+                let labels = g.input_i32("labels", [samples, 3])?;
+                g.cross_entropy_with(x, labels, CrossEntropyOptions::new().label_smoothing(0.1))
+            }),
+        ],
+    );
 }
