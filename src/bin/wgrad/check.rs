@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     if beyond == 0 { Ok(()) } else { Err(Failure::Found) }
 }
 
-/// A node's error over its tolerance, of which 1 is the most allowed. Integers have to be equal, and have no tolerance.
+/// A node's error over its tolerance; 1 is the most allowed. Integers have to be equal, and have no tolerance.
 fn share(node: &Verified) -> f64 {
     if node.error == 0.0 { 0.0 } else { node.error / node.tolerance }
 }
