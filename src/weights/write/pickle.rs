@@ -1,4 +1,4 @@
-//! The pickle of a state dict: an `OrderedDict` of tensors, each of which names its storage by number. Protocol 2, as
+//! The pickle of a state dict: an `OrderedDict` of tensors. Each names its storage by number. Protocol 2, as
 //! `torch.save` writes; of Python's objects it names those that `torch.load(weights_only=True)` allows.
 
 use super::Tensor;

@@ -246,7 +246,7 @@ fn plans_need_no_adapter() {
     let parameters = document["memory_bytes"]["parameters"].as_u64().expect("a number");
     assert!((244_444..244_444 + 10 * 256).contains(&parameters), "{parameters}");
     assert!(document["nodes"].as_array().is_some_and(|nodes| nodes.len() > 10), "{document}");
-    // The file's last layer tells how many classes there are, whatever the name's network has.
+    // The file's last layer tells how many classes there are, not the published network.
     lenet(folder.path(), None);
     let document = json(folder.path(), "plan --kind software --network lenet5 lenet.safetensors");
     assert_eq!(document["memory_bytes"]["parameters"], parameters);
