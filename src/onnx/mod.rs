@@ -34,7 +34,7 @@ pub use options::Import;
 use crate::error::Result;
 use crate::graph::{Graph, LayerId, Mode, Value};
 use crate::nn::Layer;
-use crate::weights::Weights;
+use crate::weights::{Metadata, Weights};
 use read::Contents;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -165,6 +165,12 @@ impl Model {
     /// the domain in front, as in `com.microsoft.FusedConv`.
     pub fn operators(&self) -> &BTreeMap<String, usize> {
         &self.contents.operators
+    }
+
+    /// What the file says of its network, as files of weights do; [`Export`] writes it. What other programs note
+    /// is in [`Metadata::notes`].
+    pub fn metadata(&self) -> &Metadata {
+        &self.contents.metadata
     }
 
     /// What can be set before the network is built.

@@ -1,12 +1,15 @@
 //! From a file to a checked model: the message decoded, tensors read, external data found.
 
 use super::element::ElementType;
-use super::proto::{DimensionProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::proto::{
+    DimensionProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
+};
 use super::tensor::{self, Tensor};
 use super::{Dimension, Port, wire};
 use crate::error::{Error, Result};
 use crate::file::{self, printable};
 use crate::memory;
+use crate::weights::Metadata;
 use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -28,6 +31,7 @@ pub(super) struct Contents {
     pub path: PathBuf,
     pub opset: i64,
     pub producer: String,
+    pub metadata: Metadata,
     /// Numbers of nodes by operator, constants among them.
     pub operators: BTreeMap<String, usize>,
     /// In the order in which they run, without constants.
@@ -60,6 +64,10 @@ impl Contents {
         let Some(graph) = model.graph else {
             return Err(error("holds no graph; expected an ONNX model".into()));
         };
+        let text =
+            |entry: StringStringEntryProto| (entry.key.unwrap_or_default(), entry.value.unwrap_or_default());
+        let texts: HashMap<String, String> = model.metadata_props.into_iter().map(text).collect();
+        let metadata = Metadata::of(&Some(texts)).map_err(error)?;
         if !graph.sparse_initializer.is_empty() {
             return Err(error(
                 "holds sparse initialisers, which are not supported; export them as dense ones".into(),
@@ -111,6 +119,7 @@ impl Contents {
             path,
             opset,
             producer: producer.trim().to_owned(),
+            metadata,
             operators,
             nodes,
             initializers,

@@ -40,7 +40,7 @@ impl Kind {
             (Kind::ValueInfo, 2) => Kind::Type,
             (Kind::Type, 1) => Kind::TensorType,
             (Kind::TensorType, 2) => Kind::Shape,
-            (Kind::Model, 8) | (Kind::Tensor, 13) | (Kind::Shape, 1) => Kind::Leaf,
+            (Kind::Model, 8 | 14) | (Kind::Tensor, 13) | (Kind::Shape, 1) => Kind::Leaf,
             (Kind::Node, 1 | 2) | (Kind::Attribute, 9) | (Kind::Graph, 15) => return Field::String,
             _ => return Field::Other,
         };

@@ -134,7 +134,7 @@ impl Metadata {
     }
 
     /// The texts of a file of weights.
-    pub(super) fn of_weights(&self) -> Option<HashMap<String, String>> {
+    pub(crate) fn of_weights(&self) -> Option<HashMap<String, String>> {
         (!self.is_empty()).then(|| HashMap::from([(KEY.to_owned(), self.to_json().to_string())]))
     }
 
@@ -142,7 +142,7 @@ impl Metadata {
     ///
     /// # Errors
     /// Damaged metadata.
-    pub(super) fn of(texts: &Option<HashMap<String, String>>) -> Result<Metadata, String> {
+    pub(crate) fn of(texts: &Option<HashMap<String, String>>) -> Result<Metadata, String> {
         let Some(texts) = texts else { return Ok(Metadata::default()) };
         let damaged = |what: &str| {
             format!("{what} in its metadata \"{KEY}\"; the file is damaged or was changed, save it again")

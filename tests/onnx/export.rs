@@ -4,6 +4,7 @@
 use crate::harness::{array, device, numbers};
 use wgrad::nn::{self, Layer, models};
 use wgrad::onnx::{Dimension, Export, Model};
+use wgrad::weights::Metadata;
 use wgrad::{Error, Graph, HostTensor, Mode, Plan, Session, Value, Weights};
 
 /// A network on `images`, its weights, and its output.
@@ -36,8 +37,12 @@ fn run(g: &Graph, x: Value, y: Value, weights: &Weights, images: &HostTensor) ->
 #[test]
 fn a_network_comes_back_with_its_names_and_answers() -> Result<(), Error> {
     let (g, y, weights) = network(&small(), 2)?;
+    let mut metadata = Metadata::default();
+    metadata.class_names = ["cat", "dog"].map(String::from).into();
+    weights.set_metadata(metadata.clone())?;
     let file = Export::new(&g).output("logits", y).batch("N").to_bytes(&weights)?;
     let model = Model::from_bytes(file)?;
+    assert_eq!(model.metadata(), &metadata);
     assert!(model.producer().starts_with("wgrad"), "{}", model.producer());
     assert_eq!(model.inputs()[0].to_string(), "images float32 [N, 3, 12, 12]");
     let [logits] = model.outputs() else { panic!("it has one output") };

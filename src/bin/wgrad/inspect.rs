@@ -103,6 +103,7 @@ fn of_onnx(path: &Path) -> Outcome<Report> {
         let _ = writeln!(text, "{what}:");
         ports.iter().for_each(|port| text += &format!("  {port}\n"));
     }
+    text += &metadata_text(model.metadata());
     let _ = writeln!(text, "{nodes} nodes:");
     for (operator, count) in model.operators() {
         let _ = writeln!(text, "  {count:>5} {}", printable(operator));
@@ -114,6 +115,7 @@ fn of_onnx(path: &Path) -> Outcome<Report> {
         "format": "onnx",
         "opset": model.opset(),
         "producer": model.producer(),
+        "metadata": metadata_json(model.metadata()),
         "inputs": ports(model.inputs()),
         "outputs": ports(model.outputs()),
         "nodes": nodes,

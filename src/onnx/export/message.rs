@@ -2,11 +2,12 @@
 
 use super::super::proto::GraphProto;
 use super::super::proto::{
-    AttributeProto, DimensionProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DimensionProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use super::OPSET;
 use crate::tensor::{DType, HostSlice, HostTensor, Shape};
+use crate::weights::Metadata;
 use prost::Message;
 
 /// The version of the file format that goes with [`OPSET`].
@@ -107,13 +108,16 @@ pub(super) fn constant(tensor: TensorProto) -> NodeProto {
 }
 
 /// The bytes of a file with this graph.
-pub(super) fn file(graph: GraphProto) -> Result<Vec<u8>, String> {
+pub(super) fn file(graph: GraphProto, metadata: &Metadata) -> Result<Vec<u8>, String> {
+    let texts = metadata.of_weights().into_iter().flatten();
+    let entry = |(key, value)| StringStringEntryProto { key: Some(key), value: Some(value) };
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some(env!("CARGO_PKG_NAME").into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         graph: Some(graph),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+        metadata_props: texts.map(entry).collect(),
     };
     let length = model.encoded_len();
     if i32::try_from(length).is_err() {

@@ -78,7 +78,7 @@ impl<'g> Export<'g> {
     }
 
     /// Writes the file, by [`write_whole`](crate::file::write_whole). Parameters and running statistics are those of
-    /// `weights` at one time.
+    /// `weights` at one time. The [metadata](Weights::set_metadata) goes with them.
     ///
     /// # Errors
     /// Everything that ONNX has no counterpart for, at once: a line for each node. No output; names that are taken;
@@ -112,6 +112,6 @@ impl<'g> Export<'g> {
         let fail = |message: String| Error::Onnx { path: path.to_owned(), message };
         let walk = walk::Walk::new(self.graph, &self.outputs, self.batch.as_deref()).map_err(fail)?;
         let stored = weights.download_of(walk.stored()).await?;
-        walk.file(stored).map_err(fail)
+        walk.file(stored, &weights.metadata()).map_err(fail)
     }
 }

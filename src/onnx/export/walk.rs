@@ -8,6 +8,7 @@ use crate::file::printable;
 use crate::graph::{self, Graph, NodeId, Source, Value};
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::tensor::{HostTensor, Shape};
+use crate::weights::Metadata;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What an output of a node is in the file.
@@ -273,7 +274,11 @@ impl<'g> Walk<'g> {
     }
 
     /// The file, with these contents of parameters and state.
-    pub(super) fn file(mut self, mut contents: BTreeMap<String, HostTensor>) -> Result<Vec<u8>, String> {
+    pub(super) fn file(
+        mut self,
+        mut contents: BTreeMap<String, HostTensor>,
+        metadata: &Metadata,
+    ) -> Result<Vec<u8>, String> {
         let mut initializer = Vec::new();
         for &value in &self.stored {
             let info = self.graph.info(value);
@@ -296,13 +301,14 @@ impl<'g> Walk<'g> {
                 name.clone_from(new);
             }
         }
-        message::file(GraphProto {
+        let graph = GraphProto {
             name: Some("network".into()),
             node: self.nodes,
             initializer,
             input: self.inputs,
             output: self.outputs,
             sparse_initializer: Vec::new(),
-        })
+        };
+        message::file(graph, metadata)
     }
 }

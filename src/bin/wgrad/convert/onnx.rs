@@ -19,6 +19,7 @@ pub(super) fn write(arguments: &Arguments) -> Outcome<Written> {
     let built = model.build(batch, OPEN, Mode::Eval)?;
     let weights = Weights::init(&device, &built.graph, 0)?;
     model.load(&built, &weights)?;
+    weights.set_metadata(model.metadata.clone())?;
     let mut export = Export::new(&built.graph);
     for (name, value) in outputs(&built, &model)? {
         export = export.output(name, value);
@@ -35,11 +36,6 @@ pub(super) fn write(arguments: &Arguments) -> Outcome<Written> {
     let mut notes = Vec::new();
     if model.is_random() {
         notes.push(format!("{} has random weights", model.name));
-    }
-    if !model.metadata.is_empty() {
-        notes.push(
-            "what the file says of its network is left out: names of classes, normalisation, notes".into(),
-        );
     }
     Ok(Written {
         tensors: initializers.len(),

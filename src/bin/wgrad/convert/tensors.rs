@@ -40,7 +40,8 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         }
         let why = "describe shapes, or are no floats";
         let read = |name: &str| model.initializer(name);
-        return Writing { to, format, f16, metadata: Metadata::default(), left_out, why }.run(items, &read);
+        let metadata = model.metadata().clone();
+        return Writing { to, format, f16, metadata, left_out, why }.run(items, &read);
     }
     let file = TensorFile::open(from)?;
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);

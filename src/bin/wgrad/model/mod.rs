@@ -120,8 +120,9 @@ impl Model {
         }
         let model = onnx::Model::open(path)?;
         let item = open.input.as_ref().map(|input| input.0.clone());
+        let metadata = model.metadata().clone();
         let (name, source) = (printable_path(path), Source::Onnx(Arc::new(model)));
-        Ok(Model { name, source, layer: None, item, metadata: Metadata::default() })
+        Ok(Model { name, source, layer: None, item, metadata })
     }
 
     fn of_file(path: &Path, open: &Open) -> Outcome<Model> {
