@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 impl Graph {
     /// Appends the nodes that compute the gradients of the scalar `loss` by each of `by`. The result holds `None` for
-    /// a value that the loss does not depend on.
+    /// a value that the loss does not depend on, or through comparisons and conditions alone, which have no gradient.
     ///
     /// A parameter or state that was updated in place counts as one value with its old contents: its gradient is the
     /// sum over all of its values that the loss depends on. Updates themselves have no gradient, as in PyTorch: none

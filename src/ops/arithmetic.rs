@@ -133,7 +133,7 @@ impl Operator for ExtremumGrad {
 }
 
 /// The broadcast of each input to `shape`.
-fn index_map(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<IndexMap>> {
+pub(super) fn index_map(inputs: &[&TensorType], shape: &Shape) -> Option<Vec<IndexMap>> {
     inputs.iter().map(|ty| IndexMap::of(&ty.shape, shape)).collect()
 }
 

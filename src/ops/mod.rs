@@ -11,6 +11,7 @@ pub mod batch_norm;
 pub mod byte_lookup;
 pub(crate) mod chain;
 mod checks;
+pub mod compare;
 pub mod concatenate;
 pub mod conv2d;
 pub mod correct;

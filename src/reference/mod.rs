@@ -9,6 +9,7 @@ mod augment;
 mod batch_norm;
 mod byte_lookup;
 mod chain;
+mod compare;
 mod concatenate;
 mod conv2d;
 mod correct;

@@ -35,6 +35,12 @@ fn value(function: Unary, x: f64) -> f64 {
         Unary::Log => x.ln(),
         Unary::Sqrt => x.sqrt(),
         Unary::Abs => x.abs(),
+        Unary::Sign => piece(x > 0.0, 1.0, piece(x < 0.0, -1.0, 0.0)),
+        Unary::Floor => x.floor(),
+        Unary::Ceil => x.ceil(),
+        Unary::Round => x.round_ties_even(),
+        Unary::IsNan => piece(x.is_nan(), 1.0, 0.0),
+        Unary::IsInf => piece(x.is_infinite(), 1.0, 0.0),
         Unary::Power { exponent } | Unary::NormPower { exponent } => power(x, exponent.into()),
         Unary::Clamp { min, max } => clamp(x, min, max),
         Unary::Scale { factor } => f64::from(factor) * x,
@@ -67,6 +73,7 @@ fn stops(function: Unary, v: f64) -> bool {
         Unary::HardSwish => v <= -3.0,
         Unary::HardTanh { min, max } => !(v > min.into() && v < max.into()),
         Unary::Power { exponent } => exponent == 0.0,
+        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::IsNan | Unary::IsInf => true,
         Unary::Clamp { min, max } => {
             !(min.is_none_or(|min| v >= min.into()) && max.is_none_or(|max| v <= max.into()))
         }
@@ -114,6 +121,7 @@ fn slope(function: Unary, v: f64) -> f64 {
         }
         Unary::Scale { factor } => factor.into(),
         Unary::Shift { .. } => 1.0,
+        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::IsNan | Unary::IsInf => 0.0,
     }
 }
 

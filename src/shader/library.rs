@@ -220,8 +220,8 @@ files! {
     }
     elementwise {
         activation_elu activation_gelu activation_hard activation_relu activation_sigmoid
-        activation_tanh affine arithmetic batch_norm_eval dropout element_loss extremum_share maths
-        power repeated with_numbers
+        activation_tanh affine arithmetic batch_norm_eval comparison dropout element_loss extremum_share maths
+        power repeated rounding with_numbers
     }
     embedding {
         byte_lookup_1 byte_lookup_4 embedding embedding_grad embedding_grad_sorted in_top_k one_hot

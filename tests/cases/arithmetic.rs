@@ -8,7 +8,7 @@ pub const ALL: [Binary; 6] =
     [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Maximum, Binary::Minimum];
 
 /// Numbers of a few values, so that many of two tensors are equal.
-fn coarse(shape: &[usize], seed: u64) -> HostTensor {
+pub fn coarse(shape: &[usize], seed: u64) -> HostTensor {
     let tensor = numbers(shape, seed);
     let data = tensor.to_f64().iter().map(|x| (2.0 * x).round() as f32 / 2.0).collect();
     floats(tensor.shape, data)

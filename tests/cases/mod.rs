@@ -8,6 +8,7 @@ pub mod arithmetic;
 pub mod augment;
 pub mod batch_norm;
 pub mod byte_lookup;
+pub mod compare;
 pub mod concatenate;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -51,6 +52,7 @@ macro_rules! with_families {
             augment
             batch_norm
             byte_lookup
+            compare
             concatenate
             conv2d
             cross_entropy

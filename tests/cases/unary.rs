@@ -6,7 +6,7 @@ use wgrad::op::{Operator, Reference};
 use wgrad::ops::unary::{Unary, UnaryGrad};
 
 /// Every function, and every way in which attributes lead to other formulas.
-pub const ALL: [Unary; 38] = [
+pub const ALL: [Unary; 44] = [
     Unary::Relu,
     Unary::LeakyRelu { slope: 0.1 },
     Unary::LeakyRelu { slope: 0.0 },
@@ -30,6 +30,12 @@ pub const ALL: [Unary; 38] = [
     Unary::Log,
     Unary::Sqrt,
     Unary::Abs,
+    Unary::Sign,
+    Unary::Floor,
+    Unary::Ceil,
+    Unary::Round,
+    Unary::IsNan,
+    Unary::IsInf,
     Unary::Power { exponent: 3.0 },
     Unary::Power { exponent: -2.0 },
     Unary::Power { exponent: 0.0 },
@@ -55,6 +61,10 @@ pub fn domain(function: Unary, x: HostTensor) -> HostTensor {
             x.abs() + 0.05
         }
         Unary::Power { exponent } if exponent < 0.0 => x + 0.05f32.copysign(x),
+        // Away from the steps.
+        Unary::Sign => x + 0.05f32.copysign(x),
+        Unary::Floor | Unary::Ceil => x.floor() + 0.05 + 0.9 * (x - x.floor()),
+        Unary::Round => (x - 0.5).floor() + 0.55 + 0.9 * (x - 0.5 - (x - 0.5).floor()),
         _ => x,
     };
     floats(x.shape.clone(), x.to_f64().iter().map(|&x| into(x as f32)).collect())
@@ -201,6 +211,76 @@ pub const KNOWN: &[(Unary, &[Row])] = &[
     (Unary::Log, &[(0.0, -INFINITY, INFINITY), (1.0, 0.0, 1.0), (INFINITY, INFINITY, 0.0)]),
     (Unary::Sqrt, &[(0.0, 0.0, INFINITY), (4.0, 2.0, 0.25), (INFINITY, INFINITY, 0.0)]),
     (Unary::Abs, &[(-INFINITY, INFINITY, -1.0), (-0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1e30, 1e30, 1.0)]),
+    (
+        Unary::Sign,
+        &[(-INFINITY, -1.0, 0.0), (-1e-40, -1.0, 0.0), (-0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1e-40, 1.0, 0.0)],
+    ),
+    (
+        Unary::Floor,
+        &[
+            (-INFINITY, -INFINITY, 0.0),
+            (-1.5, -2.0, 0.0),
+            (-1e-40, -1.0, 0.0),
+            (-0.0, 0.0, 0.0),
+            (1.0, 1.0, 0.0),
+        ],
+    ),
+    (
+        Unary::Floor,
+        &[
+            (0.999_999_94, 0.0, 0.0),
+            (8_388_607.5, 8_388_607.0, 0.0),
+            (1e30, 1e30, 0.0),
+            (INFINITY, INFINITY, 0.0),
+        ],
+    ),
+    (
+        Unary::Ceil,
+        &[
+            (-INFINITY, -INFINITY, 0.0),
+            (-1.5, -1.0, 0.0),
+            (0.0, 0.0, 0.0),
+            (1e-40, 1.0, 0.0),
+            (1.0, 1.0, 0.0),
+        ],
+    ),
+    (
+        Unary::Ceil,
+        &[
+            (1.000_000_1, 2.0, 0.0),
+            (8_388_607.5, 8_388_608.0, 0.0),
+            (-1e30, -1e30, 0.0),
+            (INFINITY, INFINITY, 0.0),
+        ],
+    ),
+    (
+        Unary::Round,
+        &[
+            (-2.5, -2.0, 0.0),
+            (-1.5, -2.0, 0.0),
+            (-0.5, 0.0, 0.0),
+            (0.5, 0.0, 0.0),
+            (1.5, 2.0, 0.0),
+            (2.5, 2.0, 0.0),
+        ],
+    ),
+    (
+        Unary::Round,
+        &[
+            (0.499_999_97, 0.0, 0.0),
+            (0.500_000_06, 1.0, 0.0),
+            (4_194_304.5, 4_194_304.0, 0.0),
+            (INFINITY, INFINITY, 0.0),
+        ],
+    ),
+    (
+        Unary::IsNan,
+        &[(ANY, 1.0, 0.0), (-ANY, 1.0, 0.0), (INFINITY, 0.0, 0.0), (0.0, 0.0, 0.0), (1e30, 0.0, 0.0)],
+    ),
+    (
+        Unary::IsInf,
+        &[(-INFINITY, 1.0, 0.0), (INFINITY, 1.0, 0.0), (ANY, 0.0, 0.0), (1e30, 0.0, 0.0), (0.0, 0.0, 0.0)],
+    ),
     (Unary::Power { exponent: 2.0 }, &[(-3.0, 9.0, -6.0), (0.0, 0.0, 0.0), (-1e30, INFINITY, -2e30)]),
     (Unary::Power { exponent: 3.0 }, &[(-2.0, -8.0, 12.0), (-INFINITY, -INFINITY, INFINITY)]),
     (

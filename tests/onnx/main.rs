@@ -8,6 +8,7 @@ mod harness;
 mod damaged;
 mod export;
 mod layers;
+mod logic;
 mod message;
 mod networks;
 mod nodes;

@@ -10,8 +10,8 @@ use wgrad::HostData;
 const MOST: usize = 600;
 
 /// Operators with inputs of numbers by which PyTorch has no gradient either, or which are constants to it.
-const PARTLY: [&str; 5] =
-    ["batch_norm", "batch_norm_eval", "bce_with_logits_loss", "cross_entropy", "nll_loss"];
+const PARTLY: [&str; 6] =
+    ["batch_norm", "batch_norm_eval", "bce_with_logits_loss", "cross_entropy", "nll_loss", "where"];
 
 /// The inputs of numbers of a case by which its operator has a gradient, and those by which it has none.
 fn differentiable(case: &Case) -> (Vec<usize>, Vec<usize>) {

@@ -14,6 +14,7 @@ mod augment;
 mod axes;
 mod bits;
 mod checkpoint;
+mod compare;
 mod convolutions;
 mod data;
 mod dropout;

@@ -4,6 +4,7 @@ use super::message::{float, int, string};
 use super::node::Node;
 use super::walk::Made;
 use crate::ops::arithmetic::Binary;
+use crate::ops::compare::{Compare, Where};
 use crate::ops::elementwise::Copy;
 use crate::ops::prelu::PRelu;
 use crate::ops::softmax::Softmax;
@@ -46,6 +47,18 @@ pub(super) fn unary(node: &mut Node<'_, '_>, function: &Unary) -> Result<Made, S
         Unary::Log => node.op("Log", &[x], vec![]),
         Unary::Sqrt => node.op("Sqrt", &[x], vec![]),
         Unary::Abs => node.op("Abs", &[x], vec![]),
+        Unary::Sign => node.op("Sign", &[x], vec![]),
+        Unary::Floor => node.op("Floor", &[x], vec![]),
+        Unary::Ceil => node.op("Ceil", &[x], vec![]),
+        Unary::Round => node.op("Round", &[x], vec![]),
+        Unary::IsNan => {
+            let truth = node.op("IsNaN", &[x], vec![]);
+            cast(node, &truth, FLOAT)
+        }
+        Unary::IsInf => {
+            let truth = node.op("IsInf", &[x], vec![]);
+            cast(node, &truth, FLOAT)
+        }
         Unary::Power { exponent } | Unary::NormPower { exponent } => with_number(node, "Pow", x, exponent),
         Unary::Scale { factor } => with_number(node, "Mul", x, factor),
         Unary::Shift { amount } => with_number(node, "Add", x, amount),
@@ -76,6 +89,39 @@ pub(super) fn binary(node: &mut Node<'_, '_>, function: &Binary) -> Result<Made,
     };
     let (lhs, rhs) = (node.input(0), node.input(1));
     let y = node.op(operator, &[&lhs, &rhs], vec![]);
+    node.broadcast(y)
+}
+
+/// Element types, as onnx.proto numbers them.
+const FLOAT: i64 = 1;
+const BOOL: i64 = 9;
+
+/// Truth values are numbers in the graph, and a type of their own in ONNX.
+fn cast(node: &mut Node<'_, '_>, x: &str, to: i64) -> String {
+    node.op("Cast", &[x], vec![int("to", to)])
+}
+
+pub(super) fn compare(node: &mut Node<'_, '_>, function: &Compare) -> Result<Made, String> {
+    let operator = match function {
+        Compare::Eq | Compare::Ne => "Equal",
+        Compare::Lt => "Less",
+        Compare::Le => "LessOrEqual",
+        Compare::Gt => "Greater",
+        Compare::Ge => "GreaterOrEqual",
+    };
+    let (lhs, rhs) = (node.input(0), node.input(1));
+    let mut truth = node.op(operator, &[&lhs, &rhs], vec![]);
+    if *function == Compare::Ne {
+        truth = node.op("Not", &[&truth], vec![]);
+    }
+    let y = cast(node, &truth, FLOAT);
+    node.broadcast(y)
+}
+
+pub(super) fn choose(node: &mut Node<'_, '_>, _: &Where) -> Result<Made, String> {
+    let [condition, a, b] = [0, 1, 2].map(|i| node.input(i));
+    let condition = cast(node, &condition, BOOL);
+    let y = node.op("Where", &[&condition, &a, &b], vec![]);
     node.broadcast(y)
 }
 

@@ -7,9 +7,9 @@ use super::{
 };
 use crate::graph;
 use crate::ops::{
-    argmax, arithmetic, batch_norm, byte_lookup, concatenate, conv2d, correct, cross_entropy, dropout,
-    elementwise as copies, embedding, expand, in_top_k, linear, local_response_norm, loss, matmul, one_hot,
-    pad, permute, pool2d, prelu, reduce, reshape, row_norm, slice, softmax, unary, upsample,
+    argmax, arithmetic, batch_norm, byte_lookup, compare, concatenate, conv2d, correct, cross_entropy,
+    dropout, elementwise as copies, embedding, expand, in_top_k, linear, local_response_norm, loss, matmul,
+    one_hot, pad, permute, pool2d, prelu, reduce, reshape, row_norm, slice, softmax, unary, upsample,
 };
 use std::any::Any;
 
@@ -34,6 +34,8 @@ pub(super) fn write(node: &mut Node<'_, '_>) -> Result<Made, String> {
     }
     operators! {
         arithmetic::Binary => elementwise::binary,
+        compare::Compare => elementwise::compare,
+        compare::Where => elementwise::choose,
         copies::Copy => elementwise::copy,
         prelu::PRelu => elementwise::prelu,
         softmax::Softmax => elementwise::softmax,

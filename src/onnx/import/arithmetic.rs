@@ -1,10 +1,9 @@
 //! Arithmetic with broadcasting.
 
 use super::node::{Node, one};
-use super::parts::take;
 use super::{Held, Outcome};
 use crate::graph::{Graph, Value};
-use crate::onnx::constant::{broadcast, stretched};
+use crate::onnx::constant::broadcast;
 use crate::tensor::Shape;
 
 /// A number that an operand holds, if the result has the other operand's shape.
@@ -105,36 +104,4 @@ pub(super) fn power(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
         2.0 => node.g().mul(x, x)?,
         _ => node.g().pow(x, exponent as f32)?,
     }))
-}
-
-/// A choice by a known condition: a gather from both operands, one behind the other. Multiplying by ones and zeros would
-/// let NaN and infinities of what is not chosen through.
-pub(super) fn choose(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
-    let condition = node.host(0)?;
-    let Some(truth) = condition.as_bools() else {
-        return Err(format!("expects a condition of truth values, found {}", condition.element).into());
-    };
-    let whole = broadcast(&broadcast(&condition.shape, &node.shape(1)?)?, &node.shape(2)?)?;
-    if let Some(&all) = truth.first().filter(|first| truth.iter().all(|x| x == *first)) {
-        let x = node.value(if all { 1 } else { 2 })?;
-        return Ok(one(if node.shape_of(x) == whole { x } else { node.g().expand(x, whole)? }));
-    }
-    let truth = stretched(&condition, &whole)?;
-    let count = whole.elements();
-    if count > i32::MAX as usize / 2 {
-        return Err(format!("{whole} is too large").into());
-    }
-    let mut sides = Vec::with_capacity(2);
-    for i in [1, 2] {
-        let mut x = node.value(i)?;
-        if node.shape_of(x) != whole {
-            x = node.g().expand(x, whole.clone())?;
-        }
-        sides.push(node.g().reshape(x, [count, 1])?);
-    }
-    let chosen = truth.as_bools().unwrap_or_default().iter().enumerate();
-    let places = chosen.map(|(i, &first)| if first { i } else { count + i } as i32).collect();
-    let both = node.g().concatenate(&sides, 0)?;
-    let y = take(node.g(), both, 0, places)?;
-    Ok(one(node.g().reshape(y, whole)?))
 }

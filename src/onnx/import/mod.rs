@@ -7,6 +7,7 @@
 mod activations;
 mod arithmetic;
 mod convolution;
+mod logic;
 mod node;
 mod normalization;
 mod parts;
@@ -18,6 +19,7 @@ mod resample;
 mod resize;
 mod shapes;
 mod table;
+mod unpooling;
 mod windows;
 
 use super::constant;
@@ -28,10 +30,14 @@ use super::tensor::Tensor;
 use crate::error::Error;
 use crate::file::printable;
 use crate::graph::{Graph, Init, LayerId, Mode, Value};
+use crate::ops::pool2d::MaxIndices;
 use crate::tensor::Shape;
 use node::Node;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Why places of max pooling are not read.
+const PLACES: &str = "the places that MaxPool found can be read by MaxUnpool alone";
 
 /// The most elements of a list that is a constant, not a weight.
 const SHORT: usize = 64;
@@ -72,6 +78,8 @@ pub(super) enum Held {
     Weight(usize),
     /// A value of the graph.
     Value(Value),
+    /// Places where a max pooling of the graph found the largest. In the graph they are numbered otherwise than in ONNX.
+    Indices(MaxIndices),
     /// It could not be made; the message is empty if the reason is another node's.
     Failed(String),
 }
@@ -245,6 +253,7 @@ impl<'m, 'g> Walk<'m, 'g> {
             Some(Held::Value(value)) => Ok(Output::Value(value)),
             Some(Held::Weight(number)) => Ok(Output::Value(self.parameter(number)?)),
             Some(Held::Host(tensor)) => Ok(Output::Constant(tensor.to_host()?)),
+            Some(Held::Indices(_)) => Err(PLACES.into()),
             Some(Held::Failed(message)) => Err(Problem(message)),
             None => Err("is made by no node".into()),
         }

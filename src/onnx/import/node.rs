@@ -1,6 +1,6 @@
 //! What an operator's handler sees: the node's inputs as values, constants or parameters, its attributes, and the graph.
 
-use super::{Held, Outcome, Problem, Walk, scope_of};
+use super::{Held, Outcome, PLACES, Problem, Walk, scope_of};
 use crate::file::printable;
 use crate::graph::{Graph, Mode, Value};
 use crate::onnx::attributes::Attributes;
@@ -99,6 +99,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
             Held::Weight(number) => self.unscoped(|walk| walk.parameter(number)),
             Held::Host(tensor) => self.constant(&tensor),
             Held::Value(value) => self.floats(i, value),
+            Held::Indices(_) => Err(PLACES.into()),
             Held::Failed(message) => Err(Problem(message)),
         }
     }
@@ -163,6 +164,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
                 printable(&self.node.input[i])
             )
             .into()),
+            Held::Indices(_) => Err(PLACES.into()),
             Held::Failed(message) => Err(Problem(message)),
         }
     }
@@ -212,6 +214,7 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
             Held::Host(tensor) => tensor.shape.clone(),
             Held::Weight(number) => self.walk.weights[number].tensor.shape.clone(),
             Held::Value(value) => self.walk.graph.shape_of(value).clone(),
+            Held::Indices(_) => return Err(PLACES.into()),
             Held::Failed(message) => return Err(Problem(message)),
         })
     }

@@ -49,7 +49,7 @@ impl Pooling {
 }
 
 /// The first input with a height.
-fn with_height(node: &mut Node<'_, '_, '_>) -> Outcome<Value> {
+pub(super) fn with_height(node: &mut Node<'_, '_, '_>) -> Outcome<Value> {
     let (shape, x) = (node.shape(0)?, node.value(0)?);
     match shape[..] {
         [images, channels, length] => Ok(node.g().reshape(x, [images, channels, 1, length])?),
@@ -57,20 +57,28 @@ fn with_height(node: &mut Node<'_, '_, '_>) -> Outcome<Value> {
     }
 }
 
+/// The largest of each window, and the places where they were, which MaxUnpool alone reads.
 pub(super) fn max(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
-    // Only the indices depend on it.
-    node.attributes.ignore(&["storage_order"]);
+    // Only the places depend on it.
+    let by_columns = node.attributes.flag("storage_order", false)?;
     let pooling = Pooling::of(node)?;
     let Windows { kernel, stride, dilation, .. } = pooling.windows;
     let options = MaxPool2dOptions::new(kernel).stride(stride).dilation(dilation);
-    let y = match pooling.symmetric() {
-        Some(padding) => node.g().max_pool2d(pooling.x, options.padding(padding).ceil_mode(pooling.ceil))?,
+    let (y, places) = match pooling.symmetric() {
+        Some(padding) => {
+            let options = options.padding(padding).ceil_mode(pooling.ceil);
+            let (y, places) = node.g().max_pool2d_with_indices(pooling.x, options)?;
+            let refused = || Held::Failed("places that are counted along columns are not supported".into());
+            (y, if by_columns { refused() } else { Held::Indices(places) })
+        }
         None => {
             let x = pooling.padded(node, f32::NEG_INFINITY)?;
-            node.g().max_pool2d(x, options)?
+            let y = node.g().max_pool2d(x, options)?;
+            (y, Held::Failed("places of windows whose padding is uneven are not supported".into()))
         }
     };
-    like_input(node, y, &pooling.input).map(one)
+    let y = like_input(node, y, &pooling.input)?;
+    Ok(vec![Held::Value(y), places])
 }
 
 pub(super) fn average(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {

@@ -1,7 +1,8 @@
 //! The same elements under other shapes, in another order, or repeated.
 
+use super::logic::number;
 use super::node::{Node, one};
-use super::{Held, Outcome};
+use super::{Held, Outcome, PLACES};
 use crate::file::printable;
 use crate::graph::{Graph, Value};
 use crate::onnx::ElementType;
@@ -22,30 +23,51 @@ pub(super) fn identity(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     Ok(vec![node.held(0)?])
 }
 
-/// Floats of all widths are f32 in the graph, and integers i32, so that a cast among them is nothing.
+/// What a cast makes.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Floats,
+    Integers,
+    Truth,
+}
+
+impl Kind {
+    fn of(element: ElementType) -> Outcome<Kind> {
+        match element {
+            ElementType::Bool => Ok(Kind::Truth),
+            ElementType::I32 | ElementType::I64 => Ok(Kind::Integers),
+            _ if element.is_float() => Ok(Kind::Floats),
+            _ => Err(format!("a cast of computed values to {element} is not supported").into()),
+        }
+    }
+}
+
+/// Floats of all widths are f32 in the graph, and integers i32, so that a cast among them is nothing. Truth values are the
+/// floats 1 and 0.
 pub(super) fn cast(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     node.attributes.ignore(&["saturate", "round_mode"]);
     let held = node.held(0)?;
-    let to_floats = if node.operator() == "Cast" {
-        let to = ElementType::of(node.attributes.int("to", 0)?)?;
-        if !to.is_float() && !matches!(to, ElementType::I32 | ElementType::I64) {
-            return Err(format!("a cast of computed values to {to} is not supported").into());
-        }
-        to.is_float()
+    let to = if node.operator() == "Cast" {
+        Kind::of(ElementType::of(node.attributes.int("to", 0)?)?)?
     } else {
         match node.held(1)? {
-            Held::Host(tensor) => tensor.element.is_float(),
-            Held::Value(value) => node.g().info(value).ty.dtype == DType::F32,
-            _ => true,
+            Held::Host(tensor) => Kind::of(tensor.element)?,
+            Held::Value(value) if node.g().info(value).ty.dtype != DType::F32 => Kind::Integers,
+            _ => Kind::Floats,
         }
     };
     let from_floats = match &held {
         Held::Value(value) => node.g().info(*value).ty.dtype == DType::F32,
         Held::Host(tensor) => tensor.element.is_float(),
+        Held::Indices(_) => return Err(PLACES.into()),
         _ => true,
     };
-    if from_floats != to_floats {
-        return Err("a cast of computed values between floats and integers is not supported".into());
+    if from_floats == (to == Kind::Integers) {
+        return Err("a cast of computed values between integers and others is not supported".into());
+    }
+    if to == Kind::Truth {
+        let (x, zero) = (node.value(0)?, number(node, 0.0)?);
+        return Ok(one(node.g().ne(x, zero)?));
     }
     Ok(vec![held])
 }

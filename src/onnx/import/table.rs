@@ -3,8 +3,8 @@
 use super::node::Node;
 use super::{Held, Outcome};
 use super::{
-    activations, arithmetic, convolution, normalization, parts, pooling, products, quantized, reductions,
-    resize, shapes,
+    activations, arithmetic, convolution, logic, normalization, parts, pooling, products, quantized,
+    reductions, resize, shapes, unpooling,
 };
 
 /// Builds a node.
@@ -24,10 +24,16 @@ pub(super) fn handler(operator: &str) -> Option<Handler> {
         "Abs" | "Erf" | "Exp" | "Log" | "Neg" | "Reciprocal" | "Sqrt" => arithmetic::unary,
         "Max" | "Mean" | "Min" | "Sum" => arithmetic::variadic,
         "Pow" => arithmetic::power,
-        "Where" => arithmetic::choose,
 
         "Conv" => convolution::convolution,
         "ConvTranspose" => convolution::transposed,
+
+        "And" | "Not" | "Or" | "Xor" => logic::logic,
+        "Ceil" | "Floor" | "Round" | "Sign" => logic::round,
+        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => logic::compare,
+        "IsInf" | "IsNaN" => logic::classify,
+        "Shrink" | "ThresholdedRelu" => logic::shrink,
+        "Where" => logic::choose,
 
         "BatchNormalization" => normalization::batch,
         "GroupNormalization" => normalization::group,
@@ -48,6 +54,7 @@ pub(super) fn handler(operator: &str) -> Option<Handler> {
         "GlobalAveragePool" | "GlobalLpPool" | "GlobalMaxPool" => pooling::global,
         "LpPool" => pooling::lp,
         "MaxPool" => pooling::max,
+        "MaxUnpool" => unpooling::max,
 
         "Gemm" => products::gemm,
         "MatMul" => products::matmul,

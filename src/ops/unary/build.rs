@@ -143,6 +143,42 @@ methods! {
     /// An input that is not f32.
     fn abs() = Unary::Abs;
 
+    /// 1 above 0, -1 below it, and 0 at 0 and for NaN, element by element. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn sign() = Unary::Sign;
+
+    /// The largest whole number that is not above `x`, element by element. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn floor() = Unary::Floor;
+
+    /// The least whole number that is not below `x`, element by element. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn ceil() = Unary::Ceil;
+
+    /// The nearest whole number, element by element; halves go to the even one. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn round() = Unary::Round;
+
+    /// 1 for NaN and 0 for everything else, element by element, as f32. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn is_nan() = Unary::IsNan;
+
+    /// 1 for infinities of either sign and 0 for everything else, element by element, as f32. The gradient is 0.
+    ///
+    /// # Errors
+    /// An input that is not f32.
+    fn is_inf() = Unary::IsInf;
+
     /// `x` to the power of a number, element by element. A negative `x` gives NaN unless the exponent is whole.
     ///
     /// # Errors

@@ -47,6 +47,13 @@ macro_rules! function {
     };
 }
 
+/// A row for a function whose slope is 0 everywhere: the name, and the name in WGSL.
+macro_rules! flat {
+    ($name:literal, $wgsl:literal) => {
+        Function { names: [$name, "flat_grad"], ..function!($name, rounding, [$wgsl, "flat_grad"], Input) }
+    };
+}
+
 impl Unary {
     #[rustfmt::skip]
     pub(super) fn function(self) -> Function {
@@ -87,6 +94,12 @@ impl Unary {
             Unary::Log => function!("log", maths, ["logarithm", "log_grad"], Input),
             Unary::Sqrt => function!("sqrt", maths, ["square_root", "sqrt_grad"], Output),
             Unary::Abs => function!("abs", maths, ["absolute", "abs_grad"], Input),
+            Unary::Sign => flat!("sign", "sign_of"),
+            Unary::Floor => flat!("floor", "rounded_down"),
+            Unary::Ceil => flat!("ceil", "rounded_up"),
+            Unary::Round => flat!("round", "rounded"),
+            Unary::IsNan => flat!("is_nan", "is_no_number"),
+            Unary::IsInf => flat!("is_inf", "is_infinite"),
             Unary::Power { exponent } if exponent.fract() == 0.0 => {
                 function!("pow", power, ["power_whole", "power_whole_grad"], Input, exponent)
             }

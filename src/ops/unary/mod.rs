@@ -73,6 +73,18 @@ pub enum Unary {
     Sqrt,
     /// `|x|`, with slope 0 at 0.
     Abs,
+    /// 1 above 0, -1 below it, and 0 at 0 and for NaN. Slope 0 everywhere.
+    Sign,
+    /// The largest whole number that is not above `x`. Slope 0 everywhere.
+    Floor,
+    /// The least whole number that is not below `x`. Slope 0 everywhere.
+    Ceil,
+    /// The nearest whole number, of two the even one. Slope 0 everywhere.
+    Round,
+    /// 1 for NaN, else 0. Slope 0 everywhere.
+    IsNan,
+    /// 1 for infinities of either sign, else 0. Slope 0 everywhere.
+    IsInf,
     /// `x` to the power of a number. A negative `x` gives NaN unless the exponent is whole.
     Power {
         /// The exponent.

@@ -10,6 +10,7 @@ use wgrad::ops::batch_norm::{
     BatchNorm, BatchNormEval, BatchNormEvalGrad, BatchNormEvalGradInput, BatchNormGrad, BatchNormMaxPool,
     BatchNormMaxPoolGrad, BatchNormTrain,
 };
+use wgrad::ops::compare::{Compare, Where, WhereGrad};
 use wgrad::ops::concatenate::Concatenate;
 use wgrad::ops::conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, Padding};
 use wgrad::ops::cross_entropy::{ClassScores, CrossEntropy, CrossEntropyGrad, CrossEntropyWithGrad};
@@ -114,6 +115,12 @@ fn unary(random: &mut Random) -> Unary {
         Unary::Log,
         Unary::Sqrt,
         Unary::Abs,
+        Unary::Sign,
+        Unary::Floor,
+        Unary::Ceil,
+        Unary::Round,
+        Unary::IsNan,
+        Unary::IsInf,
         Unary::Power { exponent: a },
         Unary::Clamp { min: Some(a), max: Some(b) },
         Unary::Clamp { min: None, max: None },
@@ -226,7 +233,7 @@ fn update(random: &mut Random) -> Arc<dyn Operator> {
 
 /// Any operator; `None` now and then, for one that fits.
 pub fn any(random: &mut Random) -> Option<Arc<dyn Operator>> {
-    Some(match random.below(64) {
+    Some(match random.below(65) {
         0 => Arc::new(ArgMax { axis: number(random), keepdim: flag(random), smallest: flag(random) }),
         1 => {
             Arc::new(ExtremumGrad { function: *random.of(&[Binary::Maximum, Binary::Minimum, Binary::Add]) })
@@ -305,7 +312,15 @@ pub fn any(random: &mut Random) -> Option<Arc<dyn Operator>> {
         60 => Arc::new(unary(random)),
         61 => Arc::new(UnaryGrad { function: unary(random) }),
         62 => Arc::new(Upsample2d(upsample(random))),
-        63 if flag(random) => Arc::new(Upsample2dGrad { upsample: upsample(random), input: shape(random) }),
+        63 => match random.below(3) {
+            0 => {
+                use Compare::{Eq, Ge, Gt, Le, Lt, Ne};
+                Arc::new(*random.of(&[Eq, Ne, Lt, Le, Gt, Ge]))
+            }
+            1 => Arc::new(Where),
+            _ => Arc::new(WhereGrad { chosen: flag(random) }),
+        },
+        64 if flag(random) => Arc::new(Upsample2dGrad { upsample: upsample(random), input: shape(random) }),
         _ => return None,
     })
 }
