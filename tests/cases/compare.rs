@@ -78,7 +78,7 @@ pub fn cases() -> Vec<Case> {
         "three runs on every side",
         &[2, 1, 3, 1, 2, 2],
         &[2, 1, 3, 1, 2],
-        &[1, 2, 2, 1, 3, 1],
+        &[2, 1, 1, 3, 1, 2],
     ));
     let [lhs, rhs] = edges();
     let all = |x: &HostTensor| floats([14, 14], (0..196).map(|i| x.to_f64()[i % 14] as f32).collect());
