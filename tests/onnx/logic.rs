@@ -206,6 +206,25 @@ fn places_of_max_pooling_are_read_by_max_unpool_alone() -> Result<()> {
     says(&[pool(vec![]), node("Identity", &["places"], "y")], &x, "can be read by MaxUnpool alone");
     let by_columns = field(5, &[field(1, b"storage_order"), int(3, 1), int(20, 2)].concat());
     says(&[pool(by_columns), unpool.clone()], &x, "counted along columns");
+    // Known places lie within the planes that the windows make, of which an import may keep so many.
+    let known = |name: &str, place: i64| {
+        let bytes: Vec<u8> = [1, 3, place].iter().flat_map(|at| at.to_le_bytes()).collect();
+        let sizes: Vec<u8> = [1, 1, 3].iter().flat_map(|&size| int(1, size)).collect();
+        field(5, &[sizes, int(2, 7), field(8, name.as_bytes()), field(9, &bytes)].concat())
+    };
+    let by_known = |stride: i64| {
+        let list = |name: &str, number: i64| {
+            field(5, &[field(1, name.as_bytes()), int(8, number), int(20, 7)].concat())
+        };
+        let names = [field(1, b"x"), field(1, b"known"), field(2, b"y"), field(4, b"MaxUnpool")].concat();
+        field(1, &[names, list("kernel_shape", 2), list("strides", stride)].concat())
+    };
+    let three = tensor([1, 1, 3], vec![7.0, 8.0, 9.0]);
+    let found = computed(&[&[known("known", 5), by_known(2)], &ports[..]].concat(), &three)?;
+    assert_eq!(found[0], [0.0, 7.0, 0.0, 8.0, 0.0, 9.0]);
+    says(&[known("known", 6), by_known(2)], &three, "place 6 is outside of 6");
+    says(&[known("known", -1), by_known(2)], &three, "place -1 is outside of 6");
+    says(&[known("known", 5), by_known(1 << 24)], &three, "constants of this file may have in all");
     // Without a size it makes 4 of 5.
     let odd = tensor([1, 1, 5], vec![1.0, 3.0, 5.0, 4.0, -2.0]);
     says(&[pool(vec![]), unpool], &odd, "over planes of [1, 5]");

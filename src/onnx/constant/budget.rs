@@ -24,7 +24,11 @@ impl Budget {
 
     /// Takes what a node has made, or says how much more it is than is left.
     pub(super) fn take(&mut self, made: &[Tensor]) -> Result<(), String> {
-        let asked = made.iter().fold(0usize, |all, tensor| all.saturating_add(tensor.elements()));
+        self.ask(made.iter().fold(0usize, |all, tensor| all.saturating_add(tensor.elements())))
+    }
+
+    /// Takes so many elements, or says how many more they are than are left.
+    pub(in crate::onnx) fn ask(&mut self, asked: usize) -> Result<(), String> {
         if let Some(left) = self.left.checked_sub(asked) {
             self.left = left;
             return Ok(());

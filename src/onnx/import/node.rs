@@ -149,6 +149,11 @@ impl<'w, 'm, 'g> Node<'w, 'm, 'g> {
         }
     }
 
+    /// Fails if constants of so many more elements are more than an import may make.
+    pub(super) fn afford(&mut self, elements: usize) -> Outcome<()> {
+        Ok(self.walk.budget.ask(elements)?)
+    }
+
     /// A constant of the graph from floats.
     pub(super) fn numbers(&mut self, shape: impl Into<Shape>, data: Vec<f32>) -> Outcome<Value> {
         Ok(self.walk.graph.constant(HostTensor::f32(shape, data)?)?)

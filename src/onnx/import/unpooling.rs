@@ -7,11 +7,9 @@ use super::pooling::with_height;
 use super::windows::{Windows, planes};
 use super::{Held, Outcome};
 use crate::graph::Value;
+use crate::memory;
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
-
-/// The most elements that a list of known places makes.
-const MOST: usize = 1 << 24;
 
 pub(super) fn max(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     let input = node.shape(0)?;
@@ -67,10 +65,11 @@ fn known(
     }
     let whole = [shape[0], shape[1], sizes[0], sizes[1]];
     let count = whole.iter().fold(1usize, |count, &size| count.saturating_mul(size));
-    if count == 0 || count > MOST || list.len() >= i32::MAX as usize {
+    if count == 0 || count >= i32::MAX as usize || list.len() >= i32::MAX as usize {
         return Err(format!("an output of {whole:?} by known places is not supported").into());
     }
-    let mut places = vec![list.len() as i32; count];
+    node.afford(count)?;
+    let mut places = memory::filled(count, list.len() as i32, "places of an ONNX file")?;
     for (i, &at) in list.iter().enumerate() {
         let place = usize::try_from(at).ok().and_then(|at| places.get_mut(at));
         *place.ok_or_else(|| format!("place {at} is outside of {count}"))? = i as i32;
