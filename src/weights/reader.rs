@@ -27,6 +27,8 @@ pub(super) struct Reader<'p> {
     named: usize,
     files: Vec<Contents<'p>>,
     tensors: BTreeMap<String, Stored>,
+    /// Tensors of a PyTorch file that are not part of its state dict.
+    pub unlisted: usize,
     /// The checkpoint's metadata, if it is one.
     pub checkpoint: Option<Checkpoint>,
     /// What the file says of the network.
@@ -82,8 +84,8 @@ impl<'p> Reader<'p> {
         };
         let named = files.len();
         files.push(file);
-        let Listing { tensors, checkpoint, metadata } = listing;
-        Ok(Reader { named, files, tensors, checkpoint, metadata, format })
+        let Listing { tensors, unlisted, checkpoint, metadata } = listing;
+        Ok(Reader { named, files, tensors, unlisted, checkpoint, metadata, format })
     }
 
     /// All tensors, by name.

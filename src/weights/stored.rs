@@ -15,6 +15,8 @@ const SPREAD: u64 = 8;
 #[derive(Default)]
 pub(super) struct Listing {
     pub tensors: BTreeMap<String, Stored>,
+    /// Tensors of the file that are not part of its state dict.
+    pub unlisted: usize,
     /// The checkpoint's metadata, if it is one.
     pub checkpoint: Option<Checkpoint>,
     /// What the file says of the network.

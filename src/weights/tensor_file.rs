@@ -114,6 +114,11 @@ impl TensorFile {
         })
     }
 
+    /// How many tensors a PyTorch file has outside of its state dict, such as an optimizer's. They are not listed.
+    pub fn unlisted(&self) -> usize {
+        self.reader.unlisted
+    }
+
     /// The tensor of this name; `None` if there is none.
     pub fn tensor(&self, name: &str) -> Option<TensorInfo<'_>> {
         let (name, stored) = self.reader.all().get_key_value(name)?;

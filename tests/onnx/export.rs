@@ -4,6 +4,7 @@
 use crate::harness::{array, device, numbers};
 use wgrad::nn::{self, Layer, models};
 use wgrad::onnx::{Dimension, Export, Model};
+use wgrad::ops::pool2d::MaxPool2dOptions;
 use wgrad::weights::Metadata;
 use wgrad::{Error, Graph, HostTensor, Mode, Plan, Session, Value, Weights};
 
@@ -161,8 +162,35 @@ fn mistakes_are_named() -> Result<(), Error> {
     let weight = g.parameter("w", [2, 6], wgrad::graph::Init::Constant(1.0))?;
     let each = g.mul(x, weight)?;
     has(Export::new(&g).output("y", each).batch("N"), "has a fixed size where the batch is");
+    // An unpooling behind a pooling that is refused.
+    let mut g = Graph::new();
+    let x = g.input("x", [2, 2, 4, 4])?;
+    let x = g.permute(x, [1, 2, 0, 3])?;
+    let (pooled, indices) = g.max_pool2d_with_indices(x, MaxPool2dOptions::new([2, 2]))?;
+    let y = g.max_unpool2d(pooled, &indices, [2, 4])?;
+    has(Export::new(&g).output("y", y).batch("N"), "pools along dimension 2");
+    let mut g = Graph::new();
+    let x = g.input("", [2, 6])?;
+    let y = g.relu(x)?;
+    has(Export::new(&g).output("y", y), "has an empty name");
     // Weights of another graph.
+    let mut g = Graph::new();
+    let weight = g.parameter("w", [2, 6], wgrad::graph::Init::Constant(1.0))?;
+    let each = g.relu(weight)?;
     has(Export::new(&g).output("y", each), "the weights hold no tensor of this name");
+    Ok(())
+}
+
+#[test]
+fn a_constant_yields_its_name() -> Result<(), Error> {
+    let mut g = Graph::new();
+    let two = g.constant(HostTensor::f32([1], vec![2.0])?)?;
+    let name = g.value(two)?.name.clone();
+    let x = g.input(&name, [2, 3])?;
+    let y = g.mul(x, two)?;
+    let weights = Weights::init(device(), &g, 0)?;
+    let model = Model::from_bytes(Export::new(&g).output("y", y).to_bytes(&weights)?)?;
+    assert_eq!(model.inputs()[0].name, name);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use wgrad::graph::{Init, Source};
 use wgrad::nn::{self, Layer, models};
 use wgrad::op::Array;
 use wgrad::ops::conv2d::{Conv1dOptions, ConvTranspose2dOptions};
-use wgrad::ops::losses::CrossEntropyOptions;
+use wgrad::ops::losses::{CrossEntropyOptions, KlDivOptions};
 use wgrad::ops::pad::PadMode;
 use wgrad::ops::pool2d::MaxPool2dOptions;
 use wgrad::ops::upsample::Resize;
@@ -148,6 +148,41 @@ fn layers_with_an_open_batch() {
                 let least = g.scale(x, 2.0)?;
                 let pairs = g.maximum(x, least)?;
                 g.mul(pairs, x)
+            }),
+            job_of("a loss of probabilities", &[4], &|g, x| {
+                let likelier = g.scale(x, 2.0)?;
+                let targets = g.softmax(likelier, 1)?;
+                g.cross_entropy_of_probabilities(x, targets)
+            }),
+            job_of("a divergence by the first dimension, which is not the batch", &[4, 3], &|g, x| {
+                let x = g.permute(x, [1, 0, 2])?;
+                let (log, half) = (g.log_softmax(x, 2)?, g.scale(x, 0.5)?);
+                let targets = g.softmax(half, 2)?;
+                g.kl_div_loss_with(log, targets, KlDivOptions::new().batch_mean())
+            }),
+            // In f32 the product of size and factor is 63.
+            layer(
+                "scaled by a factor that f32 rounds up",
+                &[1, 45, 45],
+                &nn::Upsample::bilinear(Resize::ScaleFactor([1.4, 1.4]), false),
+            ),
+            layer("local response to the power of 0", &image, &nn::LocalResponseNorm::new(3).beta(0.0)),
+            job_of("transposed convolution with more behind the windows than a step", &[2, 5, 4], &|g, x| {
+                let weight = g.parameter("weight", [2, 3, 2, 4], Init::Uniform(0.5))?;
+                let options = ConvTranspose2dOptions::new()
+                    .stride([1, 3])
+                    .padding([2, 0])
+                    .dilation([3, 2])
+                    .output_padding([1, 1]);
+                g.conv_transpose2d(x, weight, None, options)
+            }),
+            job_of("max pooling over more padding than its kernel", &[2, 5, 8], &|g, x| {
+                let options = MaxPool2dOptions::new([3, 2])
+                    .stride([4, 4])
+                    .padding([0, 1])
+                    .dilation([1, 3])
+                    .ceil_mode(true);
+                g.max_pool2d(x, options)
             }),
             job_of("a loss of labels", &[4, 3], &|g, x| {
                 let samples = g.shape(x)?[0];

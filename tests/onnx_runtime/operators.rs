@@ -62,7 +62,7 @@ fn operators_give_what_the_reference_gives() {
 const REFUSED: &[&str] = &[
     "updates running statistics",
     "leaves out rows or columns",
-    "come from no max pooling",
+    "come from no max pooling that is written as one node",
     "output_padding can't make",
 ];
 

@@ -65,6 +65,7 @@ fn of_tensors(path: &Path) -> Outcome<Report> {
         "totals": totals_json(&rows),
         "metadata": metadata_json(file.metadata()),
         "checkpoint": Value::Null,
+        "unlisted": file.unlisted(),
     });
     if let Some(steps) = file.checkpoint_steps() {
         let next = steps.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
@@ -74,6 +75,10 @@ fn of_tensors(path: &Path) -> Outcome<Report> {
             let _ = writeln!(text, "  {}: {}", printable(name), printable(note));
         }
         json["checkpoint"] = json!({ "next_steps": steps, "notes": notes });
+    }
+    if file.unlisted() > 0 {
+        let _ =
+            writeln!(text, "tensors outside of the state dict, which are not listed: {}", file.unlisted());
     }
     text += &metadata_text(file.metadata());
     text += &table(&rows);

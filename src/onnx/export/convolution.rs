@@ -49,15 +49,20 @@ pub(super) fn convolution(node: &mut Node<'_, '_>, conv: &Conv2d) -> Result<Made
 /// The gradient of a convolution's input is ONNX's transposed convolution.
 pub(super) fn transposed(node: &mut Node<'_, '_>, transposed: &Conv2dGradInput) -> Result<Made, String> {
     let (conv, kernel) = (&transposed.attributes, kernel(node));
-    let (pads, input, output) = (conv.sides(kernel), node.shape(0), &transposed.input);
+    let (mut pads, input, output) = (conv.sides(kernel), node.shape(0), &transposed.input);
     let mut past_the_end = [0; 2];
     for axis in 0..2 {
         let reach = conv.dilation[axis] * (kernel[axis] - 1) + 1;
         let whole = (input[2 + axis] - 1) * conv.stride[axis] + reach;
         let rest = (output[2 + axis] + pads[axis][0] + pads[axis][1]).checked_sub(whole);
-        past_the_end[axis] = rest
-            .filter(|&rest| rest < conv.stride[axis].max(conv.dilation[axis]))
-            .ok_or("has rows or columns at the end that ONNX's output_padding can't make")?;
+        let rest = rest.ok_or("has an output smaller than its windows make")?;
+        // What the padding cuts off at the end comes back first.
+        let back = rest.min(pads[axis][1]);
+        pads[axis][1] -= back;
+        past_the_end[axis] = rest - back;
+        if past_the_end[axis] > 0 && past_the_end[axis] >= conv.stride[axis] {
+            return Err("has rows or columns at the end that ONNX's output_padding can't make".into());
+        }
     }
     let (dy, weight) = (node.input(0), node.input(1));
     let mut attributes = attributes(conv, kernel, pads);

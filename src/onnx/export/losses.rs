@@ -76,10 +76,15 @@ pub(super) fn elementwise(node: &mut Node<'_, '_>, loss: &Loss) -> Result<Made, 
         ElementReduction::Mean => whole(over_all(node, "ReduceMean", &losses)),
         ElementReduction::Sum => whole(over_all(node, "ReduceSum", &losses)),
         ElementReduction::BatchMean => {
-            // The elements of one sample, so that the size of the batch does not matter.
-            let mean = over_all(node, "ReduceMean", &losses);
-            let sample: usize = node.shape(0).iter().skip(1).product();
-            whole(with_number(node, "Mul", &mean, sample as f32))
+            // By the first dimension's size. Where that is the batch's, the size of the batch must not matter.
+            let (first, rest) = (node.shape(0)[0], node.shape(0).iter().skip(1).product::<usize>());
+            if node.batch(0).is_none_or(|batch| batch.axis == 0) {
+                let mean = over_all(node, "ReduceMean", &losses);
+                whole(with_number(node, "Mul", &mean, rest as f32))
+            } else {
+                let sum = over_all(node, "ReduceSum", &losses);
+                whole(with_number(node, "Mul", &sum, 1.0 / first as f32))
+            }
         }
     })
 }
@@ -120,6 +125,7 @@ fn over_all(node: &mut Node<'_, '_>, operator: &str, x: &str) -> String {
 pub(super) fn cross_entropy(node: &mut Node<'_, '_>, loss: &CrossEntropy) -> Result<Made, String> {
     node.batch_outside(1..node.shape(0).len(), "chooses classes")?;
     batched_alike(node)?;
+    node.fixed_from(2)?;
     let (scores, labels) = (node.input(0), node.input(1));
     let classes = node.shape(0)[1];
     let logarithms = match loss.scores {

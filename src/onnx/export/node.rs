@@ -184,14 +184,18 @@ impl<'w, 'g> Node<'w, 'g> {
         }
     }
 
-    /// Adds an output to the file's node that made input `i`, and returns its name.
+    /// Adds an output to the file's node that made input `i`, and returns its name. `None` unless that node reads what the
+    /// graph's node reads.
     pub(super) fn second_output_of(&mut self, i: usize) -> Option<String> {
-        let Source::Node { node, .. } = self.walk.graph.info(self.node.inputs[i]).source else { return None };
-        let wanted = format!("{}/indices", self.walk.graph.node_at(node).name);
-        if self.walk.written(node).output.len() == 1 {
-            let name = self.walk.fresh(&wanted);
-            self.walk.written(node).output.push(name);
+        let graph = self.walk.graph;
+        let Source::Node { node, .. } = graph.info(self.node.inputs[i]).source else { return None };
+        let maker = graph.node_at(node);
+        let reads = self.walk.made(*maker.inputs.first()?).name.clone();
+        let name = self.walk.fresh(&format!("{}/indices", maker.name));
+        let written = self.walk.written(node).filter(|written| written.input.first() == Some(&reads))?;
+        if written.output.len() == 1 {
+            written.output.push(name);
         }
-        self.walk.written(node).output.get(1).cloned()
+        written.output.get(1).cloned()
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn local_response(node: &mut Node<'_, '_>, norm: &LocalResponseNorm) 
     let &LocalResponseNorm { size, alpha, beta, k } = norm;
     node.batch_outside([1], "normalises")?;
     let (x, shape) = (node.input(0), node.shape(0));
-    if size % 2 == 1 && shape.len() == 4 && size < 2 * shape[1] {
+    let own = size % 2 == 1 && size < 2 * shape[1] && alpha > 0.0 && beta > 0.0;
+    if own && shape.len() == 4 {
         let attributes =
             vec![int("size", size as i64), float("alpha", alpha), float("beta", beta), float("bias", k)];
         let y = node.op("LRN", &[&x], attributes);

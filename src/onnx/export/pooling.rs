@@ -81,7 +81,16 @@ pub(super) fn max(node: &mut Node<'_, '_>, MaxPool2d(windows): &MaxPool2d) -> Re
     let x = node.input(0);
     let y = match windows {
         Windows::Sliding(pool) => {
-            let mut attributes = Sliding::new(node, pool).attributes();
+            let mut sliding = Sliding::new(node, pool);
+            let mut x = x;
+            // ONNX Runtime refuses padding as large as the kernel.
+            if (0..4).any(|side| sliding.pads[side] >= pool.kernel[side % 2]) {
+                let [top, left, bottom, right] = std::mem::take(&mut sliding.pads);
+                let amounts = node.sizes(&[0, 0, top, left, 0, 0, bottom, right]);
+                let least = node.number(f32::NEG_INFINITY);
+                x = node.op("Pad", &[&x, &amounts, &least], vec![]);
+            }
+            let mut attributes = sliding.attributes();
             attributes.push(ints("dilations", &pool.dilation));
             node.op("MaxPool", &[&x], attributes)
         }
@@ -201,16 +210,22 @@ pub(super) fn lp(node: &mut Node<'_, '_>, LpPool2d(norm): &LpPool2d) -> Result<M
 }
 
 pub(super) fn unpool(node: &mut Node<'_, '_>, MaxUnpool2d(unpool): &MaxUnpool2d) -> Result<Made, String> {
-    let indices = node.second_output_of(1).ok_or("its places come from no max pooling")?;
+    let indices =
+        node.second_output_of(1).ok_or("its places come from no max pooling that is written as one node")?;
     if node.input_of_maker(1).map(|shape| plane(shape)) != Some(unpool.output_size) {
         return Err("has an output of another size than the input of its max pooling".into());
     }
     let x = node.input(0);
     let pool = &unpool.pool;
-    let size =
-        |d: usize| (plane(node.shape(0))[d] - 1) * pool.stride[d] + pool.kernel[d] - 2 * pool.padding[d];
+    let size = |d: usize| {
+        let windows = (plane(node.shape(0))[d] - 1) * pool.stride[d] + pool.kernel[d];
+        windows.checked_sub(2 * pool.padding[d]).filter(|&size| size > 0)
+    };
+    let (Some(height), Some(width)) = (size(0), size(1)) else {
+        return Err("has so much padding that nothing is left of ONNX's output".into());
+    };
     let mut inputs = vec![x, indices];
-    if [size(0), size(1)] != unpool.output_size {
+    if [height, width] != unpool.output_size {
         if node.batch(0).is_some() {
             return Err(
                 "has rows or columns that no window covers, for which the batch size must be fixed".into()

@@ -33,10 +33,11 @@ pub(super) fn upsample(node: &mut Node<'_, '_>, Upsample2d(upsample): &Upsample2
         Interpolation::Bilinear { align_corners } => {
             let scales = match upsample.resize {
                 Resize::ScaleFactor(factors) if !align_corners => {
-                    let scale = |d: usize| {
-                        if input[d] == output[d] { 1.0 } else { scale(factors[d], input[d], output[d]) }
+                    let scale = |d: usize| match input[d] == output[d] {
+                        true => Ok(1.0),
+                        false => scale(factors[d], input[d], output[d]),
                     };
-                    Some([scale(0), scale(1)])
+                    Some([scale(0)?, scale(1)?])
                 }
                 _ => None,
             };
@@ -70,10 +71,24 @@ fn resize(
     }
 }
 
-/// The factor in f32. Where that is rounded down, the product with the size could lose an element.
-fn scale(factor: f64, input: usize, output: usize) -> f32 {
-    let scale = factor as f32;
-    if f64::from(scale) * (input as f64) < output as f64 { scale.next_up() } else { scale }
+/// A factor in f32 by which the output has its size, whether the product with the input's size is rounded to f32, as in ONNX
+/// Runtime, or not, as in the ONNX project's rules: the nearest such number.
+fn scale(factor: f64, input: usize, output: usize) -> Result<f32, String> {
+    let makes = |scale: &f32| {
+        let exact = f64::from(*scale) * input as f64;
+        [exact.floor(), f64::from((scale * input as f32).floor())] == [output as f64; 2]
+    };
+    let nearest = factor as f32;
+    let (mut below, mut above) = (nearest, nearest);
+    for _ in 0..4 {
+        if let Some(found) = [below, above].into_iter().find(makes) {
+            return Ok(found);
+        }
+        (below, above) = (below.next_down(), above.next_up());
+    }
+    Err(format!(
+        "resizes {input} to {output} elements by a factor that f32 rounds to another size; set the size"
+    ))
 }
 
 /// The input element of each output along an axis.

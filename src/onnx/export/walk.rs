@@ -92,9 +92,17 @@ impl<'g> Walk<'g> {
                 None => return Err("the outputs depend on no input that has a batch".into()),
             };
         }
-        for (value, info) in sources() {
+        // Constants come last: their names may change.
+        let is_constant = |info: &graph::ValueInfo| matches!(info.source, Source::Constant(_));
+        let named = sources().filter(|(_, info)| !is_constant(info));
+        for (value, info) in named.chain(sources().filter(|(_, info)| is_constant(info))) {
             let shape = &info.ty.shape;
             let name = match info.source {
+                Source::Input | Source::Parameter(_) | Source::State { .. } if info.name.is_empty() => {
+                    return Err(
+                        "an input or a parameter has an empty name; ONNX files name all of them".into()
+                    );
+                }
                 Source::Node { .. } => continue,
                 Source::Constant(_) => self.fresh(&info.name),
                 _ if self.taken.insert(info.name.clone()) => info.name.clone(),
@@ -212,10 +220,10 @@ impl<'g> Walk<'g> {
         let (made, batch) = (made.clone(), *batch);
         let element = message::element(info.ty.dtype)?;
         let open = self.batch.zip(batch).map(|((called, _), batch)| (batch.axis, called));
-        // Where each sample has several rows, their number has no name.
-        let open = open.map(|(axis, called)| match batch.map(|batch| batch.within(&info.ty.shape)) {
-            Some(1) => (axis, called.to_owned()),
-            within => (axis, format!("{called}*{}", within.unwrap_or(1))),
+        // Where it is several times the batch, its name says so.
+        let open = open.map(|(axis, called)| match info.ty.shape[axis] / self.samples() {
+            1 => (axis, called.to_owned()),
+            times => (axis, format!("{called}*{times}")),
         });
         let open = open.as_ref().map(|(axis, called)| (*axis, called.as_str()));
         self.outputs.push(message::port(name, element, &info.ty.shape, open));
@@ -263,9 +271,9 @@ impl<'g> Walk<'g> {
         self.nodes.push(message::constant(tensor));
     }
 
-    /// The file's node for the first output of a node of the graph.
-    pub(super) fn written(&mut self, id: NodeId) -> &mut NodeProto {
-        &mut self.nodes[self.places[&id]]
+    /// The file's node for the first output of a node of the graph; `None` if that was refused.
+    pub(super) fn written(&mut self, id: NodeId) -> Option<&mut NodeProto> {
+        self.nodes.get_mut(*self.places.get(&id)?)
     }
 
     /// Names of the parameters and state whose contents the file takes.

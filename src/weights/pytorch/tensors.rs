@@ -34,7 +34,7 @@ const MOST_NAMES: usize = 16 << 20;
 /// The tensors of the state dict in `root`, which the bytes of `pickle` made, with numbers at `places`.
 pub(super) fn list(heap: &Heap, pickle: &[u8], root: Value, places: &Places) -> Result<Listing, String> {
     let mut search = Search { heap, pickle, seen: HashSet::new(), holding: HashMap::new() };
-    let (mut listing, mut names) = (Listing::default(), 0);
+    let (mut listing, mut names, mut listed) = (Listing::default(), 0, HashSet::new());
     for (prefix, dict) in search.state_dicts(root)? {
         for pair in heap.list(dict).chunks_exact(2) {
             let &[Value::Text(key), Value::Tensor(tensor)] = pair else { continue };
@@ -54,7 +54,10 @@ pub(super) fn list(heap: &Heap, pickle: &[u8], root: Value, places: &Places) -> 
                 format!("the tensor \"{}\", made at byte {}, {what}", printable(&name), made.made_at)
             })?;
             names += name.len();
-            listing.tensors.insert(name, stored);
+            if listing.tensors.insert(name.clone(), stored).is_some() {
+                return Err(format!("it has two tensors of the name \"{}\"", printable(&name)));
+            }
+            listed.insert(tensor);
             if listing.tensors.len() > MOST_TENSORS || names > MOST_NAMES {
                 return Err(format!(
                     "it has more than {MOST_TENSORS} tensors or {MOST_NAMES} bytes of names"
@@ -62,6 +65,7 @@ pub(super) fn list(heap: &Heap, pickle: &[u8], root: Value, places: &Places) -> 
             }
         }
     }
+    listing.unlisted = heap.tensors.len() - listed.len();
     Ok(listing)
 }
 

@@ -101,7 +101,7 @@ impl<'s> TensorWriter<'s> {
     /// Adds a tensor that `read` makes when it is written. It must be of this type and shape.
     ///
     /// # Errors
-    /// A name that another tensor has.
+    /// A name that another tensor has; sizes whose product can't be counted.
     pub fn add_with(
         &mut self,
         name: impl Into<String>,
@@ -109,18 +109,26 @@ impl<'s> TensorWriter<'s> {
         shape: impl Into<Shape>,
         read: impl Fn() -> Result<StoredTensor> + 's,
     ) -> Result<()> {
-        let name = name.into();
+        let (name, shape) = (name.into(), shape.into());
+        let elements = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        if elements.is_none() {
+            return Err(setting(format!(
+                "\"{}\" of shape {shape} has more elements than can be counted",
+                printable(&name)
+            )));
+        }
         if !self.names.insert(name.clone()) {
             return Err(setting(format!("there are two of the name \"{}\"", printable(&name))));
         }
-        self.tensors.push(Tensor { name, ty, shape: shape.into(), read: Box::new(read) });
+        self.tensors.push(Tensor { name, ty, shape, read: Box::new(read) });
         Ok(())
     }
 
     /// Writes a safetensors file, by [`write_whole`](crate::file::write_whole).
     ///
     /// # Errors
-    /// A path that can't be written; names and metadata too long for the format; what reading a tensor fails with.
+    /// A path that can't be written; the name `__metadata__`, which the format reserves; a tensor that does not end at a
+    /// whole byte; names and metadata too long for the format; what reading a tensor fails with.
     pub fn save_safetensors(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut order: Vec<&Tensor<'_>> = self.tensors.iter().collect();

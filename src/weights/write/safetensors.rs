@@ -1,6 +1,7 @@
 //! The header of a safetensors file, to the byte as the library `safetensors` writes it.
 
 use super::Tensor;
+use crate::file::printable;
 use crate::weights::Metadata;
 use crate::weights::header::MOST_HEADER;
 use serde_json::{Value, json};
@@ -20,6 +21,20 @@ pub(super) fn header(tensors: &[&Tensor<'_>], metadata: &Metadata) -> Result<Vec
     }
     let mut at = 0u64;
     for tensor in tensors {
+        if tensor.name == "__metadata__" {
+            return Err(
+                "has a tensor \"__metadata__\", a name that safetensors files reserve; rename it".into()
+            );
+        }
+        let bits = tensor.shape.elements() as u64 % 8 * tensor.ty.bits() as u64;
+        if !bits.is_multiple_of(8) {
+            return Err(format!(
+                "tensor \"{}\" of {}{} does not end at a whole byte, as safetensors files need it",
+                printable(&tensor.name),
+                tensor.ty,
+                tensor.shape
+            ));
+        }
         let end = at.checked_add(tensor.size()).ok_or("the tensors take more bytes than a file can have")?;
         // The fields of an object in JSON have this order in the format's own library.
         fields.push(format!(
@@ -82,6 +97,26 @@ mod tests {
                 assert_eq!((found.ty(), &found.shape()[..], found.bytes()), (*ty, &shape[..], &bytes[..]));
             }
         }
+    }
+
+    #[test]
+    fn what_the_format_has_no_place_for_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("t.safetensors");
+        for (name, ty, shape, part) in [
+            ("__metadata__", StoredType::U8, [2], "a name that safetensors files reserve"),
+            ("odd", StoredType::F4, [3], "\"odd\" of F4[3] does not end at a whole byte"),
+        ] {
+            let mut writer = TensorWriter::new();
+            let tensor = StoredTensor::new(ty, shape, vec![0; 2]).expect("bytes fit");
+            writer.add(name, tensor).expect("the name is new");
+            let error = writer.save_safetensors(&path).expect_err("it is refused").to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let none = || StoredTensor::new(StoredType::U8, [0], vec![]);
+        let error = TensorWriter::new().add_with("a", StoredType::U8, [1 << 63, 2, 0], none);
+        let error = error.expect_err("the product is too large").to_string();
+        assert!(error.contains("more elements than can be counted"), "{error}");
     }
 
     #[test]

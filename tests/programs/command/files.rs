@@ -55,6 +55,14 @@ fn inspect_reads_every_format() {
         assert_eq!(document["format"], format, "{name}");
         assert!(document["totals"]["tensors"].as_u64().is_some_and(|count| count > 0), "{name}");
     }
+    // PyTorch counts 29 tensors in the checkpoint, and 14 in its state dict.
+    let document = json(folder.path(), "inspect zip_checkpoint.pt");
+    assert_eq!((&document["totals"]["tensors"], &document["unlisted"]), (&json!(14), &json!(15)));
+    let document = json(folder.path(), "convert zip_checkpoint.pt part.safetensors");
+    assert!(
+        document["notes"].to_string().contains("outside of the state dict are left out: 15"),
+        "{document}"
+    );
     let shards = root().join("tests/fixtures/pytorch/shards");
     let document = json(&shards, "inspect model.safetensors.index.json");
     assert_eq!(document["format"], "index");

@@ -34,14 +34,14 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         }
         if items.is_empty() {
             return fail(format!(
-                "{} has no initialisers of floats, so there are no weights to write",
+                "{} has no initialisers of floats, so there are no weights to write; if they are nodes Constant, convert it to an .onnx file first",
                 printable_path(from)
             ));
         }
         let why = "describe shapes, or are no floats";
         let read = |name: &str| model.initializer(name);
         let metadata = model.metadata().clone();
-        return Writing { to, format, f16, metadata, left_out, why }.run(items, &read);
+        return Writing { to, format, f16, metadata, left_out, why, unlisted: 0 }.run(items, &read);
     }
     let file = TensorFile::open(from)?;
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);
@@ -61,7 +61,15 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
     };
     let items = kept.into_iter().map(item).collect();
     let why = "are an optimizer's state or averages, and no part of a state dict";
-    let writing = Writing { to, format, f16, metadata: file.metadata().clone(), left_out, why };
+    let writing = Writing {
+        to,
+        format,
+        f16,
+        metadata: file.metadata().clone(),
+        left_out,
+        why,
+        unlisted: file.unlisted(),
+    };
     writing.run(items, &|name| file.read(name))
 }
 
@@ -74,6 +82,8 @@ struct Writing<'w> {
     left_out: Vec<String>,
     /// Why they are.
     why: &'static str,
+    /// How many tensors are no part of a PyTorch file's state dict.
+    unlisted: usize,
 }
 
 impl Writing<'_> {
@@ -81,6 +91,9 @@ impl Writing<'_> {
         let mut said = Vec::new();
         if !self.left_out.is_empty() {
             said.push(format!("{} are left out: they {}", listed(&self.left_out), self.why));
+        }
+        if self.unlisted > 0 {
+            said.push(format!("tensors outside of the state dict are left out: {}", self.unlisted));
         }
         let (mut writer, mut wide) = (TensorWriter::new(), Vec::new());
         let (tensors, mut elements, mut bytes) = (items.len(), 0u64, 0u64);

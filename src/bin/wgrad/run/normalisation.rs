@@ -14,7 +14,7 @@ pub(super) struct Wanted {
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "std")]
     mean: Option<Vec<f32>>,
     /// The standard deviation of each channel, such as 0.229,0.224,0.225
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', requires = "mean")]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "mean")]
     std: Option<Vec<f32>>,
 }
 
