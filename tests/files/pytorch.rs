@@ -238,6 +238,11 @@ fn pickles_made_by_hand_are_refused() {
             &["bytes of names"],
         ),
         (
+            "dicts with one name",
+            legacy(&pickle(&[b"}(U\x01a}U\x03b.c", &scalar, b"sU\x03a.b}U\x01c", &scalar, b"su."]), &[1.0]),
+            &["two of its dicts have a tensor of the name \"a.b.c\""],
+        ),
+        (
             "a long key",
             of(&[b"(U\x07storagectorch\nFloatStorage\n", &string(&"0".repeat(65)), b"NK\x01tQ."]),
             &["opcode BINPERSID", "65 bytes, the limit is 64"],

@@ -1,6 +1,6 @@
 //! Functions of elements, and softmax.
 
-use super::message::{float, int, string};
+use super::message::{BOOL, FLOAT, float, int, string};
 use super::node::Node;
 use super::walk::Made;
 use crate::ops::arithmetic::Binary;
@@ -53,11 +53,11 @@ pub(super) fn unary(node: &mut Node<'_, '_>, function: &Unary) -> Result<Made, S
         Unary::Round => node.op("Round", &[x], vec![]),
         Unary::IsNan => {
             let truth = node.op("IsNaN", &[x], vec![]);
-            cast(node, &truth, FLOAT)
+            node.cast(&truth, FLOAT)
         }
         Unary::IsInf => {
             let truth = node.op("IsInf", &[x], vec![]);
-            cast(node, &truth, FLOAT)
+            node.cast(&truth, FLOAT)
         }
         Unary::Power { exponent } | Unary::NormPower { exponent } => with_number(node, "Pow", x, exponent),
         Unary::Scale { factor } => with_number(node, "Mul", x, factor),
@@ -92,15 +92,7 @@ pub(super) fn binary(node: &mut Node<'_, '_>, function: &Binary) -> Result<Made,
     node.broadcast(y)
 }
 
-/// Element types, as onnx.proto numbers them.
-const FLOAT: i64 = 1;
-const BOOL: i64 = 9;
-
 /// Truth values are numbers in the graph, and a type of their own in ONNX.
-fn cast(node: &mut Node<'_, '_>, x: &str, to: i64) -> String {
-    node.op("Cast", &[x], vec![int("to", to)])
-}
-
 pub(super) fn compare(node: &mut Node<'_, '_>, function: &Compare) -> Result<Made, String> {
     let operator = match function {
         Compare::Eq | Compare::Ne => "Equal",
@@ -114,13 +106,13 @@ pub(super) fn compare(node: &mut Node<'_, '_>, function: &Compare) -> Result<Mad
     if *function == Compare::Ne {
         truth = node.op("Not", &[&truth], vec![]);
     }
-    let y = cast(node, &truth, FLOAT);
+    let y = node.cast(&truth, FLOAT);
     node.broadcast(y)
 }
 
 pub(super) fn choose(node: &mut Node<'_, '_>, _: &Where) -> Result<Made, String> {
     let [condition, a, b] = [0, 1, 2].map(|i| node.input(i));
-    let condition = cast(node, &condition, BOOL);
+    let condition = node.cast(&condition, BOOL);
     let y = node.op("Where", &[&condition, &a, &b], vec![]);
     node.broadcast(y)
 }

@@ -1,7 +1,7 @@
 //! Losses, and how many predictions are right.
 
 use super::elementwise::with_number;
-use super::message::int;
+use super::message::{FLOAT, INT64, UINT32, int};
 use super::node::Node;
 use super::walk::Made;
 use crate::ops::correct::CorrectPredictions;
@@ -9,11 +9,6 @@ use crate::ops::cross_entropy::{ClassScores, CrossEntropy};
 use crate::ops::in_top_k::InTopK;
 use crate::ops::loss::{ElementLoss, ElementReduction, Loss};
 use crate::ops::losses::Reduction;
-
-/// The numbers of onnx.proto for float, int64 and uint32.
-const FLOAT: i64 = 1;
-const INT64: i64 = 7;
-const UINT32: i64 = 12;
 
 pub(super) fn elementwise(node: &mut Node<'_, '_>, loss: &Loss) -> Result<Made, String> {
     let (x, t) = (&node.input(0), &node.input(1));
@@ -142,7 +137,7 @@ pub(super) fn cross_entropy(node: &mut Node<'_, '_>, loss: &CrossEntropy) -> Res
     let counts = node.op("And", &[&within, &other], vec![]);
     // A label that does not count has loss 0; the first class stands for it until then.
     let safe = node.op("Where", &[&counts, &labels, &none], vec![]);
-    let safe = node.op("Cast", &[&safe], vec![int("to", INT64)]);
+    let safe = node.cast(&safe, INT64);
     let second = node.sizes(&[1]);
     let column = node.op("Unsqueeze", &[&safe, &second], vec![]);
     let own = node.op("GatherElements", &[&logarithms, &column], vec![int("axis", 1)]);
@@ -193,12 +188,12 @@ pub(super) fn cross_entropy(node: &mut Node<'_, '_>, loss: &CrossEntropy) -> Res
 pub(super) fn correct(node: &mut Node<'_, '_>, _: &CorrectPredictions) -> Result<Made, String> {
     batched_alike(node)?;
     let (logits, labels) = (node.input(0), node.input(1));
-    let labels = node.op("Cast", &[&labels], vec![int("to", INT64)]);
+    let labels = node.cast(&labels, INT64);
     let best = node.op("ArgMax", &[&logits], vec![int("axis", 1), int("keepdims", 0)]);
     let right = node.op("Equal", &[&best, &labels], vec![]);
-    let right = node.op("Cast", &[&right], vec![int("to", INT64)]);
+    let right = node.cast(&right, INT64);
     let count = over_all(node, "ReduceSum", &right);
-    let name = node.op("Cast", &[&count], vec![int("to", UINT32)]);
+    let name = node.cast(&count, UINT32);
     Ok(Made { name, batch: None })
 }
 
@@ -207,13 +202,13 @@ pub(super) fn in_top_k(node: &mut Node<'_, '_>, top: &InTopK) -> Result<Made, St
     batched_alike(node)?;
     let (logits, labels) = (node.input(0), node.input(1));
     let second = node.sizes(&[1]);
-    let labels = node.op("Cast", &[&labels], vec![int("to", INT64)]);
+    let labels = node.cast(&labels, INT64);
     let labels = node.op("Unsqueeze", &[&labels, &second], vec![]);
     let k = node.sizes(&[top.k.min(node.shape(0)[1])]);
     node.op("TopK", &[&logits, &k], vec![int("axis", 1)]);
     let likeliest = node.second_output_of_last();
     let equal = node.op("Equal", &[&likeliest, &labels], vec![]);
-    let equal = node.op("Cast", &[&equal], vec![int("to", FLOAT)]);
+    let equal = node.cast(&equal, FLOAT);
     let name = node.op("ReduceMax", &[&equal, &second], vec![int("keepdims", 0)]);
     let batch = node.batch(1).map(|batch| batch.moved(node.shape(1), batch.axis, node.output_shape()));
     Ok(Made { name, batch })

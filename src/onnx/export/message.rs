@@ -13,19 +13,24 @@ use prost::Message;
 /// The version of the file format that goes with [`OPSET`].
 const IR_VERSION: i64 = 9;
 
-/// The number of an element type, as onnx.proto has it.
+// The numbers of element types, as onnx.proto has them.
+pub(super) const FLOAT: i32 = 1;
+const UINT8: i32 = 2;
+pub(super) const INT32: i32 = 6;
+pub(super) const INT64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
+pub(super) const UINT32: i32 = 12;
+
+/// The number of an element type.
 pub(super) fn element(dtype: DType) -> Result<i32, String> {
     Ok(match dtype {
-        DType::F32 => 1,
-        DType::U8 => 2,
-        DType::I32 => 6,
-        DType::U32 => 12,
+        DType::F32 => FLOAT,
+        DType::U8 => UINT8,
+        DType::I32 => INT32,
+        DType::U32 => UINT32,
         other => return Err(format!("values of {other} can't be stored")),
     })
 }
-
-/// The type int64 of shapes and axes, as onnx.proto numbers it.
-pub(super) const INT64: i32 = 7;
 
 /// An attribute without a value; `kind` is the number of its type.
 fn attribute(name: &str, kind: i32) -> AttributeProto {

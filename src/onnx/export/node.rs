@@ -119,6 +119,11 @@ impl<'w, 'g> Node<'w, 'g> {
         name
     }
 
+    /// Writes a node that makes another element type of `x`, one of [`message`]'s numbers.
+    pub(super) fn cast(&mut self, x: &str, to: i32) -> String {
+        self.op("Cast", &[x], vec![message::int("to", to.into())])
+    }
+
     /// A list of integers.
     pub(super) fn integers(&mut self, values: &[i64]) -> String {
         let name = self.constant_name();

@@ -1,7 +1,7 @@
 //! Reductions over dimensions.
 
 use super::elementwise::with_number;
-use super::message::int;
+use super::message::{INT32, int};
 use super::node::Node;
 use super::walk::Made;
 use crate::ops::argmax::ArgMax;
@@ -27,7 +27,7 @@ pub(super) fn argmax(node: &mut Node<'_, '_>, search: &ArgMax) -> Result<Made, S
     let operator = if search.smallest { "ArgMin" } else { "ArgMax" };
     let attributes = vec![int("axis", search.axis as i64), int("keepdims", search.keepdim.into())];
     let found = node.op(operator, &[&x], attributes);
-    let y = node.op("Cast", &[&found], vec![int("to", 6)]);
+    let y = node.cast(&found, INT32);
     Ok(result(node, y, &[search.axis], search.keepdim))
 }
 

@@ -1,6 +1,6 @@
 //! Operators that move elements: shapes, parts, padding, and rows by index.
 
-use super::message::{int, ints, string};
+use super::message::{FLOAT, INT32, int, ints, string};
 use super::node::Node;
 use super::walk::Made;
 use crate::ops::byte_lookup::ByteLookup;
@@ -12,10 +12,6 @@ use crate::ops::pad::{Pad, PadMode};
 use crate::ops::permute::Permute;
 use crate::ops::reshape::Reshape;
 use crate::ops::slice::Slice;
-
-/// The numbers of onnx.proto for int32 and float.
-const INT32: i64 = 6;
-const FLOAT: i64 = 1;
 
 pub(super) fn reshape(node: &mut Node<'_, '_>, reshape: &Reshape) -> Result<Made, String> {
     let x = node.input(0);
@@ -138,7 +134,7 @@ pub(super) fn one_hot(node: &mut Node<'_, '_>, one_hot: &OneHot) -> Result<Made,
     let labels = node.op("Unsqueeze", &[&labels, &last], vec![]);
     let classes = node.integers32(&[one_hot.classes], (0..one_hot.classes as i32).collect());
     let equal = node.op("Equal", &[&labels, &classes], vec![]);
-    let y = node.op("Cast", &[&equal], vec![int("to", FLOAT)]);
+    let y = node.cast(&equal, FLOAT);
     Ok(node.like_input(y))
 }
 
@@ -147,7 +143,7 @@ pub(super) fn byte_lookup(node: &mut Node<'_, '_>, _: &ByteLookup) -> Result<Mad
     node.batch_outside([1], "looks up")?;
     let (bytes, tables) = (node.input(0), node.input(1));
     let [rank, count] = [node.shape(0).len(), node.shape(1)[0]];
-    let mut places = node.op("Cast", &[&bytes], vec![int("to", INT32)]);
+    let mut places = node.cast(&bytes, INT32);
     if count > 1 {
         // The tables one behind the other.
         let mut shape = vec![1; rank - 1];

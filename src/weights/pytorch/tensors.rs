@@ -36,6 +36,7 @@ pub(super) fn list(heap: &Heap, pickle: &[u8], root: Value, places: &Places) -> 
     let mut search = Search { heap, pickle, seen: HashSet::new(), holding: HashMap::new() };
     let (mut listing, mut names, mut listed) = (Listing::default(), 0, HashSet::new());
     for (prefix, dict) in search.state_dicts(root)? {
+        let mut own = HashSet::new();
         for pair in heap.list(dict).chunks_exact(2) {
             let &[Value::Text(key), Value::Tensor(tensor)] = pair else { continue };
             let key = key.of(pickle);
@@ -54,9 +55,11 @@ pub(super) fn list(heap: &Heap, pickle: &[u8], root: Value, places: &Places) -> 
                 format!("the tensor \"{}\", made at byte {}, {what}", printable(&name), made.made_at)
             })?;
             names += name.len();
-            if listing.tensors.insert(name.clone(), stored).is_some() {
-                return Err(format!("it has two tensors of the name \"{}\"", printable(&name)));
+            // In one dict the last of a key counts, as in Python.
+            if listing.tensors.insert(name.clone(), stored).is_some() && !own.contains(&name) {
+                return Err(format!("two of its dicts have a tensor of the name \"{}\"", printable(&name)));
             }
+            own.insert(name);
             listed.insert(tensor);
             if listing.tensors.len() > MOST_TENSORS || names > MOST_NAMES {
                 return Err(format!(
