@@ -45,6 +45,11 @@ pub(super) struct Sample {
 /// Samples of an operator without products. A maximum over a part of a row is often that of the row, so one sample may
 /// show nothing. A product is of all its terms.
 const SAMPLES: usize = 4;
+/// Samples of one that has few numbers. With few of them a wrong term changes an output seldom: where colours are cut off at
+/// 0 and 1, all pixels of a small picture may be one or the other.
+const SAMPLES_OF_FEW: usize = 16;
+/// How many numbers are few.
+const FEW: usize = 1 << 12;
 
 impl Problem {
     /// Bytes that one run of the node binds.
@@ -188,7 +193,12 @@ fn candidates(graph: &Graph, node: &Node, caps: &Caps, precision: Precision) -> 
 
 /// How many samples of a node there are.
 fn count(node: &Node, types: &[&TensorType]) -> usize {
-    if node.operator.multiply_adds(types) == 0 { SAMPLES } else { 1 }
+    let numbers: usize = types.iter().map(|ty| ty.shape.elements()).sum();
+    match node.operator.multiply_adds(types) {
+        0 if numbers <= FEW => SAMPLES_OF_FEW,
+        0 => SAMPLES,
+        _ => 1,
+    }
 }
 
 /// A node's own inputs, and others with the floats of each tensor in another order.

@@ -40,6 +40,26 @@ fn no_broken_kernel_is_taken() -> Result<()> {
     Ok(())
 }
 
+/// Colours that are cut off hide most of what a kernel does. Whether it shows must not hang on the tuner's numbers, which
+/// follow from the inputs' names.
+#[test]
+fn damage_shows_whatever_the_numbers_are() -> Result<()> {
+    let cases = broken::kernels(4);
+    let case = cases.iter().find(|case| case.operator.name() == "augment_gray").expect("it is an early one");
+    for number in 0..20 {
+        let mut graph = Graph::new();
+        let mut inputs = Vec::new();
+        for (i, tensor) in case.inputs.iter().enumerate() {
+            inputs.push(graph.input(&format!("input {i} of {number}"), tensor.shape.clone())?);
+        }
+        let outputs = graph.apply_named("case".into(), Arc::clone(&case.operator), &inputs)?;
+        let tuned = Tuner::new(device()).run(&graph, &outputs, &PlanOptions::default())?;
+        let refused = |choice: &TunedChoice| choice.refused.contains_key(broken::BROKEN.name());
+        assert!(tuned.tuning.choices().all(|(_, choice)| refused(choice)), "taken with numbers {number}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_node_without_a_right_kernel_is_named() {
     let case = broken::without_a_sound_one();
