@@ -30,6 +30,15 @@ pub enum Binary {
     Minimum,
 }
 
+/// The type of a function of two tensors of floats.
+pub(super) fn broadcast_floats(inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+    let (lhs, rhs) = (inputs[0], inputs[1]);
+    if lhs.dtype != rhs.dtype || lhs.dtype != DType::F32 {
+        return Err(format!("expects two f32 tensors, found {lhs} and {rhs}"));
+    }
+    Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
+}
+
 impl Operator for Binary {
     fn name(&self) -> &'static str {
         match self {
@@ -47,11 +56,7 @@ impl Operator for Binary {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let (lhs, rhs) = (inputs[0], inputs[1]);
-        if lhs.dtype != rhs.dtype || lhs.dtype != DType::F32 {
-            return Err(format!("expects two f32 tensors, found {lhs} and {rhs}"));
-        }
-        Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
+        broadcast_floats(inputs)
     }
 
     fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {

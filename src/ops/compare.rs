@@ -3,7 +3,7 @@
 //! A truth value is the f32 number 1 or 0, so that it can be computed with. Comparisons have no gradient; a choice hands
 //! it to the operand that it took.
 
-use super::arithmetic::index_map;
+use super::arithmetic::{broadcast_floats, index_map};
 use super::elementwise::{SumTo, broadcast};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -46,11 +46,7 @@ impl Operator for Compare {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
-        let (lhs, rhs) = (inputs[0], inputs[1]);
-        if lhs.dtype != rhs.dtype || lhs.dtype != DType::F32 {
-            return Err(format!("expects two f32 tensors, found {lhs} and {rhs}"));
-        }
-        Ok(vec![TensorType::f32(broadcast(&lhs.shape, &rhs.shape)?)])
+        broadcast_floats(inputs)
     }
 
     /// A loss may depend on comparisons too; they add nothing to its gradient.

@@ -8,7 +8,7 @@ use wgrad::ops::compare::{Compare, Where, WhereGrad};
 
 pub const ALL: [Compare; 6] = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
 
-/// Numbers of a few values, of which many are equal.
+/// Numbers with few different values, so that many are equal.
 fn comparison(name: &str, function: Compare, lhs: &[usize], rhs: &[usize]) -> Case {
     Case::new(name, function, vec![coarse(lhs, 1), coarse(rhs, 2)])
 }

@@ -206,7 +206,7 @@ fn places_of_max_pooling_are_read_by_max_unpool_alone() -> Result<()> {
     says(&[pool(vec![]), node("Identity", &["places"], "y")], &x, "can be read by MaxUnpool alone");
     let by_columns = field(5, &[field(1, b"storage_order"), int(3, 1), int(20, 2)].concat());
     says(&[pool(by_columns), unpool.clone()], &x, "counted along columns");
-    // Known places lie within the planes that the windows make, of which an import may keep so many.
+    // Known places must lie within the planes that the windows make. The import's budget bounds how many there may be.
     let known = |name: &str, place: i64| {
         let bytes: Vec<u8> = [1, 3, place].iter().flat_map(|at| at.to_le_bytes()).collect();
         let sizes: Vec<u8> = [1, 1, 3].iter().flat_map(|&size| int(1, size)).collect();

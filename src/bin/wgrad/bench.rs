@@ -2,11 +2,11 @@
 //! inputs to the answer; steps that overlap are faster on a GPU.
 
 use crate::adapter::{self, described};
-use crate::model::{Named, fill, write};
+use crate::model::{Named, write};
 use crate::out::{self, Outcome};
 use serde_json::{Map, Value as Json, json};
 use std::time::Instant;
-use wgrad::{HostTensor, Mode, Plan, Session, Value, Weights};
+use wgrad::{HostTensor, Plan, Session, Value, Weights};
 
 /// Times a network: the forward pass, or a training step
 ///
@@ -51,15 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
-    let (built, filled) = if arguments.train {
-        let trained = model.build_training(batch, 1)?;
-        let filled = trained.fill()?;
-        (trained.built, filled)
-    } else {
-        let built = model.build(batch, 1, Mode::Eval)?;
-        let filled = fill(&built.graph, &built.inputs)?;
-        (built, filled)
-    };
+    let (built, filled) = model.build_filled(arguments.train, batch, 1)?;
     let start = Instant::now();
     let plan = Plan::new(&built.graph, &built.outputs, device.caps())?;
     let planned = start.elapsed().as_secs_f64();

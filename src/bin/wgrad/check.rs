@@ -1,14 +1,14 @@
 //! `wgrad check`: every operator of a network on an adapter, compared with its f64 reference (`Session::verify_all`).
 
 use crate::adapter::{self, described};
-use crate::model::{Named, fill, write};
+use crate::model::{Named, write};
 use crate::out::{self, Failure, Outcome};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wgrad::file::printable;
 use wgrad::session::Verified;
-use wgrad::{Mode, Plan, Session, Weights};
+use wgrad::{Plan, Session, Weights};
 
 /// Compares every operator of a network with its f64 reference
 ///
@@ -38,15 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
-    let (built, filled) = if arguments.train {
-        let trained = model.build_training(batch, 2)?;
-        let filled = trained.fill()?;
-        (trained.built, filled)
-    } else {
-        let built = model.build(batch, 2, Mode::Eval)?;
-        let filled = fill(&built.graph, &built.inputs)?;
-        (built, filled)
-    };
+    let (built, filled) = model.build_filled(arguments.train, batch, 2)?;
     let weights = Weights::init(&device, &built.graph, 0)?;
     model.load(&built, &weights)?;
     let plan = Plan::new(&built.graph, &built.outputs, device.caps())?;

@@ -142,12 +142,11 @@ pub(super) fn cross_entropy(node: &mut Node<'_, '_>, loss: &CrossEntropy) -> Res
     let column = node.op("Unsqueeze", &[&safe, &second], vec![]);
     let own = node.op("GatherElements", &[&logarithms, &column], vec![int("axis", 1)]);
     let mut own = node.op("Squeeze", &[&own, &second], vec![]);
-    let (zero, one) = (node.number(0.0), node.number(1.0));
+    let zero = node.number(0.0);
     let weight = (node.inputs() > 2).then(|| node.input(2));
-    let mut weights = one;
-    if let Some(weight) = &weight {
-        weights = node.op("Gather", &[weight, &safe], vec![int("axis", 0)]);
-        own = node.op("Mul", &[&own, &weights], vec![]);
+    let weights = weight.as_ref().map(|weight| node.op("Gather", &[weight, &safe], vec![int("axis", 0)]));
+    if let Some(weights) = &weights {
+        own = node.op("Mul", &[&own, weights], vec![]);
     }
     let smoothing = loss.label_smoothing;
     let mut losses = with_number(node, "Mul", &own, smoothing - 1.0);
@@ -174,6 +173,7 @@ pub(super) fn cross_entropy(node: &mut Node<'_, '_>, loss: &CrossEntropy) -> Res
         }
         Reduction::Sum => whole(over_all(node, "ReduceSum", &losses)),
         Reduction::Mean => {
+            let weights = weights.unwrap_or_else(|| node.number(1.0));
             let weights = node.op("Where", &[&counts, &weights, &zero], vec![]);
             let (sum, weights) =
                 (over_all(node, "ReduceSum", &losses), over_all(node, "ReduceSum", &weights));

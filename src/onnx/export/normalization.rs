@@ -3,6 +3,7 @@
 use super::elementwise::with_number;
 use super::message::{float, int, ints};
 use super::node::Node;
+use super::reductions::{deviations, over};
 use super::walk::Made;
 use crate::ops::batch_norm::{BatchNormEval, BatchNormTrain};
 use crate::ops::local_response_norm::LocalResponseNorm;
@@ -32,11 +33,9 @@ pub(super) fn of_this_batch(node: &mut Node<'_, '_>, norm: &BatchNormTrain) -> R
     node.batch_outside([1], "normalises")?;
     let (x, shape) = (node.input(0), node.shape(0));
     let others: Vec<usize> = (0..shape.len()).filter(|&axis| axis != 1).collect();
-    let axes = node.sizes(&others);
-    let mean = node.op("ReduceMean", &[&x, &axes], vec![int("keepdims", 1)]);
-    let deviations = node.op("Sub", &[&x, &mean], vec![]);
+    let deviations = deviations(node, &x, &others);
     let squares = node.op("Mul", &[&deviations, &deviations], vec![]);
-    let variance = node.op("ReduceMean", &[&squares, &axes], vec![int("keepdims", 1)]);
+    let variance = over(node, "ReduceMean", &squares, &others, true);
     let variance = with_number(node, "Add", &variance, norm.norm.eps);
     let deviation = node.op("Sqrt", &[&variance], vec![]);
     let mut y = node.op("Div", &[&deviations, &deviation], vec![]);

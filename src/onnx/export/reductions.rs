@@ -31,7 +31,22 @@ pub(super) fn argmax(node: &mut Node<'_, '_>, search: &ArgMax) -> Result<Made, S
     Ok(result(node, y, &[search.axis], search.keepdim))
 }
 
-fn over(node: &mut Node<'_, '_>, operator: &str, x: &str, axes: &[usize], keepdim: bool) -> String {
+/// The deviations of `x` from its means over these dimensions.
+pub(super) fn deviations(node: &mut Node<'_, '_>, x: &str, axes: &[usize]) -> String {
+    let mean = over(node, "ReduceMean", x, axes, true);
+    let deviations = node.op("Sub", &[x, &mean], vec![]);
+    // The mean is rounded at its own size, which may be far above the deviations': what is left of it goes too.
+    let rest = over(node, "ReduceMean", &deviations, axes, true);
+    node.op("Sub", &[&deviations, &rest], vec![])
+}
+
+pub(super) fn over(
+    node: &mut Node<'_, '_>,
+    operator: &str,
+    x: &str,
+    axes: &[usize],
+    keepdim: bool,
+) -> String {
     if axes.is_empty() {
         return node.op("Identity", &[x], vec![]);
     }
@@ -57,11 +72,7 @@ pub(super) fn variance(node: &mut Node<'_, '_>, variance: &Variance) -> Result<M
     if variance.correction > 0 {
         node.batch_outside(axes.iter().copied(), "divides by a number of elements")?;
     }
-    let mean = over(node, "ReduceMean", &x, &axes, true);
-    let deviations = node.op("Sub", &[&x, &mean], vec![]);
-    // The mean is rounded at its own size, which may be far above the deviations': what is left of it goes too.
-    let rest = over(node, "ReduceMean", &deviations, &axes, true);
-    let deviations = node.op("Sub", &[&deviations, &rest], vec![]);
+    let deviations = deviations(node, &x, &axes);
     let squares = node.op("Mul", &[&deviations, &deviations], vec![]);
     let mut y = over(node, "ReduceMean", &squares, &axes, variance.axes.keepdim);
     if variance.correction > 0 {

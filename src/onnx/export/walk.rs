@@ -69,15 +69,23 @@ impl<'g> Walk<'g> {
                 ));
             }
         }
-        walk.declare(outputs, batch)?;
-        walk.write(outputs)?;
+        let mut nodes = BTreeSet::new();
+        for (_, value) in outputs {
+            nodes.extend(graph.nodes_behind(*value).map_err(|e| e.to_string())?);
+        }
+        walk.declare(outputs, &nodes, batch)?;
+        walk.write(outputs, &nodes)?;
         Ok(walk)
     }
 
     /// Names the graph's inputs, constants, parameters and state that the outputs need.
-    fn declare(&mut self, outputs: &[(String, Value)], batch: Option<&'g str>) -> Result<(), String> {
+    fn declare(
+        &mut self,
+        outputs: &[(String, Value)],
+        nodes: &BTreeSet<NodeId>,
+        batch: Option<&'g str>,
+    ) -> Result<(), String> {
         let graph = self.graph;
-        let nodes = self.needed(outputs)?;
         let mut read: BTreeSet<Value> = outputs.iter().map(|(_, value)| *value).collect();
         read.extend(nodes.iter().flat_map(|&id| graph.node_at(id).inputs.iter().copied()));
         let sources = || read.iter().map(|&value| (value, graph.info(value)));
@@ -142,20 +150,11 @@ impl<'g> Walk<'g> {
         (shape.first() == Some(&samples)).then(|| Batch::first(shape))
     }
 
-    /// The nodes behind the outputs, in order.
-    fn needed(&self, outputs: &[(String, Value)]) -> Result<BTreeSet<NodeId>, String> {
-        let mut nodes = BTreeSet::new();
-        for (_, value) in outputs {
-            nodes.extend(self.graph.nodes_behind(*value).map_err(|e| e.to_string())?);
-        }
-        Ok(nodes)
-    }
-
     /// Writes all nodes, or says of each that can't be written why.
-    fn write(&mut self, outputs: &[(String, Value)]) -> Result<(), String> {
+    fn write(&mut self, outputs: &[(String, Value)], nodes: &BTreeSet<NodeId>) -> Result<(), String> {
         let graph = self.graph;
         let mut problems = Vec::new();
-        for id in self.needed(outputs)? {
+        for &id in nodes {
             let node = graph.node_at(id);
             let reads = &node.inputs[..table::values(node)];
             if let Some(unknown) = reads.iter().find(|input| !self.held.contains_key(*input)) {

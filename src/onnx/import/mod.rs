@@ -78,7 +78,7 @@ pub(super) enum Held {
     Weight(usize),
     /// A value of the graph.
     Value(Value),
-    /// Places where a max pooling of the graph found the largest. In the graph they are numbered otherwise than in ONNX.
+    /// Places at which a max pooling found its largest elements. The graph counts them within windows, ONNX within tensors.
     Indices(MaxIndices),
     /// It could not be made; the message is empty if the reason is another node's.
     Failed(String),

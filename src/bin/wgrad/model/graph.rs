@@ -29,6 +29,23 @@ pub(crate) struct Trained {
 }
 
 impl Model {
+    /// The forward pass, or a training step, with numbers for all of its inputs.
+    pub(crate) fn build_filled(
+        &self,
+        train: bool,
+        batch: Option<usize>,
+        default: usize,
+    ) -> Outcome<(Built, Vec<(Value, HostTensor)>)> {
+        if train {
+            let trained = self.build_training(batch, default)?;
+            let filled = trained.fill()?;
+            return Ok((trained.built, filled));
+        }
+        let built = self.build(batch, default, Mode::Eval)?;
+        let filled = fill(&built.graph, &built.inputs)?;
+        Ok((built, filled))
+    }
+
     /// The network for so many inputs at a time, or for as many as an ONNX file fixes, and `default` of them else.
     pub(crate) fn build(&self, batch: Option<usize>, default: usize, mode: Mode) -> Outcome<Built> {
         match &self.source {
@@ -147,7 +164,7 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
 
 /// What to write to these inputs of a graph: floats that look random; zeros where they are integers, because a zero is always
 /// a valid index.
-pub(crate) fn fill(graph: &Graph, inputs: &[Value]) -> Outcome<Vec<(Value, HostTensor)>> {
+fn fill(graph: &Graph, inputs: &[Value]) -> Outcome<Vec<(Value, HostTensor)>> {
     let mut filled = Vec::new();
     for (seed, &value) in inputs.iter().enumerate() {
         let info = graph.value(value)?;
@@ -169,7 +186,7 @@ pub(crate) fn fill(graph: &Graph, inputs: &[Value]) -> Outcome<Vec<(Value, HostT
 
 impl Trained {
     /// Random inputs and labels, and a rate that leaves the weights near where they are.
-    pub(crate) fn fill(&self) -> Outcome<Vec<(Value, HostTensor)>> {
+    fn fill(&self) -> Outcome<Vec<(Value, HostTensor)>> {
         let graph = &self.built.graph;
         let mut filled = fill(graph, &self.built.inputs)?;
         let shape = graph.shape(self.labels)?.clone();

@@ -5,7 +5,7 @@
 mod graph;
 mod head;
 
-pub(crate) use graph::{Built, fill, write};
+pub(crate) use graph::{Built, write};
 
 use crate::out::{Outcome, fail, usage};
 use std::path::{Path, PathBuf};
