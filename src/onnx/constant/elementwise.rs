@@ -262,7 +262,7 @@ fn comparison(operator: &str) -> Option<Comparison> {
 }
 
 /// A tensor, broadcast to a shape.
-pub(in crate::onnx) fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
+pub(super) fn stretched(tensor: &Tensor, shape: &Shape) -> Result<Tensor, String> {
     if tensor.shape == *shape {
         return Ok(tensor.clone());
     }

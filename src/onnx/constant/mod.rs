@@ -11,7 +11,6 @@ mod moving;
 mod reducing;
 
 pub(super) use budget::Budget;
-pub(super) use elementwise::stretched;
 
 use super::attributes::Attributes;
 use super::element::ElementType;

@@ -1,10 +1,9 @@
 //! Comparisons, logic, rounding and choices. Truth values that are computed are the f32 numbers 1 and 0 in the graph.
 
 use super::node::{Node, one};
-use super::parts::take;
 use super::{Held, Outcome};
 use crate::graph::Value;
-use crate::onnx::constant::{broadcast, stretched};
+use crate::onnx::constant::broadcast;
 use crate::tensor::Shape;
 
 /// An input of floats, or of truth values as ones and zeros.
@@ -120,38 +119,17 @@ pub(super) fn shrink(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
     Ok(one(g.where_(below, more, y)?))
 }
 
-/// A known condition makes a gather from both operands, one behind the other, which has no comparison.
+/// A known condition that is the same everywhere leaves one operand. Any other is a constant.
 pub(super) fn choose(node: &mut Node<'_, '_, '_>) -> Outcome<Vec<Held>> {
-    if let Held::Value(_) = node.held(0)? {
-        let condition = truth(node, 0)?;
-        let (a, b) = (number_or_truth(node, 1)?, number_or_truth(node, 2)?);
-        return Ok(one(node.g().where_(condition, a, b)?));
-    }
-    let condition = node.host(0)?;
-    let Some(truth) = condition.as_bools() else {
-        return Err(format!("expects a condition of truth values, found {}", condition.element).into());
-    };
-    let whole = broadcast(&broadcast(&condition.shape, &node.shape(1)?)?, &node.shape(2)?)?;
-    if let Some(&all) = truth.first().filter(|first| truth.iter().all(|x| x == *first)) {
-        let x = number_or_truth(node, if all { 1 } else { 2 })?;
+    if let Held::Host(condition) = node.held(0)?
+        && let Some(&[first, ref others @ ..]) = condition.as_bools()
+        && others.iter().all(|x| *x == first)
+    {
+        let whole = broadcast(&broadcast(&condition.shape, &node.shape(1)?)?, &node.shape(2)?)?;
+        let x = number_or_truth(node, if first { 1 } else { 2 })?;
         return Ok(one(if node.shape_of(x) == whole { x } else { node.g().expand(x, whole)? }));
     }
-    let truth = stretched(&condition, &whole)?;
-    let count = whole.elements();
-    if count > i32::MAX as usize / 2 {
-        return Err(format!("{whole} is too large").into());
-    }
-    let mut sides = Vec::with_capacity(2);
-    for i in [1, 2] {
-        let mut x = number_or_truth(node, i)?;
-        if node.shape_of(x) != whole {
-            x = node.g().expand(x, whole.clone())?;
-        }
-        sides.push(node.g().reshape(x, [count, 1])?);
-    }
-    let chosen = truth.as_bools().unwrap_or_default().iter().enumerate();
-    let places = chosen.map(|(i, &first)| if first { i } else { count + i } as i32).collect();
-    let both = node.g().concatenate(&sides, 0)?;
-    let y = take(node.g(), both, 0, places)?;
-    Ok(one(node.g().reshape(y, whole)?))
+    let condition = truth(node, 0)?;
+    let (a, b) = (number_or_truth(node, 1)?, number_or_truth(node, 2)?);
+    Ok(one(node.g().where_(condition, a, b)?))
 }
