@@ -5,7 +5,9 @@ use crate::adapter::{self, described};
 use crate::model::{Named, write};
 use crate::out::{self, Outcome};
 use serde_json::{Map, Value as Json, json};
+use std::path::PathBuf;
 use std::time::Instant;
+use wgrad::session::ProfiledNode;
 use wgrad::{HostTensor, Plan, Session, Value, Weights};
 
 /// Times a network: the forward pass, or a training step
@@ -14,7 +16,7 @@ use wgrad::{HostTensor, Plan, Session, Value, Weights};
 /// compiles on some drivers, and the warm-up do not count.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  wgrad bench resnet18 --batch 8\n  wgrad bench --train --input 3x64x64 mobilenet_v2\n  wgrad bench mobilenet.onnx --json"
+    after_help = "Examples:\n  wgrad bench resnet18 --batch 8\n  wgrad bench --train --input 3x64x64 mobilenet_v2\n  wgrad bench mobilenet.onnx --json\n  wgrad bench resnet18 --profile --trace resnet18.json"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -31,6 +33,12 @@ pub(crate) struct Arguments {
     /// Steps before that
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     warm_up: u32,
+    /// Time every node too, over as many steps again, and print a table of them
+    #[arg(long)]
+    profile: bool,
+    /// Write the time of every dispatch of these steps to a file for <https://ui.perfetto.dev>
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    trace: Option<PathBuf>,
     #[command(flatten)]
     adapter: adapter::Wanted,
     /// Print one JSON document
@@ -77,6 +85,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let bytes = work.session.plan().device_bytes();
     let total: u64 = bytes.values().sum();
     let allocated = device.allocations().map(|(_, bytes)| bytes);
+    let profile = arguments.profile.then(|| work.session.profile(arguments.steps as usize)).transpose()?;
+    if let (Some(profile), Some(path)) = (&profile, &arguments.trace) {
+        profile.save_trace(path)?;
+    }
     if arguments.json {
         let mut memory: Map<String, Json> =
             bytes.iter().map(|(kind, bytes)| (kind.name().to_owned(), json!(bytes))).collect();
@@ -102,6 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
             },
             "images_per_second": rate,
             "memory": { "planned_bytes": memory, "allocated_bytes": allocated },
+            "nodes": profile.map(|profile| profile.nodes.iter().map(profiled).collect::<Vec<_>>()),
         }));
     }
     let of = if model.is_random() { ", random weights" } else { "" };
@@ -125,7 +138,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
         mib(total),
         kinds.join(", "),
         allocated.map(|bytes| format!(", {} allocated", mib(bytes))).unwrap_or_default(),
-    ))
+    ))?;
+    profile.map_or(Ok(()), |profile| out::text(&format!("\n{profile}")))
 }
 
 impl Work {
@@ -137,6 +151,18 @@ impl Work {
         self.session.wait()?;
         Ok(start.elapsed().as_secs_f64())
     }
+}
+
+/// What a node took, in JSON.
+fn profiled(node: &ProfiledNode) -> Json {
+    json!({
+        "node": node.node,
+        "operator": node.operator,
+        "variant": node.variant,
+        "seconds": node.seconds,
+        "flops": node.flops,
+        "bytes": node.traffic.total(),
+    })
 }
 
 /// The number below which this share of sorted ones lies, between two of them where it falls there.

@@ -131,6 +131,30 @@ fn a_step_is_timed() {
 }
 
 #[test]
+fn nodes_are_timed_on_request() {
+    let folder = folder();
+    let document = json(folder.path(), "bench lenet5 --steps 2 --profile --trace trace.json");
+    let nodes = document["nodes"].as_array().expect("a list");
+    let first = &nodes[0];
+    assert_eq!((&first["node"], &first["operator"]), (&json!("conv1"), &json!("conv2d")));
+    // Two for each of 6 x 28 x 28 outputs and 25 weights, and one for each output's ReLU.
+    assert_eq!(first["flops"], json!(6 * 28 * 28 * (2 * 25 + 1)));
+    assert!(
+        nodes.iter().all(|node| node["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0)),
+        "{nodes:?}"
+    );
+    let trace = std::fs::read_to_string(folder.path().join("trace.json")).expect("a file");
+    assert!(
+        serde_json::from_str::<Value>(&trace).is_ok_and(|trace| trace["traceEvents"].is_array()),
+        "{trace}"
+    );
+    assert!(json(folder.path(), "bench lenet5 --steps 1")["nodes"].is_null());
+    let shown = said(folder.path(), "bench lenet5 --steps 2 --profile");
+    assert!(shown.contains("by operator:") && shown.contains("conv2 "), "{shown}");
+    assert_fails(folder.path(), "bench lenet5 --trace trace.json", 2, &["--profile"]);
+}
+
+#[test]
 fn every_operator_is_checked() {
     let folder = folder();
     let document = json(folder.path(), "check --train --batch 2 lenet5");
