@@ -60,7 +60,7 @@ folder=${bundle:-$target/check-gpu}
 mkdir -p "$folder/bin" "$folder/repository/examples"
 
 printf 'building (the first time, this takes minutes)\n' >&2
-cargo build --release --locked --target-dir "$target" --manifest-path benches/gpu/Cargo.toml
+cargo build --release --locked --target-dir "$target" -p wgrad-gpu
 pack "$target/release/check-gpu" check-gpu
 # Those that need a GPU, and those of files, which run anywhere. The tests of the examples need the examples' programs.
 programs=$(cargo test --release --no-run --message-format=json --test suite --test cache --test faults --test files \

@@ -1,5 +1,6 @@
 # Sourced by the other scripts, from the repository's root. Makes sure that there is Rust, a linker and an
-# adapter. Installs only what is missing, and says so; with a GPU's driver in place it changes nothing.
+# adapter. Installs only what is missing, and says so; with a GPU's driver in place it changes nothing. WGRAD_FEATURES
+# names features of the library for all that scripts build: with others, cargo would compile it again.
 
 . scripts/packages.sh
 
@@ -21,10 +22,10 @@ if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
 fi
 
 say "looking for an adapter (the first time this builds the library)"
-cargo build --release --example adapters || exit 1
-if ! cargo run --quiet --release --example adapters >/dev/null 2>&1; then
+cargo build --release --features "${WGRAD_FEATURES:-}" --example adapters || exit 1
+if ! cargo run --quiet --release --features "${WGRAD_FEATURES:-}" --example adapters >/dev/null 2>&1; then
     say "no usable adapter found: installing Mesa's software Vulkan driver (mesa-vulkan-drivers)"
     install_packages libvulkan1 mesa-vulkan-drivers
     # If there is still no adapter, this error is what the user has to know.
-    cargo run --quiet --release --example adapters >/dev/null || exit 1
+    cargo run --quiet --release --features "${WGRAD_FEATURES:-}" --example adapters >/dev/null || exit 1
 fi

@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.."
 . scripts/ensure-adapter.sh
 manifest=$(pwd)/Cargo.toml
 cd "$here"
-exec cargo run --release --manifest-path "$manifest" --example mnist -- "$@"
+exec cargo run --release --features "${WGRAD_FEATURES:-}" --manifest-path "$manifest" --example mnist -- "$@"

@@ -3,7 +3,7 @@
 # test program: parts of tests' names, or options such as --nocapture.
 set -eu
 cd "$(dirname "$0")/.."
-cargo test --release --locked --test cooperative --no-run
-program=$(cargo test --release --locked --test cooperative --no-run --message-format json |
+cargo test --release --locked --features "${WGRAD_FEATURES:-}" --test cooperative --no-run
+program=$(cargo test --release --locked --features "${WGRAD_FEATURES:-}" --test cooperative --no-run --message-format json |
     sed -n 's/.*"name":"cooperative".*"executable":"\([^"]*\)".*/\1/p')
 exec scripts/newer-lavapipe.sh "$program" "$@"

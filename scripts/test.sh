@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/ensure-adapter.sh
 # Show all failures: one may explain another.
-exec cargo test --release --no-fail-fast "$@"
+exec cargo test --release --features "${WGRAD_FEATURES:-}" --no-fail-fast "$@"

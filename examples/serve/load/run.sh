@@ -11,8 +11,8 @@ work=$(mktemp -d)
 trap 'kill $server 2>/dev/null || true; rm -rf "$work"' EXIT
 server=
 
-cd "$here/.."
-cargo build --release --bins --examples
+cd "$here/../../.."
+cargo build --release -p wgrad-serve --bins --examples
 bin=${CARGO_TARGET_DIR:-target}/release
 "$bin/examples/pictures" "$work/pictures"
 "$bin/wgrad-serve" --train-digits "$work/digits.safetensors"
