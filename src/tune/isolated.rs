@@ -7,6 +7,7 @@ use crate::graph::{Graph, Init, Value};
 use crate::op::Variant;
 use crate::plan::{Plan, PlanOptions};
 use crate::session::Session;
+use crate::shader::Kernel;
 use crate::tensor::{DType, HostData, HostTensor};
 use crate::weights::Weights;
 use std::sync::Arc;
@@ -22,13 +23,16 @@ pub(super) struct Isolated<'p> {
     outputs: Vec<Vec<(usize, Value)>>,
 }
 
-impl<'p> Isolated<'p> {
-    pub(super) fn new(
-        device: &Device,
-        problem: &'p Problem,
-        variant: Variant,
-        copies: usize,
-    ) -> Result<Self> {
+/// The plan of copies of a node.
+struct Planned {
+    graph: Graph,
+    plan: Plan,
+    states: Vec<(String, usize, usize)>,
+    outputs: Vec<Vec<(usize, Value)>>,
+}
+
+impl Planned {
+    fn new(device: &Device, problem: &Problem, variant: Variant, copies: usize) -> Result<Planned> {
         let operator = &problem.node.operator;
         let updated: Vec<usize> = operator.in_place().iter().map(|&(_, input)| input).collect();
         let mut graph = Graph::new();
@@ -57,6 +61,24 @@ impl<'p> Isolated<'p> {
         let read: Vec<Value> = outputs.iter().flatten().map(|&(_, value)| value).collect();
         let options = PlanOptions::default().variant(operator.name(), variant).precision(problem.precision);
         let plan = Plan::with_options(&graph, &read, device.caps(), &options)?;
+        Ok(Planned { graph, plan, states, outputs })
+    }
+}
+
+/// The kernels of any number of copies of a node.
+pub(super) fn kernels(device: &Device, problem: &Problem, variant: Variant) -> Result<Vec<Kernel>> {
+    let Planned { plan, .. } = Planned::new(device, problem, variant, 1)?;
+    Ok(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()).collect())
+}
+
+impl<'p> Isolated<'p> {
+    pub(super) fn new(
+        device: &Device,
+        problem: &'p Problem,
+        variant: Variant,
+        copies: usize,
+    ) -> Result<Self> {
+        let Planned { graph, plan, states, outputs } = Planned::new(device, problem, variant, copies)?;
         let weights = Weights::init(device, &graph, 0)?;
         let session = Session::new(device, plan, &weights)?;
         Ok(Isolated { problem, session, weights, states, outputs })

@@ -1,13 +1,15 @@
 //! The nodes to measure: one for each operator and shapes, with the inputs that it has in a real step and the outputs
 //! that the reference makes of them.
 
-use crate::device::Device;
+use super::isolated;
+use crate::device::{Device, Pipelines};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::hash::fnv1a;
 use crate::op::{Array, Caps, Variant};
 use crate::plan::{Plan, PlanOptions, Precision, Tuning, TuningKey, offered, read_outputs};
 use crate::session::{Expected, Session};
+use crate::shader::Kernel;
 use crate::tensor::{DType, HostData, HostTensor, TensorType};
 use crate::weights::Weights;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -69,6 +71,8 @@ pub(super) struct Problems {
     precision: Precision,
     waiting: VecDeque<TuningKey>,
     ready: VecDeque<Problem>,
+    /// The kernels of all variants of those that are ready. Their sessions take them from here.
+    compiled: Option<Pipelines>,
 }
 
 impl Problems {
@@ -101,8 +105,9 @@ impl Problems {
         let mut session = Session::new(device, plan, &weights)?;
         write_inputs(&mut session)?;
         let waiting = keys.keys().cloned().collect();
-        let (precision, ready) = (options.precision, VecDeque::new());
-        Ok(Some(Problems { device: device.clone(), session, weights, keys, precision, waiting, ready }))
+        let (device, precision) = (device.clone(), options.precision);
+        let (ready, compiled) = (VecDeque::new(), None);
+        Ok(Some(Problems { device, session, weights, keys, precision, waiting, ready, compiled }))
     }
 
     /// What is measured, and a node that stands for it.
@@ -167,6 +172,7 @@ impl Problems {
                 number == 1 || finite(sample)
             });
         }
+        self.compiled = compile(&self.device, self.ready.make_contiguous());
         Ok(())
     }
 
@@ -249,6 +255,15 @@ fn make_references(problems: &mut [Problem]) {
         }
         work();
     });
+}
+
+/// Compiles the kernels of all variants at once, because several processors do, where one session's variant would keep
+/// only one busy. If one can't be planned or compiled, its own session says so.
+fn compile(device: &Device, problems: &[Problem]) -> Option<Pipelines> {
+    let variants = problems.iter().flat_map(|problem| problem.offered.iter().map(move |&v| (problem, v)));
+    let kernels: Vec<Kernel> =
+        variants.filter_map(|(problem, v)| isolated::kernels(device, problem, v).ok()).flatten().collect();
+    Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>()).ok()
 }
 
 /// Writes random numbers to every input, and labels that all readers permit.
