@@ -89,13 +89,13 @@ fn trainer(options: &Options, device: &Device, data: &Images) -> Trainer {
 }
 
 /// Runs the trainer, together with the other processes if `mpirun` started this one.
+#[cfg_attr(feature = "mpi", expect(unreachable_code, reason = "the end is compiled with every feature"))]
 fn start(options: &Options, started: Instant) -> Outcome<()> {
     if !parallel::is_launched() {
         return run(options, started, None);
     }
     #[cfg(feature = "mpi")]
     return parallel::Mpi::run(|ranks| run(options, started, Some(Box::new(ranks))));
-    #[cfg(not(feature = "mpi"))]
     Err("mpirun started this program, which was built without MPI; build it by cargo build --release --features mpi --example mnist".into())
 }
 
