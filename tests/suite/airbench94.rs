@@ -1,12 +1,11 @@
 //! airbench94 as `examples/cifar10` trains it, against its twin in PyTorch's f64 (`tests/fixtures/airbench94.py`): dirac and
-//! whitening filters, 20 steps of both optimizers (6 of Muon but in the sweep), and an evaluation by six views.
+//! whitening filters, 20 steps of both optimizers, and an evaluation by six views.
 
 #[path = "../../examples/networks/airbench94.rs"]
 mod recipe;
 
 use crate::harness::device;
 use crate::harness::fixture::{Fixture, assert_close};
-use crate::harness::sweep::sweeping;
 use recipe::{DEVIATION, EPS, KERNEL, LABEL_SMOOTHING, MEAN, Recipe, Variant};
 use wgrad::graph::Source;
 use wgrad::nn::{self, Layer};
@@ -104,9 +103,7 @@ fn follows_its_twin(variant: Variant, name: &str) -> Result<()> {
     let mut session = Session::new(device(), Plan::new(&g, &[loss], device().caps())?, &weights)?;
     let (schedule, mut losses) = (recipe.rate()?, Vec::new());
     let pixels = images.as_f32().expect("they are floats");
-    // Each takes seconds. What the other optimizer is compared with at the end is the weights of all.
-    let steps = if variant == Variant::Muon && !sweeping() { 6 } else { STEPS };
-    for step in 0..steps {
+    for step in 0..STEPS {
         let at = step % BATCHES * BATCH;
         session.write(x, &pixels[at * PIXELS..(at + BATCH) * PIXELS])?;
         session.write(targets, &labels[at..at + BATCH])?;
