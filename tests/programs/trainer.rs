@@ -414,7 +414,7 @@ fn without_any_adapter_the_fix_is_in_the_message() {
 }
 
 #[test]
-fn a_batch_is_cut_and_what_mpirun_starts_without_mpi_says_so() {
+fn a_batch_is_cut_into_micro_batches() {
     let work = tempfile::TempDir::new().expect("there is room for temporary files");
     let data = crate::harness::root().join("examples/data/mnist");
     // What mpirun starts as the only process needs no MPI.
@@ -443,10 +443,14 @@ fn a_batch_is_cut_and_what_mpirun_starts_without_mpi_says_so() {
         1,
         &["micro_batches", "5", "batch size of 8"],
     );
-    // A trainer with MPI would wait for the other.
-    if cfg!(not(feature = "mpi")) {
-        let mut launched = command("mnist", work.path());
-        launched.arg("--data").arg(&data).env("OMPI_COMM_WORLD_SIZE", "2");
-        assert_refused(&launched.output().expect("it can be started"), 1, &["mpirun", "--features mpi"]);
-    }
+}
+
+/// With MPI the trainer would wait for the other process.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn what_mpirun_starts_without_mpi_says_so() {
+    let work = tempfile::TempDir::new().expect("there is room for temporary files");
+    let mut launched = command("mnist", work.path());
+    launched.env("OMPI_COMM_WORLD_SIZE", "2");
+    assert_refused(&launched.output().expect("it can be started"), 1, &["mpirun", "--features mpi"]);
 }
