@@ -57,6 +57,9 @@ struct Work {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
+    if let Some(path) = &arguments.trace {
+        wgrad::file::check_writable(path)?;
+    }
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
     let (built, filled) = model.build_filled(arguments.train, batch, 1)?;

@@ -152,6 +152,13 @@ fn nodes_are_timed_on_request() {
     let shown = said(folder.path(), "bench lenet5 --steps 2 --profile");
     assert!(shown.contains("by operator:") && shown.contains("conv2 "), "{shown}");
     assert_fails(folder.path(), "bench lenet5 --trace trace.json", 2, &["--profile"]);
+    // Before anything is measured.
+    assert_fails(
+        folder.path(),
+        "bench lenet5 --profile --trace absent/trace.json --adapter none",
+        1,
+        &["absent"],
+    );
 }
 
 #[test]
