@@ -317,3 +317,32 @@ impl Random {
         (self.word() & 0xff_ffff) as f32 / (1u32 << 23) as f32 - 1.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::isolated::Isolated;
+    use super::*;
+    use crate::graph::Init;
+    use crate::ops::conv2d::Conv2dOptions;
+
+    #[test]
+    fn sessions_of_variants_find_their_kernels_compiled() -> Result<()> {
+        let device = Device::open()?;
+        let mut g = Graph::new();
+        let x = g.input("x", [2, 3, 7, 6])?;
+        let weight = g.parameter("weight", [4, 3, 3, 3], Init::Uniform(0.5))?;
+        let y = g.conv2d(x, weight, None, Conv2dOptions::new().padding([1, 1]))?;
+        let options = PlanOptions::default();
+        let plan = Plan::with_options(&g, &[y], device.caps(), &options)?;
+        let known = Tuning::default();
+        let mut problems = Problems::new(&device, &g, plan, &options, &known)?.expect("it has variants");
+        let problem = problems.next_one()?.expect("there is a convolution");
+        let compiled = device.kernels();
+        assert!(compiled >= problem.offered.len());
+        for &variant in &problem.offered {
+            let _session = Isolated::new(&device, &problem, variant, 3)?;
+            assert_eq!(device.kernels(), compiled, "{}", variant.name());
+        }
+        Ok(())
+    }
+}
