@@ -5,11 +5,14 @@ use super::{Caps, Variant};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::shader::Kernel;
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use std::fmt;
 
-/// Alignment of tensors inside an arena, in bytes: every adapter can bind there.
-pub(crate) const ARENA_ALIGNMENT: u64 = 256;
+/// Alignment of what shares a buffer, in bytes: every adapter can bind there.
+pub(crate) const ALIGNMENT: u64 = 256;
+
+/// Tensors inside an arena are padded to a multiple of so many elements, so that in f16 they can be bound too.
+const ARENA_ELEMENTS: u64 = ALIGNMENT / 2;
 
 /// A binding of a dispatch, before it has a place in memory.
 #[derive(Clone, PartialEq, Debug)]
@@ -268,7 +271,8 @@ impl<'p> LowerContext<'p> {
 
 /// Bytes from the start of a tensor in an arena to the start of the next one.
 pub(crate) fn arena_bytes(ty: &TensorType) -> u64 {
-    ty.bytes().next_multiple_of(ARENA_ALIGNMENT)
+    let each = if ty.dtype == DType::F16 { 2 } else { 4 };
+    ty.bytes().next_multiple_of(ARENA_ELEMENTS * each)
 }
 
 /// Bytes of a run, from the start of the first tensor to the end of the last. The last is padded too, so that kernels

@@ -18,7 +18,7 @@ pub use caps::{AdapterKind, Caps, CooperativeMatrix, MAX_ITERATIONS};
 pub use epilogue::Pointwise;
 pub(crate) use epilogue::{Argument, EpilogueOp, reader};
 pub use index_map::{IndexMap, Span, Units};
-pub(crate) use lower::{ARENA_ALIGNMENT, Draft, Hook, arena_bytes, run_bytes};
+pub(crate) use lower::{ALIGNMENT, Draft, Hook, arena_bytes, run_bytes};
 pub use lower::{LowerContext, Operand};
 pub use reference::{Array, Reference};
 pub use variant::{Preference, Variant};

@@ -7,7 +7,7 @@ use crate::ops::optimizer::Scaling;
 /// Dynamic loss scaling (Micikevicius et al., 2018, "Mixed Precision Training"), as PyTorch's `GradScaler`: gradients are
 /// those of the loss times a scale, so that f16 keeps small ones, and the update divides them by it. If one of them is not
 /// finite, the step changes nothing and the scale is halved, down to 1. After so many updates without that it is doubled.
-/// All of it happens on the device.
+/// All of it happens on the device. In plans of mixed precision the gradients that the update takes are f16.
 ///
 /// ```
 /// # fn main() -> wgrad::Result<()> {

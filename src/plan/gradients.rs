@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Source, Value};
 use crate::op::arena_bytes;
 use crate::shader::Access;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -159,6 +161,12 @@ impl Plan {
         }
         buckets.iter_mut().for_each(|bucket| bucket.parts = joined(std::mem::take(&mut bucket.parts)));
         Ok(buckets)
+    }
+
+    /// The first gradient that an update takes in f16.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn gradient_in_f16(&self) -> Option<Value> {
+        self.arenas.places.keys().copied().find(|&value| self.graph.info(value).ty.dtype == DType::F16)
     }
 
     /// The means over micro-batches, in order.

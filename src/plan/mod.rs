@@ -149,19 +149,22 @@ impl Plan {
                 caps.check_f16()?;
                 let scanned = watch.iter().flat_map(watch::Builder::scanned);
                 let kept = outputs.iter().copied().chain(scanned).map(|value| graph.storage(value)).collect();
-                let halves = precision::halve(&graph, &arenas, &mut nodes, &kept)?;
-                Some(graph.clone().with_f16(&halves))
+                let halves = precision::halve(&graph, &arenas, &mut nodes, &kept, options.f32_gradients)?;
+                let graph = graph.clone().with_f16(&halves);
+                let arenas = Arenas::new(&graph, caps.page_bytes())?;
+                Some((graph, arenas))
             }
         };
+        let (planned, arenas) = mixed.as_ref().map_or((&graph, &arenas), |(graph, arenas)| (graph, arenas));
         let watched = watch.as_ref().map(|watch| &watch.pinned[..]);
         let Layout { order, mut placer, packing, activation_bound } =
-            Layout::choose(mixed.as_ref().unwrap_or(&graph), &arenas, &nodes, outputs, watched, caps)?;
+            Layout::choose(planned, arenas, &nodes, outputs, watched, caps)?;
         let mut placed = placer.place(outputs, &packing);
         let watching = watch.map(|watch| watch.placed(&mut placed.buffers));
         let ranges = placer.nodes.clone();
         let dispatches = placer.bind(&placed, watching.as_ref(), caps)?;
         let Placed { buffers, places, .. } = placed;
-        let graph = Arc::new(in_order(mixed.unwrap_or(graph), &order));
+        let graph = Arc::new(in_order(mixed.map_or(graph, |(graph, _)| graph), &order));
         let arenas = Arenas::new(&graph, caps.page_bytes())?;
         let steps = graph.nodes().zip(order).zip(ranges).map(|(((node, _), number), dispatches)| {
             let Drafted { variant, why, .. } = &nodes[number];

@@ -37,6 +37,7 @@ pub struct PlanOptions {
     pub(super) watch: Option<Watch>,
     pub(super) longest_submit: Option<Duration>,
     pub(crate) precision: Precision,
+    pub(super) f32_gradients: bool,
 }
 
 /// A kernel variant that the user asked for.
@@ -142,6 +143,14 @@ impl PlanOptions {
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// Keeps gradients of parameters in f32 in mixed precision too, where those of a scaled loss are f16 otherwise. Micro-batches
+    /// need it, because they add gradients ([`DataParallel`](crate::session::DataParallel)).
+    #[must_use]
+    pub fn f32_gradients(mut self) -> Self {
+        self.f32_gradients = true;
         self
     }
 

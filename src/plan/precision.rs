@@ -15,8 +15,10 @@ pub enum Precision {
     /// f32.
     #[default]
     F32,
-    /// f16 for what layers compute and for its gradients; f32 for parameters and their gradients, state, statistics, losses
-    /// and reductions, and for whatever the user reads. Kernels compute in f32 and convert what they load and store.
+    /// f16 for what layers compute and for its gradients; f32 for parameters, state, statistics, losses and reductions, and for
+    /// what the user reads. Kernels compute in f32 and convert what they load and store. Gradients of parameters are f16 if
+    /// the loss is scaled, unless the user reads one of them or asks for f32 (see
+    /// [`PlanOptions::f32_gradients`](super::PlanOptions::f32_gradients)).
     /// As in PyTorch's `autocast`, products and convolutions begin it: arithmetic of f32 alone, or of both, stays f32.
     ///
     /// f16 ends at 65,504, and below 6e-5 it loses digits. Gradients are often smaller, so scale the loss
@@ -25,7 +27,7 @@ pub enum Precision {
 }
 
 /// Lets the drafts of `nodes` keep values in f16, and returns the storages of these. `kept` are those of values that somebody
-/// reads as f32.
+/// reads as f32. `f32_gradients` says whether all gradients of parameters are too.
 ///
 /// # Errors
 /// A kernel that can't be joined, or binds what it does not declare.
@@ -34,14 +36,23 @@ pub(super) fn halve(
     arenas: &Arenas,
     nodes: &mut [Drafted],
     kept: &BTreeSet<Value>,
+    f32_gradients: bool,
 ) -> Result<BTreeSet<Value>> {
     let mut halves = candidates(graph, arenas, kept);
+    let runs = if f32_gradients { Vec::new() } else { scaled_gradients(graph, kept) };
+    halves.extend(runs.iter().flatten());
     // Every kernel that touches a value has to take it.
     for draft in nodes.iter().flat_map(|node| &node.drafts) {
         for (number, value) in bound(graph, draft, &halves)? {
             if !takes(&draft.kernel, number, graph.info(value).ty.shape.elements()) {
                 halves.remove(&value);
             }
+        }
+    }
+    // An update binds its gradients as one.
+    for run in runs {
+        if !run.iter().all(|value| halves.contains(value)) {
+            halves.retain(|value| !run.contains(value));
         }
     }
     for draft in nodes.iter_mut().flat_map(|node| &mut node.drafts) {
@@ -65,6 +76,7 @@ fn bound(graph: &Graph, draft: &Draft, halves: &BTreeSet<Value>) -> Result<Vec<(
     let all = declared(draft)?.into_iter().zip(&draft.operands);
     let of = |((number, _), operand): ((u32, _), &Operand)| match operand {
         Operand::Value(value) => Some((number, graph.storage(*value))),
+        Operand::Run(values) => Some((number, graph.storage(values[0]))),
         _ => None,
     };
     Ok(all.filter_map(of).filter(|(_, root)| halves.contains(root)).collect())
@@ -109,4 +121,19 @@ fn candidates(graph: &Graph, arenas: &Arenas, kept: &BTreeSet<Value>) -> BTreeSe
         }
     }
     found
+}
+
+/// Storages of gradients that an update by a scaled loss takes, for each update. f16 would lose others.
+fn scaled_gradients(graph: &Graph, kept: &BTreeSet<Value>) -> Vec<Vec<Value>> {
+    let mut runs = Vec::new();
+    for (_, node) in graph.nodes().filter(|(_, node)| node.operator.loss_scale().is_some()) {
+        for run in node.operator.arenas() {
+            let run: Vec<Value> = node.inputs[run].iter().map(|&value| graph.storage(value)).collect();
+            let made = |&value: &Value| matches!(graph.info(value).source, Source::Node { .. });
+            if run.iter().all(made) && !run.iter().any(|value| kept.contains(value)) {
+                runs.push(run);
+            }
+        }
+    }
+    runs
 }

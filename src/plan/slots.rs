@@ -6,7 +6,7 @@
 
 mod by_time;
 
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::ALIGNMENT;
 use crate::shader::Access;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ impl Lifetime {
 
     /// Bytes with padding, so that the next piece can be bound where this one ends.
     fn room(&self) -> u64 {
-        self.bytes.next_multiple_of(ARENA_ALIGNMENT)
+        self.bytes.next_multiple_of(ALIGNMENT)
     }
 }
 
@@ -281,7 +281,7 @@ mod tests {
     /// Values alive at the same time don't overlap, and no dispatch reads and writes one slot.
     fn assert_sound(lifetimes: &[Lifetime], packing: &Packing, most: u64, seed: u64) {
         for (i, (a, &(slot, offset))) in lifetimes.iter().zip(&packing.places).enumerate() {
-            assert_eq!(offset % ARENA_ALIGNMENT, 0);
+            assert_eq!(offset % ALIGNMENT, 0);
             assert!(offset + a.bytes <= packing.bytes[slot] && packing.bytes[slot] <= most);
             for (b, _) in lifetimes.iter().zip(&packing.places).skip(i + 1).filter(|(_, p)| p.0 == slot) {
                 let uses = |l: &Lifetime, wanted| -> BTreeSet<usize> {

@@ -11,7 +11,7 @@ use super::{Arenas, BufferKind, BufferPlan, Place};
 use crate::graph::{Graph, Node, NodeId, Source, Value};
 use crate::op::occupancy::LANES;
 
-use crate::op::{ARENA_ALIGNMENT, Caps, Draft, Hook, Operand, arena_bytes, run_bytes};
+use crate::op::{ALIGNMENT, Caps, Draft, Hook, Operand, arena_bytes, run_bytes};
 use crate::shader::{Kernel, kernels, parts};
 use crate::tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,7 +190,7 @@ impl<'g> Builder<'g> {
                 after: Vec::new(),
                 counts: 0,
                 report: 0,
-                stride: u64::from(caps.offset_alignment).clamp(16, ARENA_ALIGNMENT),
+                stride: u64::from(caps.offset_alignment).clamp(16, ALIGNMENT),
                 least_bits: watch.least_bits(),
                 except: watch.except.clone(),
             },

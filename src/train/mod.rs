@@ -346,6 +346,7 @@ impl Trainer {
 
     fn plan_options(&self) -> PlanOptions {
         let options = self.settings.plan.clone();
+        let options = if self.is_shared() { options.f32_gradients() } else { options };
         if self.settings.watch { options.watch(Watch::new()) } else { options }
     }
 }

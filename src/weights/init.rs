@@ -6,7 +6,8 @@ use crate::device::{Buffer, Device};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Source, Value, ValueInfo};
 use crate::memory;
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::arena_bytes;
+use crate::tensor::TensorType;
 use std::sync::{Arc, Mutex};
 
 /// Elements of one upload. Smaller tensors share an upload; a larger one has its own.
@@ -154,6 +155,8 @@ struct Filler<'d> {
     /// The page that `numbers` belong to.
     page: usize,
     start: u64,
+    /// Where the next tensor's place begins.
+    end: u64,
     numbers: Vec<f32>,
     /// Name of the first tensor among them.
     first: String,
@@ -161,7 +164,7 @@ struct Filler<'d> {
 
 impl<'d> Filler<'d> {
     fn new(device: &'d Device, pages: &'d [Buffer]) -> Self {
-        Filler { device, pages, page: 0, start: 0, numbers: Vec::new(), first: String::new() }
+        Filler { device, pages, page: 0, start: 0, end: 0, numbers: Vec::new(), first: String::new() }
     }
 
     /// Makes the initial values of the tensor `name`. The name `stream` seeds its random numbers.
@@ -171,8 +174,7 @@ impl<'d> Filler<'d> {
             return Ok(());
         }
         let elements = entry.shape.elements();
-        let end = self.start + 4 * self.numbers.len() as u64;
-        let follows = entry.page == self.page && entry.offset == end.next_multiple_of(ARENA_ALIGNMENT);
+        let follows = (entry.page, entry.offset) == (self.page, self.end);
         if self.numbers.is_empty() || !follows || self.numbers.len() + elements > TOGETHER {
             self.upload()?;
             (self.page, self.start) = (entry.page, entry.offset);
@@ -182,6 +184,7 @@ impl<'d> Filler<'d> {
         let more = at + elements - self.numbers.len();
         memory::reserve(&mut self.numbers, more, name)?;
         self.numbers.resize(at + elements, 0.0);
+        self.end = entry.offset + arena_bytes(&TensorType::f32(entry.shape.clone()));
         init.fill(seed, stream, &entry.shape, &mut self.numbers[at..])
     }
 

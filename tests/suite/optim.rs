@@ -155,8 +155,8 @@ fn each_page_of_an_arena_gets_a_dispatch() -> Result<()> {
     let (_, _, loss) = network(&mut graph)?;
     let rate = graph.input_scalar("rate")?;
     Adam::new(rate).minimize(&mut graph, loss)?;
-    // Three tensors of 256 bytes, padding included.
-    for (page, expected) in [(256, 3), (512, 2), (768, 1)] {
+    // Three tensors of 512 bytes, padding included.
+    for (page, expected) in [(512, 3), (1024, 2), (1536, 1)] {
         let mut caps = Caps::webgpu_defaults(AdapterKind::Software);
         caps.max_binding_bytes = page;
         let plan = Plan::new(&graph, &[loss], &caps)?;
@@ -170,7 +170,7 @@ fn each_page_of_an_arena_gets_a_dispatch() -> Result<()> {
 fn clipping_is_one_reduction_at_most_and_spans_pages() -> Result<()> {
     let limits = [(None, None, 0), (Some(0.1), None, 0), (None, Some(0.1), 1), (Some(0.1), Some(0.1), 1)];
     for (value, norm, reductions) in limits {
-        for page in [256, 768] {
+        for page in [512, 1536] {
             let mut graph = Graph::new();
             let (_, _, loss) = network(&mut graph)?;
             let rate = graph.input_scalar("rate")?;
@@ -182,12 +182,12 @@ fn clipping_is_one_reduction_at_most_and_spans_pages() -> Result<()> {
                 optimizer = optimizer.clip_norm(norm);
             }
             optimizer.minimize(&mut graph, loss)?;
-            // Three tensors of 256 bytes, padding included.
+            // Three tensors of 512 bytes, padding included.
             let mut caps = Caps::webgpu_defaults(AdapterKind::Discrete);
             caps.max_binding_bytes = page;
             let plan = Plan::new(&graph, &[loss], &caps)?;
             let count = |name: &str| kernels(&plan).iter().filter(|&&k| k == name).count();
-            let pages = 768 / page as usize;
+            let pages = 1536 / page as usize;
             assert_eq!(count("gradient_squares"), reductions * pages, "{value:?} {norm:?}");
             assert_eq!(count("sgd_update"), pages, "{value:?} {norm:?}");
         }

@@ -141,7 +141,7 @@ fn muon_sgd_and_lookahead_share_a_network() -> Result<()> {
     let summed: u64 = buckets.iter().map(|bucket| bucket.bytes()).sum();
     let gradients: u64 = gradients
         .iter()
-        .map(|&(p, _)| g.shape(p).map_or(0, |s| 4 * s.elements().next_multiple_of(64) as u64))
+        .map(|&(p, _)| g.shape(p).map_or(0, |s| 4 * s.elements().next_multiple_of(128) as u64))
         .sum();
     assert_eq!(summed, gradients, "ranks sum gradients alone");
     let mut session = Session::new(device(), plan, &weights)?;

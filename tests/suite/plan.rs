@@ -233,7 +233,7 @@ fn memory_traffic_is_counted_as_by_hand() {
 
 #[test]
 fn an_update_in_place_is_read_and_written() {
-    // SGD over two parameters of 3 and 70 floats, which lie in arenas at multiples of 256 bytes.
+    // SGD over two parameters of 3 and 70 floats, which lie in arenas at multiples of 512 bytes.
     let mut graph = Graph::new();
     let x = graph.input("x", [5, 3]).expect("valid");
     let rate = graph.input_scalar("rate").expect("valid");
@@ -251,7 +251,7 @@ fn an_update_in_place_is_read_and_written() {
     let floats = 3 * 70 + 70 + 70 + 1;
     assert_eq!(traffic.least_read, 2 * 4 * floats + 8, "parameters, gradients, rate and step");
     assert_eq!(traffic.least_written, 4 * floats);
-    let arena = 4 * 64 * (4 + 2 + 2 + 1);
+    let arena = 4 * 128 * (2 + 1 + 1 + 1);
     assert_eq!((traffic.read, traffic.written), (2 * arena + 8, arena));
 }
 

@@ -5,7 +5,7 @@ use super::reduction::{ADD, MEAN, Prepared, bound, encode, pipelines, prepare};
 use super::staging::Staging;
 use crate::device::{Buffer, Pipelines};
 use crate::error::{Error, Result};
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::ALIGNMENT;
 use crate::parallel::{Communicator, Join, Joins, Sum};
 use crate::plan::Meeting;
 use crate::session::{InFlight, Session, watch};
@@ -55,7 +55,7 @@ impl Lockstep {
                 plan.graph().info(value).name
             )));
         }
-        let most = most.next_multiple_of(ARENA_ALIGNMENT);
+        let most = most.next_multiple_of(ALIGNMENT);
         let others = (1..own).map(|_| Session::new(device, plan.clone(), &session.weights));
         let others = others.collect::<Result<Vec<Session>>>()?;
         let parts = (0..own).map(|_| device.buffer("means over micro-batches", most));

@@ -104,8 +104,10 @@ impl DataParallel {
     ///
     /// # Errors
     /// A number of ranks that is no power of two or does not divide the number of micro-batches; a graph without an
-    /// optimizer, or with other nodes behind it; an output of one element that is neither f32 nor u32; ranks that are not
-    /// alike, by name; not enough memory; those of the communicator.
+    /// optimizer, or with other nodes behind it; gradients of f16 (see [`PlanOptions::f32_gradients`]); an output of one
+    /// element that is neither f32 nor u32; ranks that are not alike, by name; not enough memory; those of the communicator.
+    ///
+    /// [`PlanOptions::f32_gradients`]: crate::PlanOptions::f32_gradients
     pub fn new(
         mut session: Session,
         ranks: impl Communicator + 'static,
@@ -114,6 +116,12 @@ impl DataParallel {
         let mut ranks: Box<dyn Communicator> = Box::new(ranks);
         let (rank, count) = (ranks.rank(), ranks.ranks());
         let share = shares(rank, count, options.micro_batches)?;
+        if let Some(gradient) = session.plan.gradient_in_f16() {
+            let name = session.plan.graph().info(gradient).name.clone();
+            let message =
+                "is f16, and micro-batches add gradients in f32; plan with PlanOptions::f32_gradients".into();
+            return Err(Error::Value { name, message });
+        }
         let buckets = session.plan.buckets(options.bucket_bytes.max(1))?;
         if count > 1 {
             // Weights differ where something else does, which is then told.

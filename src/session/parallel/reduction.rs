@@ -5,7 +5,7 @@ use super::scalars::Scalars;
 use super::staging::Staging;
 use crate::device::{Buffer, Device, Pipelines};
 use crate::error::Result;
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::{ALIGNMENT, arena_bytes};
 use crate::parallel::{Join, Joins};
 use crate::plan::{Bucket as Complete, fold};
 use crate::session::Session;
@@ -139,11 +139,11 @@ impl Reduction {
                 complete_after = first_update;
                 for value in plan.updated_on_the_way() {
                     let (buffer, offset) = session.weights.place(plan.graph(), &[value])?;
-                    let bytes = plan.graph().info(value).ty.bytes().next_multiple_of(ARENA_ALIGNMENT);
+                    let bytes = arena_bytes(&plan.graph().info(value).ty);
                     push(&mut parts, (buffer, None), offset..offset + bytes, true, true);
                 }
                 for (buffer, at, is_mean) in reduction.scalars.places() {
-                    push(&mut parts, (buffer, None), at..at + ARENA_ALIGNMENT, false, is_mean);
+                    push(&mut parts, (buffer, None), at..at + ALIGNMENT, false, is_mean);
                 }
             }
             let bytes = parts.last().map_or(0, |part| part.at + part.length());

@@ -5,7 +5,7 @@ use super::reduction::bound;
 use crate::device::{Buffer, Pipelines};
 use crate::error::{Error, Result};
 use crate::graph::{Source, Value};
-use crate::op::ARENA_ALIGNMENT;
+use crate::op::ALIGNMENT;
 use crate::plan::Place;
 use crate::session::Session;
 use crate::shader::{Kernel, kernels};
@@ -64,7 +64,7 @@ impl Scalars {
             );
             return Err(Error::Value { name, message });
         }
-        let sums = device.buffer("losses of micro-batches", ARENA_ALIGNMENT * found.len().max(1) as u64)?;
+        let sums = device.buffer("losses of micro-batches", ALIGNMENT * found.len().max(1) as u64)?;
         let pipelines = if found.iter().any(|(.., dtype)| *dtype == DType::U32) {
             let kernels = [Kernel::new(&kernels::count_to_float), Kernel::new(&kernels::count_from_float)];
             Some(Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>())?)
@@ -73,7 +73,7 @@ impl Scalars {
         };
         let mut all = Vec::with_capacity(found.len());
         for (place, (value, number, offset, dtype)) in found.into_iter().enumerate() {
-            let (at, buffer) = (ARENA_ALIGNMENT * place as u64, session.buffers[number].clone());
+            let (at, buffer) = (ALIGNMENT * place as u64, session.buffers[number].clone());
             let mut convert = None;
             if let Some(pipelines) = pipelines.as_ref().filter(|_| dtype == DType::U32) {
                 let made = |kernel: usize, entries: &[wgpu::BindGroupEntry<'_>]| {
@@ -97,7 +97,7 @@ impl Scalars {
     /// Where each is summed, and whether the mean is made of it.
     pub(super) fn places(&self) -> impl Iterator<Item = (&Buffer, u64, bool)> {
         let numbered = self.all.iter().enumerate();
-        numbered.map(|(number, scalar)| (&self.sums, ARENA_ALIGNMENT * number as u64, scalar.is_mean))
+        numbered.map(|(number, scalar)| (&self.sums, ALIGNMENT * number as u64, scalar.is_mean))
     }
 
     /// Encodes copies of the outputs to where they are summed.
@@ -121,7 +121,7 @@ impl Scalars {
     fn encode(&self, session: &mut Session, direction: usize) {
         let encoder = session.uploads.encoder(&session.device);
         for (number, scalar) in self.all.iter().enumerate() {
-            let (sums, at) = (&self.sums.raw, ARENA_ALIGNMENT * number as u64);
+            let (sums, at) = (&self.sums.raw, ALIGNMENT * number as u64);
             match (&scalar.convert, &self.pipelines) {
                 (Some(bind_groups), Some(pipelines)) => {
                     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

@@ -105,7 +105,7 @@ fn bits_sum(x: Bits) -> u32 {
 @group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> step: array<u32>;
 
-const VECTORS: u32 = 238608u;
+const VECTORS: u32 = 238720u;
 const EVERY: u32 = 1u;
 const ITEMS: u32 = 4u;
 

@@ -153,7 +153,7 @@ fn batches(batch: usize, steps: u32, page_bytes: u64) -> Result<Weights> {
     caps.max_binding_bytes = page_bytes;
     let plan = Plan::new(&graph, &[loss], &caps)?;
     let count = |name| kernels(&plan).iter().filter(|&&kernel| kernel == name).count();
-    let pages = if page_bytes == 512 { 2 } else { 1 };
+    let pages = if page_bytes == 1024 { 2 } else { 1 };
     assert_eq!(count("accumulate_update"), if steps == 1 { 0 } else { pages });
     assert_eq!(count("ema_update"), pages, "one walk for all groups");
     let weights = Weights::init(device(), &graph, 3)?;
@@ -171,7 +171,7 @@ fn batches(batch: usize, steps: u32, page_bytes: u64) -> Result<Weights> {
 
 #[test]
 fn small_batches_come_to_what_one_large_batch_does() -> Result<()> {
-    for page_bytes in [512, 1 << 20] {
+    for page_bytes in [1024, 1 << 20] {
         let (large, small) = (batches(12, 1, page_bytes)?, batches(3, 4, page_bytes)?);
         for name in [
             "first.weight",
@@ -280,7 +280,7 @@ fn steps_over_generated_shapes_agree_with_the_reference() -> Result<()> {
         optimize(&mut graph, rate, &pairs, problem, problem * 7 % 12)?;
         let mut caps = device().caps().clone();
         // The largest of them fills a page.
-        caps.max_binding_bytes = if problem % 3 == 0 { caps.max_binding_bytes } else { 4352 };
+        caps.max_binding_bytes = if problem % 3 == 0 { caps.max_binding_bytes } else { 4608 };
         let plan = Plan::new(&graph, &[], &caps)?;
         let mut session = Session::new(device(), plan, &Weights::init(device(), &graph, 1)?)?;
         session.write_scalar(rate, 0.05)?;
@@ -302,7 +302,7 @@ fn averages_stand_in_for_their_parameters() -> Result<()> {
     let rate = graph.input_scalar("rate")?;
     let mut plain = graph.clone();
     Sgd::new(rate).average(Ema::new(0.75).warm_up(true)).minimize(&mut graph, loss)?;
-    let (weights, mut session) = train(&graph, loss, 0, 512)?;
+    let (weights, mut session) = train(&graph, loss, 0, 1024)?;
     let averaged = weights.averaged()?;
     assert_eq!(averaged.read("b")?, weights.read("b")?, "they start from their parameters");
     let mut expected = weights.read("b")?.to_f64();
