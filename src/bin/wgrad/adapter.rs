@@ -1,6 +1,7 @@
 //! The option `--adapter`, and the device that it opens.
 
 use crate::out::Outcome;
+use crate::precision;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use wgrad::device::AdapterSummary;
@@ -18,7 +19,16 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Opens it. On a terminal it tells how far kernels are compiled, if that takes long.
     pub(crate) fn open(&self) -> Outcome<Device> {
-        let mut options = DeviceOptions::default();
+        self.open_with(DeviceOptions::default())
+    }
+
+    /// Opens it for steps of this precision.
+    pub(crate) fn open_for(&self, precision: precision::Wanted) -> Outcome<Device> {
+        let options = DeviceOptions::default();
+        self.open_with(if precision.mixed { options.cooperative_matrix() } else { options })
+    }
+
+    fn open_with(&self, mut options: DeviceOptions) -> Outcome<Device> {
         if let Some(wanted) = &self.adapter {
             options = options.adapter(wanted);
         }

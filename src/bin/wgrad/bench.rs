@@ -4,6 +4,7 @@
 use crate::adapter::{self, described};
 use crate::model::{Named, write};
 use crate::out::{self, Outcome};
+use crate::precision;
 use serde_json::{Map, Value as Json, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
     /// Time a training step by SGD with momentum instead of the forward pass
     #[arg(long)]
     train: bool,
+    #[command(flatten)]
+    precision: precision::Wanted,
     /// Inputs of a step; 1 by default, or what an ONNX file fixes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -60,11 +63,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     if let Some(path) = &arguments.trace {
         wgrad::file::check_writable(path)?;
     }
-    let device = arguments.adapter.open()?;
+    let device = arguments.adapter.open_for(arguments.precision)?;
     let batch = arguments.batch.map(|batch| batch as usize);
-    let (built, filled) = model.build_filled(arguments.train, batch, 1)?;
+    let (built, filled) = model.build_filled(arguments.train, batch, 1, arguments.precision)?;
     let start = Instant::now();
-    let plan = Plan::new(&built.graph, &built.outputs, device.caps())?;
+    let plan =
+        Plan::with_options(&built.graph, &built.outputs, device.caps(), &arguments.precision.options())?;
     let planned = start.elapsed().as_secs_f64();
     let weights = Weights::init(&device, &built.graph, 0)?;
     model.load(&built, &weights)?;
@@ -101,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
             "model": model.name,
             "random_weights": model.is_random(),
             "mode": mode,
+            "precision": arguments.precision.name(),
             "batch": work.batch,
             "input": model.item(),
             "warm_up": arguments.warm_up,
@@ -124,9 +129,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let kinds: Vec<String> =
         bytes.iter().map(|(kind, bytes)| format!("{} {}", kind.name(), mib(*bytes))).collect();
     out::text(&format!(
-        "adapter: {}\n{}{of}: {mode}, batch {}\nplan {}, kernels {}, first step {}\nstep: {} in the median of {} ({} .. {}; half of them {} .. {})\n{} images per second\ndevice memory: {} planned ({}){}\n",
+        "adapter: {}\n{}{of}: {mode}{}, batch {}\nplan {}, kernels {}, first step {}\nstep: {} in the median of {} ({} .. {}; half of them {} .. {})\n{} images per second\ndevice memory: {} planned ({}){}\n",
         device.summary(),
         model.name,
+        arguments.precision.words(),
         work.batch,
         seconds(plan),
         seconds(kernels),

@@ -3,6 +3,7 @@
 use crate::adapter::{self, described};
 use crate::model::{Named, write};
 use crate::out::{self, Failure, Outcome};
+use crate::precision;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
     /// Check a training step by SGD with momentum instead of the forward pass
     #[arg(long)]
     train: bool,
+    #[command(flatten)]
+    precision: precision::Wanted,
     /// Inputs of a step; 2 by default, or what an ONNX file fixes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -36,12 +39,13 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
-    let device = arguments.adapter.open()?;
+    let device = arguments.adapter.open_for(arguments.precision)?;
     let batch = arguments.batch.map(|batch| batch as usize);
-    let (built, filled) = model.build_filled(arguments.train, batch, 2)?;
+    let (built, filled) = model.build_filled(arguments.train, batch, 2, arguments.precision)?;
     let weights = Weights::init(&device, &built.graph, 0)?;
     model.load(&built, &weights)?;
-    let plan = Plan::new(&built.graph, &built.outputs, device.caps())?;
+    let plan =
+        Plan::with_options(&built.graph, &built.outputs, device.caps(), &arguments.precision.options())?;
     let mut session = Session::new(&device, plan, &weights)?;
     write(&mut session, &filled)?;
     let mut nodes = session.verify_all()?;
@@ -53,13 +57,20 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
             "adapter": described(device.summary()),
             "model": model.name,
             "mode": mode,
+            "precision": arguments.precision.name(),
             "batch": built.batch,
             "agrees": beyond == 0,
             "beyond": beyond,
             "nodes": nodes.iter().map(row).collect::<Vec<_>>(),
         }))?;
     } else {
-        let head = format!("adapter: {}\n{}: {mode}, batch {}\n", device.summary(), model.name, built.batch);
+        let head = format!(
+            "adapter: {}\n{}: {mode}{}, batch {}\n",
+            device.summary(),
+            model.name,
+            arguments.precision.words(),
+            built.batch
+        );
         out::text(&(head + &table(&nodes, beyond)))?;
     }
     if beyond == 0 { Ok(()) } else { Err(Failure::Found) }

@@ -12,6 +12,7 @@ mod inspect;
 mod model;
 mod out;
 mod plan;
+mod precision;
 mod run;
 
 use clap::{CommandFactory, Parser, Subcommand};

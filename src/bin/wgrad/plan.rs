@@ -3,6 +3,7 @@
 use crate::adapter::{self, limits};
 use crate::model::Named;
 use crate::out::{self, Outcome};
+use crate::precision;
 use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
 use wgrad::op::AdapterKind;
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
     /// Plan a training step by SGD with momentum instead of the forward pass
     #[arg(long)]
     train: bool,
+    #[command(flatten)]
+    precision: precision::Wanted,
     /// Inputs of a step; 1 by default, or what an ONNX file fixes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -64,16 +67,17 @@ impl Kind {
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
     let caps = match arguments.kind {
-        Some(kind) => kind.caps(),
-        None => arguments.adapter.open()?.caps().clone(),
+        // GPUs of these kinds have f16.
+        Some(kind) => Caps { f16: arguments.precision.mixed, ..kind.caps() },
+        None => arguments.adapter.open_for(arguments.precision)?.caps().clone(),
     };
     let batch = arguments.batch.map(|batch| batch as usize);
     let built = if arguments.train {
-        model.build_training(batch, 1)?.built
+        model.build_training(batch, 1, arguments.precision)?.built
     } else {
         model.build(batch, 1, Mode::Eval)?
     };
-    let plan = Plan::new(&built.graph, &built.outputs, &caps)?;
+    let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &arguments.precision.options())?;
     if !arguments.json {
         return out::text(&plan.to_string());
     }
@@ -86,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     out::json(&json!({
         "model": model.name,
         "mode": if arguments.train { "training" } else { "forward" },
+        "precision": arguments.precision.name(),
         "batch": built.batch,
         "limits": limits(&caps),
         "groups": plan.groups().len(),

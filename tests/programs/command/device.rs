@@ -182,3 +182,17 @@ fn every_operator_is_checked() {
     let shown = said(folder.path(), "plan lenet5");
     assert!(shown.starts_with("plan for "), "{shown}");
 }
+
+#[test]
+fn mixed_precision_is_checked_timed_and_planned() {
+    let folder = folder();
+    let document = json(folder.path(), "check --train --mixed lenet5");
+    assert_eq!((&document["precision"], &document["agrees"]), (&json!("mixed"), &json!(true)));
+    let shown = said(folder.path(), "bench lenet5 --mixed --steps 1 --warm-up 0");
+    assert!(shown.contains("forward in mixed precision, batch 1"), "{shown}");
+    let taken = |options: &str| {
+        let plan = json(folder.path(), &format!("plan --kind discrete --train --batch 64 {options} lenet5"));
+        plan["memory_bytes"]["gradients"].as_u64().expect("a number")
+    };
+    assert_eq!(taken(""), 2 * taken("--mixed"), "the loss is scaled");
+}

@@ -3,6 +3,7 @@
 
 use super::{Model, Source};
 use crate::out::{Outcome, fail};
+use crate::precision;
 use wgrad::file::printable;
 use wgrad::nn::Layer;
 use wgrad::onnx::{self, Dimension, Output, Port};
@@ -35,9 +36,10 @@ impl Model {
         train: bool,
         batch: Option<usize>,
         default: usize,
+        precision: precision::Wanted,
     ) -> Outcome<(Built, Vec<(Value, HostTensor)>)> {
         if train {
-            let trained = self.build_training(batch, default)?;
+            let trained = self.build_training(batch, default, precision)?;
             let filled = trained.fill()?;
             return Ok((trained.built, filled));
         }
@@ -122,7 +124,12 @@ impl Model {
     }
 
     /// A training step.
-    pub(crate) fn build_training(&self, batch: Option<usize>, default: usize) -> Outcome<Trained> {
+    pub(crate) fn build_training(
+        &self,
+        batch: Option<usize>,
+        default: usize,
+        precision: precision::Wanted,
+    ) -> Outcome<Trained> {
         let mut built = self.build(batch, default, Mode::Train)?;
         let &[logits] = &built.outputs[..] else {
             return fail(format!(
@@ -144,7 +151,11 @@ impl Model {
         let labels = graph.input_i32("wgrad.labels", shape)?;
         let loss = graph.cross_entropy(logits, labels)?;
         let rate = graph.input_scalar("wgrad.learning_rate")?;
-        optim::Sgd::new(rate).momentum(0.9).minimize(graph, loss)?;
+        let mut sgd = optim::Sgd::new(rate).momentum(0.9);
+        if precision.mixed {
+            sgd = sgd.loss_scale(optim::LossScale::new());
+        }
+        sgd.minimize(graph, loss)?;
         built.outputs = vec![loss];
         Ok(Trained { built, labels, classes, rate })
     }
