@@ -54,37 +54,42 @@ else
 fi
 command -v strip >/dev/null || fail "the command \"strip\" is missing (Debian, Ubuntu: apt-get install binutils)"
 
+# Features of the library, by which the checks build everything.
+features=${WGRAD_FEATURES:+--features=wgrad/$WGRAD_FEATURES}
 target=${CARGO_TARGET_DIR:-target}
 folder=${bundle:-$target/check-gpu}
 [ -n "$bundle" ] || rm -rf "$folder"
-mkdir -p "$folder/bin" "$folder/repository/examples"
+mkdir -p "$folder/bin"
 
 printf 'building (the first time, this takes minutes)\n' >&2
-cargo build --release --locked --target-dir "$target" -p wgrad-gpu
-pack "$target/release/check-gpu" check-gpu
-# Those that need a GPU, and those of files, which run anywhere. The tests of the examples need the examples' programs.
-programs=$(cargo test --release --no-run --message-format=json --test suite --test cache --test faults --test files \
-    --test cooperative |
-    sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p')
+# The program, and the tests that need a GPU or, like those of files, run anywhere. The tests of the examples need the examples'
+# programs. With the program's own test cargo takes the features by which all tests are built.
+programs=$(cargo test --release --locked --no-run --message-format=json $features -p wgrad -p wgrad-gpu \
+    --test suite --test cache --test faults --test files --test cooperative --test runner |
+    sed -n 's/.*"kind":\["\(bin\|test\)"\].*"executable":"\([^"]*\)".*/\2/p')
 for program in $programs; do
     name=$(basename "$program")
-    pack "$program" "test-${name%-*}"
+    case $name in
+    check-gpu) pack "$program" check-gpu ;;
+    runner-* | wgrad) ;;
+    *) pack "$program" "test-${name%-*}" ;;
+    esac
 done
-# What tests read.
-cp -R src shaders tests docs "$folder/repository/"
-cp -R examples/data "$folder/repository/examples/"
 cp benches/gpu/run.sh benches/gpu/peers.py "$folder/"
 chmod +x "$folder/run.sh"
 commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
 echo "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1) ($commit)" >"$folder/version"
 
 if [ -z "$bundle" ]; then
+    ln -s "$(pwd)" "$folder/repository"
     runner=$(pwd)/$folder/run.sh
     case $folder in /*) runner=$folder/run.sh ;; esac
     cd "$here"
     exec "$runner" "$@"
 fi
-(cd "$folder" && du -sk -- bin/* repository run.sh peers.py) | awk '{ printf "%7.1f MB  %s\n", $1 / 1000 * 1.024, $2 }'
+# What tests read.
+tar -cf - src shaders tests docs examples/data | gzip >"$folder/repository.tar.gz"
+(cd "$folder" && du -sk -- bin/* repository.tar.gz run.sh peers.py) | awk '{ printf "%7.1f MB  %s\n", $1 / 1000 * 1.024, $2 }'
 kilobytes=$(du -sk "$folder" | cut -f 1)
 printf '%s MB in all, of at most %s\n' "$((kilobytes * 1024 / 1000000))" "$most"
 [ "$((kilobytes * 1024))" -lt "$((most * 1000000))" ] || fail "the bundle is too large"

@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 case $seconds in '' | *[!0-9]* | 0*) fail "--seconds \"$seconds\" is no whole number above 0" ;; esac
-for command in timeout gzip; do
+for command in timeout gzip tar; do
     command -v "$command" >/dev/null || fail "the command \"$command\" is missing"
 done
 # The parts in their order. Each program of tests is a part. Those of mixed precision come after all of f32, so that
@@ -108,7 +108,13 @@ for part in $all; do
 done
 
 # What programs find here.
-export WGRAD_ROOT="$here/repository"
+root=$here/repository
+if ! [ -e "$root" ]; then
+    root=$bin/repository
+    mkdir "$root"
+    gzip -dc "$here/repository.tar.gz" | tar -xf - -C "$root" || fail "$here/repository.tar.gz can't be unpacked into $root"
+fi
+export WGRAD_ROOT="$root"
 # Nothing is kept from run to run: drivers keep compiled kernels for the parts to come in a folder of this run.
 mkdir "$bin/kernels"
 export WGRAD_CACHE_DIR= __GL_SHADER_DISK_CACHE_PATH="$bin/kernels" MESA_SHADER_CACHE_DIR="$bin/kernels"

@@ -17,8 +17,12 @@ pub struct Training {
 
 impl Training {
     /// As [`training_of`], with the loss scaled, for plans of mixed precision.
-    pub fn scaled(network: &dyn Layer, images: [usize; 4]) -> Result<Training, Error> {
-        Training::by(network, images, |sgd| sgd.loss_scale(optim::LossScale::new()))
+    pub fn scaled(
+        network: &dyn Layer,
+        images: [usize; 4],
+        scale: optim::LossScale,
+    ) -> Result<Training, Error> {
+        Training::by(network, images, |sgd| sgd.loss_scale(scale))
     }
 
     fn by(

@@ -212,7 +212,7 @@ fn networks(results: &mut Results) {
         }
         let mut row = work.json();
         let start = Instant::now();
-        match Trainer::mixed_unscaled(device(), work).and_then(|mut trainer| figures(&mut trainer)) {
+        match Trainer::mixed_by_one(device(), work).and_then(|mut trainer| figures(&mut trainer)) {
             Ok(figures) => merge(&mut row, figures),
             Err(error) => {
                 results.wrong(format!("{}: {error}", work.name()));

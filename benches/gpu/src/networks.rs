@@ -4,6 +4,7 @@ use crate::harness::network::{Training, network, training_of};
 use crate::harness::{labels, numbers};
 use serde_json::{Value, json};
 use wgrad::nn::{Sequential, models};
+use wgrad::optim::LossScale;
 use wgrad::plan::Precision;
 use wgrad::{Device, Error, HostTensor, Plan, PlanOptions, Session, Weights};
 
@@ -153,15 +154,16 @@ impl Trainer {
 
     /// A session with the default plan of mixed precision, which scales the loss.
     pub fn mixed(device: &Device, work: &Workload) -> Result<Trainer, Error> {
-        Trainer::mixed_of(device, work, Training::scaled(&work.layers(), work.images())?)
+        Trainer::mixed_by(device, work, LossScale::new())
     }
 
-    /// The same without a scale, by which gradients of few images overflow.
-    pub fn mixed_unscaled(device: &Device, work: &Workload) -> Result<Trainer, Error> {
-        Trainer::mixed_of(device, work, work.training()?)
+    /// The same with a scale of 1, because gradients of few images overflow by a larger one.
+    pub fn mixed_by_one(device: &Device, work: &Workload) -> Result<Trainer, Error> {
+        Trainer::mixed_by(device, work, LossScale::new().first(1.0))
     }
 
-    fn mixed_of(device: &Device, work: &Workload, training: Training) -> Result<Trainer, Error> {
+    fn mixed_by(device: &Device, work: &Workload, scale: LossScale) -> Result<Trainer, Error> {
+        let training = Training::scaled(&work.layers(), work.images(), scale)?;
         let options = PlanOptions::default().precision(Precision::Mixed);
         let plan = Plan::with_options(&training.graph, &[training.loss], device.caps(), &options)?;
         Trainer::new(device, work, training, plan)

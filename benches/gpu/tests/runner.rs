@@ -25,7 +25,7 @@ fn bundle() -> TempDir {
         ("test-hangs", "echo 'running 3 tests'; echo 'test a ... ok'; echo 'it hangs | now'; exec sleep 600"),
         ("test-fails", "echo 'running 2 tests'; echo 'test b ... ok'; echo 'test c::d ... FAILED'; exit 101"),
         ("test-crashes", "echo 'about to crash'; kill -SEGV $$"),
-        ("test-passes", "echo 'running 1 test'; echo 'test e ... ok'"),
+        ("test-passes", "cat \"$WGRAD_ROOT/peers.py\" || exit; echo 'running 1 test'; echo 'test e ... ok'"),
     ] {
         pack(bundle.path(), name, format!("#!/bin/sh\n{script}\n").as_bytes());
     }
@@ -33,6 +33,9 @@ fn bundle() -> TempDir {
     for file in ["run.sh", "peers.py"] {
         std::fs::copy(source.join(file), bundle.path().join(file)).unwrap();
     }
+    let archive = bundle.path().join("repository.tar.gz");
+    let packed = Command::new("tar").arg("-czf").arg(archive).arg("-C").arg(source).arg("peers.py").status();
+    assert!(packed.unwrap().success());
     std::fs::write(bundle.path().join("version"), "1.2.3 (abc)\n").unwrap();
     bundle
 }
