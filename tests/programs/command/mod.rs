@@ -138,6 +138,8 @@ fn wrong_arguments_end_with_2() {
         ("convert --network resnet18 a.pt b.pt", "--network"),
         ("run --top 0 a b", "--top"),
         ("run --mean 0,0,0 a b", "--std"),
+        ("run --mean 0 --std 0 a b", "numbers above 0"),
+        ("run --mean inf --std 1 a b", "finite numbers"),
         ("bench lenet5 --batch 0", "--batch"),
         ("bench lenet5 --steps x", "--steps"),
         ("check --input 3x0x4 lenet5", "3x224x224"),

@@ -11,11 +11,19 @@ const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 #[derive(clap::Args)]
 pub(super) struct Wanted {
     /// The mean of each channel, such as 0.485,0.456,0.406
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "std")]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "std", value_parser = mean)]
     mean: Option<Vec<f32>>,
     /// The standard deviation of each channel, such as 0.229,0.224,0.225
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "mean")]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, requires = "mean", value_parser = deviation)]
     std: Option<Vec<f32>>,
+}
+
+fn mean(text: &str) -> Result<f32, &'static str> {
+    text.parse().ok().filter(|x: &f32| x.is_finite()).ok_or("expected finite numbers")
+}
+
+fn deviation(text: &str) -> Result<f32, &'static str> {
+    mean(text).ok().filter(|&x| x > 0.0).ok_or("expected finite numbers above 0")
 }
 
 /// Mean and deviation of each channel. Both are empty where bytes are only divided by 255.
