@@ -2,17 +2,20 @@
 # Tests in headless Chromium with its software WebGPU: the page of examples/web (tests/web/page.mjs), and the case tables of
 # the operators (tests/web/cases.mjs). "page" and "cases" run only one of them; a word in the names of the page's tests, or
 # families of cases, may follow, to run only these, or all but -FAMILY.
+#
+# "f16" runs the cases in f16 and trains in mixed precision, on lavapipe in the browser (tests/web/lavapipe.c); where the
+# browser can't have it, it says so and ends with 3.
 set -eu
 cd "$(dirname "$0")/.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
 . scripts/ensure-browser.sh
 # The cases need wasm-bindgen, which it installs.
-if [ "$part" != cases ] || ! [ -x "$tools/bin/wasm-bindgen" ]; then
+if [ "$part" = page ] || [ "$part" = all ] || ! [ -x "$tools/bin/wasm-bindgen" ]; then
     scripts/web.sh --build
 fi
 
-if [ "$part" != cases ]; then
+if [ "$part" = page ] || [ "$part" = all ]; then
     . scripts/ensure-adapter.sh
     cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors \
         --logits target/native.csv >/dev/null
@@ -24,5 +27,13 @@ if [ "$part" != page ]; then
     "$tools/bin/wasm-bindgen" --target web --no-typescript --out-dir "$out" \
         target/wasm32-unknown-unknown/release/wgrad_web_cases.wasm
     cp tests/web/cases/page/* "$out/"
+    if [ "$part" = f16 ]; then
+        export WGRAD_LAVAPIPE="$PWD/$tools/lavapipe.so"
+        if ! ls /usr/lib/*/libvulkan_lvp.so >/dev/null 2>&1 && ! (install_packages mesa-vulkan-drivers) ||
+            ! cc -shared -fPIC -O1 -fvisibility=hidden -o "$WGRAD_LAVAPIPE" tests/web/lavapipe.c -ldl; then
+            say "NOT TESTED in f16: lavapipe or a C compiler is not there"
+            exit 3
+        fi
+    fi
     node "$tools/cases.mjs" "$browser" "$out" "$@"
 fi

@@ -11,7 +11,7 @@ mod harness;
 mod network;
 mod numbers;
 
-use harness::{Built, Case, Prepared, build, edges, sweep};
+use harness::{Built, Case, Prepared, build, edges, halves, sweep};
 use wgrad::op::{CooperativeMatrix, Variant};
 use wgrad::{Caps, Device, DeviceOptions};
 
@@ -53,7 +53,7 @@ fn agrees(family: &[Case], caps: &Caps) {
         for variant in variants {
             for halves in sweep::turn(&[false, true], count) {
                 let built =
-                    if halves { harness::between_copies(case) } else { build(case).expect("it is valid") };
+                    if halves { halves::between_copies(case) } else { build(case).expect("it is valid") };
                 failures.extend(verify(case, built, variant, caps));
             }
             count += 1;

@@ -10,6 +10,7 @@ pub mod edges;
 pub mod files;
 pub mod finite;
 pub mod fixture;
+pub mod halves;
 pub mod network;
 pub mod published;
 pub mod pytorch;
@@ -85,12 +86,6 @@ impl Case {
     pub fn variants(&self) -> Vec<Variant> {
         self.variants_for(device().caps())
     }
-}
-
-/// The graph of a case between copies, so that what the operator reads and stores is neither an input nor an output.
-pub fn between_copies(case: &Case) -> Built {
-    build_between(case, |graph, value| graph.apply1(begin::Begin, &[value]))
-        .unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
 /// Builds `case` into a session that runs one variant.

@@ -2,7 +2,7 @@
 
 use crate::cases;
 use crate::harness::network::{Training, network};
-use crate::harness::{self, Prepared, between_copies, device, labels, numbers, sweep};
+use crate::harness::{self, device, halves, labels, numbers, sweep};
 use std::collections::BTreeSet;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
@@ -13,11 +13,6 @@ use wgrad::plan::{Fusion, Precision, Watch};
 use wgrad::session::{DataParallel, ParallelOptions};
 use wgrad::{Caps, DType, Error, Graph, Mode, Plan, PlanOptions, Result, Session, Value, Weights};
 
-/// Plans with f16 for what lies between nodes, and with a node for each copy.
-pub fn options(operator: &str, variant: Variant) -> PlanOptions {
-    PlanOptions::default().variant(operator, variant).without(Fusion::Elementwise).precision(Precision::Mixed)
-}
-
 /// Besides updates, what is only tried in f32: draws and counts, and what makes tensors of several dimensions of others. Copies
 /// are around every case.
 const IN_F32: [&str; 6] = ["augment_parameters", "batch_count", "copy", "dropout_mask", "expand", "one_hot"];
@@ -26,33 +21,19 @@ const IN_F32: [&str; 6] = ["augment_parameters", "batch_count", "copy", "dropout
 /// what is kept in f16.
 #[test]
 fn every_operator_agrees_with_the_reference_in_f16() {
-    let (mut seen, mut halved, mut failures) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    let mut all = BTreeSet::new();
+    let (mut all, mut halved, mut failures) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (_, cases) in cases::all() {
-        for case in &cases {
-            let name = case.operator.name();
-            all.insert(name);
-            let kinds = case.kinds();
-            let made = case.operator.infer(&kinds.iter().collect::<Vec<_>>()).expect("the case is valid");
-            let wide = kinds.iter().chain(&made).any(|ty| ty.dtype == DType::F32 && ty.shape.len() > 1);
-            for variant in case.variants() {
-                if !(wide && seen.insert((name, variant.name())) || sweep::sweeping()) {
-                    continue;
-                }
-                let label = format!("{name} {variant}: {}", case.name);
-                let prepared =
-                    Prepared::of(between_copies(case), case, &options(name, variant), device().caps());
-                let mut session = prepared.unwrap_or_else(|e| panic!("{label}: {e}")).session;
-                if let Err(e) = session.verify() {
-                    failures.push(format!("{label}: {e}"));
-                }
-                let graph = session.plan().graph();
-                let node = graph.nodes().find(|(_, node)| node.operator.name() == name);
-                let (_, node) = node.unwrap_or_else(|| panic!("{label}: the plan has no such node"));
-                let mut touched = node.inputs.iter().chain(&node.outputs);
-                if touched.any(|&value| graph.value(value).is_ok_and(|info| info.ty.dtype == DType::F16)) {
-                    halved.insert(name);
-                }
+        all.extend(cases.iter().map(|case| case.operator.name()));
+        for (at, variant) in halves::runs(&cases, device().caps(), sweep::sweeping()) {
+            let (case, name) = (&cases[at], cases[at].operator.name());
+            let label = format!("{name} {variant}: {}", case.name);
+            let prepared = halves::prepare(case, variant, device().caps());
+            let mut session = prepared.unwrap_or_else(|e| panic!("{label}: {e}")).session;
+            if let Err(e) = session.verify() {
+                failures.push(format!("{label}: {e}"));
+            }
+            if touches_f16(session.plan().graph(), name) {
+                halved.insert(name);
             }
         }
     }
@@ -60,6 +41,14 @@ fn every_operator_agrees_with_the_reference_in_f16() {
     let rest: Vec<&str> =
         all.difference(&halved).copied().filter(|name| !name.ends_with("_update")).collect();
     assert_eq!(rest, IN_F32);
+}
+
+/// Whether the operator's node in a planned graph reads or makes f16.
+fn touches_f16(graph: &Graph, operator: &str) -> bool {
+    let node = graph.nodes().find(|(_, node)| node.operator.name() == operator);
+    let (_, node) = node.unwrap_or_else(|| panic!("the plan has no {operator}"));
+    let mut touched = node.inputs.iter().chain(&node.outputs);
+    touched.any(|&value| graph.value(value).is_ok_and(|info| info.ty.dtype == DType::F16))
 }
 
 /// A training step, with a scaled loss if asked.

@@ -1,7 +1,8 @@
 //! Checks the kernels of every operator, case, variant and kind of adapter with naga and tint; and which sources may
 //! name the GPU library.
 
-use crate::{cases, harness, mixed};
+use crate::cases;
+use crate::harness::{self, halves};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ fn half_kernels() -> Vec<Kernel> {
                     if !(is_new && seen.insert((name, variant.name()))) {
                         continue;
                     }
-                    let (built, options) = (harness::between_copies(case), mixed::options(name, variant));
+                    let (built, options) = (halves::between_copies(case), halves::options(name, variant));
                     let plan = Plan::with_options(&built.graph, &built.outputs, &caps, &options)
                         .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
                     kernels.extend(plan.dispatches().iter().map(|dispatch| dispatch.kernel.clone()));

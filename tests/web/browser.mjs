@@ -10,8 +10,8 @@ const common = ['--no-sandbox', '--headless=new', '--disable-background-networki
 // Chromium's software WebGPU.
 export const software = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
-// Starts the browser with an empty profile.
-export const start = (executablePath, more) => chromium.launch({ executablePath, args: [...common, ...more] });
+// Starts the browser with an empty profile, and with other variables of the environment if there are any.
+export const start = (executablePath, more, variables = {}) => chromium.launch({ executablePath, args: [...common, ...more], env: { ...process.env, ...variables } });
 
 // Serves a folder, with other contents for the paths in `replaced`. `url` ends in a slash.
 export async function serve(folder, replaced = {}) {

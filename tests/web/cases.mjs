@@ -1,10 +1,12 @@
 // The case tables of the operators in a real browser: node cases.mjs BROWSER FOLDER [FAMILY... or -FAMILY...]. By default
 // every family runs, with -FAMILY all but these; each variant on the cases that show it an edge, with WGRAD_SWEEP every
-// variant on every case. scripts/test-web.sh runs it.
+// variant on every case. With WGRAD_LAVAPIPE, the library of lavapipe.c, all of it is in f16, and a network is trained.
+// scripts/test-web.sh runs it.
 import { serve, software, start } from './browser.mjs';
 
 const [browserPath, folder, ...wanted] = process.argv.slice(2);
 const sweep = Boolean(process.env.WGRAD_SWEEP);
+const lavapipe = process.env.WGRAD_LAVAPIPE, f16 = Boolean(lavapipe);
 const LONGEST = 1200; // seconds of a case
 const MOST_LOST = 5; // pages of a family that a browser loses before it gives the family up
 const BROWSERS = 2; // a browser has one thread for all that its GPU compiles
@@ -37,8 +39,8 @@ async function share(browser, name, done) {
   let table, lost = 0;
   const open = async () => {
     table = await opened(browser);
-    const found = await table.ask(([name, sweep]) => window.open(name, sweep), [name, sweep]);
-    if (found.runs === 0) throw new Error('there are no runs');
+    const found = await table.ask(([name, sweep, f16]) => window.open(name, sweep, f16), [name, sweep, f16]);
+    if (found.runs === 0 && !f16) throw new Error('there are no runs');
     Object.assign(done, { cases: found.cases, of: found.runs });
   };
   while (done.next < done.of && lost < MOST_LOST && browser.isConnected()) {
@@ -79,9 +81,16 @@ async function family(browsers, name) {
 }
 
 const began = Date.now();
-const browsers = await Promise.all(Array.from({ length: BROWSERS }, () => start(browserPath, software)));
+const browsers = await Promise.all(Array.from({ length: BROWSERS }, () => start(browserPath, software, f16 ? { LD_PRELOAD: lavapipe } : {})));
 const { page, ask } = await opened(browsers[0]);
 console.log(await ask(() => window.adapter()));
+if (f16) {
+  if (!await ask(() => window.has_f16())) {
+    console.log('NOT TESTED in f16: lavapipe is not in this browser, or has no f16');
+    process.exit(3);
+  }
+  console.log(await ask(() => window.train_in_f16()));
+}
 const known = await ask(() => window.families());
 await page.close();
 const unknown = wanted.map((name) => name.replace(/^-/, '')).find((name) => !known.includes(name));

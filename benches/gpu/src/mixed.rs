@@ -195,7 +195,7 @@ fn products(results: &mut Results) {
 
 /// The largest error of a variant on a case, and the allowed one.
 fn compare(case: &Case, variant: Variant, halves: bool) -> Result<(f64, f64), Error> {
-    let built: Built = if halves { harness::between_copies(case) } else { build(case)? };
+    let built: Built = if halves { harness::halves::between_copies(case) } else { build(case)? };
     let mut session = Prepared::of(built, case, &case.options(variant), device().caps())?.session;
     let nodes = session.verify()?;
     let own = nodes.iter().filter(|node| node.variant == variant.name());

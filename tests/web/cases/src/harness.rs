@@ -1,11 +1,20 @@
 //! What a browser can have of the tests' harness, and the page's device.
 
+#[path = "../../../harness/begin.rs"]
+pub mod begin;
 #[path = "../../../harness/case.rs"]
 pub mod case;
 #[path = "../../../harness/edges.rs"]
 pub mod edges;
+#[path = "../../../harness/halves.rs"]
+pub mod halves;
 #[path = "../../../harness/runner.rs"]
 pub mod runner;
+
+#[path = "../../../../examples/networks/digits.rs"]
+pub mod digits;
+#[path = "../../../../examples/networks/training.rs"]
+pub mod training;
 
 pub use case::{Built, Case, array, build, floats, labels, numbers, scaled};
 pub use runner::Prepared;

@@ -6,8 +6,9 @@
 mod cases;
 mod harness;
 mod plans;
+mod training;
 
-use harness::{Case, Prepared, runner};
+use harness::{Case, Prepared, halves, runner};
 use plans::Planned;
 use wasm_bindgen::prelude::*;
 use wgrad::op::Array;
@@ -37,6 +38,19 @@ pub async fn adapter() -> Result<String, JsError> {
     Ok(format!("{}, {:?}", device.summary(), device.caps()))
 }
 
+/// Whether the adapter has f16.
+#[wasm_bindgen]
+pub async fn has_f16() -> Result<bool, JsError> {
+    Ok(harness::open().await?.caps().f16)
+}
+
+/// Trains a network in f32 and in mixed precision, and says how far the losses are apart.
+#[wasm_bindgen]
+pub async fn train_in_f16() -> Result<String, JsError> {
+    harness::open().await?;
+    Ok(training::in_f16().await?)
+}
+
 /// What a run gave.
 #[wasm_bindgen(getter_with_clone)]
 #[derive(Default)]
@@ -58,13 +72,17 @@ pub struct Table {
 
 #[wasm_bindgen]
 impl Table {
-    /// Opens the adapter and chooses what runs: by default what shows a variant an edge, in the sweep everything.
-    pub async fn open(family: &str, sweep: bool) -> Result<Table, JsError> {
+    /// Opens the adapter and chooses what runs: by default what shows a variant an edge, in the sweep everything. In f16
+    /// it is by default each variant's first case.
+    pub async fn open(family: &str, sweep: bool, f16: bool) -> Result<Table, JsError> {
         let found = cases::FAMILIES.iter().find(|known| known.name == family);
         let family = found.ok_or_else(|| JsError::new(&format!("\"{family}\" is no family")))?;
         let device = harness::open().await?;
         let cases = (family.cases)();
-        let plans = plans::of(&cases, device.caps(), sweep)?;
+        let plans = match f16 {
+            true => plans::in_f16(&cases, device.caps(), sweep),
+            false => plans::of(&cases, device.caps(), sweep)?,
+        };
         let runs = plans.into_iter().enumerate();
         let runs = runs.flat_map(|(case, plans)| plans.into_iter().map(move |planned| (case, planned)));
         Ok(Table { runs: runs.collect(), cases, expected: None })
@@ -100,15 +118,21 @@ impl Table {
     pub async fn run(&mut self, run: usize) -> Result<Ran, JsError> {
         let (at, planned) = &self.runs[run];
         let case = &self.cases[*at];
-        let expected = match self.expected.take() {
-            Some((known, expected)) if known == *at => expected,
-            _ => runner::expected(case),
-        };
         let mut ran = Ran::default();
-        if let Err(e) = compare(case, planned, &expected, &mut ran).await {
-            ran.failures.push(e.to_string());
+        if planned.halves {
+            if let Err(e) = verify(case, planned, &mut ran).await {
+                ran.failures.push(e.to_string());
+            }
+        } else {
+            let expected = match self.expected.take() {
+                Some((known, expected)) if known == *at => expected,
+                _ => runner::expected(case),
+            };
+            if let Err(e) = compare(case, planned, &expected, &mut ran).await {
+                ran.failures.push(e.to_string());
+            }
+            self.expected = Some((*at, expected));
         }
-        self.expected = Some((*at, expected));
         // The driver's errors come after the call that caused them, and end the device.
         if let Err(e) = harness::device().wait_async().await {
             ran.failures = vec![e.to_string()];
@@ -116,6 +140,14 @@ impl Table {
         }
         Ok(ran)
     }
+}
+
+/// Runs a case in f16, and holds every node to the reference, which rounds what lies between them.
+async fn verify(case: &Case, planned: &Planned, ran: &mut Ran) -> wgrad::Result<()> {
+    let mut prepared = halves::prepare(case, planned.variant, &planned.caps)?;
+    prepared.session.verify_async().await?;
+    ran.dispatches = prepared.session.counters().dispatches as u32;
+    Ok(())
 }
 
 /// Runs a case as planned, and compares its outputs.

@@ -2,7 +2,7 @@
 //! describe. Kernels for GPUs run here too.
 
 use crate::harness::edges::{self, Run};
-use crate::harness::{Case, build};
+use crate::harness::{Case, build, halves};
 use std::collections::BTreeSet;
 use wgrad::op::{AdapterKind, Variant};
 use wgrad::{Caps, Error, Plan, PlanOptions};
@@ -11,9 +11,11 @@ use wgrad::{Caps, Error, Plan, PlanOptions};
 pub struct Planned {
     pub options: PlanOptions,
     pub caps: Caps,
-    variant: Variant,
+    pub variant: Variant,
     /// Whether it is what the plan chooses by itself.
     chosen: bool,
+    /// Whether it is in f16 ([`halves`]).
+    pub halves: bool,
 }
 
 impl Planned {
@@ -25,6 +27,7 @@ impl Planned {
     /// The variant, and what it was planned for.
     pub fn label(&self, case: &Case) -> String {
         let chosen = if self.chosen { ", the plan's choice" } else { "" };
+        let chosen = if self.halves { ", in f16" } else { chosen };
         let (kind, bytes) = (self.caps.kind, self.caps.max_workgroup_bytes);
         format!("{} for {kind} adapters with workgroups of {bytes} bytes{chosen}:", self.variant(case))
     }
@@ -35,6 +38,16 @@ impl Planned {
 fn limits(own: &Caps) -> [Caps; 3] {
     let gpu = Caps { kind: AdapterKind::Integrated, ..own.clone() };
     [own.clone(), gpu, Caps::webgpu_defaults(AdapterKind::Integrated)]
+}
+
+/// The plans of each case in f16: the first of each variant, in the sweep all.
+pub fn in_f16(cases: &[Case], own: &Caps, sweep: bool) -> Vec<Vec<Planned>> {
+    let mut plans: Vec<Vec<Planned>> = cases.iter().map(|_| Vec::new()).collect();
+    for (at, variant) in halves::runs(cases, own, sweep) {
+        let options = halves::options(cases[at].operator.name(), variant);
+        plans[at].push(Planned { options, caps: own.clone(), variant, chosen: false, halves: true });
+    }
+    plans
 }
 
 /// What is launched: kernels' texts and numbers of workgroups.
@@ -97,5 +110,5 @@ fn plan(case: &Case, caps: &Caps, wanted: Option<Variant>) -> Result<(Planned, L
     let launches = plan.dispatches().iter().map(|d| Ok((d.kernel.source()?, d.workgroups)));
     let launches = launches.collect::<Result<_, Error>>()?;
     let variant = plan.steps().last().map_or(Variant::DEFAULT, |step| step.variant);
-    Ok((Planned { options, caps: caps.clone(), variant, chosen: wanted.is_none() }, launches))
+    Ok((Planned { options, caps: caps.clone(), variant, chosen: wanted.is_none(), halves: false }, launches))
 }
