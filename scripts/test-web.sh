@@ -3,29 +3,34 @@
 # the operators (tests/web/cases.mjs). "page" and "cases" run only one of them; a word in the names of the page's tests, or
 # families of cases, may follow, to run only these, or all but -FAMILY.
 #
-# "f16" runs the cases in f16 and trains in mixed precision, on lavapipe in the browser (tests/web/lavapipe.c); where the
-# browser can't have it, it says so and ends with 3.
+# "quick" runs some of the page's tests on a page that is built quickly, not for size. "f16" runs the cases in
+# f16 and trains in mixed precision, on lavapipe in the browser (tests/web/lavapipe.c); where the browser can't have it, it
+# says so and ends with 3.
 set -eu
 cd "$(dirname "$0")/.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
 . scripts/ensure-browser.sh
-# The cases need wasm-bindgen, which it installs.
-if [ "$part" = page ] || [ "$part" = all ] || ! [ -x "$tools/bin/wasm-bindgen" ]; then
-    scripts/web.sh --build
-fi
 
-if [ "$part" = page ] || [ "$part" = all ]; then
+case $part in page | quick | all)
+    page=target/web
+    if [ "$part" = quick ]; then
+        page=target/web-quick
+        set -- quick
+        scripts/web.sh --build --quick
+    else
+        scripts/web.sh --build
+    fi
     . scripts/ensure-adapter.sh
-    cargo run --release --example mnist -- --no-progress --max-steps 40 --save target/native.safetensors \
-        --logits target/native.csv >/dev/null
-    node "$tools/page.mjs" "$browser" target/web target/native "$@"
-fi
-if [ "$part" != page ]; then
+    cargo run --release --features "${WGRAD_FEATURES:-}" --example mnist -- --no-progress --max-steps 150 \
+        --save target/native.safetensors --logits target/native.csv >/dev/null
+    node "$tools/page.mjs" "$browser" "$page" target/native "$@"
+    ;;
+esac
+case $part in cases | f16 | all)
     out=target/web-cases
     cargo build --release --locked --target wasm32-unknown-unknown --target-dir target --manifest-path tests/web/cases/Cargo.toml
-    "$tools/bin/wasm-bindgen" --target web --no-typescript --out-dir "$out" \
-        target/wasm32-unknown-unknown/release/wgrad_web_cases.wasm
+    scripts/web-bindgen.sh target/wasm32-unknown-unknown/release/wgrad_web_cases.wasm "$out"
     cp tests/web/cases/page/* "$out/"
     if [ "$part" = f16 ]; then
         export WGRAD_LAVAPIPE="$PWD/$tools/lavapipe.so"
@@ -36,4 +41,5 @@ if [ "$part" != page ]; then
         fi
     fi
     node "$tools/cases.mjs" "$browser" "$out" "$@"
-fi
+    ;;
+esac
