@@ -38,23 +38,26 @@ pub(super) fn halve(
     kept: &BTreeSet<Value>,
     f32_gradients: bool,
 ) -> Result<BTreeSet<Value>> {
-    let mut halves = candidates(graph, arenas, kept);
+    let mut found = candidates(graph, arenas, kept);
     let runs = if f32_gradients { Vec::new() } else { scaled_gradients(graph, kept) };
-    halves.extend(runs.iter().flatten());
+    found.extend(runs.iter().flatten());
+    let mut refused = BTreeSet::new();
     // Every kernel that touches a value has to take it.
     for draft in nodes.iter().flat_map(|node| &node.drafts) {
-        for (number, value) in bound(graph, draft, &halves)? {
-            if !takes(&draft.kernel, number, graph.info(value).ty.shape.elements()) {
-                halves.remove(&value);
+        for (number, value) in bound(graph, draft, &found)? {
+            let elements = graph.info(value).ty.shape.elements();
+            if !refused.contains(&value) && !takes(&draft.kernel, number, elements) {
+                refused.insert(value);
             }
         }
     }
     // An update binds its gradients as one.
     for run in runs {
-        if !run.iter().all(|value| halves.contains(value)) {
-            halves.retain(|value| !run.contains(value));
+        if run.iter().any(|value| refused.contains(value)) {
+            refused.extend(run);
         }
     }
+    let halves = found.difference(&refused).copied().collect();
     for draft in nodes.iter_mut().flat_map(|node| &mut node.drafts) {
         let numbers: Vec<u32> = bound(graph, draft, &halves)?.iter().map(|&(number, _)| number).collect();
         if !numbers.is_empty() {
