@@ -51,7 +51,8 @@ impl<'p> Contents<'p> {
 
     /// Whether the contents are a file on a disk, which may have others beside it.
     pub(super) fn is_file(&self) -> bool {
-        matches!(self.bytes, Bytes::File { .. })
+        // In a browser there are none: the compiler can leave out what reads them.
+        cfg!(not(target_arch = "wasm32")) && matches!(self.bytes, Bytes::File { .. })
     }
 
     /// The first bytes, by which formats are recognised.
@@ -111,6 +112,7 @@ impl<'p> Contents<'p> {
     }
 }
 
+#[cfg(feature = "pytorch")]
 impl rawzip::ReaderAt for &Contents<'_> {
     fn read_at(&self, bytes: &mut [u8], at: u64) -> std::io::Result<usize> {
         Contents::read_at(self, at, bytes)

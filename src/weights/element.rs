@@ -101,6 +101,11 @@ impl StoredType {
         TYPES.iter().find(|row| row.1 == dtype).map(|row| row.0)
     }
 
+    /// The type of this name in safetensors.
+    pub(super) fn named(name: &str) -> Option<StoredType> {
+        TYPES.iter().find(|row| row.2 == name).map(|row| row.0)
+    }
+
     fn row(self) -> &'static (StoredType, Dtype, &'static str) {
         TYPES.iter().find(|row| row.0 == self).expect("the table has every type")
     }

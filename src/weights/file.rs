@@ -9,10 +9,10 @@ use super::contents::{IN_MEMORY, Origin};
 use super::floats;
 use super::header::MOST_HEADER;
 use super::reader::Reader;
-use super::{Checkpoint, Entry, Metadata, Weights};
+use super::write::safetensors::{self, Described};
+use super::{Checkpoint, Entry, Metadata, StoredType, Weights};
 use crate::error::{Error, Result};
 use crate::file::printable;
-use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -169,8 +169,8 @@ impl Weights {
             .collect();
         let data = self.device.read_async(&parts).await?;
         let stored = kept.iter().zip(data).map(|(&(name, entry), bytes)| {
-            let (dtype, bytes) = typed(name, bytes);
-            (name.as_str(), Stored { dtype, shape: entry.shape.to_vec(), bytes })
+            let (ty, bytes) = typed(name, bytes);
+            (name.as_str(), Stored { ty, shape: entry.shape.to_vec(), bytes })
         });
         let metadata = match checkpoint {
             Some(checkpoint) => Some(checkpoint.metadata(&own)),
@@ -187,7 +187,7 @@ impl Weights {
 
 /// A tensor as a file has it.
 struct Stored {
-    dtype: Dtype,
+    ty: StoredType,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
@@ -196,11 +196,11 @@ impl Stored {
     /// Rounds floats to f16 if all of them are within its range, or not finite anyway.
     #[cfg(not(target_arch = "wasm32"))]
     fn round_to_f16(&mut self) {
-        if self.dtype == Dtype::F32
-            && let Some(halves) = floats::to_f16(self.dtype, &self.bytes)
+        if self.ty == StoredType::F32
+            && let Some(halves) = floats::to_f16(self.ty.dtype(), &self.bytes)
         {
             self.bytes = halves;
-            self.dtype = Dtype::F16;
+            self.ty = StoredType::F16;
         }
     }
 }
@@ -211,15 +211,17 @@ fn file_of(
     kept: &[(&str, Stored)],
     metadata: Option<HashMap<String, String>>,
 ) -> Result<Vec<u8>> {
-    let error = |e: safetensors::SafeTensorError| fault(path, e.to_string());
-    let views = kept
+    let mut order: Vec<(Described<'_>, &[u8])> = kept
         .iter()
-        .map(|(name, tensor)| {
-            let Stored { dtype, shape, bytes } = tensor;
-            TensorView::new(*dtype, shape.clone(), bytes).map(|view| (*name, view))
-        })
-        .collect::<Result<Vec<_>, _>>();
-    safetensors::serialize(views.map_err(error)?, metadata).map_err(error)
+        .map(|(name, tensor)| ((*name, tensor.ty, &tensor.shape[..]), &tensor.bytes[..]))
+        .collect();
+    order.sort_by(|left, right| safetensors::order(left.0, right.0));
+    let described = order.iter().map(|(described, _)| *described);
+    let mut file =
+        safetensors::header(described, metadata.as_ref()).map_err(|message| fault(path, message))?;
+    file.reserve_exact(order.iter().map(|(_, bytes)| bytes.len()).sum());
+    order.iter().for_each(|(_, bytes)| file.extend_from_slice(bytes));
+    Ok(file)
 }
 
 fn fault(path: &Path, message: String) -> Error {
@@ -268,16 +270,16 @@ pub(super) fn counts_batches(name: &str) -> bool {
 }
 
 /// An f32 tensor in the type that files hold: i64 for counts of batches, as in PyTorch.
-fn typed(name: &str, bytes: Vec<u8>) -> (Dtype, Vec<u8>) {
+fn typed(name: &str, bytes: Vec<u8>) -> (StoredType, Vec<u8>) {
     if !counts_batches(name) {
-        return (Dtype::F32, bytes);
+        return (StoredType::F32, bytes);
     }
     let numbers = bytemuck::pod_collect_to_vec::<u8, f32>(&bytes);
     // A user's layer may have a tensor of this name that is not a count; it must come back unchanged.
     if numbers.iter().any(|&x| (x as i64 as f32).to_bits() != x.to_bits()) {
-        return (Dtype::F32, bytes);
+        return (StoredType::F32, bytes);
     }
-    (Dtype::I64, numbers.iter().flat_map(|&x| (x as i64).to_le_bytes()).collect())
+    (StoredType::I64, numbers.iter().flat_map(|&x| (x as i64).to_le_bytes()).collect())
 }
 
 /// Appends advice for a checkpoint whose state is not the graph's.

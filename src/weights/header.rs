@@ -2,15 +2,18 @@
 
 use super::contents::Contents;
 use super::stored::{Listing, Stored};
-use super::{Checkpoint, Metadata};
+use super::{Checkpoint, Metadata, StoredType};
 use crate::error::Result;
 use crate::file::{Wanted, foreign, printable};
-use safetensors::tensor::Metadata as Header;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// The longest header that the format allows.
 pub(super) const MOST_HEADER: u64 = 100_000_000;
 /// Bytes in front of the header, which hold its length.
 const LENGTH: u64 = 8;
+/// The field of a header that is no tensor.
+const METADATA: &str = "__metadata__";
 
 /// The length of the header, if a file that starts so has one.
 fn length(start: &[u8]) -> Option<u64> {
@@ -56,9 +59,12 @@ pub(super) fn read(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listi
     }
     let text = file.up_to(LENGTH, length, "the header")?;
     let text = std::str::from_utf8(&text).map_err(|e| damaged(format!("its header is no text ({e})")))?;
-    let header: Header = serde_json::from_str(text)
-        .map_err(|e| damaged(format!("its header is damaged ({})", printable(&e.to_string()))))?;
-    let needed = contents.saturating_add(header.data_len() as u64);
+    let wrong = |what: &str| damaged(format!("its header is damaged ({})", printable(what)));
+    let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| wrong(&e.to_string()))?;
+    let texts = fields.get(METADATA).map_or(Some(None), texts);
+    let texts = texts.ok_or_else(|| wrong("expected texts in its metadata"))?;
+    let tensors = in_order(fields).map_err(|what| wrong(&what))?;
+    let needed = contents.saturating_add(tensors.last().map_or(0, |(_, tensor)| tensor.end));
     if needed != size {
         let how = if size < needed { "truncated" } else { "too long" };
         return Err(damaged(format!(
@@ -66,19 +72,61 @@ pub(super) fn read(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listi
         )));
     }
     let error = |message| file.error(message);
-    let checkpoint = Checkpoint::of(header.metadata()).map_err(error)?;
-    let metadata = Metadata::of(header.metadata()).map_err(error)?;
-    let mut listing = Listing { checkpoint, metadata, ..Listing::default() };
-    for name in header.offset_keys() {
-        let Some(info) = header.info(&name) else { continue };
-        let stored = Stored {
-            dtype: info.dtype,
-            shape: info.shape.as_slice().into(),
-            strides: None,
-            file: 0,
-            at: contents + info.data_offsets.0 as u64,
-        };
-        listing.tensors.insert(name, stored);
+    let checkpoint = Checkpoint::of(&texts).map_err(error)?;
+    let metadata = Metadata::of(&texts).map_err(error)?;
+    let stored = |(name, Described { ty, shape, begin, .. })| {
+        (name, Stored { dtype: StoredType::dtype(ty), shape, strides: None, file: 0, at: contents + begin })
+    };
+    let tensors = tensors.into_iter().map(stored).collect();
+    Ok(Listing { tensors, checkpoint, metadata, ..Listing::default() })
+}
+
+/// A tensor as the header describes it.
+struct Described {
+    ty: StoredType,
+    shape: Box<[usize]>,
+    /// Its bytes behind the header.
+    begin: u64,
+    end: u64,
+}
+
+/// The texts of a header's metadata.
+fn texts(value: &Value) -> Option<Option<HashMap<String, String>>> {
+    if value.is_null() {
+        return Some(None);
     }
-    Ok(listing)
+    let text = |(name, text): (&String, &Value)| Some((name.clone(), text.as_str()?.to_owned()));
+    value.as_object()?.iter().map(text).collect::<Option<_>>().map(Some)
+}
+
+/// The tensors of a header in the order of their bytes, which follow each other. The error says what is wrong.
+fn in_order(fields: Map<String, Value>) -> Result<Vec<(String, Described)>, String> {
+    let fields = fields.into_iter().filter(|(name, _)| name != METADATA);
+    let described = |(name, value)| match described(&value) {
+        Some(tensor) => Ok((name, tensor)),
+        None => Err(format!("no type, shape and offsets of the tensor `{name}`")),
+    };
+    let mut tensors = fields.map(described).collect::<Result<Vec<_>, String>>()?;
+    tensors.sort_by_key(|(_, tensor)| (tensor.begin, tensor.end));
+    let mut at = 0;
+    for (name, tensor) in &tensors {
+        if tensor.begin != at || tensor.end < at {
+            return Err(format!("invalid offset for tensor `{name}`"));
+        }
+        let elements = tensor.shape.iter().try_fold(1u64, |all, &size| all.checked_mul(size as u64));
+        let bits = elements.and_then(|elements| elements.checked_mul(tensor.ty.bits() as u64));
+        if bits.is_none_or(|bits| bits % 8 != 0 || bits / 8 != tensor.end - at) {
+            return Err(format!("invalid shape, type or offset for tensor `{name}`"));
+        }
+        at = tensor.end;
+    }
+    Ok(tensors)
+}
+
+fn described(value: &Value) -> Option<Described> {
+    let ty = StoredType::named(value.get("dtype")?.as_str()?)?;
+    let size = |size: &Value| size.as_u64().and_then(|size| usize::try_from(size).ok());
+    let shape = value.get("shape")?.as_array()?.iter().map(size).collect::<Option<_>>()?;
+    let [begin, end] = &value.get("data_offsets")?.as_array()?[..] else { return None };
+    Some(Described { ty, shape, begin: begin.as_u64()?, end: end.as_u64()? })
 }

@@ -80,8 +80,10 @@ impl<'g> Layout<'g> {
         before: usize,
         page_bytes: u64,
     ) -> Result<Layout<'g>> {
-        let mut tensors = collect(&[graph])?;
-        tensors.retain(|&name, tensor| tensor.kind == BufferKind::State || entries.contains_key(name));
+        let wanted =
+            |name: &str, tensor: &Tensor<'_>| tensor.kind == BufferKind::State || entries.contains_key(name);
+        let all = collect(&[graph])?.into_iter();
+        let tensors = all.filter(|(name, tensor)| wanted(name, tensor)).collect();
         Layout::of(tensors, &[graph], entries.clone(), before, page_bytes)
     }
 

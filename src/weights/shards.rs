@@ -89,9 +89,10 @@ pub(super) fn read(index: &Contents<'_>, most: u64) -> Result<(Listing, Vec<Cont
 
 /// The file of each tensor. The error says what is wrong with the index.
 fn placed(text: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    let fields: Map<String, Value> =
-        serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
-            .map_err(|e| format!("it is damaged ({})", printable(&e.to_string())))?;
+    let damaged = |e: &dyn std::fmt::Display| format!("it is damaged ({})", printable(&e.to_string()));
+    let text =
+        std::str::from_utf8(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).map_err(|e| damaged(&e))?;
+    let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| damaged(&e))?;
     let Some(Value::Object(places)) = fields.get("weight_map") else {
         return Err("it has no \"weight_map\" from tensors to files".into());
     };

@@ -3,7 +3,7 @@
 
 mod pickle;
 mod pytorch;
-mod safetensors;
+pub(super) mod safetensors;
 mod zip;
 
 use super::{Metadata, StoredTensor, StoredType};
@@ -26,6 +26,10 @@ struct Tensor<'s> {
 }
 
 impl Tensor<'_> {
+    fn described(&self) -> safetensors::Described<'_> {
+        (&self.name, self.ty, &self.shape)
+    }
+
     fn size(&self) -> u64 {
         self.ty.bytes(self.shape.elements() as u64)
     }
@@ -132,8 +136,9 @@ impl<'s> TensorWriter<'s> {
     pub fn save_safetensors(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut order: Vec<&Tensor<'_>> = self.tensors.iter().collect();
-        safetensors::sort(&mut order);
-        let header = safetensors::header(&order, &self.metadata)
+        order.sort_by(|left, right| safetensors::order(left.described(), right.described()));
+        let described = order.iter().map(|tensor| tensor.described());
+        let header = safetensors::header(described, self.metadata.of_weights().as_ref())
             .map_err(|message| Error::Weights { path: path.to_owned(), message })?;
         write_whole_by(path, |file| {
             file.write(&header)?;

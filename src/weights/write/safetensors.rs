@@ -1,47 +1,53 @@
 //! The header of a safetensors file, to the byte as the library `safetensors` writes it.
 
-use super::Tensor;
 use crate::file::printable;
-use crate::weights::Metadata;
+use crate::tensor::Shape;
+use crate::weights::StoredType;
 use crate::weights::header::MOST_HEADER;
 use serde_json::{Value, json};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
-/// Sorts tensors as the format wants them: wide types first, so that each is aligned, then by name.
-pub(super) fn sort(tensors: &mut [&Tensor<'_>]) {
-    tensors.sort_by(|left, right| {
-        right.ty.dtype().cmp(&left.ty.dtype()).then_with(|| left.name.cmp(&right.name))
-    });
+/// A tensor's name, type and shape.
+pub(in crate::weights) type Described<'t> = (&'t str, StoredType, &'t [usize]);
+
+/// How the format wants tensors to follow each other: wide types first, so that each is aligned, then by name.
+pub(in crate::weights) fn order(left: Described<'_>, right: Described<'_>) -> Ordering {
+    right.1.dtype().cmp(&left.1.dtype()).then_with(|| left.0.cmp(right.0))
 }
 
 /// The length of the header and the header, of sorted tensors. The error says what does not fit.
-pub(super) fn header(tensors: &[&Tensor<'_>], metadata: &Metadata) -> Result<Vec<u8>, String> {
+pub(in crate::weights) fn header<'t>(
+    tensors: impl ExactSizeIterator<Item = Described<'t>>,
+    texts: Option<&HashMap<String, String>>,
+) -> Result<Vec<u8>, String> {
     let mut fields = Vec::with_capacity(tensors.len() + 1);
-    if let Some(texts) = metadata.of_weights() {
+    if let Some(texts) = texts {
         fields.push(format!("\"__metadata__\":{}", json!(texts)));
     }
     let mut at = 0u64;
-    for tensor in tensors {
-        if tensor.name == "__metadata__" {
+    for (name, ty, shape) in tensors {
+        if name == "__metadata__" {
             return Err(
                 "has a tensor \"__metadata__\", a name that safetensors files reserve; rename it".into()
             );
         }
-        let bits = tensor.shape.elements() as u64 % 8 * tensor.ty.bits() as u64;
+        let elements = shape.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+        let bits = elements % 8 * ty.bits() as u64;
         if !bits.is_multiple_of(8) {
             return Err(format!(
-                "tensor \"{}\" of {}{} does not end at a whole byte, as safetensors files need it",
-                printable(&tensor.name),
-                tensor.ty,
-                tensor.shape
+                "tensor \"{}\" of {ty}{} does not end at a whole byte, as safetensors files need it",
+                printable(name),
+                Shape::from(shape.to_vec())
             ));
         }
-        let end = at.checked_add(tensor.size()).ok_or("the tensors take more bytes than a file can have")?;
+        let end =
+            at.checked_add(ty.bytes(elements)).ok_or("the tensors take more bytes than a file can have")?;
         // The fields of an object in JSON have this order in the format's own library.
         fields.push(format!(
-            "{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{at},{end}]}}",
-            Value::from(tensor.name.as_str()),
-            tensor.ty,
-            json!(tensor.shape[..])
+            "{}:{{\"dtype\":\"{ty}\",\"shape\":{},\"data_offsets\":[{at},{end}]}}",
+            Value::from(name),
+            json!(shape)
         ));
         at = end;
     }
