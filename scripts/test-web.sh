@@ -10,6 +10,11 @@ set -eu
 cd "$(dirname "$0")/.."
 part=${1:-all}
 [ $# -eq 0 ] || shift
+case $part in page | cases | quick | f16 | all) ;; *)
+    echo "usage: test-web.sh [page [WORD] | cases [FAMILY...] | quick | f16 [FAMILY...]]" >&2
+    exit 1
+    ;;
+esac
 . scripts/ensure-browser.sh
 
 case $part in page | quick | all)
