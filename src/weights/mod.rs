@@ -4,7 +4,8 @@
 //! writes files and loads checkpoints; `load.rs` loads weights, as `options.rs` says, and reports (`report.rs`).
 //! `reader.rs` reads tensors from an open file (`contents.rs`) at the places that its format lists (`stored.rs`), and
 //! `floats.rs` converts them. The formats are `header.rs` (safetensors), `shards.rs` (an index of several files) and
-//! `pytorch/` (the files of `torch.save`; without the feature `without_pytorch.rs` refuses them). `checkpoint.rs` and `metadata.rs` have what files say in addition to tensors.
+//! `pytorch/` (the files of `torch.save`; without the feature `without_pytorch.rs` refuses them). `checkpoint.rs` and
+//! `metadata.rs` have what files say in addition to tensors.
 //! `tensor_file.rs` reads files without a network and a device, `write/` writes such tensors, and `element.rs` has their types.
 
 mod checkpoint;
