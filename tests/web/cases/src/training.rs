@@ -3,6 +3,7 @@
 use crate::harness::digits::digits;
 use crate::harness::training::{Training, training_of};
 use crate::harness::{device, labels, numbers};
+use wgrad::optim::LossScale;
 use wgrad::plan::Precision;
 use wgrad::{DType, Plan, PlanOptions, Result, Session, Weights};
 
@@ -34,7 +35,8 @@ async fn losses(training: &Training, precision: Precision) -> Result<Vec<f64>> {
 /// Verifies a step of mixed precision, whose loss is scaled, and compares twenty with steps in f32.
 pub async fn in_f16() -> Result<String> {
     let network = digits([28, 28], 10, None);
-    let (single, scaled) = (training_of(&network, IMAGES)?, Training::scaled(&network, IMAGES)?);
+    let (single, scaled) =
+        (training_of(&network, IMAGES)?, Training::scaled(&network, IMAGES, LossScale::new())?);
     let mut session = begin(&scaled, Precision::Mixed)?;
     let halves = session.plan().graph().values().filter(|(_, info)| info.ty.dtype == DType::F16).count();
     let verified = session.verify_async().await?.len();
