@@ -28,8 +28,8 @@ pub(super) struct Rewrite<'a> {
     first: Option<Slot>,
     /// By value: the node that makes it, and which output it is.
     made_by: Vec<Option<(Slot, usize)>>,
-    /// By value: the nodes that read it, each once. Few do.
-    consumers: Vec<Vec<Slot>>,
+    /// By value: the nodes that read it.
+    consumers: Vec<BTreeSet<Slot>>,
     /// By value: its family, a number that all values in one storage share.
     families: Vec<usize>,
     /// The families that some node overwrites.
@@ -88,7 +88,7 @@ impl<'a> Rewrite<'a> {
             entries: Vec::with_capacity(nodes.len()),
             first: (!nodes.is_empty()).then_some(Slot(0)),
             made_by: vec![None; values],
-            consumers: vec![Vec::new(); values],
+            consumers: vec![BTreeSet::new(); values],
             families,
             written: BTreeMap::new(),
             in_arenas: BTreeSet::new(),
@@ -164,14 +164,15 @@ impl<'a> Rewrite<'a> {
 
     /// The nodes that read this value, in order.
     pub(super) fn consumers(&self, value: Value) -> Vec<Slot> {
-        let mut consumers = self.consumers[value.index].clone();
+        let mut consumers: Vec<Slot> = self.consumers[value.index].iter().copied().collect();
         consumers.sort_by_key(|&slot| self.order(slot));
         consumers
     }
 
     /// Whether this node alone reads the value.
     pub(super) fn is_only_consumer(&self, value: Value, slot: Slot) -> bool {
-        self.consumers[value.index][..] == [slot]
+        let consumers = &self.consumers[value.index];
+        consumers.len() == 1 && consumers.contains(&slot)
     }
 
     /// The operator of a node, if it is of this type.
@@ -191,7 +192,7 @@ impl<'a> Rewrite<'a> {
     pub(super) fn reserve_of(&mut self, name: String, ty: crate::tensor::TensorType) -> Value {
         let value = self.graph.reserve(name, ty);
         self.made_by.push(None);
-        self.consumers.push(Vec::new());
+        self.consumers.push(BTreeSet::new());
         self.families.push(value.index);
         value
     }
@@ -246,10 +247,7 @@ impl<'a> Rewrite<'a> {
 
     fn put(&mut self, slot: Slot, node: Node) {
         for input in &node.inputs {
-            let consumers = &mut self.consumers[input.index];
-            if !consumers.contains(&slot) {
-                consumers.push(slot);
-            }
+            self.consumers[input.index].insert(slot);
         }
         for (output, value) in node.outputs.iter().enumerate() {
             self.made_by[value.index] = Some((slot, output));
@@ -270,7 +268,7 @@ impl<'a> Rewrite<'a> {
     fn take_away(&mut self, slot: Slot) {
         let Some(node) = self.entries[slot.0].node.take() else { return };
         for input in &node.inputs {
-            self.consumers[input.index].retain(|&consumer| consumer != slot);
+            self.consumers[input.index].remove(&slot);
         }
         for output in &node.outputs {
             self.made_by[output.index] = None;

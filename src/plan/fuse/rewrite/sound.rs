@@ -18,8 +18,7 @@ impl Rewrite<'_> {
         }
         let dropped_is_unread = gone.iter().flat_map(|&slot| &self.node(slot).outputs).all(|output| {
             made.contains_key(output)
-                || (!self.kept.contains(output)
-                    && self.consumers[output.index].iter().all(|slot| gone.contains(slot)))
+                || (!self.kept.contains(output) && self.consumers[output.index].is_subset(&gone))
         });
         dropped_is_unread
             && groups.iter().zip(places).all(|(group, &place)| {
