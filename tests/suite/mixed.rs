@@ -6,12 +6,17 @@ use crate::harness::{self, device, halves, labels, numbers, sweep};
 use std::collections::BTreeSet;
 use wgrad::graph::Init;
 use wgrad::nn::{self, Layer};
-use wgrad::op::{AdapterKind, CooperativeMatrix, Variant};
+use wgrad::op::{
+    AdapterKind, Array, BackwardContext, CooperativeMatrix, LowerContext, Operator, Reference, Variant,
+};
 use wgrad::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, LossScale, Nadam, Rmsprop, Sgd};
 use wgrad::parallel::Threads;
 use wgrad::plan::{Fusion, Precision, Watch};
 use wgrad::session::{DataParallel, ParallelOptions};
-use wgrad::{Caps, DType, Error, Graph, Mode, Plan, PlanOptions, Result, Session, Value, Weights};
+use wgrad::shader::{Kernel, ShaderFile};
+use wgrad::{
+    Caps, DType, Error, Graph, Mode, Plan, PlanOptions, Result, Session, TensorType, Value, Weights,
+};
 
 /// Besides updates, what is only tried in f32: draws and counts, and what makes tensors of several dimensions of others. Copies
 /// are around every case.
@@ -258,6 +263,77 @@ fn gradients_of_a_scaled_loss_are_f16() -> Result<()> {
     assert_eq!(types(Some(scale()), &a_gradient, &mixed())?, [DType::F32; 8]);
     assert_eq!(types(Some(scale()), &nothing, &mixed().f32_gradients())?, [DType::F32; 8]);
     Ok(())
+}
+
+/// A copy whose kernel asks for the length of what it writes, so it can't write an odd number of f16.
+#[derive(Debug)]
+struct Counted;
+
+static COUNTED: ShaderFile = ShaderFile::new(
+    "counted",
+    "
+@group(0) @binding(0) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x < arrayLength(&result)) {
+        result[id.x] = source[id.x];
+    }
+}",
+);
+
+impl Operator for Counted {
+    fn name(&self) -> &'static str {
+        "counted"
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, cx: &mut BackwardContext<'_>) -> Result<()> {
+        let gradient = cx.output_gradient(0)?;
+        let gradient = cx.apply1(Counted, &[gradient])?;
+        cx.set(0, gradient);
+        Ok(())
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
+        let operands = [cx.input(0), cx.output(0)];
+        cx.dispatch(Kernel::new(&COUNTED), &operands, 1);
+        Ok(())
+    }
+}
+
+impl Reference for Counted {
+    fn reference(&self, inputs: &[&Array]) -> Vec<Array> {
+        vec![inputs[0].clone()]
+    }
+}
+
+/// An update binds its gradients as one.
+#[test]
+fn one_gradient_that_can_not_be_f16_leaves_all_in_f32() -> Result<()> {
+    let mut g = Graph::new();
+    let (x, classes) = (g.input("x", [3, 4])?, g.input_i32("labels", 3)?);
+    let weight = g.parameter("weight", [7, 4], Init::Uniform(1.0))?;
+    let offset = g.parameter("offset", [7], Init::Constant(0.0))?;
+    let (logits, offset) = (g.linear(x, weight, None)?, g.apply1(Counted, &[offset])?);
+    let logits = g.add(logits, offset)?;
+    let loss = g.cross_entropy(logits, classes)?;
+    let rate = g.input_scalar("rate")?;
+    Sgd::new(rate).loss_scale(LossScale::new()).minimize(&mut g, loss)?;
+    let plan = Plan::with_options(&g, &[loss], device().caps(), &mixed())?;
+    assert_eq!(gradient_types(&plan), [DType::F32; 2]);
+    let mut session = Session::new(device(), plan, &Weights::init(device(), &g, 0)?)?;
+    session.write(x, &numbers([3, 4], 1))?;
+    session.write(classes, &labels(3, 7, 2))?;
+    session.write_scalar(rate, 0.01)?;
+    session.verify().map(drop)
 }
 
 /// Micro-batches add gradients in f32.
