@@ -82,17 +82,20 @@ impl fmt::Display for AdapterSummary {
 }
 
 fn is_software(info: &wgpu::AdapterInfo) -> bool {
-    let name = info.name.to_lowercase();
+    let name = info.name.to_ascii_lowercase();
     info.device_type == wgpu::DeviceType::Cpu
         || ["llvmpipe", "lavapipe", "swiftshader"].iter().any(|s| name.contains(s))
 }
 
 /// All adapters of this machine, the most capable first.
 pub(super) async fn all() -> Vec<wgpu::Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        flags: wgpu::InstanceFlags::empty().with_env(),
-        ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
-    });
+    let mut options = wgpu::InstanceDescriptor::new_without_display_handle();
+    options.flags = wgpu::InstanceFlags::empty();
+    // A page has no environment, and does not hold what would read it.
+    if cfg!(not(target_arch = "wasm32")) {
+        options = options.with_env();
+    }
+    let instance = wgpu::Instance::new(options);
     let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     if adapters.is_empty() {
         // A browser offers one adapter instead of a list.

@@ -14,7 +14,7 @@ pub(super) fn wanted(by_program: Option<&str>) -> Option<String> {
 pub(super) fn id(info: &wgpu::AdapterInfo) -> String {
     match info.device_pci_bus_id.as_str() {
         "" => format!("{:04x}:{:04x}", info.vendor, info.device),
-        bus => bus.to_lowercase(),
+        bus => bus.to_ascii_lowercase(),
     }
 }
 
@@ -31,9 +31,9 @@ pub(super) fn choose(infos: &[wgpu::AdapterInfo], wanted: Option<&str>) -> Resul
     let found = match wanted.strip_prefix('#').map(str::parse) {
         Some(Ok(index)) => Some(index).filter(|&index| index < infos.len()),
         _ => {
-            let lower = wanted.to_lowercase();
+            let lower = wanted.to_ascii_lowercase();
             let by_id = infos.iter().position(|info| id(info) == lower);
-            by_id.or_else(|| infos.iter().position(|info| info.name.to_lowercase().contains(&lower)))
+            by_id.or_else(|| infos.iter().position(|info| info.name.to_ascii_lowercase().contains(&lower)))
         }
     };
     found.ok_or_else(|| {

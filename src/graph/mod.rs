@@ -20,6 +20,7 @@ pub use init::{Distribution, Fan, Init, Nonlinearity};
 pub use labels::{Ignored, LabelRange, LabelRanges};
 pub use layer::LayerId;
 pub use summary::{Summary, SummaryRow};
+pub(crate) use synchronize::Synchronizing;
 
 use crate::error::{Error, Result};
 use crate::op::Operator;
@@ -169,8 +170,8 @@ pub struct Graph {
     freezing: bool,
     /// Whether batch norms that are built now keep their running statistics.
     keeping_statistics: bool,
-    /// The micro-batches whose statistics batch norms that are built now share.
-    synchronizing: Option<usize>,
+    /// Whether batch norms that are built now share their statistics.
+    synchronizing: Option<Synchronizing>,
     /// The frozen parameters.
     frozen: HashSet<Value>,
     /// The masks of dropouts in [`Mode::EveryMask`].

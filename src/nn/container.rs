@@ -44,17 +44,16 @@ pub(super) struct Child {
     pub frozen: bool,
 }
 
-/// How a container connects its layers.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// How a container connects its layers. A function joins outputs, so that a program without such a container does
+/// not hold the operator.
+#[derive(Clone, Copy)]
 pub(super) enum Join {
     /// Each layer takes the output of the one before.
     Sequence,
-    /// All layers take the same input, and their outputs are added.
-    Sum,
-    /// All layers take the same input, and their outputs are multiplied.
-    Product,
-    /// All layers take the same input, and their outputs are concatenated along this axis.
-    Concatenate(usize),
+    /// All layers take the same input, and this function takes the sum or the product and the next output.
+    Fold(&'static str, fn(&mut Graph, Value, Value) -> Result<Value>),
+    /// All layers take the same input, and this function joins their outputs along an axis.
+    Along(usize, fn(&mut Graph, &[Value], usize) -> Result<Value>),
 }
 
 /// The layers of a [`Sequential`](super::Sequential) or a [`Parallel`](super::Parallel).
@@ -111,21 +110,18 @@ impl Open<'_> {
     fn take(&mut self, output: Value) {
         match self.container.join {
             Join::Sequence => self.x = output,
-            Join::Sum | Join::Product | Join::Concatenate(_) => self.outputs.push(output),
+            Join::Fold(..) | Join::Along(..) => self.outputs.push(output),
         }
     }
 
     fn finish(&self, g: &mut Graph) -> Result<Value> {
-        if self.container.join == Join::Sequence {
-            return Ok(self.x);
-        }
-        let Some((&first, rest)) = self.outputs.split_first() else {
-            return Err(g.refusal("parallel", "found no branches, expected at least 1".into()));
-        };
-        match self.container.join {
-            Join::Concatenate(axis) => g.concatenate(&self.outputs, axis),
-            Join::Product => rest.iter().try_fold(first, |product, &output| g.mul(product, output)),
-            _ => rest.iter().try_fold(first, |sum, &output| g.add(sum, output)),
+        match (self.container.join, &self.outputs[..]) {
+            (Join::Sequence, _) => Ok(self.x),
+            (_, []) => Err(g.refusal("parallel", "found no branches, expected at least 1".into())),
+            (Join::Fold(_, fold), [first, rest @ ..]) => {
+                rest.iter().try_fold(*first, |folded, &output| fold(g, folded, output))
+            }
+            (Join::Along(axis, join), outputs) => join(g, outputs, axis),
         }
     }
 }
@@ -183,9 +179,8 @@ impl fmt::Debug for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let begin = |f: &mut fmt::Formatter<'_>, container: &Container| match container.join {
             Join::Sequence => f.write_str("Sequential("),
-            Join::Sum => f.write_str("Parallel::sum("),
-            Join::Product => f.write_str("Parallel::product("),
-            Join::Concatenate(axis) => write!(f, "Parallel::concatenate({axis}; "),
+            Join::Fold(name, _) => write!(f, "Parallel::{name}("),
+            Join::Along(axis, _) => write!(f, "Parallel::concatenate({axis}; "),
         };
         begin(f, self)?;
         let mut open = vec![self.children.iter().enumerate()];

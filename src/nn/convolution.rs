@@ -7,6 +7,7 @@ use crate::graph::{Graph, Init, LayerId, Mode, Value};
 use crate::ops::conv2d::{self, Padding};
 use crate::ops::pad::PadMode;
 use crate::tensor::Shape;
+use std::fmt;
 
 /// The common part of the layers: sizes, options and their setters.
 macro_rules! convolution {
@@ -60,9 +61,12 @@ macro_rules! convolution {
 macro_rules! plain {
     ($name:ident, $method:ident) => {
         impl $name {
-            setters! {
-                /// Sets the contents of the padding: zeros by default.
-                padding_mode: PadMode;
+            /// Sets the contents of the padding: zeros by default.
+            #[must_use]
+            pub fn padding_mode(mut self, padding_mode: PadMode) -> Self {
+                let pad = (padding_mode != ZEROS.mode).then_some(Graph::pad as PadFunction);
+                self.padding_mode = PaddingMode { mode: padding_mode, pad };
+                self
             }
         }
 
@@ -75,12 +79,12 @@ macro_rules! plain {
                 let (weight, bias) = g.layer(&self.id, |g| {
                     parameters(g, NAME, channels, kernel, groups, bias, &self.initializers)
                 })?;
-                if self.padding_mode == ZEROS {
+                let Some(pad) = self.padding_mode.pad else {
                     return g.$method(x, weight, bias, self.options);
-                }
+                };
                 let (sides, options) =
                     self.options.without_padding(self.kernel).map_err(|e| g.refusal(NAME, e))?;
-                let x = g.pad(x, sides, self.padding_mode)?;
+                let x = pad(g, x, sides.into(), self.padding_mode.mode)?;
                 g.$method(x, weight, bias, options)
             }
         }
@@ -113,7 +117,29 @@ macro_rules! transposed {
     };
 }
 
-const ZEROS: PadMode = PadMode::Constant(0.0);
+const ZEROS: PaddingMode = PaddingMode { mode: PadMode::Constant(0.0), pad: None };
+
+/// The contents of the padding, and the function that writes them: without the setter's call a program does not hold
+/// the operator.
+#[derive(Clone, Copy)]
+struct PaddingMode {
+    mode: PadMode,
+    pad: Option<PadFunction>,
+}
+
+type PadFunction = fn(&mut Graph, Value, Vec<[usize; 2]>, PadMode) -> Result<Value>;
+
+impl PartialEq for PaddingMode {
+    fn eq(&self, other: &Self) -> bool {
+        self.mode == other.mode
+    }
+}
+
+impl fmt::Debug for PaddingMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mode.fmt(f)
+    }
+}
 
 /// Declares weight and bias of a layer of `operator`. `channels` are those of the weight's first and second
 /// dimension; the second's are divided among the groups.
@@ -148,7 +174,7 @@ convolution!(
     ///
     /// Parameters: `weight` \[outputs, inputs / groups, kernel] and `bias` \[outputs], both initially uniform
     /// within 1 / sqrt(inputs / groups * kernel), as in PyTorch.
-    Conv1d, Conv1dOptions, 1, usize, padding_mode: PadMode = ZEROS
+    Conv1d, Conv1dOptions, 1, usize, padding_mode: PaddingMode = ZEROS
 );
 plain!(Conv1d, conv1d);
 
@@ -172,7 +198,7 @@ convolution!(
     /// # Ok(())
     /// # }
     /// ```
-    Conv2d, Conv2dOptions, 2, [usize; 2], padding_mode: PadMode = ZEROS
+    Conv2d, Conv2dOptions, 2, [usize; 2], padding_mode: PaddingMode = ZEROS
 );
 plain!(Conv2d, conv2d);
 

@@ -3,6 +3,7 @@
 use super::Layer;
 use super::Sequential;
 use super::container::{Container, Join};
+use crate::graph::Graph;
 
 /// Gives every branch the same input and joins their outputs. For residual blocks, skip connections, gates, and
 /// blocks of several kernel sizes.
@@ -38,14 +39,14 @@ impl Parallel {
     /// Adds the outputs, in order, with broadcasting.
     #[doc(alias = "residual")]
     pub fn sum() -> Self {
-        Parallel(Container::new(Join::Sum))
+        Parallel(Container::new(Join::Fold("sum", Graph::add)))
     }
 
     /// Multiplies the outputs, in order, with broadcasting. With an identity beside it, a branch gates its input, as
     /// squeeze and excitation does by a factor of each channel.
     #[doc(alias = "gate")]
     pub fn product() -> Self {
-        Parallel(Container::new(Join::Product))
+        Parallel(Container::new(Join::Fold("product", Graph::mul)))
     }
 
     /// Concatenates the outputs along `axis`, in order; 1 is the channels of images.
@@ -53,7 +54,7 @@ impl Parallel {
     /// A stage of U-Net passes its input on to the place where the image has this size again:
     /// `Parallel::concatenate(1).inline(below).identity()`.
     pub fn concatenate(axis: usize) -> Self {
-        Parallel(Container::new(Join::Concatenate(axis)))
+        Parallel(Container::new(Join::Along(axis, Graph::concatenate)))
     }
 
     /// Appends a branch within a scope of this name.

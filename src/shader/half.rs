@@ -215,7 +215,7 @@ impl Scope<'_> {
 }
 
 fn is_of_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// Where this character stands outside all brackets.

@@ -24,7 +24,7 @@ pub(crate) use split::{ChannelSplit, NARROW, PREFERENCE, VARIANTS, WIDE, flat, f
 pub use train::{BatchCount, BatchNormTrain};
 
 use crate::error::Result;
-use crate::graph::{Graph, Mode, Value};
+use crate::graph::{Graph, Mode, Synchronizing, Value};
 use crate::op::Operator;
 use crate::tensor::{DType, TensorType};
 /// Attributes of batch normalisation, with PyTorch's names and defaults.
@@ -129,39 +129,49 @@ impl Graph {
     ) -> Result<Value> {
         let mut inputs = vec![x];
         inputs.extend(affine.into_iter().flatten());
-        let affine = affine.is_some();
-        let Some(Running { mean, variance, momentum }) = running else {
-            let norm = BatchNorm { eps, ..BatchNorm::default() };
-            let operator = BatchNormTrain { norm, affine, tracked: false };
-            if let Some(micro_batches) = self.synchronizes_statistics().filter(|_| mode == Mode::Train) {
-                return self.synchronized_batch_norm(operator, &inputs, None, micro_batches);
+        let norm = match running.map(|running| running.momentum) {
+            Some(Momentum::Share(share)) => BatchNorm { eps, momentum: Some(share) },
+            Some(Momentum::Cumulative(_)) => BatchNorm { eps, momentum: None },
+            None => BatchNorm { eps, ..BatchNorm::default() },
+        };
+        let tracked = running.map(|running| [running.mean, running.variance]);
+        inputs.extend(tracked.into_iter().flatten());
+        if tracked.is_some() && !matches!(mode, Mode::Train | Mode::Population) {
+            return self.apply1(BatchNormEval { norm, affine: affine.is_some() }, &inputs);
+        }
+        let operator = BatchNormTrain { norm, affine: affine.is_some(), tracked: tracked.is_some() };
+        let cumulative = running.and_then(|running| match running.momentum {
+            Momentum::Cumulative(batches) => Some(batches),
+            Momentum::Share(_) => None,
+        });
+        if let Some(Synchronizing { micro_batches, build }) = *self.synchronizing()
+            && mode == Mode::Train
+        {
+            if cumulative.is_some() {
+                let message =
+                    "running statistics that are plain averages can't be synchronised; set a momentum".into();
+                return Err(self.refusal("batch_norm", message));
             }
-            return Ok(self.apply(operator, &inputs)?[0]);
-        };
-        let share = match momentum {
-            Momentum::Share(share) => Some(share),
-            Momentum::Cumulative(_) => None,
-        };
-        let norm = BatchNorm { eps, momentum: share };
-        inputs.extend([mean, variance]);
-        if !matches!(mode, Mode::Train | Mode::Population) {
-            return self.apply1(BatchNormEval { norm, affine }, &inputs);
+            if self.infers(&operator, &inputs)? {
+                return build(self, x, affine, tracked.zip(norm.momentum), eps, micro_batches);
+            }
         }
-        let operator = BatchNormTrain { norm, affine, tracked: true };
-        if let Some(micro_batches) = self.synchronizes_statistics().filter(|_| mode == Mode::Train) {
-            return self.synchronized_batch_norm(operator, &inputs, running, micro_batches);
-        }
-        if let Momentum::Cumulative(batches) = momentum {
+        if let Some(batches) = cumulative {
             inputs.push(batches);
-            self.check_owned(inputs.iter().copied())?;
-            let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
             // A refused call must leave no node.
-            if operator.infer(&types).is_ok() {
+            if self.infers(&operator, &inputs)? {
                 let counted = self.apply1(BatchCount, &[batches])?;
                 inputs.pop();
                 inputs.push(counted);
             }
         }
         Ok(self.apply(operator, &inputs)?[0])
+    }
+
+    /// Whether the operator takes these inputs.
+    fn infers(&self, operator: &BatchNormTrain, inputs: &[Value]) -> Result<bool> {
+        self.check_owned(inputs.iter().copied())?;
+        let types: Vec<_> = inputs.iter().map(|&input| &self.info(input).ty).collect();
+        Ok(operator.infer(&types).is_ok())
     }
 }
