@@ -28,6 +28,7 @@ mod generated;
 mod gradients;
 mod graphs;
 mod iterations;
+mod kinds;
 mod layers;
 mod leeway;
 mod linkage;
