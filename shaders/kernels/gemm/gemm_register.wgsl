@@ -3,21 +3,20 @@
 //
 // Matrix product with a register tile and no workgroup memory; see gemm_shape.
 //
-// An invocation makes ROWS x COLUMNS. Lanes lie side by side along columns, LANES_N of
+// An invocation makes 8 rows x COLUMNS columns. Lanes lie side by side along columns, LANES_N of
 // them, and then along rows. The sum over k runs in order, each four terms added up before they join
 // it, which halves the rounding.
 const LANES_N: u32 = 8u; // tunable
 const LANES_M: u32 = 8u; // tunable
-const ROWS: u32 = 8u; // tunable
 const COLUMNS: u32 = 16u; // tunable
 
 @compute @workgroup_size(LANES_N * LANES_M)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     const TILES_N = (N + COLUMNS * LANES_N - 1u) / (COLUMNS * LANES_N);
-    const TILES_M = (M + ROWS * LANES_M - 1u) / (ROWS * LANES_M);
+    const TILES_M = (M + 8u * LANES_M - 1u) / (8u * LANES_M);
     let tile = group_number(group, groups);
     let n = (tile % TILES_N * LANES_N + lane % LANES_N) * COLUMNS;
-    let m = (tile / TILES_N % TILES_M * LANES_M + lane / LANES_N) * ROWS;
+    let m = (tile / TILES_N % TILES_M * LANES_M + lane / LANES_N) * 8u;
     let split = tile / (TILES_N * TILES_M) % SPLITS;
     let z = tile / (TILES_N * TILES_M * SPLITS);
     if (m >= M || n >= N || z >= BATCHES) {
@@ -25,8 +24,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let rows0 = lhs_starts(z, m);
     let rows1 = lhs_starts(z, m + 4u);
-    let rows2 = lhs_starts(z, m + 8u);
-    let rows3 = lhs_starts(z, m + 12u);
     let columns0 = rhs_start(z, n);
     let columns1 = rhs_start(z, n + 4u);
     let columns2 = rhs_start(z, n + 8u);
@@ -39,53 +36,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var c11 = mat4x4<f32>();
     var c12 = mat4x4<f32>();
     var c13 = mat4x4<f32>();
-    var c20 = mat4x4<f32>();
-    var c21 = mat4x4<f32>();
-    var c22 = mat4x4<f32>();
-    var c23 = mat4x4<f32>();
-    var c30 = mat4x4<f32>();
-    var c31 = mat4x4<f32>();
-    var c32 = mat4x4<f32>();
-    var c33 = mat4x4<f32>();
     let end = min(sum_end(z), (split + 1u) * K_PER_SPLIT);
     for (var k = split * K_PER_SPLIT; k < end; k += 4u) {
         let a0 = lhs_block(rows0, k);
         let a1 = lhs_block(rows1, k);
-        var a2 = mat4x4<f32>();
-        var a3 = mat4x4<f32>();
-        if (ROWS > 8u) {
-            a2 = lhs_block(rows2, k);
-            a3 = lhs_block(rows3, k);
-        }
         let b0 = rhs_block(columns0, k);
         c00 += multiply(a0, b0);
         c10 += multiply(a1, b0);
-        if (ROWS > 8u) {
-            c20 += multiply(a2, b0);
-            c30 += multiply(a3, b0);
-        }
         let b1 = rhs_block(columns1, k);
         c01 += multiply(a0, b1);
         c11 += multiply(a1, b1);
-        if (ROWS > 8u) {
-            c21 += multiply(a2, b1);
-            c31 += multiply(a3, b1);
-        }
         if (COLUMNS > 8u) {
             let b2 = rhs_block(columns2, k);
             c02 += multiply(a0, b2);
             c12 += multiply(a1, b2);
-            if (ROWS > 8u) {
-                c22 += multiply(a2, b2);
-                c32 += multiply(a3, b2);
-            }
             let b3 = rhs_block(columns3, k);
             c03 += multiply(a0, b3);
             c13 += multiply(a1, b3);
-            if (ROWS > 8u) {
-                c23 += multiply(a2, b3);
-                c33 += multiply(a3, b3);
-            }
         }
     }
     let part = z * SPLITS + split;
@@ -98,17 +65,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         store_block(part, m, n + 12u, c03);
         store_block(part, m + 4u, n + 8u, c12);
         store_block(part, m + 4u, n + 12u, c13);
-    }
-    if (ROWS > 8u) {
-        store_block(part, m + 8u, n, c20);
-        store_block(part, m + 8u, n + 4u, c21);
-        store_block(part, m + 12u, n, c30);
-        store_block(part, m + 12u, n + 4u, c31);
-    }
-    if (ROWS > 8u && COLUMNS > 8u) {
-        store_block(part, m + 8u, n + 8u, c22);
-        store_block(part, m + 8u, n + 12u, c23);
-        store_block(part, m + 12u, n + 8u, c32);
-        store_block(part, m + 12u, n + 12u, c33);
     }
 }

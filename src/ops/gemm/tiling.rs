@@ -204,16 +204,13 @@ impl Tiling {
                 let columns = if software { 16 } else { 8 };
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
-                // SwiftShader takes ten times as long for a load as for a multiply-add.
-                let rows = if caps.kind == AdapterKind::SwiftShader && m > 8 { 16 } else { 8 };
-                let lanes_m = m.div_ceil(rows).next_power_of_two().min(most_m);
+                let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
                 let main = Loader::new(&kernels::gemm_register)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
-                    .with("ROWS", rows as u32)
                     .with("COLUMNS", columns as u32);
-                let loops = Loops { step: 4, inner: 1, other: 0, stores: rows * columns };
-                let (rows, columns) = (rows * lanes_m, columns * lanes_n);
+                let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
+                let (rows, columns) = (8 * lanes_m, columns * lanes_n);
                 Layout { rows, columns, lanes: lanes_m * lanes_n, main, loops }
             }
             Tiling::Subgroup => {
