@@ -1,6 +1,6 @@
 // Gives the functions of a WebAssembly file names whose order lays similar ones side by side: web-order.mjs FROM TO.
 // `wasm-opt --reorder-functions-by-name` then moves them. gzip looks back 32 KiB only, so that it finds what is alike
-// in two functions if one follows soon after the other. Which ones compilers made alike, they don't know.
+// in two functions if one follows soon after the other.
 import fs from "node:fs";
 
 /** Bytes that count as one piece of code. */
@@ -76,7 +76,7 @@ while (left.size > 0) {
 
 /** The section of names: those of functions, by number. */
 const places = [];
-order.forEach((function_, place) => (places[function_] = place));
+order.forEach((i, place) => (places[i] = place));
 const entries = places.flatMap((place, i) => [...bytes(imported + i), 5, ...Buffer.from(String(place).padStart(5, "0"))]);
 const names = [...bytes(places.length), ...entries];
 const content = [4, ...Buffer.from("name"), 1, ...bytes(names.length), ...names];

@@ -214,8 +214,9 @@ impl Scope<'_> {
     }
 }
 
+/// Beyond ASCII, code without comments has letters only.
 fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
 /// Where this character stands outside all brackets.
@@ -252,6 +253,16 @@ fn main() {
     if (i < arrayLength(&y) && y[0] >= 0.0) { y[at[0]] = 1e30; }
 }
 ";
+
+    #[test]
+    fn letters_beyond_ascii_are_of_a_name() {
+        let text = "\
+@group(0) @binding(0) var<storage, read> row: array<f32>;
+fn first(érow: f32) -> f32 { return érow * row[0]; }
+";
+        let found = with_halves(text, &[0]).expect("it is read element by element");
+        assert!(found.contains("return érow * f32(row[0]);"), "{found}");
+    }
 
     #[test]
     fn loads_and_stores_are_converted() {

@@ -57,6 +57,14 @@ async function draw(page) {
 }
 
 const tests = {
+  async 'its code holds only what it asks for'() {
+    const packed = readFileSync(join(folder, 'wgrad_web_bg.wasm.gz')), code = gunzipSync(packed);
+    assert(code.includes('kernels/gemm/gemm_register'));
+    for (const file of ['movement/concatenate', 'movement/pad_grad', 'movement/strided_copy', 'sample_moments/running_sum'])
+      assert(!code.includes(file), `it holds ${file}.wgsl, which no graph of the page reaches`);
+    if (!quick) assert(packed.length <= 400000, `${packed.length} bytes`);
+  },
+
   async 'what is missing is said in words'() {
     const browser = await start(browserPath, ['--disable-features=WebGPU']);
     const page = await browser.newPage();
@@ -194,6 +202,7 @@ tests['weights of the native trainer give its logits, and read a drawn digit'] =
 };
 
 const brief = [
+  'its code holds only what it asks for',
   'what is missing is said in words',
   'one seed gives the same losses, also after a reload',
   'weights of the native trainer give its logits, and read a drawn digit',

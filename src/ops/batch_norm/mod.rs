@@ -129,21 +129,18 @@ impl Graph {
     ) -> Result<Value> {
         let mut inputs = vec![x];
         inputs.extend(affine.into_iter().flatten());
-        let norm = match running.map(|running| running.momentum) {
-            Some(Momentum::Share(share)) => BatchNorm { eps, momentum: Some(share) },
-            Some(Momentum::Cumulative(_)) => BatchNorm { eps, momentum: None },
-            None => BatchNorm { eps, ..BatchNorm::default() },
+        let (momentum, cumulative) = match running.map(|running| running.momentum) {
+            Some(Momentum::Share(share)) => (Some(share), None),
+            Some(Momentum::Cumulative(batches)) => (None, Some(batches)),
+            None => (BatchNorm::default().momentum, None),
         };
+        let norm = BatchNorm { eps, momentum };
         let tracked = running.map(|running| [running.mean, running.variance]);
         inputs.extend(tracked.into_iter().flatten());
         if tracked.is_some() && !matches!(mode, Mode::Train | Mode::Population) {
             return self.apply1(BatchNormEval { norm, affine: affine.is_some() }, &inputs);
         }
         let operator = BatchNormTrain { norm, affine: affine.is_some(), tracked: tracked.is_some() };
-        let cumulative = running.and_then(|running| match running.momentum {
-            Momentum::Cumulative(batches) => Some(batches),
-            Momentum::Share(_) => None,
-        });
         if let Some(Synchronizing { micro_batches, build }) = *self.synchronizing()
             && mode == Mode::Train
         {
@@ -153,7 +150,7 @@ impl Graph {
                 return Err(self.refusal("batch_norm", message));
             }
             if self.infers(&operator, &inputs)? {
-                return build(self, x, affine, tracked.zip(norm.momentum), eps, micro_batches);
+                return build(self, x, affine, tracked.zip(momentum), eps, micro_batches);
             }
         }
         if let Some(batches) = cumulative {
