@@ -131,7 +131,7 @@ files! {
         batch_norm_grad_sums batch_norm_max_pool2d batch_norm_merge batch_norm_moments
     }
     conv2d {
-        conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_subgroup
+        conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_row conv2d_direct_subgroup
         conv2d_grad_weight_direct conv2d_grad_weight_subgroup winograd_grad_weight
         winograd_gradient winograd_input winograd_output winograd_weight
     }

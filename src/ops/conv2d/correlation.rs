@@ -2,7 +2,7 @@
 //! `shaders/parts/conv2d/conv2d_correlation.wgsl`.
 
 use super::geometry::{Geometry, greatest_common_divisor};
-use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP};
+use super::{DEPTHWISE, DIRECT, DIRECT_ROW, DIRECT_SUBGROUP};
 use crate::error::Result;
 use crate::op::{Caps, LowerContext, MAX_ITERATIONS, Operand, Variant};
 use crate::ops::gemm::{Loader, Tiling};
@@ -37,7 +37,7 @@ pub(super) struct Correlation {
     pub(super) padding: [i32; 2],
     /// Whether the window is rotated by half a turn, and its two channel dimensions are exchanged.
     flip: bool,
-    flops: u64,
+    pub(super) flops: u64,
 }
 
 /// The division of a row of results into tiles.
@@ -111,7 +111,8 @@ impl Correlation {
         let depthwise =
             depthwise && fits(0, 1) && fits(1, 4) && short((self.channels + MOST_UNROLLED) as u64);
         let depthwise = depthwise.then_some(DEPTHWISE);
-        direct.into_iter().chain(depthwise).chain(subgroup).collect()
+        let row = (caps.kind.is_software() && self.slides_along_rows()).then_some(DIRECT_ROW);
+        direct.into_iter().chain(depthwise).chain(subgroup).chain(row).collect()
     }
 
     /// Loop iterations of an invocation of the sliding-window kernels: source channels and rows of the window, the
@@ -208,7 +209,12 @@ impl Correlation {
             .with("FLIP", self.flip))
     }
 
-    fn kernel(&self, cx: &LowerContext<'_>, bias: bool, main: &'static ShaderFile) -> Result<Kernel> {
+    pub(super) fn kernel(
+        &self,
+        cx: &LowerContext<'_>,
+        bias: bool,
+        main: &'static ShaderFile,
+    ) -> Result<Kernel> {
         let bias: Option<&'static ShaderFile> = bias.then_some(&parts::gemm_bias_rows);
         Ok(self.constants(cx)?.set(Kernel::new(main).fill_all(bias)))
     }

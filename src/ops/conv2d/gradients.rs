@@ -5,7 +5,7 @@ use super::correlation::Correlation;
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
 use super::winograd::Winograd;
-use super::{DEPTHWISE, DIRECT, DIRECT_SUBGROUP, WINOGRAD, WINOGRAD_FIRST, preference};
+use super::{DEPTHWISE, DIRECT, DIRECT_ROW, DIRECT_SUBGROUP, WINOGRAD, WINOGRAD_FIRST, preference};
 use crate::error::Result;
 use crate::op::{AdapterKind, BackwardContext, Caps, LowerContext, Operator, Preference, Variant};
 use crate::ops::gemm::{Bias, Gemm, Loader, Tiling};
@@ -98,6 +98,7 @@ impl Operator for Conv2dGradInput {
         match cx.variant() {
             DIRECT => return correlation.lower_direct(cx, false, weight, gradient, result, None),
             DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, gradient, result, None),
+            DIRECT_ROW => return correlation.lower_row(cx, weight, gradient, result, None),
             DEPTHWISE => return correlation.lower_depthwise(cx, weight, gradient, result, None),
             WINOGRAD => {
                 let winograd = Winograd::grad_input(&geometry).expect("the variant is not offered otherwise");

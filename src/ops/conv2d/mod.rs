@@ -2,10 +2,11 @@
 //!
 //! Stride, padding, dilation and groups are attributes of one family. Each pass is a matrix product whose operands
 //! are gathered by loaders (the tilings of `gemm`), a product with a materialised matrix (`im2col`), a sliding
-//! window (`direct`, `depthwise`), or products between transforms (`winograd`). This file has the forward pass; `gradients` has the others, `options` what users
-//! set, `attributes` its checks, `geometry` the sizes, `correlation` the sliding windows of output and input gradient,
-//! `estimate` how long these take, `grad_weight` those of the weight's gradient, and `phases` the product of a strided
-//! convolution's input gradient.
+//! window (`direct`, `depthwise`), or products between transforms (`winograd`). This file has the forward pass;
+//! `gradients` has the others, `options` what users set, `attributes` its checks, `geometry` the sizes, `correlation`
+//! the sliding windows of output and input gradient, `row` the one for compilers that unroll no loops, `estimate` how
+//! long these take, `grad_weight` those of the weight's gradient, and `phases` the product of a strided convolution's
+//! input gradient.
 //! Convolutions in one dimension (`one_dimension`) and transposed ones (`transposed`) are the same operators on other
 //! shapes. `flipped` has true convolution, and `toeplitz` writes a convolution as a matrix.
 
@@ -20,6 +21,7 @@ mod gradients;
 mod one_dimension;
 mod options;
 mod phases;
+mod row;
 mod toeplitz;
 mod transposed;
 mod winograd;
@@ -29,6 +31,7 @@ pub use gradients::{Conv2dGradInput, Conv2dGradWeight};
 pub use options::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions};
 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
+pub(crate) const DIRECT_ROW: Variant = Variant::new("direct_row");
 pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
 pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
 pub(crate) const WINOGRAD: Variant = Variant::for_gpus("winograd").in_f32();
@@ -67,8 +70,9 @@ fn preference(
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
-        // Sliding windows keep SwiftShader waiting for each load of theirs: products are four to six times as fast there.
-        let preference = Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[REGISTER]);
+        // SwiftShader unrolls no loops, which the other sliding windows need: products are four to six times as fast there.
+        let preference =
+            Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[DIRECT_ROW, REGISTER]);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
         let [rows, columns] = correlation.result;
         let terms = correlation.channels * geometry.kernel.iter().product::<usize>();
@@ -201,6 +205,7 @@ impl Operator for Conv2d {
         match cx.variant() {
             DIRECT => return correlation.lower_direct(cx, false, weight, input, output, bias),
             DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, input, output, bias),
+            DIRECT_ROW => return correlation.lower_row(cx, weight, input, output, bias),
             DEPTHWISE => return correlation.lower_depthwise(cx, weight, input, output, bias),
             WINOGRAD => {
                 let winograd = Winograd::output(&geometry).expect("the variant is not offered otherwise");
