@@ -27,6 +27,7 @@ mod fusion;
 mod generated;
 mod gradients;
 mod graphs;
+mod headers;
 mod iterations;
 mod kinds;
 mod layers;
