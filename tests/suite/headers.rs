@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tempfile::TempDir;
 use wgrad::weights::TensorFile;
 
-/// Three tensors of 24, 0 and 6 bytes, and texts.
-const HEADER: &str = r#"{"__metadata__":{"from":"nowhere"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"U8","shape":[0,5],"data_offsets":[24,24]},"c.weight":{"dtype":"BF16","shape":[3],"data_offsets":[24,30]}}"#;
+/// Tensors of 24, 0, 6 and 2 bytes, the last with elements of half a byte, and texts.
+const HEADER: &str = r#"{"__metadata__":{"from":"nowhere"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"U8","shape":[0,5],"data_offsets":[24,24]},"c.weight":{"dtype":"BF16","shape":[3],"data_offsets":[24,30]},"d":{"dtype":"F4","shape":[4],"data_offsets":[30,32]}}"#;
 
 /// What a change puts in.
 const TOKENS: [&str; 40] = [
@@ -113,7 +113,7 @@ fn changed(rng: &mut ChaCha8Rng) -> String {
 fn file(header: &str, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let off = |rng: &mut ChaCha8Rng| if rng.random_range(0..12) == 0 { rng.random_range(-1..=1) } else { 0 };
     let length = (header.len() as i64 + off(rng)) as u64;
-    let contents = (30 + off(rng)) as u8;
+    let contents = (32 + off(rng)) as u8;
     [&length.to_le_bytes()[..], header.as_bytes(), &(0..contents).collect::<Vec<_>>()].concat()
 }
 
