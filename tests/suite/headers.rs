@@ -129,14 +129,14 @@ fn expected(bytes: &[u8]) -> Result<Tensors, String> {
     Ok(tensors.map(tensor).collect())
 }
 
-/// The tensors that the library finds.
+/// The tensors that the library finds. What it opens it can read.
 fn found(path: &std::path::Path) -> wgrad::Result<Tensors> {
     let file = TensorFile::open(path)?;
     let tensor = |info: wgrad::weights::TensorInfo<'_>| {
-        let bytes = file.read(info.name)?.bytes().to_vec();
-        Ok((info.name.to_owned(), (info.ty.to_string(), info.shape.to_vec(), bytes)))
+        let bytes = file.read(info.name).expect("the header is taken").bytes().to_vec();
+        (info.name.to_owned(), (info.ty.to_string(), info.shape.to_vec(), bytes))
     };
-    file.tensors().map(tensor).collect()
+    Ok(file.tensors().map(tensor).collect())
 }
 
 #[test]

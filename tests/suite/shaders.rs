@@ -2,11 +2,12 @@
 //! name the GPU library.
 
 use crate::cases;
-use crate::harness::{self, halves};
+use crate::harness::{self, Case, halves};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use wgrad::device::Peaks;
 use wgrad::op::{AdapterKind, CooperativeMatrix};
 use wgrad::plan::Watch;
@@ -17,31 +18,40 @@ use wgrad::{Caps, Plan, PlanOptions};
 const KINDS: [AdapterKind; 4] =
     [AdapterKind::Discrete, AdapterKind::Integrated, AdapterKind::Apple, AdapterKind::Software];
 
-/// Texts of all kernels by name, and the shader files they are made of.
-fn kernels(
-    text: fn(&Kernel) -> wgrad::Result<String>,
-) -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<&'static str>) {
-    let (mut texts, mut files) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
-    for (_, cases) in cases::all() {
-        for case in cases {
-            let built = harness::build(&case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-            let kinds = case.kinds();
-            for kind in KINDS {
-                let plain = Caps::webgpu_defaults(kind);
-                let of_size = |size| Caps { subgroups: true, subgroup_size: size, ..plain.clone() };
-                for caps in &[plain.clone(), of_size(8), of_size(32)] {
-                    for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps) {
-                        let options = PlanOptions::default().variant(case.operator.name(), variant);
-                        // What nobody reads may be left out.
-                        for outputs in [&built.outputs[..], &built.outputs[..1]] {
-                            let plan = Plan::with_options(&built.graph, outputs, caps, &options)
-                                .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
-                            for dispatch in plan.dispatches() {
-                                let source = text(&dispatch.kernel).expect("a planned kernel joins");
-                                texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
-                                files.extend(dispatch.kernel.files().iter().map(|f| f.path()));
-                            }
-                        }
+/// All kernels, and the shader files that they are made of.
+#[derive(Default)]
+struct All {
+    /// By name and text.
+    kernels: BTreeMap<&'static str, BTreeMap<String, Kernel>>,
+    files: BTreeSet<&'static str>,
+}
+
+impl All {
+    fn insert(&mut self, kernel: &Kernel) {
+        let text = kernel.source().expect("a planned kernel joins");
+        self.kernels.entry(kernel.name()).or_default().entry(text).or_insert_with(|| kernel.clone());
+        self.files.extend(kernel.files().iter().map(|file| file.path()));
+    }
+}
+
+/// Made once: both compilers check them.
+static ALL: LazyLock<All> = LazyLock::new(|| {
+    let mut all = All::default();
+    let families = cases::all();
+    for case in families.iter().flat_map(|(_, cases)| cases) {
+        let built = harness::build(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let kinds = case.kinds();
+        for kind in KINDS {
+            let plain = Caps::webgpu_defaults(kind);
+            let of_size = |size| Caps { subgroups: true, subgroup_size: size, ..plain.clone() };
+            for caps in &[plain.clone(), of_size(8), of_size(32)] {
+                for variant in case.operator.variants(&kinds.iter().collect::<Vec<_>>(), caps) {
+                    let options = PlanOptions::default().variant(case.operator.name(), variant);
+                    // What nobody reads may be left out.
+                    for outputs in [&built.outputs[..], &built.outputs[..1]] {
+                        let plan = Plan::with_options(&built.graph, outputs, caps, &options)
+                            .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
+                        plan.dispatches().iter().for_each(|dispatch| all.insert(&dispatch.kernel));
                     }
                 }
             }
@@ -53,35 +63,24 @@ fn kernels(
         for kind in KINDS {
             let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(kind) };
             let plan = Plan::new(&training.graph, &[training.loss], &caps).expect("the network fits");
-            for dispatch in plan.dispatches() {
-                let source = text(&dispatch.kernel).expect("a planned kernel joins");
-                texts.entry(dispatch.kernel.name().to_owned()).or_default().insert(source);
-            }
+            plan.dispatches().iter().for_each(|dispatch| all.insert(&dispatch.kernel));
         }
-    }
-    for kernel in watched_kernels().into_iter().chain(half_kernels()) {
-        let source = text(&kernel).expect("a planned kernel joins");
-        texts.entry(kernel.name().to_owned()).or_default().insert(source);
-        files.extend(kernel.files().iter().map(|f| f.path()));
     }
     // Those that no operator brings.
     let peaks = KINDS.iter().flat_map(|&kind| Peaks::kernels(&Caps::webgpu_defaults(kind)));
     let is_other =
         |file: &&ShaderFile| file.name() == "poison" || file.path().starts_with("kernels/parallel/");
     let others = ShaderFile::kernels().iter().copied().filter(is_other).map(Kernel::new);
-    for kernel in peaks.chain(others) {
-        let source = kernel.source().expect("the kernel joins");
-        texts.entry(kernel.name().to_owned()).or_default().insert(source);
-        files.extend(kernel.files().iter().map(|f| f.path()));
-    }
-    (texts, files)
-}
+    let of_families = watched_kernels(&families).into_iter().chain(half_kernels(&families));
+    of_families.chain(peaks).chain(others).for_each(|kernel| all.insert(&kernel));
+    all
+});
 
 /// The kernels of every operator's first case, all variants, under the numerics watch, and those of the watch itself.
-fn watched_kernels() -> Vec<Kernel> {
+fn watched_kernels(families: &[(&str, Vec<Case>)]) -> Vec<Kernel> {
     let mut kernels = Vec::new();
     let caps = Caps { subgroups: true, subgroup_size: 8, ..Caps::webgpu_defaults(AdapterKind::Software) };
-    for (_, cases) in cases::all() {
+    for (_, cases) in families {
         let mut seen = BTreeSet::new();
         for case in cases.iter().filter(|case| seen.insert(case.operator.name())) {
             let built = harness::build(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
@@ -110,7 +109,7 @@ fn watched_kernels() -> Vec<Kernel> {
 }
 
 /// The kernels of every operator's first case, all variants, with f16 in what they read and store.
-fn half_kernels() -> Vec<Kernel> {
+fn half_kernels(families: &[(&str, Vec<Case>)]) -> Vec<Kernel> {
     let mut kernels = Vec::new();
     let matrices = [
         None,
@@ -121,9 +120,9 @@ fn half_kernels() -> Vec<Kernel> {
     {
         let plain = Caps { f16: true, cooperative_matrix, ..Caps::webgpu_defaults(kind) };
         let caps = Caps { subgroups: true, subgroup_size: 8, ..plain };
-        for (_, cases) in cases::all() {
+        for (_, cases) in families {
             let mut seen = BTreeSet::new();
-            for case in &cases {
+            for case in cases {
                 for variant in case.variants_for(&caps) {
                     let name = case.operator.name();
                     let is_new = cooperative_matrix.is_none() || variant.is_in_f16();
@@ -154,9 +153,9 @@ fn validate(name: &str, source: &str) -> naga::Module {
 
 #[test]
 fn every_kernel_passes_naga_within_webgpus_default_limits() {
-    let (texts, used) = kernels(Kernel::source);
-    for (name, sources) in &texts {
-        for source in sources {
+    let All { kernels, files } = &*ALL;
+    for (name, kernels) in kernels {
+        for source in kernels.keys() {
             let module = validate(name, source);
             let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
             assert!(
@@ -183,7 +182,7 @@ fn every_kernel_passes_naga_within_webgpus_default_limits() {
             below.with_extension("").to_string_lossy().replace('\\', "/")
         })
         .collect();
-    let unused: Vec<&String> = all.iter().filter(|name| !used.contains(name.as_str())).collect();
+    let unused: Vec<&String> = all.iter().filter(|name| !files.contains(name.as_str())).collect();
     assert!(unused.is_empty(), "no case of any operator reaches {unused:?}");
 }
 
@@ -196,11 +195,11 @@ fn every_kernel_passes_tint_where_it_is_installed() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (texts, _) = kernels(Kernel::strict_source);
-    for (name, sources) in &texts {
+    for (name, kernels) in &ALL.kernels {
         // One text for each way of joining: texts that differ in constants alone count once.
         let mut shapes = BTreeMap::new();
-        for source in sources {
+        for kernel in kernels.values() {
+            let source = kernel.strict_source().expect("a planned kernel joins");
             let shape: String = source.lines().filter(|line| !line.starts_with("const ")).collect();
             shapes.entry(shape).or_insert(source);
         }

@@ -70,7 +70,8 @@ fn preference(
     const DEPTHWISE_FIRST: &[Variant] = &[DEPTHWISE, DIRECT_SUBGROUP, DIRECT, SUBGROUP];
     if !geometry.is_depthwise() {
         let software = if correlation.suits_product() { PRODUCT } else { SLIDING };
-        // SwiftShader unrolls no loops, which the other sliding windows need: products are four to six times as fast there.
+        // The other sliding windows have arrays that loops index, and SwiftShader seems to unroll no loops: products are four
+        // to six times as fast there.
         let preference =
             Preference::gpus(&[TILED], software).on(AdapterKind::SwiftShader, &[DIRECT_ROW, REGISTER]);
         let preference = if software == PRODUCT { preference.for_class("product") } else { preference };
