@@ -37,7 +37,7 @@ use crate::nn::Layer;
 use crate::weights::{Metadata, Weights};
 use read::Contents;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tensor::Tensor;
 
@@ -139,6 +139,11 @@ impl Model {
 
     fn new(contents: Contents) -> Model {
         Model { contents: Arc::new(contents), id: LayerId::new(), built: Mutex::default() }
+    }
+
+    /// The model's file and those of its external data, in the order of their paths. A model in memory has none.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.contents.files.iter().map(PathBuf::as_path)
     }
 
     /// The inputs, in the file's order, without initialisers.

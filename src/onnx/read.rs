@@ -12,7 +12,7 @@ use crate::memory;
 use crate::weights::Metadata;
 use prost::Message;
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub(super) type Initializer = Result<Arc<Tensor>, String>;
 #[derive(Debug)]
 pub(super) struct Contents {
     pub path: PathBuf,
+    /// The file and those that hold external data; none for bytes in memory.
+    pub files: BTreeSet<PathBuf>,
     pub opset: i64,
     pub producer: String,
     pub metadata: Metadata,
@@ -115,8 +117,17 @@ impl Contents {
                 None => nodes.push(node.clone()),
             }
         }
+        let tensors =
+            graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_deref());
+        let mut files = BTreeSet::new();
+        if let Some(file) = file {
+            let beside = tensors.chain(&graph.initializer).filter_map(location);
+            files.extend(beside.map(|location| folder_of(file).join(location)));
+            files.insert(file.to_owned());
+        }
         Ok(Contents {
             path,
+            files,
             opset,
             producer: producer.trim().to_owned(),
             metadata,
@@ -214,21 +225,29 @@ fn read(proto: &TensorProto, file: Option<&Path>) -> Result<Initializer, Failure
     Tensor::read(proto, bytes.as_deref()).map(|tensor| Ok(Arc::new(tensor))).map_err(Failure::Tensor)
 }
 
+/// What a tensor's message says of its external data.
+fn entry<'t>(proto: &'t TensorProto, key: &str) -> Option<&'t str> {
+    let entry = proto.external_data.iter().find(|entry| entry.key.as_deref() == Some(key));
+    entry.and_then(|entry| entry.value.as_deref())
+}
+
+/// The file that a tensor's data lies in, from the model's folder on, if it is another one.
+fn location(proto: &TensorProto) -> Option<&Path> {
+    (proto.data_location == Some(1)).then(|| entry(proto, "location").map(Path::new)).flatten()
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The bytes of a tensor that lie in another file of the model's folder.
 fn external(proto: &TensorProto, file: Option<&Path>) -> Result<Vec<u8>, Failure> {
     let fail = |message: String| Failure::Tensor(message);
     let Some(file) = file else {
         return Err(fail("its data lies in another file; open the model by its path".into()));
     };
-    let entry = |key: &str| {
-        proto
-            .external_data
-            .iter()
-            .find(|entry| entry.key.as_deref() == Some(key))
-            .and_then(|entry| entry.value.as_deref())
-    };
     let number = |key: &str| {
-        entry(key)
+        entry(proto, key)
             .map(|text| {
                 text.parse::<u64>().map_err(|_| {
                     fail(format!(
@@ -239,7 +258,7 @@ fn external(proto: &TensorProto, file: Option<&Path>) -> Result<Vec<u8>, Failure
             })
             .transpose()
     };
-    let location = Path::new(entry("location").unwrap_or_default());
+    let location = location(proto).unwrap_or(Path::new(""));
     let outside = || {
         fail(format!(
             "its data lies in \"{}\", expected a file in the model's own folder; move it there",
@@ -250,7 +269,7 @@ fn external(proto: &TensorProto, file: Option<&Path>) -> Result<Vec<u8>, Failure
     if !plain || location.file_name().is_none() {
         return Err(outside());
     }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(file);
     let path = folder.join(location);
     let failed = |source| Failure::File(Error::File { action: "reading", path: path.clone(), source });
     // Symbolic links may lead out of the folder.

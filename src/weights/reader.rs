@@ -93,10 +93,9 @@ impl<'p> Reader<'p> {
         &self.tensors
     }
 
-    /// Bytes of the files that hold tensors.
-    pub(super) fn file_bytes(&self) -> u64 {
-        let holding = if self.named > 0 { &self.files[..self.named] } else { &self.files[..] };
-        holding.iter().map(Contents::len).sum()
+    /// The files that hold tensors: without an index.
+    pub(super) fn holding(&self) -> &[Contents<'p>] {
+        if self.named > 0 { &self.files[..self.named] } else { &self.files[..] }
     }
 
     /// The elements of a tensor, which take so many bytes, in the order of its shape.

@@ -155,9 +155,14 @@ impl TensorFile {
         notes.map(|(name, note)| (name.as_str(), note.as_str()))
     }
 
+    /// The file's path, or those of all files that an index names.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.reader.holding().iter().map(|file| file.path.as_path())
+    }
+
     /// Bytes of the file, or of all files that an index names.
     pub fn file_bytes(&self) -> u64 {
-        self.reader.file_bytes()
+        self.reader.holding().iter().map(Contents::len).sum()
     }
 }
 

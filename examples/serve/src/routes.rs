@@ -5,7 +5,7 @@ use crate::options::Options;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use tower_http::timeout::TimeoutLayer;
 use wgrad::Error;
 use wgrad::data::Picture;
 use wgrad::predict::Predictor;
@@ -153,17 +152,41 @@ impl Routes {
     }
 
     pub fn router(&self) -> Router {
-        let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, self.shared.timeout);
         Router::new()
             .route("/predict", post(predict))
             .layer(DefaultBodyLimit::max(self.shared.largest_body))
-            .layer(timeout)
+            .layer(middleware::from_fn_with_state(self.clone(), timed))
             .layer(middleware::from_fn_with_state(self.clone(), counted))
             .route("/", get(described))
             .route("/health", get(health))
             .route("/metrics", get(metrics))
+            .fallback(absent)
+            .method_not_allowed_fallback(not_allowed)
             .with_state(self.clone())
     }
+}
+
+async fn absent(address: Uri) -> Refusal {
+    let message = format!("nothing is at {}; pictures are posted to /predict", address.path());
+    Refusal(StatusCode::NOT_FOUND, message)
+}
+
+async fn not_allowed(method: Method, address: Uri) -> Refusal {
+    let message = format!("{} does not take {method}; the header Allow says what it takes", address.path());
+    Refusal(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+/// Ends a request that takes too long.
+async fn timed(
+    State(Routes { shared }): State<Routes>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let late = |_| {
+        let message = format!("the request was not through within {} s", shared.timeout.as_secs());
+        Refusal(StatusCode::REQUEST_TIMEOUT, message)
+    };
+    tokio::time::timeout(shared.timeout, next.run(request)).await.map_err(late)
 }
 
 /// Lets so many requests through, and counts all.

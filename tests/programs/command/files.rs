@@ -149,6 +149,32 @@ fn hostile_files_neither_panic_nor_reach_the_terminal() {
 }
 
 #[test]
+fn convert_spares_the_files_of_an_index() {
+    let folder = folder();
+    let shards = root().join("tests/fixtures/pytorch/shards");
+    for entry in std::fs::read_dir(shards).expect("it can be listed") {
+        let name = entry.expect("it can be read").file_name();
+        fixture(folder.path(), &format!("pytorch/shards/{}", name.to_str().expect("the name is ASCII")));
+    }
+    let index = "model.safetensors.index.json";
+    let file = TensorFile::open(folder.path().join(index)).expect("it is whole");
+    assert_eq!(file.files().len(), 2);
+    for shard in file.files() {
+        let before = std::fs::read(shard).expect("it is there");
+        let name = shard.file_name().and_then(|name| name.to_str()).expect("the name is ASCII");
+        for to in [name.to_owned(), format!("./{name}")] {
+            assert_fails(folder.path(), &format!("convert {index} {to}"), 1, &[name, index, "another file"]);
+        }
+        assert_eq!(std::fs::read(shard).expect("it is there"), before);
+    }
+    // One file may become another in its place.
+    said(folder.path(), &format!("convert {index} whole.safetensors"));
+    said(folder.path(), "convert --f16 whole.safetensors whole.safetensors");
+    let whole = TensorFile::open(folder.path().join("whole.safetensors")).expect("it is whole");
+    assert!(whole.tensors().all(|tensor| tensor.ty != StoredType::F32));
+}
+
+#[test]
 fn convert_keeps_types_names_and_bytes() {
     let folder = folder();
     let mut writer = TensorWriter::new();

@@ -1,7 +1,7 @@
 //! ONNX files whose answers are worked by hand: `wgrad inspect`, `convert` and `run` of them.
 
 use super::{assert_fails, folder, json, lenet, named, said};
-use crate::message::{field, floats, initializer, int, model, node, port};
+use crate::message::{external, field, floats, initializer, int, model, node, port};
 use serde_json::{Value, json};
 use std::path::Path;
 use wgrad::weights::{StoredType, TensorFile};
@@ -113,6 +113,20 @@ fn float_initialisers_become_weights() {
     let bytes = model(&[node("Relu", &["x"], "y"), port(11, "x", &[None]), port(12, "y", &[None])]);
     std::fs::write(folder.path().join("none.onnx"), bytes).expect("it can be written");
     assert_fails(folder.path(), "convert none.onnx n.pt", 1, &["none.onnx", "no initialisers of floats"]);
+}
+
+#[test]
+fn convert_spares_external_data() {
+    let folder = folder();
+    let numbers = [0.5f32, -1.5].map(f32::to_le_bytes).concat();
+    let w = initializer("w", &[2], &external(&[("location", "w.bin")]));
+    let ports = [port(11, "x", &[None]), port(12, "y", &[None])].concat();
+    std::fs::write(folder.path().join("w.bin"), &numbers).expect("it can be written");
+    std::fs::write(folder.path().join("m.onnx"), model(&[w, node("Relu", &["x"], "y"), ports]))
+        .expect("it can be written");
+    assert_fails(folder.path(), "convert m.onnx w.bin", 1, &["w.bin", "m.onnx", "another file"]);
+    assert_eq!(std::fs::read(folder.path().join("w.bin")).expect("it is there"), numbers);
+    said(folder.path(), "convert m.onnx v.bin");
 }
 
 #[test]

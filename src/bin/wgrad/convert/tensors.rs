@@ -25,6 +25,7 @@ struct Item {
 pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
     if is_onnx(from) {
         let model = onnx::Model::open(from)?;
+        spare(from, to, model.files())?;
         let (mut items, mut left_out) = (Vec::new(), Vec::new());
         for initializer in model.initializers() {
             match initializer.element.and_then(stored) {
@@ -44,6 +45,7 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         return Writing { to, format, f16, metadata, left_out, why, unlisted: 0 }.run(items, &read);
     }
     let file = TensorFile::open(from)?;
+    spare(from, to, file.files())?;
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);
     let bytes = kept.iter().map(|tensor| tensor.bytes()).fold(0, u64::saturating_add);
     if bytes > file.file_bytes().saturating_mul(MOST_SHARED).saturating_add(FREE) {
@@ -71,6 +73,21 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         unlisted: file.unlisted(),
     };
     writing.run(items, &|name| file.read(name))
+}
+
+/// Refuses to write over one of several files that FROM consists of, which would damage it.
+fn spare<'f>(from: &Path, to: &Path, mut files: impl Iterator<Item = &'f Path>) -> Outcome<()> {
+    // What is not there yet is none of them.
+    let Ok(target) = to.canonicalize() else { return Ok(()) };
+    let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
+    if !is_target(from) && files.any(is_target) {
+        return fail(format!(
+            "{} holds tensors of {}, which needs it; write another file",
+            printable_path(to),
+            printable_path(from)
+        ));
+    }
+    Ok(())
 }
 
 /// Where and how tensors are written.
