@@ -40,6 +40,23 @@ pub(super) struct Correlation {
     pub(super) flops: u64,
 }
 
+/// What a correlation reads and writes.
+#[derive(Clone, Debug)]
+pub(super) struct Operands {
+    pub(super) weight: Operand,
+    pub(super) source: Operand,
+    pub(super) result: Operand,
+    pub(super) bias: Option<Operand>,
+}
+
+impl Operands {
+    /// In the order of the kernels' bindings.
+    pub(super) fn list(&self) -> Vec<Operand> {
+        let Operands { weight, source, result, bias } = self.clone();
+        [weight, source, result].into_iter().chain(bias).collect()
+    }
+}
+
 /// The division of a row of results into tiles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
@@ -219,16 +236,17 @@ impl Correlation {
         Ok(self.constants(cx)?.set(Kernel::new(main).fill_all(bias)))
     }
 
+    /// Records the sliding window of the plan's variant.
+    pub(super) fn lower(&self, cx: &mut LowerContext<'_>, operands: &Operands) -> Result<()> {
+        match cx.variant() {
+            DEPTHWISE => self.lower_depthwise(cx, operands),
+            DIRECT_ROW => self.lower_row(cx, operands),
+            variant => self.lower_direct(cx, variant == DIRECT_SUBGROUP, operands),
+        }
+    }
+
     /// Records the sliding-window kernel. With `subgroup`, lanes share the loading of weights.
-    pub(super) fn lower_direct(
-        &self,
-        cx: &mut LowerContext<'_>,
-        subgroup: bool,
-        weight: Operand,
-        source: Operand,
-        result: Operand,
-        bias: Option<Operand>,
-    ) -> Result<()> {
+    fn lower_direct(&self, cx: &mut LowerContext<'_>, subgroup: bool, operands: &Operands) -> Result<()> {
         let tile = self.sliding_tile(cx.caps().kind.is_software());
         let row = if tile.shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
         let main = if subgroup { &kernels::conv2d_direct_subgroup } else { &kernels::conv2d_direct };
@@ -242,7 +260,7 @@ impl Correlation {
             8
         };
         let mut kernel = self
-            .kernel(cx, bias.is_some(), main)?
+            .kernel(cx, operands.bias.is_some(), main)?
             .fill(row)
             .with("STEP_H", cx.index(self.step())?)
             .with("TILE_W", cx.index(tile.width)?)
@@ -255,25 +273,16 @@ impl Correlation {
             kernel = kernel.with("SHIFT", cx.index(shift)?);
         }
         let blocks = self.results.div_ceil(tile.block);
-        let mut operands = vec![weight, source, result];
-        operands.extend(bias);
         let [height, phases] = [self.result[0], self.upsample[0]];
         let chunks = height.div_ceil(phases).div_ceil(tile.rows) * phases.min(height);
         let workgroups = blocks * chunks * self.groups * places.div_ceil(lanes);
-        cx.dispatch_epilogue(kernel, &operands, workgroups, 1);
+        cx.dispatch_epilogue(kernel, &operands.list(), workgroups, 1);
         cx.flops(self.flops);
         Ok(())
     }
 
     /// Records the kernel for groups of one source or one result channel.
-    pub(super) fn lower_depthwise(
-        &self,
-        cx: &mut LowerContext<'_>,
-        weight: Operand,
-        source: Operand,
-        result: Operand,
-        bias: Option<Operand>,
-    ) -> Result<()> {
+    fn lower_depthwise(&self, cx: &mut LowerContext<'_>, operands: &Operands) -> Result<()> {
         let software = cx.caps().kind.is_software();
         let (most_width, most_height, most_products) = if software { (16, 4, 640) } else { (4, 2, 256) };
         // The largest tile of whole phases whose rows stay in registers.
@@ -294,7 +303,7 @@ impl Correlation {
         let shift = self.shift(width);
         let row = if shift.is_some() { &parts::conv2d_row_vec4 } else { &parts::conv2d_row };
         let mut kernel = self
-            .kernel(cx, bias.is_some(), &kernels::conv2d_depthwise)?
+            .kernel(cx, operands.bias.is_some(), &kernels::conv2d_depthwise)?
             .fill(row)
             .with("LEAD_H", cx.index(self.lead(0))?)
             .with("TILE_H", cx.index(height)?)
@@ -308,9 +317,7 @@ impl Correlation {
         let tiles = self.tiles(0, height) * self.tiles(1, width);
         let invocations = self.images * self.groups * self.results * tiles;
         cx.index(invocations)?;
-        let mut operands = vec![weight, source, result];
-        operands.extend(bias);
-        cx.dispatch_epilogue(kernel, &operands, invocations.div_ceil(64), 1);
+        cx.dispatch_epilogue(kernel, &operands.list(), invocations.div_ceil(64), 1);
         cx.flops(self.flops);
         Ok(())
     }

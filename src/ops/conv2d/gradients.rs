@@ -1,7 +1,7 @@
 //! The other passes of a convolution: gradients of input and weight. That of the bias is a sum (`reduce`).
 
 use super::Conv2d;
-use super::correlation::Correlation;
+use super::correlation::{Correlation, Operands};
 use super::geometry::{Geometry, plane_store};
 use super::serial_terms;
 use super::winograd::Winograd;
@@ -93,21 +93,21 @@ impl Operator for Conv2dGradInput {
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Result<()> {
         let geometry = self.geometry(&cx.input_type(1).shape).expect("the graph has checked the shapes");
-        let (gradient, weight, result) = (cx.input(0), cx.input(1), cx.output(0));
-        let correlation = Correlation::grad_input(&geometry);
+        let operands =
+            Operands { weight: cx.input(1), source: cx.input(0), result: cx.output(0), bias: None };
         match cx.variant() {
-            DIRECT => return correlation.lower_direct(cx, false, weight, gradient, result, None),
-            DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, gradient, result, None),
-            DIRECT_ROW => return correlation.lower_row(cx, weight, gradient, result, None),
-            DEPTHWISE => return correlation.lower_depthwise(cx, weight, gradient, result, None),
+            DIRECT | DIRECT_SUBGROUP | DIRECT_ROW | DEPTHWISE => {
+                return Correlation::grad_input(&geometry).lower(cx, &operands);
+            }
             WINOGRAD => {
                 let winograd = Winograd::grad_input(&geometry).expect("the variant is not offered otherwise");
-                return winograd.lower(cx, weight, gradient, result, None);
-            }
-            _ if geometry.has_phases() => {
-                return geometry.lower_grad_input_phases(cx, weight, gradient, result);
+                return winograd.lower(cx, &operands);
             }
             _ => {}
+        }
+        let Operands { weight, source: gradient, result, .. } = operands;
+        if geometry.has_phases() {
+            return geometry.lower_grad_input_phases(cx, weight, gradient, result);
         }
         let plane = geometry.size[0] * geometry.size[1];
         let size = geometry.grad_input_product();

@@ -49,7 +49,7 @@ use crate::op::{
 use crate::ops::gemm::{REGISTER, SUBGROUP, TILED};
 use crate::shader::parts;
 use crate::tensor::{Shape, TensorType};
-use correlation::{Correlation, MOST_UNROLLED};
+use correlation::{Correlation, MOST_UNROLLED, Operands};
 use geometry::{Geometry, plane_store};
 use winograd::Winograd;
 
@@ -200,20 +200,19 @@ impl Operator for Conv2d {
         let geometry = self
             .geometry(&cx.input_type(0).shape, &cx.input_type(1).shape)
             .expect("the graph has checked the shapes");
-        let (input, weight, output) = (cx.input(0), cx.input(1), cx.output(0));
         let bias = (cx.inputs() > 2).then(|| cx.input(2));
-        let correlation = Correlation::output(&geometry);
+        let operands = Operands { weight: cx.input(1), source: cx.input(0), result: cx.output(0), bias };
         match cx.variant() {
-            DIRECT => return correlation.lower_direct(cx, false, weight, input, output, bias),
-            DIRECT_SUBGROUP => return correlation.lower_direct(cx, true, weight, input, output, bias),
-            DIRECT_ROW => return correlation.lower_row(cx, weight, input, output, bias),
-            DEPTHWISE => return correlation.lower_depthwise(cx, weight, input, output, bias),
+            DIRECT | DIRECT_SUBGROUP | DIRECT_ROW | DEPTHWISE => {
+                return Correlation::output(&geometry).lower(cx, &operands);
+            }
             WINOGRAD => {
                 let winograd = Winograd::output(&geometry).expect("the variant is not offered otherwise");
-                return winograd.lower(cx, weight, input, output, bias);
+                return winograd.lower(cx, &operands);
             }
             _ => {}
         }
+        let Operands { weight, source: input, result: output, bias } = operands;
         let size = geometry.output_product();
         let (m, n, k) = (cx.index(size.m)?, cx.index(size.n)?, cx.index(size.k)?);
         let mut gemm = Gemm {

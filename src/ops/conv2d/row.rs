@@ -1,9 +1,9 @@
 //! The sliding window along a row, for compilers that unroll no loops. See
 //! `shaders/kernels/conv2d/conv2d_direct_row.wgsl`; `correlation` has the other sliding windows.
 
-use super::correlation::Correlation;
+use super::correlation::{Correlation, Operands};
 use crate::error::Result;
-use crate::op::{LowerContext, MAX_ITERATIONS, Operand};
+use crate::op::{LowerContext, MAX_ITERATIONS};
 use crate::shader::kernels;
 
 /// Channels and neighbours in a row that an invocation makes.
@@ -33,24 +33,15 @@ impl Correlation {
     }
 
     /// Records the kernel.
-    pub(super) fn lower_row(
-        &self,
-        cx: &mut LowerContext<'_>,
-        weight: Operand,
-        source: Operand,
-        result: Operand,
-        bias: Option<Operand>,
-    ) -> Result<()> {
+    pub(super) fn lower_row(&self, cx: &mut LowerContext<'_>, operands: &Operands) -> Result<()> {
         let kernel = self
-            .kernel(cx, bias.is_some(), &kernels::conv2d_direct_row)?
+            .kernel(cx, operands.bias.is_some(), &kernels::conv2d_direct_row)?
             .with("LANES", LANES as u32)
             .iterations(self.row_iterations())
             .epilogue_calls((CHANNELS * NEIGHBOURS) as u64);
         let places = self.images * self.result[0] * self.result[1].div_ceil(NEIGHBOURS);
-        let mut operands = vec![weight, source, result];
-        operands.extend(bias);
         let workgroups = self.results.div_ceil(CHANNELS) * self.groups * places.div_ceil(LANES);
-        cx.dispatch_epilogue(kernel, &operands, workgroups, 1);
+        cx.dispatch_epilogue(kernel, &operands.list(), workgroups, 1);
         cx.flops(self.flops);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! `shaders/parts/conv2d/conv2d_winograd.wgsl`.
 
 use super::WINOGRAD;
+use super::correlation::Operands;
 use super::geometry::Geometry;
 use crate::error::Result;
 use crate::op::occupancy::LANES;
@@ -147,29 +148,22 @@ impl Winograd {
     }
 
     /// Records output or input gradient.
-    pub(super) fn lower(
-        &self,
-        cx: &mut LowerContext<'_>,
-        weight: Operand,
-        source: Operand,
-        result: Operand,
-        bias: Option<Operand>,
-    ) -> Result<()> {
+    pub(super) fn lower(&self, cx: &mut LowerContext<'_>, operands: &Operands) -> Result<()> {
         let columns = self.columns();
         let (windows, tiles) = (self.results * self.channels, self.channels * columns);
-        let a = self.transform(cx, &kernels::winograd_weight, weight.clone(), windows)?;
-        let b = self.transform(cx, &kernels::winograd_input, source.clone(), tiles)?;
+        let a = self.transform(cx, &kernels::winograd_weight, operands.weight.clone(), windows)?;
+        let b = self.transform(cx, &kernels::winograd_input, operands.source.clone(), tiles)?;
         let size = Size { m: self.results, n: columns, k: self.channels, batches: PRODUCTS };
         let (m, n, k) = (cx.index(size.m)?, cx.index(size.n)?, cx.index(size.k)?);
         let products = Winograd::products(cx, size, [lhs(false, m, k), rhs(false, k, n)], [a, b])?;
-        let file: Option<&'static ShaderFile> = bias.is_some().then_some(&parts::winograd_bias);
+        let file: Option<&'static ShaderFile> = operands.bias.is_some().then_some(&parts::winograd_bias);
         let kernel = self
             .kernel(cx, &kernels::winograd_output)?
             .fill_all(file)
             .iterations(self.iterations())
             .epilogue_calls(4);
-        let mut operands = vec![weight, source, result, products];
-        operands.extend(bias);
+        let mut operands = operands.list();
+        operands.insert(3, products);
         cx.dispatch_epilogue(kernel, &operands, (self.results * columns).div_ceil(LANES), 1);
         cx.flops(self.flops);
         Ok(())
