@@ -1,12 +1,13 @@
 //! The initialisers of a model, for programs that list or convert them. Networks take theirs in `import/`.
 
-use super::tensor::{Data, Tensor, byte_count};
-use super::{ElementType, Model};
+use super::tensor::{Data, byte_count};
+use super::{ElementType, Model, read};
 use crate::error::Result;
 use crate::file::printable;
 use crate::tensor::Shape;
 use crate::weights::{StoredTensor, StoredType};
 use half::{bf16, f16};
+use std::collections::HashMap;
 
 /// A tensor that a model holds under a name: a weight, or numbers that describe shapes.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,18 +36,12 @@ impl Model {
     /// # }
     /// ```
     pub fn initializers(&self) -> Vec<Initializer> {
-        let listed = |(name, read): (&String, &Result<_, String>)| {
-            let tensor: Option<&std::sync::Arc<Tensor>> = read.as_ref().ok();
-            Initializer {
-                name: name.clone(),
-                element: tensor.map(|tensor| tensor.element),
-                shape: tensor.map_or_else(|| Shape::from([0; 0]), |tensor| tensor.shape.clone()),
-                bytes: tensor.map_or(0, |tensor| byte_count(tensor.element, tensor.elements()) as u64),
-            }
-        };
-        let mut all: Vec<Initializer> = self.contents.initializers.iter().map(listed).collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        listed(&self.contents.initializers)
+    }
+
+    /// The tensors of nodes `Constant`, in the order of their names. Most describe shapes; some programs write weights so.
+    pub fn constants(&self) -> Vec<Initializer> {
+        listed(&self.contents.constants)
     }
 
     /// The contents of an initialiser of floats, in the file's element type.
@@ -83,4 +78,19 @@ impl Model {
         };
         StoredTensor::new(ty, tensor.shape.clone(), bytes)
     }
+}
+
+fn listed(tensors: &HashMap<String, read::Initializer>) -> Vec<Initializer> {
+    let listed = |(name, read): (&String, &read::Initializer)| {
+        let tensor = read.as_ref().ok();
+        Initializer {
+            name: name.clone(),
+            element: tensor.map(|tensor| tensor.element),
+            shape: tensor.map_or_else(|| Shape::from([0; 0]), |tensor| tensor.shape.clone()),
+            bytes: tensor.map_or(0, |tensor| byte_count(tensor.element, tensor.elements()) as u64),
+        }
+    };
+    let mut all: Vec<Initializer> = tensors.iter().map(listed).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }

@@ -7,7 +7,7 @@ use super::proto::{
 use super::tensor::{self, Tensor};
 use super::{Dimension, Port, wire};
 use crate::error::{Error, Result};
-use crate::file::{self, printable};
+use crate::file::{self, folder_of, printable};
 use crate::memory;
 use crate::weights::Metadata;
 use prost::Message;
@@ -234,10 +234,6 @@ fn entry<'t>(proto: &'t TensorProto, key: &str) -> Option<&'t str> {
 /// The file that a tensor's data lies in, from the model's folder on, if it is another one.
 fn location(proto: &TensorProto) -> Option<&Path> {
     (proto.data_location == Some(1)).then(|| entry(proto, "location").map(Path::new)).flatten()
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The bytes of a tensor that lie in another file of the model's folder.

@@ -42,7 +42,7 @@ impl Checkpoint {
         if !own.is_empty() {
             fields["metadata"] = own.to_json();
         }
-        HashMap::from([(KEY.to_owned(), fields.to_string())])
+        HashMap::from([(KEY.to_owned(), fields.to_string()), own.layout()])
     }
 
     /// Checks that the notes fit a file. The error says what is wrong.

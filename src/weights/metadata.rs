@@ -18,6 +18,10 @@ use std::sync::PoisonError;
 /// The key in the metadata of a file of weights.
 const KEY: &str = "wgrad_metadata";
 
+/// What files with texts say of their layout, in the way of Hugging Face's libraries: those refuse a file with texts that lacks
+/// it.
+pub(super) const LAYOUT: (&str, &str) = ("format", "pt");
+
 /// The most bytes that metadata may have as JSON.
 const MOST: usize = 1 << 20;
 
@@ -133,9 +137,22 @@ impl Metadata {
         Value::Object(fields)
     }
 
+    /// The texts of an ONNX file.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn of_onnx(&self) -> Option<(String, String)> {
+        (!self.is_empty()).then(|| (KEY.to_owned(), self.to_json().to_string()))
+    }
+
     /// The texts of a file of weights.
-    pub(crate) fn of_weights(&self) -> Option<HashMap<String, String>> {
-        (!self.is_empty()).then(|| HashMap::from([(KEY.to_owned(), self.to_json().to_string())]))
+    pub(super) fn of_weights(&self) -> Option<HashMap<String, String>> {
+        (!self.is_empty())
+            .then(|| HashMap::from([(KEY.to_owned(), self.to_json().to_string()), self.layout()]))
+    }
+
+    /// The layout: PyTorch's, unless another program's file says otherwise.
+    pub(super) fn layout(&self) -> (String, String) {
+        let (name, usual) = LAYOUT;
+        (name.to_owned(), self.notes.get(name).map_or(usual, String::as_str).to_owned())
     }
 
     /// Reads a file's texts.
@@ -160,7 +177,10 @@ impl Metadata {
             }
             None => Metadata::default(),
         };
-        for (name, text) in texts.iter().filter(|(name, _)| *name != KEY && *name != checkpoint::KEY) {
+        let is_foreign = |(name, text): &(&String, &String)| {
+            ![KEY, checkpoint::KEY].contains(&name.as_str()) && (name.as_str(), text.as_str()) != LAYOUT
+        };
+        for (name, text) in texts.iter().filter(is_foreign) {
             metadata.notes.entry(name.clone()).or_insert_with(|| text.clone());
         }
         Ok(metadata)
@@ -250,8 +270,18 @@ mod tests {
             assert_eq!(Metadata::of(&metadata.of_weights()).as_ref(), Ok(&metadata));
         }
         assert_eq!(Metadata::of(&None), Ok(Metadata::default()));
-        let foreign = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        assert_eq!(Metadata::of(&Some(foreign)).expect("it is read").notes["format"], "pt");
+        let foreign = |layout: &str| {
+            let texts =
+                HashMap::from([("format".to_owned(), layout.to_owned()), ("by".into(), "them".into())]);
+            Metadata::of(&Some(texts)).expect("it is read")
+        };
+        let by = ("by".to_owned(), "them".to_owned());
+        assert_eq!(foreign("pt").notes, BTreeMap::from([by.clone()]));
+        assert_eq!(foreign("tf").notes, BTreeMap::from([by, ("format".into(), "tf".into())]));
+        // Hugging Face's libraries read it there.
+        for layout in ["pt", "tf"] {
+            assert_eq!(foreign(layout).of_weights().expect("there are notes")["format"], layout);
+        }
     }
 
     #[test]

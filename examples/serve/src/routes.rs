@@ -155,6 +155,7 @@ impl Routes {
         Router::new()
             .route("/predict", post(predict))
             .layer(DefaultBodyLimit::max(self.shared.largest_body))
+            .layer(middleware::from_fn_with_state(self.clone(), sized))
             .layer(middleware::from_fn_with_state(self.clone(), timed))
             .layer(middleware::from_fn_with_state(self.clone(), counted))
             .route("/", get(described))
@@ -174,6 +175,22 @@ async fn absent(address: Uri) -> Refusal {
 async fn not_allowed(method: Method, address: Uri) -> Refusal {
     let message = format!("{} does not take {method}; the header Allow says what it takes", address.path());
     Refusal(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+/// Refuses a body that says it is too large, before it is sent.
+async fn sized(
+    State(Routes { shared }): State<Routes>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+    let limit = shared.largest_body;
+    if length > limit as u64 {
+        let message = format!("the body has {length} bytes, the limit is {limit}");
+        return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    Ok(next.run(request).await)
 }
 
 /// Ends a request that takes too long.
@@ -214,7 +231,7 @@ async fn predict(
         let message = format!("found {} pictures, expected 1 to {MOST_PICTURES}", files.len());
         return Err(Refusal(StatusCode::BAD_REQUEST, message));
     }
-    if let Some(samples) = asked.samples.filter(|&samples| samples > MOST_SAMPLES) {
+    if let Some(samples) = asked.samples.filter(|samples| !(2..=MOST_SAMPLES).contains(samples)) {
         let message = format!("samples: found {samples}, expected 2 to {MOST_SAMPLES}");
         return Err(Refusal(StatusCode::BAD_REQUEST, message));
     }

@@ -196,7 +196,7 @@ fn pictures_are_answered_and_others_refused() {
     server.post("/predict", FORM, &form(&vec![png(1); 65])).refused(400, "found 65 pictures");
     server.post("/predict", FORM, b"--mark\r\nno form").refused(400, "multipart");
     server.post("/predict?top=x", "image/png", &png(1)).refused(400, "invalid digit");
-    server.post("/predict?samples=1", "image/png", &png(1)).refused(400, "between 2 and");
+    server.post("/predict?samples=1", "image/png", &png(1)).refused(400, "found 1, expected 2 to 100");
     server.post("/predict?samples=101", "image/png", &png(1)).refused(400, "expected 2 to 100");
     let mut large = Cursor::new(Vec::new());
     let image = image::GrayImage::new(8192, 4097);
@@ -204,7 +204,11 @@ fn pictures_are_answered_and_others_refused() {
     server.post("/predict", "image/png", large.get_ref()).refused(400, "has 8192 x 4097 pixels");
     let several = server.post("/predict?top=1", "Multipart/Form-Data; boundary=mark", &form(&[png(1)]));
     assert_eq!(several.status, 200, "media types have no case");
-    server.post("/predict", "image/png", &[0; 1_000_001]).refused(413, "limit");
+    server.post("/predict", "image/png", &[0; 1_000_001]).refused(413, "1000001 bytes, the limit is 1000000");
+    // Before any of it is sent.
+    let mut large = server.connect();
+    head(&mut large, "/predict", "image/png", 1_000_001);
+    Reply::read(large).refused(413, "the limit is 1000000");
     server.get("/predict").refused(405, "/predict does not take GET");
     server.get("/nothing").refused(404, "nothing is at /nothing");
 
@@ -212,7 +216,7 @@ fn pictures_are_answered_and_others_refused() {
     for line in [
         "wgrad_requests_total{code=\"200\"} 6",
         "wgrad_requests_total{code=\"400\"} 10",
-        "wgrad_requests_total{code=\"413\"} 1",
+        "wgrad_requests_total{code=\"413\"} 2",
         // That with one draw counts too.
         "wgrad_items_total 9",
         "wgrad_waiting 0",

@@ -61,6 +61,7 @@ struct Work {
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let model = arguments.named.read()?;
     if let Some(path) = &arguments.trace {
+        model.spare(path)?;
         wgrad::file::check_writable(path)?;
     }
     let device = arguments.adapter.open_for(arguments.precision)?;

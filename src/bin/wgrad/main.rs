@@ -14,6 +14,7 @@ mod out;
 mod plan;
 mod precision;
 mod run;
+mod sources;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use out::{Failure, Outcome};

@@ -3,7 +3,7 @@
 
 use crate::file::{START, Wanted, foreign};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -72,7 +72,14 @@ fn jpeg(bytes: &[u8], most: u64) -> Result<RgbImage, String> {
 }
 
 fn other(bytes: &[u8], format: ImageFormat, most: u64) -> Result<RgbImage, String> {
-    let damaged = |error: image::ImageError| format!("is damaged: {error}");
+    let damaged = |error: image::ImageError| match error {
+        ImageError::Limits(limit) => {
+            format!(
+                "is too large ({limit}): a side may have {LONGEST} pixels, and few bytes may not become very many"
+            )
+        }
+        error => format!("is damaged: {error}"),
+    };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(LONGEST);

@@ -167,6 +167,20 @@ fn convert_spares_the_files_of_an_index() {
         }
         assert_eq!(std::fs::read(shard).expect("it is there"), before);
     }
+    #[cfg(unix)]
+    {
+        let linked = folder.path().join("linked.onnx");
+        std::os::unix::fs::symlink("model-00001-of-00002.safetensors", &linked).expect("it can be linked");
+        let whole = ["linked.onnx", index, "another file"];
+        assert_fails(folder.path(), &format!("convert --network lenet5 {index} linked.onnx"), 1, &whole);
+        assert!(TensorFile::open(linked).is_ok());
+    }
+    // What would be lost.
+    fixture(folder.path(), "pytorch/zip_checkpoint.pt");
+    let before = std::fs::read(folder.path().join("zip_checkpoint.pt")).expect("it is there");
+    let parts = ["zip_checkpoint.pt", "would lose", "outside of the state dict", "another file"];
+    assert_fails(folder.path(), "convert zip_checkpoint.pt ./zip_checkpoint.pt", 1, &parts);
+    assert_eq!(std::fs::read(folder.path().join("zip_checkpoint.pt")).expect("it is there"), before);
     // One file may become another in its place.
     said(folder.path(), &format!("convert {index} whole.safetensors"));
     said(folder.path(), "convert --f16 whole.safetensors whole.safetensors");
@@ -218,7 +232,7 @@ fn convert_keeps_types_names_and_bytes() {
 
     let document = json(folder.path(), "convert --f16 a.safetensors e.pt");
     let notes = document["notes"].to_string();
-    assert!(notes.contains("1 tensor (large) keep") || notes.contains("1 tensor (large) keeps"), "{notes}");
+    assert!(notes.contains("past f16's range: 1 tensor (large)"), "{notes}");
     let file = TensorFile::open(folder.path().join("e.pt")).expect("it is whole");
     let w = file.read("w").expect("it is there");
     // 1, -2.5, a number that f16 rounds to 0, NaN.

@@ -127,6 +127,43 @@ fn convert_spares_external_data() {
     assert_fails(folder.path(), "convert m.onnx w.bin", 1, &["w.bin", "m.onnx", "another file"]);
     assert_eq!(std::fs::read(folder.path().join("w.bin")).expect("it is there"), numbers);
     said(folder.path(), "convert m.onnx v.bin");
+    // The same of data that has an ONNX file's name.
+    std::fs::rename(folder.path().join("w.bin"), folder.path().join("w.onnx")).expect("it is there");
+    let w = initializer("w", &[2], &external(&[("location", "w.onnx")]));
+    let ports = [port(11, "x", &[None]), port(12, "y", &[None])].concat();
+    let bytes = model(&[w, node("Relu", &["x"], "y"), ports]);
+    std::fs::write(folder.path().join("m.onnx"), &bytes).expect("it can be written");
+    for command in ["convert m.onnx w.onnx", "bench --profile m.onnx --trace w.onnx"] {
+        assert_fails(folder.path(), command, 1, &["w.onnx", "m.onnx", "another file"]);
+    }
+    assert_fails(folder.path(), "bench --profile m.onnx --trace m.onnx", 1, &["m.onnx", "another file"]);
+    assert_eq!(std::fs::read(folder.path().join("w.onnx")).expect("it is there"), numbers);
+    assert_eq!(std::fs::read(folder.path().join("m.onnx")).expect("it is there"), bytes);
+}
+
+#[test]
+fn weights_in_constants_are_named() {
+    let folder = folder();
+    let tensor = |sizes: &[i64], numbers: &[f32]| {
+        let sizes: Vec<u8> = sizes.iter().flat_map(|&size| int(1, size)).collect();
+        let value = [sizes, int(2, 1), floats(numbers)].concat();
+        field(5, &[field(1, b"value"), field(5, &value), int(20, 4)].concat())
+    };
+    let constant = |name: &str, value: Vec<u8>| {
+        field(1, &[field(2, name.as_bytes()), field(4, b"Constant"), value].concat())
+    };
+    let bytes = model(&[
+        initializer("w", &[2], &floats(&[0.5, -1.5])),
+        constant("weight", tensor(&[2], &[1.0, 2.0])),
+        constant("epsilon", tensor(&[], &[1e-5])),
+        node("Relu", &["x"], "y"),
+        port(11, "x", &[None]),
+        port(12, "y", &[None]),
+    ]);
+    std::fs::write(folder.path().join("m.onnx"), bytes).expect("it can be written");
+    let document = json(folder.path(), "convert m.onnx w.pt");
+    assert_eq!((&document["tensors"], &document["left_out"]), (&json!(1), &json!(["weight"])));
+    assert!(document["notes"].to_string().contains("1 tensor (weight)"), "{document}");
 }
 
 #[test]

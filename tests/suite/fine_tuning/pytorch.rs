@@ -84,6 +84,7 @@ fn a_wrapped_state_dict_of_four_formats_converts_as_by_pytorch() -> Result<()> {
             "{name}"
         );
     }
-    assert_eq!(Metadata::read(&path)?.notes["format"], "pt");
+    // That the layout is PyTorch's is no news.
+    assert!(Metadata::read(&path)?.is_empty());
     Ok(())
 }

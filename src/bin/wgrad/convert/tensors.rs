@@ -3,6 +3,7 @@
 use super::{Format, Written};
 use crate::model::is_onnx;
 use crate::out::{Outcome, fail};
+use crate::sources::{is_same, spare};
 use std::path::Path;
 use wgrad::Shape;
 use wgrad::file::{printable, printable_path};
@@ -23,9 +24,13 @@ struct Item {
 
 /// Writes the tensors of one file to another.
 pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
+    // One file may become another in its place.
+    let in_place = is_same(from, to);
     if is_onnx(from) {
         let model = onnx::Model::open(from)?;
-        spare(from, to, model.files())?;
+        if !in_place {
+            spare(to, from, model.files())?;
+        }
         let (mut items, mut left_out) = (Vec::new(), Vec::new());
         for initializer in model.initializers() {
             match initializer.element.and_then(stored) {
@@ -42,10 +47,18 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         let why = "describe shapes, or are no floats";
         let read = |name: &str| model.initializer(name);
         let metadata = model.metadata().clone();
-        return Writing { to, format, f16, metadata, left_out, why, unlisted: 0 }.run(items, &read);
+        let is_weight = |constant: &onnx::Initializer| {
+            constant.element.is_some_and(ElementType::is_float) && constant.shape.elements() > 1
+        };
+        let constants =
+            model.constants().into_iter().filter(is_weight).map(|constant| constant.name).collect();
+        let writing = Writing { to, in_place, format, f16, metadata, left_out, why, unlisted: 0, constants };
+        return writing.run(items, &read);
     }
     let file = TensorFile::open(from)?;
-    spare(from, to, file.files())?;
+    if !in_place {
+        spare(to, from, file.files())?;
+    }
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);
     let bytes = kept.iter().map(|tensor| tensor.bytes()).fold(0, u64::saturating_add);
     if bytes > file.file_bytes().saturating_mul(MOST_SHARED).saturating_add(FREE) {
@@ -65,34 +78,23 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
     let why = "are an optimizer's state or averages, and no part of a state dict";
     let writing = Writing {
         to,
+        in_place,
         format,
         f16,
         metadata: file.metadata().clone(),
         left_out,
         why,
         unlisted: file.unlisted(),
+        constants: Vec::new(),
     };
     writing.run(items, &|name| file.read(name))
-}
-
-/// Refuses to write over one of several files that FROM consists of, which would damage it.
-fn spare<'f>(from: &Path, to: &Path, mut files: impl Iterator<Item = &'f Path>) -> Outcome<()> {
-    // What is not there yet is none of them.
-    let Ok(target) = to.canonicalize() else { return Ok(()) };
-    let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
-    if !is_target(from) && files.any(is_target) {
-        return fail(format!(
-            "{} holds tensors of {}, which needs it; write another file",
-            printable_path(to),
-            printable_path(from)
-        ));
-    }
-    Ok(())
 }
 
 /// Where and how tensors are written.
 struct Writing<'w> {
     to: &'w Path,
+    /// Whether that is the file that is read.
+    in_place: bool,
     format: Format,
     f16: bool,
     metadata: Metadata,
@@ -101,16 +103,36 @@ struct Writing<'w> {
     why: &'static str,
     /// How many tensors are no part of a PyTorch file's state dict.
     unlisted: usize,
+    /// Tensors of an ONNX file's nodes `Constant` that may be weights.
+    constants: Vec<String>,
 }
 
 impl Writing<'_> {
     fn run(self, items: Vec<Item>, read: &dyn Fn(&str) -> wgrad::Result<StoredTensor>) -> Outcome<Written> {
         let mut said = Vec::new();
         if !self.left_out.is_empty() {
-            said.push(format!("{} are left out: they {}", listed(&self.left_out), self.why));
+            said.push(format!("left out, because they {}: {}", self.why, listed(&self.left_out)));
         }
         if self.unlisted > 0 {
             said.push(format!("tensors outside of the state dict are left out: {}", self.unlisted));
+        }
+        if !self.constants.is_empty() {
+            said.push(format!(
+                "left out, because they are nodes Constant and no initialisers: {}; convert it to an .onnx file first, where they may become initialisers",
+                listed(&self.constants)
+            ));
+        }
+        if self.format == Format::Pytorch && !self.metadata.is_empty() {
+            said.push(
+                "what the file says of its network is left out: PyTorch's files have no place for it".into(),
+            );
+        }
+        if self.in_place && !said.is_empty() {
+            return fail(format!(
+                "{} would lose what is in no other file; write another file ({})",
+                printable_path(self.to),
+                said.join("; ")
+            ));
         }
         let (mut writer, mut wide) = (TensorWriter::new(), Vec::new());
         let (tensors, mut elements, mut bytes) = (items.len(), 0u64, 0u64);
@@ -131,21 +153,19 @@ impl Writing<'_> {
             })?;
         }
         if !wide.is_empty() {
-            said.push(format!("{} keep their type: they hold numbers past f16's range", listed(&wide)));
+            said.push(format!(
+                "not in half precision, because of numbers past f16's range: {}",
+                listed(&wide)
+            ));
         }
         if self.format == Format::Pytorch {
-            if !self.metadata.is_empty() {
-                said.push(
-                    "what the file says of its network is left out: PyTorch's files have no place for it"
-                        .into(),
-                );
-            }
             writer.save_pytorch(self.to)?;
         } else {
             writer.set_metadata(self.metadata)?;
             writer.save_safetensors(self.to)?;
         }
-        Ok(Written { tensors, elements, bytes, left_out: self.left_out, notes: said })
+        let left_out = self.left_out.into_iter().chain(self.constants).collect();
+        Ok(Written { tensors, elements, bytes, left_out, notes: said })
     }
 }
 

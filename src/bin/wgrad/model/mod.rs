@@ -8,6 +8,7 @@ mod head;
 pub(crate) use graph::{Built, write};
 
 use crate::out::{Outcome, fail, usage};
+use crate::sources::spare;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wgrad::file::{printable, printable_path};
@@ -57,7 +58,10 @@ impl std::str::FromStr for Sizes {
         let size = |part: &str| part.parse().ok().filter(|size| (1..=1 << 20).contains(size));
         let sizes: Option<Vec<usize>> = text.split('x').map(size).collect();
         let sizes = sizes.filter(|sizes| Shape::from(&sizes[..]).elements() < 1 << 31);
-        sizes.map(Sizes).ok_or_else(|| "expected sizes such as 3x224x224".to_owned())
+        sizes.map(Sizes).ok_or_else(|| {
+            "expected sizes such as 3x224x224 or 224: 1 to 1048576 each, with a product below 2147483648"
+                .to_owned()
+        })
     }
 }
 
@@ -207,6 +211,18 @@ impl Model {
             Some(Dimension::Fixed(_)) => None,
             Some(Dimension::Symbolic(name)) => Some(name.clone()),
             _ => open(),
+        }
+    }
+
+    /// Refuses to write over a file that it is read from.
+    pub(crate) fn spare(&self, to: &Path) -> Outcome<()> {
+        match &self.source {
+            Source::Random => Ok(()),
+            Source::Onnx(model) => spare(to, Path::new(&self.name), model.files()),
+            Source::File(path) => {
+                let file = TensorFile::open(path)?;
+                spare(to, path, file.files().chain([path.as_path()]))
+            }
         }
     }
 
