@@ -81,7 +81,7 @@ impl Model {
 }
 
 fn listed(tensors: &HashMap<String, read::Initializer>) -> Vec<Initializer> {
-    let listed = |(name, read): (&String, &read::Initializer)| {
+    let described = |(name, read): (&String, &read::Initializer)| {
         let tensor = read.as_ref().ok();
         Initializer {
             name: name.clone(),
@@ -90,7 +90,7 @@ fn listed(tensors: &HashMap<String, read::Initializer>) -> Vec<Initializer> {
             bytes: tensor.map_or(0, |tensor| byte_count(tensor.element, tensor.elements()) as u64),
         }
     };
-    let mut all: Vec<Initializer> = tensors.iter().map(listed).collect();
+    let mut all: Vec<Initializer> = tensors.iter().map(described).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }

@@ -231,9 +231,11 @@ fn entry<'t>(proto: &'t TensorProto, key: &str) -> Option<&'t str> {
     entry.and_then(|entry| entry.value.as_deref())
 }
 
-/// The file that a tensor's data lies in, from the model's folder on, if it is another one.
+/// The file of the model's folder that a tensor's data lies in, if it lies in another file.
 fn location(proto: &TensorProto) -> Option<&Path> {
-    (proto.data_location == Some(1)).then(|| entry(proto, "location").map(Path::new)).flatten()
+    let location = Path::new(entry(proto, "location").filter(|_| proto.data_location == Some(1))?);
+    let is_plain = location.components().all(|part| matches!(part, Component::Normal(_)));
+    (is_plain && location.file_name().is_some()).then_some(location)
 }
 
 /// The bytes of a tensor that lie in another file of the model's folder.
@@ -254,17 +256,13 @@ fn external(proto: &TensorProto, file: Option<&Path>) -> Result<Vec<u8>, Failure
             })
             .transpose()
     };
-    let location = location(proto).unwrap_or(Path::new(""));
     let outside = || {
         fail(format!(
             "its data lies in \"{}\", expected a file in the model's own folder; move it there",
-            printable(&location.to_string_lossy())
+            printable(entry(proto, "location").unwrap_or_default())
         ))
     };
-    let plain = location.components().all(|part| matches!(part, Component::Normal(_)));
-    if !plain || location.file_name().is_none() {
-        return Err(outside());
-    }
+    let location = location(proto).ok_or_else(outside)?;
     let folder = folder_of(file);
     let path = folder.join(location);
     let failed = |source| Failure::File(Error::File { action: "reading", path: path.clone(), source });

@@ -1,7 +1,6 @@
 //! A checkpoint's metadata: what its file says in addition to the tensors.
 //!
-//! All of it is JSON under one key of the safetensors metadata. The library writes several keys in no fixed
-//! order, but files of the same training should be identical bytes.
+//! All of it is JSON under one key of the safetensors metadata.
 
 use super::Metadata;
 use crate::file::printable;

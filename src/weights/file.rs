@@ -53,7 +53,7 @@ impl Weights {
         let read = self.read_kept(path, |entry| entry.in_file, None);
         let (mut kept, metadata, _) = crate::device::block_on(read)?;
         kept.iter_mut().for_each(|(_, tensor)| tensor.round_to_f16());
-        crate::file::write_whole(path, &file_of(path, &kept, metadata)?)
+        crate::file::write_whole(path, &file_of(path, &kept, &metadata)?)
     }
 
     /// What [`Weights::save`] writes, in host memory.
@@ -149,7 +149,7 @@ impl Weights {
         checkpoint: Option<&Checkpoint>,
     ) -> Result<(Vec<u8>, u64)> {
         let (kept, metadata, bytes) = self.read_kept(path, kept, checkpoint).await?;
-        Ok((file_of(path, &kept, metadata)?, bytes))
+        Ok((file_of(path, &kept, &metadata)?, bytes))
     }
 
     /// Reads back the tensors that `kept` holds for, and counts the bytes. Also returns the metadata of their file.
@@ -158,7 +158,7 @@ impl Weights {
         path: &Path,
         kept: impl Fn(&Entry) -> bool,
         checkpoint: Option<&Checkpoint>,
-    ) -> Result<(Vec<(&str, Stored)>, Option<HashMap<String, String>>, u64)> {
+    ) -> Result<(Vec<(&str, Stored)>, HashMap<String, String>, u64)> {
         self.device.check()?;
         let kept: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| kept(entry)).collect();
         let own = self.metadata();
@@ -173,7 +173,7 @@ impl Weights {
             (name.as_str(), Stored { ty, shape: entry.shape.to_vec(), bytes })
         });
         let metadata = match checkpoint {
-            Some(checkpoint) => Some(checkpoint.metadata(&own)),
+            Some(checkpoint) => checkpoint.metadata(&own),
             None => own.of_weights(),
         };
         Ok((stored.collect(), metadata, parts.iter().map(|part| part.2).sum()))
@@ -206,19 +206,14 @@ impl Stored {
 }
 
 /// The bytes of a file of these tensors.
-fn file_of(
-    path: &Path,
-    kept: &[(&str, Stored)],
-    metadata: Option<HashMap<String, String>>,
-) -> Result<Vec<u8>> {
+fn file_of(path: &Path, kept: &[(&str, Stored)], metadata: &HashMap<String, String>) -> Result<Vec<u8>> {
     let mut order: Vec<(Described<'_>, &[u8])> = kept
         .iter()
         .map(|(name, tensor)| ((*name, tensor.ty, &tensor.shape[..]), &tensor.bytes[..]))
         .collect();
     order.sort_by(|left, right| safetensors::order(left.0, right.0));
     let described = order.iter().map(|(described, _)| *described);
-    let mut file =
-        safetensors::header(described, metadata.as_ref()).map_err(|message| fault(path, message))?;
+    let mut file = safetensors::header(described, metadata).map_err(|message| fault(path, message))?;
     file.reserve_exact(order.iter().map(|(_, bytes)| bytes.len()).sum());
     order.iter().for_each(|(_, bytes)| file.extend_from_slice(bytes));
     Ok(file)
@@ -250,11 +245,11 @@ fn check_header(
     let texts = match checkpoint {
         Some(checkpoint) => {
             checkpoint.check_notes()?;
-            Some(checkpoint.metadata(metadata))
+            checkpoint.metadata(metadata)
         }
         None => metadata.of_weights(),
     };
-    bytes += texts.iter().flatten().map(|(key, text)| in_json(key) + in_json(text)).sum::<u64>();
+    bytes += texts.iter().map(|(key, text)| in_json(key) + in_json(text)).sum::<u64>();
     if bytes > MOST_HEADER {
         return Err(format!(
             "would need a header of up to {bytes} bytes, a safetensors file has at most {MOST_HEADER}; give parameters and scopes shorter names"

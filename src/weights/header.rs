@@ -62,7 +62,8 @@ pub(super) fn read(file: &Contents<'_>, start: &[u8], most: u64) -> Result<Listi
     let wrong = |what: &str| damaged(format!("its header is damaged ({})", printable(what)));
     let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| wrong(&e.to_string()))?;
     let texts = fields.get(METADATA).map_or(Some(None), texts);
-    let texts = texts.ok_or_else(|| wrong("expected texts in its metadata"))?;
+    let mut texts = texts.ok_or_else(|| wrong("expected texts in its metadata"))?;
+    texts.iter_mut().for_each(|texts| texts.retain(|name, text| !Metadata::is_usual_layout(name, text)));
     let tensors = in_order(fields).map_err(|what| wrong(&what))?;
     let needed = contents.saturating_add(tensors.last().map_or(0, |(_, tensor)| tensor.end));
     if needed != size {

@@ -1,7 +1,7 @@
 //! What files say of a network besides its tensors: class names, normalisation, input size, notes.
 //!
-//! A file of weights holds it as JSON under one key, a checkpoint within its own JSON, so that equal files have equal
-//! bytes. Texts that other programs wrote are notes.
+//! A file of weights holds it as JSON under one key, a checkpoint within its own JSON. Texts that other programs wrote are
+//! notes.
 
 use super::Weights;
 use super::checkpoint::{self, metadata_of};
@@ -18,9 +18,9 @@ use std::sync::PoisonError;
 /// The key in the metadata of a file of weights.
 const KEY: &str = "wgrad_metadata";
 
-/// What files with texts say of their layout, in the way of Hugging Face's libraries: those refuse a file with texts that lacks
-/// it.
-pub(super) const LAYOUT: (&str, &str) = ("format", "pt");
+/// What safetensors files say of their layout. Hugging Face's libraries refuse a file that says none of these.
+const LAYOUT: &str = "format";
+const LAYOUTS: [&str; 4] = ["pt", "tf", "flax", "mlx"];
 
 /// The most bytes that metadata may have as JSON.
 const MOST: usize = 1 << 20;
@@ -64,7 +64,7 @@ pub struct Metadata {
     pub deviation: Vec<f32>,
     /// Shape of one input, without the batch: \[channels, height, width] for images.
     pub input_shape: Option<Shape>,
-    /// Texts of your own, by name. Read from another program's file, these are its texts.
+    /// Texts of your own, by name. Read from another program's file, these are its texts, but for `format` if it is `pt`.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -144,15 +144,20 @@ impl Metadata {
     }
 
     /// The texts of a file of weights.
-    pub(super) fn of_weights(&self) -> Option<HashMap<String, String>> {
-        (!self.is_empty())
-            .then(|| HashMap::from([(KEY.to_owned(), self.to_json().to_string()), self.layout()]))
+    pub(super) fn of_weights(&self) -> HashMap<String, String> {
+        let own = (!self.is_empty()).then(|| (KEY.to_owned(), self.to_json().to_string()));
+        own.into_iter().chain([self.layout()]).collect()
     }
 
-    /// The layout: PyTorch's, unless another program's file says otherwise.
+    /// The text for the layout: PyTorch's, unless the tensors came from a file of another.
     pub(super) fn layout(&self) -> (String, String) {
-        let (name, usual) = LAYOUT;
-        (name.to_owned(), self.notes.get(name).map_or(usual, String::as_str).to_owned())
+        let noted = self.notes.get(LAYOUT).filter(|noted| LAYOUTS.contains(&noted.as_str()));
+        (LAYOUT.to_owned(), noted.map_or("pt", String::as_str).to_owned())
+    }
+
+    /// Whether a file's text says that its layout is PyTorch's, as that of all files that are written here.
+    pub(super) fn is_usual_layout(name: &str, text: &str) -> bool {
+        (name, text) == (LAYOUT, "pt")
     }
 
     /// Reads a file's texts.
@@ -177,10 +182,7 @@ impl Metadata {
             }
             None => Metadata::default(),
         };
-        let is_foreign = |(name, text): &(&String, &String)| {
-            ![KEY, checkpoint::KEY].contains(&name.as_str()) && (name.as_str(), text.as_str()) != LAYOUT
-        };
-        for (name, text) in texts.iter().filter(is_foreign) {
+        for (name, text) in texts.iter().filter(|(name, _)| *name != KEY && *name != checkpoint::KEY) {
             metadata.notes.entry(name.clone()).or_insert_with(|| text.clone());
         }
         Ok(metadata)
@@ -267,21 +269,23 @@ mod tests {
     #[test]
     fn metadata_is_read_as_it_was_written() {
         for metadata in [metadata(), Metadata::default(), Metadata { class_names: vec![], ..metadata() }] {
-            assert_eq!(Metadata::of(&metadata.of_weights()).as_ref(), Ok(&metadata));
+            let mut texts = metadata.of_weights();
+            texts.retain(|name, text| !Metadata::is_usual_layout(name, text));
+            assert_eq!(Metadata::of(&Some(texts)).as_ref(), Ok(&metadata));
         }
         assert_eq!(Metadata::of(&None), Ok(Metadata::default()));
-        let foreign = |layout: &str| {
-            let texts =
-                HashMap::from([("format".to_owned(), layout.to_owned()), ("by".into(), "them".into())]);
-            Metadata::of(&Some(texts)).expect("it is read")
+        let foreign = HashMap::from([("by".to_owned(), "them".to_owned())]);
+        assert_eq!(Metadata::of(&Some(foreign)).expect("it is read").notes["by"], "them");
+    }
+
+    #[test]
+    fn the_layout_is_pytorchs_unless_a_file_had_another() {
+        let noted = |note: &str| {
+            let notes = BTreeMap::from([("format".to_owned(), note.to_owned())]);
+            Metadata { notes, ..metadata() }.of_weights()["format"].clone()
         };
-        let by = ("by".to_owned(), "them".to_owned());
-        assert_eq!(foreign("pt").notes, BTreeMap::from([by.clone()]));
-        assert_eq!(foreign("tf").notes, BTreeMap::from([by, ("format".into(), "tf".into())]));
-        // Hugging Face's libraries read it there.
-        for layout in ["pt", "tf"] {
-            assert_eq!(foreign(layout).of_weights().expect("there are notes")["format"], layout);
-        }
+        assert_eq!(["pt", "tf", "mlx", "RGB"].map(noted), ["pt", "tf", "mlx", "pt"]);
+        assert_eq!(Metadata::default().of_weights(), HashMap::from([("format".into(), "pt".into())]));
     }
 
     #[test]

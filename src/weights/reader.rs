@@ -93,6 +93,11 @@ impl<'p> Reader<'p> {
         &self.tensors
     }
 
+    /// All files, an index last.
+    pub(super) fn files(&self) -> &[Contents<'p>] {
+        &self.files
+    }
+
     /// The files that hold tensors: without an index.
     pub(super) fn holding(&self) -> &[Contents<'p>] {
         if self.named > 0 { &self.files[..self.named] } else { &self.files[..] }

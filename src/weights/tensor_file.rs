@@ -155,9 +155,9 @@ impl TensorFile {
         notes.map(|(name, note)| (name.as_str(), note.as_str()))
     }
 
-    /// The file's path, or those of all files that an index names.
+    /// The files that it is read from: the file itself, behind those that it names if it is an index.
     pub fn files(&self) -> impl ExactSizeIterator<Item = &Path> {
-        self.reader.holding().iter().map(|file| file.path.as_path())
+        self.reader.files().iter().map(|file| file.path.as_path())
     }
 
     /// Bytes of the file, or of all files that an index names.

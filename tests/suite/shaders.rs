@@ -30,6 +30,11 @@ impl All {
     fn insert(&mut self, kernel: &Kernel) {
         let text = kernel.source().expect("a planned kernel joins");
         self.kernels.entry(kernel.name()).or_default().entry(text).or_insert_with(|| kernel.clone());
+    }
+
+    /// Of a case of an operator, or of what no operator brings.
+    fn insert_with_files(&mut self, kernel: &Kernel) {
+        self.insert(kernel);
         self.files.extend(kernel.files().iter().map(|file| file.path()));
     }
 }
@@ -51,7 +56,7 @@ static ALL: LazyLock<All> = LazyLock::new(|| {
                     for outputs in [&built.outputs[..], &built.outputs[..1]] {
                         let plan = Plan::with_options(&built.graph, outputs, caps, &options)
                             .unwrap_or_else(|e| panic!("{} {variant}: {e}", case.name));
-                        plan.dispatches().iter().for_each(|dispatch| all.insert(&dispatch.kernel));
+                        plan.dispatches().iter().for_each(|dispatch| all.insert_with_files(&dispatch.kernel));
                     }
                 }
             }
@@ -72,7 +77,7 @@ static ALL: LazyLock<All> = LazyLock::new(|| {
         |file: &&ShaderFile| file.name() == "poison" || file.path().starts_with("kernels/parallel/");
     let others = ShaderFile::kernels().iter().copied().filter(is_other).map(Kernel::new);
     let of_families = watched_kernels(&families).into_iter().chain(half_kernels(&families));
-    of_families.chain(peaks).chain(others).for_each(|kernel| all.insert(&kernel));
+    of_families.chain(peaks).chain(others).for_each(|kernel| all.insert_with_files(&kernel));
     all
 });
 

@@ -153,7 +153,8 @@ impl Routes {
 
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/predict", post(predict))
+            // A wrong method counts as a request too.
+            .route("/predict", post(predict).fallback(not_allowed))
             .layer(DefaultBodyLimit::max(self.shared.largest_body))
             .layer(middleware::from_fn_with_state(self.clone(), sized))
             .layer(middleware::from_fn_with_state(self.clone(), timed))

@@ -209,13 +209,16 @@ fn pictures_are_answered_and_others_refused() {
     let mut large = server.connect();
     head(&mut large, "/predict", "image/png", 1_000_001);
     Reply::read(large).refused(413, "the limit is 1000000");
-    server.get("/predict").refused(405, "/predict does not take GET");
+    let allowed = server.get("/predict");
+    allowed.refused(405, "/predict does not take GET");
+    assert!(allowed.head.to_ascii_lowercase().contains("allow: post"), "{}", allowed.head);
     server.get("/nothing").refused(404, "nothing is at /nothing");
 
     let metrics = server.get("/metrics");
     for line in [
         "wgrad_requests_total{code=\"200\"} 6",
         "wgrad_requests_total{code=\"400\"} 10",
+        "wgrad_requests_total{code=\"405\"} 1",
         "wgrad_requests_total{code=\"413\"} 2",
         "wgrad_items_total 8",
         "wgrad_waiting 0",

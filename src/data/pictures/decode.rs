@@ -72,12 +72,8 @@ fn jpeg(bytes: &[u8], most: u64) -> Result<RgbImage, String> {
 }
 
 fn other(bytes: &[u8], format: ImageFormat, most: u64) -> Result<RgbImage, String> {
-    let damaged = |error: image::ImageError| match error {
-        ImageError::Limits(limit) => {
-            format!(
-                "is too large ({limit}): a side may have {LONGEST} pixels, and few bytes may not become very many"
-            )
-        }
+    let refused = |error: ImageError| match error {
+        ImageError::Limits(limit) => format!("is too large: {limit}; a side may have {LONGEST} pixels"),
         error => format!("is damaged: {error}"),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -86,11 +82,11 @@ fn other(bytes: &[u8], format: ImageFormat, most: u64) -> Result<RgbImage, Strin
     limits.max_image_height = Some(LONGEST);
     limits.max_alloc = Some(4 * allowed(bytes));
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let mut decoder = reader.into_decoder().map_err(refused)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, decoder.total_bytes(), bytes, most)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok(upright(DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+    Ok(upright(DynamicImage::from_decoder(decoder).map_err(refused)?, orientation))
 }
 
 /// The bytes that a picture may decode to.

@@ -138,7 +138,7 @@ impl<'s> TensorWriter<'s> {
         let mut order: Vec<&Tensor<'_>> = self.tensors.iter().collect();
         order.sort_by(|left, right| safetensors::order(left.described(), right.described()));
         let described = order.iter().map(|tensor| tensor.described());
-        let header = safetensors::header(described, self.metadata.of_weights().as_ref())
+        let header = safetensors::header(described, &self.metadata.of_weights())
             .map_err(|message| Error::Weights { path: path.to_owned(), message })?;
         write_whole_by(path, |file| {
             file.write(&header)?;

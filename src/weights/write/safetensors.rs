@@ -6,7 +6,7 @@ use crate::weights::StoredType;
 use crate::weights::header::MOST_HEADER;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A tensor's name, type and shape.
 pub(in crate::weights) type Described<'t> = (&'t str, StoredType, &'t [usize]);
@@ -19,12 +19,12 @@ pub(in crate::weights) fn order(left: Described<'_>, right: Described<'_>) -> Or
 /// The length of the header and the header, of sorted tensors. The error says what does not fit.
 pub(in crate::weights) fn header<'t>(
     tensors: impl ExactSizeIterator<Item = Described<'t>>,
-    texts: Option<&HashMap<String, String>>,
+    texts: &HashMap<String, String>,
 ) -> Result<Vec<u8>, String> {
     let mut fields = Vec::with_capacity(tensors.len() + 1);
-    if let Some(texts) = texts {
-        fields.push(format!("\"__metadata__\":{}", json!(texts)));
-    }
+    // In order, so that equal files have equal bytes.
+    let texts: BTreeMap<_, _> = texts.iter().collect();
+    fields.push(format!("\"__metadata__\":{}", json!(texts)));
     let mut at = 0u64;
     for (name, ty, shape) in tensors {
         if name == "__metadata__" {
@@ -96,9 +96,10 @@ mod tests {
                 let views = tensors.iter().map(|(name, ty, shape, bytes)| {
                     (*name, TensorView::new(ty.dtype(), shape.clone(), bytes).expect("bytes fit"))
                 });
-                safetensors::serialize(views, metadata.of_weights()).expect("it fits") == found
+                safetensors::serialize(views, Some(metadata.of_weights())).expect("it fits") == found
             };
             assert!((0..64).any(is_found));
+            assert!(found[8..].starts_with(b"{\"__metadata__\":{\"format\":\"pt\""));
 
             let file = TensorFile::open(&path).expect("it is whole");
             assert_eq!((file.metadata(), file.tensors().len()), (&metadata, tensors.len()));

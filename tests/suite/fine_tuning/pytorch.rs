@@ -84,7 +84,7 @@ fn a_wrapped_state_dict_of_four_formats_converts_as_by_pytorch() -> Result<()> {
             "{name}"
         );
     }
-    // That the layout is PyTorch's is no news.
+    // The layout is no note.
     assert!(Metadata::read(&path)?.is_empty());
     Ok(())
 }

@@ -4,7 +4,6 @@
 use super::{Arguments, Written};
 use crate::model::{Built, Model};
 use crate::out::{Outcome, fail};
-use crate::sources::is_same;
 use wgrad::onnx::{self, Export, Output};
 use wgrad::{Mode, Value, Weights};
 
@@ -15,9 +14,7 @@ const OPEN: usize = 2;
 pub(super) fn write(arguments: &Arguments) -> Outcome<Written> {
     let Arguments { from, to, .. } = arguments;
     let model = Model::open(from, &arguments.open)?;
-    if !is_same(from, to) {
-        model.spare(to)?;
-    }
+    model.spare(to)?;
     let device = arguments.adapter.open()?;
     let batch = arguments.batch.map(|batch| batch as usize);
     let built = model.build(batch, OPEN, Mode::Eval)?;

@@ -3,7 +3,7 @@
 use super::{Format, Written};
 use crate::model::is_onnx;
 use crate::out::{Outcome, fail};
-use crate::sources::{is_same, spare};
+use crate::sources::spare;
 use std::path::Path;
 use wgrad::Shape;
 use wgrad::file::{printable, printable_path};
@@ -24,13 +24,9 @@ struct Item {
 
 /// Writes the tensors of one file to another.
 pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
-    // One file may become another in its place.
-    let in_place = is_same(from, to);
     if is_onnx(from) {
         let model = onnx::Model::open(from)?;
-        if !in_place {
-            spare(to, from, model.files())?;
-        }
+        spare(to, &printable_path(from), model.files())?;
         let (mut items, mut left_out) = (Vec::new(), Vec::new());
         for initializer in model.initializers() {
             match initializer.element.and_then(stored) {
@@ -52,13 +48,11 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
         };
         let constants =
             model.constants().into_iter().filter(is_weight).map(|constant| constant.name).collect();
-        let writing = Writing { to, in_place, format, f16, metadata, left_out, why, unlisted: 0, constants };
+        let writing = Writing { to, format, f16, metadata, left_out, why, unlisted: 0, constants };
         return writing.run(items, &read);
     }
     let file = TensorFile::open(from)?;
-    if !in_place {
-        spare(to, from, file.files())?;
-    }
+    spare(to, &printable_path(from), file.files())?;
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);
     let bytes = kept.iter().map(|tensor| tensor.bytes()).fold(0, u64::saturating_add);
     if bytes > file.file_bytes().saturating_mul(MOST_SHARED).saturating_add(FREE) {
@@ -78,7 +72,6 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
     let why = "are an optimizer's state or averages, and no part of a state dict";
     let writing = Writing {
         to,
-        in_place,
         format,
         f16,
         metadata: file.metadata().clone(),
@@ -93,8 +86,6 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
 /// Where and how tensors are written.
 struct Writing<'w> {
     to: &'w Path,
-    /// Whether that is the file that is read.
-    in_place: bool,
     format: Format,
     f16: bool,
     metadata: Metadata,
@@ -118,7 +109,7 @@ impl Writing<'_> {
         }
         if !self.constants.is_empty() {
             said.push(format!(
-                "left out, because they are nodes Constant and no initialisers: {}; convert it to an .onnx file first, where they may become initialisers",
+                "left out, because they are nodes Constant and no initialisers: {}; convert the model to an .onnx file first, where they may become initialisers",
                 listed(&self.constants)
             ));
         }
@@ -126,13 +117,6 @@ impl Writing<'_> {
             said.push(
                 "what the file says of its network is left out: PyTorch's files have no place for it".into(),
             );
-        }
-        if self.in_place && !said.is_empty() {
-            return fail(format!(
-                "{} would lose what is in no other file; write another file ({})",
-                printable_path(self.to),
-                said.join("; ")
-            ));
         }
         let (mut writer, mut wide) = (TensorWriter::new(), Vec::new());
         let (tensors, mut elements, mut bytes) = (items.len(), 0u64, 0u64);

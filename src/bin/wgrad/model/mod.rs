@@ -218,11 +218,8 @@ impl Model {
     pub(crate) fn spare(&self, to: &Path) -> Outcome<()> {
         match &self.source {
             Source::Random => Ok(()),
-            Source::Onnx(model) => spare(to, Path::new(&self.name), model.files()),
-            Source::File(path) => {
-                let file = TensorFile::open(path)?;
-                spare(to, path, file.files().chain([path.as_path()]))
-            }
+            Source::Onnx(model) => spare(to, &self.name, model.files()),
+            Source::File(path) => spare(to, &self.name, TensorFile::open(path)?.files()),
         }
     }
 
