@@ -259,6 +259,7 @@ fn an_optimizers_state_is_left_out_of_weights() {
     assert!(shown.contains("a checkpoint; number of the next step: 7\n  a: b\n"), "{shown}");
     let document = json(folder.path(), "convert c.safetensors w.pt");
     assert_eq!((&document["left_out"], &document["tensors"]), (&json!(["w.momentum_buffer"]), &json!(1)));
+    assert!(document["notes"].to_string().contains("step number"), "{document}");
     let file = TensorFile::open(folder.path().join("w.pt")).expect("it is whole");
     assert_eq!(file.read("w").expect("it is there"), floats(&[1], &[1.0]));
 }

@@ -40,15 +40,27 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
                 printable_path(from)
             ));
         }
-        let why = "describe shapes, or are no floats";
-        let read = |name: &str| model.initializer(name);
-        let metadata = model.metadata().clone();
+        let mut notes = Vec::new();
+        if !left_out.is_empty() {
+            notes.push(format!(
+                "left out, because they describe shapes or are no floats: {}",
+                listed(&left_out)
+            ));
+        }
         let is_weight = |constant: &onnx::Initializer| {
             constant.element.is_some_and(ElementType::is_float) && constant.shape.elements() > 1
         };
-        let constants =
-            model.constants().into_iter().filter(is_weight).map(|constant| constant.name).collect();
-        let writing = Writing { to, format, f16, metadata, left_out, why, unlisted: 0, constants };
+        let constants = model.constants().into_iter().filter(is_weight);
+        let constants: Vec<String> = constants.map(|constant| constant.name).collect();
+        if !constants.is_empty() {
+            notes.push(format!(
+                "left out, because they are nodes Constant and no initialisers: {}; convert the model to an .onnx file first, where they may become initialisers",
+                listed(&constants)
+            ));
+        }
+        left_out.extend(constants);
+        let read = |name: &str| model.initializer(name);
+        let writing = Writing { to, format, f16, metadata: model.metadata().clone(), left_out, notes };
         return writing.run(items, &read);
     }
     let file = TensorFile::open(from)?;
@@ -62,24 +74,25 @@ pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcom
             file.file_bytes()
         ));
     }
-    let left_out = state.into_iter().map(|tensor| tensor.name.to_owned()).collect();
+    let left_out: Vec<String> = state.into_iter().map(|tensor| tensor.name.to_owned()).collect();
+    let mut notes = Vec::new();
+    if !left_out.is_empty() {
+        let why = "they are an optimizer's state or averages, and no part of a state dict";
+        notes.push(format!("left out, because {why}: {}", listed(&left_out)));
+    }
+    if file.checkpoint_steps().is_some() {
+        notes.push("the checkpoint's step number and notes are left out".to_owned());
+    }
+    if file.unlisted() > 0 {
+        notes.push(format!("tensors outside of the state dict are left out: {}", file.unlisted()));
+    }
     let item = |tensor: wgrad::weights::TensorInfo<'_>| Item {
         name: tensor.name.to_owned(),
         ty: tensor.ty,
         shape: tensor.shape.into(),
     };
     let items = kept.into_iter().map(item).collect();
-    let why = "are an optimizer's state or averages, and no part of a state dict";
-    let writing = Writing {
-        to,
-        format,
-        f16,
-        metadata: file.metadata().clone(),
-        left_out,
-        why,
-        unlisted: file.unlisted(),
-        constants: Vec::new(),
-    };
+    let writing = Writing { to, format, f16, metadata: file.metadata().clone(), left_out, notes };
     writing.run(items, &|name| file.read(name))
 }
 
@@ -90,29 +103,12 @@ struct Writing<'w> {
     f16: bool,
     metadata: Metadata,
     left_out: Vec<String>,
-    /// Why they are.
-    why: &'static str,
-    /// How many tensors are no part of a PyTorch file's state dict.
-    unlisted: usize,
-    /// Tensors of an ONNX file's nodes `Constant` that may be weights.
-    constants: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Writing<'_> {
     fn run(self, items: Vec<Item>, read: &dyn Fn(&str) -> wgrad::Result<StoredTensor>) -> Outcome<Written> {
-        let mut said = Vec::new();
-        if !self.left_out.is_empty() {
-            said.push(format!("left out, because they {}: {}", self.why, listed(&self.left_out)));
-        }
-        if self.unlisted > 0 {
-            said.push(format!("tensors outside of the state dict are left out: {}", self.unlisted));
-        }
-        if !self.constants.is_empty() {
-            said.push(format!(
-                "left out, because they are nodes Constant and no initialisers: {}; convert the model to an .onnx file first, where they may become initialisers",
-                listed(&self.constants)
-            ));
-        }
+        let mut said = self.notes;
         if self.format == Format::Pytorch && !self.metadata.is_empty() {
             said.push(
                 "what the file says of its network is left out: PyTorch's files have no place for it".into(),
@@ -148,8 +144,7 @@ impl Writing<'_> {
             writer.set_metadata(self.metadata)?;
             writer.save_safetensors(self.to)?;
         }
-        let left_out = self.left_out.into_iter().chain(self.constants).collect();
-        Ok(Written { tensors, elements, bytes, left_out, notes: said })
+        Ok(Written { tensors, elements, bytes, left_out: self.left_out, notes: said })
     }
 }
 
