@@ -25,44 +25,52 @@ struct Item {
 /// Writes the tensors of one file to another.
 pub(super) fn write(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
     if is_onnx(from) {
-        let model = onnx::Model::open(from)?;
-        spare(to, &printable_path(from), model.files())?;
-        let (mut items, mut left_out) = (Vec::new(), Vec::new());
-        for initializer in model.initializers() {
-            match initializer.element.and_then(stored) {
-                Some(ty) => items.push(Item { name: initializer.name, ty, shape: initializer.shape }),
-                None => left_out.push(initializer.name),
-            }
-        }
-        if items.is_empty() {
-            return fail(format!(
-                "{} has no initialisers of floats, so there are no weights to write; if they are nodes Constant, convert it to an .onnx file first",
-                printable_path(from)
-            ));
-        }
-        let mut notes = Vec::new();
-        if !left_out.is_empty() {
-            notes.push(format!(
-                "left out, because they describe shapes or are no floats: {}",
-                listed(&left_out)
-            ));
-        }
-        let is_weight = |constant: &onnx::Initializer| {
-            constant.element.is_some_and(ElementType::is_float) && constant.shape.elements() > 1
-        };
-        let constants = model.constants().into_iter().filter(is_weight);
-        let constants: Vec<String> = constants.map(|constant| constant.name).collect();
-        if !constants.is_empty() {
-            notes.push(format!(
-                "left out, because they are nodes Constant and no initialisers: {}; convert the model to an .onnx file first, where they may become initialisers",
-                listed(&constants)
-            ));
-        }
-        left_out.extend(constants);
-        let read = |name: &str| model.initializer(name);
-        let writing = Writing { to, format, f16, metadata: model.metadata().clone(), left_out, notes };
-        return writing.run(items, &read);
+        write_initializers(from, to, format, f16)
+    } else {
+        write_tensors(from, to, format, f16)
     }
+}
+
+/// Writes the float initialisers of an ONNX file.
+fn write_initializers(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
+    let model = onnx::Model::open(from)?;
+    spare(to, &printable_path(from), model.files())?;
+    let (mut items, mut left_out) = (Vec::new(), Vec::new());
+    for initializer in model.initializers() {
+        match initializer.element.and_then(stored) {
+            Some(ty) => items.push(Item { name: initializer.name, ty, shape: initializer.shape }),
+            None => left_out.push(initializer.name),
+        }
+    }
+    if items.is_empty() {
+        return fail(format!(
+            "{} has no initialisers of floats, so there are no weights to write; if they are nodes Constant, convert it to an .onnx file first",
+            printable_path(from)
+        ));
+    }
+    let mut notes = Vec::new();
+    if !left_out.is_empty() {
+        notes.push(format!("left out, because they describe shapes or are no floats: {}", listed(&left_out)));
+    }
+    let is_weight = |constant: &onnx::Initializer| {
+        constant.element.is_some_and(ElementType::is_float) && constant.shape.elements() > 1
+    };
+    let constants = model.constants().into_iter().filter(is_weight);
+    let constants: Vec<String> = constants.map(|constant| constant.name).collect();
+    if !constants.is_empty() {
+        notes.push(format!(
+            "left out, because they are nodes Constant and no initialisers: {}; convert the model to an .onnx file first, where they may become initialisers",
+            listed(&constants)
+        ));
+    }
+    left_out.extend(constants);
+    let read = |name: &str| model.initializer(name);
+    let writing = Writing { to, format, f16, metadata: model.metadata().clone(), left_out, notes };
+    writing.run(items, &read)
+}
+
+/// Writes the tensors of a file of weights that are part of a state dict.
+fn write_tensors(from: &Path, to: &Path, format: Format, f16: bool) -> Outcome<Written> {
     let file = TensorFile::open(from)?;
     spare(to, &printable_path(from), file.files())?;
     let (state, kept): (Vec<_>, Vec<_>) = file.tensors().partition(|tensor| tensor.is_state);
