@@ -6,7 +6,7 @@ use crate::weights::StoredType;
 use crate::weights::header::MOST_HEADER;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// A tensor's name, type and shape.
 pub(in crate::weights) type Described<'t> = (&'t str, StoredType, &'t [usize]);
@@ -23,8 +23,11 @@ pub(in crate::weights) fn header<'t>(
 ) -> Result<Vec<u8>, String> {
     let mut fields = Vec::with_capacity(tensors.len() + 1);
     // In order, so that equal files have equal bytes.
-    let texts: BTreeMap<_, _> = texts.iter().collect();
-    fields.push(format!("\"__metadata__\":{}", json!(texts)));
+    let mut texts: Vec<(&String, &String)> = texts.iter().collect();
+    texts.sort_unstable();
+    let text = |(name, text): (&String, &String)| format!("{}:{}", json!(name), json!(text));
+    let texts: Vec<String> = texts.into_iter().map(text).collect();
+    fields.push(format!("\"__metadata__\":{{{}}}", texts.join(",")));
     let mut at = 0u64;
     for (name, ty, shape) in tensors {
         if name == "__metadata__" {
