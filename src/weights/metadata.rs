@@ -137,16 +137,14 @@ impl Metadata {
         Value::Object(fields)
     }
 
-    /// The texts of an ONNX file.
-    #[cfg(feature = "onnx")]
-    pub(crate) fn of_onnx(&self) -> Option<(String, String)> {
+    /// The key and the text that files hold it by.
+    pub(crate) fn to_text(&self) -> Option<(String, String)> {
         (!self.is_empty()).then(|| (KEY.to_owned(), self.to_json().to_string()))
     }
 
     /// The texts of a file of weights.
     pub(super) fn of_weights(&self) -> HashMap<String, String> {
-        let own = (!self.is_empty()).then(|| (KEY.to_owned(), self.to_json().to_string()));
-        own.into_iter().chain([self.layout()]).collect()
+        self.to_text().into_iter().chain([self.layout()]).collect()
     }
 
     /// The text for the layout: PyTorch's, unless the tensors came from a file of another.

@@ -114,7 +114,7 @@ pub(super) fn constant(tensor: TensorProto) -> NodeProto {
 
 /// The bytes of a file with this graph.
 pub(super) fn file(graph: GraphProto, metadata: &Metadata) -> Result<Vec<u8>, String> {
-    let texts = metadata.of_onnx().into_iter();
+    let texts = metadata.to_text().into_iter();
     let entry = |(key, value)| StringStringEntryProto { key: Some(key), value: Some(value) };
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
