@@ -51,6 +51,7 @@ function settings() {
     batch: Number($('batch').value),
     optimizer: $('optimizer').value,
     dropout: Number($('dropout').value),
+    smoothing: Number($('smoothing').value),
     seed: Number($('seed').value) >>> 0,
   };
 }
@@ -89,9 +90,13 @@ async function ready({ adapter, test }) {
 }
 
 // What looks into the network and what evaluates it have kernels of their own. They are compiled one after the other
-// while nobody trains, so that a first step waits for one of them at the most.
+// while nobody trains, so that a first step waits for one of them at the most. Settings may change while others are still
+// compiled for: what was prepared last is compiled for, once.
+let compiling = null;
 async function compileRest() {
   const { prepared } = state;
+  if (compiling === prepared) return;
+  compiling = prepared;
   await prepared;
   for (const does of [look, () => ask('logits', { first: 0 })]) {
     if (state.running || prepared !== state.prepared) return;
@@ -371,7 +376,7 @@ act('reset', 'click', async () => {
   say('A new training, from weights by the seed.');
   await compileRest();
 });
-for (const id of ['batch', 'optimizer', 'dropout', 'seed'])
+for (const id of ['batch', 'optimizer', 'dropout', 'smoothing', 'seed'])
   act(id, 'change', () => (state.step || state.running ? say('Reset begins a training with these settings.') : begin().then(compileRest)));
 for (const id of ['rate', 'last']) act(id, 'change', () => ask('rate', pace()));
 act('clear', 'click', () => { blank(); return drawn(); });

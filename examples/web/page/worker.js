@@ -22,7 +22,7 @@ async function name() {
 
 const commands = {
   async begin({ settings }) {
-    classroom.begin(settings.batch, settings.optimizer, settings.dropout, settings.seed);
+    classroom.begin(settings.batch, settings.optimizer, settings.dropout, settings.smoothing, settings.seed);
     if (settings.checkpoint) classroom.resume(settings.checkpoint);
     perCall = 1;
     // What is read from the device comes after all kernels of the step are compiled.

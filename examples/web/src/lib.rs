@@ -69,9 +69,16 @@ impl Classroom {
     }
 
     /// Begins a training from weights that follow from the seed.
-    pub fn begin(&mut self, batch: usize, optimizer: &str, dropout: f64, seed: u32) -> Result<(), JsError> {
+    pub fn begin(
+        &mut self,
+        batch: usize,
+        optimizer: &str,
+        dropout: f64,
+        smoothing: f32,
+        seed: u32,
+    ) -> Result<(), JsError> {
         let optimizer = Optimizer::of(optimizer).ok_or_else(|| JsError::new("no such optimizer"))?;
-        let lesson = Lesson::new(&self.device, batch, optimizer, dropout, seed).map_err(told)?;
+        let lesson = Lesson::new(&self.device, batch, optimizer, dropout, smoothing, seed).map_err(told)?;
         self.lesson = Some(lesson);
         Ok(())
     }
@@ -181,10 +188,11 @@ impl Lesson {
         batch: usize,
         optimizer: Optimizer,
         dropout: f64,
+        smoothing: f32,
         seed: u32,
     ) -> wgrad::Result<Lesson> {
         let network = Network::new(dropout, seed.into());
-        let (graph, training) = network.training(batch, optimizer)?;
+        let (graph, training) = network.training(batch, optimizer, smoothing)?;
         let weights = Weights::init(device, &graph, seed.into())?;
         let mut session =
             Session::new(device, Plan::new(&graph, &[training.loss], device.caps())?, &weights)?;

@@ -2,6 +2,7 @@
 //! layer, and an estimate over dropout masks.
 
 use wgrad::nn::{self, Layer, Sequential};
+use wgrad::ops::losses::CrossEntropyOptions;
 use wgrad::optim::{Adam, AdamW, Sgd};
 use wgrad::{Graph, Mode, MonteCarlo, Result, Value};
 
@@ -12,6 +13,7 @@ pub const CLASSES: usize = 10;
 #[derive(Clone, Copy)]
 pub enum Optimizer {
     Sgd,
+    Nesterov,
     Adam,
     AdamW,
 }
@@ -20,6 +22,7 @@ impl Optimizer {
     pub fn of(name: &str) -> Option<Optimizer> {
         Some(match name {
             "sgd" => Optimizer::Sgd,
+            "nesterov" => Optimizer::Nesterov,
             "adam" => Optimizer::Adam,
             "adamw" => Optimizer::AdamW,
             _ => return None,
@@ -29,6 +32,7 @@ impl Optimizer {
     fn minimize(self, g: &mut Graph, loss: Value, rate: Value) -> Result<()> {
         match self {
             Optimizer::Sgd => Sgd::new(rate).momentum(0.9).minimize(g, loss),
+            Optimizer::Nesterov => Sgd::new(rate).momentum(0.9).nesterov(true).minimize(g, loss),
             Optimizer::Adam => Adam::new(rate).minimize(g, loss),
             Optimizer::AdamW => AdamW::new(rate).minimize(g, loss),
         }
@@ -106,13 +110,14 @@ impl Network {
         Ok(Outputs { first, second, hidden, logits })
     }
 
-    pub fn training(&self, batch: usize, optimizer: Optimizer) -> Result<(Graph, Training)> {
+    pub fn training(&self, batch: usize, optimizer: Optimizer, smoothing: f32) -> Result<(Graph, Training)> {
         let mut g = Graph::new();
         let pixels = pixels(&mut g, batch)?;
         let labels = g.input_i32("labels", [batch])?;
         let rate = g.input_scalar("learning_rate")?;
         let logits = self.forward(&mut g, pixels, Mode::Train)?.logits;
-        let loss = g.cross_entropy(logits, labels)?;
+        let options = CrossEntropyOptions::new().label_smoothing(smoothing);
+        let loss = g.cross_entropy_with(logits, labels, options)?;
         optimizer.minimize(&mut g, loss, rate)?;
         Ok((g, Training { pixels, labels, rate, loss }))
     }
