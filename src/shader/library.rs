@@ -132,7 +132,7 @@ files! {
     }
     conv2d {
         conv2d_depthwise conv2d_depthwise_grad_weight conv2d_direct conv2d_direct_row conv2d_direct_subgroup
-        conv2d_grad_weight_direct conv2d_grad_weight_subgroup winograd_grad_weight
+        conv2d_grad_weight_direct conv2d_grad_weight_row conv2d_grad_weight_subgroup winograd_grad_weight
         winograd_gradient winograd_input winograd_output winograd_weight
     }
     cross_entropy {
@@ -210,8 +210,8 @@ files! {
         conv2d_correlation conv2d_gather conv2d_gradient_columns conv2d_gradient_rows
         conv2d_gradient_rows_vec4 conv2d_gradient_tile conv2d_gradient_tile_vec4 conv2d_im2col
         conv2d_input_columns conv2d_input_rows conv2d_phase conv2d_phase_columns conv2d_phase_store
-        conv2d_phase_weight conv2d_pixel_columns conv2d_pixels conv2d_row conv2d_row_vec4
-        conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
+        conv2d_phase_weight conv2d_pixel_columns conv2d_pixels conv2d_row conv2d_row_taps conv2d_row_vec4
+        conv2d_row_window conv2d_shape conv2d_sliding conv2d_store conv2d_store_vec4 conv2d_weight_by_input
         conv2d_winograd winograd_bias
     }
     cross_entropy {

@@ -169,6 +169,12 @@ pub fn problems() -> Vec<Problem> {
         ),
         ("rows of sixteen, six taps, padding past full", [1, 3, 4, 11], [5, 3, 2, 6], plain.padding([3, 7])),
         ("rows of fourteen, four taps", [3, 9, 3, 15], [7, 9, 2, 4], plain.padding([0, 1])),
+        (
+            "thirteen channels of five taps, a stride along columns",
+            [2, 13, 7, 9],
+            [11, 13, 1, 5],
+            plain.padding([1, 2]).stride([2, 1]),
+        ),
         ("a stride longer than any registers", [1, 2, 1, 130], [2, 2, 1, 70], plain.stride([1, 60])),
     ]
 }

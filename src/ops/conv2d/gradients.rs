@@ -200,6 +200,7 @@ impl Operator for Conv2dGradWeight {
             .chain(geometry.as_ref().and_then(Winograd::output).and_then(|w| w.grad_weight_offered(caps)))
             .chain(offered(DIRECT, &|g| g.grad_weight_slides(caps)))
             .chain(offered(DIRECT_SUBGROUP, &|g| g.grad_weight_shares(caps)))
+            .chain(offered(DIRECT_ROW, &|g| caps.kind.is_software() && g.grad_weight_slides_along_rows()))
             .chain(offered(DEPTHWISE, &Geometry::is_depthwise))
             .chain(Tiling::subgroup(caps))
             .collect()
@@ -209,7 +210,7 @@ impl Operator for Conv2dGradWeight {
         match self.geometry(&inputs[1].shape) {
             Ok(g) if g.is_depthwise() => Preference::all(&[DEPTHWISE]).for_class("depthwise"),
             Ok(g) if g.results <= 8 => Preference::gpus(&[TILED], &[DIRECT, SUBGROUP, REGISTER])
-                .on(AdapterKind::SwiftShader, &[REGISTER])
+                .on(AdapterKind::SwiftShader, &[DIRECT_ROW, REGISTER])
                 .for_class("few results"),
             Ok(g) => {
                 let preference = match g.grad_weight_suits_sharing() {
@@ -217,7 +218,7 @@ impl Operator for Conv2dGradWeight {
                         .for_class("sliding"),
                     false => Preference::gpus(&[TILED], &[SUBGROUP, REGISTER]),
                 };
-                let preference = preference.on(AdapterKind::SwiftShader, &[REGISTER]);
+                let preference = preference.on(AdapterKind::SwiftShader, &[DIRECT_ROW, REGISTER]);
                 let product = g.grad_weight_product();
                 let preference = product.or_cooperative(preference);
                 match Winograd::output(&g) {
@@ -270,6 +271,7 @@ impl Operator for Conv2dGradWeight {
         match cx.variant() {
             DIRECT => geometry.lower_grad_weight_direct(cx, &gemm, gradient, input, result),
             DIRECT_SUBGROUP => geometry.lower_grad_weight_subgroup(cx, &gemm, gradient, input, result),
+            DIRECT_ROW => geometry.lower_grad_weight_row(cx, &gemm, gradient, input, result),
             _ => gemm.lower(cx, gradient, input, result),
         }
     }

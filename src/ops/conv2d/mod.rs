@@ -16,6 +16,7 @@ mod estimate;
 mod flipped;
 mod geometry;
 mod grad_weight;
+mod grad_weight_row;
 mod grad_weight_subgroup;
 mod gradients;
 mod one_dimension;

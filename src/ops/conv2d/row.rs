@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::op::{LowerContext, MAX_ITERATIONS};
 use crate::shader::kernels;
 
-/// Channels and neighbours in a row that an invocation makes.
+/// Channels, and neighbours in a row, that an invocation makes.
 const CHANNELS: usize = 8;
 const NEIGHBOURS: usize = 16;
 
@@ -25,11 +25,17 @@ impl Correlation {
             && self.row_iterations() <= MAX_ITERATIONS
     }
 
+    /// Rows of an invocation.
+    fn rows(&self) -> usize {
+        self.result[0].min(2)
+    }
+
     /// Loop iterations of an invocation: source channels and rows of the window, and the store.
     fn row_iterations(&self) -> u64 {
-        let (channels, neighbours) =
-            (self.results.min(CHANNELS) as u64, self.result[1].min(NEIGHBOURS) as u64);
-        (self.channels as u64).saturating_mul(self.kernel[0] as u64) + channels * (1 + neighbours)
+        let [rows, channels, neighbours] =
+            [self.rows(), self.results.min(CHANNELS), self.result[1].min(NEIGHBOURS)];
+        let store = rows * (1 + channels * (1 + neighbours));
+        (self.channels as u64).saturating_mul(self.kernel[0] as u64) + store as u64
     }
 
     /// Records the kernel.
@@ -37,9 +43,11 @@ impl Correlation {
         let kernel = self
             .kernel(cx, operands.bias.is_some(), &kernels::conv2d_direct_row)?
             .with("LANES", LANES as u32)
+            .with("ROWS", self.rows() as u32)
             .iterations(self.row_iterations())
-            .epilogue_calls((CHANNELS * NEIGHBOURS) as u64);
-        let places = self.images * self.result[0] * self.result[1].div_ceil(NEIGHBOURS);
+            .epilogue_calls((self.rows() * CHANNELS * NEIGHBOURS) as u64);
+        let lines = self.result[0].div_ceil(self.rows());
+        let places = self.images * lines * self.result[1].div_ceil(NEIGHBOURS);
         let workgroups = self.results.div_ceil(CHANNELS) * self.groups * places.div_ceil(LANES);
         cx.dispatch_epilogue(kernel, &operands.list(), workgroups, 1);
         cx.flops(self.flops);

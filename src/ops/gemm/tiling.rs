@@ -109,7 +109,7 @@ pub(crate) enum Tiling {
     Pipelined(usize, usize),
     /// 32 x 32 tiles in workgroup memory, 4 x 4 per invocation, loaded ahead as well.
     Small,
-    /// 8 x 8 or 8 x 16 per invocation in registers, no workgroup memory.
+    /// 8 x 8, 8 x 16 or 16 x 16 per invocation in registers, no workgroup memory.
     Register,
     /// Up to 32 x 4 per invocation in registers, rows of A broadcast in the subgroup.
     Subgroup,
@@ -200,17 +200,21 @@ impl Tiling {
                 Layout { rows: 32, columns: 32, lanes: 64, main: Loader::new(&kernels::gemm_small), loops }
             }
             Tiling::Register => {
-                // 128 sums and the operands need more registers than a GPU's invocation has.
+                // 128 sums and the operands need more registers than a GPU's invocation has. To SwiftShader loads are so
+                // dear that twice as many rows pay even if a third of them is padding.
                 let columns = if software { 16 } else { 8 };
+                let tall = caps.kind == AdapterKind::SwiftShader && 3 * m >= 2 * m.next_multiple_of(16);
+                let each = if tall { 16 } else { 8 };
                 let lanes_n = n.div_ceil(columns).next_power_of_two().min(8);
                 let most_m = if software { 8 } else { 64 } / lanes_n;
-                let lanes_m = m.div_ceil(8).next_power_of_two().min(most_m);
+                let lanes_m = m.div_ceil(each).next_power_of_two().min(most_m);
                 let main = Loader::new(&kernels::gemm_register)
                     .with("LANES_M", lanes_m as u32)
                     .with("LANES_N", lanes_n as u32)
+                    .with("ROWS", each as u32)
                     .with("COLUMNS", columns as u32);
-                let loops = Loops { step: 4, inner: 1, other: 0, stores: 8 * columns };
-                let (rows, columns) = (8 * lanes_m, columns * lanes_n);
+                let loops = Loops { step: 4, inner: 1, other: 0, stores: each * columns };
+                let (rows, columns) = (each * lanes_m, columns * lanes_n);
                 Layout { rows, columns, lanes: lanes_m * lanes_n, main, loops }
             }
             Tiling::Subgroup => {
