@@ -26,6 +26,10 @@ pub(crate) fn foreign(start: &[u8], wanted: Wanted) -> Option<String> {
         Wanted::Weights => "read it in Python and write its tensors with safetensors.torch.save_file",
         Wanted::Data => "read it in Python and write its arrays in the IDX format",
     };
+    let onnx = match wanted {
+        Wanted::Weights => "import it with onnx::Model, or give it the ending .onnx",
+        Wanted::Data => "name another file",
+    };
     let pickle = start.len() > 2 && start[0] == 0x80 && (2..=5).contains(&start[1]);
     let (what, advice) = if begins(&[b"version https://git-lfs"]) {
         (
@@ -44,6 +48,8 @@ pub(crate) fn foreign(start: &[u8], wanted: Wanted) -> Option<String> {
         ("a NumPy array (.npy)", convert)
     } else if begins(&[b"\x89HDF\r\n\x1a\n"]) {
         ("an HDF5 file, as Keras writes", convert)
+    } else if is_onnx(start) {
+        ("an ONNX file", onnx)
     } else if begins(&[b"GGUF"]) {
         ("a GGUF file", convert)
     } else if begins(&[b"\x1f\x8b"]) {
@@ -77,6 +83,11 @@ fn is_idx(start: &[u8]) -> bool {
     matches!(start, [0, 0, 0x08..=0x0e, 1..=4, _, _, _, _, ..])
 }
 
+/// Whether these may be an ONNX file's version and the head of one of its first fields.
+fn is_onnx(start: &[u8]) -> bool {
+    matches!(start, [0x08, 1..=32, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..])
+}
+
 /// Shows the start of a text file: it may be a server's error message.
 fn of_text(start: &[u8]) -> Option<String> {
     let line = start.split(|&byte| byte == b'\n' || byte == b'\r').next()?;
@@ -106,6 +117,7 @@ mod tests {
             (b"\xef\xbb\xbf<html>", "HTML", "again", "again"),
             (b"<?xml version=\"1.0\"?><Error>", "XML", "again", "again"),
             (b"\x93NUMPY\x01\0", "NumPy", "save_file", "IDX"),
+            (b"\x08\x0a\x12\x07pytorch", "ONNX", "onnx::Model", "another file"),
             (b"\x1f\x8b\x08", "gzip", "unpack", "unpack"),
             (b"BZh91AY", "bzip2", "unpack", "unpack"),
             (&tar, "tar archive", "unpack", "unpack"),

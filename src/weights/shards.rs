@@ -49,7 +49,14 @@ pub(super) fn read(index: &Contents<'_>, most: u64) -> Result<(Listing, Vec<Cont
     let folder = index.path.parent().unwrap_or(Path::new(""));
     let (mut all, mut files) = (Listing::default(), Vec::with_capacity(names.len()));
     for (number, &name) in names.iter().enumerate() {
-        let file = Contents::open_file(folder.join(name))?;
+        let path = folder.join(name);
+        if matches!(path.try_exists(), Ok(false)) {
+            return Err(error(format!(
+                "places tensors in \"{}\", and no such file is beside it; download it too",
+                printable(name)
+            )));
+        }
+        let file = Contents::open_file(path)?;
         let listing = list(&file, &file.start()?, most)?;
         for (tensor, mut stored) in listing.tensors {
             let shown = printable(&tensor);

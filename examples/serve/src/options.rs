@@ -1,6 +1,9 @@
 //! The command line.
 
+use lexopt::ValueExt;
+use std::num::{NonZeroU16, NonZeroU32, ParseIntError};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub const HELP: &str = "\
@@ -64,19 +67,19 @@ impl Options {
                 Long("adapter") => options.adapter = Some(parser.value()?.string()?),
                 Long("listen") => options.listen = parser.value()?.string()?,
                 Long("batch-sizes") => {
-                    options.batch_sizes = parser.value()?.parse_with(|list| {
-                        list.split(',').map(|size| size.trim().parse()).collect::<Result<Vec<usize>, _>>()
-                    })?;
+                    let sizes = |list: &str| -> Result<Vec<usize>, ParseIntError> {
+                        list.split(',').map(|size| size.trim().parse()).collect()
+                    };
+                    options.batch_sizes = parser.value()?.parse_with(sizes).map_err(named("batch-sizes"))?;
                 }
                 Long("batching") => {
-                    options.batching = Duration::from_millis(parser.value()?.parse::<u32>()?.into())
+                    let milliseconds: u32 = number(&mut parser, "batching")?;
+                    options.batching = Duration::from_millis(milliseconds.into());
                 }
-                Long("queue") => {
-                    options.queue = parser.value()?.parse::<std::num::NonZeroU16>()?.get().into()
-                }
-                Long("largest-body") => options.largest_body = parser.value()?.parse()?,
+                Long("queue") => options.queue = number::<NonZeroU16>(&mut parser, "queue")?.get().into(),
+                Long("largest-body") => options.largest_body = number(&mut parser, "largest-body")?,
                 Long("timeout") => {
-                    let seconds = parser.value()?.parse::<std::num::NonZeroU32>()?;
+                    let seconds: NonZeroU32 = number(&mut parser, "timeout")?;
                     options.timeout = Duration::from_secs(seconds.get().into());
                 }
                 Long("help") | Short('h') => return Ok(None),
@@ -85,4 +88,17 @@ impl Options {
         }
         Ok(Some(options))
     }
+}
+
+/// What is wrong with an option's value, behind the option's name.
+fn named(option: &str) -> impl Fn(lexopt::Error) -> lexopt::Error {
+    move |error| format!("--{option}: {error}").into()
+}
+
+fn number<T>(parser: &mut lexopt::Parser, option: &str) -> Result<T, lexopt::Error>
+where
+    T: FromStr,
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+{
+    parser.value()?.parse().map_err(named(option))
 }

@@ -330,8 +330,8 @@ fn what_the_command_line_lacks_is_named() {
     for (arguments, part) in [
         (&[][..], "expected --model FILE"),
         (&["--model", "none.safetensors"], "none.safetensors"),
-        (&["--batch-sizes", "1,x"], "invalid digit"),
-        (&["--queue", "0"], "zero"),
+        (&["--batch-sizes", "1,x"], "--batch-sizes: "),
+        (&["--queue", "0"], "--queue: "),
         (&["--wrong"], "--wrong"),
     ] {
         let (good, text) = run(arguments);

@@ -55,8 +55,9 @@ fn jpeg(bytes: &[u8], most: u64) -> Result<RgbImage, String> {
     let options = DecoderOptions::new_fast()
         // Anything else fills up what is missing.
         .set_strict_mode(true)
-        .set_max_width(LONGEST as usize)
-        .set_max_height(LONGEST as usize)
+        // `check_size` has a limit of its own.
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(damaged)?;
@@ -73,13 +74,11 @@ fn jpeg(bytes: &[u8], most: u64) -> Result<RgbImage, String> {
 
 fn other(bytes: &[u8], format: ImageFormat, most: u64) -> Result<RgbImage, String> {
     let refused = |error: ImageError| match error {
-        ImageError::Limits(limit) => format!("is too large: {limit}; a side may have {LONGEST} pixels"),
+        ImageError::Limits(limit) => format!("is too large: {limit}"),
         error => format!("is damaged: {error}"),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
-    limits.max_image_width = Some(LONGEST);
-    limits.max_image_height = Some(LONGEST);
     limits.max_alloc = Some(4 * allowed(bytes));
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refused)?;
@@ -95,6 +94,9 @@ fn allowed(file: &[u8]) -> u64 {
 }
 
 fn check_size(width: u32, height: u32, decoded: u64, file: &[u8], most: u64) -> Result<(), String> {
+    if width.max(height) > LONGEST {
+        return Err(format!("is too large: it has {width} x {height} pixels, a side may have {LONGEST}"));
+    }
     if u64::from(width) * u64::from(height) > most {
         return Err(format!("has {width} x {height} pixels, the most is {most}"));
     }

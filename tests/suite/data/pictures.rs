@@ -133,6 +133,11 @@ fn damaged_pictures_are_refused() {
         refused(few, &["(bytes in memory)", "has 64 x 48 pixels, the most is 3071"]);
         assert!(Picture::rgb(8, 8).most_pixels(64 * 48).decode(file).is_ok());
     }
+    let long = RgbImage::new(2, 32_769);
+    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        refused(read(&encoded(&long, format)), &["x.jpg", "is too large", "2 x 32769", "32768"]);
+    }
+    assert!(read(&encoded(&RgbImage::new(2, 32_768), ImageFormat::Jpeg)).is_ok());
     refused(Picture::rgb(8, 8).decode(b"GIF89a"), &["(bytes in memory)", "PNG, JPEG or WebP"]);
     // A header that promises far more than the file can hold.
     let at = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap() + 5;

@@ -201,7 +201,10 @@ fn wrong_indices_are_refused() {
                 "the tensor \"other\" in \"model-00002-of-00002.safetensors\", which does not hold it",
             ],
         ),
-        (whole.replace(second, "absent.safetensors"), &["reading", "absent.safetensors"]),
+        (
+            whole.replace(second, "absent.safetensors"),
+            &["index.json", "tensors in \"absent.safetensors\", and no such file is beside it"],
+        ),
         (
             whole.replace(second, "model.safetensors.index.json"),
             &["model.safetensors.index.json", "JSON text"],
