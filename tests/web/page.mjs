@@ -95,6 +95,7 @@ const tests = {
     const seconds = (Date.now() - began) / 1000, found = parseFloat(await page.textContent('#accuracy'));
     console.log(`  first step after ${first.toFixed(1)} s, ${found} % after ${seconds.toFixed(1)} s, ${await page.textContent('#speed')} images/s`);
     assert(found >= 97, `${found} %`);
+    assert(first <= 3, `the first step came after ${first} s`);
 
     await draw(page);
     if (process.env.WGRAD_SCREENSHOT) await page.screenshot({ path: process.env.WGRAD_SCREENSHOT });
