@@ -213,7 +213,8 @@ impl Tiling {
                     .with("LANES_N", lanes_n as u32)
                     .with("ROWS", each as u32)
                     .with("COLUMNS", columns as u32);
-                let loops = Loops { step: 4, inner: 1, other: 0, stores: each * columns };
+                let other = if tall { (each * columns / 16) as u64 } else { 0 };
+                let loops = Loops { step: 4, inner: 1, other, stores: each * columns };
                 let (rows, columns) = (each * lanes_m, columns * lanes_n);
                 Layout { rows, columns, lanes: lanes_m * lanes_n, main, loops }
             }
