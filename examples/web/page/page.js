@@ -60,7 +60,8 @@ const pace = () => ({ rate: Number($('rate').value), last: Number($('last').valu
 
 // Plans a training and compiles its kernels, which takes some seconds: it is done before anybody presses Start.
 function begin(checkpoint) {
-  state.settings = checkpoint ? checkpoint.settings : settings();
+  // Trainings that were kept by an earlier page have no smoothing.
+  state.settings = checkpoint ? { smoothing: 0, ...checkpoint.settings } : settings();
   const begun = ask('begin', { settings: { ...state.settings, checkpoint: checkpoint?.file } }).then(({ step }) => {
     Object.assign(state, { step, losses: checkpoint?.losses ?? [], accuracies: checkpoint?.accuracies ?? [], speeds: [] });
     $('steps').textContent = step;
