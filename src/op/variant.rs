@@ -11,8 +11,16 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Variant {
     name: &'static str,
-    for_gpus: bool,
+    adapters: Adapters,
     floats: Floats,
+}
+
+/// The adapters that gain by a variant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Adapters {
+    Any,
+    Gpus,
+    SwiftShader,
 }
 
 /// The precision of plans that a variant suits.
@@ -29,13 +37,19 @@ impl Variant {
 
     /// A variant of this name.
     pub const fn new(name: &'static str) -> Variant {
-        Variant { name, for_gpus: false, floats: Floats::Any }
+        Variant { name, adapters: Adapters::Any, floats: Floats::Any }
     }
 
     /// A variant that only GPUs gain by. It computes the same anywhere, but the tuner leaves it out on software
     /// adapters.
     pub const fn for_gpus(name: &'static str) -> Variant {
-        Variant { name, for_gpus: true, floats: Floats::Any }
+        Variant { name, adapters: Adapters::Gpus, floats: Floats::Any }
+    }
+
+    /// A variant that only [`AdapterKind::SwiftShader`] gains by. It computes the same anywhere, but the tuner leaves it out
+    /// on other adapters.
+    pub const fn for_swiftshader(name: &'static str) -> Variant {
+        Variant { name, adapters: Adapters::SwiftShader, floats: Floats::Any }
     }
 
     /// This variant, which keeps intermediate results in f32: plans of mixed precision take it only if it is asked for or
@@ -56,7 +70,16 @@ impl Variant {
 
     /// Whether only GPUs gain by it.
     pub const fn is_for_gpus(self) -> bool {
-        self.for_gpus
+        matches!(self.adapters, Adapters::Gpus)
+    }
+
+    /// Whether the tuner measures it on adapters of this kind.
+    pub const fn suits(self, kind: AdapterKind) -> bool {
+        match self.adapters {
+            Adapters::Any => true,
+            Adapters::Gpus => !kind.is_software(),
+            Adapters::SwiftShader => matches!(kind, AdapterKind::SwiftShader),
+        }
     }
 
     /// Whether it keeps intermediate results in f32.

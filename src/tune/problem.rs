@@ -188,12 +188,10 @@ impl Problems {
     }
 }
 
-/// The variants to measure: those that can compute the node, on a software adapter without those that only GPUs gain
-/// by. Kernels compile slowly there.
+/// The variants to measure: those that can compute the node and suit the adapter.
 fn candidates(graph: &Graph, node: &Node, caps: &Caps, precision: Precision) -> Vec<Variant> {
-    let software = caps.kind.is_software();
     let mut candidates = offered(graph, node, caps, precision);
-    candidates.retain(|variant| !(software && variant.is_for_gpus()));
+    candidates.retain(|variant| variant.suits(caps.kind));
     candidates
 }
 

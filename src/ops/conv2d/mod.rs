@@ -32,7 +32,7 @@ pub use gradients::{Conv2dGradInput, Conv2dGradWeight};
 pub use options::{Conv1dOptions, Conv2d, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions};
 
 pub(crate) const DIRECT: Variant = Variant::new("direct");
-pub(crate) const DIRECT_ROW: Variant = Variant::new("direct_row");
+pub(crate) const DIRECT_ROW: Variant = Variant::for_swiftshader("direct_row");
 pub(crate) const DIRECT_SUBGROUP: Variant = Variant::new("direct_subgroup");
 pub(crate) const DEPTHWISE: Variant = Variant::new("depthwise");
 pub(crate) const WINOGRAD: Variant = Variant::for_gpus("winograd").in_f32();

@@ -218,7 +218,7 @@ fn broken(case: &Case, variant: Variant, has_sound: bool) -> Option<Vec<Case>> {
     if expected? != places {
         return None;
     }
-    let sound = if variant.is_for_gpus() { case.variants()[0] } else { variant };
+    let sound = if variant.suits(device().caps().kind) { variant } else { case.variants()[0] };
     let text = dispatch.kernel.source().ok()?;
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("//!")).collect();
     let cases = damages(&text.join("\n")).into_iter().map(|(what, text)| {
