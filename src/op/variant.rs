@@ -74,6 +74,16 @@ impl Variant {
     }
 
     /// Whether the tuner measures it on adapters of this kind.
+    ///
+    /// ```
+    /// use wgrad::op::AdapterKind::{Discrete, Software, SwiftShader};
+    /// use wgrad::op::Variant;
+    ///
+    /// let kinds = [Discrete, Software, SwiftShader];
+    /// assert_eq!(kinds.map(|kind| Variant::new("any").suits(kind)), [true, true, true]);
+    /// assert_eq!(kinds.map(|kind| Variant::for_gpus("large").suits(kind)), [true, false, false]);
+    /// assert_eq!(kinds.map(|kind| Variant::for_swiftshader("rows").suits(kind)), [false, false, true]);
+    /// ```
     pub const fn suits(self, kind: AdapterKind) -> bool {
         match self.adapters {
             Adapters::Any => true,

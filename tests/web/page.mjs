@@ -156,6 +156,18 @@ const tests = {
     const isKept = () => !window.wgrad.state.running && window.wgrad.state.kept === window.wgrad.state.step;
     await page.waitForFunction(isKept, null, { timeout: 120000 });
     const paused = await page.evaluate(() => window.wgrad.state.step);
+    // An earlier page kept no label smoothing.
+    await page.evaluate(() => new Promise((resolve, reject) => {
+      indexedDB.open('wgrad', 1).onsuccess = ({ target: { result } }) => {
+        const store = result.transaction('trainings', 'readwrite').objectStore('trainings');
+        store.get('last').onsuccess = ({ target: { result: kept } }) => {
+          delete kept.settings.smoothing;
+          const request = store.put(kept, 'last');
+          request.onsuccess = resolve;
+          request.onerror = reject;
+        };
+      };
+    }));
     await page.close();
 
     page = await opened(context);
