@@ -324,6 +324,22 @@ mod tests {
     use crate::ops::conv2d::Conv2dOptions;
 
     #[test]
+    fn only_variants_that_suit_the_adapter_are_measured() -> Result<()> {
+        use crate::op::AdapterKind::{Discrete, Software, SwiftShader};
+        let mut g = Graph::new();
+        let (x, weight) = (g.input("x", [1, 8, 16, 16])?, g.input("weight", [8, 8, 3, 3])?);
+        g.conv2d(x, weight, None, Conv2dOptions::new().padding([1, 1]))?;
+        let (_, node) = g.nodes().next().expect("there is one");
+        let expected = [(Discrete, [true, false]), (Software, [false, false]), (SwiftShader, [false, true])];
+        for (kind, expected) in expected {
+            let found = candidates(&g, node, &Caps::webgpu_defaults(kind), Precision::F32);
+            let has = |name| found.iter().any(|variant| variant.name() == name);
+            assert_eq!(["large", "direct_row"].map(has), expected, "{kind}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn sessions_of_variants_find_their_kernels_compiled() -> Result<()> {
         let device = Device::open()?;
         let mut g = Graph::new();
