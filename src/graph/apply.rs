@@ -224,6 +224,7 @@ impl Graph {
     /// become [`Source::Dropped`].
     pub(crate) fn with_nodes(mut self, nodes: Vec<Node>) -> Graph {
         self.identity.disown_nodes();
+        self.replaced.clear();
         for (index, info) in self.values.iter_mut().enumerate() {
             info.storage = index;
             if matches!(info.source, Source::Node { .. }) {
@@ -239,10 +240,24 @@ impl Graph {
                 self.values[node.outputs[0].index].storage = self.info(node.inputs[0]).storage;
             }
             for (output, input) in node.operator.in_place() {
-                self.values[node.outputs[output].index].storage = self.info(node.inputs[input]).storage;
+                let (value, storage) = (node.outputs[output].index, self.info(node.inputs[input]).storage);
+                self.values[value].storage = storage;
+                self.replaced.insert(storage, (value, i));
             }
         }
         self.nodes = nodes;
+        self
+    }
+
+    /// The graph without those of these values that are parameters or state, which no node reads.
+    pub(crate) fn without(mut self, values: &[Value]) -> Graph {
+        for value in values {
+            let info = &mut self.values[value.index];
+            if matches!(info.source, Source::Parameter(_) | Source::State { .. }) {
+                info.source = Source::Dropped;
+                self.names.remove(&info.name);
+            }
+        }
         self
     }
 

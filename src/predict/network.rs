@@ -6,7 +6,7 @@ use crate::graph::{Graph, Mode, Value};
 use crate::nn::{Layer, models};
 use crate::plan::PlanOptions;
 use crate::tensor::{DType, Shape};
-use crate::weights::{Metadata, Weights};
+use crate::weights::{FoldedGraph, Metadata, Weights};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +33,21 @@ pub(super) struct Loaded {
     pub network: Network,
     pub device: Device,
     pub weights: Weights,
+    /// Whether batch norms are folded into the weights.
+    pub folded: bool,
     pub plan: PlanOptions,
+}
+
+impl Loaded {
+    /// The graph of a batch, for the weights.
+    pub(super) fn graph(&self, batch: usize, mode: Mode) -> Result<Batched> {
+        let batched = self.network.graph(batch, mode)?;
+        if !self.folded {
+            return Ok(batched);
+        }
+        let folded = FoldedGraph::new(&batched.graph, &[batched.output])?;
+        Ok(Batched { graph: folded.into_graph(), ..batched })
+    }
 }
 
 impl Network {
@@ -91,6 +105,18 @@ impl Network {
             return Err(Error::Graph(message));
         }
         Ok(Batched { graph, input, output })
+    }
+
+    /// A copy of weights, with batch norms folded into them. The network must have graphs of this batch size.
+    pub(super) fn folded(&self, weights: &Weights, batch: usize) -> Result<Weights> {
+        let fold = |mode| {
+            let Batched { graph, output, .. } = self.graph(batch, mode)?;
+            FoldedGraph::new(&graph, &[output])
+        };
+        let mut graphs = vec![fold(Mode::Eval)?];
+        // A spread fails where the network has no such graph. Dropout may keep apart what evaluation folds.
+        graphs.extend(fold(Mode::MonteCarlo));
+        weights.folded(&graphs.iter().collect::<Vec<_>>())
     }
 
     /// How many items there are in so many elements.

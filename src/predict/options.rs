@@ -145,20 +145,38 @@ impl PredictorOptions {
         let weights = Weights::init(device, &network.graph(1, Mode::Eval)?.graph, 0)?;
         weights.load_with(path, &self.load)?;
         weights.set_metadata(metadata)?;
-        self.start(device, network, &weights)
+        self.start_copy(device, network, &weights)
     }
 
-    /// Starts a predictor with weights that are on the device, and shares them: what a training session changes is
+    /// Starts a predictor with a copy of weights that are on the device: what a training session changes later is not
     /// predicted with. Their [metadata](Weights::metadata) holds as a file's does.
     ///
     /// # Errors
     /// As [`PredictorOptions::load`].
+    pub fn copy(&self, device: &Device, weights: &Weights) -> Result<Predictor> {
+        self.start_copy(device, self.in_memory(weights)?, weights)
+    }
+
+    /// Starts a predictor with weights that are on the device, and shares them: what a training session changes is
+    /// predicted with. Batch norms stay as they are, so that answers take longer than with [`PredictorOptions::copy`].
+    ///
+    /// # Errors
+    /// As [`PredictorOptions::load`].
     pub fn share(&self, device: &Device, weights: &Weights) -> Result<Predictor> {
-        let Some(layer) = &self.network else {
-            return setting("network", "weights in memory need PredictorOptions::network".into());
-        };
-        let network = self.with(Arc::clone(layer), weights.metadata())?;
-        self.start(device, network, weights)
+        self.start(device, self.in_memory(weights)?, weights.clone(), false)
+    }
+
+    fn in_memory(&self, weights: &Weights) -> Result<Network> {
+        match &self.network {
+            Some(layer) => self.with(Arc::clone(layer), weights.metadata()),
+            None => setting("network", "weights in memory need PredictorOptions::network".into()),
+        }
+    }
+
+    fn start_copy(&self, device: &Device, network: Network, weights: &Weights) -> Result<Predictor> {
+        weights.check_device(device)?;
+        let weights = network.folded(weights, self.sizes()?.0)?;
+        self.start(device, network, weights, true)
     }
 
     fn with(&self, layer: Arc<dyn Layer>, metadata: Metadata) -> Result<Network> {
@@ -173,14 +191,22 @@ impl PredictorOptions {
         Ok(Network { layer, metadata, item, dtype })
     }
 
-    fn start(&self, device: &Device, network: Network, weights: &Weights) -> Result<Predictor> {
+    /// The smallest batch size, and all of them in order.
+    fn sizes(&self) -> Result<(usize, Vec<usize>)> {
         let mut sizes = self.batch_sizes.clone();
         sizes.sort_unstable();
         sizes.dedup();
-        let (Some(&smallest @ 1..), Some(..=LARGEST)) = (sizes.first(), sizes.last()) else {
-            let found = &self.batch_sizes;
-            return setting("batch_sizes", format!("found {found:?}, expected sizes from 1 to {LARGEST}"));
-        };
+        match (sizes.first(), sizes.last()) {
+            (Some(&smallest @ 1..), Some(..=LARGEST)) => Ok((smallest, sizes)),
+            _ => {
+                let found = &self.batch_sizes;
+                setting("batch_sizes", format!("found {found:?}, expected sizes from 1 to {LARGEST}"))
+            }
+        }
+    }
+
+    fn start(&self, device: &Device, network: Network, weights: Weights, folded: bool) -> Result<Predictor> {
+        let (smallest, sizes) = self.sizes()?;
         let Batched { graph, output, .. } = network.graph(smallest, Mode::Eval)?;
         let output = Shape::from(&graph.shape(output)?[1..]);
         let names = network.metadata.class_names.len();
@@ -188,8 +214,7 @@ impl PredictorOptions {
             let message = format!("found {names}, and the network tells {} classes", output[0]);
             return setting("class_names", message);
         }
-        let loaded =
-            Loaded { network, device: device.clone(), weights: weights.clone(), plan: self.plan.clone() };
+        let loaded = Loaded { network, device: device.clone(), weights, folded, plan: self.plan.clone() };
         let shared = Arc::new(Shared::new(loaded, sizes, self.batching, self.longest_queue));
         shared.open(Kind::Outputs, smallest)?;
         let worker = worker::start(&shared)

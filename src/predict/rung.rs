@@ -45,9 +45,9 @@ pub(super) struct Answer {
 impl Rung {
     /// Plans and compiles, perhaps while other threads wait for answers.
     pub(super) fn open(loaded: &Loaded, kind: Kind, batch: usize, aside: bool) -> Result<Rung> {
-        let Loaded { network, device, weights, plan } = loaded;
+        let Loaded { network, device, weights, plan, .. } = loaded;
         let mode = if kind == Kind::Outputs { Mode::Eval } else { Mode::MonteCarlo };
-        let Batched { mut graph, input, mut output } = network.graph(batch, mode)?;
+        let Batched { mut graph, input, mut output } = loaded.graph(batch, mode)?;
         let (mut spread, mut weights, mut outputs) = (None, weights.clone(), vec![output]);
         if kind == Kind::Spread {
             output = graph.softmax(output, 1)?;

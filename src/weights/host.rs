@@ -14,7 +14,6 @@ impl Weights {
     }
 
     /// Downloads these tensors, as they are at one time.
-    #[cfg(feature = "onnx")]
     pub(crate) async fn download_of(
         &self,
         names: impl Iterator<Item = &str>,
@@ -63,7 +62,6 @@ impl Weights {
     }
 
     /// Uploads some tensors, with state that starts as a copy of one. Nothing is changed unless all of them fit.
-    #[cfg(feature = "onnx")]
     pub(crate) fn write_all<'t>(&self, tensors: impl Iterator<Item = (&'t str, &'t [f32])>) -> Result<()> {
         self.device.check()?;
         let mut upload = self.device.upload();

@@ -6,13 +6,14 @@
 //! `floats.rs` converts them. The formats are `header.rs` (safetensors), `shards.rs` (an index of several files) and
 //! `pytorch/` (the files of `torch.save`; without the feature `without_pytorch.rs` refuses them). `checkpoint.rs` and
 //! `metadata.rs` have what files say in addition to tensors.
-//! `tensor_file.rs` reads files without a network and a device, `write/` writes such tensors, and `element.rs` has their types.
+//! `folded.rs` folds batch norms into weights. `tensor_file.rs` reads files without a network and a device, `write/` writes such tensors, and `element.rs` has their types.
 
 mod checkpoint;
 mod contents;
 mod element;
 mod file;
 mod floats;
+mod folded;
 mod header;
 mod host;
 mod init;
@@ -35,6 +36,7 @@ mod write;
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use contents::{IN_MEMORY, Origin};
 pub use element::{StoredTensor, StoredType};
+pub use folded::FoldedGraph;
 pub use metadata::Metadata;
 pub use options::LoadOptions;
 pub use report::{LoadReport, LoadedTensor};

@@ -23,6 +23,7 @@ mod fine_tuning;
 mod fixtures_conv_matmul;
 mod fixtures_loss_optim;
 mod fixtures_pool_norm;
+mod folding;
 mod fusion;
 mod generated;
 mod gradients;

@@ -100,7 +100,7 @@ fn any_number_of_items_is_predicted_as_one_by_one() -> Result<()> {
     let as_floats = normalized(&items);
     for sizes in [&[1, 4, 16][..], &[7], &[3, 40]] {
         let of_bytes = options().batch_sizes(sizes.iter().copied()).share(device(), &weights)?;
-        let of_floats = options().batch_sizes(sizes.iter().copied()).floats().share(device(), &weights)?;
+        let of_floats = options().batch_sizes(sizes.iter().copied()).floats().copy(device(), &weights)?;
         for count in [0, 1, 2, 3, 4, 5, 13, 16, 17, 23, 31, 40] {
             let what = format!("{count} items in batches of {sizes:?}");
             let found = of_bytes.predict(&items[..count * PIXELS])?;
@@ -266,7 +266,7 @@ fn the_thread_ends_with_the_last_predictor() -> Result<()> {
 fn the_spread_is_that_of_a_session() -> Result<()> {
     let weights = weights()?;
     let items = bytes(4);
-    let predictor = options().batch_sizes([4]).share(device(), &weights)?;
+    let options = options().batch_sizes([4]);
     let mut g = Graph::new();
     let x = g.input("x", [4, 2, 6, 7])?;
     let logits = network().forward(&mut g, x, Mode::MonteCarlo)?;
@@ -277,17 +277,45 @@ fn the_spread_is_that_of_a_session() -> Result<()> {
     session.write(x, &normalized(&items))?;
     let expected = session.monte_carlo(&estimate, 20)?.remove(0);
 
-    // Fewer items than a batch has see the same draws, because an item's place decides them.
-    for count in [4, 3, 1] {
-        let found = predictor.spread(&items[..count * PIXELS], 20)?;
-        assert_eq!(found.mean.shape[..], [count, CLASSES]);
-        let what = format!("{count} items");
-        assert_close(floats(&found.mean), &floats(&expected.mean)[..count * CLASSES], &what);
-        assert_close(floats(&found.variance), &floats(&expected.variance)[..count * CLASSES], &what);
-        assert!(floats(&found.variance).iter().any(|&x| x > 1e-6), "dropout spreads");
+    for predictor in [options.share(device(), &weights)?, options.copy(device(), &weights)?] {
+        // Fewer items than a batch has see the same draws, because an item's place decides them.
+        for count in [4, 3, 1] {
+            let found = predictor.spread(&items[..count * PIXELS], 20)?;
+            assert_eq!(found.mean.shape[..], [count, CLASSES]);
+            let what = format!("{count} items");
+            assert_close(floats(&found.mean), &floats(&expected.mean)[..count * CLASSES], &what);
+            assert_close(floats(&found.variance), &floats(&expected.variance)[..count * CLASSES], &what);
+            assert!(floats(&found.variance).iter().any(|&x| x > 1e-6), "dropout spreads");
+        }
+        let error = predictor.spread(&items, 1).expect_err("one sample has no variance");
+        assert!(error.to_string().contains("between 2 and"), "{error}");
     }
-    let error = predictor.spread(&items, 1).expect_err("one sample has no variance");
-    assert!(error.to_string().contains("between 2 and"), "{error}");
+    Ok(())
+}
+
+/// Evaluation folds the batch norm, and draws of dropout keep it apart from the convolution.
+#[test]
+fn a_spread_may_need_what_outputs_fold() -> Result<()> {
+    let network = nn::Sequential::new()
+        .add("conv", nn::Conv2d::new(2, 3, [3, 3]))
+        .add("dropout", nn::Dropout::new(0.4).seed(3))
+        .add("bn", nn::BatchNorm::new(3))
+        .add("flatten", nn::Flatten)
+        .add("fc", nn::Linear::new(3 * 4 * 5, CLASSES));
+    let mut g = Graph::new();
+    let x = g.input("x", [1, 2, 6, 7])?;
+    network.forward(&mut g, x, Mode::Eval)?;
+    let weights = Weights::init(device(), &g, 7)?;
+    weights.write("bn.running_var", &[0.5, 2.0, 1.5])?;
+    weights.set_metadata(metadata())?;
+    let options = PredictorOptions::new().network(network).batch_sizes([1]);
+    let (shared, copied) = (options.share(device(), &weights)?, options.copy(device(), &weights)?);
+    let item = bytes(1);
+    assert_close(floats(&copied.predict(&item)?), floats(&shared.predict(&item)?), "outputs");
+    let [shared, copied] = [shared.spread(&item, 9)?, copied.spread(&item, 9)?];
+    assert_close(floats(&copied.mean), floats(&shared.mean), "mean");
+    assert_close(floats(&copied.variance), floats(&shared.variance), "variance");
+    assert!(floats(&shared.variance).iter().any(|&x| x > 1e-6), "dropout spreads");
     Ok(())
 }
 
@@ -406,18 +434,22 @@ fn what_does_not_fit_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Predictions see what a training session does to shared weights.
+/// Predictions see what a training session does to shared weights, and not what it does to those that were copied.
 #[test]
-fn weights_are_shared() -> Result<()> {
+fn weights_are_shared_or_copied() -> Result<()> {
     let weights = weights()?;
     let predictor = options().share(device(), &weights)?;
+    let of_copy = options().copy(device(), &weights)?;
     let items = numbers([PIXELS], 3);
     let pixels: Vec<u8> = floats(&items).iter().map(|x| (x * 100.0) as u8).collect();
     let before = predictor.predict(&pixels)?;
+    assert_close(floats(&of_copy.predict(&pixels)?), floats(&before), "copied weights");
     weights.write("fc.bias", &[1.0, 2.0, 3.0, 4.0, 5.0])?;
+    weights.write("bn.bias", &[1.0, 2.0, 3.0])?;
     let after = predictor.predict(&pixels)?;
     assert_ne!(before, after);
     assert_close(floats(&after), &one_by_one(&weights, &pixels)?, "other weights");
+    assert_close(floats(&of_copy.predict(&pixels)?), floats(&before), "copied weights later");
     Ok(())
 }
 

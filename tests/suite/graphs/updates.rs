@@ -94,3 +94,27 @@ fn what_lies_in_no_arena_is_not_updated() -> Result<()> {
     }
     Ok(())
 }
+
+/// A plan's graph has fewer nodes than the graph that was planned, so that the one which overwrote a value has another
+/// number.
+#[test]
+fn a_plans_graph_knows_what_overwrites() -> Result<()> {
+    let mut g = Graph::new();
+    let x = g.input("x", [4, 3])?;
+    let w = g.parameter("w", [2, 3], Init::Constant(0.5))?;
+    let mut y = g.linear(x, w, None)?;
+    for _ in 0..20 {
+        y = g.relu(y)?;
+    }
+    let loss = g.mean(y, &[0, 1], false)?;
+    let rate = g.input_scalar("rate")?;
+    wgrad::optim::Sgd::new(rate).minimize(&mut g, loss)?;
+    let plan = Plan::new(&g, &[loss], &Caps::webgpu_defaults(AdapterKind::Discrete))?;
+    let mut planned = plan.graph().clone();
+    assert!(planned.nodes().len() < g.nodes().len());
+    for graph in [&mut g, &mut planned] {
+        let error = graph.relu(w).expect_err("the optimizer overwrote it").to_string();
+        assert!(error.contains("was updated in place by \"sgd"), "{error}");
+    }
+    Ok(())
+}

@@ -190,7 +190,7 @@ fn predictor(device: &Device, model: &Model, arguments: &Arguments) -> Outcome<P
     weights.set_metadata(model.metadata.clone())?;
     let options = PredictorOptions::new().network(model.layer()).batch_sizes([built.batch]);
     let item = model.item().unwrap_or_default();
-    Ok(options.input_shape(item).share(device, &weights)?)
+    Ok(options.input_shape(item).copy(device, &weights)?)
 }
 
 /// The answers for a batch of pictures, in their order.
