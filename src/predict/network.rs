@@ -46,7 +46,7 @@ impl Loaded {
             return Ok(batched);
         }
         let folded = FoldedGraph::new(&batched.graph, &[batched.output])?;
-        Ok(Batched { graph: folded.into_graph(), ..batched })
+        Ok(Batched { graph: folded.graph().clone(), ..batched })
     }
 }
 

@@ -108,11 +108,6 @@ impl FoldedGraph {
         &self.graph
     }
 
-    /// The graph, to append to.
-    pub(crate) fn into_graph(self) -> Graph {
-        self.graph
-    }
-
     /// Number of batch norms that were folded.
     pub fn batch_norms(&self) -> usize {
         self.folds.len()
