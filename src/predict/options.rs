@@ -116,7 +116,8 @@ impl PredictorOptions {
         self
     }
 
-    /// Sets how graphs are planned, for example with tuned kernels.
+    /// Sets how graphs are planned, for example with tuned kernels. Where weights are loaded or copied, these are kernels
+    /// of graphs whose batch norms are folded ([`FoldedGraph`](crate::weights::FoldedGraph)).
     pub fn plan(mut self, options: PlanOptions) -> Self {
         self.plan = options;
         self
