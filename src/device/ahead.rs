@@ -5,7 +5,7 @@
 //! same adapter take kernels from the list's other end. What they make reaches this device through the driver's cache
 //! on disk. GPUs' drivers compile in `pipeline`.
 
-use super::pipeline::{Compiled, Request, compile_one};
+use super::pipeline::{Ahead, Compiled, Request, compile_one};
 use super::progress::Progress;
 use super::{Buffer, Device, DeviceOptions};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Fewer kernels compile in the first step, unless others wait for the device.
+/// Fewer kernels compile in the first step, unless all are asked for.
 const FEW: usize = 32;
 
 /// When it has taken long, and kernels that are then worth a device of their own.
@@ -28,8 +28,8 @@ const MOST_DEVICES: usize = 7;
 const BYTES: u64 = 1 << 16;
 
 /// Whether so many kernels are compiled before the first step.
-pub(super) fn pays(device: &Device, kernels: usize, aside: bool) -> bool {
-    device.polls() && device.caps().kind.is_software() && (kernels >= FEW || aside)
+pub(super) fn pays(device: &Device, kernels: usize, ahead: Ahead) -> bool {
+    device.polls() && device.caps().kind.is_software() && (kernels >= FEW || ahead != Ahead::IfMany)
 }
 
 /// Has the driver compile what it would compile in the first step. Kernels that it does not compile here are left to

@@ -20,7 +20,7 @@ pub use adapter::AdapterSummary;
 pub use buffer::Buffer;
 pub use cache::CACHE_VARIABLE;
 pub use peaks::Peaks;
-pub(crate) use pipeline::Pipelines;
+pub(crate) use pipeline::{Ahead, Pipelines};
 pub(crate) use poller::Signal;
 pub use progress::Compiling;
 #[cfg(not(target_arch = "wasm32"))]

@@ -36,21 +36,34 @@ pub(super) struct Request {
     pub(super) bindings: Vec<(u32, Access)>,
 }
 
+/// Which kernels a software adapter's driver makes machine code of before they first run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ahead {
+    /// All, if they are many.
+    IfMany,
+    /// All.
+    #[cfg(not(target_arch = "wasm32"))]
+    All,
+    /// All, on further devices, because other threads use this one.
+    #[cfg(not(target_arch = "wasm32"))]
+    Aside,
+}
+
 impl Pipelines {
     /// Compiles `kernels`, for a GPU on as many threads as the machine has processors.
     pub(crate) fn compile(device: &Device, kernels: &[&Kernel]) -> Result<Pipelines> {
-        Pipelines::compile_for(device, kernels, false)
+        Pipelines::compile_for(device, kernels, Ahead::IfMany)
     }
 
-    /// [`Pipelines::compile`]; with `aside` other threads use the device meanwhile.
-    pub(crate) fn compile_for(device: &Device, kernels: &[&Kernel], aside: bool) -> Result<Pipelines> {
+    /// [`Pipelines::compile`], with machine code made ahead.
+    pub(crate) fn compile_for(device: &Device, kernels: &[&Kernel], ahead: Ahead) -> Result<Pipelines> {
         let (requests, of_kernel) = requests(device, kernels)?;
         // Sessions that open at the same time, such as those of ranks that share a device, wait for one of them.
         let _turn = device.inner.compiles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pipelines: Vec<Option<Arc<Compiled>>> = device.alive().get(&requests);
         let missing = |(request, known): (Request, &Option<_>)| known.is_none().then_some(request);
         let missing: Vec<Request> = requests.into_iter().zip(&pipelines).filter_map(missing).collect();
-        let mut compiled = Pipelines::compile_missing(device, missing, aside)?.into_iter();
+        let mut compiled = Pipelines::compile_missing(device, missing, ahead)?.into_iter();
         for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.is_none()) {
             *pipeline = compiled.next();
         }
@@ -58,11 +71,11 @@ impl Pipelines {
     }
 
     /// Compiles what no session has.
-    fn compile_missing(device: &Device, requests: Vec<Request>, aside: bool) -> Result<Vec<Arc<Compiled>>> {
+    fn compile_missing(device: &Device, requests: Vec<Request>, ahead: Ahead) -> Result<Vec<Arc<Compiled>>> {
         #[cfg(not(target_arch = "wasm32"))]
-        let rounds = if ahead::pays(device, requests.len(), aside) { 2 } else { 1 };
+        let rounds = if ahead::pays(device, requests.len(), ahead) { 2 } else { 1 };
         #[cfg(target_arch = "wasm32")]
-        let (rounds, _) = (1, aside);
+        let (rounds, _) = (1, ahead);
         let progress = Progress::new(device.inner.compiling.as_ref(), rounds * requests.len());
         let pipelines = compile_all(device, &requests, &progress)?;
         if let Some(cache) = device.cache() {
@@ -70,7 +83,7 @@ impl Pipelines {
         }
         #[cfg(not(target_arch = "wasm32"))]
         if rounds == 2 {
-            ahead::run(device, &requests, &pipelines, &progress, aside)?;
+            ahead::run(device, &requests, &pipelines, &progress, ahead == Ahead::Aside)?;
         }
         let pipelines: Vec<Arc<Compiled>> = pipelines.into_iter().map(Arc::new).collect();
         device.alive().add(requests, &pipelines);

@@ -32,7 +32,7 @@ pub(crate) use verify::{Expected, Mismatch, compare};
 pub use verify::{Verified, difference, tolerance};
 pub use watch::kernels as watch_kernels;
 
-use crate::device::{Buffer, Device, Pipelines, Signal};
+use crate::device::{Ahead, Buffer, Device, Pipelines, Signal};
 use crate::error::Result;
 use crate::graph::{Source, Value};
 use crate::plan::{Place, Plan};
@@ -122,21 +122,27 @@ impl Session {
     /// the weights or has another shape there; a kernel that the driver refuses; not enough device memory; a
     /// lost device.
     pub fn new(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
-        Session::open(device, plan, weights, false)
+        Session::open(device, plan, weights, Ahead::IfMany)
     }
 
     /// [`Session::new`], while other threads wait for answers of the same device.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn new_aside(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
-        Session::open(device, plan, weights, true)
+        Session::open(device, plan, weights, Ahead::Aside)
     }
 
-    fn open(device: &Device, plan: Plan, weights: &Weights, aside: bool) -> Result<Session> {
+    /// [`Session::new`], whose first step compiles nothing.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn new_compiled(device: &Device, plan: Plan, weights: &Weights) -> Result<Session> {
+        Session::open(device, plan, weights, Ahead::All)
+    }
+
+    fn open(device: &Device, plan: Plan, weights: &Weights, ahead: Ahead) -> Result<Session> {
         device.check()?;
         weights.check_device(device)?;
         plan.caps().check_within(device.caps())?;
         let kernels: Vec<_> = plan.dispatches().iter().map(|d| &d.kernel).collect();
-        let pipelines = Pipelines::compile_for(device, &kernels, aside)?;
+        let pipelines = Pipelines::compile_for(device, &kernels, ahead)?;
         let mut buffers = Vec::with_capacity(plan.buffers().len());
         for buffer in plan.buffers() {
             let made = device.buffer(buffer.kind.name(), buffer.bytes)?;

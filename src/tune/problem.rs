@@ -2,7 +2,7 @@
 //! that the reference makes of them.
 
 use super::isolated;
-use crate::device::{Device, Pipelines};
+use crate::device::{Ahead, Device, Pipelines};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::hash::fnv1a;
@@ -102,7 +102,7 @@ impl Problems {
             return Ok(None);
         }
         let weights = Weights::init(device, graph, 0)?;
-        let mut session = Session::new(device, plan, &weights)?;
+        let mut session = Session::new_compiled(device, plan, &weights)?;
         write_inputs(&mut session)?;
         let waiting = keys.keys().cloned().collect();
         let (device, precision) = (device.clone(), options.precision);
@@ -261,7 +261,7 @@ fn compile(device: &Device, problems: &[Problem]) -> Option<Pipelines> {
     let variants = problems.iter().flat_map(|problem| problem.offered.iter().map(move |&v| (problem, v)));
     let kernels: Vec<Kernel> =
         variants.filter_map(|(problem, v)| isolated::kernels(device, problem, v).ok()).flatten().collect();
-    Pipelines::compile(device, &kernels.iter().collect::<Vec<_>>()).ok()
+    Pipelines::compile_for(device, &kernels.iter().collect::<Vec<_>>(), Ahead::All).ok()
 }
 
 /// Writes random numbers to every input, and labels that all readers permit.
@@ -330,11 +330,12 @@ mod tests {
         let (x, weight) = (g.input("x", [1, 8, 16, 16])?, g.input("weight", [8, 8, 3, 3])?);
         g.conv2d(x, weight, None, Conv2dOptions::new().padding([1, 1]))?;
         let (_, node) = g.nodes().next().expect("there is one");
-        let expected = [(Discrete, [true, false]), (Software, [false, false]), (SwiftShader, [false, true])];
+        let expected =
+            [(Discrete, [true, true, false]), (Software, [false; 3]), (SwiftShader, [false, false, true])];
         for (kind, expected) in expected {
             let found = candidates(&g, node, &Caps::webgpu_defaults(kind), Precision::F32);
             let has = |name| found.iter().any(|variant| variant.name() == name);
-            assert_eq!(["large", "direct_row"].map(has), expected, "{kind}");
+            assert_eq!(["large", "tiled", "direct_row"].map(has), expected, "{kind}");
         }
         Ok(())
     }

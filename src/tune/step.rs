@@ -6,19 +6,20 @@ use crate::graph::{Graph, Value};
 use crate::plan::{Plan, PlanOptions, Tuning, TuningKey, read_outputs};
 use crate::session::Session;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-/// Rounds in which sessions take turns, and steps in each.
-const ROUNDS: usize = 5;
-const STEPS: usize = 2;
+/// Rounds in which sessions take turns: so many at least and at most, and no further ones after this time.
+const ROUNDS: std::ops::RangeInclusive<usize> = 3..=10;
+const ENOUGH: Duration = Duration::from_secs(1);
 
-/// How often choices are dropped and the rest is measured again.
-const ATTEMPTS: usize = 3;
+/// How often choices are dropped. The rest is measured again, except for the last time.
+const ATTEMPTS: usize = 2;
 
 /// By how much a step may seem slower than another: what two runs of one step differ by.
 const NOISE: f64 = 1.02;
 
-/// Seconds by key, of all nodes that have it, and of the whole step.
-type Times = (BTreeMap<TuningKey, f64>, f64);
+/// Seconds of each key in each step, of all nodes that have it together.
+type Samples = BTreeMap<TuningKey, Vec<f64>>;
 
 impl Problems {
     /// Times the step by default and as `found` and `known` have it, in turns. Where the nodes of a choice are not
@@ -41,6 +42,8 @@ impl Problems {
                 .map(|(key, _)| key.clone())
                 .collect()
         };
+        // A choice that stays is measured by all attempts.
+        let mut samples: [Samples; 2] = Default::default();
         let mut seconds = [0.0; 2];
         for attempt in 0..ATTEMPTS {
             let candidates = changed(found);
@@ -53,35 +56,31 @@ impl Problems {
             let options = options.clone().untuned().tuned(tuning);
             let plan = Plan::with_options(graph, outputs, self.device.caps(), &options)?;
             let planned = variants(&plan);
-            let mut chosen = Session::new(&self.device, plan, &self.weights)?;
+            let mut chosen = Session::new_compiled(&self.device, plan, &self.weights)?;
             write_inputs(&mut chosen)?;
-            let [default, chosen] = take_turns(&mut self.session, &mut chosen)?;
-            seconds = [default.1, chosen.1];
+            take_turns(&mut self.session, &mut chosen, &mut samples)?;
+            let [default, chosen] = samples.each_ref().map(medians);
             // The plan leaves out what takes longer than a submission may.
             let taken = |key: &TuningKey| planned.get(key) == found.get(key).map(|choice| &choice.variant);
-            let faster = |key: &TuningKey| match (default.0.get(key), chosen.0.get(key)) {
+            let faster = |key: &TuningKey| match (default.get(key), chosen.get(key)) {
                 (Some(default), Some(chosen)) => chosen < default && taken(key),
                 _ => false,
             };
-            let slower = chosen.1 > NOISE * default.1;
             let lost: Vec<TuningKey> = candidates.iter().filter(|key| !faster(key)).cloned().collect();
-            // What is left after the last attempt would not be measured.
-            let all = if lost.is_empty() { slower } else { attempt + 1 == ATTEMPTS };
-            let lost = if all { candidates } else { lost };
-            if all {
-                seconds[1] = seconds[0];
-            }
-            if lost.is_empty() {
-                break;
-            }
-            for key in lost {
-                let (Some(choice), Some(name)) = (found.choices.get_mut(&key), defaults.get(&key)) else {
-                    continue;
-                };
-                // A default that is wrong stays dropped, however fast it is.
-                if choice.seconds.contains_key(name) {
-                    choice.variant.clone_from(name);
+            for key in &lost {
+                drop_choice(key, found, &defaults);
+                // As by default from now on.
+                if let Some(own) = samples[0].get(key).cloned() {
+                    samples[1].insert(key.clone(), own);
                 }
+            }
+            seconds = samples.each_ref().map(|samples| medians(samples).values().sum());
+            if lost.is_empty() || attempt + 1 == ATTEMPTS {
+                if seconds[1] > NOISE * seconds[0] {
+                    candidates.iter().for_each(|key| drop_choice(key, found, &defaults));
+                    seconds[1] = seconds[0];
+                }
+                break;
             }
         }
         Ok(seconds)
@@ -89,8 +88,11 @@ impl Problems {
 
     /// Seconds of the step by default.
     fn default_seconds(&mut self) -> Result<f64> {
-        let samples = self.session.seconds_by_node(ROUNDS)?;
-        Ok(times(&self.session, samples).1)
+        let mut samples = Samples::new();
+        for _ in 0..*ROUNDS.start() {
+            time(&mut self.session, &mut samples)?;
+        }
+        Ok(medians(&samples).values().sum())
     }
 
     /// The variant that each key has by default.
@@ -112,34 +114,54 @@ fn variants(plan: &Plan) -> BTreeMap<TuningKey, String> {
         .collect()
 }
 
-/// The times of two sessions' steps, which take turns. The first has run before.
-fn take_turns(first: &mut Session, second: &mut Session) -> Result<[Times; 2]> {
+/// Takes the default instead of what was found. A default that is wrong stays dropped, however fast it is.
+fn drop_choice(key: &TuningKey, found: &mut Tuning, defaults: &BTreeMap<TuningKey, String>) {
+    if let (Some(choice), Some(name)) = (found.choices.get_mut(key), defaults.get(key))
+        && choice.seconds.contains_key(name)
+    {
+        choice.variant.clone_from(name);
+    }
+}
+
+/// Times the steps of two sessions, which take turns. The first has run before.
+fn take_turns(first: &mut Session, second: &mut Session, samples: &mut [Samples; 2]) -> Result<()> {
     // Drivers compile at the first run.
     second.step()?;
     second.wait()?;
-    let mut samples: [Vec<Vec<f64>>; 2] = Default::default();
-    for _ in 0..ROUNDS {
-        for (session, samples) in [&mut *first, &mut *second].into_iter().zip(&mut samples) {
-            let seconds = session.seconds_by_node(STEPS)?;
-            samples.resize(seconds.len(), Vec::new());
-            samples.iter_mut().zip(seconds).for_each(|(all, new)| all.extend(new));
+    let start = Instant::now();
+    for round in 0..*ROUNDS.end() {
+        if round >= *ROUNDS.start() && start.elapsed() > ENOUGH {
+            break;
+        }
+        for (session, samples) in [&mut *first, &mut *second].into_iter().zip(samples.iter_mut()) {
+            time(session, samples)?;
         }
     }
-    let [first_samples, second_samples] = samples;
-    Ok([times(first, first_samples), times(second, second_samples)])
+    Ok(())
 }
 
-/// Medians of each node's samples, added up.
-fn times(session: &Session, samples: Vec<Vec<f64>>) -> Times {
+/// Times one step.
+fn time(session: &mut Session, samples: &mut Samples) -> Result<()> {
+    let seconds = session.seconds_by_node(1)?;
     let plan = session.plan();
-    let graph = plan.graph();
-    let (mut by_key, mut all) = (BTreeMap::new(), 0.0);
-    let nodes = graph.nodes().zip(read_outputs(graph, plan.outputs()));
-    for (((_, node), read), mut samples) in nodes.zip(samples) {
-        samples.sort_by(f64::total_cmp);
-        let median = samples.get(samples.len() / 2).copied().unwrap_or(0.0);
-        *by_key.entry(TuningKey::of(graph, node, &read, plan.precision())).or_insert(0.0) += median;
-        all += median;
+    let mut of_step: BTreeMap<TuningKey, f64> = BTreeMap::new();
+    let nodes = plan.graph().nodes().zip(read_outputs(plan.graph(), plan.outputs()));
+    for (((_, node), read), seconds) in nodes.zip(seconds) {
+        let key = TuningKey::of(plan.graph(), node, &read, plan.precision());
+        *of_step.entry(key).or_default() += seconds.iter().sum::<f64>();
     }
-    (by_key, all)
+    for (key, seconds) in of_step {
+        samples.entry(key).or_default().push(seconds);
+    }
+    Ok(())
+}
+
+/// The median of each key's samples.
+fn medians(samples: &Samples) -> BTreeMap<TuningKey, f64> {
+    let median = |samples: &Vec<f64>| {
+        let mut samples = samples.clone();
+        samples.sort_by(f64::total_cmp);
+        samples.get(samples.len() / 2).copied().unwrap_or(0.0)
+    };
+    samples.iter().map(|(key, samples)| (key.clone(), median(samples))).collect()
 }

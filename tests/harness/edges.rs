@@ -39,6 +39,8 @@ type Choice = (usize, Run, BTreeSet<String>);
 pub fn kin(variant: Variant) -> &'static str {
     match variant {
         _ if variant.is_in_f16() => COOPERATIVE,
+        // Has a kernel of its own.
+        _ if variant.name() == "tiled" => variant.name(),
         _ if variant.is_for_gpus() => PIPELINED,
         _ => variant.name(),
     }

@@ -5,7 +5,9 @@ use crate::op::{AdapterKind, Caps, CooperativeMatrix, MAX_ITERATIONS, Preference
 use crate::ops::loops::{shared, tree};
 use crate::shader::kernels;
 
-pub(crate) const TILED: Variant = Variant::new("tiled");
+// On software adapters it won none of the 175 problems of ResNet-18 and MobileNetV2, and took 1.4 times as long as the best
+// at the least.
+pub(crate) const TILED: Variant = Variant::for_gpus("tiled");
 pub(crate) const REGISTER: Variant = Variant::new("register");
 pub(crate) const SUBGROUP: Variant = Variant::new("subgroup");
 pub(crate) const VECTOR: Variant = Variant::new("vector");

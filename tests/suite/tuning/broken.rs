@@ -218,7 +218,8 @@ fn broken(case: &Case, variant: Variant, has_sound: bool) -> Option<Vec<Case>> {
     if expected? != places {
         return None;
     }
-    let sound = if variant.suits(device().caps().kind) { variant } else { case.variants()[0] };
+    let kind = device().caps().kind;
+    let sound = std::iter::once(variant).chain(case.variants()).find(|variant| variant.suits(kind))?;
     let text = dispatch.kernel.source().ok()?;
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("//!")).collect();
     let cases = damages(&text.join("\n")).into_iter().map(|(what, text)| {
